@@ -1,0 +1,25 @@
+"""A local Telegram: the Bot API over real HTTP on loopback, people to talk to its bots, and faults on order.
+
+async with await Sandbox.start() as sandbox:
+    shop = sandbox.add_bot("42:secret", username="shop_bot", name="Shop")
+    bot = Bot(shop.token, session=AiohttpSession(api=TelegramAPIServer.from_base(sandbox.url)))
+    ivan = sandbox.person("Ivan")
+    await ivan.says("Hello", to=shop)
+    await ivan.sees("Hello, Ivan")
+"""
+
+from bot.sandbox.errors import SandboxError
+from bot.sandbox.people import BotHandle, GroupHandle, Person
+from bot.sandbox.sandbox import Sandbox, SandboxApi
+from bot.sandbox.seen import CallbackPress, SeenMessage
+
+__all__ = [
+    "BotHandle",
+    "CallbackPress",
+    "GroupHandle",
+    "Person",
+    "Sandbox",
+    "SandboxApi",
+    "SandboxError",
+    "SeenMessage",
+]

@@ -1,0 +1,156 @@
+"""Files: bytes once, identifiers per bot.
+
+A file id belongs to the bot that was given it (https://core.telegram.org/bots/api#sending-files): here it carries the
+bot's id, so that a foreign one can be refused.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from bot.sandbox.errors import bad_request
+
+Json = dict[str, Any]
+
+MAX_UPLOAD = 50 * 1024 * 1024  # bytes; 10 MB for photos
+MAX_PHOTO = 10 * 1024 * 1024
+MAX_DOWNLOAD = 20 * 1024 * 1024
+
+TITLES = {
+    "photo": "Photo",
+    "video": "Video",
+    "video_note": "VideoNote",
+    "voice": "VoiceNote",
+    "audio": "Audio",
+    "document": "Document",
+    "animation": "Animation",
+    "sticker": "Sticker",
+}
+FOLDERS = {"photo": "photos", "voice": "voice", "video_note": "video_notes", "audio": "music", "sticker": "stickers"}
+EXTENSIONS = {"photo": "jpg", "video": "mp4", "video_note": "mp4", "voice": "oga", "audio": "mp3", "animation": "mp4"}
+MIMES = {
+    "video": "video/mp4",
+    "voice": "audio/ogg",
+    "audio": "audio/mpeg",
+    "animation": "video/mp4",
+    "document": "application/octet-stream",
+}
+
+
+class StoredFile:
+    """The bytes of one file and what is known about them."""
+
+    __slots__ = ("data", "id", "kind", "mime", "name", "size")
+
+    def __init__(self, file_id: int, kind: str, data: bytes, name: str | None, mime: str | None, size: int) -> None:
+        self.id = file_id
+        self.kind = kind
+        self.data = data
+        self.name = name
+        self.mime = mime
+        self.size = size
+
+    @property
+    def path(self) -> str:
+        extension = (self.name or "").rpartition(".")[2] if "." in (self.name or "") else EXTENSIONS.get(self.kind)
+        return f"{FOLDERS.get(self.kind, self.kind + 's')}/file_{self.id}" + (f".{extension}" if extension else "")
+
+
+class Files:
+    """All files of the sandbox."""
+
+    def __init__(self) -> None:
+        self._files: list[StoredFile] = []
+
+    def add(self, kind: str, data: bytes, *, name: str | None, mime: str | None, size: int | None) -> StoredFile:
+        """Keep a file.
+
+        :param size: bytes, when the file is to look larger than `data` is
+        """
+        stored = StoredFile(len(self._files), kind, data, name, mime, len(data) if size is None else size)
+        self._files.append(stored)
+        return stored
+
+    def find(self, file_id: str, bot_id: int) -> StoredFile:
+        """The file behind an id that this bot was given.
+
+        :raises ApiError: 400 for an unknown id and for one of another bot
+        """
+        owner, number = _decode(file_id)
+        if owner != bot_id or not 0 <= number < len(self._files):
+            raise bad_request("wrong file identifier/HTTP URL specified")
+        return self._files[number]
+
+    def by_path(self, path: str) -> StoredFile | None:
+        """The file behind a `file_path` of getFile."""
+        digits = path.rpartition("file_")[2].partition(".")[0]
+        found = self._files[int(digits)] if digits.isdigit() and int(digits) < len(self._files) else None
+        return found if found is not None and found.path == path else None
+
+
+def file_id(stored: StoredFile, bot_id: int, suffix: str = "") -> str:
+    """The id of a file for one bot; `suffix` tells sizes of one photo apart."""
+    return urlsafe_b64encode(f"AgAC{stored.kind}:{bot_id}:{stored.id}:{suffix}".encode()).decode().rstrip("=")
+
+
+def _decode(value: str) -> tuple[int, int]:
+    try:
+        kind, bot_id, number, _ = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode().split(":")
+        if not kind.startswith("AgAC"):
+            raise ValueError(kind)
+        return int(bot_id), int(number)
+    except ValueError:
+        raise bad_request("wrong file identifier/HTTP URL specified") from None
+
+
+def describe(stored: StoredFile, bot_id: int, details: Json) -> Any:
+    """The Bot API object of a file (Video, Document, list of PhotoSize, …).
+
+    :param details: width, height, duration, title, … that override the made-up ones
+    """
+    known = {name: value for name, value in details.items() if value is not None}
+    if stored.kind == "photo":
+        return [_photo_size(stored, bot_id, width, height) for width, height in ((90, 67), (800, 600))]
+    result: Json = {"file_id": file_id(stored, bot_id), "file_unique_id": f"AQAD{stored.id}", "file_size": stored.size}
+    if stored.kind in ("video", "animation"):
+        result |= {"width": 640, "height": 360, "duration": 5}
+    elif stored.kind in ("voice", "audio"):
+        result |= {"duration": 5}
+    elif stored.kind == "video_note":
+        result |= {"length": 240, "duration": 5}
+    elif stored.kind == "sticker":
+        result |= {
+            "type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False, "emoji": "🙂",
+        }  # fmt: skip
+    if stored.kind in MIMES:
+        result["mime_type"] = stored.mime or MIMES[stored.kind]
+    if stored.kind in ("video", "audio", "document", "animation") and stored.name:
+        result["file_name"] = stored.name
+    return result | known
+
+
+def _photo_size(stored: StoredFile, bot_id: int, width: int, height: int) -> Json:
+    letter = "s" if width < 100 else "x"
+    return {
+        "file_id": file_id(stored, bot_id, letter),
+        "file_unique_id": f"AQAD{stored.id}{letter}",
+        "file_size": stored.size if letter == "x" else min(stored.size, 1500),
+        "width": width,
+        "height": height,
+    }
+
+
+def localise(value: Any, bot_id: int) -> Any:
+    """A copy of a message in which every file id is the one of `bot_id`: several bots see one group message."""
+    if isinstance(value, dict):
+        return {
+            name: _for_bot(item, bot_id) if name == "file_id" else localise(item, bot_id)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [localise(item, bot_id) for item in value]
+    return value
+
+
+def _for_bot(value: str, bot_id: int) -> str:
+    kind, _, number, suffix = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode().split(":")
+    return urlsafe_b64encode(f"{kind}:{bot_id}:{number}:{suffix}".encode()).decode().rstrip("=")

@@ -1,0 +1,102 @@
+"""One call of a Bot API method: its fields, read with Telegram's own complaints, and the register of methods."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from bot.sandbox.bots import BotAccount
+from bot.sandbox.errors import bad_request
+from bot.sandbox.forms import Fields, Upload, Uploads
+
+if TYPE_CHECKING:
+    from bot.sandbox.state import World
+
+
+class Call:
+    """What a bot asked for. `partial` orders a call of several messages to fail at the last one."""
+
+    __slots__ = ("bot", "fields", "method", "partial", "request_id", "uploads", "world")
+
+    def __init__(
+        self, world: "World", bot: BotAccount, method: str, fields: Fields, uploads: Uploads, request_id: int
+    ) -> None:
+        self.world = world
+        self.bot = bot
+        self.method = method
+        self.fields = fields
+        self.uploads = uploads
+        self.request_id = request_id
+        self.partial = False
+
+    def text(self, name: str) -> str | None:
+        """A string field; None when it is absent or empty."""
+        value = self.fields.get(name)
+        return None if value is None or value == "" else str(value)
+
+    def integer(self, name: str) -> int | None:
+        """A whole number.
+
+        :raises ApiError: 400 when it is none
+        """
+        value = self.fields.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise bad_request(f"invalid {name} specified") from None
+
+    def flag(self, name: str) -> bool:
+        """A Boolean: "true", "1" and "yes" in forms."""
+        value = self.fields.get(name)
+        return value is True or (isinstance(value, str) and value.lower() in ("true", "1", "yes")) or value == 1
+
+    def json(self, name: str) -> Any:
+        """An object or list, JSON-serialized in forms; None when absent.
+
+        :raises ApiError: 400 when it is not JSON
+        """
+        value = self.fields.get(name)
+        if not isinstance(value, str):
+            return value
+        if not value:
+            return None
+        try:
+            return from_json(value)
+        except ValueError:
+            raise bad_request(f"can't parse {name} JSON object") from None
+
+    def upload(self, name: str) -> Upload | None:
+        """An uploaded file."""
+        return self.uploads.get(name)
+
+    def with_fields(self, fields: Fields) -> "Call":
+        """The same call about something else, for one item of a list."""
+        return Call(self.world, self.bot, self.method, fields, self.uploads, self.request_id)
+
+
+Handler = Callable[[Call], Any]
+
+
+@dataclass(slots=True, frozen=True)
+class Method:
+    """A method of the Bot API; `counted` ones spend the limits of chat and bot."""
+
+    name: str
+    handler: Handler
+    counted: bool
+
+
+METHODS: dict[str, Method] = {}
+
+
+def method(name: str, *, counted: bool = False) -> Callable[[Handler], Handler]:
+    """Register the function as the method `name`; names are case-insensitive, as Telegram's are."""
+
+    def register(handler: Handler) -> Handler:
+        METHODS[name.lower()] = Method(name, handler, counted)
+        return handler
+
+    return register

@@ -1,0 +1,5 @@
+"""Later."""
+
+
+class Webhook:
+    def stop(self) -> None: ...
