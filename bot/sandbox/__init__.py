@@ -10,16 +10,11 @@ async with await Sandbox.start() as sandbox:
 
 from bot.sandbox.errors import SandboxError
 from bot.sandbox.people import BotHandle, GroupHandle, Person
+from bot.sandbox.remote import RemoteSandbox
 from bot.sandbox.sandbox import Sandbox, SandboxApi
 from bot.sandbox.seen import CallbackPress, SeenMessage
 
 __all__ = [
-    "BotHandle",
-    "CallbackPress",
-    "GroupHandle",
-    "Person",
-    "Sandbox",
-    "SandboxApi",
-    "SandboxError",
+    "BotHandle", "CallbackPress", "GroupHandle", "Person", "RemoteSandbox", "Sandbox", "SandboxApi", "SandboxError",
     "SeenMessage",
-]
+]  # fmt: skip

@@ -23,7 +23,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         acting.send, acting.edit, acting.delete, acting.react, acting.block, acting.unblock, acting.deactivate,
         acting.press, acting.vote,
         reading.view, reading.transcript, reading.stats, reading.refusals, reading.violations, reading.commands,
-        reading.callback, reading.keyboard, reading.confirmed,
+        reading.callback, reading.bots, reading.keyboard, reading.confirmed,
         ordering.add_bot, ordering.add_person, ordering.add_group, ordering.set_member, ordering.upgrade,
         ordering.fail, ordering.mend, ordering.set_limits, ordering.revoke, ordering.inject, ordering.jump,
         ordering.preload, ordering.configure, ordering.cut_all,

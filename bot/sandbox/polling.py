@@ -9,7 +9,7 @@ from collections.abc import Callable
 from bot.sandbox.bots import BotAccount
 from bot.sandbox.errors import ApiError
 from bot.sandbox.methods.call import Call
-from bot.sandbox.updates import MAX_BATCH
+from bot.sandbox.updates import MAX_BATCH, Queued
 
 MAX_TIMEOUT = 50  # seconds; LONG_POLL_MAX_TIMEOUT
 
@@ -37,7 +37,7 @@ class LongPoll:
         bot.poll = self
         bot.queue.on_push = self._on_push
 
-    def _on_push(self) -> None:
+    def _on_push(self, _update: Queued) -> None:
         # One turn of the loop later, so that what is pushed together is delivered together.
         if self._wake is None:
             self._wake = self._loop.call_soon(self.finish)
@@ -59,7 +59,7 @@ class LongPoll:
             self._wake.cancel()
         if self._bot.poll is self:
             self._bot.poll = None
-            self._bot.queue.on_push = lambda: None
+            self._bot.queue.on_push = lambda update: None
 
 
 def get_updates(call: Call, deliver: Deliver, refuse: Refuse) -> LongPoll | None:

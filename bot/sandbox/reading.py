@@ -33,6 +33,15 @@ def transcript(world: World, *, since: int = 0, limit: int | None = None) -> lis
     return [entry.as_json() for entry in world.transcript.since(since, limit)]
 
 
+def bots(world: World) -> list[Json]:
+    """The bots whose tokens are good."""
+    return [
+        {"id": bot.id, "token": bot.token, "username": bot.username, "name": bot.name}
+        for bot in world.bots_by_id.values()
+        if not bot.revoked
+    ]
+
+
 def stats(world: World) -> Json:
     """Counts: requests, calls by method, refusals, and each bot's queue."""
     return {

@@ -9,6 +9,7 @@ from typing import Any, Self
 from bot.sandbox.door import Door, LocalDoor
 from bot.sandbox.http import HttpServer
 from bot.sandbox.limits import Refusal
+from bot.sandbox.methods import schema
 from bot.sandbox.people import BotHandle, GroupHandle, Person, Place
 from bot.sandbox.server import Server
 from bot.sandbox.state import Violation, World, real_clock
@@ -56,6 +57,10 @@ class SandboxApi:
             "add_group", title=title, people=people, bots=bots, forum=forum, supergroup=supergroup, admins=admins
         )
         return GroupHandle(self._door, chat)
+
+    def bots(self) -> list[BotHandle]:
+        """The bots that there are."""
+        return [BotHandle(**bot) for bot in self._door.ask("bots")]
 
     # Accidents
 
@@ -193,6 +198,8 @@ class Sandbox(SandboxApi):
         world = World(clock, seed)
         world.limits.enabled = limits
         world.strict = strict
+        if strict:
+            schema.load()
         http = HttpServer(Server(world).handle)
         world.on_cut.append(http.cut_all)
         bound = await http.start(port)
@@ -200,11 +207,7 @@ class Sandbox(SandboxApi):
 
     async def stop(self) -> None:
         """Close all connections and the port."""
-        for bot in self.world.bots_by_id.values():
-            if bot.poll is not None:
-                bot.poll.leave()
-            if bot.webhook is not None:
-                bot.webhook.stop()
+        await self.world.close()
         await self._http.stop()
 
     async def __aenter__(self) -> Self:

@@ -1,11 +1,12 @@
 """From an HTTP request to the answer: routes, tokens, faults, limits, the method."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from bot.sandbox import forms
 from bot.sandbox.bots import BotAccount
@@ -24,6 +25,8 @@ HTML_502 = (
     b"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 GARBAGE = b'{"ok":true,"result":{"message_id":'
+
+_log = logging.getLogger(__name__)
 
 Reply = Callable[[int, bytes], None]
 
@@ -50,6 +53,10 @@ class Server:
                 _refuse(request, ApiError(404, "Not Found"))
         except ApiError as error:
             _refuse(request, error)
+        except Exception:
+            # A mistake of the sandbox must not look like a bot that hangs.
+            _log.exception("the sandbox failed on %s", request.path.rpartition("/")[2])
+            _refuse(request, ApiError(500, "Internal Server Error: the sandbox failed"))
 
     def _bot(self, token: str) -> BotAccount:
         bot = self.world.bots.get(token)
@@ -198,8 +205,6 @@ def _flood(fault: Fault, call: Call, request: Request) -> None:
 
 
 def _without_id(body: bytes) -> bytes:
-    from pydantic_core import from_json
-
     answer = from_json(body)
     if isinstance(answer.get("result"), dict) and "message_id" in answer["result"]:
         answer["result"]["message_id"] = 0

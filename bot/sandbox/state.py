@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+import aiohttp
+
 from bot.sandbox.bots import BotAccount
 from bot.sandbox.chats import Chat, Group, PersonRecord, PrivateChat, StoredMessage
 from bot.sandbox.errors import SandboxError
@@ -77,7 +79,7 @@ class World:
         self.polls: dict[str, tuple[Chat, int]] = {}  # poll id -> its chat and message id
         self.on_parked: list[Callable[[BotAccount], None]] = []  # told when a bot waits with nothing left to confirm
         self.on_cut: list[Callable[[], None]] = []  # how to drop all connections
-        self._numbers = itertools.count(1)
+        self._client: aiohttp.ClientSession | None = None
         self._people_ids = itertools.count(7_000_000_001)  # beyond 32 bits, as real ids are
         self._group_ids = itertools.count(1)
 
@@ -90,9 +92,21 @@ class World:
         for listener in list(self.on_parked):
             listener(bot)
 
-    def number(self) -> int:
-        """A number not given before."""
-        return next(self._numbers)
+    def client(self) -> aiohttp.ClientSession:
+        """The HTTP client that webhooks share."""
+        if self._client is None:
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        return self._client
+
+    async def close(self) -> None:
+        """Stop all deliveries."""
+        for bot in self.bots.values():
+            if bot.poll is not None:
+                bot.poll.leave()
+            if bot.webhook is not None:
+                bot.webhook.stop()
+        if self._client is not None:
+            await self._client.close()
 
     def long_id(self) -> str:
         """An identifier of 18 digits, as callback queries and polls have."""
@@ -115,7 +129,9 @@ class World:
         return self.bots_by_id[bot_id]
 
     def add_person(self, user: Json, *, hidden_forwards: bool = False) -> PersonRecord:
-        """Create a person; `user` is a Bot API User, its id may be left out."""
+        """Create a person; `user` is a Bot API User, its id may be left out. An id that exists is that person."""
+        if user.get("id") in self.people:
+            return self.people[user["id"]]
         user = {"id": user.get("id") or next(self._people_ids), "is_bot": False} | {
             name: value for name, value in user.items() if value is not None and name != "id"
         }

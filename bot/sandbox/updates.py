@@ -47,8 +47,7 @@ class UpdateQueue:
         self.pushed = 0
         self.dropped = 0
         self.confirmed_ids: list[int] = []
-        self.on_push: Callable[[], None] = lambda: None
-        self.on_confirm: Callable[[], None] = lambda: None
+        self.on_push: Callable[[Queued], None] = lambda update: None
 
     def push(self, kind: str, content: dict[str, Any], lane: Lane, date: float | None = None) -> int | None:
         """Add an update of `kind`, unless `allowed_updates` leaves it out, and return its id.
@@ -75,9 +74,9 @@ class UpdateQueue:
         update_id = self.next_id
         self.next_id += 1
         self.pushed += 1
-        self.items[update_id] = Queued(update_id, dies, lane, to_json(build(update_id)))
+        update = self.items[update_id] = Queued(update_id, dies, lane, to_json(build(update_id)))
         self._earliest_death = min(self._earliest_death, dies)
-        self.on_push()
+        self.on_push(update)
         return update_id
 
     def wants(self, kind: str) -> bool:
@@ -101,8 +100,6 @@ class UpdateQueue:
             # The ids are not in order after a jump to a lower number: only the leading run is confirmed.
             while self.items and next(iter(self.items)) < offset:
                 self._confirm_head()
-        if not self.items:
-            self.on_confirm()
 
     def _confirm_head(self) -> None:
         self.confirmed_ids.append(self.items.popitem(last=False)[0])
@@ -126,10 +123,7 @@ class UpdateQueue:
         """Take one update out, delivered by webhook."""
         if self.items.pop(update.id, None) is not None:
             self.confirmed_ids.append(update.id)
-        if not self.items:
-            self.on_confirm()
 
     def clear(self) -> None:
         """Forget everything (`drop_pending_updates`)."""
         self.items.clear()
-        self.on_confirm()

@@ -3,15 +3,16 @@
 import types
 import typing
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiogram.methods
-from aiogram.methods.base import TelegramMethod
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from bot.sandbox.methods.call import Call
 from bot.sandbox.state import Violation
+
+if TYPE_CHECKING:
+    from aiogram.methods.base import TelegramMethod
 
 _PLAIN = (str, int, float, bool)
 
@@ -19,7 +20,7 @@ _PLAIN = (str, int, float, bool)
 class _Schema:
     """A model, the names it knows, and those of its fields that come as JSON text in a form."""
 
-    def __init__(self, model: type[TelegramMethod[Any]]) -> None:
+    def __init__(self, model: "type[TelegramMethod[Any]]") -> None:
         self.model = model
         self.names = frozenset(model.model_fields)
         self.structured = frozenset(
@@ -37,8 +38,16 @@ def _is_plain(annotation: Any) -> bool:
 
 @cache
 def _schema(method: str) -> _Schema | None:
+    # Imported on first use: it takes two seconds, which a sandbox that is not strict can do without.
+    import aiogram.methods
+
     model = getattr(aiogram.methods, method[0].upper() + method[1:], None)
     return _Schema(model) if model is not None else None
+
+
+def load() -> None:
+    """Import the models now, so that the first call does not wait for them."""
+    _schema("getMe")
 
 
 def check(call: Call) -> None:
