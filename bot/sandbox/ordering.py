@@ -67,7 +67,6 @@ def upgrade(world: World, *, group: int) -> Json:
         raise SandboxError("only a basic group can be upgraded, and once")
     new = world.add_group(old.title, supergroup=True, forum=False)
     new.members = dict(old.members)
-    new.last_id = 1
     _service(world, old, {"migrate_to_chat_id": new.id})
     _service(world, new, {"migrate_from_chat_id": old.id})
     old.migrated_to = new.id

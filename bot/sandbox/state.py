@@ -170,6 +170,7 @@ class World:
         number = next(self._group_ids)
         group_id = -1_002_000_000_000 - number if supergroup else -4_000_000_000 - number
         group = self.groups[group_id] = Group(group_id, title, supergroup=supergroup, forum=forum)
+        group.last_id = 1 if supergroup else 0  # its creation is message 1, and thread 1 is the General topic
         return group
 
     def place(self, person_id: int, place: int) -> Chat:

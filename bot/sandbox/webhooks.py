@@ -64,6 +64,8 @@ class Webhook:
         while waiting:
             await self._deliver(waiting[0])
             waiting.popleft()
+            if not self._bot.queue.items:
+                self._world.polled(self._bot)
         del self._lanes[lane]
 
     async def _deliver(self, update: Queued) -> None:
@@ -77,8 +79,6 @@ class Webhook:
                 wait = await self._post(update)
             if wait is None:
                 queue.remove(update)
-                if not queue.items:
-                    self._world.polled(self._bot)
                 return
             ceiling = self._world.random.uniform(60, 120)  # WEBHOOK_MAX_RESEND_TIMEOUT
             await asyncio.sleep(max(wait, min(2.0**attempt, ceiling)) * self._world.webhook_second)

@@ -18,8 +18,9 @@ from aiogram.types import (
 )
 
 from bot.sandbox import BotHandle, Person, Sandbox, content
-from tests.sandbox.conftest import Clock, Connect
+from bot.sandbox.kit import StillClock
 
+LONG_BUTTON = InlineKeyboardButton(text="x", callback_data="я" * 33)
 TAKE = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Take", callback_data="take:15:3")]])
 
 
@@ -36,7 +37,9 @@ async def test_a_message_is_seen_with_its_buttons(bot: Bot, ivan: Person) -> Non
     assert sent.html_text == "Hello, <b>Ivan</b>"
 
 
-async def test_bots_are_apart(sandbox: Sandbox, shop: BotHandle, bot: Bot, connect: Connect, ivan: Person) -> None:
+async def test_bots_are_apart(
+    sandbox: Sandbox, shop: BotHandle, bot: Bot, connect: Callable[[BotHandle], Bot], ivan: Person
+) -> None:
     desk = sandbox.add_bot("43:other", username="desk_bot", name="Desk")
     await ivan.starts(desk)
     await bot.send_message(ivan.id, "from the shop")
@@ -141,7 +144,7 @@ async def test_a_forward_names_its_author(bot: Bot, sandbox: Sandbox, shop: BotH
     assert len(await bot.forward_messages(hidden.id, hidden.id, [said.id])) == 1
 
 
-async def test_deleting(bot: Bot, ivan: Person, shop: BotHandle, clock: Clock) -> None:
+async def test_deleting(bot: Bot, ivan: Person, shop: BotHandle, clock: StillClock) -> None:
     ids = [(await bot.send_message(ivan.id, f"message {number}")).message_id for number in range(3)]
     seen = await ivan.sees("message 0")
     assert await bot.delete_message(ivan.id, ids[0])
@@ -195,8 +198,7 @@ BAD: dict[str, tuple[Callable[[Bot, int], object], str]] = {
     ),
     "data": (
         lambda bot, chat: bot.send_message(
-            chat, "x",
-            reply_markup=InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="x", callback_data="я" * 33)]]),
+            chat, "x", reply_markup=TAKE.model_copy(update={"inline_keyboard": [[LONG_BUTTON]]})
         ),
         "Bad Request: BUTTON_DATA_INVALID",
     ),
@@ -204,7 +206,10 @@ BAD: dict[str, tuple[Callable[[Bot, int], object], str]] = {
         lambda bot, chat: bot.send_message(chat, "x", message_thread_id=5),
         "Bad Request: message thread not found",
     ),
-    "action": (lambda bot, chat: bot.send_chat_action(chat, "dancing"), "Bad Request: wrong parameter action in request"),
+    "action": (
+        lambda bot, chat: bot.send_chat_action(chat, "dancing"),
+        "Bad Request: wrong parameter action in request",
+    ),
 }  # fmt: skip
 
 
@@ -249,9 +254,11 @@ async def test_closed_doors(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: P
         await bot.send_message(ivan.id, "x")
 
 
-async def test_unknown_tokens_and_methods(sandbox: Sandbox, connect: Connect, shop: BotHandle, bot: Bot) -> None:
+async def test_unknown_tokens_and_methods(
+    sandbox: Sandbox, connect: Callable[[BotHandle], Bot], shop: BotHandle, bot: Bot
+) -> None:
     with pytest.raises(TelegramUnauthorizedError, match="Unauthorized"):
-        await connect(BotHandle(id=77, token="77:nobody", username="x", name="x")).get_me()
+        await connect(BotHandle(id=77, token="77:nobody", username="x", name="x")).get_me()  # noqa: S106
 
     class Dance(SendMessage):
         __api_method__ = "dance"
@@ -261,5 +268,5 @@ async def test_unknown_tokens_and_methods(sandbox: Sandbox, connect: Connect, sh
 
 
 async def test_what_the_schema_does_not_have_is_noted(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
-    await bot.send_message(ivan.id, "x", colour="green")
+    await bot(SendMessage(chat_id=ivan.id, text="x", colour="green"))
     assert [violation.problem for violation in sandbox.strictness_violations] == ["unknown field 'colour'"]

@@ -1,6 +1,7 @@
 """getUpdates: order, offsets, ages, conflicts, filters (research notes R1-R8)."""
 
 import asyncio
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -9,7 +10,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.exceptions import TelegramConflictError, TelegramNetworkError, TelegramUnauthorizedError
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from tests.sandbox.conftest import Clock, Connect
+from bot.sandbox.kit import StillClock
 
 
 def parked(sandbox: Sandbox, shop: BotHandle) -> asyncio.Future[None]:
@@ -68,7 +69,7 @@ async def test_a_long_poll_wakes_at_once(bot: Bot, ivan: Person, sandbox: Sandbo
 
 
 async def test_a_second_poller_ends_the_first(
-    bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox, ivan: Person
+    bot: Bot, connect: Callable[[BotHandle], Bot], shop: BotHandle, sandbox: Sandbox, ivan: Person
 ) -> None:
     offset = (await bot.get_updates())[0].update_id + 1
     waiting = parked(sandbox, shop)
@@ -81,7 +82,9 @@ async def test_a_second_poller_ends_the_first(
     assert len(await second) == 1
 
 
-async def test_a_killed_poller_is_no_poller(bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox) -> None:
+async def test_a_killed_poller_is_no_poller(
+    bot: Bot, connect: Callable[[BotHandle], Bot], shop: BotHandle, sandbox: Sandbox
+) -> None:
     waiting = parked(sandbox, shop)
     first = asyncio.create_task(bot.get_updates(timeout=30))
     await waiting
@@ -130,7 +133,7 @@ async def test_a_revoked_token_ends_the_poll(bot: Bot, shop: BotHandle, sandbox:
         await bot.get_me()
 
 
-async def test_updates_grow_old(bot: Bot, ivan: Person, clock: Clock) -> None:
+async def test_updates_grow_old(bot: Bot, ivan: Person, clock: StillClock) -> None:
     await bot.get_updates()
     card = await bot.send_message(ivan.id, "x")
     await ivan._press(42, "data", card.message_id)
@@ -185,7 +188,7 @@ async def test_poison_stays_as_it_is(bot: Bot, sandbox: Sandbox, shop: BotHandle
     assert updates[1] == {"update_id": update_id, "message": {"message_id": "broken"}}
 
 
-async def test_tight_loops_are_slowed_when_paced(bot: Bot, ivan: Person, sandbox: Sandbox, clock: Clock) -> None:
+async def test_tight_loops_are_slowed_when_paced(bot: Bot, ivan: Person, sandbox: Sandbox, clock: StillClock) -> None:
     sandbox.configure(paced=True)
     await ivan.says("two")
     assert len(await bot.get_updates(offset=0)) == 2

@@ -1,0 +1,152 @@
+"""Files and the other kinds of content, both ways."""
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest, TelegramEntityTooLarge
+from aiogram.types import BufferedInputFile, InputMediaDocument, InputMediaPhoto, InputMediaVideo, InputPollOption
+
+from bot.sandbox import BotHandle, Person, Sandbox, content
+
+FILE = BufferedInputFile(b"\x00\r\n--bytes\xff" * 100, 'чек "1".bin')
+KINDS = ["photo", "video", "video_note", "voice", "audio", "document", "animation", "sticker"]
+CAPTIONED = [kind for kind in KINDS if kind not in ("video_note", "sticker")]
+
+
+def sender(bot: Bot, kind: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(bot, f"send_{kind}")
+    return found
+
+
+def sent_file_id(message: Any, kind: str) -> str:
+    part = getattr(message, kind)
+    found: str = part[-1].file_id if isinstance(part, list) else part.file_id
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_file_goes_up_and_comes_down(bot: Bot, ivan: Person, kind: str) -> None:
+    more = {"caption": "<i>see</i>", "parse_mode": "HTML"} if kind in CAPTIONED else {}
+    message = await sender(bot, kind)(ivan.id, FILE, **more)
+    assert (await ivan.sees("see" if more else None, kind=kind)).id == message.message_id
+    file = await bot.get_file(sent_file_id(message, kind))
+    assert file.file_path is not None
+    downloaded = await bot.download_file(file.file_path)
+    assert downloaded is not None
+    assert downloaded.read() == FILE.data
+    again = await sender(bot, kind)(ivan.id, sent_file_id(message, kind))
+    assert sent_file_id(again, kind) == sent_file_id(message, kind)
+
+
+async def test_a_file_id_belongs_to_one_bot(
+    bot: Bot, connect: Callable[[BotHandle], Bot], sandbox: Sandbox, shop: BotHandle, ivan: Person
+) -> None:
+    desk = sandbox.add_bot("43:other", username="desk_bot")
+    other = connect(desk)
+    await ivan.starts(desk)
+    picture = await ivan.sends(content.photo(b"bytes"), to=shop)
+    file_id = picture.raw["photo"][0]["file_id"]
+    await bot.send_photo(ivan.id, file_id)
+    for refused in (other.send_photo(ivan.id, file_id), other.get_file(file_id), bot.send_photo(ivan.id, "nonsense")):
+        with pytest.raises(TelegramBadRequest, match="wrong file identifier"):
+            await refused
+    with pytest.raises(TelegramBadRequest, match="can't use file of type Photo as Document"):
+        await bot.send_document(ivan.id, file_id)
+
+
+async def test_a_group_gives_each_bot_its_own_ids(
+    bot: Bot, connect: Callable[[BotHandle], Bot], sandbox: Sandbox, shop: BotHandle, ivan: Person
+) -> None:
+    desk = sandbox.add_bot("43:other", username="desk_bot")
+    group = sandbox.group("Desk", [ivan, shop, desk])
+    await ivan.sends(content.voice(b"words"), to=group)
+    for client in (bot, connect(desk)):
+        message = (await client.get_updates())[-1].message
+        assert message is not None
+        assert message.voice is not None
+        assert (await client.get_file(message.voice.file_id)).file_size == 5
+
+
+async def test_size_limits(bot: Bot, ivan: Person) -> None:
+    large = await ivan.sends(content.document(size=21 * 1024 * 1024))
+    with pytest.raises(TelegramBadRequest, match="file is too big"):
+        await bot.get_file(large.raw["document"]["file_id"])
+    with pytest.raises(TelegramEntityTooLarge):
+        await bot.send_photo(ivan.id, BufferedInputFile(b"x" * (10 * 1024 * 1024 + 1), "photo.jpg"))
+    with pytest.raises(TelegramBadRequest, match="file must be non-empty"):
+        await bot.send_document(ivan.id, BufferedInputFile(b"", "empty.txt"))
+    with pytest.raises(TelegramBadRequest, match="message caption is too long"):
+        await bot.send_photo(ivan.id, FILE, caption="x" * 1025)
+    with pytest.raises(TelegramBadRequest, match="failed to get HTTP URL content"):
+        await bot.send_photo(ivan.id, "https://a.example/x.jpg")
+
+
+async def test_albums(bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox) -> None:
+    media = [InputMediaPhoto(media=FILE, caption="<b>two</b>", parse_mode="HTML"), InputMediaVideo(media=FILE)]
+    sent = await bot.send_media_group(ivan.id, list(media))
+    assert sent[0].media_group_id == sent[1].media_group_id
+    assert sent[0].html_text == "<b>two</b>"
+    assert [seen.kind for seen in ivan.chat(shop)[-2:]] == ["photo", "video"]
+    with pytest.raises(TelegramBadRequest, match="document can't be mixed with other media types"):
+        await bot.send_media_group(ivan.id, [*media, InputMediaDocument(media=FILE)])
+    with pytest.raises(TelegramBadRequest, match="too many messages to send as an album"):
+        await bot.send_media_group(ivan.id, [media[1]] * 11)
+    await bot.send_media_group(ivan.id, [media[1]])
+    assert [violation.problem for violation in sandbox.strictness_violations] == ["an album of one"]
+
+
+async def test_everything_without_a_file(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+    await bot.send_location(ivan.id, 55.75, 37.62)
+    await bot.send_venue(ivan.id, 55.75, 37.62, "Office", "1, Main street")
+    await bot.send_contact(ivan.id, "+79990000001", "Ann", last_name="Lee")
+    await bot.send_poll(ivan.id, "Well?", [InputPollOption(text="yes"), InputPollOption(text="no")], is_anonymous=False)
+    await bot.send_dice(ivan.id, emoji="🎯")
+    seen = ivan.chat(shop)
+    assert [message.kind for message in seen[1:]] == ["location", "venue", "contact", "poll", "dice"]
+    await ivan.votes(seen[4], 1)
+    answer = (await bot.get_updates())[-1].poll_answer
+    assert answer is not None
+    assert answer.option_ids == [1]
+    for message in seen[1:]:
+        await bot.copy_message(ivan.id, ivan.id, message.id)
+
+
+async def test_a_medium_is_replaced(bot: Bot, ivan: Person) -> None:
+    sent = await bot.send_photo(ivan.id, FILE)
+    await bot.edit_message_media(
+        InputMediaVideo(media=FILE, caption="now"), chat_id=ivan.id, message_id=sent.message_id
+    )
+    assert (await ivan.sees("now")).kind == "video"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        content.photo(), content.video(), content.video_note(), content.voice(), content.audio(), content.document(),
+        content.animation(), content.sticker(), content.location(), content.venue(), content.contact("+7999", "Ann"),
+        content.poll("Well?", "yes", "no"), content.quiz("2*2", "4", "5"), content.dice(), content.giveaway(),
+        content.paid_media(), content.service(), content.story(),
+    ],
+    ids=lambda item: item.kind,
+)  # fmt: skip
+async def test_people_send_everything(bot: Bot, ivan: Person, item: content.Content) -> None:
+    sent = await ivan.sends(item)
+    message = (await bot.get_updates())[-1].message
+    assert message is not None
+    assert message.message_id == sent.id
+
+
+async def test_downloads_need_the_token(sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+    await ivan.sends(content.document(name="a.pdf"))
+    async with aiohttp.ClientSession() as client:
+        for path, status in (
+            (f"{shop.token}/documents/file_0.pdf", 200),
+            ("1:x/documents/file_0.pdf", 401),
+            (f"{shop.token}/documents/file_9.pdf", 404),
+            (f"{shop.token}/x/file_0.exe", 404),
+        ):
+            async with client.get(f"{sandbox.url}/file/bot{path}") as answer:
+                assert answer.status == status
