@@ -20,7 +20,7 @@ class PersonRecord:
 class StoredMessage:
     """A message as it stands now; `json` is replaced, never changed, so that older views of it stay true."""
 
-    __slots__ = ("answers", "copied_from", "id", "json", "kind", "reactions", "request_id", "seq")
+    __slots__ = ("copied_from", "id", "json", "kind", "reactions", "request_id", "seq")
 
     def __init__(
         self, json: Json, kind: str, copied_from: tuple[int, int] | None = None, request_id: int | None = None
@@ -32,7 +32,6 @@ class StoredMessage:
         self.request_id = request_id
         self.seq = 0
         self.reactions: dict[int, list[Json]] = {}
-        self.answers: dict[int, int] | None = None
 
 
 class Chat:
@@ -46,7 +45,6 @@ class Chat:
         self.keyboard: Json | None = None
         self.actions: list[str] = []
         self.seq = 0  # the transcript's number of the last thing that happened here
-        self.sent_at: list[float] = []
 
     def next_id(self) -> int:
         self.last_id += 1

@@ -32,7 +32,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
 
 # After something has happened, at most `timeout` seconds later.
 WAITS: dict[str, Callable[..., Awaitable[Any]]] = {
-    function.__name__: function for function in (reading.changed, reading.callback_answer, reading.settled)
+    function.__name__: function
+    for function in (reading.changed, reading.callback_answer, reading.settled, reading.online)
 }
 
 _tasks: set[asyncio.Task[None]] = set()

@@ -22,7 +22,7 @@ MARKS = (
     ("~", "strikethrough"),
     ("`", "code"),
 )
-_NAMES = {"pre": "pre", "code": "code"}
+_CODE = ("pre", "code")
 
 
 class _Open(NamedTuple):
@@ -61,7 +61,7 @@ class _MarkdownV2:
 
     def step(self) -> None:
         character = self.source[self.at]
-        inside_code = bool(self.stack) and self.stack[-1].kind in _NAMES
+        inside_code = bool(self.stack) and self.stack[-1].kind in _CODE
         following = self.source[self.at + 1 : self.at + 2]
         if character == "\\" and following and 0 < ord(following) <= 126:
             self.write(following)
@@ -98,8 +98,6 @@ class _MarkdownV2:
 
     def toggle(self, mark: str, kind: str) -> None:
         opened = self.stack[-1] if self.stack else None
-        if opened is not None and opened.kind == "italic" and mark == "__" and self.source[self.at + 2 : self.at + 3]:
-            pass  # "___": the documentation reads "__" first, from the left
         if opened is not None and opened.mark == mark:
             self.stack.pop()
             self.at += len(mark)

@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -122,16 +123,27 @@ async def settled(world: World, *, timeout: float) -> bool:
     It says that the bots have *taken* everything. That they have done with it only they know: see
     `SandboxApi.settles_when`.
     """
+    return await _until(world, lambda: all(map(is_idle, world.bots_by_id.values())), timeout)
+
+
+async def online(world: World, *, bot: int, timeout: float) -> bool:
+    """Wait until a bot waits for updates in a long poll or has set a webhook; whether it came to that."""
+    account = world.bot(bot)
+    return await _until(world, lambda: account.poll is not None or account.webhook is not None, timeout)
+
+
+async def _until(world: World, condition: Callable[[], bool], timeout: float) -> bool:
+    """Look again whenever a bot has taken all it had."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
-    while not all(map(is_idle, world.bots_by_id.values())):
+    while not condition():
         future: asyncio.Future[None] = loop.create_future()
         listener = _resolver(future)
         world.on_parked.append(listener)
         await asyncio.wait([future], timeout=max(end - loop.time(), 0))
         world.on_parked.remove(listener)
         if loop.time() >= end:
-            return all(map(is_idle, world.bots_by_id.values()))
+            return condition()
     return True
 
 

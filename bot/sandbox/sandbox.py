@@ -160,6 +160,14 @@ class SandboxApi:
         """Tell how to know that the program under test has done its work; awaited by `settles`, after the queues."""
         self._settled.append(hook)
 
+    async def online(self, bot: BotHandle, timeout: float = 5) -> None:
+        """Wait until a bot waits for updates, in a long poll or with a webhook.
+
+        :raises AssertionError: when it does not within `timeout` seconds
+        """
+        if not await self._door.wait("online", bot=bot.id, timeout=timeout):
+            raise AssertionError(f"@{bot.username} does not receive after {timeout} s")
+
     async def settles(self, timeout: float = 5) -> None:
         """Wait until every bot has confirmed its updates and waits for more, and every hook has returned.
 

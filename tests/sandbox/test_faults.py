@@ -108,10 +108,8 @@ async def test_an_album_delivered_in_part(bot: Bot, sandbox: Sandbox, ivan: Pers
 
 
 async def test_every_connection_cut(bot: Bot, sandbox: Sandbox, shop: BotHandle) -> None:
-    waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    sandbox.world.on_parked.append(lambda bot: waiting.done() or waiting.set_result(None))
     poll = asyncio.create_task(bot.get_updates(timeout=30))
-    await waiting
+    await sandbox.online(shop)
     sandbox.cut_all()
     with pytest.raises(TelegramNetworkError):
         await poll

@@ -11,6 +11,8 @@ from aiogram.types import BufferedInputFile, InputMediaDocument, InputMediaPhoto
 
 from bot.sandbox import BotHandle, Person, Sandbox, content
 
+Connect = Callable[[BotHandle], Bot]
+
 FILE = BufferedInputFile(b"\x00\r\n--bytes\xff" * 100, 'чек "1".bin')
 KINDS = ["photo", "video", "video_note", "voice", "audio", "document", "animation", "sticker"]
 CAPTIONED = [kind for kind in KINDS if kind not in ("video_note", "sticker")]
@@ -42,7 +44,7 @@ async def test_a_file_goes_up_and_comes_down(bot: Bot, ivan: Person, kind: str) 
 
 
 async def test_a_file_id_belongs_to_one_bot(
-    bot: Bot, connect: Callable[[BotHandle], Bot], sandbox: Sandbox, shop: BotHandle, ivan: Person
+    bot: Bot, connect: Connect, sandbox: Sandbox, shop: BotHandle, ivan: Person
 ) -> None:
     desk = sandbox.add_bot("43:other", username="desk_bot")
     other = connect(desk)
@@ -58,7 +60,7 @@ async def test_a_file_id_belongs_to_one_bot(
 
 
 async def test_a_group_gives_each_bot_its_own_ids(
-    bot: Bot, connect: Callable[[BotHandle], Bot], sandbox: Sandbox, shop: BotHandle, ivan: Person
+    bot: Bot, connect: Connect, sandbox: Sandbox, shop: BotHandle, ivan: Person
 ) -> None:
     desk = sandbox.add_bot("43:other", username="desk_bot")
     group = sandbox.group("Desk", [ivan, shop, desk])
@@ -85,16 +87,16 @@ async def test_size_limits(bot: Bot, ivan: Person) -> None:
 
 
 async def test_albums(bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox) -> None:
-    media = [InputMediaPhoto(media=FILE, caption="<b>two</b>", parse_mode="HTML"), InputMediaVideo(media=FILE)]
-    sent = await bot.send_media_group(ivan.id, list(media))
+    picture, video = InputMediaPhoto(media=FILE, caption="<b>two</b>", parse_mode="HTML"), InputMediaVideo(media=FILE)
+    sent = await bot.send_media_group(ivan.id, [picture, video])
     assert sent[0].media_group_id == sent[1].media_group_id
     assert sent[0].html_text == "<b>two</b>"
     assert [seen.kind for seen in ivan.chat(shop)[-2:]] == ["photo", "video"]
     with pytest.raises(TelegramBadRequest, match="document can't be mixed with other media types"):
-        await bot.send_media_group(ivan.id, [*media, InputMediaDocument(media=FILE)])
+        await bot.send_media_group(ivan.id, [picture, InputMediaDocument(media=FILE)])
     with pytest.raises(TelegramBadRequest, match="too many messages to send as an album"):
-        await bot.send_media_group(ivan.id, [media[1]] * 11)
-    await bot.send_media_group(ivan.id, [media[1]])
+        await bot.send_media_group(ivan.id, [video] * 11)
+    await bot.send_media_group(ivan.id, [video])
     assert [violation.problem for violation in sandbox.strictness_violations] == ["an album of one"]
 
 

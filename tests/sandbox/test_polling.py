@@ -6,18 +6,12 @@ from collections.abc import Callable
 import aiohttp
 import pytest
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.exceptions import TelegramConflictError, TelegramNetworkError, TelegramUnauthorizedError
 
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.sandbox.kit import StillClock
 
-
-def parked(sandbox: Sandbox, shop: BotHandle) -> asyncio.Future[None]:
-    """Done when the bot waits in a long poll."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    sandbox.world.on_parked.append(lambda bot: future.done() or future.set_result(None))
-    return future
+Connect = Callable[[BotHandle], Bot]
 
 
 async def test_ids_grow_by_one_from_a_random_start(bot: Bot, ivan: Person, sandbox: Sandbox) -> None:
@@ -59,9 +53,8 @@ async def test_a_batch_has_a_hundred_at_most(bot: Bot, sandbox: Sandbox, shop: B
 
 async def test_a_long_poll_wakes_at_once(bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle) -> None:
     seen = (await bot.get_updates())[0].update_id
-    waiting = parked(sandbox, shop)
     poll = asyncio.create_task(bot.get_updates(offset=seen + 1, timeout=30))
-    await waiting
+    await sandbox.online(shop)
     await ivan.says("now")
     updates = await asyncio.wait_for(poll, 2)
     assert updates[0].message is not None
@@ -69,12 +62,11 @@ async def test_a_long_poll_wakes_at_once(bot: Bot, ivan: Person, sandbox: Sandbo
 
 
 async def test_a_second_poller_ends_the_first(
-    bot: Bot, connect: Callable[[BotHandle], Bot], shop: BotHandle, sandbox: Sandbox, ivan: Person
+    bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox, ivan: Person
 ) -> None:
     offset = (await bot.get_updates())[0].update_id + 1
-    waiting = parked(sandbox, shop)
     first = asyncio.create_task(bot.get_updates(offset=offset, timeout=30))
-    await waiting
+    await sandbox.online(shop)
     second = asyncio.create_task(connect(shop).get_updates(offset=offset, timeout=30))
     with pytest.raises(TelegramConflictError, match="terminated by other getUpdates request; make sure that only one"):
         await first
@@ -82,27 +74,18 @@ async def test_a_second_poller_ends_the_first(
     assert len(await second) == 1
 
 
-async def test_a_killed_poller_is_no_poller(
-    bot: Bot, connect: Callable[[BotHandle], Bot], shop: BotHandle, sandbox: Sandbox
-) -> None:
-    waiting = parked(sandbox, shop)
+async def test_a_killed_poller_is_no_poller(bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox) -> None:
     first = asyncio.create_task(bot.get_updates(timeout=30))
-    await waiting
+    await sandbox.online(shop)
     poll = sandbox.world.bot(shop.id).poll
     assert poll is not None
-    gone = asyncio.get_running_loop().create_future()
-    leave = poll.leave
-
-    async def left() -> None:
-        session = bot.session
-        assert isinstance(session, AiohttpSession)
-        await session.close()
-
+    left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     for connection in list(sandbox._http._open):
-        assert connection._current is not None
-        connection._current.on_disconnect = lambda: (leave(), gone.set_result(None))
-    await left()
-    await gone
+        request = connection._current
+        assert request is not None
+        request.on_disconnect = lambda: (poll.leave(), left.set_result(None))  # type: ignore[func-returns-value]
+    await bot.session.close()
+    await left
     assert sandbox.world.bot(shop.id).poll is None
     with pytest.raises((TelegramNetworkError, aiohttp.ClientError)):
         await first
@@ -110,9 +93,8 @@ async def test_a_killed_poller_is_no_poller(
 
 
 async def test_a_webhook_shuts_out_polling(bot: Bot, shop: BotHandle, sandbox: Sandbox) -> None:
-    waiting = parked(sandbox, shop)
     poll = asyncio.create_task(bot.get_updates(timeout=30))
-    await waiting
+    await sandbox.online(shop)
     await bot.set_webhook("http://127.0.0.1:9/")
     with pytest.raises(TelegramConflictError, match="terminated by setWebhook request"):
         await poll
@@ -123,9 +105,8 @@ async def test_a_webhook_shuts_out_polling(bot: Bot, shop: BotHandle, sandbox: S
 
 
 async def test_a_revoked_token_ends_the_poll(bot: Bot, shop: BotHandle, sandbox: Sandbox) -> None:
-    waiting = parked(sandbox, shop)
     poll = asyncio.create_task(bot.get_updates(timeout=30))
-    await waiting
+    await sandbox.online(shop)
     sandbox.revoke(shop)
     with pytest.raises(TelegramUnauthorizedError):
         await poll

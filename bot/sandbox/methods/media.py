@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.sandbox.chats import Chat
 from bot.sandbox.content import as_document, build_dice, build_poll
-from bot.sandbox.errors import bad_request
+from bot.sandbox.errors import ApiError, bad_request
 from bot.sandbox.files import describe
 from bot.sandbox.methods.call import Call, Handler, method
 from bot.sandbox.methods.files import resolve_file
@@ -109,8 +109,12 @@ def edit_media(call: Call) -> Json:
         raise bad_request("message can't be edited")
     content = item_content(call, item)
     gone = (*MEDIA, "text", "entities", "caption", "caption_entities")
-    message.kind = item["type"]
-    return replace(call, chat, message, content, without=gone)
+    kind, message.kind = message.kind, item["type"]
+    try:
+        return replace(call, chat, message, content, without=gone)
+    except ApiError:
+        message.kind = kind
+        raise
 
 
 @method("sendLocation", counted=True)

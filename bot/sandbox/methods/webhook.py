@@ -39,6 +39,7 @@ def set_webhook(call: Call) -> bool:
         bot.poll.terminate(ApiError(409, TERMINATED))
     bot.webhook = Webhook(call.world, bot, url, secret, connections)
     bot.webhook.start()
+    call.world.polled(bot)
     return True
 
 
