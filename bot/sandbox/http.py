@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._content_type = b""
         self._body: list[bytes] = []
+        self.last_path = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -107,7 +108,8 @@ class Connection(asyncio.Protocol):
         path, _, query = self._url.partition(b"?")
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         method = self._parser.get_method().decode("ascii")
-        request = Request(self, method, path.decode("latin-1"), query, self._content_type, body)
+        self.last_path = path.decode("latin-1")
+        request = Request(self, method, self.last_path, query, self._content_type, body)
         if self._current is None:
             self._current = request
             self._handler(request)
@@ -153,7 +155,8 @@ class HttpServer:
         await self._server.wait_closed()
         self._server = None
 
-    def cut_all(self) -> None:
-        """Drop every connection, as when the network goes away for a moment."""
+    def cut_all(self, spared: str) -> None:
+        """Drop every connection, as when the network goes away, but those that last asked for `spared…`."""
         for connection in list(self._open):
-            connection.abort()
+            if not connection.last_path.startswith(spared):
+                connection.abort()

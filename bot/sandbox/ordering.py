@@ -162,6 +162,6 @@ def preload(world: World, *, bot: int, people: int, each: int, text: str = "mess
 
 
 def cut_all(world: World) -> None:
-    """Cut every connection at once; the server replaces this by its own."""
+    """Cut every connection of bots at once; the control connections stay."""
     for hook in world.on_cut:
         hook()

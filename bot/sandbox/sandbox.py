@@ -209,7 +209,7 @@ class Sandbox(SandboxApi):
         if strict:
             schema.load()
         http = HttpServer(Server(world).handle)
-        world.on_cut.append(http.cut_all)
+        world.on_cut.append(lambda: http.cut_all(spared="/sandbox/"))
         bound = await http.start(port)
         return cls(world, http, f"http://127.0.0.1:{bound}")
 

@@ -119,6 +119,10 @@ async def test_counts_and_orders(anywhere: SandboxApi, client: Bot) -> None:
     await client.get_me()
     stats = anywhere.stats()["bots"][str(shop.id)]
     assert stats["calls"]["getMe"] >= 1
+    poll = asyncio.create_task(client.get_updates(offset=-1, timeout=30))
+    anywhere.cut_all()
+    anywhere.stats()
+    await asyncio.gather(poll, return_exceptions=True)
     ids = anywhere.preload(shop, people=3, each=2)
     updates = await client.get_updates()
     assert [update.message.chat.id for update in updates if update.message][-6:] == ids * 2
