@@ -1,0 +1,1 @@
+"""The Telegram side: receiving, the people's handlers, delivery, and the wiring of it all."""

@@ -1,0 +1,104 @@
+"""`act`: the one change that an update makes, in one transaction with its answer and its own end.
+
+    await act(contacts.take, contact_id=15, version=3, actor=actor, reply=lambda taken: say(_("It is yours")))
+
+The action, the rows of the answer and "this update is done" are committed together, so that an update has exactly one
+effect and one answer however often it is delivered.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+
+from bot.answers import Answer
+from crm_core import inbox, outbox
+from crm_core.storage.database import Database
+
+T = TypeVar("T")
+Say = Callable[[Any], Answer | None]
+
+
+@dataclass
+class Act:
+    """Bound to one update. May be called once; handlers that change nothing but answer use `answer`.
+
+    Attributes:
+        pressed: Telegram's id of the message whose button was pressed, None for a message.
+    """
+
+    db: Database
+    inbox_id: int
+    bot_id: int
+    chat_id: int
+    clock: Callable[[], datetime]
+    chance: Callable[[], float]
+    pressed: int | None = None
+    is_done: bool = field(default=False, init=False)
+
+    async def __call__(
+        self, action: Callable[..., T], /, *, reply: Say | None = None, screen: Say | None = None, **inputs: Any
+    ) -> T:
+        """Runs an action and finishes the update.
+
+        Args:
+            action: from `crm_core`; `now` and `chance` are given to it if it asks for them.
+            reply: makes, from the action's result, what is said in this chat.
+            screen: the same, but changes the pressed message in place (or is said, where none was pressed).
+            inputs: the rest of what the action needs.
+
+        Returns the action's result. Raises what it raises, after everything was undone.
+        """
+        if self.is_done:
+            raise RuntimeError("an update makes one change: put what belongs together into one action")
+        wanted = _parameters(action)
+        now = self.clock()
+        if "now" in wanted:
+            inputs["now"] = now
+        if "chance" in wanted:
+            inputs["chance"] = self.chance
+
+        def body(s: Session) -> T:
+            result = action(s, **inputs)
+            if reply is not None:
+                self._put(s, reply(result), now)
+            if screen is not None:
+                self._put(s, screen(result), now, in_place=True)
+            inbox.finish(s, inbox_id=self.inbox_id, now=now)
+            return result
+
+        result = await self.db.write(body)
+        self.is_done = True
+        return result
+
+    async def answer(self, answer: Answer) -> None:
+        """Says something and finishes the update; nothing else changes."""
+        await self(_nothing, reply=lambda _: answer)
+
+    async def show(self, answer: Answer) -> None:
+        """Changes the pressed screen in place and finishes the update; nothing else changes."""
+        await self(_nothing, screen=lambda _: answer)
+
+    def _put(self, s: Session, answer: Answer | None, now: datetime, *, in_place: bool = False) -> None:
+        if answer is None:
+            return
+        if in_place and self.pressed is not None:
+            payload = {**answer.payload, "message_id": self.pressed}
+
+            send = outbox.Send(outbox.SCREEN, self.bot_id, self.chat_id, payload=payload)
+        else:
+            send = outbox.Send(outbox.ANSWER, self.bot_id, self.chat_id, payload=answer.payload)
+        outbox.add(s, [send], now=now)
+
+
+def _nothing(s: Session) -> None:
+    """The action of an update that only asks."""
+
+
+@cache
+def _parameters(action: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(action).parameters)

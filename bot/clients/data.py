@@ -1,0 +1,46 @@
+"""A client's own phone and e-mail: stored only from their owner."""
+
+from aiogram import F, Router
+from aiogram.filters import Command, CommandObject
+from aiogram.types import Message, ReplyKeyboardRemove, User
+
+from bot.acting import Act
+from bot.answers import say
+from bot.texts import Translator
+from bot.words import person_of
+from crm_core import conversation
+
+router = Router(name="clients.data")
+
+
+@router.message(F.contact.user_id == F.from_user.id)
+async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Translator) -> None:
+    """Telegram's contact button. Anybody else's contact is no phone of his: it goes on as words."""
+    assert message.contact is not None
+    phone = message.contact.phone_number
+    await act(
+        conversation.share_phone,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        person=person_of(event_from_user),
+        phone=phone if phone.startswith("+") else f"+{phone}",
+        reply=lambda done: say(
+            _("Thank you, your phone is noted."), keyboard=ReplyKeyboardRemove(remove_keyboard=True)
+        ),
+    )
+
+
+@router.message(Command("email"))
+async def on_email(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
+    """`/email you@example.com`."""
+    if not command.args:
+        await act.answer(say(_("Write it in one line: /email you@example.com")))
+        return
+    await act(
+        conversation.share_email,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        person=person_of(event_from_user),
+        email=command.args,
+        reply=lambda done: say(_("Thank you, your e-mail is noted.")),
+    )

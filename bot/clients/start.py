@@ -1,0 +1,60 @@
+"""/start, /help and /privacy for clients."""
+
+from aiogram import Router
+from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
+
+from bot.acting import Act
+from bot.answers import Answer, say
+from bot.texts import Translator
+from bot.words import person_of
+from crm_core import conversation
+
+router = Router(name="clients.start")
+
+SOURCE_PAYLOAD = "src_"
+
+
+@router.message(CommandStart())
+async def on_start(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
+    """Greets; a source link books the next contact under its source."""
+    payload = command.args or ""
+    await act(
+        conversation.begin,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        person=person_of(event_from_user),
+        slug=payload.removeprefix(SOURCE_PAYLOAD) if payload.startswith(SOURCE_PAYLOAD) else None,
+        reply=lambda booked: greeting(_),
+    )
+
+
+def greeting(_: Translator) -> Answer:
+    """The first words that a client reads."""
+    share = KeyboardButton(text=_("📞 Share my phone"), request_contact=True)
+    keyboard = ReplyKeyboardMarkup(keyboard=[[share]], resize_keyboard=True, one_time_keyboard=True)
+    text = _(
+        "Hello! Write here what you need, in any form: text, photo, voice. An operator will answer you in this chat."
+    )
+    return say(text, keyboard=keyboard)
+
+
+@router.message(Command("help"))
+async def on_help(message: Message, act: Act, _: Translator) -> None:
+    """Says how it works."""
+    lines = [
+        _("Just write: your message goes to an operator, and the answer comes back here."),
+        _("/email you@example.com leaves your e-mail, the button below shares your phone."),
+        _("/privacy says what is kept about you."),
+    ]
+    await act.answer(say("\n".join(lines)))
+
+
+@router.message(Command("privacy"))
+async def on_privacy(message: Message, act: Act, _: Translator) -> None:
+    """Says what is kept."""
+    text = _(
+        "Kept are your name and @username as Telegram shows them, your messages here, and the phone and e-mail that you "
+        "give yourself. Only the staff who answer you see them. To have them deleted, write so here."
+    )
+    await act.answer(say(text))

@@ -1,0 +1,111 @@
+"""How fast a bot may send: Telegram's limits as arithmetic over moments, and the gates that it shuts.
+
+Telegram publishes about 30 messages a second for a bot, 1 a second for a private chat with short bursts, and 20 a
+minute for a group, shared by sends, edits and topic calls. We stay a little below, because a request that is refused
+prolongs the wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+SEVERAL_CHATS = 3  # flood waits in so many chats …
+WITHIN = timedelta(minutes=1)  # … within this time mean the bot as a whole
+FORGET_AFTER = 10_000  # chats whose pace is remembered; older ones have long recovered
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One request each `interval` seconds, with `burst` at once after a rest (the generic cell rate algorithm)."""
+
+    interval: float
+    burst: int
+
+
+BOT = Limit(1 / 28, 2)
+PRIVATE = Limit(1.05, 3)
+GROUP = Limit(60 / 19, 1)
+
+
+@dataclass
+class Bucket:
+    """When the next request of a limit would be on time."""
+
+    due: float = 0.0
+
+    def wait(self, limit: Limit, now: float) -> float:
+        """Seconds until a request is allowed, 0 if it is now."""
+        return max(0.0, self.due - limit.interval * (limit.burst - 1) - now)
+
+    def book(self, limit: Limit, now: float) -> None:
+        """Counts a request made now."""
+        self.due = max(self.due, now) + limit.interval
+
+
+@dataclass
+class Pace:
+    """The limits and gates of one bot.
+
+    Attributes:
+        clock: the present moment, aware of its time zone.
+        limited: False only where nothing counts (our sandbox with its limits off).
+        shut_until: the bot's own gate; `chats_shut`: those of chats. Both survive a restart as rows.
+    """
+
+    clock: Callable[[], datetime]
+    limited: bool = True
+    shut_until: datetime | None = None
+    chats_shut: dict[int, datetime] = field(default_factory=dict)
+    _bot: Bucket = field(default_factory=Bucket)
+    _chats: dict[int, Bucket] = field(default_factory=dict)
+    _floods: dict[int, datetime] = field(default_factory=dict)
+
+    def wait_bot(self) -> float:
+        """Seconds until the bot may send anything at all."""
+        now = self.clock()
+        gate = _seconds(self.shut_until, now)
+        return max(gate, self._bot.wait(BOT, now.timestamp()) if self.limited else 0.0)
+
+    def wait_chat(self, chat_id: int) -> float:
+        """Seconds until a chat may be sent to, as far as the chat itself is concerned."""
+        now = self.clock()
+        gate = _seconds(self.chats_shut.get(chat_id), now)
+        bucket = self._chats.get(chat_id)
+        if bucket is None or not self.limited:
+            return gate
+        return max(gate, bucket.wait(_limit(chat_id), now.timestamp()))
+
+    def book(self, chat_id: int | None) -> None:
+        """Counts a request that is about to be made."""
+        if not self.limited:
+            return
+        now = self.clock().timestamp()
+        self._bot.book(BOT, now)
+        if chat_id is not None:
+            if len(self._chats) > FORGET_AFTER:
+                self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.due > now}
+            self._chats.setdefault(chat_id, Bucket()).book(_limit(chat_id), now)
+
+    def flood(self, chat_id: int | None, after: float) -> list[tuple[int | None, datetime]]:
+        """Telegram said to wait `after` seconds. Returns the gates that are shut now, to be stored as rows."""
+        now = self.clock()
+        until = now + timedelta(seconds=after)
+        if chat_id is None:
+            self.shut_until = max(until, self.shut_until or until)
+            return [(None, self.shut_until)]
+        self.chats_shut[chat_id] = max(until, self.chats_shut.get(chat_id, until))
+        gates: list[tuple[int | None, datetime]] = [(chat_id, self.chats_shut[chat_id])]
+        self._floods[chat_id] = now
+        self._floods = {chat: at for chat, at in self._floods.items() if now - at <= WITHIN}
+        if len(self._floods) >= SEVERAL_CHATS:
+            self.shut_until = max(until, self.shut_until or until)
+            gates.append((None, self.shut_until))
+        return gates
+
+
+def _limit(chat_id: int) -> Limit:
+    return PRIVATE if chat_id > 0 else GROUP
+
+
+def _seconds(gate: datetime | None, now: datetime) -> float:
+    return max(0.0, (gate - now).total_seconds()) if gate else 0.0

@@ -1,0 +1,133 @@
+"""From a claimed row to a method of Telegram, in the reader's language and from the newest state. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from aiogram.enums import ContentType
+from aiogram.methods import (
+    CopyMessage,
+    EditMessageCaption,
+    EditMessageText,
+    SendMessage,
+    SetMyCommands,
+    TelegramMethod,
+)
+from aiogram.types import (
+    BotCommandScopeChat,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    MessageEntity,
+    ReplyKeyboardMarkup,
+    ReplyKeyboardRemove,
+    ReplyParameters,
+)
+
+from bot.delivery import cards, notices
+from bot.menus import commands_for
+from bot.texts import Translator
+from crm_core import outbox
+from crm_core.briefing import Job, MessageBrief
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link in a client's words must not open a picture on a card
+WITH_TEXT = ContentType.TEXT
+
+
+class NothingToSend(Exception):
+    """What the row was about is gone; there is nothing left to say."""
+
+
+def render(job: Job, *, _: Translator, now: datetime) -> TelegramMethod[Any]:
+    """The request that says what the row wants known. Raises NothingToSend."""
+    match job.kind:
+        case outbox.CARD | outbox.CARD_EDIT:
+            return _card(job, _, now)
+        case outbox.TO_OPERATOR | outbox.TO_CLIENT:
+            return _copy(job, _)
+        case outbox.COPY_EDIT:
+            return _copy_edit(job)
+        case outbox.CLIENT_NOTICE:
+            text = notices.client_notice(job.payload["code"], job.contact, job.payload, _)
+            return SendMessage(chat_id=job.chat_id, text=text)
+        case outbox.STAFF_NOTICE:
+            text = notices.staff_notice(job.payload, _)
+            return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(job.payload.get("reply_to")))
+        case outbox.ANSWER:
+            return SendMessage(
+                chat_id=job.chat_id, reply_parameters=_reply(job.payload.get("reply_to")), **_content(job.payload)
+            )
+        case outbox.SCREEN:
+            return EditMessageText(chat_id=job.chat_id, message_id=job.payload["message_id"], **_content(job.payload))
+        case outbox.MENU:
+            commands = commands_for(job.roles, _)
+            return SetMyCommands(commands=commands, scope=BotCommandScopeChat(chat_id=job.chat_id))
+    raise NothingToSend(job.kind)
+
+
+def _card(job: Job, _: Translator, now: datetime) -> TelegramMethod[Any]:
+    if job.contact is None:
+        raise NothingToSend(job.kind)
+    node, keyboard = cards.card(job.contact, chat_id=job.chat_id, _=_, now=now)
+    text, entities = node.render()
+    if job.kind == outbox.CARD:
+        return SendMessage(
+            chat_id=job.chat_id, text=text, entities=entities, reply_markup=keyboard, link_preview_options=NO_PREVIEW
+        )
+    return EditMessageText(
+        chat_id=job.chat_id, message_id=job.payload["message_id"], text=text, entities=entities, reply_markup=keyboard,
+        link_preview_options=NO_PREVIEW,
+    )  # fmt: skip
+
+
+def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
+    message = job.message
+    if message is None:
+        raise NothingToSend(job.kind)
+    if not message.can_copy:
+        text = notices.staff_notice({"code": "not_copyable", "contact": job.contact_id, "kind": message.kind}, _)
+        return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(message.reply_to))
+    if message.chat_id is None or message.message_id is None:  # said through the API: there is nothing to copy from
+        return SendMessage(
+            chat_id=job.chat_id, text=message.text or "…", entities=_entities(message),
+            reply_parameters=_reply(message.reply_to), link_preview_options=NO_PREVIEW,
+        )  # fmt: skip
+    return CopyMessage(
+        chat_id=job.chat_id, from_chat_id=message.chat_id, message_id=message.message_id,
+        reply_parameters=_reply(message.reply_to),
+    )  # fmt: skip
+
+
+def _copy_edit(job: Job) -> TelegramMethod[Any]:
+    message = job.message
+    if message is None or message.text is None:
+        raise NothingToSend(job.kind)
+    where = {"chat_id": job.chat_id, "message_id": job.payload["message_id"]}
+    if message.kind == WITH_TEXT:
+        return EditMessageText(**where, text=message.text, entities=_entities(message), link_preview_options=NO_PREVIEW)
+    return EditMessageCaption(**where, caption=message.text, caption_entities=_entities(message))
+
+
+def _entities(message: MessageBrief) -> list[MessageEntity] | None:
+    return [MessageEntity(**one) for one in message.entities] if message.entities else None
+
+
+def _reply(message_id: int | None) -> ReplyParameters | None:
+    """The message may have been deleted meanwhile: then the words go without being a reply."""
+    return None if message_id is None else ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
+
+
+def _content(payload: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"text": payload["text"], "link_preview_options": NO_PREVIEW}
+    if "entities" in payload:
+        content["entities"] = [MessageEntity(**one) for one in payload["entities"]]
+    keyboard = payload.get("keyboard")
+    if keyboard is not None:
+        content["reply_markup"] = _keyboard(keyboard)
+    return content
+
+
+def _keyboard(keyboard: dict[str, Any]) -> InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove:
+    if "inline_keyboard" in keyboard:
+        return InlineKeyboardMarkup(**keyboard)
+    if "keyboard" in keyboard:
+        return ReplyKeyboardMarkup(**keyboard)
+    return ReplyKeyboardRemove(**keyboard)

@@ -1,0 +1,185 @@
+"""One stored update through the dispatcher: who it is from is looked up, one handler acts, the update is finished."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.methods import AnswerCallbackQuery
+
+from bot import admins, clients, joining, membership, operators
+from bot.acting import Act
+from bot.answers import say
+from bot.delivery.verdict import judge
+from bot.receiving.worker import Again
+from bot.roster import Roster
+from bot.texts import Translator, pick_language, translator
+from bot.texts.refusals import refusal
+from crm_core import contacts, conversation, staff
+from crm_core.access import telegram
+from crm_core.errors import CrmError, IsStaff, NotAllowed
+from crm_core.inbox import Stored
+from crm_core.staff import Account, Member
+from crm_core.storage.database import Database
+
+log = structlog.get_logger("handling")
+
+TOAST_LONGEST = 200  # answerCallbackQuery
+ABOUT_A_CARD = frozenset(
+    {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
+)
+
+
+def _build() -> Dispatcher:
+    dispatcher = Dispatcher(disable_fsm=True)
+    # An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
+    dispatcher.include_routers(joining.router, membership.router, admins.router, operators.router, clients.router)
+    return dispatcher
+
+
+# Routers can hang on one dispatcher only; everything that differs between installations comes in with each update.
+DISPATCHER = _build()
+
+
+@dataclass
+class Handler:
+    """Works on updates for all bots of one installation.
+
+    Attributes:
+        bots: by Telegram id.
+        extra: what handlers may ask for by name besides the usual (`timezone`, …).
+    """
+
+    db: Database
+    bots: dict[int, Bot]
+    roster: Roster
+    clock: Callable[[], datetime]
+    chance: Callable[[], float]
+    default_language: str
+    extra: dict[str, Any] = field(default_factory=dict)
+    _toasts: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def __call__(self, row: Stored) -> None:
+        """Handles one update. Raises what cannot be told to anybody; then the update is tried again."""
+        user = _user(row.raw)
+        member = await self.roster.member(user["id"]) if user else None
+        code = user.get("language_code") if user else None
+        _ = translator(pick_language(code or (member.language if member else None), self.default_language))
+        if member is not None and user is not None:
+            await self._meet_again(member, user, row)
+        query = row.raw.get("callback_query")
+        pressed = query.get("message") if isinstance(query, dict) else None
+        act = Act(
+            self.db, row.id, row.bot_id, _chat_id(row.raw, user), self.clock, self.chance,
+            pressed=pressed["message_id"] if pressed else None,
+        )  # fmt: skip
+        toast = await self._dispatch(row, act, member, user, _)
+        if not act.is_done:
+            await act(_nothing)
+        if query:
+            self._show_toast(self.bots[row.bot_id], query["id"], toast)
+
+    async def _dispatch(
+        self, row: Stored, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
+    ) -> str | None:
+        try:
+            toast = await DISPATCHER.feed_raw_update(
+                self.bots[row.bot_id], row.raw, act=act, member=member, actor=telegram(user["id"]) if user else None,
+                db=self.db, **{"_": _}, **self.extra,
+            )  # fmt: skip
+        except IsStaff:
+            self.roster.forget()
+            raise Again from None
+        except CrmError as error:
+            if isinstance(error, NotAllowed):
+                self.roster.forget()
+            return await self._refuse(error, act, _)
+        return toast if isinstance(toast, str) else None
+
+    async def _refuse(self, error: CrmError, act: Act, _: Translator) -> str:
+        """Says why nothing was done; a card that asked for it is brought up to date."""
+        text = refusal(error, _)
+        if act.pressed is None:
+            await act.answer(say(text))
+        elif error.code in ABOUT_A_CARD:
+            await act(
+                contacts.refresh_pressed_card, contact_id=error.fields["contact"], bot_id=act.bot_id,
+                chat_id=act.chat_id, message_id=act.pressed,
+            )  # fmt: skip
+        return text
+
+    async def _meet_again(self, member: Member, user: dict[str, Any], row: Stored) -> None:
+        """A member of staff who writes can be written to; and what Telegram shows of him may have changed."""
+        if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
+            await self.db.write(
+                staff.reach, telegram_id=member.telegram_id, bot_id=row.bot_id, now=self.clock(), chance=self.chance
+            )
+            self.roster.forget()
+        name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
+        if (member.name, member.language) != (name, user.get("language_code")):
+            account = Account(member.telegram_id, name, user.get("username"), user.get("language_code"))
+            await self.db.write(staff.know, account=account)
+            self.roster.forget()
+
+    def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:
+        """Ends the button's waiting state; at most once and best effort, since it is worth nothing after some seconds."""
+        task = asyncio.create_task(self._answer_query(bot, query_id, text))
+        self._toasts.add(task)
+        task.add_done_callback(self._toasts.discard)
+
+    async def _answer_query(self, bot: Bot, query_id: str, text: str | None) -> None:
+        try:
+            await bot(
+                AnswerCallbackQuery(callback_query_id=query_id, text=(text or "")[:TOAST_LONGEST] or None),
+                request_timeout=10,
+            )
+        except Exception as error:
+            log.info("toast_not_shown", bot_id=bot.id, verdict=type(judge(error)).__name__)
+
+    async def is_paced(self, row: Stored) -> bool:
+        """Whether a conversation is slowed when it floods: clients are, staff are not."""
+        user = _user(row.raw)
+        return user is not None and await self.roster.member(user["id"]) is None
+
+    async def tell_slowed(self, row: Stored) -> None:
+        """Tells a client who floods that his words are passed on one by one."""
+        user = _user(row.raw)
+        if user is not None:
+            await self.db.write(
+                conversation.tell_slowed,
+                bot_id=row.bot_id,
+                chat_id=user["id"],
+                language=user.get("language_code"),
+                now=self.clock(),
+            )
+
+    async def finish_toasts(self) -> None:
+        """Waits for the button answers under way."""
+        if self._toasts:
+            await asyncio.wait(self._toasts, timeout=2)
+
+
+def _nothing(s: Any) -> None:
+    """The action of an update that concerns nobody."""
+
+
+def _user(raw: dict[str, Any]) -> dict[str, Any] | None:
+    for happened in raw.values():
+        if isinstance(happened, dict):
+            user = happened.get("from")
+            if isinstance(user, dict) and isinstance(user.get("id"), int):
+                return user
+    return None
+
+
+def _chat_id(raw: dict[str, Any], user: dict[str, Any] | None) -> int:
+    for happened in raw.values():
+        if isinstance(happened, dict):
+            message = happened.get("message") if "data" in happened else happened
+            chat = message.get("chat") if isinstance(message, dict) else None
+            if isinstance(chat, dict) and isinstance(chat.get("id"), int):
+                return int(chat["id"])
+    return user["id"] if user else 0

@@ -1,0 +1,52 @@
+"""Start links that give a role: `op_<code>` for an operator, `admin_<code>` for an admin. Each opens once."""
+
+import secrets
+
+from aiogram import F, Router
+from aiogram.enums import ChatType
+from aiogram.filters import CommandObject, CommandStart
+from aiogram.types import Message, User
+
+from bot.acting import Act
+from bot.admins.help import help_text as admin_help
+from bot.answers import Answer, say
+from bot.operators.presence import help_text as operator_help
+from bot.texts import Translator
+from bot.words import account_of
+from crm_core import staff
+from crm_core.staff import Joined
+
+OPERATOR_PAYLOAD, ADMIN_PAYLOAD = "op_", "admin_"
+
+router = Router(name="joining")
+router.message.filter(F.chat.type == ChatType.PRIVATE)
+
+
+def new_code() -> str:
+    """A one-time code: 144 random bits, of characters that Telegram allows in a start link."""
+    return secrets.token_urlsafe(18)
+
+
+def link(username: str, payload: str) -> str:
+    """The address that starts a bot with a payload."""
+    return f"https://t.me/{username}?start={payload}"
+
+
+@router.message(
+    CommandStart(deep_link=True, magic=F.args.startswith(OPERATOR_PAYLOAD) | F.args.startswith(ADMIN_PAYLOAD))
+)
+async def on_invited(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
+    """Somebody opened an invitation."""
+    code = (command.args or "").removeprefix(OPERATOR_PAYLOAD).removeprefix(ADMIN_PAYLOAD)
+    account = account_of(event_from_user)
+    await act(staff.join, code=code, account=account, bot_id=act.bot_id, reply=lambda joined: _welcome(joined, _))
+
+
+def _welcome(joined: Joined, _: Translator) -> Answer:
+    if joined.operator is not None:
+        return say(
+            _("Welcome, {operator}! You are an operator now.").format(operator=joined.operator)
+            + "\n\n"
+            + operator_help(_)
+        )
+    return say(_("Welcome! You are an admin now.") + "\n\n" + admin_help(_))

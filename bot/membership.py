@@ -1,0 +1,30 @@
+"""Somebody blocked a bot, or let it in again."""
+
+from aiogram import F, Router
+from aiogram.enums import ChatMemberStatus, ChatType
+from aiogram.types import ChatMemberUpdated
+
+from bot.acting import Act
+from crm_core import conversation, operators, staff
+from crm_core.staff import Member
+
+router = Router(name="membership")
+router.my_chat_member.filter(F.chat.type == ChatType.PRIVATE)
+
+
+@router.my_chat_member(F.new_chat_member.status == ChatMemberStatus.KICKED)
+async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
+    """The bot cannot write to him any more."""
+    if member is not None:
+        await act(operators.lose_reach, telegram_id=member.telegram_id, bot_id=act.bot_id)
+    else:
+        await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
+
+
+@router.my_chat_member(F.new_chat_member.status == ChatMemberStatus.MEMBER)
+async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
+    """The bot can write to him again."""
+    if member is not None:
+        await act(staff.reach, telegram_id=member.telegram_id, bot_id=act.bot_id)
+    else:
+        await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)

@@ -1,0 +1,32 @@
+"""The commands that each person finds in his menu, by role."""
+
+from collections.abc import Iterable
+
+from aiogram.types import BotCommand
+
+from bot.texts import Translator
+
+
+def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
+    """The menu of somebody with these roles: `operator`, `admin`, both, or none for a client."""
+    have = set(roles)
+    listed: list[tuple[str, str]] = []
+    if "operator" in have:
+        listed += [
+            ("my", _("My open contacts")),
+            ("online", _("I am here, give me contacts")),
+            ("offline", _("I am away, nothing new please")),
+        ]
+    if "admin" in have:
+        listed += [
+            ("stats", _("Statistics")),
+            ("queue", _("Waiting contacts")),
+            ("assign", _("Weights, and giving by hand")),
+            ("operators", _("Operators")),
+            ("sources", _("Sources")),
+            ("admins", _("Admins")),
+        ]
+    if not have:
+        listed += [("start", _("Begin")), ("email", _("Leave your e-mail")), ("privacy", _("What is kept about you"))]
+    listed.append(("help", _("Help")))
+    return [BotCommand(command=name, description=text) for name, text in listed]

@@ -1,0 +1,42 @@
+"""The buttons of a card."""
+
+from aiogram import Router
+from aiogram.types import CallbackQuery
+
+from bot.acting import Act
+from bot.answers import say
+from bot.callbacks import CloseContact, SendTo, TakeContact
+from bot.texts import Translator
+from crm_core import contacts, conversation
+from crm_core.access import Actor
+
+router = Router(name="operators.buttons")
+
+
+@router.callback_query(TakeContact.filter())
+async def on_take(query: CallbackQuery, callback_data: TakeContact, actor: Actor, act: Act, _: Translator) -> str:
+    """[Take]."""
+    await act(contacts.take, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    return _("#{id} is yours. Reply to the card to write to the client.").format(id=callback_data.contact_id)
+
+
+@router.callback_query(CloseContact.filter())
+async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Actor, act: Act, _: Translator) -> str:
+    """[Close]."""
+    await act(contacts.close, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    return _("#{id} is closed.").format(id=callback_data.contact_id)
+
+
+@router.callback_query(SendTo.filter())
+async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, act: Act, _: Translator) -> str:
+    """The contact that waiting words are for."""
+    number = callback_data.contact_id
+    await act(
+        conversation.send_pending,
+        pending_id=callback_data.pending_id,
+        contact_id=number,
+        chat_id=act.chat_id,
+        actor=actor,
+        screen=lambda sent: say(_("Sent to #{id}.").format(id=number)),
+    )
+    return _("Sent to #{id}.").format(id=number)

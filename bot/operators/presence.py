@@ -1,0 +1,88 @@
+"""Coming, going, and seeing what is open."""
+
+from aiogram import Router
+from aiogram.filters import Command, CommandStart
+from aiogram.types import Message
+from aiogram.utils.formatting import Bold, Text, as_list
+
+from bot.acting import Act
+from bot.answers import Answer, say, shorten
+from bot.filters import IsAdmin
+from bot.texts import Translator
+from bot.texts.phrases import age
+from crm_core import operators, staff
+from crm_core.access import Actor
+from crm_core.storage.database import Database
+
+router = Router(name="operators.presence")
+
+
+@router.message(Command("online"))
+async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+    """Here again: waiting contacts come at once."""
+    await act(operators.set_online, is_online=True, actor=actor, reply=lambda given: _online(given, _))
+
+
+def _online(given: int, _: Translator) -> Answer:
+    text = _("You are online: new contacts come to you.")
+    if given:
+        text += " " + _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(
+            n=given
+        )
+    return say(text)
+
+
+@router.message(Command("offline"))
+async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+    """Away: nothing new; what is open stays his."""
+    text = _(
+        "You are offline: nothing new comes. What you hold stays yours until you close it. /online brings you back."
+    )
+    await act(operators.set_online, is_online=False, actor=actor, reply=lambda given: say(text))
+
+
+@router.message(Command("my"))
+async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """His open contacts."""
+    mine = await db.read(operators.open_contacts, actor=actor)
+    if not mine:
+        await act.answer(say(_("You have no open contacts.")))
+        return
+    lines: list[Text] = [Bold(_.plural("{n} open contact", "{n} open contacts", len(mine)).format(n=len(mine)))]
+    for row in mine:
+        state = "🆕" if row.status == "new" else "🟢"
+        since = age(act.clock() - row.since, _)
+        text = f"{state} #{row.id} · {row.lead or _('No name')} · {row.source} · {since}"
+        lines.append(Text(text, f"\n      {shorten(row.message, 60)}" if row.message else ""))
+    await act.answer(say(as_list(*lines)))
+
+
+@router.message(CommandStart(), ~IsAdmin())
+async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """Start in a further bot makes him reachable there (that is done for every message of staff)."""
+    lines = [_("You are an operator here. Contacts come as cards: take one, answer by replying to it, close it.")]
+    missing = await db.read(staff.unstarted_bots, telegram_id=actor.telegram_id or 0)
+    if missing:
+        names = ", ".join(f"@{name}" for name in missing)
+        lines.append(
+            _("Please press Start in these bots too, or their contacts can't reach you: {bots}").format(bots=names)
+        )
+    await act.answer(say("\n".join(lines)))
+
+
+@router.message(Command("help"), ~IsAdmin())
+async def on_help(message: Message, act: Act, _: Translator) -> None:
+    """What an operator can do."""
+    await act.answer(say(help_text(_)))
+
+
+def help_text(_: Translator) -> str:
+    """The operator's part of /help."""
+    return "\n".join(
+        [
+            _("Each contact comes as a card. Take says that you are at it, Close ends it and frees your place."),
+            _("Reply to the card, or to any message of the contact, and your words go to the client, of any kind."),
+            _("Words that are no reply go to your one contact in progress; if you have several, you are asked."),
+            _("/my shows your open contacts, /offline and /online set whether new ones come."),
+        ]
+    )

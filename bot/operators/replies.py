@@ -1,0 +1,47 @@
+"""An operator's words: they reach the client they are meant for, or he is asked; never a guess, never a loss."""
+
+from aiogram import Router
+from aiogram.types import InlineKeyboardButton, Message
+
+from bot.acting import Act
+from bot.answers import Answer, rows, say, shorten
+from bot.callbacks import SendTo
+from bot.texts import Translator
+from bot.words import is_spoken, words_of
+from crm_core import conversation
+from crm_core.access import Actor
+from crm_core.conversation import Asked, Sent
+
+router = Router(name="operators.replies")
+
+
+@router.message(is_spoken)
+async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+    """Anything that an operator says which is no command of his."""
+    await act(
+        conversation.operator_says,
+        actor=actor,
+        words=words_of(message, bot_id=act.bot_id),
+        album=message.media_group_id,
+        reply=lambda said: _question(said, message.message_id, _),
+    )
+
+
+def _question(said: Sent | Asked, message_id: int, _: Translator) -> Answer | None:
+    if isinstance(said, Sent) or not said.options:
+        return None
+    buttons = [
+        InlineKeyboardButton(
+            text=shorten(f"#{option.contact_id} {option.lead_name or ''} · {option.message or ''}", 60),
+            callback_data=SendTo(contact_id=option.contact_id, pending_id=said.pending_id).pack(),
+        )
+        for option in said.options
+    ]
+    return say(_("To whom? It will be sent when you choose."), keyboard=rows(buttons), reply_to=message_id)
+
+
+@router.edited_message(is_spoken)
+async def on_edited(message: Message, act: Act) -> None:
+    """He changed what he said; the client's copy changes too."""
+    words = words_of(message, bot_id=act.bot_id)
+    await act(conversation.words_edited, bot_id=act.bot_id, chat_id=act.chat_id, words=words)

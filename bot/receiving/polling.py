@@ -1,0 +1,76 @@
+"""Long polling of one bot: ask, store, commit, and only then ask with the next offset, which confirms."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramConflictError, TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
+
+from bot.logs import describe_error
+from bot.receiving.updates import GetRawUpdates, to_update
+from bot.receiving.worker import Worker
+from crm_core import bots, inbox
+from crm_core.storage.database import Database
+
+log = structlog.get_logger("receiving")
+
+LONG_POLL = 25  # seconds that Telegram may hold an empty answer (50 at most)
+REFUSED_PAUSE = 60.0  # seconds between tries of a token that was refused: a new one needs a restart anyway
+RETRY_FIRST, RETRY_LAST = 0.5, 30.0  # seconds between tries when Telegram cannot be reached
+
+
+class Poller:
+    """Receives the updates of one bot until it is cancelled; it can be at any point, nothing is lost."""
+
+    def __init__(
+        self, *, bot: Bot, db: Database, worker: Worker, clock: Callable[[], datetime], on_state: Callable[[str], None]
+    ) -> None:
+        self.bot, self.db, self.worker, self.clock, self._on_state = bot, db, worker, clock, on_state
+        # None at first: after a restart Telegram serves from the head of its queue, and what we have already is known.
+        self._offset: int | None = None
+        self._state = bots.RUNNING
+        self._pause = RETRY_FIRST
+
+    async def run(self) -> None:
+        """Polls for ever. Every failure is waited out; a refused token or a second poller is shown to admins."""
+        while True:
+            try:
+                await self._receive()
+                await self._show(bots.RUNNING)
+                self._pause = RETRY_FIRST
+            except TelegramRetryAfter as error:
+                await asyncio.sleep(error.retry_after)
+            except (TelegramUnauthorizedError, TelegramNotFound):
+                await self._show(bots.REFUSED)
+                await asyncio.sleep(REFUSED_PAUSE)
+            except TelegramConflictError:
+                await self._show(bots.CONFLICT)
+                await self._wait_longer()
+            except Exception as error:
+                log.warning("receiving_failed", bot_id=self.bot.id, error=describe_error(error))
+                await self._wait_longer()
+
+    async def _receive(self) -> None:
+        # The intake is bounded: what Telegram keeps for us is safe there, so nothing more is fetched than can be held.
+        await self.worker.has_room()
+        method = GetRawUpdates(offset=self._offset, timeout=LONG_POLL)
+        batch = await self.bot(method, request_timeout=LONG_POLL + 10)
+        if not batch:
+            return
+        updates = [to_update(self.bot.id, raw) for raw in batch]
+        stored = await self.db.write(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
+        self.worker.add(stored)
+        self._offset = updates[-1].update_id + 1
+
+    async def _show(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._on_state(state)
+            log.warning("bot_state", bot_id=self.bot.id, state=state)
+            await self.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=self.clock())
+
+    async def _wait_longer(self) -> None:
+        await asyncio.sleep(self._pause)
+        self._pause = min(RETRY_LAST, self._pause * 2)

@@ -1,0 +1,220 @@
+"""From the inbox to the handlers: each conversation in order, one update at a time, many conversations at once.
+
+An update that fails is tried again with growing pauses while its conversation waits and others go on; one that does
+not parse, or fails for good, is buried, kept raw and shown to admins.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from pydantic import ValidationError
+
+from bot.logs import describe_error
+from crm_core import inbox
+from crm_core.inbox import AlreadyFinished, Stored
+from crm_core.storage.database import DATABASE_AWAY, Database
+
+log = structlog.get_logger("receiving")
+
+AT_ONCE = 64  # conversations worked on at the same moment
+HELD_EACH = 50  # updates of one conversation held in memory; the rest waits in the inbox
+HELD_ALL = 2_000  # updates held in memory for all bots
+RETRIES = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)  # seconds before each further attempt; after them an update is buried
+DATABASE_PAUSE = 1.0  # seconds until the database is tried again
+FREE_BURST, SLOWED_INTERVAL = 30, 2.0  # a client may send so many at once; beyond that, one in so many seconds
+
+
+class Again(Exception):
+    """The update must be worked on anew at once: what it was judged by (a role) has changed meanwhile."""
+
+
+Handle = Callable[[Stored], Awaitable[None]]
+
+
+@dataclass
+class Lane:
+    """The waiting updates of one conversation.
+
+    Attributes:
+        more_after: the rest of it stands in the inbox behind this id; None if all of it is held here.
+        has_missed: something came while the rest was being read, and may not be among it.
+    """
+
+    waiting: deque[Stored] = field(default_factory=deque)
+    more_after: int | None = None
+    has_missed: bool = False
+    is_busy: bool = False
+    attempts: int = 0
+
+
+class Worker:
+    """Works on stored updates until it is stopped."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        handle: Handle,
+        clock: Callable[[], datetime],
+        is_paced: Callable[[Stored], Awaitable[bool]],
+        on_slowed: Callable[[Stored], Awaitable[None]],
+    ) -> None:
+        self.db, self.clock = db, clock
+        self._handle, self._is_paced, self._on_slowed = handle, is_paced, on_slowed
+        self._lanes: dict[tuple[int, str], Lane] = {}
+        self._due: dict[tuple[int, str], float] = {}
+        self._held = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every update that was handed over is finished."""
+        return not self._lanes
+
+    async def has_room(self) -> None:
+        """Waits until more updates can be held."""
+        await self._room.wait()
+
+    async def start(self, bot_id: int) -> None:
+        """Takes up what an earlier life of a bot left unfinished."""
+        after = 0
+        while batch := await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=500):
+            after = batch[-1].id
+            self.add(batch)
+            await self.has_room()
+
+    def add(self, rows: Sequence[Stored]) -> None:
+        """Updates that were stored just now, or found unfinished."""
+        for row in rows:
+            key = (row.bot_id, row.conversation)
+            lane = self._lanes.setdefault(key, Lane())
+            if lane.more_after is not None:
+                lane.has_missed = True  # the lane reads on from the inbox, in order
+                continue
+            if len(lane.waiting) >= HELD_EACH:
+                lane.more_after = lane.waiting[-1].id
+                continue
+            lane.waiting.append(row)
+            self._held += 1
+            if not lane.is_busy:
+                lane.is_busy = True
+                task = asyncio.create_task(self._work(key, lane))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        if self._held >= HELD_ALL:
+            self._room.clear()
+
+    async def stop(self) -> None:
+        """Finishes the updates under way and leaves the rest in the inbox."""
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _work(self, key: tuple[int, str], lane: Lane) -> None:
+        while not self._stopping.is_set():
+            if not lane.waiting:
+                if lane.more_after is None:
+                    break
+                await self._read_on(key, lane, lane.more_after)
+                continue
+            row = lane.waiting[0]
+            await self._wait_for_turn(key, row)
+            if self._stopping.is_set():
+                break
+            async with self._slots:
+                is_finished = await self._try(row, lane)
+            if is_finished:
+                lane.waiting.popleft()
+                lane.attempts = 0
+                self._held -= 1
+                if self._held < HELD_ALL // 2:
+                    self._room.set()
+        if not lane.waiting and lane.more_after is None:
+            self._lanes.pop(key, None)
+
+    async def _read_on(self, key: tuple[int, str], lane: Lane, after: int) -> None:
+        """Fetches the next updates of a long conversation."""
+        bot_id, conversation = key
+        lane.has_missed = False
+        try:
+            rows = await self.db.read(
+                inbox.waiting, bot_id=bot_id, after=after, limit=HELD_EACH, conversation=conversation
+            )
+        except DATABASE_AWAY as error:
+            log.error("reading_on_failed", bot_id=bot_id, error=describe_error(error))
+            await self._sleep(DATABASE_PAUSE)
+            return
+        lane.waiting.extend(rows)
+        self._held += len(rows)
+        last = rows[-1].id if rows else after
+        lane.more_after = last if lane.has_missed or len(rows) == HELD_EACH else None
+
+    async def _wait_for_turn(self, key: tuple[int, str], row: Stored) -> None:
+        """A client who floods is slowed down, so that his words do not crowd out everybody else's at the operator's."""
+        now = self.clock().timestamp()
+        due = max(self._due.get(key, 0.0), now)
+        ahead = due - now - SLOWED_INTERVAL * (FREE_BURST - 1)
+        if ahead > 0 and await self._is_paced(row):
+            await self._on_slowed(row)
+            await self._sleep(ahead)
+        if len(self._due) > 10_000:
+            self._due = {one: at for one, at in self._due.items() if at > now}
+        self._due[key] = due + SLOWED_INTERVAL
+
+    async def _try(self, row: Stored, lane: Lane) -> bool:
+        """One attempt. Returns whether the update is finished, one way or the other."""
+        try:
+            await self._handle(row)
+        except AlreadyFinished:
+            return True
+        except DATABASE_AWAY as error:
+            # No fault of the update: it waits as long as it takes, and is never buried for it.
+            log.error("database_away", inbox_id=row.id, error=describe_error(error))
+            await self._sleep(DATABASE_PAUSE)
+            return False
+        except ValidationError:
+            return await self._bury(row, "unparsable")
+        except Exception as error:
+            return await self._failed(row, lane, error)
+        return True
+
+    async def _failed(self, row: Stored, lane: Lane, error: Exception) -> bool:
+        lane.attempts += 1
+        name = type(error).__name__
+        if not isinstance(error, Again):
+            log.error("update_failed", inbox_id=row.id, attempt=lane.attempts, error=describe_error(error))
+        if lane.attempts > len(RETRIES):
+            return await self._bury(row, name)
+        pause = 0.0 if isinstance(error, Again) else RETRIES[lane.attempts - 1]
+        try:
+            due = self.clock() + timedelta(seconds=pause)
+            await self.db.write(inbox.retry, inbox_id=row.id, error=name, not_before=due)
+        except DATABASE_AWAY as failure:
+            log.error("retry_not_noted", inbox_id=row.id, error=describe_error(failure))
+        await self._sleep(pause)
+        return False
+
+    async def _bury(self, row: Stored, error: str) -> bool:
+        log.error("update_buried", inbox_id=row.id, reason=error)
+        try:
+            await self.db.write(inbox.bury, inbox_id=row.id, bot_id=row.bot_id, error=error, now=self.clock())
+        except DATABASE_AWAY as failure:
+            log.error("burial_failed", inbox_id=row.id, error=describe_error(failure))
+            await self._sleep(DATABASE_PAUSE)
+            return False
+        return True
+
+    async def _sleep(self, seconds: float) -> None:
+        """Waits, but not beyond the stop."""
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return

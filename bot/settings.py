@@ -1,0 +1,150 @@
+"""Settings: the only reader of the environment and of `.env`.
+
+A value that makes no sense stops the start with one sentence that says what would be right; no sentence ever shows
+the value, since it may be a token.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+SECRETS = ("BOT_TOKENS", "DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
+_TOKEN = re.compile(r"\d{3,}:[\w-]{8,}")
+
+
+class BadSettings(Exception):
+    """The settings cannot be used; the text says which and what would be right, a line each."""
+
+
+class Settings(BaseSettings):
+    """Everything that is set from outside. Each secret may come from a file instead: `BOT_TOKENS_FILE=/run/secrets/…`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    bot_tokens: Annotated[list[str], NoDecode] = []
+    admin_ids: Annotated[list[int], NoDecode] = []
+    database_url: str = "sqlite:///data/mini_crm.db"
+    telegram_api_url: str = "https://api.telegram.org"
+    telegram_proxy: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    default_language: Literal["ru", "en"] = "ru"
+    timezone: str = "UTC"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("bot_tokens", mode="before")
+    @classmethod
+    def _split_tokens(cls, value: Any) -> Any:
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @field_validator("bot_tokens")
+    @classmethod
+    def _check_tokens(cls, tokens: list[str]) -> list[str]:
+        for number, token in enumerate(tokens, start=1):
+            if not _TOKEN.fullmatch(token):
+                raise ValueError(f"token {number} does not look like 123456789:AA…; copy it whole from @BotFather")
+        if len({token.split(":")[0] for token in tokens}) != len(tokens):
+            raise ValueError("the same bot is named twice; each bot needs one token")
+        return tokens
+
+    @field_validator("admin_ids", mode="before")
+    @classmethod
+    def _split_ids(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        ids = [one.strip() for one in value.split(",") if one.strip()]
+        if not all(one.isdecimal() for one in ids):
+            raise ValueError("numeric Telegram ids are needed, comma separated; @usernames change hands")
+        return ids
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        try:
+            backend = make_url(value).get_backend_name()
+        except ArgumentError:
+            backend = None
+        if backend not in ("sqlite", "postgresql") or (backend == "sqlite" and not make_url(value).database):
+            raise ValueError("sqlite:///path/to/file.db or postgresql://user:password@host/name is needed")
+        return value
+
+    @field_validator("telegram_api_url", "webhook_url")
+    @classmethod
+    def _check_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^\s/]+", value):
+            raise ValueError("an address that begins with https:// is needed")
+        return value.rstrip("/") if value else value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_secret(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", value):
+            raise ValueError("16 to 256 letters, digits, - or _ are needed")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("a name such as Europe/Moscow is needed") from None
+        return value
+
+    @field_validator("http_port")
+    @classmethod
+    def _check_port(cls, value: int) -> int:
+        if not 0 <= value <= 65535:
+            raise ValueError("a port from 1 to 65535 is needed")
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads the environment and `.env`. Raises BadSettings with a line for each thing that is wrong.
+
+    Args:
+        overrides: values that win over both, for tests and the demo.
+    """
+    try:
+        settings = Settings(**{**_from_files(), **overrides})
+    except ValidationError as error:
+        lines = [
+            f"{'_'.join(map(str, one['loc'][:1])).upper()}: {_reason(one)}" for one in error.errors(include_input=False)
+        ]
+        raise BadSettings("\n".join(dict.fromkeys(lines))) from None
+    if settings.webhook_url and not settings.webhook_secret:
+        raise BadSettings("WEBHOOK_SECRET: needed with WEBHOOK_URL; 16 to 256 random letters, digits, - or _")
+    return settings
+
+
+def _reason(error: Any) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "literal_error":
+        return f"one of {error['ctx']['expected']} is needed"
+    return str(error["msg"])
+
+
+def _from_files() -> dict[str, str]:
+    """Values of secrets whose `NAME_FILE` is set."""
+    values = {}
+    for name in SECRETS:
+        path = os.environ.get(f"{name}_FILE")
+        if path:
+            try:
+                values[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError:
+                raise BadSettings(f"{name}_FILE: the file cannot be read; check its path and who may read it") from None
+    return values

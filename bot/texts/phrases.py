@@ -1,0 +1,68 @@
+"""Small phrases that several places say: ages, kinds of content, why nobody is eligible."""
+
+from datetime import timedelta
+
+from bot.texts.translator import Translator
+
+
+def age(passed: timedelta, _: Translator) -> str:
+    """How long something has lasted, in one unit: `now`, `5 min`, `3 h`, `2 d`."""
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 1:
+        return _("just now")
+    if minutes < 60:
+        return _("{n} min").format(n=minutes)
+    if minutes < 48 * 60:
+        return _("{n} h").format(n=minutes // 60)
+    return _("{n} d").format(n=minutes // (24 * 60))
+
+
+def duration(seconds: float | None, _: Translator) -> str:
+    """A length of time for statistics: `4 s`, `2 min 5 s`, `1 h 3 min`; a dash where there is none."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return _("{n} s").format(n=whole)
+    if whole < 3600:
+        return _("{m} min {s} s").format(m=whole // 60, s=whole % 60)
+    return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
+
+
+def kind_name(kind: str, _: Translator) -> str:
+    """A content type of Telegram in words; an unknown one keeps Telegram's own name."""
+    names = {
+        "text": _("text"),
+        "photo": _("photo"),
+        "video": _("video"),
+        "voice": _("voice message"),
+        "video_note": _("round video"),
+        "audio": _("audio"),
+        "document": _("file"),
+        "animation": _("animation"),
+        "sticker": _("sticker"),
+        "location": _("location"),
+        "venue": _("place"),
+        "contact": _("phone contact"),
+        "poll": _("poll"),
+        "dice": _("dice"),
+        "story": _("story"),
+        "game": _("game"),
+        "invoice": _("invoice"),
+        "giveaway": _("giveaway"),
+        "paid_media": _("paid media"),
+    }
+    return names.get(kind, kind.replace("_", " "))
+
+
+def why_nobody(reason: str, _: Translator) -> str:
+    """Why a contact waits, from the exclusions of its choice (`full+offline`)."""
+    names = {
+        "no_operators": _("no operator has a weight there"),
+        "no_weight": _("weights are 0"),
+        "inactive": _("switched off"),
+        "offline": _("offline"),
+        "unreachable": _("not started the bot, or blocked it"),
+        "full": _("at the limit"),
+    }
+    return ", ".join(names.get(part, part) for part in reason.split("+"))

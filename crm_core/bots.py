@@ -1,0 +1,71 @@
+"""The bots of this installation: known by Telegram's id, shown with their state."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import sources
+from crm_core.access import SYSTEM
+from crm_core.alerts import tell_admins
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import Bot, Gate
+from crm_core.storage.upsert import upserting
+
+RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
+
+_bot, _gate = Bot.__table__, Gate.__table__
+
+
+def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
+    """A bot whose token Telegram accepts begins a new life: it is known, has its source, and fences older lives off.
+
+    Returns the fencing number of this life.
+    """
+    shown = {"username": username, "name": name, "position": position, "state": RUNNING}
+    statement = upserting(s, _bot).values(id=bot_id, fence=0, **shown)
+    s.execute(statement.on_conflict_do_update(index_elements=["id"], set_=shown))
+    sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
+    fence: int = s.execute(
+        update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
+    ).scalar_one()
+    return fence
+
+
+def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
+    """Shows how a bot fares; admins are told when its token is refused or somebody else polls it."""
+    is_news = changed(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
+    if is_news and state in (REFUSED, CONFLICT):
+        username = s.execute(select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
+        tell_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=username)
+
+
+def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
+    """A token was refused at the start; a bot that was never seen running has nothing to be shown at."""
+    if s.execute(select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:
+        set_state(s, bot_id=bot_id, state=REFUSED, now=now)
+
+
+def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:
+    """Telegram said wait: nothing goes to this chat before `until`, after a restart neither."""
+    statement = upserting(s, _gate).values(bot_id=bot_id, chat_id=chat_id, not_before=until)
+    s.execute(statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
+
+
+def shut_bot(s: Session, *, bot_id: int, until: datetime) -> None:
+    """Telegram said wait in several chats at once: nothing goes out through this bot before `until`."""
+    s.execute(update(_bot).where(_bot.c.id == bot_id).values(not_before=until))
+
+
+def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, dict[int, datetime]]:
+    """What is still shut: the bot's own gate, and each chat's."""
+    own = s.execute(select(_bot.c.not_before).where(_bot.c.id == bot_id, _bot.c.not_before > now)).scalar_one_or_none()
+    rows = s.execute(
+        select(_gate.c.chat_id, _gate.c.not_before).where(_gate.c.bot_id == bot_id, _gate.c.not_before > now)
+    )
+    return own, {row.chat_id: row.not_before for row in rows}
+
+
+def count(s: Session) -> int:
+    """How many bots are known."""
+    return s.execute(select(func.count()).select_from(_bot)).scalar_one()

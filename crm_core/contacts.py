@@ -1,0 +1,387 @@
+"""Contacts: from the first word to the end. Everything here either happens whole or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import alerts, assignment, distribution, events, leads, messages, outbox, queue
+from crm_core.access import Actor, access_admin, access_contact, access_operator
+from crm_core.assignment import Chance, Place, SourceFacts
+from crm_core.errors import (
+    CardOutdated,
+    ContactAlreadyTheirs,
+    ContactAlreadyYours,
+    ContactClosed,
+    ContactHeld,
+    NeedsConfirmation,
+    OperatorUnreachable,
+    SourceOff,
+)
+from crm_core.events import Happened
+from crm_core.leads import LeadFacts
+from crm_core.messages import Words
+from crm_core.storage.locks import lock_sources
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import Chat, Contact, Operator, Posted, Weight
+
+_contact = Contact.__table__
+_INSERT = insert(_contact).returning(_contact.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChat:
+    """Where a client of Telegram is answered."""
+
+    bot_id: int
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new contact. `operator_id` is None while nobody is eligible; it then waits in the queue."""
+
+    id: int
+    lead_id: int
+    source_id: int
+    operator_id: int | None
+    status: str
+
+
+def register(
+    s: Session, *, source_id: int, lead: LeadFacts, now: datetime, chance: Chance, words: Words | None = None
+) -> Registered:
+    """A request of another system: a new contact at each call, given out at once.
+
+    Raises SourceNotFound, SourceOff.
+    """
+    source = assignment.source_facts(s, source_id)
+    if not source.is_active:
+        raise SourceOff(source=source.name)
+    lead_id = leads.find_or_create(s, lead, now=now)
+    return open_contact(s, source=source, lead_id=lead_id, words=words, chat=None, now=now, chance=chance)
+
+
+def open_contact(
+    s: Session,
+    *,
+    source: SourceFacts,
+    lead_id: int,
+    words: Words | None,
+    chat: ClientChat | None,
+    now: datetime,
+    chance: Chance,
+) -> Registered:
+    """Makes a contact and gives it to an operator, or queues it: the one way in which contacts begin."""
+    place = assignment.claim_someone(s, source, chance=chance)
+    if not isinstance(place, Place):
+        # Somebody may free a place this moment. Under the source's lock either we see it, or he sees what we queue.
+        lock_sources(s, [source.id])
+        place = assignment.claim_someone(s, source, chance=chance)
+    contact_id = s.execute(_INSERT, _new_row(source, lead_id, words, chat, place, now)).scalar_one()
+    said = [] if words is None else [messages.store(s, words, contact_id=contact_id, author="client", now=now)]
+    created = Happened(
+        events.CONTACT_CREATED, now, events.CLIENT, contact_id=contact_id, lead_id=lead_id, source_id=source.id
+    )
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
+    if isinstance(place, Place):
+        assignment.announce_assignment(
+            s,
+            contact_id=contact_id,
+            source=source,
+            place=place,
+            actor=events.SYSTEM,
+            now=now,
+            said=said,
+            also=greeting,
+            happened=[created],
+        )
+        return Registered(contact_id, lead_id, source.id, place.operator_id, "new")
+    waits = Happened(
+        events.CONTACT_QUEUED, now, events.SYSTEM, contact_id=contact_id, source_id=source.id, reason=place.reason
+    )
+    events.record(s, [created, waits])
+    outbox.add(s, greeting, now=now)
+    alerts.tell_admins(
+        s,
+        cause=f"waits:{source.id}",
+        code="contact_waits",
+        now=now,
+        bot_id=source.speaker_id,
+        contact=contact_id,
+        source=source.name,
+        why=place.reason,
+    )
+    return Registered(contact_id, lead_id, source.id, None, "new")
+
+
+def _new_row(
+    source: SourceFacts,
+    lead_id: int,
+    words: Words | None,
+    chat: ClientChat | None,
+    place: Place | distribution.Choice,
+    now: datetime,
+) -> dict[str, Any]:
+    assigned = isinstance(place, Place)
+    return {
+        "lead_id": lead_id,
+        "source_id": source.id,
+        "operator_id": place.operator_id if isinstance(place, Place) else None,
+        "status": "new",
+        "version": 1,
+        "message": words.text if words else None,
+        "bot_id": source.speaker_id,
+        "chat_id": chat.chat_id if chat else None,
+        "created_at": now,
+        "assigned_at": now if assigned else None,
+        "queued_at": None if assigned else now,
+    }
+
+
+def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.Send:
+    return outbox.Send(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
+
+
+def tell_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:
+    """Queues words of ours to the client of a contact, where he came from Telegram."""
+    if contact.chat_id is not None:
+        outbox.add(s, [_notice(ClientChat(contact.bot_id, contact.chat_id), contact.id, code)], now=now)
+
+
+_STATE = (
+    update(_contact)
+    .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
+    .values(
+        status=bindparam("to_status"),
+        version=_contact.c.version + 1,
+        taken_at=func.coalesce(_contact.c.taken_at, bindparam("taken", type_=_contact.c.taken_at.type)),
+        closed_at=bindparam("closed", type_=_contact.c.closed_at.type),
+    )
+)
+
+
+def _set_state(
+    s: Session, contact: Row[Any], status: str, *, taken: datetime | None = None, closed: datetime | None = None
+) -> None:
+    values = {"contact_id": contact.id, "seen": contact.version, "to_status": status, "taken": taken, "closed": closed}
+    if changed(s, _STATE, values) != 1:
+        raise CardOutdated(contact=contact.id)  # somebody changed it between our look and our change
+
+
+def check_holder(s: Session, contact: Row[Any], operator_id: int) -> None:
+    """Raises ContactClosed, or ContactHeld with the name of whoever has it, unless this operator holds it open."""
+    if contact.status == "closed":
+        raise ContactClosed(contact=contact.id)
+    if contact.operator_id != operator_id:
+        raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
+
+
+def operator_name(s: Session, operator_id: int | None) -> str | None:
+    """An operator's name, None for nobody."""
+    if operator_id is None:
+        return None
+    return s.execute(select(Operator.name).where(Operator.id == operator_id)).scalar_one_or_none()
+
+
+def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime) -> Row[Any]:
+    """The operator says that he is at it: `new` → `in_progress`, and the client learns who is with him.
+
+    Args:
+        version: of the contact, as the button carries it; None where words took it rather than a button.
+
+    Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactAlreadyYours,
+    CardOutdated.
+    """
+    operator = access_operator(s, actor)
+    contact = access_contact(s, contact_id)
+    check_holder(s, contact, operator.id)
+    if contact.status == "in_progress":
+        raise ContactAlreadyYours(contact=contact_id)
+    _check_version(contact, version)
+    _set_state(s, contact, "in_progress", taken=now)
+    taken = Happened(
+        events.CONTACT_TAKEN,
+        now,
+        actor.label,
+        contact_id=contact_id,
+        source_id=contact.source_id,
+        operator_id=operator.id,
+    )
+    events.record(s, [taken])
+    refresh_cards(s, contact_id=contact_id, now=now)
+    tell_client(s, contact, "taken", now=now)
+    return contact
+
+
+def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, chance: Chance) -> Row[Any]:
+    """Ends a contact; the place that it frees goes to the oldest waiting contact that the operator is eligible for.
+
+    Only who holds it may. Returns the contact as it was.
+    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
+    """
+    operator = access_operator(s, actor)
+    source_ids = sources_of(s, operator.id)
+    lock_sources(s, source_ids)
+    contact = access_contact(s, contact_id)
+    check_holder(s, contact, operator.id)
+    _check_version(contact, version)
+    _set_state(s, contact, "closed", closed=now)
+    assignment.free_place(s, operator.id)
+    closed = Happened(
+        events.CONTACT_CLOSED,
+        now,
+        actor.label,
+        contact_id=contact_id,
+        source_id=contact.source_id,
+        operator_id=operator.id,
+    )
+    events.record(s, [closed])
+    forget_booking(s, contact)
+    refresh_cards(s, contact_id=contact_id, now=now)
+    tell_client(s, contact, "closed", now=now)
+    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    return contact
+
+
+def _check_version(contact: Row[Any], version: int | None) -> None:
+    if version is not None and version != contact.version:
+        raise CardOutdated(contact=contact.id)
+
+
+_SOURCES_OF = select(Weight.source_id).where(Weight.operator_id == bindparam("operator_id"))
+
+
+def sources_of(s: Session, operator_id: int) -> Sequence[int]:
+    """Sources that an operator has a weight at: where a place of his may be wanted."""
+    return s.execute(_SOURCES_OF, {"operator_id": operator_id}).scalars().all()
+
+
+_FORGET = (
+    update(Chat.__table__)
+    .where(
+        Chat.bot_id == bindparam("of_bot"),
+        Chat.chat_id == bindparam("of_chat"),
+        Chat.source_id == bindparam("of_source"),
+    )
+    .values(source_id=None)
+)
+
+
+def forget_booking(s: Session, contact: Row[Any]) -> None:
+    """A source link books one contact: when that is closed, the client's words go to the bot's own source again."""
+    if contact.chat_id is not None:
+        s.execute(_FORGET, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
+
+
+_CARDS = select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(
+    Posted.contact_id == bindparam("contact_id"), Posted.is_card.is_(True)
+)
+
+
+def refresh_cards(s: Session, *, contact_id: int, now: datetime) -> None:
+    """Brings every card of a contact up to date, also those of operators who held it before."""
+    for bot_id, chat_id, message_id in s.execute(_CARDS, {"contact_id": contact_id}):
+        refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def refresh_card(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Queues an edit of one card; further ones are dropped while it waits, since it will show the newest state."""
+    edit = outbox.Send(
+        outbox.CARD_EDIT,
+        bot_id,
+        chat_id,
+        contact_id,
+        payload={"message_id": message_id},
+        once=f"card:{bot_id}:{chat_id}:{message_id}",
+    )
+    outbox.add(s, [edit], now=now)
+
+
+def refresh_pressed_card(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime
+) -> None:
+    """Brings a card up to date whose button was refused; a message that is no card of that contact is left alone."""
+    known = s.execute(
+        select(Posted.contact_id).where(
+            Posted.bot_id == bot_id,
+            Posted.chat_id == chat_id,
+            Posted.message_id == message_id,
+            Posted.contact_id == contact_id,
+            Posted.is_card.is_(True),
+        )
+    ).scalar_one_or_none()
+    if known is not None:
+        refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+_BY_HAND = (
+    update(_contact)
+    .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
+    .values(
+        operator_id=bindparam("to_operator"),
+        status="new",
+        version=_contact.c.version + 1,
+        queued_at=None,
+        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
+    )
+)
+
+
+def give(
+    s: Session,
+    *,
+    contact_id: int,
+    operator_id: int,
+    actor: Actor,
+    now: datetime,
+    chance: Chance,
+    confirmed: bool = False,
+) -> str:
+    """Gives a contact to an operator by hand, from the queue or from another operator.
+
+    Args:
+        confirmed: whether the admin has agreed that the operator is full or absent.
+
+    Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, OperatorNotFound,
+    ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
+    """
+    access_admin(s, actor)
+    contact = access_contact(s, contact_id)
+    before = contact.operator_id
+    # The places of the one who loses it may be wanted wherever he works, so those locks come first, as everywhere.
+    source_ids = {contact.source_id, *(sources_of(s, before) if before else ())}
+    lock_sources(s, source_ids)
+    contact = access_contact(s, contact_id)
+    if contact.status == "closed":
+        raise ContactClosed(contact=contact_id)
+    source = assignment.source_facts(s, contact.source_id)
+    chosen = assignment.one_candidate(s, source, operator_id=operator_id)
+    if contact.operator_id == operator_id:
+        raise ContactAlreadyTheirs(contact=contact_id, operator=chosen.name)
+    why = distribution.exclusion(chosen.candidate)
+    if why is distribution.Exclusion.UNREACHABLE:
+        raise OperatorUnreachable(operator=chosen.name)
+    if why is not None and not confirmed:
+        raise NeedsConfirmation(contact=contact_id, operator=chosen.name, operator_id=operator_id, why=why.value)
+    if before is not None:
+        assignment.free_place(s, before)
+    place = assignment.claim_by_hand(s, operator_id=operator_id, chat_id=chosen.candidate.chat_id)
+    values = {"contact_id": contact_id, "seen": contact.version, "to_operator": operator_id, "at": now}
+    if place is None or changed(s, _BY_HAND, values) != 1:
+        raise CardOutdated(contact=contact_id)
+    refresh_cards(s, contact_id=contact_id, now=now)
+    assignment.announce_assignment(
+        s,
+        contact_id=contact_id,
+        source=source,
+        place=place,
+        actor=actor.label,
+        now=now,
+        said=messages.said_by_client(s, contact_id),
+    )
+    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    return place.name

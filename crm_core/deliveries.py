@@ -1,0 +1,209 @@
+"""What follows from an attempt to send: the row settled, the message remembered, and whoever must know told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from crm_core import alerts, bots, contacts, conversation, events, operators, outbox
+from crm_core.assignment import Chance
+from crm_core.briefing import Job
+from crm_core.events import Happened
+from crm_core.outbox import Settled
+from crm_core.storage.tables import Contact, Message, Posted, Staff
+from crm_core.storage.upsert import upserting
+
+# Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
+# because buttons carry contact and version.
+AT_LEAST_ONCE = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
+# Repeating these changes nothing ("message is not modified" is success).
+REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
+# The rest (greetings and the like) is sent at most once.
+
+AMBIGUOUS_AT_MOST = 5
+UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
+REMEMBERED = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE})
+
+
+def after_unknown(kind: str, ambiguous: int) -> str:
+    """The state of a row when nobody knows whether an attempt was applied.
+
+    Args:
+        ambiguous: how many attempts of the row ended so, this one included.
+
+    Returns `pending` (send again) or `uncertain` (stop, and say so).
+    """
+    if kind in REPEATABLE or (kind in AT_LEAST_ONCE and ambiguous < AMBIGUOUS_AT_MOST):
+        return "pending"
+    return "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An attempt and what became of it."""
+
+    job: Job
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A gate that Telegram has shut: a chat's, or (chat None) the whole bot's."""
+
+    chat_id: int | None
+    until: datetime
+
+
+_VERSIONS = select(Contact.id, Contact.version).where(Contact.id.in_(bindparam("ids", expanding=True)))
+
+
+def record(
+    s: Session,
+    *,
+    bot_id: int,
+    fence: int,
+    outcomes: Sequence[Outcome],
+    gates: Sequence[Shut],
+    now: datetime,
+    chance: Chance,
+) -> None:
+    """Settles a batch of attempts and draws the conclusions, all in one transaction."""
+    for gate in gates:
+        if gate.chat_id is None:
+            bots.shut_bot(s, bot_id=bot_id, until=gate.until)
+        else:
+            bots.shut_chat(s, bot_id=bot_id, chat_id=gate.chat_id, until=gate.until)
+    if not outcomes:
+        return
+    outbox.settle(s, settled=[one.settled for one in outcomes], fence=fence, now=now)
+    sent = [one for one in outcomes if one.settled.state == "sent"]
+    _remember(s, sent, now)
+    for one in outcomes:
+        if one.settled.state == "dead":
+            _mourn(s, one, now=now, chance=chance)
+        elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
+            _tell_author(s, one, "delivery_uncertain", now)
+        elif (
+            one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
+        ):
+            _tell_author(s, one, "maybe_doubled", now)
+
+
+def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
+    """Keeps which message in which chat stands for what, so that replies to it find their contact."""
+    rows = [
+        {
+            "bot_id": one.job.bot_id, "chat_id": one.job.chat_id, "message_id": one.settled.result_id,
+            "contact_id": one.job.contact_id, "is_card": one.job.kind == outbox.CARD,
+            "message_ref": one.job.message.id if one.job.message else None,
+        }
+        for one in sent
+        if one.job.kind in REMEMBERED and one.job.contact_id and one.settled.result_id
+    ]  # fmt: skip
+    if rows:
+        s.execute(upserting(s, Posted.__table__).on_conflict_do_nothing(), rows)
+    # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
+    cards = {one.job.contact_id: one for one in sent if one.job.kind == outbox.CARD and one.job.contact}
+    if cards:
+        for contact_id, version in s.execute(_VERSIONS, {"ids": sorted(filter(None, cards))}):
+            brief = cards[contact_id].job.contact
+            if brief is not None and brief.version != version:
+                contacts.refresh_cards(s, contact_id=contact_id, now=now)
+
+
+def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
+    """A row that nobody will ever read: whoever should know is told, and what follows from it is done."""
+    job, why = one.job, one.settled.outcome
+    dead = Happened(
+        events.DELIVERY_DEAD,
+        now,
+        events.SYSTEM,
+        contact_id=job.contact_id,
+        reason=why,
+        data={"outbox_id": job.id, "kind": job.kind},
+    )
+    events.record(s, [dead])
+    if why in UNREACHABLE:
+        if _is_staff(s, job.chat_id):
+            operators.lose_reach(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, chance=chance)
+        else:
+            conversation.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
+            outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
+            if job.kind == outbox.TO_CLIENT:
+                _tell_author(s, one, "client_unreachable", now)
+            elif job.contact_id is not None:
+                _tell_holder(s, job, "client_unreachable", now)
+    elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
+        _tell_author(s, one, "delivery_failed", now)
+    elif job.kind == outbox.CARD:
+        alerts.tell_admins(
+            s, cause=f"card:{job.contact_id}", code="card_dead", now=now, bot_id=job.bot_id, contact=job.contact_id
+        )
+
+
+def _is_staff(s: Session, chat_id: int) -> bool:
+    return s.execute(select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
+
+
+def _tell_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
+    """Tells the operator, at the very message: his own that went to a client, or a client's that came to him."""
+    job = one.job
+    if job.message is None:
+        return
+    if job.kind == outbox.TO_CLIENT:
+        chat_id, reply_to = job.message.chat_id, job.message.message_id
+    else:
+        chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.reply_to
+    if chat_id is not None:
+        payload = {
+            "code": code,
+            "contact": job.contact_id,
+            "reply_to": reply_to,
+            "kind": job.message.kind,
+            "why": one.settled.outcome,
+        }
+        outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now)
+
+
+def _tell_holder(s: Session, job: Job, code: str, now: datetime) -> None:
+    holder = s.execute(
+        select(Staff.telegram_id)
+        .join(Contact, Contact.operator_id == Staff.operator_id)
+        .where(Contact.id == job.contact_id)
+    ).scalar_one_or_none()
+    if holder is not None:
+        payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
+        once = f"{code}:{job.contact_id}"
+        outbox.add(
+            s,
+            [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, once=once)],
+            now=now,
+        )
+
+
+def recover(s: Session, *, bot_id: int, fence: int, now: datetime, pause: timedelta = timedelta(seconds=2)) -> int:
+    """Decides rows that an ended life of the bot left in `sending`: nobody knows whether they arrived. Returns how many."""
+    left = outbox.orphans(s, bot_id=bot_id)
+    for row in left:
+        state = after_unknown(row.kind, row.ambiguous + 1)
+        due = now + pause if state == "pending" else None
+        outbox.adopt(s, row_id=row.id, fence=fence)
+        settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)
+        outbox.settle(s, settled=[settled], fence=fence, now=now)
+        if state == "uncertain" and row.message_ref is not None:
+            _tell_about_lost_attempt(s, row, now)
+    return len(left)
+
+
+def _tell_about_lost_attempt(s: Session, row: Any, now: datetime) -> None:
+    author = s.execute(
+        select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
+    ).one_or_none()
+    if author is None:
+        return
+    chat_id, reply_to = (author.chat_id, author.message_id) if row.kind == outbox.TO_CLIENT else (row.chat_id, None)
+    payload = {"code": "delivery_uncertain", "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
+    outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now)

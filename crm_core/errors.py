@@ -1,0 +1,194 @@
+"""Everything that can be refused, each as a code with fields. Words for people live at the edges."""
+
+from typing import Any, ClassVar
+
+
+class CrmError(Exception):
+    """A refusal that changed nothing.
+
+    Attributes:
+        code: stable name, the key of its texts.
+        status: the HTTP status that says the same.
+        fields: what the text needs: ids, names, limits.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(self.code)
+        self.fields = fields
+
+
+class NotFound(CrmError):
+    """No such thing, or not yours: the two look equal, so that nobody learns what exists (reliability list, I15)."""
+
+    code, status = "not_found", 404
+
+
+class ContactNotFound(NotFound):
+    code = "contact_not_found"
+
+
+class OperatorNotFound(NotFound):
+    """`name` is what was asked for, `close` the names that resemble it."""
+
+    code = "operator_not_found"
+
+
+class SourceNotFound(NotFound):
+    """`name` is what was asked for, `close` the names that resemble it."""
+
+    code = "source_not_found"
+
+
+class LeadNotFound(NotFound):
+    code = "lead_not_found"
+
+
+class IsStaff(CrmError):
+    """The account that wrote as a client has become a member of staff."""
+
+    code, status = "is_staff", 409
+
+
+class NotAllowed(CrmError):
+    """The role that this needs is not there at the moment of the effect."""
+
+    code, status = "not_allowed", 403
+
+
+class ContactHeld(CrmError):
+    """Somebody else holds the contact. `operator` is his name, or None while it waits in the queue."""
+
+    code, status = "contact_held", 409
+
+
+class ContactAlreadyYours(CrmError):
+    code, status = "contact_already_yours", 409
+
+
+class ContactAlreadyTheirs(CrmError):
+    """By hand, but that operator has it already. `operator` is his name."""
+
+    code, status = "contact_already_theirs", 409
+
+
+class ContactClosed(CrmError):
+    """Closed is final."""
+
+    code, status = "contact_closed", 409
+
+
+class CardOutdated(CrmError):
+    """The button is of an older state of the contact; nothing was done, the card is brought up to date."""
+
+    code, status = "card_outdated", 409
+
+
+class ContactElsewhere(CrmError):
+    """The operator cannot be written to by the bot that speaks for this contact. `bot` is its username."""
+
+    code, status = "contact_elsewhere", 409
+
+
+class NeedsConfirmation(CrmError):
+    """By hand, a full or absent operator needs a second press. `operator` his name, `why` the exclusion."""
+
+    code, status = "needs_confirmation", 409
+
+
+class OperatorUnreachable(CrmError):
+    """He has not pressed Start in the bot that speaks for this contact, so no card can reach him."""
+
+    code, status = "operator_unreachable", 409
+
+
+class ClientUnreachable(CrmError):
+    """The client has blocked the bot or left Telegram, so nothing can reach him."""
+
+    code, status = "client_unreachable", 409
+
+
+class ContactHasNoChat(CrmError):
+    """The contact came through the API: there is no chat in which the client could read an answer."""
+
+    code, status = "contact_has_no_chat", 409
+
+
+class NotCopyable(CrmError):
+    """Telegram does not let a bot copy this kind of message. `kind` names it."""
+
+    code, status = "not_copyable", 422
+
+
+class CommandNotSent(CrmError):
+    """Words that begin with a slash are for the bot; they are never passed on to a client by mistake."""
+
+    code, status = "command_not_sent", 422
+
+
+class NameTaken(CrmError):
+    code, status = "name_taken", 409
+
+
+class SlugTaken(CrmError):
+    code, status = "slug_taken", 409
+
+
+class LastAdmin(CrmError):
+    code, status = "last_admin", 409
+
+
+class InvitationInvalid(CrmError):
+    """Unknown, used or expired: one answer for all, so that guessing teaches nothing."""
+
+    code, status = "invitation_invalid", 410
+
+
+class AlreadyOperator(CrmError):
+    """The account that opened an invitation already belongs to an operator. `operator` is the name."""
+
+    code, status = "already_operator", 409
+
+
+class BadValue(CrmError):
+    """A value out of its range. `field`, `minimum`, `maximum`."""
+
+    code, status = "bad_value", 422
+
+
+class BadName(BadValue):
+    code = "bad_name"
+
+
+class BadSlug(BadValue):
+    code = "bad_slug"
+
+
+class BadEmail(BadValue):
+    code = "bad_email"
+
+
+class PhoneNotOwn(CrmError):
+    """A phone is stored only from its owner (Telegram's contact button)."""
+
+    code, status = "phone_not_own", 422
+
+
+class SourceOff(CrmError):
+    """The source takes nothing new at present."""
+
+    code, status = "source_off", 409
+
+
+class NothingOpen(CrmError):
+    """The operator wrote, but holds no contact that the words could be for."""
+
+    code, status = "nothing_open", 409
+
+
+class ChoiceExpired(CrmError):
+    """The message that the buttons asked about has been sent already, or is gone."""
+
+    code, status = "choice_expired", 409

@@ -1,0 +1,175 @@
+"""What Telegram handed over: stored raw before it is confirmed, finished exactly once."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.alerts import tell_admins
+from crm_core.events import Happened
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import InboxRow
+
+_table = InboxRow.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A raw update on its way into the inbox. Updates of one `conversation` are worked on in order, one at a time."""
+
+    update_id: int
+    conversation: str
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An update that waits to be worked on."""
+
+    id: int
+    bot_id: int
+    conversation: str
+    raw: dict[str, Any]
+    attempts: int = 0
+    not_before: datetime | None = None
+
+
+_INSERT = insert(_table).returning(_table.c.id, sort_by_parameter_order=True)
+_KNOWN = select(_table.c.update_id, _table.c.digest, _table.c.epoch).where(
+    _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(bindparam("ids", expanding=True))
+)
+
+
+def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) -> list[Stored]:
+    """Stores a batch and returns what of it is new; only after the commit may it be confirmed to Telegram.
+
+    The key is the pair (bot, update id), never an order of ids: Telegram may restart its numbers, lower too. The same
+    id with another body is therefore another update, kept under the next epoch.
+    """
+    if not updates:
+        return []
+    known: dict[int, dict[str, int]] = {}
+    for update_id, body, epoch in s.execute(_KNOWN, {"bot_id": bot_id, "ids": [one.update_id for one in updates]}):
+        known.setdefault(update_id, {})[body] = epoch
+    fresh, rows = [], []
+    for one in updates:
+        raw = json.dumps(one.raw, ensure_ascii=False, separators=(",", ":"))
+        body = hashlib.blake2b(raw.encode(), digest_size=16).hexdigest()
+        epochs = known.setdefault(one.update_id, {})
+        if body in epochs:
+            continue
+        if epochs:
+            tell_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
+        epochs[body] = max(epochs.values(), default=-1) + 1
+        fresh.append(one)
+        rows.append(
+            {
+                "bot_id": bot_id,
+                "update_id": one.update_id,
+                "epoch": epochs[body],
+                "digest": body,
+                "conversation": one.conversation,
+                "raw": raw,
+                "state": "new",
+                "attempts": 0,
+                "received_at": now,
+            }
+        )
+    if not rows:
+        return []
+    ids = s.execute(_INSERT, rows).scalars()
+    return [Stored(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(ids, fresh, strict=True)]
+
+
+_WAITING = (
+    select(_table.c.id, _table.c.conversation, _table.c.raw, _table.c.attempts, _table.c.not_before)
+    .where(_table.c.bot_id == bindparam("bot_id"), _table.c.state == "new", _table.c.id > bindparam("after"))
+    .order_by(_table.c.id)
+    .limit(bindparam("limit"))
+)
+_OF_CONVERSATION = _WAITING.where(_table.c.conversation == bindparam("conversation"))
+
+
+def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: str | None = None) -> list[Stored]:
+    """Unfinished updates of a bot, or of one conversation of it, in the order of arrival."""
+    statement = _WAITING if conversation is None else _OF_CONVERSATION
+    values = {"bot_id": bot_id, "after": after, "limit": limit}
+    if conversation is not None:
+        values["conversation"] = conversation  # type: ignore[assignment]
+    rows = s.execute(statement, values)
+    return [Stored(row.id, bot_id, row.conversation, json.loads(row.raw), row.attempts, row.not_before) for row in rows]
+
+
+_FINISH = (
+    update(_table)
+    .where(_table.c.id == bindparam("row_id"), _table.c.state == "new")
+    .values(state="done", finished_at=bindparam("at"))
+)
+
+
+class AlreadyFinished(Exception):
+    """Another life of this process has finished the update; whatever this one was about to change is undone."""
+
+
+def finish(s: Session, *, inbox_id: int, now: datetime) -> None:
+    """Marks an update as done, in the transaction of its effect: so it has exactly one. Raises AlreadyFinished."""
+    if changed(s, _FINISH, {"row_id": inbox_id, "at": now}) != 1:
+        raise AlreadyFinished(inbox_id)
+
+
+def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> None:
+    """Notes a failed attempt and when to try again. `error` names the kind, never its text: that may quote a client."""
+    s.execute(
+        update(_table)
+        .where(_table.c.id == inbox_id, _table.c.state == "new")
+        .values(attempts=_table.c.attempts + 1, error=error[:200], not_before=not_before)
+    )
+
+
+def bury(s: Session, *, inbox_id: int, bot_id: int, error: str, now: datetime) -> None:
+    """Gives an update up: it stays, raw, for a person to look at, admins are told, and its conversation moves on."""
+    buried = changed(
+        s,
+        update(_table)
+        .where(_table.c.id == inbox_id, _table.c.state == "new")
+        .values(state="dead", attempts=_table.c.attempts + 1, error=error[:200], finished_at=now),
+    )
+    if buried == 1:
+        dead = Happened(
+            events.UPDATE_DEAD, now, events.SYSTEM, reason=error[:64], data={"inbox_id": inbox_id, "bot_id": bot_id}
+        )
+        events.record(s, [dead])
+        tell_admins(
+            s, cause=f"update:{bot_id}", code="update_dead", now=now, bot_id=bot_id, inbox=inbox_id, error=error
+        )
+
+
+def counts(s: Session) -> dict[str, int]:
+    """How many updates are in each state."""
+    return {row.state: row[1] for row in s.execute(select(_table.c.state, func.count()).group_by(_table.c.state))}
+
+
+def oldest_waiting(s: Session) -> datetime | None:
+    """When the oldest unfinished update arrived: what health looks at."""
+    found: datetime | None = s.execute(
+        select(func.min(_table.c.received_at)).where(_table.c.state == "new")
+    ).scalar_one()
+    return found
+
+
+def dead(s: Session, *, limit: int = 20) -> list[Row[Any]]:
+    """Updates that were given up, newest first: (id, bot_id, error, received_at)."""
+    query = select(_table.c.id, _table.c.bot_id, _table.c.error, _table.c.received_at).where(_table.c.state == "dead")
+    return list(s.execute(query.order_by(_table.c.id.desc()).limit(limit)))
+
+
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
+    """Deletes updates finished longer ago than `keep`, which exceeds Telegram's own 24 hours. Returns how many."""
+    done = (_table.c.state == "done", _table.c.finished_at < now - keep)
+    return changed(s, _table.delete().where(*done))

@@ -1,0 +1,115 @@
+"""Leads: people who wrote, found by an external id or an e-mail."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.errors import BadEmail
+from crm_core.events import Happened
+from crm_core.storage.tables import Lead
+
+EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
+_EMAIL = re.compile(r"[^@\s,;<>\"()\[\]\\]+@[^@\s,;<>\"()\[\]\\.]+(\.[^@\s,;<>\"()\[\]\\.]+)+")
+
+_table = Lead.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """What is known of a person at the moment he writes; at least one of the first two finds him again."""
+
+    external_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    full_name: str | None = None
+    username: str | None = None
+    language: str | None = None
+
+
+_FIND = (
+    select(_table.c.id)
+    .where(or_(_table.c.external_id == bindparam("external_id"), _table.c.email == bindparam("email")))
+    .order_by(_table.c.external_id.is_(None), _table.c.id)
+    .limit(1)
+)
+_INSERT = insert(_table).returning(_table.c.id)
+
+
+def telegram_external_id(user_id: int) -> str:
+    """The external id of a Telegram account (DESIGN, section 1)."""
+    return f"tg:{user_id}"
+
+
+def check_email(text: str) -> str:
+    """An e-mail address, trimmed and case-folded. Raises BadEmail for what cannot be one."""
+    email = text.strip().casefold()
+    if len(email) > EMAIL_LONGEST or not _EMAIL.fullmatch(email):
+        raise BadEmail(field="email")
+    return email
+
+
+def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
+    """The lead of an external id or e-mail, made if nobody has either. Returns its id.
+
+    Each call of the first founding document with an e-mail seen before is the same lead.
+    """
+    found = s.execute(_FIND, {"external_id": facts.external_id, "email": facts.email}).scalar_one_or_none()
+    return found if found is not None else create(s, facts, now=now)
+
+
+def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
+    """A new lead; the caller has looked that there is none."""
+    lead_id: int = s.execute(
+        _INSERT,
+        {
+            "external_id": facts.external_id,
+            "email": facts.email,
+            "phone": facts.phone,
+            "full_name": facts.full_name,
+            "username": facts.username,
+            "language": facts.language,
+            "name_folded": fold(facts.full_name),
+            "created_at": now,
+        },
+    ).scalar_one()
+    events.record(s, [Happened(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
+    return lead_id
+
+
+def fold(name: str | None) -> str | None:
+    """A name as it is searched: case-folded, ё as е, spaces single."""
+    return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
+
+
+def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None) -> None:
+    """Takes over what Telegram now shows of a person."""
+    s.execute(
+        update(_table)
+        .where(_table.c.id == lead_id)
+        .values(full_name=full_name, username=username, language=language, name_folded=fold(full_name))
+    )
+
+
+def set_phone(s: Session, *, lead_id: int, phone: str, now: datetime) -> None:
+    """Stores a phone that its owner shared."""
+    s.execute(update(_table).where(_table.c.id == lead_id).values(phone=phone))
+    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="phone")])
+
+
+def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
+    """Stores an e-mail that its owner named.
+
+    Where another lead has it, nothing is merged (anybody can type anybody's address): the operator sees it as a hint.
+
+    Raises BadEmail.
+    """
+    address = check_email(email)
+    owner = s.execute(select(_table.c.id).where(_table.c.email == address)).scalar_one_or_none()
+    is_free = owner in (None, lead_id)
+    values = {"email": address, "email_hint": None} if is_free else {"email_hint": address}
+    s.execute(update(_table).where(_table.c.id == lead_id).values(values))
+    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="email")])

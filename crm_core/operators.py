@@ -1,0 +1,339 @@
+"""Operators: who they are, how much they may hold, whether they are there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import contacts, events, outbox, queue
+from crm_core.access import SYSTEM, Actor, access_admin, access_operator
+from crm_core.alerts import tell_admins
+from crm_core.assignment import Chance
+from crm_core.errors import NameTaken, OperatorNotFound
+from crm_core.events import Happened
+from crm_core.leads import fold
+from crm_core.names import check_name, check_number, resembling
+from crm_core.storage.locks import lock_sources
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
+
+LIMIT_LARGEST = 1_000
+DEFAULT_LIMIT = 10  # first founding document: max_leads
+
+_operator = Operator.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorFacts:
+    """An operator as lists and screens show him.
+
+    Attributes:
+        telegram_id: None until he has opened his invitation.
+        missing_bots: usernames of the bots that he should serve, by his weights, but has not started.
+    """
+
+    id: int
+    name: str
+    is_active: bool
+    is_online: bool
+    max_leads: int
+    current_leads: int
+    telegram_id: int | None
+    missing_bots: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> int:
+        """Places that are left."""
+        return max(0, self.max_leads - self.current_leads)
+
+
+def listing(s: Session) -> list[OperatorFacts]:
+    """Every operator that is not removed, by name."""
+    rows = s.execute(
+        select(
+            _operator.c.id,
+            _operator.c.name,
+            _operator.c.is_active,
+            _operator.c.is_online,
+            _operator.c.max_leads,
+            _operator.c.current_leads,
+            Staff.telegram_id,
+        )
+        .outerjoin(Staff, Staff.operator_id == _operator.c.id)
+        .where(_operator.c.removed_at.is_(None))
+        .order_by(_operator.c.name_folded)
+    ).all()
+    missing = _missing_bots(s)
+    return [
+        OperatorFacts(
+            id=row.id,
+            name=row.name,
+            is_active=row.is_active,
+            is_online=row.is_online,
+            max_leads=row.max_leads,
+            current_leads=row.current_leads,
+            telegram_id=row.telegram_id,
+            missing_bots=tuple(missing.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _missing_bots(s: Session) -> dict[int, list[str]]:
+    """Per operator, the bots whose sources he has a weight at and that cannot write to him."""
+    rows = s.execute(
+        select(Weight.operator_id, Bot.username)
+        .distinct()
+        .join(Source, Source.id == Weight.source_id)
+        .join(Bot, Bot.id == Source.bot_id)
+        .outerjoin(Staff, Staff.operator_id == Weight.operator_id)
+        .outerjoin(StaffChat, (StaffChat.telegram_id == Staff.telegram_id) & (StaffChat.bot_id == Bot.id))
+        .where(StaffChat.is_reachable.is_not(True))
+        .order_by(Bot.username)
+    )
+    missing: dict[int, list[str]] = {}
+    for operator_id, username in rows:
+        missing.setdefault(operator_id, []).append(username)
+    return missing
+
+
+def one(s: Session, *, operator_id: int) -> OperatorFacts:
+    """One operator. Raises OperatorNotFound."""
+    for facts in listing(s):
+        if facts.id == operator_id:
+            return facts
+    raise OperatorNotFound(name=str(operator_id), close=[])
+
+
+def find(s: Session, *, name: str) -> OperatorFacts:
+    """The operator of a name or a number, as an admin types it. Raises OperatorNotFound with names that come close."""
+    known = listing(s)
+    for facts in known:
+        if fold(facts.name) == fold(name):
+            return facts
+    for facts in known:
+        if name.isdecimal() and facts.id == int(name):
+            return facts
+    raise OperatorNotFound(name=name, close=resembling(name, [facts.name for facts in known]))
+
+
+def add(s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = DEFAULT_LIMIT) -> int:
+    """A new operator; he gets contacts once he can be reached. Returns his id.
+
+    Raises NotAllowed, BadName, BadValue, NameTaken.
+    """
+    access_admin(s, actor)
+    limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
+    checked = _check_free_name(s, name)
+    values = {
+        "name": checked,
+        "name_folded": fold(checked),
+        "is_active": True,
+        "is_online": True,
+        "max_leads": limit,
+        "current_leads": 0,
+        "created_at": now,
+    }
+    operator_id: int = s.execute(insert(_operator).returning(_operator.c.id), values).scalar_one()
+    _record(s, operator_id, "added", actor, now, data={"limit": limit})
+    return operator_id
+
+
+def _check_free_name(s: Session, name: str, *, besides: int = 0) -> str:
+    checked = check_name(name)
+    taken = s.execute(
+        select(_operator.c.id).where(
+            _operator.c.name_folded == fold(checked), _operator.c.removed_at.is_(None), _operator.c.id != besides
+        )
+    ).first()
+    if taken:
+        raise NameTaken(name=checked)
+    return checked
+
+
+def rename(s: Session, *, operator_id: int, name: str, actor: Actor, now: datetime) -> str:
+    """Another name for an operator. Returns it as stored. Raises NotAllowed, OperatorNotFound, BadName, NameTaken."""
+    access_admin(s, actor)
+    checked = _check_free_name(s, name, besides=operator_id)
+    _change(s, operator_id, name=checked, name_folded=fold(checked))
+    _record(s, operator_id, "renamed", actor, now)
+    return checked
+
+
+def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, chance: Chance) -> int:
+    """How many open contacts he may hold. A raised limit empties the queue at once; a lowered one takes nothing away.
+
+    Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
+    sources = _lock_his_sources(s, operator_id)
+    _change(s, operator_id, max_leads=limit)
+    _record(s, operator_id, "limit", actor, now, data={"limit": limit})
+    return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+
+
+def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, chance: Chance) -> int:
+    """Whether he gets anything new (an admin's switch); what he holds he may finish.
+
+    Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound.
+    """
+    access_admin(s, actor)
+    sources = _lock_his_sources(s, operator_id)
+    _change(s, operator_id, is_active=is_active)
+    _record(s, operator_id, "activated" if is_active else "deactivated", actor, now)
+    return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+
+
+def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, chance: Chance) -> int:
+    """Whether he is there (his own switch). Returns how many waiting contacts found an operator. Raises NotAllowed."""
+    operator = access_operator(s, actor)
+    sources = _lock_his_sources(s, operator.id)
+    _change(s, operator.id, is_online=is_online)
+    _record(s, operator.id, "online" if is_online else "offline", actor, now)
+    return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+
+
+def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, chance: Chance) -> int:
+    """Takes an operator out for good: his open contacts go back to the queue and are given to others.
+
+    Returns how many contacts he held. Raises NotAllowed, OperatorNotFound.
+    """
+    access_admin(s, actor)
+    sources = {*_lock_his_sources(s, operator_id), *_sources_of_open(s, operator_id)}
+    lock_sources(s, sources)
+    _change(s, operator_id, removed_at=now, is_active=False)
+    returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
+    s.execute(delete(Weight).where(Weight.operator_id == operator_id))
+    _leave_staff(s, operator_id, now)
+    _record(s, operator_id, "removed", actor, now)
+    queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+    return len(returned)
+
+
+def _leave_staff(s: Session, operator_id: int, now: datetime) -> None:
+    """The account is no operator from this moment; unless it is an admin's too, it is nobody's on the staff."""
+    account = s.execute(select(Staff.telegram_id, Staff.is_admin).where(Staff.operator_id == operator_id)).one_or_none()
+    if account is None:
+        return
+    for bot_id in (
+        s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == account.telegram_id)).scalars().all()
+    ):
+        outbox.drop_waiting(
+            s, bot_id=bot_id, chat_id=account.telegram_id, outcome="operator_removed", now=now, keep=(outbox.CARD_EDIT,)
+        )
+        outbox.add(s, [outbox.Send(outbox.MENU, bot_id, account.telegram_id)], now=now)
+    if account.is_admin:
+        s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
+    else:
+        s.execute(delete(StaffChat).where(StaffChat.telegram_id == account.telegram_id))
+        s.execute(delete(Staff).where(Staff.telegram_id == account.telegram_id))
+
+
+def return_contacts(
+    s: Session, *, operator_id: int, reason: str, actor: Actor, now: datetime, bot_id: int | None = None
+) -> list[int]:
+    """Puts what an operator holds (of one bot, or all) back into the queue; the caller fills it again. Returns ids."""
+    mine = select(Contact.id).where(Contact.operator_id == operator_id, Contact.status != "closed").order_by(Contact.id)
+    if bot_id is not None:
+        mine = mine.where(Contact.bot_id == bot_id)
+    returned = []
+    for contact_id in s.execute(mine).scalars().all():
+        if queue.return_contact(s, contact_id=contact_id, operator_id=operator_id, reason=reason, actor=actor, now=now):
+            contacts.refresh_cards(s, contact_id=contact_id, now=now)
+            returned.append(contact_id)
+    return returned
+
+
+def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chance: Chance) -> list[int]:
+    """A bot can no longer write to a member of staff (403, or he blocked it): he is not eligible there any more.
+
+    His open contacts of that bot go back to the queue, what waits for his chat is given up, admins are told.
+    Returns the contacts that were returned.
+    """
+    gone = changed(
+        s,
+        update(StaffChat)
+        .where(StaffChat.telegram_id == telegram_id, StaffChat.bot_id == bot_id, StaffChat.is_reachable.is_(True))
+        .values(is_reachable=False, changed_at=now),
+    )
+    outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="unreachable", now=now)
+    operator = s.execute(
+        select(_operator.c.id, _operator.c.name)
+        .join(Staff, Staff.operator_id == _operator.c.id)
+        .where(Staff.telegram_id == telegram_id)
+    ).one_or_none()
+    if operator is None or gone == 0:
+        return []
+    sources = {*contacts.sources_of(s, operator.id), *_sources_of_open(s, operator.id)}
+    lock_sources(s, sources)
+    returned = return_contacts(
+        s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
+    )
+    username = s.execute(select(Bot.username).where(Bot.id == bot_id)).scalar_one()
+    tell_admins(
+        s,
+        cause=f"unreachable:{operator.id}:{bot_id}",
+        code="operator_unreachable",
+        now=now,
+        bot_id=bot_id,
+        operator=operator.name,
+        bot=username,
+        returned=len(returned),
+    )
+    queue.fill(s, source_ids=sources, actor=SYSTEM, now=now, chance=chance)
+    return returned
+
+
+def _sources_of_open(s: Session, operator_id: int) -> list[int]:
+    mine = select(Contact.source_id).where(Contact.operator_id == operator_id, Contact.status != "closed").distinct()
+    return list(s.execute(mine).scalars())
+
+
+def _lock_his_sources(s: Session, operator_id: int) -> list[int]:
+    sources = list(contacts.sources_of(s, operator_id))
+    lock_sources(s, sources)
+    return sources
+
+
+def _change(s: Session, operator_id: int, **values: Any) -> None:
+    if (
+        changed(
+            s, update(_operator).where(_operator.c.id == operator_id, _operator.c.removed_at.is_(None)).values(values)
+        )
+        != 1
+    ):
+        raise OperatorNotFound(name=str(operator_id), close=[])
+
+
+def _record(
+    s: Session, operator_id: int, reason: str, actor: Actor, now: datetime, data: dict[str, Any] | None = None
+) -> None:
+    events.record(
+        s, [Happened(events.OPERATOR_CHANGED, now, actor.label, operator_id=operator_id, reason=reason, data=data)]
+    )
+
+
+def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
+    """What the operator holds, oldest first: (id, status, source, lead, message, since, bot). Raises NotAllowed."""
+    operator = access_operator(s, actor)
+    return list(
+        s.execute(
+            select(
+                Contact.id,
+                Contact.status,
+                Source.name.label("source"),
+                Lead.full_name.label("lead"),
+                Contact.message,
+                Contact.assigned_at.label("since"),
+                Bot.username.label("bot"),
+            )
+            .join(Source, Source.id == Contact.source_id)
+            .join(Lead, Lead.id == Contact.lead_id)
+            .outerjoin(Bot, Bot.id == Contact.bot_id)
+            .where(Contact.operator_id == operator.id, Contact.status != "closed")
+            .order_by(Contact.id)
+        )
+    )

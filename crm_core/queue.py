@@ -1,0 +1,176 @@
+"""The queue: open contacts without an operator, oldest first."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import assignment, events, messages
+from crm_core.access import SYSTEM, Actor
+from crm_core.assignment import Chance, Place
+from crm_core.events import Happened
+from crm_core.storage.locks import lock_sources
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import Contact, Lead, Source
+
+_contact = Contact.__table__
+WAITS = (_contact.c.operator_id.is_(None), _contact.c.status == "new")
+
+_OLDEST = (
+    select(_contact.c.id, _contact.c.source_id, _contact.c.version)
+    .where(*WAITS, _contact.c.source_id.in_(bindparam("source_ids", expanding=True)))
+    .order_by(_contact.c.id)
+    .limit(1)
+)
+_ASSIGN = (
+    update(_contact)
+    .where(
+        _contact.c.id == bindparam("contact_id"),
+        _contact.c.version == bindparam("seen"),
+        _contact.c.operator_id.is_(None),
+        _contact.c.status == "new",
+    )
+    .values(
+        operator_id=bindparam("to_operator"),
+        version=_contact.c.version + 1,
+        queued_at=None,
+        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
+    )
+)
+
+
+def fill(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, chance: Chance) -> int:
+    """Gives waiting contacts of these sources, oldest first, to whoever is free now. Returns how many found somebody.
+
+    Called in the transaction of everything that may free a place: a close, a raised limit, an activation, a new
+    weight, coming online. Nobody waits while somebody eligible is free.
+    """
+    still = set(source_ids)
+    lock_sources(s, still)
+    given = 0
+    while still:
+        oldest = s.execute(_OLDEST, {"source_ids": sorted(still)}).one_or_none()
+        if oldest is None:
+            break
+        source = assignment.source_facts(s, oldest.source_id)
+        place = assignment.claim_someone(s, source, chance=chance) if source.is_active else None
+        if not isinstance(place, Place):
+            still.discard(source.id)
+            continue
+        hand_over(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
+        given += 1
+    return given
+
+
+def hand_over(
+    s: Session,
+    *,
+    contact_id: int,
+    version: int,
+    source: assignment.SourceFacts,
+    place: Place,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Puts a waiting contact into a claimed place and announces it, with all that was said meanwhile."""
+    values = {"contact_id": contact_id, "seen": version, "to_operator": place.operator_id, "at": now}
+    if changed(s, _ASSIGN, values) != 1:
+        raise RuntimeError("a waiting contact changed under its source's lock")
+    said = messages.said_by_client(s, contact_id)
+    assignment.announce_assignment(
+        s, contact_id=contact_id, source=source, place=place, actor=actor.label, now=now, said=said
+    )
+
+
+_RETURN = (
+    update(_contact)
+    .where(
+        _contact.c.id == bindparam("contact_id"),
+        _contact.c.status != "closed",
+        _contact.c.operator_id == bindparam("of_operator"),
+    )
+    .values(
+        operator_id=None,
+        status="new",
+        version=_contact.c.version + 1,
+        queued_at=bindparam("at", type_=_contact.c.queued_at.type),
+    )
+    .returning(_contact.c.source_id)
+)
+
+
+def return_contact(s: Session, *, contact_id: int, operator_id: int, reason: str, actor: Actor, now: datetime) -> bool:
+    """Takes an open contact from its operator and frees his place; it waits again, at its old place by age.
+
+    The caller holds the source's lock and calls `fill` when it has returned all that it wants. False if it was not his.
+    """
+    source_id = s.execute(
+        _RETURN, {"contact_id": contact_id, "of_operator": operator_id, "at": now}
+    ).scalar_one_or_none()
+    if source_id is None:
+        return False
+    assignment.free_place(s, operator_id)
+    happened = Happened(
+        events.CONTACT_QUEUED,
+        now,
+        actor.label,
+        contact_id=contact_id,
+        source_id=source_id,
+        operator_id=operator_id,
+        reason=reason,
+    )
+    events.record(s, [happened])
+    return True
+
+
+_AHEAD = (
+    select(func.count())
+    .select_from(_contact)
+    .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.id <= bindparam("contact_id"))
+)
+
+
+def place_of(s: Session, *, contact_id: int, source_id: int) -> int:
+    """Which place a waiting contact has in the queue of its source, from 1."""
+    return s.execute(_AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A contact in the queue, as a list shows it."""
+
+    id: int
+    source_name: str
+    lead_name: str | None
+    message: str | None
+    since: datetime
+
+
+def waiting(s: Session, *, limit: int = 20, skip: int = 0) -> list[Waiting]:
+    """The queue over all sources, oldest first."""
+    rows = s.execute(
+        select(_contact.c.id, Source.name, Lead.full_name, _contact.c.message, _contact.c.created_at)
+        .join(Source, Source.id == _contact.c.source_id)
+        .join(Lead, Lead.id == _contact.c.lead_id)
+        .where(*WAITS)
+        .order_by(_contact.c.id)
+        .offset(skip)
+        .limit(limit)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def length(s: Session) -> int:
+    """How many contacts wait, over all sources."""
+    return s.execute(select(func.count()).select_from(_contact).where(*WAITS)).scalar_one()
+
+
+def sweep(s: Session, *, now: datetime, chance: Chance) -> int:
+    """The net under `fill`: looks at every source where somebody waits. Returns how many found an operator.
+
+    Nothing should ever be left for it; it exists for what changes without us, such as the clock.
+    """
+    source_ids = s.execute(select(_contact.c.source_id).where(*WAITS).distinct()).scalars().all()
+    return fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)

@@ -1,0 +1,76 @@
+"""The one way to write and the one way to read, the same for both databases.
+
+    await db.write(contacts.take, contact_id=15, version=3, actor=anna, now=clock())
+    await db.read(contacts.queue, limit=20)
+
+An action is a plain function over a session. It cannot await, so it cannot talk to a network while it holds a
+lock; it never commits, because the edge that called it does. Writes are statements (never ``session.add``), so
+that each can be counted and its row count looked at.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Action = Callable[Concatenate[Session, P], T]
+Listener = Callable[[list[Any]], None]
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What a write or read raises while the database cannot be reached, is full, or cannot be written."""
+
+ANNOUNCEMENTS = "announcements"
+
+
+def announce(s: Session, fact: Any) -> None:
+    """Hands a fact to the listeners once, and only if, the transaction is committed."""
+    s.info[ANNOUNCEMENTS].append(fact)
+
+
+@dataclass(eq=False)
+class Database(ABC):
+    """An open database. Listeners run in the event loop after each commit, with what was announced in it."""
+
+    url: URL
+    listeners: list[Listener] = field(default_factory=list)
+
+    @abstractmethod
+    async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        """Runs an action in a transaction of its own and returns when that is committed.
+
+        Raises whatever the action raised, after its changes were rolled back. Nobody is answered before the commit.
+        """
+
+    @abstractmethod
+    async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        """Runs a query on a snapshot; it never waits for a writer and cannot change anything."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finishes what was begun and lets go of every connection."""
+
+    def _tell(self, announcements: list[Any]) -> None:
+        if announcements:
+            for listener in self.listeners:
+                listener(announcements)
+
+
+def open_database(url: str) -> Database:
+    """Opens the database of a settings URL: ``sqlite:///path`` or ``postgresql://…``.
+
+    The driver's module is imported only for the kind that is used, to keep commands quick.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        from crm_core.storage.sqlite import SqliteDatabase
+
+        return SqliteDatabase(parsed)
+    from crm_core.storage.postgres import PostgresDatabase
+
+    return PostgresDatabase(parsed)

@@ -1,0 +1,126 @@
+"""Bringing a database to the schema of this version, or refusing to touch one of a version that is not known here."""
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
+
+from crm_core.storage.sqlite import sqlite_engine
+
+MIGRATION_LOCK = 7_200  # an advisory lock of our own: two processes that start at once migrate one after the other
+
+
+class UnknownRevision(Exception):
+    """The database was made by a newer version; `revision` is what it says. Nothing was changed."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(revision)
+        self.revision = revision
+
+
+def migrate(url: str, *, now: datetime | None = None) -> tuple[str | None, str]:
+    """Upgrades the database to the newest revision, all or nothing; a SQLite file is copied first.
+
+    Args:
+        url: as in the setting `DATABASE_URL`.
+        now: for the name of the copy; the present moment if not given.
+
+    Returns the revision before (None for a new database) and after. Raises UnknownRevision.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _migrate_sqlite(parsed, now or datetime.now(UTC))
+    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            return _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+def revisions(url: str) -> tuple[str | None, str]:
+    """The revision that the database has, and the newest one known; changes nothing."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if not Path(parsed.database or "").exists():
+            return None, _newest()
+        engine = sqlite_engine(parsed)
+    else:
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision(), _newest()
+    finally:
+        engine.dispose()
+
+
+def _migrate_sqlite(url: URL, now: datetime) -> tuple[str | None, str]:
+    path = Path(url.database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sqlite_engine(url)
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+            _check_known(current)
+            if current is not None and current != _newest():
+                _copy(path, path.with_name(f"{path.stem}.before-{_newest()}.{now:%Y%m%d-%H%M%S}.db"))
+            # A table that is rebuilt would fire ON DELETE in its children; what must hold is checked afterwards.
+            _pragma(engine, connection, "foreign_keys=OFF")
+            with connection.begin():
+                result = _upgrade(connection)
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise RuntimeError(f"the migration would break {len(broken)} references; nothing was changed")
+            return result
+    finally:
+        engine.dispose()
+
+
+def _pragma(engine: Engine, connection: Connection, pragma: str) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(f"PRAGMA {pragma}")  # outside a transaction: inside one it would have no effect
+
+
+def _copy(source: Path, target: Path) -> None:
+    """An online copy: a plain copy of the file would miss what is still in the journal."""
+    original, copy = sqlite3.connect(source), sqlite3.connect(target)
+    try:
+        original.backup(copy)
+    finally:
+        original.close()
+        copy.close()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _newest() -> str:
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None
+    return newest
+
+
+def _check_known(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise UnknownRevision(revision)
+
+
+def _upgrade(connection: Connection) -> tuple[str | None, str]:
+    before = MigrationContext.configure(connection).get_current_revision()
+    _check_known(before)
+    if before != _newest():
+        command.upgrade(_config(connection), "head")
+    return before, _newest()

@@ -1,0 +1,91 @@
+"""One process at a time works for a bot: who does is decided by a lock that the operating system or the database frees.
+
+SQLite allows one process for the whole file (an advisory lock on a file beside it). PostgreSQL decides bot by bot with
+session locks, so that several processes share many bots and take over from one that dies.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import URL, NullPool, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+BOT_LOCKS = 7_202  # our own number space among advisory locks
+
+
+class AlreadyRunning(Exception):
+    """Another process works on this SQLite file."""
+
+
+class Ownership(Protocol):
+    """Which bots this process may work for."""
+
+    async def claim(self, bot_id: int) -> bool:
+        """Whether the bot is this process's from now on."""
+
+    async def is_held(self) -> bool:
+        """Whether what was claimed is still ours; False after the database connection was lost."""
+
+    async def release(self) -> None:
+        """Gives everything back."""
+
+
+class FileOwnership:
+    """SQLite: the file has one owner. Raises AlreadyRunning if that is somebody else."""
+
+    def __init__(self, url: URL) -> None:
+        path = Path(f"{url.database}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise AlreadyRunning(str(path)) from None
+
+    async def claim(self, bot_id: int) -> bool:
+        return True
+
+    async def is_held(self) -> bool:
+        return True
+
+    async def release(self) -> None:
+        os.close(self._file)
+
+
+class SessionOwnership:
+    """PostgreSQL: session locks on one connection of their own, freed by the server when the process is gone."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_async_engine(
+            url.set(drivername="postgresql+psycopg"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
+        self._connection: AsyncConnection | None = None
+
+    async def claim(self, bot_id: int) -> bool:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        query = text("SELECT pg_try_advisory_lock(:space, hashint8(:bot))")
+        got = await self._connection.execute(query, {"space": BOT_LOCKS, "bot": bot_id})
+        return bool(got.scalar_one())
+
+    async def is_held(self) -> bool:
+        if self._connection is None:
+            return True
+        try:
+            await self._connection.execute(text("SELECT 1"))
+        except Exception:
+            return False
+        return True
+
+    async def release(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+        await self._engine.dispose()
+
+
+def ownership(url: URL) -> Ownership:
+    """The kind of ownership that a database allows. Raises AlreadyRunning."""
+    return FileOwnership(url) if url.get_backend_name() == "sqlite" else SessionOwnership(url)

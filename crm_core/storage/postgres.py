@@ -1,0 +1,51 @@
+"""PostgreSQL: the same actions over psycopg, READ COMMITTED, with transient conflicts retried."""
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
+
+# Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
+# that somebody else made the same row in that moment, and a second run will find it.
+TRANSIENT = {"40001", "40P01", "55P03", "23505"}
+ATTEMPTS = 5
+TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+
+
+class PostgresDatabase(Database):
+    """A pool of connections; correctness comes from conditional updates and the locks in `locks`."""
+
+    def __init__(self, url: URL, *, pool_size: int = 10) -> None:
+        super().__init__(url)
+        self._engine = create_async_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            connect_args={"options": TIMEOUTS},
+        )
+
+    async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+                announcements = session.sync_session.info[ANNOUNCEMENTS] = []
+                try:
+                    result = await session.run_sync(lambda s: action(s, *args, **inputs))
+                    await session.commit()
+                except DBAPIError as error:
+                    if attempt == ATTEMPTS or getattr(error.orig, "sqlstate", None) not in TRANSIENT:
+                        raise
+                    continue
+            self._tell(announcements)
+            return result
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+            await session.connection(execution_options={"postgresql_readonly": True})
+            return await session.run_sync(lambda s: query(s, *args, **inputs))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
