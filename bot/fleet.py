@@ -96,11 +96,14 @@ class Fleet:
             for task in pending:
                 task.cancel()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether every update is finished and everything that could be sent is."""
-        senders = [runner.sender for runner in self.runners if runner.sender]
-        return self.worker.is_idle and all(sender.is_idle for sender in senders)
+    async def idle(self) -> None:
+        """Waits until every update that was received is finished and everything that it announced is sent."""
+        while not all(event.is_set() for event in self._idle_events()):
+            for event in self._idle_events():
+                await event.wait()
+
+    def _idle_events(self) -> list[asyncio.Event]:
+        return [self.worker.idle, *(runner.sender.idle for runner in self.runners if runner.sender)]
 
     async def look_again(self) -> None:
         """Finds rows to send that another process wrote, or that a raised moment made due."""

@@ -66,17 +66,16 @@ class Sender:
         self._recorded = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = False
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing waits, is being sent, or is still to be recorded."""
-        return not (self._lanes or self._busy or self._outcomes)
+        self.idle = asyncio.Event()
+        """Set while nothing waits, is being sent, or is still to be recorded."""
+        self.idle.set()
 
     def add(self, rows: Sequence[Queued]) -> None:
         """Rows that were committed and may be sent."""
         for row in rows:
             if row.id not in self._known:
                 self._known.add(row.id)
+                self.idle.clear()
                 lane = self._lanes.setdefault(row.chat_id, deque())
                 lane.append(row)
                 if len(lane) == 1 and row.chat_id not in self._busy:
@@ -169,6 +168,8 @@ class Sender:
             self._line_up(chat_id)
         else:
             self._lanes.pop(chat_id, None)
+            if not self._lanes:
+                self.idle.set()
         self._wake.set()
 
     def _drop_head(self, chat_id: int) -> None:

