@@ -7,6 +7,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactNotFound, NotAllowed
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Operator, Staff
 
 
@@ -38,7 +39,7 @@ _CONTACT = select(_contact).where(_contact.c.id == bindparam("contact_id"))
 
 def access_operator(s: Session, actor: Actor) -> Row[int, str, bool, bool]:
     """The operator that the actor is: (id, name, is_active, is_online). Raises NotAllowed for anybody else."""
-    row = s.execute(_OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
+    row = run(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
     if row is None:
         raise NotAllowed(role="operator")
     return row
@@ -48,13 +49,13 @@ def access_admin(s: Session, actor: Actor) -> None:
     """Raises NotAllowed unless the actor is an admin now, or the system itself (command line, start)."""
     if actor is SYSTEM:
         return
-    if not s.execute(_ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
+    if not run(s, _ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
         raise NotAllowed(role="admin")
 
 
 def access_contact(s: Session, contact_id: int) -> Row[Any]:
     """A contact's row for somebody already authorised. Raises ContactNotFound."""
-    row = s.execute(_CONTACT, {"contact_id": contact_id}).one_or_none()
+    row = run(s, _CONTACT, {"contact_id": contact_id}).one_or_none()
     if row is None:
         raise ContactNotFound(contact=contact_id)
     return row

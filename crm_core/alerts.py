@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
-from crm_core.storage.rows import changed
+from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
 from crm_core.storage.upsert import upserting
 
@@ -45,7 +45,7 @@ def tell_admins(s: Session, *, cause: str, code: str, now: datetime, bot_id: int
     if changed(s, statement) != 1:
         return False
     chats: dict[int, int] = {}
-    for telegram_id, speaker in s.execute(_ADMIN_CHATS, {"preferred": bot_id or 0}):
+    for telegram_id, speaker in run(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
         chats.setdefault(telegram_id, speaker)
     payload = {"code": code, **fields}
     outbox.add(

@@ -12,6 +12,7 @@ from crm_core import alerts, distribution, events, messages, outbox
 from crm_core.distribution import Candidate, Choice
 from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.events import Happened
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 
 Chance = Callable[[], float]
@@ -93,7 +94,7 @@ _SOURCE = select(
 
 def source_facts(s: Session, source_id: int) -> SourceFacts:
     """A source as deciding sees it. Raises SourceNotFound."""
-    row = s.execute(_SOURCE, {"source_id": source_id}).one_or_none()
+    row = run(s, _SOURCE, {"source_id": source_id}).one_or_none()
     if row is None:
         raise SourceNotFound(name=str(source_id), close=[])
     return SourceFacts(*row)
@@ -101,7 +102,7 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Everybody with a weight at a source, as he stands now."""
-    rows = s.execute(_CANDIDATES, {"source_id": source.id, "bot_id": source.speaker_id or 0})
+    rows = run(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.speaker_id or 0})
     return [_candidate(row, source) for row in rows]
 
 
@@ -146,7 +147,7 @@ _ONE = (
 def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named:
     """An operator whom an admin has chosen; by hand, no weight is needed. Raises OperatorNotFound."""
     values = {"source_id": source.id, "bot_id": source.speaker_id or 0, "operator_id": operator_id}
-    row = s.execute(_ONE, values).one_or_none()
+    row = run(s, _ONE, values).one_or_none()
     if row is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
     return Named(_candidate(row[:-1], source), row.name)
@@ -180,22 +181,22 @@ def claim_someone(s: Session, source: SourceFacts, *, chance: Chance) -> Place |
         if choice.operator is None:
             return choice
         chosen = choice.operator
-        claimed = s.execute(_CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
+        claimed = run(s, _CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
         if claimed is not None:
-            s.execute(_DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
+            run(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
             return _place(chosen.operator_id, chosen.chat_id, claimed, choice.reason)
         pool = [replace(one, load=one.limit) if one.operator_id == chosen.operator_id else one for one in pool]
 
 
 def claim_by_hand(s: Session, *, operator_id: int, chat_id: int | None) -> Place | None:
     """A place of one operator, beyond his limit too: an admin has confirmed it. None if he is gone."""
-    claimed = s.execute(_CLAIM_BY_HAND, {"operator_id": operator_id}).one_or_none()
+    claimed = run(s, _CLAIM_BY_HAND, {"operator_id": operator_id}).one_or_none()
     return None if claimed is None else _place(operator_id, chat_id, claimed, "by_hand")
 
 
 def free_place(s: Session, operator_id: int) -> None:
     """Gives back the place of a contact that left its operator."""
-    s.execute(_FREE, {"operator_id": operator_id})
+    run(s, _FREE, {"operator_id": operator_id})
 
 
 def announce_assignment(

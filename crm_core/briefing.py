@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import outbox, queue
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
 
 EARLIER = aliased(Contact)
@@ -226,7 +227,7 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, ContactBrief]:
     if not ids:
         return {}
     briefs: dict[int | None, ContactBrief] = {}
-    for *fields, source_id in s.execute(_CONTACTS, {"ids": sorted(ids)}):
+    for *fields, source_id in run(s, _CONTACTS, {"ids": sorted(ids)}):
         place = None
         if fields[8] is None and fields[2] == "new":  # nobody holds it: the client is told at which place he waits
             place = queue.place_of(s, contact_id=fields[0], source_id=source_id)
@@ -237,11 +238,11 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, ContactBrief]:
 def _messages(s: Session, ids: list[int]) -> dict[int, MessageBrief]:
     if not ids:
         return {}
-    return {row_id: MessageBrief(*fields) for row_id, *fields in s.execute(_MESSAGES, {"ids": ids})}
+    return {row_id: MessageBrief(*fields) for row_id, *fields in run(s, _MESSAGES, {"ids": ids})}
 
 
 def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:
     if not chats:
         return {}
-    rows: list[Row[Any]] = list(s.execute(_READERS, {"ids": sorted(chats)}))
+    rows: list[Row[Any]] = list(run(s, _READERS, {"ids": sorted(chats)}))
     return {row.telegram_id: row for row in rows}

@@ -25,7 +25,7 @@ from crm_core.events import Happened
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.rows import changed
+from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Chat, Contact, Operator, Posted, Weight
 
 _contact = Contact.__table__
@@ -81,7 +81,7 @@ def open_contact(
         # Somebody may free a place this moment. Under the source's lock either we see it, or he sees what we queue.
         lock_sources(s, [source.id])
         place = assignment.claim_someone(s, source, chance=chance)
-    contact_id = s.execute(_INSERT, _new_row(source, lead_id, words, chat, place, now)).scalar_one()
+    contact_id = run(s, _INSERT, _new_row(source, lead_id, words, chat, place, now)).scalar_one()
     said = [] if words is None else [messages.store(s, words, contact_id=contact_id, author="client", now=now)]
     created = Happened(
         events.CONTACT_CREATED, now, events.CLIENT, contact_id=contact_id, lead_id=lead_id, source_id=source.id
@@ -257,7 +257,7 @@ _SOURCES_OF = select(Weight.source_id).where(Weight.operator_id == bindparam("op
 
 def sources_of(s: Session, operator_id: int) -> Sequence[int]:
     """Sources that an operator has a weight at: where a place of his may be wanted."""
-    return s.execute(_SOURCES_OF, {"operator_id": operator_id}).scalars().all()
+    return run(s, _SOURCES_OF, {"operator_id": operator_id}).scalars().all()
 
 
 _FORGET = (
@@ -274,7 +274,7 @@ _FORGET = (
 def forget_booking(s: Session, contact: Row[Any]) -> None:
     """A source link books one contact: when that is closed, the client's words go to the bot's own source again."""
     if contact.chat_id is not None:
-        s.execute(_FORGET, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
+        run(s, _FORGET, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
 
 
 _CARDS = select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(
@@ -284,7 +284,7 @@ _CARDS = select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(
 
 def refresh_cards(s: Session, *, contact_id: int, now: datetime) -> None:
     """Brings every card of a contact up to date, also those of operators who held it before."""
-    for bot_id, chat_id, message_id in s.execute(_CARDS, {"contact_id": contact_id}):
+    for bot_id, chat_id, message_id in run(s, _CARDS, {"contact_id": contact_id}):
         refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 

@@ -23,7 +23,7 @@ from crm_core.errors import (
 from crm_core.events import Happened
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
-from crm_core.storage.rows import changed
+from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Chat, Contact, Lead, Message, PendingReply, Posted, Source, Staff
 
 _chat, _lead, _contact, _message = Chat.__table__, Lead.__table__, Contact.__table__, Message.__table__
@@ -84,11 +84,11 @@ def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datet
     Raises IsStaff for an account that is on the staff by now: staff who write to a bot are no clients.
     """
     values = {"bot_id": bot_id, "chat_id": chat_id}
-    known = s.execute(_KNOWN, values).one_or_none()
+    known = run(s, _KNOWN, values).one_or_none()
     if known is None:
         lead_id = leads.find_or_create(s, person, now=now)
-        s.execute(_NEW_CHAT, {**values, "lead_id": lead_id, "is_blocked": False})
-        known = s.execute(_KNOWN, values).one()
+        run(s, _NEW_CHAT, {**values, "lead_id": lead_id, "is_blocked": False})
+        known = run(s, _KNOWN, values).one()
     if known.is_staff:
         raise IsStaff()
     if (known.full_name, known.username, known.language) != (person.full_name, person.username, person.language):

@@ -13,6 +13,7 @@ from crm_core.assignment import Chance
 from crm_core.briefing import Job
 from crm_core.events import Happened
 from crm_core.outbox import Settled
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Message, Posted, Staff
 from crm_core.storage.upsert import upserting
 
@@ -108,7 +109,7 @@ def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
     # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
     cards = {one.job.contact_id: one for one in sent if one.job.kind == outbox.CARD and one.job.contact}
     if cards:
-        for contact_id, version in s.execute(_VERSIONS, {"ids": sorted(filter(None, cards))}):
+        for contact_id, version in run(s, _VERSIONS, {"ids": sorted(filter(None, cards))}):
             brief = cards[contact_id].job.contact
             if brief is not None and brief.version != version:
                 contacts.refresh_cards(s, contact_id=contact_id, now=now)

@@ -1,7 +1,7 @@
 """What happened, for good: a row in the change's own transaction, and a line in the log once it is committed."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Event
 
 LEAD_CREATED = "lead_created"
@@ -53,11 +54,14 @@ class Happened:
     data: dict[str, Any] | None = None
 
 
+_FIELDS = tuple(one.name for one in fields(Happened))  # `asdict` would copy every value deeply
+
+
 def record(s: Session, events: Iterable[Happened]) -> None:
     """Writes events in one statement and announces them for the log."""
-    rows = [asdict(event) for event in events]
+    rows = [{name: getattr(event, name) for name in _FIELDS} for event in events]
     if rows:
-        s.execute(_INSERT, rows)
+        run(s, _INSERT, rows)
         for event in rows:
             announce(s, Logged(event))
 

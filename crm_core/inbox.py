@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.alerts import tell_admins
 from crm_core.events import Happened
-from crm_core.storage.rows import changed
+from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import InboxRow
 
 _table = InboxRow.__table__
@@ -55,7 +55,7 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
     if not updates:
         return []
     known: dict[int, dict[str, int]] = {}
-    for update_id, body, epoch in s.execute(_KNOWN, {"bot_id": bot_id, "ids": [one.update_id for one in updates]}):
+    for update_id, body, epoch in run(s, _KNOWN, {"bot_id": bot_id, "ids": [one.update_id for one in updates]}):
         known.setdefault(update_id, {})[body] = epoch
     fresh, rows = [], []
     for one in updates:
@@ -83,7 +83,7 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
         )
     if not rows:
         return []
-    ids = s.execute(_INSERT, rows).scalars()
+    ids = run(s, _INSERT, rows).scalars()
     return [Stored(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(ids, fresh, strict=True)]
 
 
@@ -102,7 +102,7 @@ def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: st
     values = {"bot_id": bot_id, "after": after, "limit": limit}
     if conversation is not None:
         values["conversation"] = conversation  # type: ignore[assignment]
-    rows = s.execute(statement, values)
+    rows = run(s, statement, values)
     return [Stored(row.id, bot_id, row.conversation, json.loads(row.raw), row.attempts, row.not_before) for row in rows]
 
 

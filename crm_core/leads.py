@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.errors import BadEmail
 from crm_core.events import Happened
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Lead
 
 EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
@@ -57,7 +58,7 @@ def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
 
     Each call of the first founding document with an e-mail seen before is the same lead.
     """
-    found = s.execute(_FIND, {"external_id": facts.external_id, "email": facts.email}).scalar_one_or_none()
+    found = run(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).scalar_one_or_none()
     return found if found is not None else create(s, facts, now=now)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Message, Posted
 
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
@@ -94,7 +95,7 @@ _SAID = (
 
 def said_by_client(s: Session, contact_id: int) -> list[Original]:
     """All that a client has said in a contact, in order: what its next operator must get."""
-    return [Original(*row) for row in s.execute(_SAID, {"contact_id": contact_id})]
+    return [Original(*row) for row in run(s, _SAID, {"contact_id": contact_id})]
 
 
 def fits_card(original: Original) -> bool:
@@ -144,5 +145,5 @@ def reply_target(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> T
     Both what our bot has put there and what the person himself wrote there count.
     """
     place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
-    row = s.execute(_POSTED, place).one_or_none() or s.execute(_ORIGINAL, place).one_or_none()
+    row = run(s, _POSTED, place).one_or_none() or run(s, _ORIGINAL, place).one_or_none()
     return None if row is None else Target(*row)

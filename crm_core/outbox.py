@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
-from crm_core.storage.rows import changed
+from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import OutboxRow
 from crm_core.storage.upsert import upserting
 
@@ -78,7 +78,7 @@ def add(s: Session, sends: Iterable[Send], *, now: datetime) -> None:
     if plain:
         # Several rows of one action keep their order: ids are handed out in the order of the parameters.
         statement = _INSERT if len(plain) == 1 else _INSERT_SORTED
-        ids = s.execute(statement, [_values(send, now) for send in plain]).scalars()
+        ids = run(s, statement, [_values(send, now) for send in plain]).scalars()
         for row_id, send in zip(ids, plain, strict=True):
             announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
 
@@ -88,7 +88,7 @@ _INSERT_SORTED = insert(_table).returning(_table.c.id, sort_by_parameter_order=T
 
 def _add_once(s: Session, send: Send, now: datetime) -> None:
     statement = upserting(s, _table).on_conflict_do_nothing().returning(_table.c.id)
-    row_id = s.execute(statement, _values(send, now)).scalar_one_or_none()
+    row_id = run(s, statement, _values(send, now)).scalar_one_or_none()
     if row_id is not None:
         announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
 
@@ -119,7 +119,7 @@ _WAITING = (
 
 def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> list[Queued]:
     """Rows of a bot that may be sent, oldest first: what a sender that starts, or looks again, has to do."""
-    return [Queued(*row) for row in s.execute(_WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
+    return [Queued(*row) for row in run(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
 
 
 _CLAIM = (
@@ -137,7 +137,7 @@ def claim(s: Session, *, ids: Sequence[int], fence: int) -> list[Row[Any]]:
         ids: the oldest row of each chat that may be sent to now.
         fence: the life of the bot that claims; an older life's outcomes are refused by `settle`.
     """
-    return list(s.execute(_CLAIM, {"ids": list(ids), "by_fence": fence}))
+    return list(run(s, _CLAIM, {"ids": list(ids), "by_fence": fence}))
 
 
 @dataclass(frozen=True, slots=True)

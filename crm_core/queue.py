@@ -12,7 +12,7 @@ from crm_core.access import SYSTEM, Actor
 from crm_core.assignment import Chance, Place
 from crm_core.events import Happened
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.rows import changed
+from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Contact, Lead, Source
 
 _contact = Contact.__table__
@@ -51,7 +51,7 @@ def fill(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, 
     lock_sources(s, still)
     given = 0
     while still:
-        oldest = s.execute(_OLDEST, {"source_ids": sorted(still)}).one_or_none()
+        oldest = run(s, _OLDEST, {"source_ids": sorted(still)}).one_or_none()
         if oldest is None:
             break
         source = assignment.source_facts(s, oldest.source_id)
@@ -134,7 +134,8 @@ _AHEAD = (
 
 def place_of(s: Session, *, contact_id: int, source_id: int) -> int:
     """Which place a waiting contact has in the queue of its source, from 1."""
-    return s.execute(_AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
+    ahead: int = run(s, _AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
+    return ahead
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
+from crm_core.storage.rows import CONNECTION
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 SHARED_AT_MOST = 64  # bodies in one commit: bounds how long the first of them waits
@@ -158,7 +159,7 @@ def _run_batch(connection: Connection, batch: list[Job]) -> None:
     """Runs the bodies of a batch one after another and commits them together; a body that fails is undone alone."""
     raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
     with connection.begin():
-        session = Session(connection, autoflush=False, expire_on_commit=False)
+        session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
         for job in batch:
             session.info[ANNOUNCEMENTS] = job.announcements = []
             raw.execute("SAVEPOINT body")
