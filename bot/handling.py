@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from aiogram import Bot, Dispatcher
+from aiogram import Bot, Dispatcher, Router
 from aiogram.methods import AnswerCallbackQuery
 
-from bot import admins, clients, joining, membership, operators
+from bot import admins, clients, operators
 from bot.acting import Act
 from bot.answers import say
 from bot.delivery.verdict import judge
+from bot.joining import joining_router
+from bot.membership import membership_router
 from bot.receiving.worker import Again
 from bot.roster import Roster
 from bot.texts import Translator, pick_language, translator
@@ -33,15 +35,18 @@ ABOUT_A_CARD = frozenset(
 )
 
 
-def _build() -> Dispatcher:
+def _dispatcher(*routers: Router) -> Dispatcher:
     dispatcher = Dispatcher(disable_fsm=True)
-    # An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
-    dispatcher.include_routers(joining.router, membership.router, admins.router, operators.router, clients.router)
+    dispatcher.include_routers(*routers)
     return dispatcher
 
 
-# Routers can hang on one dispatcher only; everything that differs between installations comes in with each update.
-DISPATCHER = _build()
+# Routers can hang on one dispatcher only, so these are made once; all that differs between installations comes in with
+# each update. Clients and staff share no handlers, and a message should not ask its way through those of the others.
+# Words come first: they are nearly all that clients send, and every router that is asked before costs them time.
+CLIENTS = _dispatcher(clients.words, joining_router(), clients.commands, membership_router())
+# An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
+STAFF = _dispatcher(joining_router(), membership_router(), admins.router, operators.router)
 
 
 @dataclass
@@ -72,11 +77,14 @@ class Handler:
             await self._meet_again(member, user, row)
         query = row.raw.get("callback_query")
         pressed = query.get("message") if isinstance(query, dict) else None
+        chat = _chat(row.raw) or user or {}
         act = Act(
-            self.db, row.id, row.bot_id, _chat_id(row.raw, user), self.clock, self.chance,
+            self.db, row.id, row.bot_id, chat.get("id", 0), self.clock, self.chance,
             pressed=pressed["message_id"] if pressed else None,
         )  # fmt: skip
-        toast = await self._dispatch(row, act, member, user, _)
+        toast = None
+        if chat.get("type", "private") == "private":  # bots have nothing to say in groups
+            toast = await self._dispatch(row, act, member, user, _)
         if not act.is_done:
             await act(_nothing)
         if query:
@@ -86,7 +94,8 @@ class Handler:
         self, row: Stored, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
     ) -> str | None:
         try:
-            toast = await DISPATCHER.feed_raw_update(
+            dispatcher = CLIENTS if member is None else STAFF
+            toast = await dispatcher.feed_raw_update(
                 self.bots[row.bot_id], row.raw, act=act, member=member, actor=telegram(user["id"]) if user else None,
                 db=self.db, **{"_": _}, **self.extra,
             )  # fmt: skip
@@ -175,11 +184,11 @@ def _user(raw: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _chat_id(raw: dict[str, Any], user: dict[str, Any] | None) -> int:
+def _chat(raw: dict[str, Any]) -> dict[str, Any] | None:
     for happened in raw.values():
         if isinstance(happened, dict):
-            message = happened.get("message") if "data" in happened else happened
+            message = happened.get("message") if "chat_instance" in happened else happened
             chat = message.get("chat") if isinstance(message, dict) else None
             if isinstance(chat, dict) and isinstance(chat.get("id"), int):
-                return int(chat["id"])
-    return user["id"] if user else 0
+                return chat
+    return None

@@ -3,13 +3,13 @@
 import secrets
 
 from aiogram import F, Router
-from aiogram.enums import ChatType
 from aiogram.filters import CommandObject, CommandStart
 from aiogram.types import Message, User
 
 from bot.acting import Act
 from bot.admins.help import help_text as admin_help
 from bot.answers import Answer, say
+from bot.filters import IsCommand
 from bot.operators.presence import help_text as operator_help
 from bot.texts import Translator
 from bot.words import account_of
@@ -17,9 +17,6 @@ from crm_core import staff
 from crm_core.staff import Joined
 
 OPERATOR_PAYLOAD, ADMIN_PAYLOAD = "op_", "admin_"
-
-router = Router(name="joining")
-router.message.filter(F.chat.type == ChatType.PRIVATE)
 
 
 def new_code() -> str:
@@ -32,14 +29,20 @@ def link(username: str, payload: str) -> str:
     return f"https://t.me/{username}?start={payload}"
 
 
-@router.message(
-    CommandStart(deep_link=True, magic=F.args.startswith(OPERATOR_PAYLOAD) | F.args.startswith(ADMIN_PAYLOAD))
-)
 async def on_invited(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """Somebody opened an invitation."""
     code = (command.args or "").removeprefix(OPERATOR_PAYLOAD).removeprefix(ADMIN_PAYLOAD)
     account = account_of(event_from_user)
     await act(staff.join, code=code, account=account, bot_id=act.bot_id, reply=lambda joined: _welcome(joined, _))
+
+
+def joining_router() -> Router:
+    """A router for invitations: staff and strangers alike may open one, and each have their own dispatcher."""
+    router = Router(name="joining")
+    router.message.filter(IsCommand())
+    invited = F.args.startswith(OPERATOR_PAYLOAD) | F.args.startswith(ADMIN_PAYLOAD)
+    router.message.register(on_invited, CommandStart(deep_link=True, magic=invited))
+    return router
 
 
 def _welcome(joined: Joined, _: Translator) -> Answer:

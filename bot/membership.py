@@ -1,18 +1,22 @@
 """Somebody blocked a bot, or let it in again."""
 
 from aiogram import F, Router
-from aiogram.enums import ChatMemberStatus, ChatType
+from aiogram.enums import ChatMemberStatus
 from aiogram.types import ChatMemberUpdated
 
 from bot.acting import Act
 from crm_core import conversation, operators, staff
 from crm_core.staff import Member
 
-router = Router(name="membership")
-router.my_chat_member.filter(F.chat.type == ChatType.PRIVATE)
+
+def membership_router() -> Router:
+    """A router for changes of the private chat itself: staff and clients have the same, each in their dispatcher."""
+    router = Router(name="membership")
+    router.my_chat_member.register(on_blocked, F.new_chat_member.status == ChatMemberStatus.KICKED)
+    router.my_chat_member.register(on_unblocked, F.new_chat_member.status == ChatMemberStatus.MEMBER)
+    return router
 
 
-@router.my_chat_member(F.new_chat_member.status == ChatMemberStatus.KICKED)
 async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot cannot write to him any more."""
     if member is not None:
@@ -21,7 +25,6 @@ async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act)
         await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
 
 
-@router.my_chat_member(F.new_chat_member.status == ChatMemberStatus.MEMBER)
 async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot can write to him again."""
     if member is not None:

@@ -1,10 +1,9 @@
 """What admins do."""
 
-from aiogram import F, Router
-from aiogram.enums import ChatType
+from aiogram import Router
 
 from bot.filters import IsAdmin
 
 router = Router(name="admins")
-router.message.filter(F.chat.type == ChatType.PRIVATE, IsAdmin())
+router.message.filter(IsAdmin())
 router.callback_query.filter(IsAdmin())

@@ -1,11 +1,12 @@
 """A client's own phone and e-mail: stored only from their owner."""
 
-from aiogram import F, Router
+from aiogram import Router
 from aiogram.filters import Command, CommandObject
 from aiogram.types import Message, ReplyKeyboardRemove, User
 
 from bot.acting import Act
 from bot.answers import say
+from bot.filters import IsOwnPhone
 from bot.texts import Translator
 from bot.words import person_of
 from crm_core import conversation
@@ -13,7 +14,7 @@ from crm_core import conversation
 router = Router(name="clients.data")
 
 
-@router.message(F.contact.user_id == F.from_user.id)
+@router.message(IsOwnPhone())
 async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Translator) -> None:
     """Telegram's contact button. Anybody else's contact is no phone of his: it goes on as words."""
     assert message.contact is not None

@@ -4,13 +4,16 @@ from aiogram import Router
 from aiogram.types import Message, User
 
 from bot.acting import Act
-from bot.words import is_spoken, person_of, words_of
-from crm_core import conversation
+from bot.filters import IsSpoken
+from bot.words import person_of, words_of
+from crm_core import conversation, edits
+
+COMMANDS = frozenset({"start", "help", "privacy", "email"})
 
 router = Router(name="clients.messages")
 
 
-@router.message(is_spoken)
+@router.message(IsSpoken(besides=COMMANDS))
 async def on_message(message: Message, event_from_user: User, act: Act) -> None:
     """Anything that a client says, of any kind."""
     await act(
@@ -22,8 +25,7 @@ async def on_message(message: Message, event_from_user: User, act: Act) -> None:
     )
 
 
-@router.edited_message(is_spoken)
+@router.edited_message(IsSpoken())
 async def on_edited(message: Message, act: Act) -> None:
     """He changed what he said."""
-    words = words_of(message, bot_id=act.bot_id)
-    await act(conversation.words_edited, bot_id=act.bot_id, chat_id=act.chat_id, words=words)
+    await act(edits.client_edits, words=words_of(message, bot_id=act.bot_id))

@@ -1,13 +1,12 @@
 """What operators do: take and close, answer, come and go."""
 
-from aiogram import F, Router
-from aiogram.enums import ChatType
+from aiogram import Router
 
 from bot.filters import IsOperator
 from bot.operators import buttons, presence, replies
 
 router = Router(name="operators")
 for observer in (router.message, router.edited_message):
-    observer.filter(F.chat.type == ChatType.PRIVATE, IsOperator())
+    observer.filter(IsOperator())
 router.callback_query.filter(IsOperator())
 router.include_routers(presence.router, buttons.router, replies.router)

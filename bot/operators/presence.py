@@ -7,7 +7,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.acting import Act
 from bot.answers import Answer, say, shorten
-from bot.filters import IsAdmin
+from bot.filters import IsNoAdmin
 from bot.texts import Translator
 from bot.texts.phrases import age
 from crm_core import operators, staff
@@ -57,7 +57,7 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
     await act.answer(say(as_list(*lines)))
 
 
-@router.message(CommandStart(), ~IsAdmin())
+@router.message(CommandStart(), IsNoAdmin())
 async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Start in a further bot makes him reachable there (that is done for every message of staff)."""
     lines = [_("You are an operator here. Contacts come as cards: take one, answer by replying to it, close it.")]
@@ -70,7 +70,7 @@ async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Tr
     await act.answer(say("\n".join(lines)))
 
 
-@router.message(Command("help"), ~IsAdmin())
+@router.message(Command("help"), IsNoAdmin())
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """What an operator can do."""
     await act.answer(say(help_text(_)))

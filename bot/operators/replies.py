@@ -6,20 +6,21 @@ from aiogram.types import InlineKeyboardButton, Message
 from bot.acting import Act
 from bot.answers import Answer, rows, say, shorten
 from bot.callbacks import SendTo
+from bot.filters import IsSpoken
 from bot.texts import Translator
-from bot.words import is_spoken, words_of
-from crm_core import conversation
+from bot.words import words_of
+from crm_core import edits, replies
 from crm_core.access import Actor
-from crm_core.conversation import Asked, Sent
+from crm_core.replies import Asked, Sent
 
 router = Router(name="operators.replies")
 
 
-@router.message(is_spoken)
+@router.message(IsSpoken())
 async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Anything that an operator says which is no command of his."""
     await act(
-        conversation.operator_says,
+        replies.operator_says,
         actor=actor,
         words=words_of(message, bot_id=act.bot_id),
         album=message.media_group_id,
@@ -40,8 +41,7 @@ def _question(said: Sent | Asked, message_id: int, _: Translator) -> Answer | No
     return say(_("To whom? It will be sent when you choose."), keyboard=rows(buttons), reply_to=message_id)
 
 
-@router.edited_message(is_spoken)
-async def on_edited(message: Message, act: Act) -> None:
+@router.edited_message(IsSpoken())
+async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """He changed what he said; the client's copy changes too."""
-    words = words_of(message, bot_id=act.bot_id)
-    await act(conversation.words_edited, bot_id=act.bot_id, chat_id=act.chat_id, words=words)
+    await act(edits.operator_edits, actor=actor, words=words_of(message, bot_id=act.bot_id))
