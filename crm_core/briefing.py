@@ -58,6 +58,7 @@ class MessageBrief:
 
     Attributes:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it answers; None for none.
+        copy_id: Telegram's id of the copy that stands in that chat already, if one does.
     """
 
     id: int
@@ -68,6 +69,7 @@ class MessageBrief:
     message_id: int | None
     can_copy: bool
     reply_to: int | None
+    copy_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,13 @@ _MESSAGES = (
             )
             .scalar_subquery(),
         ),
+        select(func.max(Posted.message_id))
+        .where(
+            Posted.message_ref == Message.id,
+            Posted.bot_id == OutboxRow.bot_id,
+            Posted.chat_id == OutboxRow.chat_id,
+        )
+        .scalar_subquery(),
     )
     .join(Message, Message.id == OutboxRow.message_ref)
     .where(OutboxRow.id.in_(bindparam("ids", expanding=True)))

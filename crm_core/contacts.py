@@ -16,6 +16,7 @@ from crm_core.errors import (
     ContactAlreadyTheirs,
     ContactAlreadyYours,
     ContactClosed,
+    ContactElsewhere,
     ContactHeld,
     NeedsConfirmation,
     OperatorUnreachable,
@@ -26,7 +27,7 @@ from crm_core.leads import LeadFacts
 from crm_core.messages import Words
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Chat, Contact, Operator, Posted, Weight
+from crm_core.storage.tables import Bot, Chat, Contact, Operator, Posted, Weight
 
 _contact = Contact.__table__
 _INSERT = insert(_contact).returning(_contact.c.id)
@@ -178,6 +179,13 @@ def check_holder(s: Session, contact: Row[Any], operator_id: int) -> None:
         raise ContactClosed(contact=contact.id)
     if contact.operator_id != operator_id:
         raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
+
+
+def check_bot(s: Session, contact: Row[Any], bot_id: int | None) -> None:
+    """Raises ContactElsewhere unless this bot is the one that speaks for the contact."""
+    if contact.bot_id != bot_id:
+        username = s.execute(select(Bot.username).where(Bot.id == contact.bot_id)).scalar_one_or_none()
+        raise ContactElsewhere(contact=contact.id, bot=username)
 
 
 def operator_name(s: Session, operator_id: int | None) -> str | None:
@@ -358,6 +366,8 @@ def give(
     contact = access_contact(s, contact_id)
     if contact.status == "closed":
         raise ContactClosed(contact=contact_id)
+    if contact.operator_id != before:  # somebody moved it while we waited for the locks
+        raise CardOutdated(contact=contact_id)
     source = assignment.source_facts(s, contact.source_id)
     chosen = assignment.one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
@@ -373,6 +383,7 @@ def give(
     values = {"contact_id": contact_id, "seen": contact.version, "to_operator": operator_id, "at": now}
     if place is None or changed(s, _BY_HAND, values) != 1:
         raise CardOutdated(contact=contact_id)
+    outbox.drop_contact(s, contact_id=contact_id, outcome="reassigned", now=now)
     refresh_cards(s, contact_id=contact_id, now=now)
     assignment.announce_assignment(
         s,

@@ -1,34 +1,22 @@
-"""The two sides of a contact talking: a client's words find their contact, an operator's words find their client."""
+"""What clients say: their words find their contact, or begin one. What operators say is in `replies`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from crm_core import assignment, contacts, events, leads, messages, outbox
-from crm_core.access import Actor, access_contact, access_operator
+from crm_core import assignment, contacts, leads, messages, outbox
 from crm_core.assignment import Chance
-from crm_core.errors import (
-    ChoiceExpired,
-    ClientUnreachable,
-    CommandNotSent,
-    ContactHasNoChat,
-    IsStaff,
-    NotCopyable,
-    NothingOpen,
-    SourceOff,
-)
-from crm_core.events import Happened
+from crm_core.errors import IsStaff, SourceOff
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
+from crm_core.storage.locks import lock_contact
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Chat, Contact, Lead, Message, PendingReply, Posted, Source, Staff
+from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
 
-_chat, _lead, _contact, _message = Chat.__table__, Lead.__table__, Contact.__table__, Message.__table__
-
-# --- clients ---------------------------------------------------------------------------------------------------------
+_chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
 _writer = aliased(Staff)
 _KNOWN = (
@@ -39,9 +27,10 @@ _KNOWN = (
         _lead.c.username,
         _lead.c.language,
         exists().where(_writer.telegram_id == _chat.c.chat_id).correlate(_chat).label("is_staff"),
+        _chat.c.source_id.label("booked"),
         Source.id.label("source_id"),
         _contact.c.id.label("contact_id"),
-        _contact.c.operator_id,
+        _contact.c.version,
         Staff.telegram_id.label("operator_chat"),
     )
     .select_from(_chat)
@@ -65,7 +54,6 @@ _KNOWN = (
     .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
     .where(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id"))
 )
-_MAIN_SOURCE = select(Source.id).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
 _NEW_CHAT = insert(_chat)
 
 
@@ -118,7 +106,7 @@ def begin(
     source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
     if source is None:
         return None
-    s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source.id))
+    _book(s, bot_id, chat_id, source.id)
     return str(source.name)
 
 
@@ -127,27 +115,21 @@ def client_says(
 ) -> Heard:
     """A client wrote: his words join his open contact at the chat's source, or open one.
 
-    A Telegram reply to something of another open contact of his goes there instead.
+    A Telegram reply to something of another open contact of his goes there instead. A source link whose source was
+    switched off meanwhile books nothing any more: the words are for the bot's own source.
 
     Raises SourceOff where nothing is open and the source takes nothing new.
     """
     known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
-    answered = None
-    if words.reply_to is not None:
-        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=words.reply_to)
-    reply_to = answered.message_ref if answered else None
-    if answered and answered.contact_id != known.contact_id:
-        other = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id)
-        if other is not None:
-            _join(s, other.id, other.operator_chat, bot_id, words, reply_to=reply_to, now=now)
-            return Heard(other.id, known.lead_id, is_new=False)
-        reply_to = None
-    if known.contact_id is not None:
-        _join(s, known.contact_id, known.operator_chat, bot_id, words, reply_to=reply_to, now=now)
-        return Heard(known.contact_id, known.lead_id, is_new=False)
+    joined = _join_open(s, known, bot_id, chat_id, words, now)
+    if joined is not None:
+        return Heard(joined, known.lead_id, is_new=False)
     source = assignment.source_facts(s, known.source_id)
     if not source.is_active:
-        raise SourceOff(source=source.name)
+        if known.booked is None:
+            raise SourceOff(source=source.name)
+        _book(s, bot_id, chat_id, None)
+        return client_says(s, bot_id=bot_id, chat_id=chat_id, person=person, words=words, now=now, chance=chance)
     chat = contacts.ClientChat(bot_id, chat_id)
     opened = contacts.open_contact(
         s, source=source, lead_id=known.lead_id, words=words, chat=chat, now=now, chance=chance
@@ -155,27 +137,49 @@ def client_says(
     return Heard(opened.id, known.lead_id, is_new=True)
 
 
+def _join_open(s: Session, known: Row[Any], bot_id: int, chat_id: int, words: Words, now: datetime) -> int | None:
+    """Adds words to the open contact that they are for. Returns its id, None where none is open."""
+    answered = None
+    if words.reply_to is not None:
+        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=words.reply_to)
+    while True:
+        target = known
+        if answered is not None and answered.contact_id != known.contact_id:
+            target = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id) or known
+        if target.contact_id is None:
+            return None
+        if lock_contact(s, target.contact_id, version=target.version):
+            break
+        # Somebody closed it, or gave it to somebody else, between our look and our lock.
+        known = run(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one()
+    is_about_it = answered is not None and answered.contact_id == target.contact_id
+    original = messages.store(
+        s, words, contact_id=target.contact_id, author="client", now=now,
+        reply_to=answered.message_ref if answered is not None and is_about_it else None,
+    )  # fmt: skip
+    if target.operator_chat is not None:
+        copy = outbox.Send(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
+        outbox.add(s, [copy], now=now)
+    return int(target.contact_id)
+
+
+_OPEN_OF = (
+    select(_contact.c.id.label("contact_id"), _contact.c.version, Staff.telegram_id.label("operator_chat"))
+    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(
+        _contact.c.id == bindparam("contact_id"),
+        _contact.c.lead_id == bindparam("lead_id"),
+        _contact.c.status != "closed",
+    )
+)
+
+
 def _open_contact_of(s: Session, contact_id: int, *, lead_id: int) -> Row[Any] | None:
-    return s.execute(
-        select(_contact.c.id, Staff.telegram_id.label("operator_chat"))
-        .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
-        .where(_contact.c.id == contact_id, _contact.c.lead_id == lead_id, _contact.c.status != "closed")
-    ).one_or_none()
+    return s.execute(_OPEN_OF, {"contact_id": contact_id, "lead_id": lead_id}).one_or_none()
 
 
-def _join(
-    s: Session,
-    contact_id: int,
-    operator_chat: int | None,
-    bot_id: int,
-    words: Words,
-    *,
-    reply_to: int | None,
-    now: datetime,
-) -> None:
-    original = messages.store(s, words, contact_id=contact_id, author="client", now=now, reply_to=reply_to)
-    if operator_chat is not None:
-        outbox.add(s, [outbox.Send(outbox.TO_OPERATOR, bot_id, operator_chat, contact_id, original.id)], now=now)
+def _book(s: Session, bot_id: int, chat_id: int, source_id: int | None) -> None:
+    s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
 
 
 def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: str, now: datetime) -> None:
@@ -219,195 +223,6 @@ def tell_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None, 
     return bool(told)
 
 
-def words_edited(s: Session, *, bot_id: int, chat_id: int, words: Words, now: datetime) -> int | None:
-    """Somebody changed a message of his: the stored words, and whatever shows them to the other side, change too.
-
-    Returns the contact's id, None for a message that belongs to no contact.
-    """
-    row = s.execute(
-        update(_message)
-        .where(
-            _message.c.bot_id == bot_id,
-            _message.c.chat_id == chat_id,
-            _message.c.message_id == words.message_id,
-        )
-        .values(text=words.text, entities=words.entities)
-        .returning(_message.c.id, _message.c.contact_id)
-    ).one_or_none()
-    if row is None:
-        return None
-    first = s.execute(select(func.min(_message.c.id)).where(_message.c.contact_id == row.contact_id)).scalar_one()
-    if first == row.id:
-        s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=words.text))
-        contacts.refresh_cards(s, contact_id=row.contact_id, now=now)
-    for copy in s.execute(select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(Posted.message_ref == row.id)):
-        edit = outbox.Send(
-            outbox.COPY_EDIT,
-            copy.bot_id,
-            copy.chat_id,
-            row.contact_id,
-            row.id,
-            payload={"message_id": copy.message_id},
-            once=f"copy:{copy.bot_id}:{copy.chat_id}:{copy.message_id}",
-        )
-        outbox.add(s, [edit], now=now)
-    return int(row.contact_id)
-
-
 def set_blocked(s: Session, *, bot_id: int, chat_id: int, is_blocked: bool) -> None:
     """Remembers whether a client's chat can be written to."""
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(is_blocked=is_blocked))
-
-
-# --- operators -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A contact that an operator's words may be for."""
-
-    contact_id: int
-    lead_name: str | None
-    message: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An operator's words are on their way to the client of this contact."""
-
-    contact_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Nobody can tell whom the words are for: they wait under this id until the operator says.
-
-    `options` is empty for a further item of an album that was asked about already.
-    """
-
-    pending_id: int
-    options: list[Option]
-
-
-def operator_says(s: Session, *, actor: Actor, words: Words, now: datetime, album: str | None = None) -> Sent | Asked:
-    """An operator wrote to a bot: a reply goes where it points, other words to his one contact in progress.
-
-    With several in progress, or none that is taken, he is asked; nothing is guessed and nothing is lost.
-
-    Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ClientUnreachable, ContactHasNoChat, NotCopyable,
-    CommandNotSent.
-    """
-    operator = access_operator(s, actor)
-    if not words.can_copy:
-        raise NotCopyable(kind=words.kind)
-    if words.text is not None and words.text.startswith("/"):
-        raise CommandNotSent()
-    if words.bot_id is None or words.chat_id is None:
-        raise ValueError("an operator's words come from a chat")
-    if words.reply_to is not None:
-        target = messages.reply_target(s, bot_id=words.bot_id, chat_id=words.chat_id, message_id=words.reply_to)
-        if target is not None:
-            pass_on(s, contact_id=target.contact_id, words=words, actor=actor, now=now, reply_to=target.message_ref)
-            return Sent(target.contact_id)
-    options = _open_contacts(s, operator_id=operator.id, bot_id=words.bot_id)
-    taken = [option for option, status in options if status == "in_progress"]
-    if len(taken) == 1:
-        pass_on(s, contact_id=taken[0].contact_id, words=words, actor=actor, now=now)
-        return Sent(taken[0].contact_id)
-    if not options:
-        raise NothingOpen()
-    return _ask(s, words, album=album, options=taken or [option for option, _ in options], now=now)
-
-
-def _open_contacts(s: Session, *, operator_id: int, bot_id: int) -> list[tuple[Option, str]]:
-    rows = s.execute(
-        select(_contact.c.id, _lead.c.full_name, _contact.c.message, _contact.c.status)
-        .join(_lead, _lead.c.id == _contact.c.lead_id)
-        .where(
-            _contact.c.operator_id == operator_id,
-            _contact.c.status != "closed",
-            _contact.c.bot_id == bot_id,
-            _contact.c.chat_id.is_not(None),
-        )
-        .order_by(_contact.c.id)
-    )
-    return [(Option(row.id, row.full_name, row.message), row.status) for row in rows]
-
-
-def pass_on(
-    s: Session, *, contact_id: int, words: Words, actor: Actor, now: datetime, reply_to: int | None = None
-) -> None:
-    """Sends an operator's words to the client of a contact that he holds; the first words take it.
-
-    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ClientUnreachable, ContactHasNoChat.
-    """
-    operator = access_operator(s, actor)
-    contact = access_contact(s, contact_id)
-    contacts.check_holder(s, contact, operator.id)
-    if contact.chat_id is None:
-        raise ContactHasNoChat(contact=contact_id)
-    if s.execute(
-        select(_chat.c.is_blocked).where(_chat.c.bot_id == contact.bot_id, _chat.c.chat_id == contact.chat_id)
-    ).scalar_one():
-        raise ClientUnreachable(contact=contact_id)
-    if contact.status == "new":
-        contacts.take(s, contact_id=contact_id, version=None, actor=actor, now=now)
-    original = messages.store(
-        s, words, contact_id=contact_id, author="operator", now=now, operator_id=operator.id, reply_to=reply_to
-    )
-    if contact.replied_at is None:
-        s.execute(update(_contact).where(_contact.c.id == contact_id).values(replied_at=now))
-        replied = Happened(
-            events.REPLIED,
-            now,
-            actor.label,
-            contact_id=contact_id,
-            source_id=contact.source_id,
-            operator_id=operator.id,
-        )
-        events.record(s, [replied])
-    outbox.add(s, [outbox.Send(outbox.TO_CLIENT, contact.bot_id, contact.chat_id, contact_id, original.id)], now=now)
-
-
-_pending = PendingReply.__table__
-
-
-def _ask(s: Session, words: Words, *, album: str | None, options: list[Option], now: datetime) -> Asked:
-    """Keeps words until their contact is known; the items of an album are kept, and asked about, together."""
-    kept = _keep(words)
-    if album is not None:
-        waiting = s.execute(
-            select(_pending.c.id, _pending.c.messages).where(
-                _pending.c.bot_id == words.bot_id, _pending.c.chat_id == words.chat_id, _pending.c.album == album
-            )
-        ).one_or_none()
-        if waiting is not None:
-            s.execute(update(_pending).where(_pending.c.id == waiting.id).values(messages=[*waiting.messages, kept]))
-            return Asked(waiting.id, [])
-    values = {"bot_id": words.bot_id, "chat_id": words.chat_id, "album": album, "messages": [kept], "created_at": now}
-    pending_id = s.execute(insert(_pending).returning(_pending.c.id), values).scalar_one()
-    return Asked(pending_id, options)
-
-
-def _keep(words: Words) -> dict[str, Any]:
-    return {"kind": words.kind, "text": words.text, "entities": words.entities, "message_id": words.message_id}
-
-
-def send_pending(s: Session, *, pending_id: int, contact_id: int, chat_id: int, actor: Actor, now: datetime) -> int:
-    """The operator said for which contact his waiting words are. Returns how many messages went.
-
-    Raises ChoiceExpired where they have gone already, and what `pass_on` raises.
-    """
-    access_operator(s, actor)
-    row = s.execute(
-        _pending.delete()
-        .where(_pending.c.id == pending_id, _pending.c.chat_id == chat_id)
-        .returning(_pending.c.bot_id, _pending.c.chat_id, _pending.c.messages)
-    ).one_or_none()
-    if row is None:
-        raise ChoiceExpired()
-    for kept in row.messages:
-        pass_on(
-            s, contact_id=contact_id, words=Words(**kept, bot_id=row.bot_id, chat_id=row.chat_id), actor=actor, now=now
-        )
-    return len(row.messages)

@@ -26,7 +26,9 @@ REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbo
 
 AMBIGUOUS_AT_MOST = 5
 UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
-REMEMBERED = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE})
+REMEMBERED = frozenset(
+    {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
+)
 
 
 def after_unknown(kind: str, ambiguous: int) -> str:
@@ -58,7 +60,7 @@ class Shut:
     until: datetime
 
 
-_VERSIONS = select(Contact.id, Contact.version).where(Contact.id.in_(bindparam("ids", expanding=True)))
+_VERSIONS = select(Contact.id, Contact.version, Contact.message).where(Contact.id.in_(bindparam("ids", expanding=True)))
 
 
 def record(
@@ -71,7 +73,10 @@ def record(
     now: datetime,
     chance: Chance,
 ) -> None:
-    """Settles a batch of attempts and draws the conclusions, all in one transaction."""
+    """Settles a batch of attempts and draws the conclusions, all in one transaction.
+
+    Of an older life of the bot only the message ids are kept: what stands in a chat stands there, whoever sent it.
+    """
     for gate in gates:
         if gate.chat_id is None:
             bots.shut_bot(s, bot_id=bot_id, until=gate.until)
@@ -79,12 +84,16 @@ def record(
             bots.shut_chat(s, bot_id=bot_id, chat_id=gate.chat_id, until=gate.until)
     if not outcomes:
         return
-    outbox.settle(s, settled=[one.settled for one in outcomes], fence=fence, now=now)
+    mine = outbox.settle(s, settled=[one.settled for one in outcomes], fence=fence, now=now)
     sent = [one for one in outcomes if one.settled.state == "sent"]
     _remember(s, sent, now)
     for one in outcomes:
+        if one.job.id not in mine:
+            continue
         if one.settled.state == "dead":
             _mourn(s, one, now=now, chance=chance)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
+            _tell_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
             _tell_author(s, one, "delivery_uncertain", now)
         elif (
@@ -109,9 +118,9 @@ def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
     # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
     cards = {one.job.contact_id: one for one in sent if one.job.kind == outbox.CARD and one.job.contact}
     if cards:
-        for contact_id, version in run(s, _VERSIONS, {"ids": sorted(filter(None, cards))}):
+        for contact_id, version, message in run(s, _VERSIONS, {"ids": sorted(filter(None, cards))}):
             brief = cards[contact_id].job.contact
-            if brief is not None and brief.version != version:
+            if brief is not None and (brief.version, brief.first_text) != (version, message):
                 contacts.refresh_cards(s, contact_id=contact_id, now=now)
 
 
@@ -140,9 +149,11 @@ def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _tell_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
-        alerts.tell_admins(
-            s, cause=f"card:{job.contact_id}", code="card_dead", now=now, bot_id=job.bot_id, contact=job.contact_id
-        )
+        _tell_card_dead(s, job.bot_id, job.contact_id, now)
+
+
+def _tell_card_dead(s: Session, bot_id: int, contact_id: int | None, now: datetime) -> None:
+    alerts.tell_admins(s, cause=f"card:{contact_id}", code="card_dead", now=now, bot_id=bot_id, contact=contact_id)
 
 
 def _is_staff(s: Session, chat_id: int) -> bool:
@@ -186,15 +197,24 @@ def _tell_holder(s: Session, job: Job, code: str, now: datetime) -> None:
 
 
 def recover(s: Session, *, bot_id: int, fence: int, now: datetime, pause: timedelta = timedelta(seconds=2)) -> int:
-    """Decides rows that an ended life of the bot left in `sending`: nobody knows whether they arrived. Returns how many."""
-    left = outbox.orphans(s, bot_id=bot_id)
+    """Decides rows that an older life of the bot left in `sending`: nobody knows whether they arrived.
+
+    Args:
+        fence: the life that decides.
+        pause: before what is sent again is sent.
+
+    Returns how many there were.
+    """
+    left = outbox.orphans(s, bot_id=bot_id, fence=fence)
     for row in left:
         state = after_unknown(row.kind, row.ambiguous + 1)
         due = now + pause if state == "pending" else None
         outbox.adopt(s, row_id=row.id, fence=fence)
         settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)
         outbox.settle(s, settled=[settled], fence=fence, now=now)
-        if state == "uncertain" and row.message_ref is not None:
+        if state == "uncertain" and row.kind == outbox.CARD:
+            _tell_card_dead(s, bot_id, row.contact_id, now)
+        elif state == "uncertain" and row.message_ref is not None:
             _tell_about_lost_attempt(s, row, now)
     return len(left)
 

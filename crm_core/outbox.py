@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, and_, bindparam, insert, literal_column, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import OutboxRow
+from crm_core.storage.tables import Bot, OutboxRow
 from crm_core.storage.upsert import upserting
 
 CARD = "card"  # a new card in an operator's chat
@@ -44,7 +44,7 @@ class Send:
         bot_id, chat_id: who speaks, and where.
         message_ref: the row in `messages` that is copied.
         payload: what else the words need: codes, ids, or finished text.
-        once: while a row with this key is pending, a further one is not added.
+        once: while a row with this key waits, a further one is not added. Who claims the row frees the key.
     """
 
     kind: str
@@ -87,10 +87,14 @@ _INSERT_SORTED = insert(_table).returning(_table.c.id, sort_by_parameter_order=T
 
 
 def _add_once(s: Session, send: Send, now: datetime) -> None:
-    statement = upserting(s, _table).on_conflict_do_nothing().returning(_table.c.id)
-    row_id = run(s, statement, _values(send, now)).scalar_one_or_none()
-    if row_id is not None:
-        announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
+    statement = upserting(s, _table)
+    # The row that waits is touched, not only seen: whoever claims it in this moment must wait for this transaction, or
+    # it would be rendered from the state before it, with nobody left to bring it up to date.
+    statement = statement.on_conflict_do_update(
+        index_elements=["once"], index_where=_table.c.state == literal_column("'pending'"), set_={"once": send.once}
+    ).returning(_table.c.id)
+    row_id = run(s, statement, _values(send, now)).scalar_one()
+    announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
 
 
 def _values(send: Send, now: datetime) -> dict[str, Any]:
@@ -122,20 +126,30 @@ def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> 
     return [Queued(*row) for row in run(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
 
 
+_bot = Bot.__table__
 _CLAIM = (
     update(_table)
-    .where(_table.c.id.in_(bindparam("ids", expanding=True)), _table.c.state == "pending")
-    .values(state="sending", fence=bindparam("by_fence"), attempts=_table.c.attempts + 1)
+    .where(
+        _table.c.id.in_(bindparam("ids", expanding=True)),
+        # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing was sent.
+        or_(
+            _table.c.state == "pending",
+            and_(_table.c.state == "sending", _table.c.fence == bindparam("by_fence")),
+        ),
+        select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subquery() == bindparam("by_fence"),
+    )
+    # The key is free from now on: what changes after this moment is news, and needs a row of its own.
+    .values(state="sending", fence=bindparam("by_fence"), attempts=_table.c.attempts + 1, once=null())
     .returning(_table)
 )
 
 
 def claim(s: Session, *, ids: Sequence[int], fence: int) -> list[Row[Any]]:
-    """Marks rows as being sent, before anything is; returns those that were still pending.
+    """Marks rows as being sent, before anything is; returns those that may be.
 
     Args:
-        ids: the oldest row of each chat that may be sent to now.
-        fence: the life of the bot that claims; an older life's outcomes are refused by `settle`.
+        ids: the oldest row of each chat that may be sent to now; none of them is under way.
+        fence: the life of the bot that claims. An older life gets nothing, and its outcomes are refused by `settle`.
     """
     return list(run(s, _CLAIM, {"ids": list(ids), "by_fence": fence}))
 
@@ -173,30 +187,52 @@ _SETTLE = (
 )
 
 
-def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime) -> None:
-    """Records outcomes; those of an older life of the bot change nothing: its rows were decided when it was fenced."""
-    s.execute(
-        _SETTLE,
-        [
-            {
-                "row_id": one.id,
-                "by_fence": fence,
-                "to_state": one.state,
-                "why": one.outcome[:200],
-                "result": one.result_id,
-                "due": one.not_before,
-                "unknown": int(one.ambiguous),
-                "at": None if one.state == "pending" else now,
-            }
-            for one in settled
-        ],
+_MINE = (
+    select(_table.c.id)
+    .where(
+        _table.c.id.in_(bindparam("ids", expanding=True)),
+        _table.c.state == "sending",
+        _table.c.fence == bindparam("by_fence"),
     )
+    .order_by(_table.c.id)
+    .with_for_update()
+)
 
 
-def orphans(s: Session, *, bot_id: int) -> list[Row[Any]]:
-    """Rows that an ended process left in `sending`: nobody knows whether they arrived."""
+def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime) -> set[int]:
+    """Records outcomes and returns the ids of those that count.
+
+    Those of an older life of the bot change nothing: its rows were decided when it was fenced off.
+    """
+    mine = set(run(s, _MINE, {"ids": [one.id for one in settled], "by_fence": fence}).scalars())
+    rows = [
+        {
+            "row_id": one.id,
+            "by_fence": fence,
+            "to_state": one.state,
+            "why": one.outcome[:200],
+            "result": one.result_id,
+            "due": one.not_before,
+            "unknown": int(one.ambiguous),
+            "at": None if one.state == "pending" else now,
+        }
+        for one in settled
+        if one.id in mine
+    ]
+    if rows:
+        run(s, _SETTLE, rows)
+    return mine
+
+
+def orphans(s: Session, *, bot_id: int, fence: int) -> list[Row[Any]]:
+    """Rows that an older life of the bot left in `sending`: nobody knows whether they arrived."""
     return list(
-        s.execute(select(_table).where(_table.c.bot_id == bot_id, _table.c.state == "sending").order_by(_table.c.id))
+        run(
+            s,
+            select(_table)
+            .where(_table.c.bot_id == bot_id, _table.c.state == "sending", _table.c.fence != fence)
+            .order_by(_table.c.id),
+        )
     )
 
 
@@ -219,6 +255,22 @@ def drop_waiting(
         )
         .values(state="dead", outcome=outcome, settled_at=now)
     )
+
+
+_DROP_CONTACT = (
+    update(_table)
+    .where(
+        _table.c.contact_id == bindparam("of_contact"),
+        _table.c.kind.in_((CARD, TO_OPERATOR)),
+        _table.c.state == "pending",
+    )
+    .values(state="dead", outcome=bindparam("why"), settled_at=bindparam("at"))
+)
+
+
+def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) -> None:
+    """Gives up what of a contact still waits for its operator: it is not his any more, its next one gets it all."""
+    s.execute(_DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:

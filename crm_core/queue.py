@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from crm_core import assignment, events, messages
+from crm_core import assignment, events, messages, outbox
 from crm_core.access import SYSTEM, Actor
 from crm_core.assignment import Chance, Place
 from crm_core.events import Happened
@@ -112,6 +112,7 @@ def return_contact(s: Session, *, contact_id: int, operator_id: int, reason: str
     if source_id is None:
         return False
     assignment.free_place(s, operator_id)
+    outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     happened = Happened(
         events.CONTACT_QUEUED,
         now,
@@ -163,9 +164,12 @@ def waiting(s: Session, *, limit: int = 20, skip: int = 0) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
-def length(s: Session) -> int:
-    """How many contacts wait, over all sources."""
-    return s.execute(select(func.count()).select_from(_contact).where(*WAITS)).scalar_one()
+def length(s: Session, *, source_id: int | None = None) -> int:
+    """How many contacts wait, over all sources or at one."""
+    statement = select(func.count()).select_from(_contact).where(*WAITS)
+    if source_id is not None:
+        statement = statement.where(_contact.c.source_id == source_id)
+    return s.execute(statement).scalar_one()
 
 
 def sweep(s: Session, *, now: datetime, chance: Chance) -> int:

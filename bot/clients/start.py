@@ -54,7 +54,7 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
 async def on_privacy(message: Message, act: Act, _: Translator) -> None:
     """Says what is kept."""
     text = _(
-        "Kept are your name and @username as Telegram shows them, your messages here, and the phone and e-mail that you "
-        "give yourself. Only the staff who answer you see them. To have them deleted, write so here."
+        "Kept are your name and @username as Telegram shows them, your messages here, and the phone and e-mail that "
+        "you give yourself. Only the staff who answer you see them. To have them deleted, write so here."
     )
     await act.answer(say(text))

@@ -98,10 +98,10 @@ def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
 
 def _copy_edit(job: Job) -> TelegramMethod[Any]:
     message = job.message
-    if message is None or message.text is None:
+    if message is None or message.copy_id is None or not message.can_copy:
         raise NothingToSend(job.kind)
-    where = {"chat_id": job.chat_id, "message_id": job.payload["message_id"]}
-    if message.kind == WITH_TEXT:
+    where: dict[str, Any] = {"chat_id": job.chat_id, "message_id": message.copy_id}
+    if message.kind == WITH_TEXT and message.text is not None:
         return EditMessageText(**where, text=message.text, entities=_entities(message), link_preview_options=NO_PREVIEW)
     return EditMessageCaption(**where, caption=message.text, caption_entities=_entities(message))
 

@@ -7,7 +7,7 @@ from bot.acting import Act
 from bot.answers import say
 from bot.callbacks import CloseContact, SendTo, TakeContact
 from bot.texts import Translator
-from crm_core import contacts, conversation
+from crm_core import contacts, replies
 from crm_core.access import Actor
 
 router = Router(name="operators.buttons")
@@ -32,9 +32,10 @@ async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, 
     """The contact that waiting words are for."""
     number = callback_data.contact_id
     await act(
-        conversation.send_pending,
+        replies.send_pending,
         pending_id=callback_data.pending_id,
         contact_id=number,
+        bot_id=act.bot_id,
         chat_id=act.chat_id,
         actor=actor,
         screen=lambda sent: say(_("Sent to #{id}.").format(id=number)),

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from sqlalchemy import BigInteger, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from crm_core.storage.tables import Contact
+
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
 _LOCK = select(func.pg_advisory_xact_lock(SOURCE_LOCKS * 2**32 + bindparam("id", type_=BigInteger)))
 
@@ -19,3 +21,23 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
     if s.get_bind().dialect.name == "postgresql":
         for source_id in sorted(set(source_ids)):
             s.execute(_LOCK, {"id": source_id})
+
+
+_contact = Contact.__table__
+_LOCK_CONTACT = select(_contact.c.version).where(_contact.c.id == bindparam("contact_id")).with_for_update()
+
+
+def lock_contact(s: Session, contact_id: int, *, version: int | None = None) -> bool:
+    """Keeps a contact as it is until this transaction ends, for words that are about to go to whoever holds it.
+
+    Without it, words could join a contact that is closed, or go to an operator who loses it, in that very moment.
+
+    Args:
+        version: of the contact as it was read before.
+
+    Returns whether it still is at that version; otherwise it has to be read again.
+    """
+    if s.get_bind().dialect.name != "postgresql":
+        return True
+    now_at = s.execute(_LOCK_CONTACT, {"contact_id": contact_id}).scalar_one_or_none()
+    return version is None or now_at == version

@@ -281,6 +281,7 @@ class PendingReply(Base):
     bot_id: Mapped[int] = mapped_column(BigInteger)
     chat_id: Mapped[int] = mapped_column(BigInteger)
     album: Mapped[str | None] = mapped_column(comment="items of one album are asked about once")
+    contact_id: Mapped[int | None] = mapped_column(comment="where it went: later items of an album follow")
     messages: Mapped[list[Any]] = mapped_column(comment="what `messages` will need, in order")
     created_at: Mapped[datetime]
 

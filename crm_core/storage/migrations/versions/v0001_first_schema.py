@@ -96,6 +96,7 @@ def upgrade() -> None:
         sa.Column("bot_id", sa.BigInteger(), nullable=False),
         sa.Column("chat_id", sa.BigInteger(), nullable=False),
         sa.Column("album", sa.String(), nullable=True),
+        sa.Column("contact_id", RowId, nullable=True),
         sa.Column("messages", sa.JSON(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=("pk_pending_replies")),
