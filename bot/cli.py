@@ -1,0 +1,137 @@
+"""The commands. Each imports what it needs when it runs: `--help` and `migrate` do not wait for aiogram."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from bot import __version__
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+NO_TOKENS = """\
+BOT_TOKENS is empty: write /newbot to @BotFather in Telegram, then put the token into .env as BOT_TOKENS=123456789:AA…
+To see everything at work without a token first: make demo"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mini-crm", message="%(prog)s %(version)s")
+def main() -> None:
+    """Mini-CRM: a Telegram bot with a CRM inside. Settings come from the environment and .env (see .env.example)."""
+
+
+@main.command()
+@click.option("--no-limits", is_flag=True, help="Ignore Telegram's limits on sending; only against a sandbox.")
+def run(no_limits: bool) -> None:
+    """Work until stopped (SIGTERM or Ctrl-C)."""
+    # From the first moment: importing takes seconds, and as process 1 of a container we would not hear a signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    settings = _settings()
+    if not settings.bot_tokens:
+        _refuse(NO_TOKENS)
+    from bot.logs import set_up_logging
+    from bot.running import run_until_stopped
+
+    set_up_logging(level=settings.log_level, form=settings.log_format)
+    with _explained(settings):
+        asyncio.run(run_until_stopped(settings, limited=not no_limits))
+
+
+@main.command()
+@click.option("--forever", is_flag=True, envvar="DEMO_FOREVER", help="Go on until Ctrl-C (also DEMO_FOREVER=1).")
+def demo(forever: bool) -> None:
+    """Show the whole product at work, with no token and no internet."""
+    from bot.demo import play
+
+    sys.exit(play(forever=forever))
+
+
+@main.command()
+@click.option("--remove-webhooks", is_flag=True, help="Remove webhooks that keep bots from being polled.")
+def doctor(remove_webhooks: bool) -> None:
+    """Check settings, database and bots, and say what to do."""
+    from bot.doctor import examine
+
+    sys.exit(examine(remove_webhooks=remove_webhooks))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to this version (`run` does so by itself)."""
+    settings = _settings()
+    from crm_core.storage.glance import revisions
+
+    with _explained(settings):
+        current, newest = revisions(settings.database_url)
+        if current == newest:
+            click.echo(f"The database is up to date (revision {newest}).")
+            return
+        from bot.migrating import bring_up_to_date
+
+        before, after = bring_up_to_date(settings.database_url)
+        click.echo(f"The database was brought from {before or 'nothing'} to revision {after}.")
+
+
+@main.command()
+@click.argument("operator", required=False)
+@click.option("--bot", metavar="USERNAME", help="The bot that the link opens; the first one otherwise.")
+def invite(operator: str | None, bot: str | None) -> None:
+    """Print a one-time link that makes whoever opens it an admin, or the OPERATOR of that name."""
+    settings = _settings()
+    from bot.inviting import new_link
+
+    with _explained(settings):
+        text, is_link = asyncio.run(new_link(settings.database_url, operator=operator, username=bot))
+    if not is_link:
+        _refuse(text)
+    click.echo(text)
+
+
+@main.command()
+def health() -> None:
+    """Exit with 0 while work goes on, with 1 and the reason otherwise (for Docker's HEALTHCHECK)."""
+    settings = _settings()
+    from bot.health import troubles
+
+    found = troubles(settings)
+    for text in found:
+        click.echo(text, err=True)
+    if found:
+        sys.exit(1)
+    click.echo("healthy")
+
+
+def _settings() -> "Settings":
+    from bot.settings import BadSettings, load_settings
+
+    try:
+        return load_settings()
+    except BadSettings as error:
+        _refuse(str(error))
+
+
+def _refuse(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(2)
+
+
+@contextmanager
+def _explained(settings: "Settings") -> Iterator[None]:
+    """Turns what a database can do to us into one sentence and a status; anything else is a bug and shows itself."""
+    try:
+        yield
+    except Exception as error:
+        from bot.troubles import explain
+
+        explained = explain(error, settings.database_url)
+        if explained is None:
+            raise
+        text, status = explained
+        click.echo(text, err=True)
+        sys.exit(status)
