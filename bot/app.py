@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import make_url
 
 from bot.delivery.gatekeeper import Gatekeeper
+from bot.delivery.sender import DEFAULT_PAUSES, Pauses
 from bot.fleet import Fleet, Runner, Webhook
 from bot.handling import Handler
 from bot.joining import ADMIN_PAYLOAD, link, new_code
+from bot.logs import describe_error, report_loop_error
 from bot.receiving.web import WebServer
 from bot.receiving.worker import Worker
 from bot.roster import Roster
@@ -31,8 +33,8 @@ from crm_core.storage.ownership import ownership
 
 log = structlog.get_logger("app")
 
-STOP_WITHIN = 8.0  # seconds for what is under way at a stop; the whole stop stays under ten
-SWEEP_EVERY, LOOK_EVERY, PURGE_EVERY = 30, 2, 3600  # seconds
+STOP_WITHIN = 6.0  # seconds for what is under way at a stop; with the web server's two the whole stays under ten
+SWEEP_EVERY, LOOK_EVERY, OWNERSHIP_EVERY, PURGE_EVERY = 30, 2, 5, 3600  # seconds
 
 
 def utc_now() -> datetime:
@@ -50,14 +52,17 @@ class App:
         clock: Callable[[], datetime] = utc_now,
         chance: Callable[[], float] = random.random,
         limited: bool = True,
+        pauses: Pauses = DEFAULT_PAUSES,
     ) -> None:
         """
         Args:
             settings: see `bot.settings`.
             clock, chance: the present moment and rolls in [0, 1); tests bring their own.
             limited: whether to keep to Telegram's limits; False only against a sandbox that has none.
+            pauses: how long is waited before something is sent again.
         """
-        self.settings, self.clock, self.chance, self._limited = settings, clock, chance, limited
+        self.settings, self.clock, self.chance = settings, clock, chance
+        self._limited, self._pauses = limited, pauses
         self._stack = AsyncExitStack()
 
     db: Database
@@ -78,6 +83,9 @@ class App:
 
     async def _start(self) -> None:
         settings = self.settings
+        loop = asyncio.get_running_loop()
+        self._stack.callback(loop.set_exception_handler, loop.get_exception_handler())
+        loop.set_exception_handler(report_loop_error)
         owner = ownership(make_url(settings.database_url))
         self._stack.push_async_callback(owner.release)
         await asyncio.to_thread(migrate, settings.database_url)
@@ -98,21 +106,20 @@ class App:
         webhook = Webhook(settings.webhook_url, settings.webhook_secret or "") if settings.webhook_url else None
         self.fleet = Fleet(
             self.db, owner, handler, self.worker, gatekeeper, self.clock, self.chance, settings.default_language,
-            self._limited, webhook,
+            self._limited, webhook, self._pauses,
         )  # fmt: skip
         self._stack.push_async_callback(handler.finish_toasts)
         self._stack.push_async_callback(self._stop_working)
+        runners = [Runner(Bot(token, session=session), position) for position, token in enumerate(settings.bot_tokens)]
         if webhook is not None:
             self.web = WebServer(
-                db=self.db, worker=self.worker, secret=webhook.secret, host=settings.http_host, port=settings.http_port,
-                clock=self.clock,
+                db=self.db, worker=self.worker, bots={runner.bot.id for runner in runners}, secret=webhook.secret,
+                host=settings.http_host, port=settings.http_port, clock=self.clock,
             )  # fmt: skip
             await self.web.start()
             self._stack.push_async_callback(self.web.stop)
-        self.fleet.start(
-            [Runner(Bot(token, session=session), position) for position, token in enumerate(settings.bot_tokens)]
-        )
-        self._start_clock(owner)
+        self.fleet.start(runners)
+        self._start_clock()
 
     async def _stop_working(self) -> None:
         stopping = asyncio.gather(self.fleet.stop(), self.worker.stop())
@@ -121,14 +128,19 @@ class App:
         except TimeoutError:
             log.warning("stopped_before_all_was_done")  # what is left is in the database, as after any crash
 
-    def _start_clock(self, owner: Any) -> None:
+    def _start_clock(self) -> None:
         """The scheduler only wakes what may be due; what is due is rows."""
         clock = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
-        clock.add_job(self._sweep, "interval", seconds=SWEEP_EVERY)
-        clock.add_job(self.fleet.look_again, "interval", seconds=LOOK_EVERY)
-        clock.add_job(self._purge, "interval", seconds=PURGE_EVERY)
+        jobs: list[tuple[Callable[[], Awaitable[None]], int]] = [
+            (self._sweep, SWEEP_EVERY),
+            (self.fleet.look_again, LOOK_EVERY),
+            (self.fleet.check_ownership, OWNERSHIP_EVERY),
+            (self._purge, PURGE_EVERY),
+        ]
+        for job, seconds in jobs:
+            clock.add_job(_attempt, "interval", seconds=seconds, args=[job], id=job.__name__)
         clock.start()
         self._stack.callback(clock.shutdown, wait=False)
 
@@ -158,6 +170,14 @@ class App:
         code = new_code()
         await self.db.write(staff.invite, code=code, role="first_admin", actor=SYSTEM, now=self.clock())
         return link(usernames[0], ADMIN_PAYLOAD + code)
+
+
+async def _attempt(job: Callable[[], Awaitable[None]]) -> None:
+    """Runs a periodic job; what fails now is tried again at its next time."""
+    try:
+        await job()
+    except Exception as error:
+        log.error("job_failed", job=job.__name__.strip("_"), error=describe_error(error))
 
 
 def _session(settings: Settings) -> AiohttpSession:

@@ -1,6 +1,7 @@
 """The bots of an installation, each running by itself: one that is refused, cut off or wrong stops no other."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,13 +9,20 @@ from typing import Any
 
 import structlog
 from aiogram import Bot
-from aiogram.exceptions import TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
 from aiogram.methods import DeleteWebhook, GetMe, GetWebhookInfo, SetMyCommands, SetWebhook
 from aiogram.types import BotCommandScopeDefault
 
 from bot.delivery.gatekeeper import Gatekeeper
 from bot.delivery.pace import Pace
-from bot.delivery.sender import Sender
+from bot.delivery.sender import DEFAULT_PAUSES, Pauses, Sender
 from bot.handling import Handler
 from bot.logs import describe_error
 from bot.menus import commands_for
@@ -32,6 +40,11 @@ log = structlog.get_logger("fleet")
 CONNECT_PAUSE = 5.0  # seconds between tries of a bot that cannot be reached yet
 REFUSED_PAUSE = 300.0  # seconds between tries of a token that is refused: it may have been restored
 STANDBY_PAUSE = 3.0  # seconds between looks whether the process that works for a bot has gone
+WATCH_EVERY = 60.0  # seconds between looks at a bot that Telegram delivers to: nothing else would show a refused token
+
+
+class NoLongerOurs(Exception):
+    """The lock by which this process worked for a bot is lost; another process may be working for it by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,8 @@ class Runner:
     Attributes:
         state: `starting`, then as in `crm_core.bots`, or `standby` while another process works for it.
         settled: set when it is known for the first time how the bot fares.
+        doubted: set when Telegram refused the token to the sender.
+        lost: set when this process may not work for the bot any more.
     """
 
     bot: Bot
@@ -57,6 +72,8 @@ class Runner:
     username: str | None = None
     sender: Sender | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
+    doubted: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, state: str) -> None:
         """Notes a state for whoever waits to see it."""
@@ -78,6 +95,7 @@ class Fleet:
     default_language: str
     limited: bool
     webhook: Webhook | None = None
+    pauses: Pauses = DEFAULT_PAUSES
     runners: list[Runner] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -88,11 +106,11 @@ class Fleet:
         for runner in runners:
             self._tasks.append(asyncio.create_task(self._run(runner), name=f"bot-{runner.bot.id}"))
 
-    async def settled(self, *, timeout: float = 15) -> None:
-        """Waits until it is known of each bot how it fares, but not longer than `timeout` seconds."""
+    async def settled(self, *, within: float = 15) -> None:
+        """Waits until it is known of each bot how it fares, but not longer than `within` seconds."""
         waits = [asyncio.create_task(runner.settled.wait()) for runner in self.runners]
         if waits:
-            _, pending = await asyncio.wait(waits, timeout=timeout)
+            _, pending = await asyncio.wait(waits, timeout=within)
             for task in pending:
                 task.cancel()
 
@@ -106,10 +124,19 @@ class Fleet:
         return [self.worker.idle, *(runner.sender.idle for runner in self.runners if runner.sender)]
 
     async def look_again(self) -> None:
-        """Finds rows to send that another process wrote, or that a raised moment made due."""
+        """Finds what another process wrote: rows to send, and updates that a webhook brought to it."""
         for runner in self.runners:
             if runner.sender is not None:
                 await runner.sender.look_again()
+                if self.webhook is not None:
+                    await self.worker.look_again(runner.bot.id)
+
+    async def check_ownership(self) -> None:
+        """Makes every bot start over where the locks by which this process works for them are lost."""
+        if not await self.owner.is_held():
+            log.error("ownership_lost")
+            for runner in self.runners:
+                runner.lost.set()
 
     async def stop(self) -> None:
         """Stops receiving, then finishes what is under way; what is not begun waits in the database."""
@@ -123,19 +150,35 @@ class Fleet:
         """Runs one bot until it is cancelled, from whatever state it is in."""
         while True:
             try:
-                await self._connect(runner)
-                await self._work(runner)
-            except (TelegramUnauthorizedError, TelegramNotFound):
-                runner.show(bots.REFUSED)
-                log.error("token_refused", bot_id=runner.bot.id)
-                await self.db.write(bots.refuse, bot_id=runner.bot.id, now=self.clock())
-                await asyncio.sleep(REFUSED_PAUSE)
-            except TelegramRetryAfter as error:
-                await asyncio.sleep(error.retry_after)
-            except Exception as error:
-                runner.show(bots.AWAY)
-                log.warning("bot_away", bot_id=runner.bot.id, error=describe_error(error))
+                await asyncio.sleep(await self._live(runner))
+            except Exception as error:  # showing how it fares failed: the database is away
+                log.error("state_not_shown", bot_id=runner.bot.id, error=describe_error(error))
                 await asyncio.sleep(CONNECT_PAUSE)
+
+    async def _live(self, runner: Runner) -> float:
+        """One life of a bot. Returns after how many seconds the next one may begin."""
+        runner.lost.clear()
+        runner.doubted.clear()
+        try:
+            await self._connect(runner)
+            await self._work(runner)
+        except NoLongerOurs:
+            self.worker.leave(runner.bot.id)
+            runner.show("standby")
+            return 0.0
+        except (TelegramUnauthorizedError, TelegramNotFound):
+            runner.show(bots.REFUSED)
+            log.error("token_refused", bot_id=runner.bot.id)
+            await self.db.write(bots.refuse, bot_id=runner.bot.id, now=self.clock())
+            return REFUSED_PAUSE
+        except TelegramRetryAfter as error:
+            runner.show(bots.AWAY)
+            log.warning("bot_told_to_wait", bot_id=runner.bot.id, seconds=error.retry_after)
+            return float(error.retry_after)
+        except Exception as error:
+            runner.show(bots.AWAY)
+            log.warning("bot_away", bot_id=runner.bot.id, error=describe_error(error))
+        return CONNECT_PAUSE
 
     async def _connect(self, runner: Runner) -> None:
         me = await runner.bot(GetMe(), request_timeout=15)
@@ -148,33 +191,36 @@ class Fleet:
             now=self.clock(),
         )  # fmt: skip
         own, chats = await self.db.read(bots.gates, bot_id=me.id, now=self.clock())
-        pace = Pace(self.clock, self.limited, own, chats)
-        self.gatekeeper.paces[me.id] = pace
+        # A bot that starts over has just been sending: what it may send now depends on that.
+        pace = self.gatekeeper.paces.setdefault(me.id, Pace(self.clock, self.limited))
+        pace.shut_until, pace.chats_shut = own, chats
         runner.sender = Sender(
             bot=runner.bot, fence=fence, db=self.db, pace=pace, clock=self.clock, chance=self.chance,
-            default_language=self.default_language,
+            default_language=self.default_language, pauses=self.pauses, on_refused=runner.doubted.set,
         )  # fmt: skip
         self.handler.bots[me.id] = runner.bot
 
     async def _work(self, runner: Runner) -> None:
         assert runner.sender is not None
         sending = asyncio.create_task(runner.sender.run(), name=f"sender-{runner.bot.id}")
+        others: list[asyncio.Task[Any]] = []
         try:
             await self.worker.start(runner.bot.id)
             runner.show(bots.RUNNING)
             log.info("bot_running", bot_id=runner.bot.id, username=runner.username)
             await self._show_default_menu(runner.bot)
-            receiving = asyncio.create_task(self._receive(runner), name=f"receiver-{runner.bot.id}")
-            try:
-                await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                receiving.cancel()
-                await asyncio.gather(receiving, return_exceptions=True)
-            for task in (receiving, sending):  # neither ends by itself: whatever ended it is told to `_run`
-                if task.done() and not task.cancelled():
+            others.append(asyncio.create_task(self._receive(runner), name=f"receiver-{runner.bot.id}"))
+            others.append(asyncio.create_task(runner.lost.wait(), name=f"lost-{runner.bot.id}"))
+            await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (sending, others[0]):  # neither ends by itself: whatever ended it is told
+                if task.done():
                     task.result()
+            raise NoLongerOurs
         finally:
             sender, runner.sender = runner.sender, None
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
             sender.stop()
             await asyncio.gather(sending, return_exceptions=True)
 
@@ -190,7 +236,26 @@ class Fleet:
         else:
             address = f"{self.webhook.address}/telegram/{runner.bot.id}"
             await runner.bot(SetWebhook(url=address, secret_token=self.webhook.secret, allowed_updates=ALLOWED_UPDATES))
-            await asyncio.Event().wait()  # the HTTP server receives
+            await self._watch(runner, address)
+
+    async def _watch(self, runner: Runner, address: str) -> None:
+        """While the HTTP server receives: raises once the token is refused, and shows when the webhook is not ours."""
+        state = bots.RUNNING
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(runner.doubted.wait(), WATCH_EVERY)
+            runner.doubted.clear()
+            try:
+                info = await runner.bot(GetWebhookInfo(), request_timeout=15)
+            except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
+                log.warning("bot_not_seen", bot_id=runner.bot.id, error=describe_error(error))
+                continue
+            seen = bots.RUNNING if info.url == address else bots.CONFLICT
+            if seen != state:
+                state = seen
+                runner.show(state)
+                log.warning("bot_state", bot_id=runner.bot.id, state=state)
+                await self.db.write(bots.set_state, bot_id=runner.bot.id, state=state, now=self.clock())
 
     async def _show_default_menu(self, bot: Bot) -> None:
         """The menu of those who have no role: in each language, and in the default one for all others."""

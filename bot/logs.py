@@ -1,9 +1,11 @@
 """Logging: one form for our own lines and those of libraries; ids only, never a token or anybody's words."""
 
+import asyncio
 import logging
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -34,7 +36,50 @@ def describe_error(error: BaseException) -> str:
 
 
 def _mask_all(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: mask(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _masked(value) for key, value in event.items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(one) for key, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+class _OthersOnlyWarn(logging.Filter):
+    """Of libraries only warnings are shown: on lower levels they quote every statement, and people's words in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
+
+
+def _without_quotes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A library's line that comes with an exception quotes it; which library and what kind of error has to do."""
+    if event.get("exc_info"):
+        event["event"] = "library_error"
+    return event
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """Python's warnings as kinds and places: aiogram's quote whole updates."""
+    where = f"{filename.rsplit('/', 1)[-1]}:{lineno}"
+    structlog.get_logger("warnings").warning("python_warning", kind=category.__name__, where=where)
+
+
+def report_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The event loop's handler of errors that nobody waited for; its own would quote them."""
+    error = context.get("exception")
+    structlog.get_logger("loop").error(
+        "unexpected", error=describe_error(error) if error is not None else context.get("message")
+    )
 
 
 def _errors_as_places(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -74,15 +119,16 @@ def set_up_logging(*, level: str = "INFO", form: str = "console") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_without_quotes, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
         )
     )
+    handler.addFilter(_OthersOnlyWarn())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     # These speak of every request or quote updates; what matters of them we log ourselves.
-    for name, at_least in (("aiogram", "CRITICAL"), ("aiohttp", "ERROR"), ("apscheduler", "WARNING"), ("uvicorn", "WARNING"),
-                           ("asyncio", "WARNING"), ("sqlalchemy", "WARNING"), ("alembic", "WARNING")):  # fmt: skip
+    for name, at_least in (("aiogram", "CRITICAL"), ("aiohttp", "ERROR"), ("aiosqlite", "WARNING"),
+                           ("sqlalchemy", "WARNING")):  # fmt: skip
         logging.getLogger(name).setLevel(at_least)
-    logging.captureWarnings(True)
+    warnings.showwarning = _show_warning

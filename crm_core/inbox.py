@@ -41,39 +41,46 @@ class Stored:
 
 
 _INSERT = insert(_table).returning(_table.c.id, sort_by_parameter_order=True)
-_KNOWN = select(_table.c.update_id, _table.c.digest, _table.c.epoch).where(
+_KNOWN = select(_table.c.update_id, _table.c.digest, _table.c.epoch, _table.c.id, _table.c.state).where(
     _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(bindparam("ids", expanding=True))
 )
 
 
 def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) -> list[Stored]:
-    """Stores a batch and returns what of it is new; only after the commit may it be confirmed to Telegram.
+    """Stores a batch and returns what of it is still to be worked on; only after the commit may it be confirmed.
+
+    That is what is new, and what was known but is not finished: an earlier call may have committed without anybody
+    hearing of it, because the connection to the database was lost in that moment.
 
     The key is the pair (bot, update id), never an order of ids: Telegram may restart its numbers, lower too. The same
     id with another body is therefore another update, kept under the next epoch.
     """
     if not updates:
         return []
-    known: dict[int, dict[str, int]] = {}
-    for update_id, body, epoch in run(s, _KNOWN, {"bot_id": bot_id, "ids": [one.update_id for one in updates]}):
-        known.setdefault(update_id, {})[body] = epoch
-    fresh, rows = [], []
+    known: dict[int, dict[str, tuple[int, int, str]]] = {}
+    ids = {one.update_id for one in updates}
+    for update_id, digest, epoch, row_id, state in run(s, _KNOWN, {"bot_id": bot_id, "ids": sorted(ids)}):
+        known.setdefault(update_id, {})[digest] = (epoch, row_id, state)
+    unfinished, fresh, rows = [], [], []
     for one in updates:
-        raw = json.dumps(one.raw, ensure_ascii=False, separators=(",", ":"))
-        body = hashlib.blake2b(raw.encode(), digest_size=16).hexdigest()
-        epochs = known.setdefault(one.update_id, {})
-        if body in epochs:
+        raw, digest = _as_text(one.raw)
+        bodies = known.setdefault(one.update_id, {})
+        if digest in bodies:
+            _, row_id, state = bodies[digest]
+            if state == "new" and row_id:
+                unfinished.append(Stored(row_id, bot_id, one.conversation, one.raw))
             continue
-        if epochs:
+        if bodies:
             tell_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
-        epochs[body] = max(epochs.values(), default=-1) + 1
+        epoch = max((known_epoch for known_epoch, _, _ in bodies.values()), default=-1) + 1
+        bodies[digest] = (epoch, 0, "new")  # no row id yet: a twin in the same batch is dropped
         fresh.append(one)
         rows.append(
             {
                 "bot_id": bot_id,
                 "update_id": one.update_id,
-                "epoch": epochs[body],
-                "digest": body,
+                "epoch": epoch,
+                "digest": digest,
                 "conversation": one.conversation,
                 "raw": raw,
                 "state": "new",
@@ -81,10 +88,23 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
                 "received_at": now,
             }
         )
-    if not rows:
-        return []
-    ids = run(s, _INSERT, rows).scalars()
-    return [Stored(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(ids, fresh, strict=True)]
+    if rows:
+        new_ids = run(s, _INSERT, rows).scalars()
+        unfinished += [
+            Stored(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(new_ids, fresh, strict=True)
+        ]
+    return unfinished
+
+
+def _as_text(raw: dict[str, Any]) -> tuple[str, str]:
+    """An update as it is stored, and its digest."""
+    text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+    try:
+        body = text.encode()
+    except UnicodeEncodeError:  # half of a character; one update like that must not keep a batch from being stored
+        text = json.dumps(raw, separators=(",", ":"))
+        body = text.encode()
+    return text, hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 _WAITING = (

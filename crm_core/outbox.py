@@ -241,6 +241,16 @@ def adopt(s: Session, *, row_id: int, fence: int) -> None:
     s.execute(update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fence))
 
 
+def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
+    """Sets a row aside that nothing can be made of."""
+    run(
+        s,
+        update(_table)
+        .where(_table.c.id == row_id, _table.c.state.in_(WAITING))
+        .values(state="dead", outcome=outcome, settled_at=now),
+    )
+
+
 def drop_waiting(
     s: Session, *, bot_id: int, chat_id: int, outcome: str, now: datetime, keep: Sequence[str] = ()
 ) -> None:

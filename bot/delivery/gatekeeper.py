@@ -1,6 +1,7 @@
 """Every request to Telegram passes here, whoever makes it: paced before, and a flood wait noted after."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -8,20 +9,25 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
 from aiogram.exceptions import TelegramRetryAfter
-from aiogram.methods import Response, TelegramMethod
+from aiogram.methods import GetMe, GetWebhookInfo, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 
 from bot.delivery.pace import Pace
+from bot.delivery.verdict import Flood, judge
 from bot.receiving.updates import GetRawUpdates
 
-# Set by the sender, which asked the pace before it claimed the row: its request must not be counted twice.
+# Set by the sender, which asks the pace itself: its request must not be counted twice.
 already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
+
+LONGEST_HOLD = 10.0  # seconds; who would have to wait longer is told so instead of being held
+# Reading has no part in the limits on sending, and a bot that must not send should still receive.
+READING = (GetRawUpdates, GetMe, GetWebhookInfo)
 
 OnFlood = Callable[[int, int | None, float], None]
 
 
 class Gatekeeper(BaseRequestMiddleware):
-    """Holds requests while a gate is shut, and shuts gates. Long polling has its own rhythm and is left alone."""
+    """Holds requests while a gate is shut, and shuts gates. Receiving has its own rhythm and is left alone."""
 
     def __init__(self, on_flood: OnFlood) -> None:
         self.paces: dict[int, Pace] = {}
@@ -31,23 +37,27 @@ class Gatekeeper(BaseRequestMiddleware):
         self, make_request: NextRequestMiddlewareType[TelegramType], bot: Bot, method: TelegramMethod[TelegramType]
     ) -> Response[TelegramType]:
         pace = self.paces.get(bot.id)
-        if pace is None or isinstance(method, GetRawUpdates):
+        if pace is None or isinstance(method, READING):
             return await make_request(bot, method)
-        chat_id = _chat_of(method)
+        chat_id = chat_of(method)
         if not already_paced.get():
-            await self._admit(pace, chat_id)
+            await self._admit(pace, method, chat_id)
         try:
             return await make_request(bot, method)
-        except TelegramRetryAfter as error:
-            self._on_flood(bot.id, chat_id, float(error.retry_after))
+        except Exception as error:
+            verdict = judge(error)
+            if isinstance(verdict, Flood):
+                self._on_flood(bot.id, chat_id, verdict.after)
             raise
 
-    async def _admit(self, pace: Pace, chat_id: int | None) -> None:
-        while (wait := max(pace.wait_bot(), pace.wait_chat(chat_id) if chat_id is not None else 0.0)) > 0:
-            await asyncio.sleep(wait)
-        pace.book(chat_id)
+    async def _admit(self, pace: Pace, method: TelegramMethod[Any], chat_id: int | None) -> None:
+        wait = max(pace.wait_bot(), pace.wait_chat(chat_id) if chat_id is not None else 0.0)
+        if wait > LONGEST_HOLD:
+            raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
+        await asyncio.sleep(pace.book(chat_id))
 
 
-def _chat_of(method: TelegramMethod[Any]) -> int | None:
+def chat_of(method: TelegramMethod[Any]) -> int | None:
+    """The chat that a request is about, None for a request about none."""
     chat_id = getattr(method, "chat_id", None)
     return chat_id if isinstance(chat_id, int) else None

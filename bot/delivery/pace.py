@@ -5,6 +5,7 @@ minute for a group, shared by sends, edits and topic calls. We stay a little bel
 prolongs the wait.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,10 @@ PRIVATE = Limit(1.05, 3)
 GROUP = Limit(60 / 19, 1)
 
 
+SOON = 0.2  # seconds; what is claimed earlier than it is sent, a crash in between makes doubtful
+AHEAD = 64  # requests that may be promised ahead; a due moment beyond that comes from a clock that was set back
+
+
 @dataclass
 class Bucket:
     """When the next request of a limit would be on time."""
@@ -35,10 +40,13 @@ class Bucket:
 
     def wait(self, limit: Limit, now: float) -> float:
         """Seconds until a request is allowed, 0 if it is now."""
-        return max(0.0, self.due - limit.interval * (limit.burst - 1) - now)
+        self.due = min(self.due, now + limit.interval * (limit.burst + AHEAD))
+        # Less than a microsecond is what is left of rounding, and would be slept for again and again.
+        wait = self.due - limit.interval * (limit.burst - 1) - now
+        return wait if wait > 1e-6 else 0.0
 
     def book(self, limit: Limit, now: float) -> None:
-        """Counts a request made now."""
+        """Counts a request made now, or as soon as the limit allows."""
         self.due = max(self.due, now) + limit.interval
 
 
@@ -66,6 +74,21 @@ class Pace:
         gate = _seconds(self.shut_until, now)
         return max(gate, self._bot.wait(BOT, now.timestamp()) if self.limited else 0.0)
 
+    def room(self) -> int:
+        """How many requests, to whatever chats, could be made in the next moment (`SOON`)."""
+        now = self.clock()
+        if _seconds(self.shut_until, now) > 0:
+            return 0
+        if not self.limited:
+            return AHEAD
+        wait = max(self._bot.due - now.timestamp(), 0.0) - BOT.interval * (BOT.burst - 1)
+        return max(0, math.floor((SOON - wait) / BOT.interval) + 1)
+
+    def gate(self, chat_id: int) -> float:
+        """Seconds for which a gate is shut, the chat's or the bot's."""
+        now = self.clock()
+        return max(_seconds(self.shut_until, now), _seconds(self.chats_shut.get(chat_id), now))
+
     def wait_chat(self, chat_id: int) -> float:
         """Seconds until a chat may be sent to, as far as the chat itself is concerned."""
         now = self.clock()
@@ -75,16 +98,27 @@ class Pace:
             return gate
         return max(gate, bucket.wait(_limit(chat_id), now.timestamp()))
 
-    def book(self, chat_id: int | None) -> None:
-        """Counts a request that is about to be made."""
-        if not self.limited:
-            return
-        now = self.clock().timestamp()
-        self._bot.book(BOT, now)
+    def book(self, chat_id: int | None) -> float:
+        """Counts a request and returns after how many seconds it may be made: whoever books first goes first."""
+        now = self.clock()
+        wait = _seconds(self.shut_until, now)
         if chat_id is not None:
-            if len(self._chats) > FORGET_AFTER:
-                self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.due > now}
-            self._chats.setdefault(chat_id, Bucket()).book(_limit(chat_id), now)
+            wait = max(wait, _seconds(self.chats_shut.get(chat_id), now))
+        if not self.limited:
+            return wait
+        at = now.timestamp()
+        wait = max(wait, self._bot.wait(BOT, at))
+        self._bot.book(BOT, at)
+        if chat_id is not None:
+            bucket, limit = self._bucket(chat_id, at), _limit(chat_id)
+            wait = max(wait, bucket.wait(limit, at))
+            bucket.book(limit, at)
+        return wait
+
+    def _bucket(self, chat_id: int, now: float) -> Bucket:
+        if chat_id not in self._chats and len(self._chats) > FORGET_AFTER:
+            self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.due > now}
+        return self._chats.setdefault(chat_id, Bucket())
 
     def flood(self, chat_id: int | None, after: float) -> list[tuple[int | None, datetime]]:
         """Telegram said to wait `after` seconds. Returns the gates that are shut now, to be stored as rows."""

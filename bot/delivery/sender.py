@@ -5,10 +5,12 @@ Chats are independent: one that must wait delays no other, and the oldest row th
 """
 
 import asyncio
+import contextlib
 import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +19,7 @@ from aiogram import Bot
 from aiogram.types import Message, MessageId
 
 from bot.delivery.gatekeeper import already_paced
-from bot.delivery.pace import Pace
+from bot.delivery.pace import SOON, Pace
 from bot.delivery.rendering import NothingToSend, render
 from bot.delivery.verdict import Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
 from bot.logs import describe_error
@@ -26,16 +28,36 @@ from crm_core import briefing, deliveries, outbox
 from crm_core.briefing import Job
 from crm_core.deliveries import Outcome, Shut
 from crm_core.outbox import Queued, Settled
-from crm_core.storage.database import Database
+from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("delivery")
 
 AT_ONCE = 32  # requests under way for one bot: keeps the 28 a second busy at a second's latency
 REQUEST_TIMEOUT = 30  # seconds for one request
-RETRY_FIRST, RETRY_LAST = 1.0, 60.0  # seconds between attempts that surely did not arrive
-UNKNOWN_PAUSE = (2.0, 10.0, 60.0, 300.0)  # seconds before words are sent again, after each ambiguous attempt
-REFUSED_PAUSE = 60.0  # seconds until a bot whose token is refused is tried again
-DATABASE_PAUSE = 1.0  # seconds until an outcome that could not be recorded is recorded
+FULL_LOOK = 30  # of so many looks into the outbox one reads all of it, the others only what is new
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long is waited, in seconds. Tests that prove something about minutes bring shorter ones.
+
+    Attributes:
+        unknown: before words are sent again, after each ambiguous attempt.
+        retry_first, retry_last: between attempts that surely did not arrive, doubling from first to last.
+        refused: until a bot whose token is refused is tried again.
+        recovered: before what an ended life of the bot left half sent is sent again.
+        database: until a database that is away is tried again.
+    """
+
+    unknown: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0)
+    retry_first: float = 1.0
+    retry_last: float = 60.0
+    refused: float = 60.0
+    recovered: float = 2.0
+    database: float = 1.0
+
+
+DEFAULT_PAUSES = Pauses()
 
 
 class Sender:
@@ -51,21 +73,29 @@ class Sender:
         clock: Callable[[], datetime],
         default_language: str,
         chance: Callable[[], float] = random.random,
-        on_refused: Callable[[int], None] = lambda bot_id: None,
+        pauses: Pauses = DEFAULT_PAUSES,
+        on_refused: Callable[[], None] = lambda: None,
     ) -> None:
+        """
+        Args:
+            fence: the number of this life of the bot; see `crm_core.bots.start`.
+            on_refused: told whenever Telegram refuses the bot's token.
+        """
         self.bot, self.fence, self.db, self.pace, self.clock = bot, fence, db, pace, clock
-        self._language, self._chance, self._on_refused = default_language, chance, on_refused
+        self._language, self._chance, self._pauses, self._on_refused = default_language, chance, pauses, on_refused
         self._lanes: dict[int, deque[Queued]] = {}
         self._known: set[int] = set()
         self._busy: set[int] = set()
         self._ready: list[tuple[int, int]] = []  # (row id, chat): the oldest first
         self._later: list[tuple[float, int, int]] = []  # (moment, row id, chat)
+        self._highest, self._looks = 0, 0
         self._wake = asyncio.Event()
         self._outcomes: list[Outcome] = []
         self._gates: list[Shut] = []
         self._recorded = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._is_over = False
         self.idle = asyncio.Event()
         """Set while nothing waits, is being sent, or is still to be recorded."""
         self.idle.set()
@@ -75,41 +105,63 @@ class Sender:
         for row in rows:
             if row.id not in self._known:
                 self._known.add(row.id)
+                self._highest = max(self._highest, row.id)
                 self.idle.clear()
-                lane = self._lanes.setdefault(row.chat_id, deque())
-                lane.append(row)
-                if len(lane) == 1 and row.chat_id not in self._busy:
-                    self._line_up(row.chat_id)
+                self._put(self._lanes.setdefault(row.chat_id, deque()), row)
         self._wake.set()
+
+    def _put(self, lane: deque[Queued], row: Queued) -> None:
+        """Keeps a chat's rows in order: what was found late (the backlog of a start) goes before what was announced."""
+        is_busy = row.chat_id in self._busy
+        place, first = len(lane), 1 if is_busy else 0
+        while place > first and lane[place - 1].id > row.id:
+            place -= 1
+        lane.insert(place, row)
+        if place == 0 and not is_busy:
+            self._line_up(row.chat_id)
 
     async def run(self) -> None:
         """Works until `stop`; rows that an ended life left half sent are decided first."""
-        now = self.clock()
-        await self.db.write(deliveries.recover, bot_id=self.bot.id, fence=self.fence, now=now)
         await self.look_again()
         recorder = asyncio.create_task(self._record_forever(), name=f"recorder-{self.bot.id}")
-        while not self._stopping:
-            self._wake.clear()
-            chats, wait = self._pick()
-            if chats:
-                await self._send_batch(chats)
-                continue
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
-        if self._requests:
-            await asyncio.wait(self._requests)
-        self._recorded.set()
-        await recorder
+        try:
+            while not self._stopping.is_set():
+                self._wake.clear()
+                chats, wait = self._pick()
+                if chats:
+                    await self._send_batch(chats)
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait)
+        finally:
+            # Whatever is under way ends, and is recorded: what is not would be taken for doubtful by the next life.
+            if self._requests:
+                await asyncio.wait(self._requests)
+            self._is_over = True
+            self._recorded.set()
+            await recorder
 
     async def look_again(self) -> None:
         """Finds rows that nobody announced: those of before the start, and those that another process wrote."""
-        self.add(await self.db.read(outbox.waiting, bot_id=self.bot.id))
+        is_full = self._looks % FULL_LOOK == 0
+        self._looks += 1
+        if is_full:
+            pause = timedelta(seconds=self._pauses.recovered)
+            await self.db.write(deliveries.recover, bot_id=self.bot.id, fence=self.fence, now=self.clock(), pause=pause)
+        after = 0 if is_full else self._highest
+        while rows := await self.db.read(outbox.waiting, bot_id=self.bot.id, after=after):
+            after = rows[-1].id
+            self.add(rows)
+        # Moments are looked at anew: a clock that was set back would make what waits wait longer.
+        later, self._later = self._later, []
+        for _, row_id, chat_id in later:
+            if self._is_head(row_id, chat_id):
+                self._line_up(chat_id)
+        self._wake.set()
 
     def stop(self) -> None:
         """Begins nothing new; `run` returns when the requests under way are recorded."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
 
     def shut(self, chat_id: int | None, after: float) -> None:
@@ -133,29 +185,27 @@ class Sender:
             heapq.heappush(self._ready, (row.id, chat_id))
 
     def _pick(self) -> tuple[list[int], float | None]:
-        """Chats whose oldest row may be sent now, and otherwise how many seconds nothing can be done (None: no idea)."""
+        """Chats whose oldest row may be sent now; if none, for how many seconds nothing can be done (None: no idea)."""
         now = self.clock().timestamp()
         while self._later and self._later[0][0] <= now:
             _, row_id, chat_id = heapq.heappop(self._later)
             if self._is_head(row_id, chat_id):
                 self._line_up(chat_id)  # a gate may have been shut meanwhile
         chats: list[int] = []
-        wait_bot = self.pace.wait_bot()
-        while self._ready and wait_bot <= 0 and len(self._requests) + len(chats) < AT_ONCE:
+        room = min(self.pace.room(), AT_ONCE - len(self._requests))
+        while self._ready and len(chats) < room:
             row_id, chat_id = heapq.heappop(self._ready)
             if not self._is_head(row_id, chat_id):
                 continue
             if self.pace.wait_chat(chat_id) > 0:
                 self._line_up(chat_id)
                 continue
-            self.pace.book(chat_id)
             chats.append(chat_id)
             self._busy.add(chat_id)
-            wait_bot = self.pace.wait_bot()
         if chats or len(self._requests) >= AT_ONCE:
             return chats, None
         if self._ready:
-            return [], wait_bot
+            return [], max(self.pace.wait_bot() - SOON / 2, 0.01)
         return [], max(0.0, self._later[0][0] - now) if self._later else None
 
     def _is_head(self, row_id: int, chat_id: int) -> bool:
@@ -180,41 +230,75 @@ class Sender:
     async def _send_batch(self, chats: list[int]) -> None:
         heads = {self._lanes[chat_id][0].id: chat_id for chat_id in chats}
         try:
-            jobs = await self.db.write(briefing.claim, ids=list(heads), fence=self.fence)
-        except Exception as error:  # the database is away: nothing was claimed, so nothing is sent
+            jobs = await self._claim(list(heads))
+        except DATABASE_AWAY as error:
             log.error("claim_failed", bot_id=self.bot.id, error=describe_error(error))
-            await asyncio.sleep(DATABASE_PAUSE)
+            await asyncio.sleep(self._pauses.database)
             for chat_id in chats:
                 self._free(chat_id)
             return
         claimed = {job.id for job in jobs}
         for row_id, chat_id in heads.items():
-            if row_id not in claimed:  # given up meanwhile, or decided by another life
+            if row_id not in claimed:  # given up meanwhile, or another life's now
                 self._drop_head(chat_id)
                 self._free(chat_id)
-        for job in jobs:
-            task = asyncio.create_task(self._send(job))
+        for job in sorted(jobs, key=lambda one: one.id):
+            # Counted now and not when it was picked: Telegram sees when a request comes, not when it was planned.
+            task = asyncio.create_task(self._send(job, after=self.pace.book(job.chat_id)))
             self._requests.add(task)
             task.add_done_callback(self._request_done)
+
+    async def _claim(self, ids: list[int]) -> list[Job]:
+        """Claims rows together, or, if one of them cannot be read, each by itself without that one."""
+        try:
+            return await self.db.write(briefing.claim, ids=ids, fence=self.fence)
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:
+            if len(ids) > 1:
+                return [job for row_id in ids for job in await self._claim([row_id])]
+            log.error("row_unreadable", bot_id=self.bot.id, outbox_id=ids[0], error=describe_error(error))
+            await self.db.write(outbox.give_up, row_id=ids[0], outcome="unreadable", now=self.clock())
+            return []
 
     def _request_done(self, task: asyncio.Task[None]) -> None:
         self._requests.discard(task)
         self._wake.set()
 
-    async def _send(self, job: Job) -> None:
-        already_paced.set(True)
-        try:
-            method = render(job, _=translator(pick_language(job.language, self._language)), now=self.clock())
-            result = await self.bot(method, request_timeout=REQUEST_TIMEOUT)
-            verdict: Verdict = Sent(_message_id(result))
-        except NothingToSend:
-            verdict = Dead("nothing_to_send")
-        except Exception as error:
-            verdict = judge(error)
-            if isinstance(verdict, Dead) and verdict.reason.startswith("internal"):
-                log.error("render_failed", outbox_id=job.id, kind=job.kind, error=describe_error(error))
+    async def _send(self, job: Job, *, after: float) -> None:
+        verdict = await self._attempt(job, after)
+        if isinstance(verdict, Refused):
+            self._on_refused()
         self._outcomes.append(Outcome(job, self._settled(job, verdict)))
         self._recorded.set()
+
+    async def _attempt(self, job: Job, after: float) -> Verdict:
+        if after > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
+            if self._stopping.is_set():
+                return NotSent("stopped")
+            if (gate := self.pace.gate(job.chat_id)) > 0:  # shut since the row was picked
+                return Flood(gate)
+        try:
+            method = render(job, _=translator(pick_language(job.language, self._language)), now=self.clock())
+        except NothingToSend:
+            return Dead("nothing_to_send")
+        except Exception as error:
+            log.error("render_failed", outbox_id=job.id, kind=job.kind, error=describe_error(error))
+            return Dead(f"internal_{type(error).__name__}")
+        already_paced.set(True)
+        try:
+            result = await self.bot(method, request_timeout=REQUEST_TIMEOUT)
+        except Exception as error:
+            verdict = judge(error)
+            if isinstance(verdict, Dead):
+                log.warning(
+                    "not_deliverable", outbox_id=job.id, kind=job.kind, reason=verdict.reason,
+                    error=describe_error(error),
+                )  # fmt: skip
+            return verdict
+        return Sent(_message_id(result))
 
     def _settled(self, job: Job, verdict: Verdict) -> Settled:
         """What becomes of the row, by the verdict."""
@@ -225,16 +309,16 @@ class Sender:
             case Flood(after):
                 return Settled(job.id, "pending", "flood_wait", not_before=now + timedelta(seconds=after))
             case NotSent(reason):
-                pause = min(RETRY_LAST, RETRY_FIRST * 2 ** min(job.attempts - 1, 10)) * (0.5 + self._chance() / 2)
-                return Settled(job.id, "pending", reason, not_before=now + timedelta(seconds=pause))
+                pause = min(self._pauses.retry_last, self._pauses.retry_first * 2 ** min(job.attempts - 1, 10))
+                due = now + timedelta(seconds=pause * (0.5 + self._chance() / 2))
+                return Settled(job.id, "pending", reason, not_before=None if reason == "stopped" else due)
             case Refused(reason):
-                self._on_refused(self.bot.id)
-                return Settled(job.id, "pending", reason, not_before=now + timedelta(seconds=REFUSED_PAUSE))
+                return Settled(job.id, "pending", reason, not_before=now + timedelta(seconds=self._pauses.refused))
             case Unknown(reason):
                 state = deliveries.after_unknown(job.kind, job.ambiguous + 1)
-                pause = UNKNOWN_PAUSE[min(job.ambiguous, len(UNKNOWN_PAUSE) - 1)]
-                due = now + timedelta(seconds=pause) if state == "pending" else None
-                return Settled(job.id, state, reason, not_before=due, ambiguous=True)
+                pause = self._pauses.unknown[min(job.ambiguous, len(self._pauses.unknown) - 1)]
+                again = now + timedelta(seconds=pause) if state == "pending" else None
+                return Settled(job.id, state, reason, not_before=again, ambiguous=True)
             case Dead(reason):
                 return Settled(job.id, "dead", reason)
 
@@ -249,22 +333,48 @@ class Sender:
             gates, self._gates = self._gates, []
             if outcomes or gates:
                 await self._record(outcomes, gates)
-            elif self._stopping:
+            if self._is_over and not self._outcomes and not self._gates:
                 return
-            if self._stopping and not self._requests:
-                self._recorded.set()
 
     async def _record(self, outcomes: list[Outcome], gates: list[Shut]) -> None:
+        try:
+            await self._insist(outcomes, gates)
+        except Exception as error:
+            log.error("record_failed", bot_id=self.bot.id, error=describe_error(error))
+            for one in outcomes:
+                await self._record_alone(one)
+        self._conclude(outcomes)
+
+    async def _record_alone(self, outcome: Outcome) -> None:
+        """One that cannot be recorded must not keep the others from it; then it is settled without what follows."""
+        try:
+            await self._insist([outcome], [])
+        except Exception as error:
+            log.error("outcome_without_consequences", outbox_id=outcome.job.id, error=describe_error(error))
+            try:
+                await self._insist([outcome], [], only_settle=True)
+            except Exception as failure:
+                log.error("outcome_lost", outbox_id=outcome.job.id, error=describe_error(failure))
+
+    async def _insist(self, outcomes: list[Outcome], gates: list[Shut], *, only_settle: bool = False) -> None:
+        """Records, however long the database is away: it was sent, so nothing else is tried in that chat before."""
         while True:
             try:
-                await self.db.write(
-                    deliveries.record, bot_id=self.bot.id, fence=self.fence, outcomes=outcomes, gates=gates, now=self.clock(),
-                    chance=self._chance,
-                )  # fmt: skip
-                break
-            except Exception as error:  # it was sent, so it must be recorded: nothing else is tried in that chat before
-                log.error("record_failed", bot_id=self.bot.id, error=describe_error(error))
-                await asyncio.sleep(DATABASE_PAUSE)
+                if only_settle:
+                    await self.db.write(
+                        outbox.settle, settled=[one.settled for one in outcomes], fence=self.fence, now=self.clock()
+                    )
+                else:
+                    await self.db.write(
+                        deliveries.record, bot_id=self.bot.id, fence=self.fence, outcomes=outcomes, gates=gates,
+                        now=self.clock(), chance=self._chance,
+                    )  # fmt: skip
+                return
+            except DATABASE_AWAY as error:
+                log.error("database_away", bot_id=self.bot.id, error=describe_error(error))
+                await asyncio.sleep(self._pauses.database)
+
+    def _conclude(self, outcomes: list[Outcome]) -> None:
         for one in outcomes:
             lane = self._lanes.get(one.job.chat_id)
             if lane and lane[0].id == one.job.id:

@@ -4,6 +4,7 @@ Beware: a proxy's HTML 502 and an unparsable 200 arrive as `ClientDecodeError`, 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from aiogram.exceptions import (
     ClientDecodeError,
@@ -21,9 +22,7 @@ from aiogram.exceptions import (
 )
 from aiohttp import ClientConnectorError
 
-DEFAULT_FLOOD_WAIT = (
-    5.0  # seconds, for a 429 that does not say how long (a fraction or a bare header is lost in parsing)
-)
+DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,8 @@ def judge(error: BaseException) -> Verdict:
             return (
                 NotSent("no_connection") if isinstance(error.__cause__, ClientConnectorError) else Unknown("no_answer")
             )
+        case ClientDecodeError(data={"error_code": 429}):
+            return Flood(_flood_wait(error.data))
         case ClientDecodeError():
             return Unknown("unreadable_answer")
         case TelegramAPIError() if "too many requests" in str(error).lower():
@@ -118,6 +119,15 @@ def judge(error: BaseException) -> Verdict:
             return Unknown("api_error")
         case _:
             return Dead(f"internal_{type(error).__name__}")
+
+
+def _flood_wait(answer: dict[str, Any]) -> float:
+    """The seconds of a 429 whose parameters aiogram cannot read, such as a fraction."""
+    parameters = answer.get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if isinstance(seconds, int | float) and 0 < seconds < 10**6:
+        return float(seconds)
+    return DEFAULT_FLOOD_WAIT
 
 
 def _forbidden(text: str) -> str:

@@ -12,7 +12,7 @@ from bot.logs import describe_error
 from bot.receiving.updates import GetRawUpdates, to_update
 from bot.receiving.worker import Worker
 from crm_core import bots, inbox
-from crm_core.storage.database import Database
+from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("receiving")
 
@@ -57,19 +57,22 @@ class Poller:
         await self.worker.has_room()
         method = GetRawUpdates(offset=self._offset, timeout=LONG_POLL)
         batch = await self.bot(method, request_timeout=LONG_POLL + 10)
-        if not batch:
+        updates = [to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)]
+        if not updates:
             return
-        updates = [to_update(self.bot.id, raw) for raw in batch]
         stored = await self.db.write(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
         self.worker.add(stored)
-        self._offset = updates[-1].update_id + 1
+        self._offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
 
     async def _show(self, state: str) -> None:
         if state != self._state:
-            self._state = state
             self._on_state(state)
             log.warning("bot_state", bot_id=self.bot.id, state=state)
-            await self.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=self.clock())
+            try:
+                await self.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=self.clock())
+                self._state = state
+            except DATABASE_AWAY as error:  # it is shown at the next occasion
+                log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))
 
     async def _wait_longer(self) -> None:
         await asyncio.sleep(self._pause)

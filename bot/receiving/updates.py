@@ -10,10 +10,10 @@ from crm_core.inbox import Update
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
-class GetRawUpdates(TelegramMethod[list[dict[str, Any]]]):
+class GetRawUpdates(TelegramMethod[list[Any]]):
     """getUpdates, answered with plain dictionaries: one update that does not parse must not stop the rest."""
 
-    __returning__ = list[dict[str, Any]]
+    __returning__ = list[Any]
     __api_method__ = "getUpdates"
 
     offset: int | None = None
@@ -22,16 +22,23 @@ class GetRawUpdates(TelegramMethod[list[dict[str, Any]]]):
     allowed_updates: list[str] = ALLOWED_UPDATES
 
 
+LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
+
+
 def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     """A raw update with its conversation: the bot and the chat where it happened.
 
     A press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has no
     chat, or does not look like an update, is a conversation of its own and cannot hold up another.
     """
-    update_id = raw.get("update_id")
+    update_id = _number(raw.get("update_id")) or 0
     chat_id = _chat_id(raw)
     key = f"{bot_id}:{chat_id}" if chat_id is not None else f"{bot_id}:update:{update_id}"
-    return Update(update_id if isinstance(update_id, int) else 0, key, raw)
+    return Update(update_id, key, raw)
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= LARGEST_ID else None
 
 
 def _chat_id(raw: dict[str, Any]) -> int | None:
@@ -41,6 +48,5 @@ def _chat_id(raw: dict[str, Any]) -> int | None:
             message = happened.get("message") if name == "callback_query" else happened
             chat = message.get("chat") if isinstance(message, dict) else None
             chat = chat if isinstance(chat, dict) else happened.get("from")
-            found = chat.get("id") if isinstance(chat, dict) else None
-            return found if isinstance(found, int) else None
+            return _number(chat.get("id")) if isinstance(chat, dict) else None
     return None

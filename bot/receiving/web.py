@@ -1,10 +1,10 @@
-"""Webhooks: the same promise as polling. The secret is checked, the update stored and committed, then Telegram hears 200."""
+"""Webhooks: the same promise as polling. The secret is checked, the update stored and committed, then 200 is said."""
 
 import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 import structlog
@@ -39,12 +39,13 @@ class WebServer:
     """Receives updates over HTTP for all bots: POST /telegram/<bot id>."""
 
     def __init__(
-        self, *, db: Database, worker: Worker, secret: str, host: str, port: int, clock: Callable[[], datetime]
-    ) -> None:
-        self._db, self._worker, self._secret, self._clock = db, worker, secret.encode(), clock
+        self, *, db: Database, worker: Worker, bots: Collection[int], secret: str, host: str, port: int,
+        clock: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self._db, self._worker, self._bots, self._secret, self._clock = db, worker, bots, secret.encode(), clock
         app = Starlette(routes=[Route("/telegram/{bot_id:int}", self._receive, methods=["POST"])])
         config = uvicorn.Config(
-            app, host=host, port=port, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=5
+            app, host=host, port=port, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=2
         )
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
@@ -69,10 +70,13 @@ class WebServer:
             await self._task
 
     async def _receive(self, request: Request) -> Response:
-        # Bytes on both sides: a header may hold anything, and comparing it must neither fail nor tell how far it agrees.
+        # Bytes on both sides: a header may hold anything; comparing must neither fail nor tell how far it agrees.
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._secret):
             return PlainTextResponse("wrong secret", 401)
+        bot_id = request.path_params["bot_id"]
+        if bot_id not in self._bots:
+            return PlainTextResponse("no such bot", 404)
         try:
             body = await asyncio.wait_for(_read(request), SLOWEST_BODY)
         except TimeoutError:
@@ -81,13 +85,12 @@ class WebServer:
             return PlainTextResponse("too large", 413)
         try:
             raw = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raw = None
         if not isinstance(raw, dict):
             # Telegram itself never sends this, and would repeat it for a day if we refused.
             log.warning("webhook_not_an_update", size=len(body))
             return PlainTextResponse("ok")
-        bot_id = request.path_params["bot_id"]
         try:
             stored = await self._db.write(
                 inbox.store, bot_id=bot_id, updates=[to_update(bot_id, raw)], now=self._clock()

@@ -40,15 +40,19 @@ class Lane:
     """The waiting updates of one conversation.
 
     Attributes:
+        ids: of those in `waiting`; an update may be announced twice, and must not be worked on twice at once.
         more_after: the rest of it stands in the inbox behind this id; None if all of it is held here.
         has_missed: something came while the rest was being read, and may not be among it.
+        paced: the update that has had its turn; trying it again costs the client nothing.
     """
 
     waiting: deque[Stored] = field(default_factory=deque)
+    ids: set[int] = field(default_factory=set)
     more_after: int | None = None
     has_missed: bool = False
     is_busy: bool = False
     attempts: int = 0
+    paced: int | None = None
 
 
 class Worker:
@@ -62,9 +66,12 @@ class Worker:
         clock: Callable[[], datetime],
         is_paced: Callable[[Stored], Awaitable[bool]],
         on_slowed: Callable[[Stored], Awaitable[None]],
+        retries: Sequence[float] = RETRIES,
     ) -> None:
         self.db, self.clock = db, clock
-        self._handle, self._is_paced, self._on_slowed = handle, is_paced, on_slowed
+        self._handle, self._is_paced, self._on_slowed, self._retries = handle, is_paced, on_slowed, retries
+        self._bots: dict[int, bool] = {}  # those worked for, and whether all that waited for them has been read
+        self._overlooked: set[int] = set()  # bots for which something came while that was being read
         self._lanes: dict[tuple[int, str], Lane] = {}
         self._due: dict[tuple[int, str], float] = {}
         self._held = 0
@@ -77,33 +84,73 @@ class Worker:
         """Set while every update that was handed over is finished."""
         self.idle.set()
 
+    @property
+    def held(self) -> int:
+        """How many updates are in memory."""
+        return self._held
+
     async def has_room(self) -> None:
         """Waits until more updates can be held."""
         await self._room.wait()
 
     async def start(self, bot_id: int) -> None:
-        """Takes up what an earlier life of a bot left unfinished."""
+        """Takes up what waits for a bot in the inbox; only then is what arrives taken directly.
+
+        Were it the other way round, a client's new words could overtake those that an earlier life left unfinished.
+        """
+        self._bots[bot_id] = False
         after = 0
-        while batch := await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=500):
-            after = batch[-1].id
+        while True:
+            self._overlooked.discard(bot_id)
+            batch = await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=500)
+            if batch:
+                after = batch[-1].id
+                self._take(batch)
+                await self.has_room()
+            elif bot_id not in self._overlooked:
+                break
+            else:  # a transaction that began earlier may have committed later: its ids can lie below
+                after = 0
+        if bot_id in self._bots:
+            self._bots[bot_id] = True
+
+    async def look_again(self, bot_id: int) -> None:
+        """Finds updates that another process stored (webhooks may reach any of them)."""
+        if self._bots.get(bot_id):
+            batch = await self.db.read(inbox.waiting, bot_id=bot_id, after=0, limit=500)
             self.add(batch)
-            await self.has_room()
+
+    def leave(self, bot_id: int) -> None:
+        """Drops what waits for a bot that is another process's now; it stands in the inbox. What runs is finished."""
+        self._bots.pop(bot_id, None)
+        for (of_bot, _), lane in self._lanes.items():
+            if of_bot == bot_id:
+                lane.more_after = None
+                while len(lane.waiting) > 1:
+                    self._forget(lane, lane.waiting.pop())
 
     def add(self, rows: Sequence[Stored]) -> None:
-        """Updates that were stored just now, or found unfinished."""
-        if rows:
-            self.idle.clear()
+        """Updates that were stored just now. Those of a bot that is not worked for here wait in the inbox."""
+        for row in rows:
+            if self._bots.get(row.bot_id):
+                self._take([row])
+            else:
+                self._overlooked.add(row.bot_id)
+
+    def _take(self, rows: Sequence[Stored]) -> None:
         for row in rows:
             key = (row.bot_id, row.conversation)
             lane = self._lanes.setdefault(key, Lane())
-            if lane.more_after is not None:
+            if row.id in lane.ids:
+                continue
+            if lane.more_after is not None and row.id > lane.more_after:
                 lane.has_missed = True  # the lane reads on from the inbox, in order
                 continue
             if len(lane.waiting) >= HELD_EACH:
-                lane.more_after = lane.waiting[-1].id
+                lane.more_after = row.id - 1
                 continue
-            lane.waiting.append(row)
-            self._held += 1
+            self._hold(lane, row)
+            self.idle.clear()
             if not lane.is_busy:
                 lane.is_busy = True
                 task = asyncio.create_task(self._work(key, lane))
@@ -112,6 +159,17 @@ class Worker:
         if self._held >= HELD_ALL:
             self._room.clear()
 
+    def _hold(self, lane: Lane, row: Stored) -> None:
+        lane.waiting.append(row)
+        lane.ids.add(row.id)
+        self._held += 1
+
+    def _forget(self, lane: Lane, row: Stored) -> None:
+        lane.ids.discard(row.id)
+        self._held -= 1
+        if self._held < HELD_ALL // 2:
+            self._room.set()
+
     async def stop(self) -> None:
         """Finishes the updates under way and leaves the rest in the inbox."""
         self._stopping.set()
@@ -119,50 +177,52 @@ class Worker:
             await asyncio.wait(self._tasks)
 
     async def _work(self, key: tuple[int, str], lane: Lane) -> None:
-        while not self._stopping.is_set():
-            if not lane.waiting:
-                if lane.more_after is None:
-                    break
-                await self._read_on(key, lane, lane.more_after)
-                continue
-            row = lane.waiting[0]
-            await self._wait_for_turn(key, row)
-            if self._stopping.is_set():
-                break
-            async with self._slots:
-                is_finished = await self._try(row, lane)
-            if is_finished:
-                lane.waiting.popleft()
-                lane.attempts = 0
-                self._held -= 1
-                if self._held < HELD_ALL // 2:
-                    self._room.set()
+        while not self._stopping.is_set() and (lane.waiting or lane.more_after is not None):
+            try:
+                await self._step(key, lane)
+            except Exception as error:  # whatever it was, the conversation must not stand still for it
+                log.error("conversation_failed", bot_id=key[0], error=describe_error(error))
+                await self._sleep(DATABASE_PAUSE)
         if not lane.waiting and lane.more_after is None:
             self._lanes.pop(key, None)
         if not self._lanes:
             self.idle.set()
 
+    async def _step(self, key: tuple[int, str], lane: Lane) -> None:
+        if not lane.waiting:
+            assert lane.more_after is not None
+            await self._read_on(key, lane, lane.more_after)
+            return
+        row = lane.waiting[0]
+        if lane.paced != row.id:
+            await self._wait_for_turn(key, row)
+            lane.paced, lane.attempts = row.id, row.attempts
+        if self._stopping.is_set():
+            return
+        async with self._slots:
+            is_finished = await self._try(row, lane)
+        if is_finished:
+            lane.waiting.popleft()
+            self._forget(lane, row)
+
     async def _read_on(self, key: tuple[int, str], lane: Lane, after: int) -> None:
         """Fetches the next updates of a long conversation."""
         bot_id, conversation = key
         lane.has_missed = False
-        try:
-            rows = await self.db.read(
-                inbox.waiting, bot_id=bot_id, after=after, limit=HELD_EACH, conversation=conversation
-            )
-        except DATABASE_AWAY as error:
-            log.error("reading_on_failed", bot_id=bot_id, error=describe_error(error))
-            await self._sleep(DATABASE_PAUSE)
+        rows = await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=HELD_EACH, conversation=conversation)
+        if lane.more_after is None:  # the bot was left meanwhile
             return
-        lane.waiting.extend(rows)
-        self._held += len(rows)
+        for row in rows:
+            if row.id not in lane.ids:
+                self._hold(lane, row)
         last = rows[-1].id if rows else after
         lane.more_after = last if lane.has_missed or len(rows) == HELD_EACH else None
 
     async def _wait_for_turn(self, key: tuple[int, str], row: Stored) -> None:
         """A client who floods is slowed down, so that his words do not crowd out everybody else's at the operator's."""
         now = self.clock().timestamp()
-        due = max(self._due.get(key, 0.0), now)
+        # Never further ahead than a full burst, or a clock that was set back would silence a client for that long.
+        due = min(max(self._due.get(key, 0.0), now), now + SLOWED_INTERVAL * FREE_BURST)
         ahead = due - now - SLOWED_INTERVAL * (FREE_BURST - 1)
         if ahead > 0 and await self._is_paced(row):
             await self._on_slowed(row)
@@ -193,9 +253,9 @@ class Worker:
         name = type(error).__name__
         if not isinstance(error, Again):
             log.error("update_failed", inbox_id=row.id, attempt=lane.attempts, error=describe_error(error))
-        if lane.attempts > len(RETRIES):
+        if lane.attempts > len(self._retries):
             return await self._bury(row, name)
-        pause = 0.0 if isinstance(error, Again) else RETRIES[lane.attempts - 1]
+        pause = 0.0 if isinstance(error, Again) else self._retries[lane.attempts - 1]
         try:
             due = self.clock() + timedelta(seconds=pause)
             await self.db.write(inbox.retry, inbox_id=row.id, error=name, not_before=due)

@@ -8,6 +8,7 @@ lock; it never commits, because the edge that called it does. Writes are stateme
 that each can be counted and its row count looked at.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 """What a write or read raises while the database cannot be reached, is full, or cannot be written."""
 
 ANNOUNCEMENTS = "announcements"
+
+log = logging.getLogger(__name__)
 
 
 def announce(s: Session, fact: Any) -> None:
@@ -58,7 +61,10 @@ class Database(ABC):
     def _tell(self, announcements: list[Any]) -> None:
         if announcements:
             for listener in self.listeners:
-                listener(announcements)
+                try:
+                    listener(announcements)
+                except Exception:  # it was committed: who wrote it, and the other listeners, must hear of it
+                    log.exception("a listener failed")
 
 
 def open_database(url: str) -> Database:

@@ -4,15 +4,19 @@ SQLite allows one process for the whole file (an advisory lock on a file beside 
 session locks, so that several processes share many bots and take over from one that dies.
 """
 
+import asyncio
+import contextlib
 import fcntl
 import os
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import URL, NullPool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 BOT_LOCKS = 7_202  # our own number space among advisory locks
+ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer for so long is taken for lost
 
 
 class AlreadyRunning(Exception):
@@ -26,7 +30,10 @@ class Ownership(Protocol):
         """Whether the bot is this process's from now on."""
 
     async def is_held(self) -> bool:
-        """Whether what was claimed is still ours; False after the database connection was lost."""
+        """Whether what was claimed is still ours. False once after the database connection was lost.
+
+        Nothing can be claimed between the loss and that answer: who asked stops all work first, then starts over.
+        """
 
     async def release(self) -> None:
         """Gives everything back."""
@@ -63,26 +70,50 @@ class SessionOwnership:
             url.set(drivername="postgresql+psycopg"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
         )
         self._connection: AsyncConnection | None = None
+        self._has_claimed = False
+        self._turn = asyncio.Lock()  # the bots of a process ask at the same moment, on one connection
 
     async def claim(self, bot_id: int) -> bool:
-        if self._connection is None:
-            self._connection = await self._engine.connect()
-        query = text("SELECT pg_try_advisory_lock(:space, hashint8(:bot))")
-        got = await self._connection.execute(query, {"space": BOT_LOCKS, "bot": bot_id})
-        return bool(got.scalar_one())
+        async with self._turn:
+            if self._connection is None:
+                if self._has_claimed:  # what was claimed must be given up first: see `is_held`
+                    return False
+                self._connection = await self._engine.connect()
+            query = text("SELECT pg_try_advisory_lock(:space, hashint8(:bot))")
+            try:
+                got = await self._connection.execute(query, {"space": BOT_LOCKS, "bot": bot_id})
+            except DBAPIError:
+                await self._drop()
+                raise
+            is_ours = bool(got.scalar_one())
+            self._has_claimed = self._has_claimed or is_ours
+            return is_ours
 
     async def is_held(self) -> bool:
-        if self._connection is None:
-            return True
-        try:
-            await self._connection.execute(text("SELECT 1"))
-        except Exception:
-            return False
-        return True
+        async with self._turn:
+            if self._connection is not None:
+                try:
+                    async with asyncio.timeout(ANSWER_WITHIN):
+                        await self._connection.execute(text("SELECT 1"))
+                except (DBAPIError, TimeoutError):
+                    await self._drop()
+            is_held = self._connection is not None or not self._has_claimed
+            if not is_held:
+                self._has_claimed = False  # whoever asked gives everything up now, and claims anew
+            return is_held
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.invalidate()
+            with contextlib.suppress(Exception):
+                await connection.close()
 
     async def release(self) -> None:
         if self._connection is not None:
-            await self._connection.close()
+            with contextlib.suppress(DBAPIError):  # it may have been lost before
+                await self._connection.close()
         await self._engine.dispose()
 
 

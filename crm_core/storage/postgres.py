@@ -25,6 +25,7 @@ class PostgresDatabase(Database):
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
             connect_args={"options": TIMEOUTS},
+            hide_parameters=True,  # an error must not quote what people wrote
         )
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:

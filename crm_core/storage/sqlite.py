@@ -5,6 +5,7 @@ sharing it is what makes a busy bot quick. Readers are snapshots over aiosqlite 
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -38,7 +39,9 @@ class Job:
 
 def sqlite_engine(url: URL, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
     """A synchronous engine that begins transactions itself: left to its own habit, the driver loses updates."""
-    engine = create_engine(url.set(drivername="sqlite"), connect_args={"isolation_level": None}, poolclass=NullPool)
+    engine = create_engine(
+        url.set(drivername="sqlite"), connect_args={"isolation_level": None}, poolclass=NullPool, hide_parameters=True
+    )
     _prepare(engine, begin=begin, read_only=False)
     return engine
 
@@ -74,14 +77,21 @@ class SqliteDatabase(Database):
     def __init__(self, url: URL) -> None:
         super().__init__(url)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._is_closed = False
         self._readers = create_async_engine(
-            url.set(drivername="sqlite+aiosqlite"), connect_args={"isolation_level": None}, pool_size=4, max_overflow=4
+            url.set(drivername="sqlite+aiosqlite"),
+            connect_args={"isolation_level": None},
+            pool_size=4,
+            max_overflow=4,
+            hide_parameters=True,
         )
         _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
         self._writer.start()
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        if self._is_closed:
+            raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
         job = Job(lambda s: action(s, *args, **inputs), loop, loop.create_future())
         self._jobs.put(job)
@@ -93,6 +103,7 @@ class SqliteDatabase(Database):
             return await session.run_sync(lambda s: query(s, *args, **inputs))
 
     async def close(self) -> None:
+        self._is_closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._writer.join)
         await self._readers.dispose()
@@ -109,10 +120,8 @@ class SqliteDatabase(Database):
                 connection = connection or engine.connect()
                 _run_batch(connection, batch)
             except BaseException as error:  # the file may be away, full or read-only: everybody waiting must hear of it
-                if connection is not None:
-                    connection.invalidate()
-                    connection.close()
-                    connection = None
+                _abandon(connection)
+                connection = None
                 for job in batch:
                     job.error = error
             self._resolve(batch)
@@ -144,7 +153,7 @@ class SqliteDatabase(Database):
                 continue
 
     def _answer(self, jobs: list[Job]) -> None:
-        for job in jobs:
+        for job in jobs:  # whoever gave up waiting does not change what was committed
             if job.error is None:
                 self._tell(job.announcements or [])
             if job.done.cancelled():
@@ -153,6 +162,15 @@ class SqliteDatabase(Database):
                 job.done.set_exception(job.error)
             else:
                 job.done.set_result(job.result)
+
+
+def _abandon(connection: Connection | None) -> None:
+    """Lets go of a connection whose transaction failed; the next batch opens another one."""
+    if connection is not None:
+        with contextlib.suppress(Exception):
+            connection.invalidate()
+        with contextlib.suppress(Exception):
+            connection.close()
 
 
 def _run_batch(connection: Connection, batch: list[Job]) -> None:
