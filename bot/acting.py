@@ -20,7 +20,7 @@ from crm_core import inbox, outbox
 from crm_core.storage.database import Database
 
 T = TypeVar("T")
-Say = Callable[[Any], Answer | None]
+Say = Callable[..., Answer | None]
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Act:
 
     Attributes:
         pressed: Telegram's id of the message whose button was pressed, None for a message.
+        also: what this update changes besides, if and only if its action succeeds (a question that it answers ends).
     """
 
     db: Database
@@ -38,10 +39,18 @@ class Act:
     clock: Callable[[], datetime]
     chance: Callable[[], float]
     pressed: int | None = None
+    also: Callable[[Session], object] | None = None
     is_done: bool = field(default=False, init=False)
 
     async def __call__(
-        self, action: Callable[..., T], /, *, reply: Say | None = None, screen: Say | None = None, **inputs: Any
+        self,
+        action: Callable[..., T],
+        /,
+        *,
+        reply: Say | None = None,
+        screen: Say | None = None,
+        see: Callable[[Session], Any] | None = None,
+        **inputs: Any,
     ) -> T:
         """Runs an action and finishes the update.
 
@@ -49,6 +58,7 @@ class Act:
             action: from `crm_core`; `now` and `chance` are given to it if it asks for them.
             reply: makes, from the action's result, what is said in this chat.
             screen: the same, but changes the pressed message in place (or is said, where none was pressed).
+            see: a query asked after the action in the same transaction; `reply` and `screen` get what it found, too.
             inputs: the rest of what the action needs.
 
         Returns the action's result. Raises what it raises, after everything was undone.
@@ -64,10 +74,13 @@ class Act:
 
         def body(s: Session) -> T:
             result = action(s, **inputs)
+            told = (result,) if see is None else (result, see(s))
             if reply is not None:
-                self._put(s, reply(result), now)
+                self._put(s, reply(*told), now)
             if screen is not None:
-                self._put(s, screen(result), now, in_place=True)
+                self._put(s, screen(*told), now, in_place=True)
+            if self.also is not None and action is not _nothing:
+                self.also(s)
             inbox.finish(s, inbox_id=self.inbox_id, now=now)
             return result
 
@@ -88,7 +101,6 @@ class Act:
             return
         if in_place and self.pressed is not None:
             payload = {**answer.payload, "message_id": self.pressed}
-
             send = outbox.Send(outbox.SCREEN, self.bot_id, self.chat_id, payload=payload)
         else:
             send = outbox.Send(outbox.ANSWER, self.bot_id, self.chat_id, payload=answer.payload)

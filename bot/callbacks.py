@@ -1,24 +1,231 @@
 """What buttons carry. The role and the present state decide what a press does; the data only say what is meant."""
 
+from typing import Annotated
+
 from aiogram.filters.callback_data import CallbackData
+from pydantic import Field
+
+from crm_core.statistics import Period
+
+Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
+TelegramId = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class TakeContact(CallbackData, prefix="take"):
     """[Take] on a card: `take:15:3`."""
 
-    contact_id: int
-    version: int
+    contact_id: Number
+    version: Number
 
 
 class CloseContact(CallbackData, prefix="close"):
     """[Close] on a card: `close:15:4`."""
 
-    contact_id: int
-    version: int
+    contact_id: Number
+    version: Number
+
+
+class ShowCard(CallbackData, prefix="card"):
+    """A contact in the list of /my: `card:15`."""
+
+    contact_id: Number
 
 
 class SendTo(CallbackData, prefix="send"):
     """To whom an operator's waiting words go: `send:15:7`."""
 
-    contact_id: int
-    pending_id: int
+    contact_id: Number
+    pending_id: Number
+
+
+# --- admins ----------------------------------------------------------------------------------------------------------
+
+
+class ShowStats(CallbackData, prefix="stats"):
+    """Statistics of a period."""
+
+    period: Period
+
+
+class ListOperators(CallbackData, prefix="ops"):
+    """The list of operators."""
+
+    page: Number = 0
+
+
+class ShowOperator(CallbackData, prefix="op"):
+    """One operator's screen."""
+
+    operator_id: Number
+
+
+class AddOperator(CallbackData, prefix="op_add"):
+    """Asks for the name of a new operator."""
+
+
+class RenameOperator(CallbackData, prefix="op_name"):
+    """Asks for another name."""
+
+    operator_id: Number
+
+
+class AskLimit(CallbackData, prefix="op_limit"):
+    """Offers limits."""
+
+    operator_id: Number
+
+
+class TypeLimit(CallbackData, prefix="op_lim"):
+    """Asks for a limit that was not offered."""
+
+    operator_id: Number
+
+
+class SetLimit(CallbackData, prefix="op_max"):
+    """A limit that was offered."""
+
+    operator_id: Number
+    limit: Number
+
+
+class SwitchOperator(CallbackData, prefix="op_on"):
+    """Switches an operator on or off."""
+
+    operator_id: Number
+    is_on: bool
+
+
+class InviteOperator(CallbackData, prefix="op_link"):
+    """Makes a new invitation link."""
+
+    operator_id: Number
+
+
+class RemoveOperator(CallbackData, prefix="op_rm"):
+    """Removes an operator; the first press only asks."""
+
+    operator_id: Number
+    is_sure: bool = False
+
+
+class WeightsOf(CallbackData, prefix="op_w"):
+    """An operator's weights, source by source."""
+
+    operator_id: Number
+    page: Number = 0
+
+
+class ListSources(CallbackData, prefix="srcs"):
+    """The list of sources."""
+
+    page: Number = 0
+
+
+class ShowSource(CallbackData, prefix="src"):
+    """One source's screen."""
+
+    source_id: Number
+
+
+class RenameSource(CallbackData, prefix="src_name"):
+    """Asks for another name."""
+
+    source_id: Number
+
+
+class DescribeSource(CallbackData, prefix="src_about"):
+    """Asks for a description."""
+
+    source_id: Number
+
+
+class SwitchSource(CallbackData, prefix="src_on"):
+    """Switches a source on or off."""
+
+    source_id: Number
+    is_on: bool
+
+
+class SetStrategy(CallbackData, prefix="src_how"):
+    """How a source chooses: by chance, or levelling shares."""
+
+    source_id: Number
+    is_exact: bool
+
+
+class AddLink(CallbackData, prefix="src_add"):
+    """Asks for the word and the name of a new source link into a bot; without a bot, for the bot first."""
+
+    bot_id: TelegramId | None = None
+
+
+class WeightsAt(CallbackData, prefix="src_w"):
+    """Who works at a source, with which weight."""
+
+    source_id: Number
+    page: Number = 0
+
+
+class AssignSource(CallbackData, prefix="as"):
+    """`/assign` alone: which source?"""
+
+    page: Number = 0
+
+
+class AskWeight(CallbackData, prefix="w"):
+    """Offers weights of an operator at a source."""
+
+    source_id: Number
+    operator_id: Number
+
+
+class TypeWeight(CallbackData, prefix="w_ask"):
+    """Asks for a weight that was not offered."""
+
+    source_id: Number
+    operator_id: Number
+
+
+class SetWeight(CallbackData, prefix="w_set"):
+    """A weight that was offered."""
+
+    source_id: Number
+    operator_id: Number
+    weight: Number
+
+
+class ShowQueue(CallbackData, prefix="queue"):
+    """A page of the waiting contacts."""
+
+    page: Number = 0
+
+
+class ChooseOperator(CallbackData, prefix="give"):
+    """To whom a contact should be given by hand."""
+
+    contact_id: Number
+    page: Number = 0
+
+
+class GiveContact(CallbackData, prefix="give_to"):
+    """Gives a contact; full or absent operators need a second press, with `is_sure`."""
+
+    contact_id: Number
+    version: Number
+    operator_id: Number
+    is_sure: bool = False
+
+
+class ListAdmins(CallbackData, prefix="adm"):
+    """The list of admins."""
+
+
+class InviteAdmin(CallbackData, prefix="adm_add"):
+    """Makes an invitation link."""
+
+
+class RemoveAdmin(CallbackData, prefix="adm_rm"):
+    """Removes an admin; the first press only asks."""
+
+    telegram_id: TelegramId
+    is_sure: bool = False

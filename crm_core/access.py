@@ -1,7 +1,8 @@
 """Who may do what, asked inside the transaction that does it: a role lost a moment ago is not there any more."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 from crm_core.errors import ContactNotFound, NotAllowed
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Operator, Staff
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ def access_admin(s: Session, actor: Actor) -> None:
         return
     if not run(s, _ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
         raise NotAllowed(role="admin")
+
+
+def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict[str, Any]) -> T:
+    """What a query finds, for an admin's eyes only. Raises NotAllowed, and what the query raises."""
+    access_admin(s, actor)
+    return query(s, **inputs)
 
 
 def access_contact(s: Session, contact_id: int) -> Row[Any]:

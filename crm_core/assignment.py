@@ -188,9 +188,13 @@ def claim_someone(s: Session, source: SourceFacts, *, chance: Chance) -> Place |
         pool = [replace(one, load=one.limit) if one.operator_id == chosen.operator_id else one for one in pool]
 
 
-def claim_by_hand(s: Session, *, operator_id: int, chat_id: int | None) -> Place | None:
-    """A place of one operator, beyond his limit too: an admin has confirmed it. None if he is gone."""
-    claimed = run(s, _CLAIM_BY_HAND, {"operator_id": operator_id}).one_or_none()
+def claim_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond_limit: bool) -> Place | None:
+    """A place of one operator whom an admin has chosen. None if he is gone, or has none free.
+
+    Args:
+        beyond_limit: whether the admin has confirmed that he may be full or switched off.
+    """
+    claimed = run(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, {"operator_id": operator_id}).one_or_none()
     return None if claimed is None else _place(operator_id, chat_id, claimed, "by_hand")
 
 

@@ -27,7 +27,7 @@ from crm_core.leads import LeadFacts
 from crm_core.messages import Words
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Bot, Chat, Contact, Operator, Posted, Weight
+from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Weight
 
 _contact = Contact.__table__
 _INSERT = insert(_contact).returning(_contact.c.id)
@@ -326,6 +326,34 @@ def refresh_pressed_card(
         refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
+def refresh_lost_cards(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> None:
+    """Brings up to date the cards of a chat whose edits could not be delivered while it was closed to the bot."""
+    lost = select(OutboxRow.contact_id).where(
+        OutboxRow.bot_id == bot_id,
+        OutboxRow.chat_id == chat_id,
+        OutboxRow.kind == outbox.CARD_EDIT,
+        OutboxRow.state == "dead",
+    )
+    cards = select(Posted.contact_id, Posted.message_id).where(
+        Posted.bot_id == bot_id, Posted.chat_id == chat_id, Posted.is_card.is_(True), Posted.contact_id.in_(lost)
+    )
+    for contact_id, message_id in s.execute(cards).all():
+        refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def show_card(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
+    """Puts the card of a contact once more at the end of its operator's chat.
+
+    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactElsewhere.
+    """
+    operator = access_operator(s, actor)
+    contact = access_contact(s, contact_id)
+    check_holder(s, contact, operator.id)
+    check_bot(s, contact, bot_id)
+    if actor.telegram_id is not None:
+        outbox.add(s, [outbox.Send(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)
+
+
 _BY_HAND = (
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
@@ -348,13 +376,15 @@ def give(
     now: datetime,
     chance: Chance,
     confirmed: bool = False,
+    version: int | None = None,
 ) -> str:
     """Gives a contact to an operator by hand, from the queue or from another operator.
 
     Args:
         confirmed: whether the admin has agreed that the operator is full or absent.
+        version: of the contact, as the button carries it; None where it was typed.
 
-    Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, OperatorNotFound,
+    Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, OperatorNotFound,
     ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
     """
     access_admin(s, actor)
@@ -368,20 +398,29 @@ def give(
         raise ContactClosed(contact=contact_id)
     if contact.operator_id != before:  # somebody moved it while we waited for the locks
         raise CardOutdated(contact=contact_id)
+    if version is not None and contact.version != version:  # somebody was quicker than the press
+        raise ContactHeld(contact=contact_id, operator=operator_name(s, contact.operator_id))
     source = assignment.source_facts(s, contact.source_id)
     chosen = assignment.one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
         raise ContactAlreadyTheirs(contact=contact_id, operator=chosen.name)
-    why = distribution.exclusion(chosen.candidate)
-    if why is distribution.Exclusion.UNREACHABLE:
+    if not chosen.candidate.is_reachable:
         raise OperatorUnreachable(operator=chosen.name)
-    if why is not None and not confirmed:
-        raise NeedsConfirmation(contact=contact_id, operator=chosen.name, operator_id=operator_id, why=why.value)
+    why = distribution.exclusion(chosen.candidate)
+    place = None
+    if why is None or confirmed:
+        place = assignment.claim_by_hand(
+            s, operator_id=operator_id, chat_id=chosen.candidate.chat_id, beyond_limit=confirmed
+        )
+    if place is None:  # full or absent, perhaps since this very moment
+        reason = (why or distribution.Exclusion.FULL).value
+        raise NeedsConfirmation(
+            contact=contact_id, operator=chosen.name, operator_id=operator_id, why=reason, version=contact.version
+        )
     if before is not None:
         assignment.free_place(s, before)
-    place = assignment.claim_by_hand(s, operator_id=operator_id, chat_id=chosen.candidate.chat_id)
     values = {"contact_id": contact_id, "seen": contact.version, "to_operator": operator_id, "at": now}
-    if place is None or changed(s, _BY_HAND, values) != 1:
+    if changed(s, _BY_HAND, values) != 1:
         raise CardOutdated(contact=contact_id)
     outbox.drop_contact(s, contact_id=contact_id, outcome="reassigned", now=now)
     refresh_cards(s, contact_id=contact_id, now=now)

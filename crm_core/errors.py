@@ -42,6 +42,18 @@ class SourceNotFound(NotFound):
     code = "source_not_found"
 
 
+class AdminNotFound(NotFound):
+    """`name` is what was asked for, `close` the names that resemble it."""
+
+    code = "admin_not_found"
+
+
+class AmbiguousNames(CrmError):
+    """What was typed can be cut into known names in several ways. `example` shows quotes."""
+
+    code, status = "ambiguous_names", 422
+
+
 class LeadNotFound(NotFound):
     code = "lead_not_found"
 
@@ -93,7 +105,10 @@ class ContactElsewhere(CrmError):
 
 
 class NeedsConfirmation(CrmError):
-    """By hand, a full or absent operator needs a second press. `operator` his name, `why` the exclusion."""
+    """By hand, a full or absent operator needs a second press.
+
+    `operator` is his name, `why` the exclusion, `version` the contact's, for the button that confirms.
+    """
 
     code, status = "needs_confirmation", 409
 

@@ -2,13 +2,17 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
 from crm_core.errors import BadName, BadSlug, BadValue
 from crm_core.leads import fold
 
 NAME_LONGEST = 64
 DESCRIPTION_LONGEST = 500
+T = TypeVar("T")
+
 _SLUG = re.compile(
     r"[a-z0-9_-]{1,32}"
 )  # with "src_" before it stays within Telegram's 64 characters of a start payload
@@ -52,3 +56,125 @@ def resembling(name: str, known: Iterable[str]) -> list[str]:
     inside = [by_fold[one] for one in by_fold if wanted and (wanted in one or one in wanted)]
     alike = [by_fold[one] for one in difflib.get_close_matches(wanted, by_fold, n=3, cutoff=0.6)]
     return list(dict.fromkeys([*alike, *inside]))[:3]
+
+
+def read_number(text: str, *, field: str, minimum: int, maximum: int) -> int:
+    """A whole number that somebody typed. Raises BadValue with the range, also for what is no number."""
+    if not _NUMBER.fullmatch(text):
+        raise BadValue(field=field, minimum=minimum, maximum=maximum)
+    return check_number(int(text), field=field, minimum=minimum, maximum=maximum)
+
+
+_NUMBER = re.compile(r"[-+]?[0-9]{1,9}")
+_CLOSING = {'"': '"', "'": "'", "«": "»", "“": "”", "„": "”“", "‘": "’", "”": "”"}  # „ closes in two ways
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a typed line, or several in quotes: where it stands, and what it says without them."""
+
+    start: int
+    end: int
+    text: str
+    is_quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What somebody typed after a command, in words; quotes keep words together.
+
+    A quote opens only where a word begins and closes only where one ends, so that O'Brien stays as he is. A quote that
+    is never closed is a character like any other.
+    """
+
+    raw: str
+    words: tuple[Word, ...]
+
+    @classmethod
+    def of(cls, raw: str) -> "Line":
+        """Splits a line."""
+        return cls(raw, tuple(_split(raw)))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def from_word(self, start: int, stop: int | None = None) -> "Line":
+        """A part of the line: the words from one number up to another."""
+        words = self.words[start:stop]
+        if not words:
+            return Line("", ())
+        first = words[0].start
+        raw = self.raw[first : words[-1].end]
+        moved = tuple(Word(one.start - first, one.end - first, one.text, one.is_quoted) for one in words)
+        return Line(raw, moved)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The names that the whole line can be: one quoted word without its quotes, and any line as it was typed."""
+        if len(self.words) == 1 and self.words[0].is_quoted:
+            return (self.words[0].text, self.raw)
+        return (self.raw,) if self.raw else ()
+
+    @property
+    def name(self) -> str:
+        """The line as one name that is new, so that nothing can be compared with it."""
+        return self.readings[0] if self.readings else ""
+
+    @property
+    def number(self) -> str | None:
+        """The last word, if it is a number outside of quotes."""
+        last = self.words[-1] if self.words else None
+        return last.text if last and not last.is_quoted and _NUMBER.fullmatch(last.text) else None
+
+    def splits(self) -> Iterator[tuple["Line", "Line"]]:
+        """Every way to cut the line in two, with the longest first part first."""
+        for cut in range(len(self.words) - 1, 0, -1):
+            yield self.from_word(0, cut), self.from_word(cut)
+
+
+def _split(raw: str) -> Iterator[Word]:
+    at = 0
+    while at < len(raw):
+        if raw[at].isspace():
+            at += 1
+            continue
+        end = _end_of_quoted(raw, at)
+        if end is not None:
+            yield Word(at, end, " ".join(raw[at + 1 : end - 1].split()), is_quoted=True)
+        else:
+            end = at
+            while end < len(raw) and not raw[end].isspace():
+                end += 1
+            yield Word(at, end, raw[at:end])
+        at = end
+
+
+def _end_of_quoted(raw: str, at: int) -> int | None:
+    """The index behind the quote that closes the one at `at`; None if none opens there or none closes it."""
+    closing = _CLOSING.get(raw[at])
+    if closing is None:
+        return None
+    for index in range(at + 2, len(raw)):
+        if raw[index] in closing and (index + 1 == len(raw) or raw[index + 1].isspace()):
+            return index + 1
+    return None
+
+
+def named(line: Line, known: Iterable[T], *, name: Callable[[T], str], also: Callable[[T, str], bool]) -> T | None:
+    """The thing that a line names, None if none is called so.
+
+    Args:
+        name: what each is called.
+        also: whether a reading means it in another way (its number, its link); names win over these.
+    """
+    listed = list(known)
+    for reading in line.readings:
+        wanted = fold(reading.removeprefix("@"))
+        for one in listed:
+            if wanted in (fold(name(one)), fold(name(one).removeprefix("@"))):
+                return one
+    for reading in line.readings:
+        for one in listed:
+            if also(one, reading):
+                return one
+    return None

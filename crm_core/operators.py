@@ -1,5 +1,6 @@
 """Operators: who they are, how much they may hold, whether they are there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,14 +8,15 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from crm_core import contacts, events, outbox, queue
+from crm_core import contacts, events, outbox, queue, sources
 from crm_core.access import SYSTEM, Actor, access_admin, access_operator
 from crm_core.alerts import tell_admins
 from crm_core.assignment import Chance
 from crm_core.errors import NameTaken, OperatorNotFound
 from crm_core.events import Happened
 from crm_core.leads import fold
-from crm_core.names import check_name, check_number, resembling
+from crm_core.names import Line, check_name, check_number, named, resembling
+from crm_core.sources import Share, SourceDetails
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.rows import changed
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
@@ -107,16 +109,50 @@ def one(s: Session, *, operator_id: int) -> OperatorFacts:
     raise OperatorNotFound(name=str(operator_id), close=[])
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorDetails:
+    """An operator with what he should get of each source."""
+
+    facts: OperatorFacts
+    shares: tuple[Share, ...]
+
+
+def details(s: Session, *, operator_id: int) -> OperatorDetails:
+    """All that an operator's screen shows. Raises OperatorNotFound."""
+    facts = one(s, operator_id=operator_id)
+    return OperatorDetails(facts, tuple(share for share in sources.shares(s) if share.operator_id == operator_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A source and everybody who could work there."""
+
+    source: SourceDetails
+    operators: list[OperatorFacts]
+
+
+def crew(s: Session, *, source_id: int) -> Crew:
+    """All that the screen of a source's weights shows. Raises SourceNotFound."""
+    return Crew(sources.details(s, source_id=source_id), listing(s))
+
+
+def pick(known: Sequence[OperatorFacts], line: Line) -> OperatorFacts | None:
+    """The one of these operators that a typed line names, by name or else by number."""
+    return named(line, known, name=lambda one: one.name, also=lambda one, text: text == str(one.id))
+
+
+def missed(known: Sequence[OperatorFacts], line: Line) -> OperatorNotFound:
+    """What to raise where a line names none of them: it offers names that come close."""
+    return OperatorNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+
+
 def find(s: Session, *, name: str) -> OperatorFacts:
     """The operator of a name or a number, as an admin types it. Raises OperatorNotFound with names that come close."""
-    known = listing(s)
-    for facts in known:
-        if fold(facts.name) == fold(name):
-            return facts
-    for facts in known:
-        if name.isdecimal() and facts.id == int(name):
-            return facts
-    raise OperatorNotFound(name=name, close=resembling(name, [facts.name for facts in known]))
+    known, line = listing(s), Line.of(name)
+    found = pick(known, line)
+    if found is None:
+        raise missed(known, line)
+    return found
 
 
 def add(s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = DEFAULT_LIMIT) -> int:
@@ -317,7 +353,7 @@ def _record(
 
 
 def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
-    """What the operator holds, oldest first: (id, status, source, lead, message, since, bot). Raises NotAllowed."""
+    """What the operator holds, oldest first: (id, status, source, lead, message, since, bot, bot_id). Raises NotAllowed."""
     operator = access_operator(s, actor)
     return list(
         s.execute(
@@ -329,6 +365,7 @@ def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
                 Contact.message,
                 Contact.assigned_at.label("since"),
                 Bot.username.label("bot"),
+                Contact.bot_id,
             )
             .join(Source, Source.id == Contact.source_id)
             .join(Lead, Lead.id == Contact.lead_id)

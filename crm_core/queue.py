@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from crm_core import assignment, events, messages, outbox
 from crm_core.access import SYSTEM, Actor
 from crm_core.assignment import Chance, Place
+from crm_core.errors import ContactNotFound
 from crm_core.events import Happened
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Contact, Lead, Source
+from crm_core.storage.tables import Contact, Lead, Operator, Source
 
 _contact = Contact.__table__
 WAITS = (_contact.c.operator_id.is_(None), _contact.c.status == "new")
@@ -141,27 +142,47 @@ def place_of(s: Session, *, contact_id: int, source_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A contact in the queue, as a list shows it."""
+    """A contact in the queue, as a list shows it; `operator` and `is_closed` where it has left the queue meanwhile."""
 
     id: int
     source_name: str
     lead_name: str | None
     message: str | None
     since: datetime
+    version: int
+    operator: str | None = None
+    is_closed: bool = False
+
+
+_LISTED = (
+    select(
+        _contact.c.id,
+        Source.name,
+        Lead.full_name,
+        _contact.c.message,
+        _contact.c.created_at,
+        _contact.c.version,
+        Operator.name,
+        _contact.c.status == "closed",
+    )
+    .join(Source, Source.id == _contact.c.source_id)
+    .join(Lead, Lead.id == _contact.c.lead_id)
+    .outerjoin(Operator, Operator.id == _contact.c.operator_id)
+)
 
 
 def waiting(s: Session, *, limit: int = 20, skip: int = 0) -> list[Waiting]:
     """The queue over all sources, oldest first."""
-    rows = s.execute(
-        select(_contact.c.id, Source.name, Lead.full_name, _contact.c.message, _contact.c.created_at)
-        .join(Source, Source.id == _contact.c.source_id)
-        .join(Lead, Lead.id == _contact.c.lead_id)
-        .where(*WAITS)
-        .order_by(_contact.c.id)
-        .offset(skip)
-        .limit(limit)
-    )
+    rows = s.execute(_LISTED.where(*WAITS).order_by(_contact.c.id).offset(skip).limit(limit))
     return [Waiting(*row) for row in rows]
+
+
+def one(s: Session, *, contact_id: int) -> Waiting:
+    """One contact, in the queue or not, as an admin sees it who is about to give it by hand. Raises ContactNotFound."""
+    row = s.execute(_LISTED.where(_contact.c.id == contact_id)).one_or_none()
+    if row is None:
+        raise ContactNotFound(contact=contact_id)
+    return Waiting(*row)
 
 
 def length(s: Session, *, source_id: int | None = None) -> int:

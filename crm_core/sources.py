@@ -1,5 +1,7 @@
 """Sources: channels that contacts come from, and how each shares its contacts out."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +15,7 @@ from crm_core.assignment import Chance
 from crm_core.errors import NameTaken, OperatorNotFound, SlugTaken, SourceNotFound
 from crm_core.events import Happened
 from crm_core.leads import fold
-from crm_core.names import check_description, check_name, check_number, check_slug, resembling
+from crm_core.names import Line, check_description, check_name, check_number, check_slug, named, resembling
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.rows import changed
 from crm_core.storage.tables import Bot, Operator, Source, Weight
@@ -62,17 +64,25 @@ def one(s: Session, *, source_id: int) -> SourceListed:
     raise SourceNotFound(name=str(source_id), close=[])
 
 
+def pick(known: Sequence[SourceListed], line: Line) -> SourceListed | None:
+    """The one of these sources that a typed line names, by name or else by the word of its link or its number."""
+    return named(
+        line, known, name=lambda one: one.name, also=lambda one, text: fold(text) == one.slug or text == str(one.id)
+    )
+
+
+def missed(known: Sequence[SourceListed], line: Line) -> SourceNotFound:
+    """What to raise where a line names none of them: it offers names that come close."""
+    return SourceNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+
+
 def find(s: Session, *, name: str) -> SourceListed:
-    """The source of a name, slug or number, as an admin types it. Raises SourceNotFound with names that come close."""
-    known = listing(s)
-    wanted = fold(name.removeprefix("@"))
-    for listed in known:
-        if fold(listed.name) == wanted:
-            return listed
-    for listed in known:
-        if listed.slug == wanted or (name.isdecimal() and listed.id == int(name)):
-            return listed
-    raise SourceNotFound(name=name, close=resembling(name, [listed.name for listed in known]))
+    """The source of a name, link word or number, as an admin types it. Raises SourceNotFound with close names."""
+    known, line = listing(s), Line.of(name)
+    found = pick(known, line)
+    if found is None:
+        raise missed(known, line)
+    return found
 
 
 def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> int:
@@ -194,6 +204,63 @@ def weights(s: Session, *, source_id: int) -> list[Row[Any]]:
             .order_by(_weight.c.weight.desc(), Operator.name)
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What an operator gets of a source: his weight, and `part`, that weight of the sum of all there."""
+
+    source_id: int
+    source: str
+    operator_id: int
+    operator: str
+    weight: int
+    part: float
+
+
+def shares(s: Session) -> list[Share]:
+    """Every weight with the planned share that it makes: weight / sum of the source's weights, whoever is away.
+
+    In the order of the sources' making, the largest share first.
+    """
+    rows = s.execute(
+        select(
+            _weight.c.source_id, _source.c.name.label("source"), _weight.c.operator_id,
+            Operator.name.label("operator"), _weight.c.weight,
+        )
+        .join(Operator, Operator.id == _weight.c.operator_id)
+        .join(_source, _source.c.id == _weight.c.source_id)
+        .where(Operator.removed_at.is_(None))
+        .order_by(_weight.c.source_id, _weight.c.weight.desc(), Operator.name_folded)
+    ).all()  # fmt: skip
+    sums: Counter[int] = Counter()
+    for row in rows:
+        sums[row.source_id] += row.weight
+    return [
+        Share(row.source_id, row.source, row.operator_id, row.operator, row.weight, row.weight / sums[row.source_id])
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDetails:
+    """A source with who works there and how many contacts wait."""
+
+    source: SourceListed
+    shares: tuple[Share, ...]
+    waiting: int
+
+
+def details(s: Session, *, source_id: int) -> SourceDetails:
+    """All that a source's screen shows. Raises SourceNotFound."""
+    source = one(s, source_id=source_id)
+    mine = tuple(share for share in shares(s) if share.source_id == source_id)
+    return SourceDetails(source, mine, queue.length(s, source_id=source_id))
+
+
+def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> SourceDetails:
+    """The same as `add_link`, returning what the new source's screen shows."""
+    return details(s, source_id=add_link(s, bot_id=bot_id, slug=slug, name=name, actor=actor, now=now))
 
 
 def _change(s: Session, source_id: int, **values: Any) -> None:

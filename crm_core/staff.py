@@ -12,6 +12,7 @@ from crm_core.access import SYSTEM, Actor, access_admin, telegram
 from crm_core.assignment import Chance
 from crm_core.errors import AlreadyOperator, InvitationInvalid, LastAdmin, NotFound, OperatorNotFound
 from crm_core.events import Happened
+from crm_core.operators import OperatorDetails
 from crm_core.storage.rows import changed
 from crm_core.storage.tables import Bot, Invitation, Operator, Staff, StaffChat
 from crm_core.storage.upsert import upserting
@@ -97,6 +98,36 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
         "expires_at": now + INVITATION_LIVES,
     }
     s.execute(insert(Invitation.__table__), values)
+
+
+def hire(s: Session, *, name: str, max_leads: int, code: str, actor: Actor, now: datetime) -> OperatorDetails:
+    """A new operator and the code by which he joins (see `invite`).
+
+    Raises NotAllowed, BadName, BadValue, NameTaken.
+    """
+    operator_id = operators.add(s, name=name, max_leads=max_leads, actor=actor, now=now)
+    invite(s, code=code, role="operator", operator_id=operator_id, actor=actor, now=now)
+    return operators.details(s, operator_id=operator_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """An admin as lists show him."""
+
+    telegram_id: int
+    name: str
+    username: str | None
+    is_operator: bool
+
+
+def admins(s: Session) -> list[Admin]:
+    """Every admin, the longest-serving first."""
+    rows = s.execute(
+        select(_staff.c.telegram_id, _staff.c.name, _staff.c.username, _staff.c.operator_id.is_not(None))
+        .where(_staff.c.is_admin.is_(True))
+        .order_by(_staff.c.created_at, _staff.c.telegram_id)
+    )
+    return [Admin(row[0], row[1], row[2], bool(row[3])) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +244,7 @@ def reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chance: C
     )
     events.record(s, [reached])
     outbox.add(s, [outbox.Send(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}")], now=now)
+    contacts.refresh_lost_cards(s, bot_id=bot_id, chat_id=telegram_id, now=now)
     if member.operator_id is not None:
         source_ids = contacts.sources_of(s, member.operator_id)
         queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)

@@ -1,9 +1,17 @@
-"""What admins do."""
+"""What admins do: statistics, weights, operators, sources, the queue, other admins; by buttons and typed."""
 
 from aiogram import Router
 
+from bot.admins import admins, assign, giving, operators, queue, sources, start, stats
+from bot.admins.asking import Ending, Listening
 from bot.filters import IsAdmin
 
 router = Router(name="admins")
+router.message.outer_middleware(Listening())
 router.message.filter(IsAdmin())
+router.callback_query.middleware(Ending())
 router.callback_query.filter(IsAdmin())
+router.include_routers(
+    start.router, stats.router, assign.router, giving.router, operators.router, sources.router, queue.router,
+    admins.router, start.hints,
+)  # fmt: skip

@@ -29,6 +29,18 @@ def duration(seconds: float | None, _: Translator) -> str:
     return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
 
 
+def given_out(given: int, _: Translator) -> str:
+    """How many waiting contacts found an operator by a change, as a sentence; nothing where none did."""
+    if not given:
+        return ""
+    return _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(n=given)
+
+
+def percent(part: float | None) -> str:
+    """A share from 0 to 1 in whole per cent; a dash where there is none."""
+    return "–" if part is None else f"{round(part * 100)} %"
+
+
 def kind_name(kind: str, _: Translator) -> str:
     """A content type of Telegram in words; an unknown one keeps Telegram's own name."""
     names = {

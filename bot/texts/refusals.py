@@ -15,6 +15,18 @@ def _close(fields: dict[str, Any], _: Translator) -> str:
     return " " + _("Did you mean {names}?").format(names=names) if names else ""
 
 
+def _bad_value(fields: dict[str, Any], _: Translator) -> str:
+    match fields.get("field"):
+        case "description":
+            return _("At most {maximum} characters, please.")
+        case "limit":
+            return _("A limit is a whole number from {minimum} to {maximum}.")
+        case "weight":
+            return _("A weight is a whole number from {minimum} to {maximum}; 0 takes the operator off.")
+        case _other:
+            return _("A whole number from {minimum} to {maximum} is needed.")
+
+
 REFUSALS: dict[str, Words] = {
     "not_found": lambda f, _: _("There is no such thing here."),
     "not_allowed": lambda f, _: _("You may not do this. Ask an admin."),
@@ -27,6 +39,10 @@ REFUSALS: dict[str, Words] = {
         _("There is no operator «{name}»; /operators lists them.").format(**f) + _close(f, _)
     ),
     "source_not_found": lambda f, _: _("There is no source «{name}»; /sources lists them.").format(**f) + _close(f, _),
+    "admin_not_found": lambda f, _: _("There is no admin «{name}»; /admins lists them.").format(**f) + _close(f, _),
+    "ambiguous_names": lambda f, _: _("This can be read in several ways; put the names in quotes: {example}").format(
+        **f
+    ),
     "contact_held": lambda f, _: (
         _("#{contact} is with {operator}.").format(**f)
         if f.get("operator")
@@ -39,7 +55,7 @@ REFUSALS: dict[str, Words] = {
         "The card of #{contact} was out of date; it is fresh now, please press again."
     ).format(**f),
     "contact_elsewhere": lambda f, _: _("That contact lives in @{bot}; please do it there.").format(**f),
-    "needs_confirmation": lambda f, _: _("{operator} can't get #{contact} without more ado: {why}.").format(
+    "needs_confirmation": lambda f, _: _("{operator} is not free for #{contact}: {why}. Give it all the same?").format(
         **{**f, "why": why_nobody(f["why"], _)}
     ),
     "operator_unreachable": lambda f, _: _(
@@ -64,11 +80,7 @@ REFUSALS: dict[str, Words] = {
     "already_operator": lambda f, _: _("You are already the operator {operator}; one account is one operator.").format(
         **f
     ),
-    "bad_value": lambda f, _: (
-        _("A whole number from {minimum} to {maximum} is needed.").format(**f)
-        if f.get("field") != "description"
-        else _("At most {maximum} characters, please.").format(**f)
-    ),
+    "bad_value": lambda f, _: _bad_value(f, _).format(**f),
     "bad_name": lambda f, _: _("A name has 1 to {maximum} characters and does not begin with / or #.").format(**f),
     "bad_slug": lambda f, _: _("A link has 1 to {maximum} small Latin letters, digits, - or _.").format(**f),
     "bad_email": lambda f, _: _("This is no e-mail address; it looks like you@example.com."),

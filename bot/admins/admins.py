@@ -1,0 +1,128 @@
+"""/admins: who else may do all this."""
+
+from collections.abc import Sequence
+
+from aiogram import Router
+from aiogram.filters import CommandObject
+from aiogram.types import CallbackQuery, Message
+
+from bot.acting import Act
+from bot.admins.looking import look
+from bot.admins.meaning import say_usage
+from bot.admins.screens import back, button, in_lines, keyboard, titled, typed
+from bot.answers import Answer, say
+from bot.callbacks import InviteAdmin, ListAdmins, RemoveAdmin
+from bot.joining import ADMIN_PAYLOAD, link, new_code
+from bot.texts import Translator
+from crm_core import staff
+from crm_core.access import Actor
+from crm_core.errors import AdminNotFound
+from crm_core.names import Line, named, resembling
+from crm_core.staff import Admin
+from crm_core.storage.database import Database
+
+router = Router(name="admins.admins")
+
+
+def _line(one: Admin, actor: Actor, _: Translator) -> str:
+    handle = f" @{one.username}" if one.username else ""
+    you = " " + _("(you)") if one.telegram_id == actor.telegram_id else ""
+    also = " · " + _("operator too") if one.is_operator else ""
+    return f"• {one.name}{handle}{you}{also}"
+
+
+def _screen(known: Sequence[Admin], actor: Actor, _: Translator, *, note: str = "") -> Answer:
+    lines = [_line(one, actor, _) for one in known]
+    # The last one stays: nobody could let him in again.
+    removals = [
+        button(_("🗑 Remove {name}").format(name=one.name), RemoveAdmin(telegram_id=one.telegram_id))
+        for one in known
+        if len(known) > 1
+    ]
+    buttons = keyboard([button(_("➕ Invite an admin"), InviteAdmin())], *in_lines(removals, 1))
+    return say(titled(_("🔑 Admins: {n}").format(n=len(known)), lines, note=note), keyboard=buttons)
+
+
+def _removal(one: Admin, _: Translator) -> Answer:
+    buttons = keyboard(
+        [button(_("🗑 Yes, remove"), RemoveAdmin(telegram_id=one.telegram_id, is_sure=True))],
+        back(_("No, keep"), ListAdmins()),
+    )
+    return say(_("{name} should be no admin any more?").format(name=one.name), keyboard=buttons)
+
+
+async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
+    bots = await db.read(staff.bot_usernames)
+    code = new_code()
+    words = _("Send this link to the new admin. It works once, within 7 days, and opens everything that you can do:")
+    note = f"{words}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
+    await act(
+        staff.invite, code=code, role="admin", actor=actor,
+        see=staff.admins, screen=lambda made, known: _screen(known, actor, _, note=note),
+    )  # fmt: skip
+
+
+@router.message(typed("admins"))
+async def on_admins(
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """`/admins`, `/admins add`, `/admins remove Peter`."""
+    line = Line.of(command.args or "")
+    known = await look(db, actor, staff.admins)
+    match line.words[0].text.casefold() if line else "":
+        case "":
+            await act.answer(_screen(known, actor, _))
+        case "add" | "invite":
+            await _invite(act, actor, db, _)
+        case "remove" if len(line) > 1:
+            await act.answer(_removal(_which(known, line.from_word(1)), _))
+        case "remove":
+            await say_usage(act, _("Write whom you mean"), "/admins remove Peter")
+        case _other:
+            await say_usage(act, _("An admin is invited so"), "/admins add")
+
+
+def _is_called(one: Admin, text: str) -> bool:
+    handle = text.removeprefix("@").casefold()
+    return text == str(one.telegram_id) or (one.username is not None and handle == one.username.casefold())
+
+
+def _which(known: Sequence[Admin], line: Line) -> Admin:
+    found = named(line, known, name=lambda one: one.name, also=_is_called)
+    if found is None:
+        raise AdminNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+    return found
+
+
+@router.callback_query(ListAdmins.filter())
+async def on_list(query: CallbackQuery, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """The list."""
+    await act.show(_screen(await look(db, actor, staff.admins), actor, _))
+
+
+@router.callback_query(InviteAdmin.filter())
+async def on_invite(query: CallbackQuery, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """A one-time link."""
+    await _invite(act, actor, db, _)
+
+
+@router.callback_query(RemoveAdmin.filter())
+async def on_remove(
+    query: CallbackQuery, callback_data: RemoveAdmin, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Asks, and at the second press removes."""
+    if not callback_data.is_sure:
+        known = await look(db, actor, staff.admins)
+        await act.show(_removal(_which(known, Line.of(str(callback_data.telegram_id))), _))
+        return
+
+    def done(name: str, known: Sequence[Admin]) -> Answer:
+        note = _("{name} is no admin any more.").format(name=name)
+        if callback_data.telegram_id == actor.telegram_id:
+            return say(note)  # he has nothing to see here any more
+        return _screen(known, actor, _, note=note)
+
+    await act(
+        staff.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=staff.admins,
+        screen=done,
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""How operators look to admins: the list, and one of them."""
+
+from collections.abc import Sequence
+
+from bot.admins.screens import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.answers import Answer, say
+from bot.callbacks import (
+    AddOperator,
+    AskLimit,
+    InviteOperator,
+    ListOperators,
+    RemoveOperator,
+    RenameOperator,
+    SetLimit,
+    ShowOperator,
+    SwitchOperator,
+    TypeLimit,
+    WeightsOf,
+)
+from bot.texts import Translator
+from bot.texts.phrases import percent
+from crm_core.operators import OperatorDetails, OperatorFacts
+
+LIMITS = (1, 3, 5, 10, 15, 20, 30, 50)
+
+
+def mark(facts: OperatorFacts) -> str:
+    """An operator's state at a glance."""
+    if not facts.is_active:
+        return "⛔️"
+    if facts.telegram_id is None:
+        return "✉️"
+    if not facts.is_online:
+        return "⚪️"
+    return "🟢" if facts.free else "🟠"
+
+
+def state(facts: OperatorFacts, _: Translator) -> str:
+    """The same in words."""
+    if not facts.is_active:
+        return _("switched off")
+    if facts.telegram_id is None:
+        return _("has not opened the invitation yet")
+    if not facts.is_online:
+        return _("offline")
+    return _("online") if facts.free else _("online, at the limit")
+
+
+def unreached(facts: OperatorFacts, _: Translator) -> str:
+    """Which bots he has yet to start; empty where none."""
+    if facts.telegram_id is None or not facts.missing_bots:
+        return ""
+    bots = ", ".join(f"@{name}" for name in facts.missing_bots)
+    return _("has not pressed Start in {bots}").format(bots=bots)
+
+
+def load(facts: OperatorFacts, _: Translator) -> str:
+    """What he holds of what he may hold."""
+    return _("{load} of {limit}, {free} free").format(load=facts.current_leads, limit=facts.max_leads, free=facts.free)
+
+
+def labelled(facts: OperatorFacts) -> str:
+    """An operator on a button: state, name, load/limit."""
+    return f"{mark(facts)} {facts.name} {facts.current_leads}/{facts.max_leads}"
+
+
+def operators_screen(known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = "") -> Answer:
+    """The list of operators."""
+    page, shown = page_of(known, page)
+    lines = []
+    for facts in shown:
+        lines.append(f"{mark(facts)} {facts.name}: {state(facts, _)}; {load(facts, _)}")
+        if unreached(facts, _):
+            lines.append(f"      ⚠️ {unreached(facts, _)}")
+    if not known:
+        lines.append(_("Nobody yet. Add the first one: he gets an invitation link."))
+    title = _("👥 Operators: {n}").format(n=len(known))
+    if of_pages(page, len(known), _):
+        title += " · " + of_pages(page, len(known), _)
+    buttons = keyboard(
+        *in_lines([button(f"{mark(one)} {one.name}", ShowOperator(operator_id=one.id)) for one in shown], 2),
+        turning(page, len(known), lambda number: ListOperators(page=number)),
+        [button(_("➕ Add an operator"), AddOperator())],
+    )
+    return say(titled(title, lines, note=note), keyboard=buttons)
+
+
+def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") -> Answer:
+    """One operator, and all that can be done with him."""
+    facts, number = details.facts, details.facts.id
+    lines = [
+        f"{mark(facts)} {state(facts, _)}",
+        _("Open contacts: {load}").format(load=load(facts, _)),
+    ]
+    if details.shares:
+        # A share of a source is what matters; the weights alone say nothing without those of the others.
+        lines += [_("Weights:")]
+        lines += [f"  {share.source}: {share.weight} ({percent(share.part)})" for share in details.shares[:20]]
+        if len(details.shares) > 20:
+            lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
+    else:
+        lines.append(_("⚠️ No weight anywhere yet, so no contacts come. Press Weights."))
+    if unreached(facts, _):
+        lines.append(f"⚠️ {unreached(facts, _)}")
+    lines.append(_("Number for commands: {id}").format(id=number))
+    buttons = keyboard(
+        [
+            button(_("🔢 Limit"), AskLimit(operator_id=number)),
+            button(_("⚖️ Weights"), WeightsOf(operator_id=number)),
+        ],
+        [
+            button(_("✏️ Rename"), RenameOperator(operator_id=number)),
+            button(_("⛔️ Switch off"), SwitchOperator(operator_id=number, is_on=False))
+            if facts.is_active
+            else button(_("✅ Switch on"), SwitchOperator(operator_id=number, is_on=True)),
+        ],
+        [
+            button(_("✉️ New invitation"), InviteOperator(operator_id=number)),
+            button(_("🗑 Remove"), RemoveOperator(operator_id=number)),
+        ],
+        back(_("Operators"), ListOperators()),
+    )
+    return say(titled(f"👤 {facts.name}", lines, note=note), keyboard=buttons)
+
+
+def limits_screen(facts: OperatorFacts, _: Translator) -> Answer:
+    """Limits to choose from."""
+    text = _("How many open contacts may {operator} hold at once? Now: {limit}.")
+    offered = [button(str(one), SetLimit(operator_id=facts.id, limit=one)) for one in LIMITS]
+    buttons = keyboard(
+        *in_lines(offered, 4),
+        [button(_("Another number…"), TypeLimit(operator_id=facts.id))],
+        back(facts.name, ShowOperator(operator_id=facts.id)),
+    )
+    return say(text.format(operator=facts.name, limit=facts.max_leads), keyboard=buttons)
+
+
+def removal_screen(facts: OperatorFacts, _: Translator) -> Answer:
+    """Asks once more before an operator is removed."""
+    text = _("Remove {operator} for good?").format(operator=facts.name)
+    if facts.current_leads:
+        text += " " + _.plural(
+            "{n} open contact goes back to the queue and to the others.",
+            "{n} open contacts go back to the queue and to the others.",
+            facts.current_leads,
+        ).format(n=facts.current_leads)
+    buttons = keyboard(
+        [button(_("🗑 Yes, remove"), RemoveOperator(operator_id=facts.id, is_sure=True))],
+        back(_("No, keep"), ShowOperator(operator_id=facts.id)),
+    )
+    return say(text, keyboard=buttons)

@@ -1,0 +1,57 @@
+"""/queue: contacts that wait, oldest first, each with a way to give it."""
+
+from aiogram import Router
+from aiogram.types import CallbackQuery, Message
+
+from bot.acting import Act
+from bot.admins.looking import look
+from bot.admins.screens import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
+from bot.answers import Answer, say, shorten
+from bot.callbacks import ChooseOperator, ShowQueue
+from bot.texts import Translator
+from bot.texts.phrases import age
+from crm_core import queue
+from crm_core.access import Actor
+from crm_core.storage.database import Database
+
+router = Router(name="admins.queue")
+
+
+async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator) -> Answer:
+    total = await look(db, actor, queue.length)
+    page = max(0, min(page, (total - 1) // PAGE))
+    waiting = await look(db, actor, queue.waiting, limit=PAGE, skip=page * PAGE)
+    if not waiting:
+        return say(_("Nobody waits. 👍"), keyboard=keyboard([button(_("🔄 Look again"), ShowQueue())]))
+    lines = []
+    for one in waiting:
+        since = age(act.clock() - one.since, _)
+        lines.append(f"#{one.id} · {since} · {one.source_name} · {shorten(one.lead_name, 30) or _('No name')}")
+        if one.message:
+            lines.append(f"      {shorten(one.message, 60)}")
+    title = _.plural("⏳ {n} contact waits", "⏳ {n} contacts wait", total).format(n=total)
+    if of_pages(page, total, _):
+        title += " · " + of_pages(page, total, _)
+    buttons = [button(_("Assign #{id}").format(id=one.id), ChooseOperator(contact_id=one.id)) for one in waiting]
+    return say(
+        titled(title, lines),
+        keyboard=keyboard(
+            *in_lines(buttons, 2),
+            turning(page, total, lambda turned: ShowQueue(page=turned)),
+            [button(_("🔄 Look again"), ShowQueue(page=page))],
+        ),
+    )
+
+
+@router.message(typed("queue"))
+async def on_queue(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """The first page."""
+    await act.answer(await _screen(act, db, actor, 0, _))
+
+
+@router.callback_query(ShowQueue.filter())
+async def on_page(
+    query: CallbackQuery, callback_data: ShowQueue, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """A page, as it stands now."""
+    await act.show(await _screen(act, db, actor, callback_data.page, _))

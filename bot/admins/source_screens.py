@@ -1,0 +1,158 @@
+"""How sources look to admins: the list, one of them, and who gets how much of it."""
+
+from collections.abc import Sequence
+
+from bot.admins.operator_screens import mark
+from bot.admins.screens import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.answers import Answer, say
+from bot.callbacks import (
+    AddLink,
+    AskWeight,
+    DescribeSource,
+    ListSources,
+    RenameSource,
+    SetStrategy,
+    SetWeight,
+    ShowSource,
+    SwitchSource,
+    TypeWeight,
+    WeightsAt,
+)
+from bot.joining import link
+from bot.texts import Translator
+from bot.texts.phrases import percent
+from crm_core.operators import OperatorFacts
+from crm_core.sources import Share, SourceDetails, SourceListed
+
+WEIGHTS = (0, 1, 10, 20, 30, 50, 60, 100)
+SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights
+
+
+def sign(source: SourceListed) -> str:
+    """A source's kind and state at a glance."""
+    if not source.is_active:
+        return "⛔️"
+    if source.slug is not None:
+        return "🔗"
+    return "🤖" if source.bot else "🌐"
+
+
+def address(source: SourceListed) -> str | None:
+    """The link by which clients come to a source, None for another system."""
+    if source.bot is None:
+        return None
+    return link(source.bot, f"src_{source.slug}") if source.slug else f"https://t.me/{source.bot}"
+
+
+def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 0, note: str = "") -> Answer:
+    """The list of sources."""
+    page, shown = page_of(known, page)
+    lines = []
+    for source in shown:
+        off = "" if source.is_active else " · " + _("switched off")
+        lines.append(f"{sign(source)} {source.name}{off}")
+        if source.description:
+            lines.append(f"      {source.description}")
+    title = _("📥 Sources: {n}").format(n=len(known))
+    if of_pages(page, len(known), _):
+        title += " · " + of_pages(page, len(known), _)
+    buttons = keyboard(
+        *in_lines([button(f"{sign(one)} {one.name}", ShowSource(source_id=one.id)) for one in shown], 2),
+        turning(page, len(known), lambda number: ListSources(page=number)),
+        [button(_("➕ New link"), AddLink())],
+    )
+    return say(titled(title, lines, note=note), keyboard=buttons)
+
+
+def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> Answer:
+    """One source, and all that can be done with it."""
+    source, number = details.source, details.source.id
+    lines = [source.description] if source.description else []
+    lines.append(address(source) or _("Requests come from another system, through the API."))
+    lines.append(
+        _("Switched on") if source.is_active else _("⛔️ Switched off: nothing new is taken, what waits stays waiting.")
+    )
+    lines.append(
+        _("Chooses: levels shares contact by contact")
+        if source.strategy == "exact"
+        else _("Chooses: by chance, weighted")
+    )
+    lines.append(_("Waiting: {n}").format(n=details.waiting))
+    lines += _share_lines(details.shares, _)
+    lines.append(_("Number for commands: {id}").format(id=number))
+    buttons = keyboard(
+        [
+            button(_("⚖️ Weights"), WeightsAt(source_id=number)),
+            button(_("🎲 By chance"), SetStrategy(source_id=number, is_exact=False))
+            if source.strategy == "exact"
+            else button(_("📐 Exact shares"), SetStrategy(source_id=number, is_exact=True)),
+        ],
+        [
+            button(_("✏️ Rename"), RenameSource(source_id=number)),
+            button(_("📝 Describe"), DescribeSource(source_id=number)),
+        ],
+        [
+            button(_("⛔️ Switch off"), SwitchSource(source_id=number, is_on=False))
+            if source.is_active
+            else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True)),
+        ],
+        back(_("Sources"), ListSources()),
+    )
+    return say(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
+
+
+def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
+    if not shares:
+        return [_("⚠️ Nobody has a weight here, so contacts wait. Press Weights.")]
+    lines = [_("Weights:")]
+    lines += [f"  {share.operator}: {share.weight} ({percent(share.part)})" for share in shares[:SHOWN]]
+    if len(shares) > SHOWN:
+        lines.append(_("… and {n} more").format(n=len(shares) - SHOWN))
+    return lines
+
+
+def weights_screen(
+    details: SourceDetails, known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = ""
+) -> Answer:
+    """Every operator with his weight at a source; a press changes it."""
+    mine = {share.operator_id: share for share in details.shares}
+    ordered = sorted(known, key=lambda facts: -mine[facts.id].weight if facts.id in mine else 0)
+    page, shown = page_of(ordered, page)
+    number = details.source.id
+    lines = _share_lines(details.shares, _)
+    if known:
+        lines.append(_("Whose weight should change?"))
+    else:
+        lines.append(_("There are no operators yet: /operators"))
+    buttons = [
+        button(
+            f"{mark(facts)} {facts.name} · {mine[facts.id].weight if facts.id in mine else '–'}",
+            AskWeight(source_id=number, operator_id=facts.id),
+        )
+        for facts in shown
+    ]
+    return say(
+        titled(f"⚖️ {details.source.name}", lines, note=note),
+        keyboard=keyboard(
+            *in_lines(buttons, 1),
+            turning(page, len(known), lambda turned: WeightsAt(source_id=number, page=turned)),
+            back(details.source.name, ShowSource(source_id=number)),
+        ),
+    )
+
+
+def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -> Answer:
+    """Weights to choose from, for one operator at one source."""
+    number = details.source.id
+    now = next((share for share in details.shares if share.operator_id == facts.id), None)
+    lines = [
+        _("Now: {weight} ({part})").format(weight=now.weight, part=percent(now.part)) if now else _("Now: none"),
+        _("A weight counts against those of the others here: 30 beside 10 gets three of four. 0 takes him off."),
+    ]
+    offered = [button(str(one), SetWeight(source_id=number, operator_id=facts.id, weight=one)) for one in WEIGHTS]
+    buttons = keyboard(
+        *in_lines(offered, 4),
+        [button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id))],
+        back(details.source.name, WeightsAt(source_id=number)),
+    )
+    return say(titled(f"⚖️ {facts.name} · {details.source.name}", lines), keyboard=buttons)

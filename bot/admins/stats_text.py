@@ -1,0 +1,106 @@
+"""Statistics in words, within the length of one message and the width of a phone."""
+
+from collections.abc import Sequence
+
+from aiogram.utils.formatting import Bold, Text
+
+from bot.admins.operator_screens import load, mark, state, unreached
+from bot.admins.source_screens import sign
+from bot.answers import TEXT_LONGEST
+from bot.texts import Translator
+from bot.texts.phrases import duration, percent
+from crm_core.messages import utf16_units
+from crm_core.statistics import Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
+
+SHARES_SHOWN = 12  # operators under one source
+ROOM = TEXT_LONGEST - 200  # for titles, and for what other languages need more
+
+
+def period_name(period: Period, _: Translator) -> str:
+    """What a period is called on its button."""
+    names = {
+        Period.TODAY: _("today"),
+        Period.WEEK: _("7 days"),
+        Period.MONTH: _("30 days"),
+        Period.ALL: _("all time"),
+    }
+    return names[period]
+
+
+def stats_text(numbers: Statistics, period: Period, _: Translator) -> Text:
+    """The whole picture; where there are too many operators or sources, the rest is counted."""
+    overall = _overall(numbers, _)
+    staff = [_operator(one, _) for one in numbers.operators] or [_("Nobody yet: /operators")]
+    sources = [_source(one, _) for one in numbers.sources] or [_("None yet.")]
+    left = ROOM - utf16_units(overall)
+    # Each of the two lists may take half of the room, and what the other one leaves.
+    needed = sum(utf16_units(one) + 1 for one in sources)
+    staff_lines = _fitting(staff, max(left // 2, left - needed), _)
+    left -= utf16_units(staff_lines)
+    return Text(
+        Bold(_("📊 Statistics: {period}").format(period=period_name(period, _))), "\n", overall, "\n\n",
+        Bold(_("👥 Operators")), "\n", staff_lines, "\n\n",
+        Bold(_("📥 Sources: planned → actual share")), "\n", _fitting(sources, left, _),
+    )  # fmt: skip
+
+
+def _fitting(blocks: Sequence[str], room: int, _: Translator) -> str:
+    """As many blocks as there is room for, and how many are left."""
+    shown: list[str] = []
+    room -= 40  # for the line that counts the rest
+    for block in blocks:
+        room -= utf16_units(block) + 1
+        if room < 0:
+            break
+        shown.append(block)
+    if len(shown) < len(blocks):
+        shown.append(_("… and {n} more").format(n=len(blocks) - len(shown)))
+    return "\n".join(shown)
+
+
+def _overall(numbers: Statistics, _: Translator) -> str:
+    lines = [
+        _("Contacts: {n}").format(n=numbers.contacts),
+        _("Without an operator: {n} ({part})").format(n=numbers.unassigned, part=percent(numbers.unassigned_share)),
+        _("Waiting now: {n}").format(n=numbers.waiting),
+        "",
+        _("From the first word, on average / 95 of 100 within"),
+        _("• to an operator: {length}").format(length=_length(numbers.to_assignment, _)),
+        _("• to the take: {length}").format(length=_length(numbers.to_take, _)),
+        _("• to the first reply: {length}").format(length=_length(numbers.to_reply, _)),
+    ]
+    return "\n".join(lines)
+
+
+def _length(lengths: Lengths, _: Translator) -> str:
+    return f"{duration(lengths.mean, _)} / {duration(lengths.p95, _)}"
+
+
+def _operator(one: OperatorNumbers, _: Translator) -> str:
+    in_all = _.plural("{n} contact", "{n} contacts", one.contacts).format(n=one.contacts)
+    text = f"{mark(one.facts)} {one.facts.name}: {state(one.facts, _)}\n      {load(one.facts, _)}; {in_all}"
+    missing = unreached(one.facts, _)
+    return f"{text}\n      ⚠️ {missing}" if missing else text
+
+
+def _source(one: SourceNumbers, _: Translator) -> str:
+    in_all = _.plural("{n} contact", "{n} contacts", one.contacts).format(n=one.contacts)
+    lines = [f"{sign(one.source)} {one.source.name}: {in_all}" + _waits(one.waiting, _)]
+    if not one.source.is_active:
+        lines[0] += "; " + _("switched off")
+    lines += [_share(share, _) for share in one.shares[:SHARES_SHOWN]]
+    if not one.shares:
+        lines.append("      " + _("nobody has a weight here"))
+    elif len(one.shares) > SHARES_SHOWN:
+        lines.append("      " + _("… and {n} more").format(n=len(one.shares) - SHARES_SHOWN))
+    return "\n".join(lines)
+
+
+def _waits(waiting: int, _: Translator) -> str:
+    return "; " + _.plural("{n} waits", "{n} wait", waiting).format(n=waiting) if waiting else ""
+
+
+def _share(share: ShareNumbers, _: Translator) -> str:
+    removed = " " + _("(removed)") if share.is_removed else ""
+    planned, actual = percent(share.planned), percent(share.actual)
+    return f"      {share.operator}{removed}: {planned} → {actual} ({share.contacts})"

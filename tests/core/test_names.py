@@ -1,0 +1,66 @@
+"""What admins type: words, quotes, numbers; and finding again what was almost right."""
+
+import pytest
+
+from crm_core.errors import BadName, BadSlug, BadValue
+from crm_core.names import Line, check_name, check_slug, read_number, resembling
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("shop Anna 30", ["shop", "Anna", "30"]),
+        ('shop "Anna Maria" 30', ["shop", "Anna Maria", "30"]),
+        ("'VK ads' «Анна Мария»  30", ["VK ads", "Анна Мария", "30"]),
+        ("“VK ads” „Anna Maria“ „Anna Maria” 30", ["VK ads", "Anna Maria", "Anna Maria", "30"]),
+        ("O'Brien don't", ["O'Brien", "don't"]),
+        ("'t Hooft 5", ["'t", "Hooft", "5"]),
+        ('Anna "Boss" 5', ["Anna", "Boss", "5"]),
+        ('"unclosed Anna', ['"unclosed', "Anna"]),
+        ('"" Anna', ['""', "Anna"]),
+        ("", []),
+        ("  \n ", []),
+    ],
+)
+def test_a_line_in_words(typed: str, words: list[str]) -> None:
+    assert [word.text for word in Line.of(typed).words] == words
+
+
+def test_a_name_can_contain_quotes() -> None:
+    assert Line.of('Anna "Boss" 5').from_word(0, 2).readings == ('Anna "Boss"',)
+    assert Line.of('"Anna Maria"').readings == ("Anna Maria", '"Anna Maria"')
+
+
+def test_only_an_unquoted_last_word_is_a_number() -> None:
+    assert Line.of("Anna 10").number == "10"
+    assert Line.of("Anna -3").number == "-3"
+    assert Line.of('Anna "10"').number is None
+    assert Line.of("Anna 1.5").number is None
+    assert Line.of("Anna ١٠").number is None
+    assert Line.of("").number is None
+
+
+def test_numbers_keep_to_their_range() -> None:
+    assert read_number("0", field="limit", minimum=0, maximum=1000) == 0
+    for text in ("-1", "1001", "ten", "1.5", "", "9" * 40):
+        with pytest.raises(BadValue):
+            read_number(text, field="limit", minimum=0, maximum=1000)
+
+
+def test_close_misses_are_offered() -> None:
+    known = ["Anna", "Boris", "Anna Maria", "Семён"]
+    assert resembling("Ana", known)[0] == "Anna"
+    assert resembling("семен", known) == ["Семён"]
+    assert resembling("Maria", known) == ["Anna Maria"]
+    assert resembling("Xyz", known) == []
+
+
+def test_names_are_checked() -> None:
+    assert check_name("  Anna \n Maria ") == "Anna Maria"
+    for text in ("", "   ", "x" * 65, "/start", "#15", "a\x00b"):
+        with pytest.raises(BadName):
+            check_name(text)
+    assert check_slug(" VK-Ads_1 ") == "vk-ads_1"
+    for text in ("", "вк", "a b", "x" * 33):
+        with pytest.raises(BadSlug):
+            check_slug(text)
