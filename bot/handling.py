@@ -24,12 +24,14 @@ from crm_core import contacts, conversation, staff
 from crm_core.access import telegram
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.inbox import Stored
+from crm_core.messages import NotRecordedYet
 from crm_core.staff import Account, Member
 from crm_core.storage.database import Database
 
 log = structlog.get_logger("handling")
 
 TOAST_LONGEST = 200  # answerCallbackQuery
+UNRECORDED_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; then the worker tries again
 ABOUT_A_CARD = frozenset(
     {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
 )
@@ -93,26 +95,37 @@ class Handler:
     async def _dispatch(
         self, row: Stored, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
     ) -> str | None:
+        dispatcher = CLIENTS if member is None else STAFF
         try:
-            dispatcher = CLIENTS if member is None else STAFF
-            toast = await dispatcher.feed_raw_update(
-                self.bots[row.bot_id], row.raw, act=act, member=member, actor=telegram(user["id"]) if user else None,
-                db=self.db, **{"_": _}, **self.extra,
-            )  # fmt: skip
+            toast = await self._feed(
+                dispatcher, row, act=act, member=member, actor=telegram(user["id"]) if user else None, _=_
+            )
         except IsStaff:
             self.roster.forget()
             raise Again from None
         except CrmError as error:
             if isinstance(error, NotAllowed):
                 self.roster.forget()
-            return await self._refuse(error, act, _)
+            return await self._refuse(error, row, act, _)
         return toast if isinstance(toast, str) else None
 
-    async def _refuse(self, error: CrmError, act: Act, _: Translator) -> str:
-        """Says why nothing was done; a card that asked for it is brought up to date."""
+    async def _feed(self, dispatcher: Dispatcher, row: Stored, **given: Any) -> Any:
+        """Runs the handler; a reply that overtook the number of what it answers waits until that is recorded."""
+        for pause in UNRECORDED_PAUSES:
+            try:
+                return await dispatcher.feed_raw_update(
+                    self.bots[row.bot_id], row.raw, db=self.db, **given, **self.extra
+                )
+            except NotRecordedYet:
+                await asyncio.sleep(pause)
+        raise Again
+
+    async def _refuse(self, error: CrmError, row: Stored, act: Act, _: Translator) -> str:
+        """Says why nothing was done, at the very message; a card that asked for it is brought up to date."""
         text = refusal(error, _)
         if act.pressed is None:
-            await act.answer(say(text))
+            message = row.raw.get("message")
+            await act.answer(say(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
         elif error.code in ABOUT_A_CARD:
             await act(
                 contacts.refresh_pressed_card, contact_id=error.fields["contact"], bot_id=act.bot_id,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
 from crm_core.storage.rows import run
-from crm_core.storage.tables import Message, Posted
+from crm_core.storage.tables import Message, OutboxRow, Posted
 
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
 # for names, notes and state. A longer text is cut on the card and follows in full as a copy.
@@ -18,6 +18,7 @@ CARD_TEXT_LIMIT = 3_000
 
 _message = Message.__table__
 _posted = Posted.__table__
+_outbox = OutboxRow.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,30 @@ class Target:
     message_ref: int | None
 
 
+class NotRecordedYet(Exception):
+    """A reply came before what it answers was recorded: Telegram had delivered that, its number is on its way to us."""
+
+
+_ON_ITS_WAY = select(
+    exists().where(
+        _outbox.c.bot_id == bindparam("bot_id"),
+        _outbox.c.chat_id == bindparam("chat_id"),
+        _outbox.c.state == "sending",
+        _outbox.c.contact_id.is_not(None),
+    )
+)
+
+
 def reply_target(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> Target | None:
     """The contact that a message in a chat belongs to, by what was recorded when it was sent; never guessed.
 
-    Both what our bot has put there and what the person himself wrote there count.
+    Both what our bot has put there and what the person himself wrote there count. None for a message of no contact.
+    Raises NotRecordedYet while nobody can tell.
     """
     place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
     row = run(s, _POSTED, place).one_or_none() or run(s, _ORIGINAL, place).one_or_none()
+    if row is None:
+        if run(s, _ON_ITS_WAY, {"bot_id": bot_id, "chat_id": chat_id}).scalar_one():
+            raise NotRecordedYet()
+        row = run(s, _POSTED, place).one_or_none()  # it may have been recorded between the first look and the second
     return None if row is None else Target(*row)

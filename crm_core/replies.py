@@ -57,11 +57,12 @@ class Asked:
 def operator_says(s: Session, *, actor: Actor, words: Words, now: datetime, album: str | None = None) -> Sent | Asked:
     """An operator wrote to a bot: a reply goes where it points, other words to his one contact in progress.
 
-    With several in progress, or none that is taken, he is asked; nothing is guessed and nothing is lost. The items of
-    an album go where its first item went.
+    With several in progress, or none that is taken, he is asked; so he is when he replies to something of which nobody
+    knows to what contact it belongs. Nothing is guessed and nothing is lost. The items of an album go where its first
+    item went.
 
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ClientUnreachable, ContactHasNoChat, NotCopyable,
-    CommandNotSent.
+    CommandNotSent, NotRecordedYet.
     """
     operator = access_operator(s, actor)
     if not words.can_copy:
@@ -78,10 +79,10 @@ def operator_says(s: Session, *, actor: Actor, words: Words, now: datetime, albu
         target = Target(begun.contact_id, None)
     if target is None:
         options = _open_contacts(s, operator_id=operator.id, bot_id=words.bot_id)
-        taken = [option for option, status in options if status == "in_progress"]
+        if not options:
+            raise NothingOpen()
+        taken = [option for option, status in options if status == "in_progress" and words.reply_to is None]
         if begun is not None or len(taken) != 1:
-            if not options:
-                raise NothingOpen()
             return _ask(s, words, begun, album=album, options=taken or [option for option, _ in options], now=now)
         target = Target(taken[0].contact_id, None)
     pass_on(s, contact_id=target.contact_id, words=words, actor=actor, now=now, reply_to=target.message_ref)

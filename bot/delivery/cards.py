@@ -1,5 +1,6 @@
 """The card: a contact as its operator sees it, made anew from the newest state each time it is sent."""
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from bot.texts import Translator
 from bot.texts.phrases import age, kind_name
 from crm_core.briefing import ContactBrief
 from crm_core.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
+
+TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # directions of writing
 
 
 def card(
@@ -37,8 +40,16 @@ def _title(contact: ContactBrief) -> Text:
 
 
 def _lead(contact: ContactBrief, _: Translator) -> Text:
-    name = contact.lead_name or contact.email or contact.phone or _("No name")
+    # Until he has taken it, an operator sees no phone or e-mail, in place of a name neither.
+    taken = (contact.email or contact.phone) if contact.status != "new" else None
+    name = _one_line(contact.lead_name or "") or taken or _("No name")
     return Text("👤 ", name, f" @{contact.lead_username}" if contact.lead_username else "")
+
+
+def _one_line(name: str) -> str:
+    """A name as it is, but unable to pass for further lines of the card or to turn its neighbours round."""
+    line = " ".join(name.split())
+    return f"\u2068{line}\u2069" if any(unicodedata.bidirectional(sign) in TURNING for sign in line) else line
 
 
 def _reachable_at(contact: ContactBrief, _: Translator) -> list[Text]:

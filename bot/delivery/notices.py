@@ -7,8 +7,11 @@ from bot.texts.phrases import kind_name, why_nobody
 from crm_core.briefing import ContactBrief
 
 
-def client_notice(code: str, contact: ContactBrief | None, payload: dict[str, Any], _: Translator) -> str:
-    """What a client is told. `contact` is the newest state, so that a notice never says what is no longer so."""
+def client_notice(code: str, contact: ContactBrief | None, payload: dict[str, Any], _: Translator) -> str | None:
+    """What a client is told. `contact` is the newest state, so that a notice never says what is no longer so.
+
+    Returns None where there is nothing to say any more.
+    """
     if contact is None:
         return _slowed(_)
     number = contact.id
@@ -24,6 +27,8 @@ def client_notice(code: str, contact: ContactBrief | None, payload: dict[str, An
         case "registered":
             text = _("Your request is #{id}. Everybody is busy at the moment; you are number {place} in the queue.")
             return text.format(id=number, place=contact.place)
+        case "taken" if contact.operator is None:
+            return None  # he was taken off again meanwhile; whoever takes it next is announced
         case "taken":
             return _("{operator} is with you now, request #{id}.").format(operator=contact.operator, id=number)
         case "closed":
@@ -77,6 +82,9 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
             return _(
                 "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until he writes again."
             ).format(id=number)
+        case "delivery_failed" if payload.get("why") == "original_gone":
+            text = _("🗑 #{id}: a message ({kind}) was deleted by its author before it could be passed on.")
+            return text.format(id=number, kind=kind_name(payload["kind"], _))
         case "delivery_failed":
             text = _("⚠️ #{id}: this message ({kind}) could not be delivered.")
             return text.format(id=number, kind=kind_name(payload["kind"], _))

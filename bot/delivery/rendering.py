@@ -21,15 +21,18 @@ from aiogram.types import (
     ReplyKeyboardRemove,
     ReplyParameters,
 )
+from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery import cards, notices
 from bot.menus import commands_for
 from bot.texts import Translator
 from crm_core import outbox
 from crm_core.briefing import Job, MessageBrief
+from crm_core.messages import fits_units, utf16_units
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link in a client's words must not open a picture on a card
 WITH_TEXT = ContentType.TEXT
+CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
 
 
 class NothingToSend(Exception):
@@ -46,8 +49,10 @@ def render(job: Job, *, _: Translator, now: datetime) -> TelegramMethod[Any]:
         case outbox.COPY_EDIT:
             return _copy_edit(job)
         case outbox.CLIENT_NOTICE:
-            text = notices.client_notice(job.payload["code"], job.contact, job.payload, _)
-            return SendMessage(chat_id=job.chat_id, text=text)
+            notice = notices.client_notice(job.payload["code"], job.contact, job.payload, _)
+            if notice is None:
+                raise NothingToSend(job.kind)
+            return SendMessage(chat_id=job.chat_id, text=notice)
         case outbox.STAFF_NOTICE:
             text = notices.staff_notice(job.payload, _)
             return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(job.payload.get("reply_to")))
@@ -82,17 +87,32 @@ def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
     message = job.message
     if message is None:
         raise NothingToSend(job.kind)
-    if not message.can_copy:
-        text = notices.staff_notice({"code": "not_copyable", "contact": job.contact_id, "kind": message.kind}, _)
-        return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(message.reply_to))
-    if message.chat_id is None or message.message_id is None:  # said through the API: there is nothing to copy from
+    if message.kind == WITH_TEXT and (message.message_id is None or not message.can_copy):
+        # Said through the API, or protected: the words can be passed on, though the message cannot be copied.
         return SendMessage(
             chat_id=job.chat_id, text=message.text or "…", entities=_entities(message),
             reply_parameters=_reply(message.reply_to), link_preview_options=NO_PREVIEW,
         )  # fmt: skip
+    if not message.can_copy or message.chat_id is None or message.message_id is None:
+        return _said_that(job, message, _)
     return CopyMessage(
         chat_id=job.chat_id, from_chat_id=message.chat_id, message_id=message.message_id,
         reply_parameters=_reply(message.reply_to),
+    )  # fmt: skip
+
+
+def _said_that(job: Job, message: MessageBrief, _: Translator) -> SendMessage:
+    """Names what cannot be copied, with the words that stood under it."""
+    payload = {"code": "not_copyable", "contact": job.contact_id, "kind": message.kind}
+    parts: list[Text] = [Text(notices.staff_notice(payload, _))]
+    if message.text:
+        whole = utf16_units(message.text) <= CAPTION_LONGEST
+        caption = message.text if whole else fits_units(message.text, CAPTION_LONGEST)
+        parts.append(Text.from_entities(caption, (_entities(message) or []) if whole else []))
+    text, entities = as_list(*parts).render()
+    return SendMessage(
+        chat_id=job.chat_id, text=text, entities=entities, reply_parameters=_reply(message.reply_to),
+        link_preview_options=NO_PREVIEW,
     )  # fmt: skip
 
 

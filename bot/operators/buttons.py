@@ -5,7 +5,7 @@ from aiogram.types import CallbackQuery
 
 from bot.acting import Act
 from bot.answers import say
-from bot.callbacks import CloseContact, SendTo, TakeContact
+from bot.callbacks import CloseContact, SendTo, ShowCard, TakeContact
 from bot.texts import Translator
 from crm_core import contacts, replies
 from crm_core.access import Actor
@@ -25,6 +25,12 @@ async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Act
     """[Close]."""
     await act(contacts.close, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
     return _("#{id} is closed.").format(id=callback_data.contact_id)
+
+
+@router.callback_query(ShowCard.filter())
+async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Actor, act: Act) -> None:
+    """A contact of /my: its card, once more at the end of the chat."""
+    await act(contacts.show_card, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
 
 
 @router.callback_query(SendTo.filter())

@@ -1,12 +1,15 @@
 """Coming, going, and seeing what is open."""
 
+from typing import Any
+
 from aiogram import Router
 from aiogram.filters import Command, CommandStart
-from aiogram.types import Message
+from aiogram.types import InlineKeyboardButton, Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.acting import Act
-from bot.answers import Answer, say, shorten
+from bot.answers import Answer, rows, say, shorten
+from bot.callbacks import ShowCard
 from bot.filters import IsNoAdmin
 from bot.texts import Translator
 from bot.texts.phrases import age
@@ -15,6 +18,8 @@ from crm_core.access import Actor
 from crm_core.storage.database import Database
 
 router = Router(name="operators.presence")
+
+SHOWN = 25  # contacts in one list: with the longest names and words it stays within a message
 
 
 @router.message(Command("online"))
@@ -48,18 +53,33 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
     if not mine:
         await act.answer(say(_("You have no open contacts.")))
         return
-    lines: list[Text] = [Bold(_.plural("{n} open contact", "{n} open contacts", len(mine)).format(n=len(mine)))]
-    for row in mine:
-        state = "🆕" if row.status == "new" else "🟢"
-        since = age(act.clock() - row.since, _)
-        text = f"{state} #{row.id} · {row.lead or _('No name')} · {row.source} · {since}"
-        lines.append(Text(text, f"\n      {shorten(row.message, 60)}" if row.message else ""))
-    await act.answer(say(as_list(*lines)))
+    title = _.plural("{n} open contact", "{n} open contacts", len(mine)).format(n=len(mine))
+    lines: list[Text] = [Bold(title), *(_open_contact(row, act, _) for row in mine[:SHOWN])]
+    if len(mine) > SHOWN:
+        lines.append(Text(_("… and {n} more").format(n=len(mine) - SHOWN)))
+    here = [row for row in mine[:SHOWN] if row.bot_id == act.bot_id]
+    buttons = [
+        InlineKeyboardButton(text=f"#{row.id}", callback_data=ShowCard(contact_id=row.id).pack()) for row in here
+    ]
+    await act.answer(say(as_list(*lines), keyboard=rows(buttons, each=5) if buttons else None))
+
+
+def _open_contact(row: Any, act: Act, _: Translator) -> Text:
+    state = "🆕" if row.status == "new" else "🟢"
+    parts = [f"{state} #{row.id}", row.lead or _("No name"), row.source, age(act.clock() - row.since, _)]
+    if row.bot_id not in (act.bot_id, None):
+        parts.append(f"@{row.bot}")  # its card, and the talk, are in that bot's chat
+    return Text(" · ".join(parts), f"\n      {shorten(row.message, 60)}" if row.message else "")
 
 
 @router.message(CommandStart(), IsNoAdmin())
 async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Start in a further bot makes him reachable there (that is done for every message of staff)."""
+    await act.answer(say(await start_text(actor, db, _)))
+
+
+async def start_text(actor: Actor, db: Database, _: Translator) -> str:
+    """What an operator is here for, and which bots he has still to start."""
     lines = [_("You are an operator here. Contacts come as cards: take one, answer by replying to it, close it.")]
     missing = await db.read(staff.unstarted_bots, telegram_id=actor.telegram_id or 0)
     if missing:
@@ -67,7 +87,7 @@ async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Tr
         lines.append(
             _("Please press Start in these bots too, or their contacts can't reach you: {bots}").format(bots=names)
         )
-    await act.answer(say("\n".join(lines)))
+    return "\n".join(lines)
 
 
 @router.message(Command("help"), IsNoAdmin())

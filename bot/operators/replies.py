@@ -11,7 +11,7 @@ from bot.texts import Translator
 from bot.words import words_of
 from crm_core import edits, replies
 from crm_core.access import Actor
-from crm_core.replies import Asked, Sent
+from crm_core.replies import Asked, Option, Sent
 
 router = Router(name="operators.replies")
 
@@ -28,17 +28,28 @@ async def on_message(message: Message, actor: Actor, act: Act, _: Translator) ->
     )
 
 
+OPTIONS_SHOWN = 20  # the latest; a longer list is found quicker by replying to the card
+
+
 def _question(said: Sent | Asked, message_id: int, _: Translator) -> Answer | None:
     if isinstance(said, Sent) or not said.options:
         return None
     buttons = [
         InlineKeyboardButton(
-            text=shorten(f"#{option.contact_id} {option.lead_name or ''} · {option.message or ''}", 60),
+            text=_label(option, _),
             callback_data=SendTo(contact_id=option.contact_id, pending_id=said.pending_id).pack(),
         )
-        for option in said.options
+        for option in said.options[-OPTIONS_SHOWN:]
     ]
-    return say(_("To whom? It will be sent when you choose."), keyboard=rows(buttons), reply_to=message_id)
+    text = _("To whom? It will be sent when you choose.")
+    if len(said.options) > OPTIONS_SHOWN:
+        text += " " + _("These are your latest contacts; for another one, reply to its card.")
+    return say(text, keyboard=rows(buttons), reply_to=message_id)
+
+
+def _label(option: Option, _: Translator) -> str:
+    words = [f"#{option.contact_id} {option.lead_name or _('No name')}", option.message]
+    return shorten(" · ".join(filter(None, words)), 60)
 
 
 @router.edited_message(IsSpoken())
