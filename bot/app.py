@@ -9,8 +9,6 @@ from typing import Any
 
 import structlog
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import make_url
 
@@ -24,6 +22,7 @@ from bot.receiving.web import WebServer
 from bot.receiving.worker import Worker
 from bot.roster import Roster
 from bot.settings import Settings
+from bot.telegram import Telegram
 from crm_core import inbox, outbox, queue, staff
 from crm_core.access import SYSTEM
 from crm_core.events import Logged
@@ -95,7 +94,7 @@ class App:
         await self.db.write(staff.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
 
         gatekeeper = Gatekeeper(self._on_flood)
-        session = _session(settings)
+        session = Telegram(url=settings.telegram_api_url, proxy=settings.telegram_proxy)
         session.middleware(gatekeeper)
         self._stack.push_async_callback(session.close)
         handler = Handler(self.db, {}, Roster(self.db), self.clock, self.chance, settings.default_language,
@@ -178,11 +177,6 @@ async def _attempt(job: Callable[[], Awaitable[None]]) -> None:
         await job()
     except Exception as error:
         log.error("job_failed", job=job.__name__.strip("_"), error=describe_error(error))
-
-
-def _session(settings: Settings) -> AiohttpSession:
-    server = TelegramAPIServer.from_base(settings.telegram_api_url)
-    return AiohttpSession(api=server, proxy=settings.telegram_proxy, limit=100)
 
 
 def _log_events(announcements: list[Any]) -> None:
