@@ -37,9 +37,7 @@ from crm_core.storage.ownership import Ownership
 
 log = structlog.get_logger("fleet")
 
-CONNECT_PAUSE = 5.0  # seconds between tries of a bot that cannot be reached yet
 REFUSED_PAUSE = 300.0  # seconds between tries of a token that is refused: it may have been restored
-STANDBY_PAUSE = 3.0  # seconds between looks whether the process that works for a bot has gone
 WATCH_EVERY = 60.0  # seconds between looks at a bot that Telegram delivers to: nothing else would show a refused token
 
 
@@ -153,7 +151,7 @@ class Fleet:
                 await asyncio.sleep(await self._live(runner))
             except Exception as error:  # showing how it fares failed: the database is away
                 log.error("state_not_shown", bot_id=runner.bot.id, error=describe_error(error))
-                await asyncio.sleep(CONNECT_PAUSE)
+                await asyncio.sleep(self.pauses.connect)
 
     async def _live(self, runner: Runner) -> float:
         """One life of a bot. Returns after how many seconds the next one may begin."""
@@ -178,14 +176,14 @@ class Fleet:
         except Exception as error:
             runner.show(bots.AWAY)
             log.warning("bot_away", bot_id=runner.bot.id, error=describe_error(error))
-        return CONNECT_PAUSE
+        return self.pauses.connect
 
     async def _connect(self, runner: Runner) -> None:
         me = await runner.bot(GetMe(), request_timeout=15)
         runner.username = me.username
         while not await self.owner.claim(me.id):
             runner.show("standby")
-            await asyncio.sleep(STANDBY_PAUSE)
+            await asyncio.sleep(self.pauses.standby)
         fence = await self.db.write(
             bots.start, bot_id=me.id, username=me.username or str(me.id), name=me.full_name, position=runner.position,
             now=self.clock(),

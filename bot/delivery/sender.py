@@ -47,6 +47,8 @@ class Pauses:
         refused: until a bot whose token is refused is tried again.
         recovered: before what an ended life of the bot left half sent is sent again.
         database: until a database that is away is tried again.
+        connect: until a bot that cannot be reached is tried again.
+        standby: between looks whether the process that works for a bot has gone.
     """
 
     unknown: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0)
@@ -55,6 +57,8 @@ class Pauses:
     refused: float = 60.0
     recovered: float = 2.0
     database: float = 1.0
+    connect: float = 5.0
+    standby: float = 3.0
 
 
 DEFAULT_PAUSES = Pauses()

@@ -1,0 +1,90 @@
+"""An installation in processes of its own, and what its operators have seen so far."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Collection
+from typing import Any, Self
+
+from bot.sandbox import Sandbox
+from bot.sandbox.transcript import NEW, Entry
+
+
+class Lives:
+    """Starts, kills and stops an installation; see `tests.process.lives`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.is_up = False
+
+    @classmethod
+    async def open(cls, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False) -> Self:
+        """Makes ready; the first life begins with `start`."""
+        settings = {
+            "BOT_TOKENS": token, "DATABASE_URL": database_url, "TELEGRAM_API_URL": telegram_api_url,
+            "DEFAULT_LANGUAGE": "en", "LIVES_LIMITED": "1" if limited else "",
+        }  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.process.lives", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **settings},
+        )  # fmt: skip
+        return cls(process)
+
+    async def start(self) -> int:
+        """Begins a life; returns its process id."""
+        self.is_up = True
+        return await self._tell("start")
+
+    async def kill(self) -> None:
+        """SIGKILL, at once; returns when the process has gone."""
+        self.is_up = False
+        assert await self._tell("kill") == -9
+
+    async def stop(self) -> int:
+        """SIGTERM; returns the exit status when the process has ended by itself."""
+        self.is_up = False
+        return await self._tell("stop")
+
+    async def _tell(self, word: str) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{word}\n".encode())
+        await self._process.stdin.drain()
+        return int(await self._process.stdout.readline())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.is_up:
+            await self.kill()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+class Eyes:
+    """What has appeared before some people's eyes since they were opened, and waiting for more of it."""
+
+    def __init__(self, sandbox: Sandbox, people: Collection[int]) -> None:
+        self.seen: list[Entry] = []
+        self._people = set(people)
+        self._changed = asyncio.Event()
+        sandbox.world.transcript.listeners.append(self._notice)
+
+    def _notice(self, entry: Entry) -> None:
+        if entry.chat_id in self._people and entry.event == NEW and entry.request_id is not None:
+            self.seen.append(entry)
+            self._changed.set()
+
+    async def until(self, condition: Callable[[], Any], *, within: float) -> None:
+        """Waits until a condition on what was seen holds, but not longer than `within` seconds."""
+        async with asyncio.timeout(within):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def more(self, number: int, *, within: float = 20) -> None:
+        """Waits until so many more messages have been seen."""
+        wanted = len(self.seen) + number
+        await self.until(lambda: len(self.seen) >= wanted, within=within)
