@@ -45,11 +45,12 @@ def run(no_limits: bool) -> None:
 
 @main.command()
 @click.option("--forever", is_flag=True, envvar="DEMO_FOREVER", help="Go on until Ctrl-C (also DEMO_FOREVER=1).")
-def demo(forever: bool) -> None:
+@click.option("--fast", is_flag=True, help="Without the pauses in which people read and write.")
+def demo(forever: bool, fast: bool) -> None:
     """Show the whole product at work, with no token and no internet."""
     from bot.demo import play
 
-    sys.exit(play(forever=forever))
+    sys.exit(play(forever=forever, fast=fast))
 
 
 @main.command()

@@ -1,0 +1,41 @@
+"""`make demo`: the whole product against a Telegram of our own, in one process, with no token and no internet."""
+
+import asyncio
+
+import click
+
+from bot.demo.screen import Screen
+from bot.demo.words import WORDS
+
+
+def play(*, forever: bool = False, fast: bool = False) -> int:
+    """Plays a morning of a small lamp shop in the terminal.
+
+    Args:
+        forever: whether it goes on, morning after morning, until Ctrl-C.
+        fast: without the pauses in which people read and write.
+
+    Returns the exit status: 0 if every word that was said arrived exactly once.
+    """
+    language = _language()
+    screen = Screen()
+    words = WORDS[language]
+    screen.title(words["title"], words["subtitle"])
+    screen.note(words["starting"])
+    # Only now, because it takes seconds and there is something to read already.
+    from bot.demo.show import Show
+
+    try:
+        return asyncio.run(Show(screen, language, fast=fast).play(forever=forever))
+    except KeyboardInterrupt:
+        click.echo()
+        return 130
+
+
+def _language() -> str:
+    from bot.settings import BadSettings, load_settings
+
+    try:
+        return load_settings().default_language
+    except BadSettings:  # the demo needs no setting, so none can keep it from running
+        return "ru"

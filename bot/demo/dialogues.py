@@ -1,0 +1,221 @@
+"""What the people of the demo say. Operators speak as "we": anyone of them may get any of these."""
+
+from dataclasses import dataclass
+
+from bot.sandbox.content import Content, document, location, photo, sticker, video_note, voice
+
+CLIENT, OPERATOR = "client", "operator"
+SHOP, CARE = "shop", "care"
+Said = str | Content
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A conversation from the first word to the last; operators answer in turn.
+
+    Attributes:
+        bot: which of the two bots he writes to.
+        turns: who speaks and what he sends.
+    """
+
+    first_name: str
+    last_name: str
+    bot: str
+    turns: tuple[tuple[str, Said], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Names, and what is said, in one language."""
+
+    operators: tuple[str, str, str]
+    admin: str
+    bots: dict[str, tuple[str, str]]
+    dialogues: tuple[Dialogue, ...]
+    passers_by: tuple[str, ...]
+    questions: tuple[tuple[str, str], ...]
+
+
+def _talk(name: str, bot: str, *turns: Said | tuple[str, Said]) -> Dialogue:
+    """Turns alternate, the client first; a pair names the speaker where they do not."""
+    first, last = name.split(" ")
+    said: list[tuple[str, Said]] = []
+    for turn in turns:
+        if isinstance(turn, tuple):
+            said.append(turn)
+        else:
+            said.append((OPERATOR if said and said[-1][0] == CLIENT else CLIENT, turn))
+    return Dialogue(first, last, bot, tuple(said))
+
+
+ENGLISH = Cast(
+    operators=("Anna", "Boris", "Vera"),
+    admin="Olga",
+    bots={SHOP: ("lumen_shop_bot", "Lumen, the shop"), CARE: ("lumen_care_bot", "Lumen, repairs")},
+    dialogues=(
+        _talk("Ivan Petrov", SHOP,
+              "Good morning! Is the green desk lamp still in stock?",
+              "Good morning! Yes, three of them. Shall we put one aside for you?",
+              "Please do. I'll come by after twelve.",
+              "It waits for you at the counter until tonight."),
+        _talk("Marina Sokolova", CARE,
+              photo(caption="It arrived with a crack, please have a look"),
+              "Thank you for the picture, we see it. We'll replace it. Where should it go?",
+              location(),
+              "Noted, the courier comes tomorrow between 10 and 12.",
+              sticker(emoji="👍")),
+        _talk("Dmitri Kim", SHOP,
+              voice(duration=7),
+              "We've listened 🙂 Yes, from ten lamps on it is 15 % less.",
+              "Twelve then. Can we have an invoice for the company?",
+              document(name="invoice-1204.pdf", caption="Here it is, good for three days")),
+        _talk("Svetlana Orlova", SHOP,
+              "Which bulb does the Snowflake lamp need?",
+              "E14, up to 40 W; a warm LED is best.",
+              "Do you have those?",
+              "We do, 2.50 each."),
+        _talk("Artyom Lebedev", CARE,
+              "My lamp flickers after I switch it off",
+              "Probably the switch. Does it have a little light of its own?",
+              "It does!",
+              "That's it. A small capacitor helps, we have it for 1.20."),
+        _talk("Natalia Ilyina", SHOP,
+              "Until when are you open today?",
+              "Until eight, without a break.",
+              "Thank you!"),
+        _talk("Pavel Zaitsev", SHOP,
+              video_note(),
+              "How lovely! Is that our Moon lamp?",
+              "The very one. The little one adores it, thank you!",
+              "Thank you for showing us 💛 The craftsman will be glad."),
+        _talk("Elena Morozova", CARE,
+              "Bought two days ago and now it won't switch on. I still have the receipt",
+              (CLIENT, photo(caption="The receipt")),
+              "We're sorry. Your money back, or a new one?",
+              "A new one, please",
+              "Come any day, it is ready for you."),
+        _talk("Igor Fyodorov", SHOP,
+              "Do you deliver to Tver?",
+              "Yes, in two or three days, for 4 euros.",
+              "I'll order on the site then"),
+        _talk("Yulia Belova", SHOP,
+              "Will the Autumn floor lamp be back?",
+              (CLIENT, "The dark red one, I've waited for ages"),
+              "Five of them come on Thursday. Shall we write you down?",
+              "Yes, please!",
+              "Done, we'll call you on Thursday morning."),
+        _talk("Timur Akhmetov", SHOP,
+              "Hello! I need light for a shop window, three metres",
+              "Hello! A track system would do, we have one on show. When could you come?",
+              "Friday at eleven",
+              "See you on Friday at eleven."),
+        _talk("Xenia Romanova", CARE,
+              "May the glass shade go into the dishwasher?",
+              "Better by hand: the paint does not like hot water.",
+              "Good that I asked 😄"),
+        _talk("Ivan Petrov", CARE,
+              "One more thing: can I buy just the foot of an old lamp?",
+              "You can. Which model is it?",
+              photo(caption="This one"),
+              "We have it, 5 euros."),
+    ),
+    passers_by=("Adam", "Alice", "Ben", "Clara", "Daniel", "Emma", "Felix", "Grace", "Henry", "Iris", "Jack", "Kate",
+                "Leo", "Mia", "Noah", "Olive", "Peter", "Rose", "Sam", "Tina"),
+    questions=(
+        ("Are you open today?", "Yes, until eight."),
+        ("Is there a car park?", "Yes, in the yard, free of charge."),
+        ("Do you take cards?", "Of course."),
+        ("Can I bring it back within a week?", "Within 14 days, with the receipt."),
+        ("Where do I find you?", "12 Garden Street, through the yard."),
+        ("What does delivery cost?", "3 euros within the city."),
+        ("Are there lamps left in the sale?", "Yes, until Sunday."),
+        ("Do you mend old lamps?", "We do, bring it along."),
+    ),
+)  # fmt: skip
+
+RUSSIAN = Cast(
+    operators=("Анна", "Борис", "Вера"),
+    admin="Ольга",
+    bots={SHOP: ("lampa_shop_bot", "Лампа, магазин"), CARE: ("lampa_care_bot", "Лампа, мастерская")},
+    dialogues=(
+        _talk("Иван Петров", SHOP,
+              "Доброе утро! Зелёная настольная лампа ещё есть?",
+              "Доброе утро! Да, остались три. Отложить одну для вас?",
+              "Да, пожалуйста. Заеду после двенадцати.",
+              "Отложили до вечера, спросите на кассе."),
+        _talk("Марина Соколова", CARE,
+              photo(caption="Пришла с трещиной, посмотрите, пожалуйста"),
+              "Спасибо за фото, видим. Заменим. Куда привезти новую?",
+              location(),
+              "Записали, курьер будет завтра с 10 до 12.",
+              sticker(emoji="👍")),
+        _talk("Дмитрий Ким", SHOP,
+              voice(duration=7),
+              "Послушали 🙂 Да, от десяти ламп скидка 15 %.",
+              "Тогда двенадцать. Счёт на компанию можно?",
+              document(name="Счёт-1204.pdf", caption="Вот счёт, действует три дня")),
+        _talk("Светлана Орлова", SHOP,
+              "Какая лампочка нужна для «Снежинки»?",
+              "Е14, до 40 Вт, лучше тёплая светодиодная.",
+              "А у вас такие есть?",
+              "Есть, 190 рублей за штуку."),
+        _talk("Артём Лебедев", CARE,
+              "Лампа мигает, когда её выключаешь",
+              "Похоже, дело в выключателе. Он с подсветкой?",
+              "Точно, с подсветкой!",
+              "Поможет маленький конденсатор, он у нас есть за 90 рублей."),
+        _talk("Наталья Ильина", SHOP,
+              "До скольки вы сегодня работаете?",
+              "До восьми, без перерыва.",
+              "Спасибо!"),
+        _talk("Павел Зайцев", SHOP,
+              video_note(),
+              "Какая красота! Это наша «Луна»?",
+              "Она самая. Ребёнок в восторге, спасибо вам!",
+              "Спасибо, что показали 💛 Передадим мастеру."),
+        _talk("Елена Морозова", CARE,
+              "Купила два дня назад, а теперь не включается. Чек сохранился",
+              (CLIENT, photo(caption="Чек")),
+              "Жаль, что так вышло. Вернуть деньги или заменить?",
+              "Замените, пожалуйста",
+              "Приходите в любой день, новая вас ждёт."),
+        _talk("Игорь Фёдоров", SHOP,
+              "В Тверь доставляете?",
+              "Да, за два-три дня, 350 рублей.",
+              "Тогда закажу на сайте"),
+        _talk("Юлия Белова", SHOP,
+              "Торшер «Осень» ещё появится?",
+              (CLIENT, "Очень жду тёмно-красный"),
+              "В четверг привезут пять штук. Записать вас?",
+              "Да, запишите!",
+              "Записали, позвоним в четверг утром."),
+        _talk("Тимур Ахметов", SHOP,
+              "Здравствуйте! Нужен свет для витрины, три метра",
+              "Здравствуйте! Подойдёт трековая система, она есть в зале. Когда вам удобно зайти?",
+              "В пятницу в одиннадцать",
+              "Ждём вас в пятницу в одиннадцать."),
+        _talk("Ксения Романова", CARE,
+              "Можно мыть плафон в посудомойке?",
+              "Лучше руками: краска не любит горячей воды.",
+              "Хорошо, что спросила 😄"),
+        _talk("Иван Петров", CARE,
+              "И ещё вопрос: можно купить одну подставку к старой лампе?",
+              "Можно. Какая у вас модель?",
+              photo(caption="Вот такая"),
+              "Есть, 450 рублей."),
+    ),
+    passers_by=("Алиса", "Артур", "Богдан", "Варвара", "Глеб", "Дарья", "Егор", "Жанна", "Захар", "Инна", "Кирилл",
+                "Лидия", "Максим", "Нина", "Олег", "Полина", "Роман", "Софья", "Тарас", "Эмма"),
+    questions=(
+        ("Вы сегодня открыты?", "Да, до восьми."),
+        ("Парковка есть?", "Есть, во дворе, бесплатно."),
+        ("Карты принимаете?", "Конечно."),
+        ("Можно вернуть через неделю?", "В течение 14 дней, с чеком."),
+        ("Как вас найти?", "Садовая, 12, вход со двора."),
+        ("Сколько стоит доставка?", "По городу 200 рублей."),
+        ("Лампы по акции ещё остались?", "Да, до воскресенья."),
+        ("Старые лампы чините?", "Чиним, приносите."),
+    ),
+)  # fmt: skip
+
+CASTS = {"en": ENGLISH, "ru": RUSSIAN}

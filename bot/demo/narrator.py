@@ -1,0 +1,184 @@
+"""Tells what happens: what people see, from the sandbox's transcript, and why, from the events of the core."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.demo.arrivals import number_in, read_card
+from bot.demo.screen import Screen
+from bot.sandbox.transcript import NEW, Entry
+from bot.texts import Translator
+from bot.texts.phrases import kind_name
+from crm_core import events
+from crm_core.events import Logged
+
+CLIENT_TONE, OPERATOR_TONE, QUEUE_TONE = "cyan", "green", "yellow"
+ICONS = {"photo": "📷", "voice": "🎤", "video_note": "🎥", "document": "📎", "location": "📍", "sticker": ""}
+
+
+@dataclass
+class Colleague:
+    """An operator as the narrator keeps track of him; `load` follows the events."""
+
+    name: str
+    limit: int
+    load: int = 0
+
+
+@dataclass
+class Channel:
+    """A source: how it chooses, its weights, and how many contacts each operator got."""
+
+    name: str
+    strategy: str
+    weights: dict[int, int]
+    given: dict[int, int] = field(default_factory=dict)
+
+
+class Narrator:
+    """Writes rows for what happens; `is_brief` while too much happens to be read."""
+
+    def __init__(self, screen: Screen, words: dict[str, str], _: Translator) -> None:
+        self.screen, self.words, self._ = screen, words, _
+        self.people: dict[int, str] = {}
+        self.clients: set[int] = set()
+        self.admin = 0
+        self.operators: dict[int, Colleague] = {}
+        self.channels: dict[int, Channel] = {}
+        self.is_brief = False
+        self.waiting: set[int] = set()
+        self.longest = self.assigned = self.closed = 0
+        self._why: dict[int, str] = {}
+        self._numbers: dict[tuple[int | None, int], int] = {}  # (bot, client) -> his open contact
+        self._writing: set[tuple[int | None, int]] = set()  # his first words are on their way
+        self._clients_of: dict[int, tuple[int | None, int]] = {}
+        self._cards: dict[tuple[int | None, int, int], int] = {}  # card -> contact
+        self._replies: dict[tuple[int | None, int, int], int] = {}  # an operator's message -> contact
+
+    # --- what people see -------------------------------------------------------------------------------------------
+
+    def notice(self, entry: Entry) -> None:
+        """Something happened before somebody's eyes."""
+        if entry.event != NEW:
+            return
+        sender = entry.message.get("from", {}).get("id")
+        if sender == entry.chat_id:
+            self._person_writes(entry)
+        elif entry.copied_from is not None:
+            self._copy_arrives(entry)
+        else:
+            self._bot_writes(entry)
+
+    def _person_writes(self, entry: Entry) -> None:
+        key = (entry.bot_id, entry.chat_id)
+        if entry.chat_id not in self.clients:
+            replied = entry.message.get("reply_to_message", {}).get("message_id", 0)
+            number = self._cards.get((*key, replied))
+            if number is not None:
+                self._replies[(*key, entry.message["message_id"])] = number
+        elif key not in self._numbers and key not in self._writing:
+            self._writing.add(key)
+            bot = self.people.get(entry.bot_id or 0, "")
+            self._row(None, f"{self._first(entry.chat_id)} → {bot}", self.describe(entry), tone=CLIENT_TONE)
+        elif self._numbers.get(key) in self.waiting:
+            who = self.words["waiting_words"].format(client=self._first(entry.chat_id))
+            self._row(self._numbers[key], who, self.describe(entry), tone=CLIENT_TONE)
+
+    def _copy_arrives(self, entry: Entry) -> None:
+        assert entry.copied_from is not None
+        chat_id, message_id = entry.copied_from
+        if entry.chat_id in self.clients:
+            number = self._replies.get((entry.bot_id, chat_id, message_id))
+            self._row(number, self._pair(chat_id, entry.chat_id), self.describe(entry), tone=OPERATOR_TONE)
+        else:
+            replied = entry.message.get("reply_to_message", {}).get("message_id", 0)
+            number = self._cards.get((entry.bot_id, entry.chat_id, replied))
+            self._row(number, self._pair(chat_id, entry.chat_id), self.describe(entry), tone=CLIENT_TONE)
+
+    def _bot_writes(self, entry: Entry) -> None:
+        text = entry.message.get("text", "")
+        if entry.chat_id in self.clients:
+            number, key = number_in(text), (entry.bot_id, entry.chat_id)
+            if number is not None and number not in self._clients_of:
+                self._clients_of[number] = key
+                self._numbers[key] = number
+                self._writing.discard(key)
+                self._row(number, self.words["bot_to"].format(client=self._first(entry.chat_id)), text, quiet=True)
+            return
+        card = read_card(text)
+        if card is None and entry.chat_id == self.admin:
+            self._row(number_in(text), self.words["bot_to"].format(client=self._first(entry.chat_id)), text, quiet=True)
+        if card is not None:
+            self._cards[entry.bot_id, entry.chat_id, entry.message["message_id"]] = card.number
+            who = self.words["card"].format(operator=self._first(entry.chat_id))
+            self._row(card.number, who, self._why.pop(card.number, ""), quiet=True)
+
+    def _pair(self, sender: int, reader: int) -> str:
+        return f"{self._first(sender)} → {self._first(reader)}"
+
+    def _first(self, person: int) -> str:
+        return self.people.get(person, "?").split(" ")[0]
+
+    def describe(self, entry: Entry) -> str:
+        """What somebody sent, in a line."""
+        message = entry.message
+        words = message.get("text") or message.get("caption") or ""
+        if entry.kind == "text":
+            return str(words)
+        what = message.get("sticker", {}).get("emoji") or message.get("document", {}).get("file_name")
+        shown = f"{ICONS.get(entry.kind, '')} {what or kind_name(entry.kind, self._)}".strip()
+        return f"{shown} · {words}" if words else shown
+
+    # --- why ---------------------------------------------------------------------------------------------------------
+
+    def hear(self, announcements: list[Any]) -> None:
+        """What was just committed."""
+        for one in announcements:
+            if isinstance(one, Logged):
+                self._happened(one.fields)
+
+    def _happened(self, event: dict[str, Any]) -> None:
+        number, operator_id = event["contact_id"], event["operator_id"]
+        match event["kind"]:
+            case events.CONTACT_ASSIGNED:
+                channel = self.channels[event["source_id"]]
+                self._why[number] = self._reason(channel, operator_id, waited=number in self.waiting)
+                self.waiting.discard(number)
+                self.operators[operator_id].load += 1
+                channel.given[operator_id] = channel.given.get(operator_id, 0) + 1
+                self.assigned += 1
+            case events.CONTACT_QUEUED:
+                self.waiting.add(number)
+                self.longest = max(self.longest, len(self.waiting))
+                self._row(number, self.words["queued"], self._loads(self.channels[event["source_id"]]), tone=QUEUE_TONE)
+            case events.CONTACT_TAKEN:
+                name = self.operators[operator_id].name
+                self._row(number, self.words["takes"].format(operator=name), "", tone=OPERATOR_TONE)
+            case events.CONTACT_CLOSED:
+                self.operators[operator_id].load -= 1
+                self.closed += 1
+                self._numbers.pop(self._clients_of.get(number, (None, 0)), None)
+                name = self.operators[operator_id].name
+                self._row(number, self.words["closes"].format(operator=name), "", tone=OPERATOR_TONE)
+
+    def _reason(self, channel: Channel, chosen: int, *, waited: bool) -> str:
+        """Why this operator: his weight among those who had room, and how everybody was loaded at that moment."""
+        free = {one: weight for one, weight in channel.weights.items() if self._has_room(one)}
+        total = sum(free.values()) or channel.weights[chosen]
+        parts = [self.words["from_queue"]] if waited else []
+        if channel.strategy == "exact" and len(free) > 1:
+            planned = channel.weights[chosen] / sum(channel.weights.values())
+            parts.append(self.words["level"].format(planned=f"{planned:.0%}".replace("%", " %")))
+        else:
+            parts.append(self.words["weight_of"].format(weight=channel.weights[chosen], total=total))
+        return " · ".join([*parts, self._loads(channel)])
+
+    def _loads(self, channel: Channel) -> str:
+        those = [self.operators[operator_id] for operator_id in channel.weights]
+        return " · ".join(f"{one.name} {one.load}/{one.limit}" for one in those)
+
+    def _has_room(self, operator_id: int) -> bool:
+        return self.operators[operator_id].load < self.operators[operator_id].limit
+
+    def _row(self, number: int | None, who: str, what: str, *, tone: str | None = None, quiet: bool = False) -> None:
+        if not self.is_brief:
+            self.screen.row(number, who, what, tone=tone, quiet=quiet)
