@@ -40,17 +40,24 @@ class IsCommand(BaseFilter):
 
 
 class IsSpoken(BaseFilter):
-    """Passes what a person says, of any kind, but for the commands that this bot answers itself.
+    """Passes what a person says, of any kind, commands too."""
+
+    async def __call__(self, message: Message) -> bool:
+        return is_spoken(message)
+
+
+class IsForOperator(BaseFilter):
+    """Passes what a client says to an operator: all but his own phone, and the commands that the bot answers itself.
 
     Args:
         besides: names of those commands; any other word with a slash is words like all others.
     """
 
-    def __init__(self, *, besides: frozenset[str] = frozenset()) -> None:
+    def __init__(self, *, besides: frozenset[str]) -> None:
         self._besides = besides
 
     async def __call__(self, message: Message) -> bool:
-        return is_spoken(message) and not (self._besides and _command(message) in self._besides)
+        return is_spoken(message) and _command(message) not in self._besides and not is_own_phone(message)
 
 
 class IsOwnPhone(BaseFilter):

@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.types import Message, User
 
 from bot.acting import Act
-from bot.filters import IsSpoken
+from bot.filters import IsForOperator, IsSpoken
 from bot.words import person_of, words_of
 from crm_core import conversation, edits
 
@@ -13,7 +13,7 @@ COMMANDS = frozenset({"start", "help", "privacy", "email"})
 router = Router(name="clients.messages")
 
 
-@router.message(IsSpoken(besides=COMMANDS))
+@router.message(IsForOperator(besides=COMMANDS))
 async def on_message(message: Message, event_from_user: User, act: Act) -> None:
     """Anything that a client says, of any kind."""
     await act(
