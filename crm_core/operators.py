@@ -232,40 +232,70 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, chan
     return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
 
 
-def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, chance: Chance) -> int:
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of an operator's open contacts: how many he held, and how many of them found nobody yet."""
+
+    returned: int
+    waiting: int
+
+
+def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, chance: Chance) -> Removed:
     """Takes an operator out for good: his open contacts go back to the queue and are given to others.
 
-    Returns how many contacts he held. Raises NotAllowed, OperatorNotFound.
+    Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    sources = {*_lock_his_sources(s, operator_id), *_sources_of_open(s, operator_id)}
-    lock_sources(s, sources)
+    source_ids = lock_sources_of(s, operator_id)
     _change(s, operator_id, removed_at=now, is_active=False)
     returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
-    _leave_staff(s, operator_id, now)
+    leave_staff(s, operator_id=operator_id, now=now)
     _record(s, operator_id, "removed", actor, now)
-    queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
-    return len(returned)
+    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    return Removed(len(returned), queue.tell_waiting(s, contact_ids=returned, now=now))
 
 
-def _leave_staff(s: Session, operator_id: int, now: datetime) -> None:
-    """The account is no operator from this moment; unless it is an admin's too, it is nobody's on the staff."""
-    account = s.execute(select(Staff.telegram_id, Staff.is_admin).where(Staff.operator_id == operator_id)).one_or_none()
+def leave_staff(s: Session, *, operator_id: int, now: datetime, besides: int = 0) -> bool:
+    """The account is no operator from this moment; unless it is an admin's too, it is nobody's on the staff.
+
+    Returns whether there was one.
+
+    Args:
+        besides: an account that stays: the one that takes the place over.
+    """
+    account = s.execute(
+        select(Staff.telegram_id, Staff.is_admin).where(Staff.operator_id == operator_id, Staff.telegram_id != besides)
+    ).one_or_none()
     if account is None:
-        return
+        return False
+    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE) if account.is_admin else ()
     for bot_id in (
         s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == account.telegram_id)).scalars().all()
     ):
         outbox.drop_waiting(
-            s, bot_id=bot_id, chat_id=account.telegram_id, outcome="operator_removed", now=now, keep=(outbox.CARD_EDIT,)
-        )
+            s, bot_id=bot_id, chat_id=account.telegram_id, outcome="operator_removed", now=now,
+            keep=(outbox.CARD_EDIT, *for_admins),
+        )  # fmt: skip
         outbox.add(s, [outbox.Send(outbox.MENU, bot_id, account.telegram_id)], now=now)
     if account.is_admin:
         s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
     else:
         s.execute(delete(StaffChat).where(StaffChat.telegram_id == account.telegram_id))
         s.execute(delete(Staff).where(Staff.telegram_id == account.telegram_id))
+    return True
+
+
+def begin_work(s: Session, *, operator_id: int, returned: Sequence[int], now: datetime, chance: Chance) -> None:
+    """Gives out what waits where an operator who has just joined works.
+
+    Args:
+        returned: contacts that went back to the queue by his joining, wherever they are from.
+    """
+    theirs = s.execute(select(Contact.source_id).where(Contact.id.in_(returned)).distinct()).scalars()
+    source_ids = {*contacts.sources_of(s, operator_id), *theirs}
+    queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
+    queue.tell_waiting(s, contact_ids=returned, now=now)
 
 
 def return_contacts(
@@ -303,8 +333,7 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
     ).one_or_none()
     if operator is None or gone == 0:
         return []
-    sources = {*contacts.sources_of(s, operator.id), *_sources_of_open(s, operator.id)}
-    lock_sources(s, sources)
+    source_ids = lock_sources_of(s, operator.id)
     returned = return_contacts(
         s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
     )
@@ -319,13 +348,17 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
         bot=username,
         returned=len(returned),
     )
-    queue.fill(s, source_ids=sources, actor=SYSTEM, now=now, chance=chance)
+    queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
+    queue.tell_waiting(s, contact_ids=returned, now=now)
     return returned
 
 
-def _sources_of_open(s: Session, operator_id: int) -> list[int]:
-    mine = select(Contact.source_id).where(Contact.operator_id == operator_id, Contact.status != "closed").distinct()
-    return list(s.execute(mine).scalars())
+def lock_sources_of(s: Session, operator_id: int) -> set[int]:
+    """Locks every source that returning his contacts concerns: those of his weights and of what he holds."""
+    held = select(Contact.source_id).where(Contact.operator_id == operator_id, Contact.status != "closed").distinct()
+    source_ids = {*contacts.sources_of(s, operator_id), *s.execute(held).scalars()}
+    lock_sources(s, source_ids)
+    return source_ids
 
 
 def _lock_his_sources(s: Session, operator_id: int) -> list[int]:
@@ -353,7 +386,10 @@ def _record(
 
 
 def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
-    """What the operator holds, oldest first: (id, status, source, lead, message, since, bot, bot_id). Raises NotAllowed."""
+    """What the operator holds, oldest first: (id, status, source, lead, message, since, bot, bot_id).
+
+    Raises NotAllowed.
+    """
     operator = access_operator(s, actor)
     return list(
         s.execute(

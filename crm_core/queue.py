@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from crm_core import assignment, events, messages, outbox
+from crm_core import alerts, assignment, distribution, events, messages, outbox
 from crm_core.access import SYSTEM, Actor
 from crm_core.assignment import Chance, Place
 from crm_core.errors import ContactNotFound
@@ -191,6 +191,24 @@ def length(s: Session, *, source_id: int | None = None) -> int:
     if source_id is not None:
         statement = statement.where(_contact.c.source_id == source_id)
     return s.execute(statement).scalar_one()
+
+
+def tell_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
+    """Tells admins of contacts that went back to the queue and found nobody, once per source and ten minutes, with why.
+
+    Returns how many of these contacts wait.
+    """
+    ids = sorted(set(contact_ids))
+    left = s.execute(select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids))).all()
+    oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
+    for source_id, contact_id in oldest.items():
+        source = assignment.source_facts(s, source_id)
+        why = distribution.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
+        alerts.tell_admins(
+            s, cause=f"waits:{source_id}", code="contact_waits", now=now, bot_id=source.speaker_id, contact=contact_id,
+            source=source.name, why=why,
+        )  # fmt: skip
+    return len(left)
 
 
 def sweep(s: Session, *, now: datetime, chance: Chance) -> int:

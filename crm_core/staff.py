@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import contacts, events, operators, outbox, queue
 from crm_core.access import SYSTEM, Actor, access_admin, telegram
 from crm_core.assignment import Chance
-from crm_core.errors import AlreadyOperator, InvitationInvalid, LastAdmin, NotFound, OperatorNotFound
+from crm_core.errors import AlreadyOperator, InvitationInvalid, LastAdmin, NotAllowed, NotFound, OperatorNotFound
 from crm_core.events import Happened
 from crm_core.operators import OperatorDetails
 from crm_core.storage.rows import changed
@@ -151,8 +151,9 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
     ).one_or_none()
     if invitation is None or (invitation.role == "first_admin" and has_admin(s)):
         raise InvitationInvalid()
+    returned: list[int] = []
     if invitation.role == "operator":
-        name = _become_operator(s, account, invitation.operator_id, now)
+        name, returned = _become_operator(s, account, invitation.operator_id, now)
     else:
         name = None
         _upsert(s, account, now, is_admin=True)
@@ -166,10 +167,14 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
     events.record(s, [joined])
     reach(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, chance=chance)
     show_menu(s, telegram_id=account.telegram_id, now=now)
+    if invitation.role == "operator":
+        # An admin who becomes an operator could be reached before: that alone gave him nothing.
+        operators.begin_work(s, operator_id=invitation.operator_id, returned=returned, now=now, chance=chance)
     return Joined("operator" if invitation.role == "operator" else "admin", name)
 
 
-def _become_operator(s: Session, account: Account, operator_id: int, now: datetime) -> str:
+def _become_operator(s: Session, account: Account, operator_id: int, now: datetime) -> tuple[str, list[int]]:
+    """Returns the place's name, and the contacts that went back to the queue since another account held them."""
     name = s.execute(
         select(Operator.name).where(Operator.id == operator_id, Operator.removed_at.is_(None))
     ).scalar_one_or_none()
@@ -183,13 +188,15 @@ def _become_operator(s: Session, account: Account, operator_id: int, now: dateti
     if current is not None and current.id != operator_id:
         raise AlreadyOperator(operator=current.name)
     # A second account for the same place takes it over: the first one is no operator any more.
-    s.execute(
-        update(Staff)
-        .where(Staff.operator_id == operator_id, Staff.telegram_id != account.telegram_id)
-        .values(operator_id=None)
-    )
+    returned = []
+    operators.lock_sources_of(s, operator_id)
+    if operators.leave_staff(s, operator_id=operator_id, now=now, besides=account.telegram_id):
+        actor = telegram(account.telegram_id)
+        returned = operators.return_contacts(
+            s, operator_id=operator_id, reason="operator_replaced", actor=actor, now=now
+        )
     _upsert(s, account, now, operator_id=operator_id)
-    return name
+    return name, returned
 
 
 def _upsert(s: Session, account: Account, now: datetime, **role: object) -> None:
@@ -278,6 +285,7 @@ def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> None
             _upsert(s, Account(telegram_id, str(telegram_id)), now, is_admin=True)
         elif not known:
             s.execute(update(_staff).where(_staff.c.telegram_id == telegram_id).values(is_admin=True))
+            show_menu(s, telegram_id=telegram_id, now=now)
 
 
 def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -> str:
@@ -290,6 +298,8 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
         select(_staff.c.telegram_id, _staff.c.name).where(_staff.c.is_admin.is_(True)).with_for_update()
     ).all()
     names = {row.telegram_id: row.name for row in admins}
+    if actor.telegram_id is not None and actor.telegram_id not in names:
+        raise NotAllowed(role="admin")  # somebody removed him while he waited for the lock
     if telegram_id not in names:
         raise NotFound()
     if len(names) == 1:

@@ -302,9 +302,16 @@ async def on_remove(
         await act.show(removal_screen(facts, _))
         return
 
-    def done(returned: int, known: list[operators.OperatorFacts]) -> Answer:
+    def done(removed: operators.Removed, known: list[operators.OperatorFacts]) -> Answer:
         note = _("{operator} is removed.").format(operator=facts.name)
-        back = _.plural("{n} contact went back to the queue.", "{n} contacts went back to the queue.", returned)
-        return operators_screen(known, _, note=sentences(note, back.format(n=returned) if returned else ""))
+        back = waits = ""
+        if removed.returned:
+            back = _.plural(
+                "{n} contact went back to the queue.", "{n} contacts went back to the queue.", removed.returned
+            ).format(n=removed.returned)
+        if removed.waiting:
+            waits = _.plural("{n} of them waits: /queue", "{n} of them wait: /queue", removed.waiting)
+            waits = waits.format(n=removed.waiting)
+        return operators_screen(known, _, note=sentences(note, back, waits))
 
     await act(operators.remove, operator_id=facts.id, actor=actor, see=operators.listing, screen=done)

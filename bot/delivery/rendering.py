@@ -6,6 +6,7 @@ from typing import Any
 from aiogram.enums import ContentType
 from aiogram.methods import (
     CopyMessage,
+    DeleteMyCommands,
     EditMessageCaption,
     EditMessageText,
     SendMessage,
@@ -63,8 +64,10 @@ def render(job: Job, *, _: Translator, now: datetime) -> TelegramMethod[Any]:
         case outbox.SCREEN:
             return EditMessageText(chat_id=job.chat_id, message_id=job.payload["message_id"], **_content(job.payload))
         case outbox.MENU:
-            commands = commands_for(job.roles, _)
-            return SetMyCommands(commands=commands, scope=BotCommandScopeChat(chat_id=job.chat_id))
+            scope = BotCommandScopeChat(chat_id=job.chat_id)
+            if not job.roles:  # no longer on the staff: he finds the menu of everybody else, in his language
+                return DeleteMyCommands(scope=scope)
+            return SetMyCommands(commands=commands_for(job.roles, _), scope=scope)
     raise NothingToSend(job.kind)
 
 

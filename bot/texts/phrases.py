@@ -76,5 +76,6 @@ def why_nobody(reason: str, _: Translator) -> str:
         "offline": _("offline"),
         "unreachable": _("not started the bot, or blocked it"),
         "full": _("at the limit"),
+        "source_off": _("the source is switched off"),
     }
     return ", ".join(names.get(part, part) for part in reason.split("+"))
