@@ -1,6 +1,6 @@
 """Tells what happens: what people see, from the sandbox's transcript, and why, from the events of the core."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bot.demo.arrivals import number_in, read_card
@@ -26,12 +26,10 @@ class Colleague:
 
 @dataclass
 class Channel:
-    """A source: how it chooses, its weights, and how many contacts each operator got."""
+    """A source: how it chooses, and its weights by operator."""
 
-    name: str
     strategy: str
     weights: dict[int, int]
-    given: dict[int, int] = field(default_factory=dict)
 
 
 class Narrator:
@@ -46,7 +44,7 @@ class Narrator:
         self.channels: dict[int, Channel] = {}
         self.is_brief = False
         self.waiting: set[int] = set()
-        self.longest = self.assigned = self.closed = 0
+        self.longest = self.closed = 0
         self._why: dict[int, str] = {}
         self._numbers: dict[tuple[int | None, int], int] = {}  # (bot, client) -> his open contact
         self._writing: set[tuple[int | None, int]] = set()  # his first words are on their way
@@ -144,12 +142,12 @@ class Narrator:
                 self._why[number] = self._reason(channel, operator_id, waited=number in self.waiting)
                 self.waiting.discard(number)
                 self.operators[operator_id].load += 1
-                channel.given[operator_id] = channel.given.get(operator_id, 0) + 1
-                self.assigned += 1
             case events.CONTACT_QUEUED:
                 self.waiting.add(number)
                 self.longest = max(self.longest, len(self.waiting))
                 self._row(number, self.words["queued"], self._loads(self.channels[event["source_id"]]), tone=QUEUE_TONE)
+            case events.OPERATOR_CHANGED if event["reason"] == "limit":
+                self.operators[operator_id].limit = event["data"]["limit"]
             case events.CONTACT_TAKEN:
                 name = self.operators[operator_id].name
                 self._row(number, self.words["takes"].format(operator=name), "", tone=OPERATOR_TONE)

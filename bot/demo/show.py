@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import signal
 import tempfile
 import time
@@ -20,14 +21,11 @@ from bot.demo.result import show_result
 from bot.demo.screen import Screen
 from bot.demo.talks import AT_A_GLANCE, READING, Talks
 from bot.demo.words import WORDS
-from bot.joining import OPERATOR_PAYLOAD, new_code
 from bot.logs import set_up_logging
-from bot.sandbox import BotHandle, Person, Sandbox
+from bot.sandbox import BotHandle, Person, Sandbox, SeenMessage
 from bot.settings import Settings
 from bot.texts import translator
-from crm_core import operators, sources, staff
-from crm_core.access import SYSTEM
-from crm_core.operators import OperatorFacts
+from crm_core import operators, sources, statistics
 
 WEIGHTS = (30, 10, 60)
 LIMITS = (2, 1, 3)  # small, so that some clients wait
@@ -59,6 +57,7 @@ class Show:
 
     sandbox: Sandbox
     app: App
+    admin: Person
 
     async def play(self, *, forever: bool) -> int:
         """Plays it. Returns the exit status."""
@@ -96,58 +95,56 @@ class Show:
         await self._welcome_admin()
         for name, weight, limit in zip(self.cast.operators, WEIGHTS, LIMITS, strict=True):
             await self._hire(name, weight, limit)
-        await self.app.db.write(
-            sources.set_strategy, source_id=(await self._sources())[CARE], strategy="exact", actor=SYSTEM,
-            now=self.app.clock(),
-        )  # fmt: skip
+        await self._orders(f"/sources exact {self.bots[CARE].username}")
         bots = {key: f"@{bot.username}" for key, bot in self.bots.items()}
-        self.screen.note("· " + self.words["bots"].format(**bots))
+        self.screen.note(self.words["bots"].format(**bots))
         await self._brief_narrator()
 
     async def _welcome_admin(self) -> None:
         link = await self.app.first_admin_link()
         assert link is not None
-        olga = self._person(self.cast.admin)
-        self.narrator.admin = olga.id
-        await olga.starts(self.bots[SHOP], link.partition("start=")[2])
+        self.admin = self._person(self.cast.admin)
+        await self.admin.starts(self.bots[SHOP], link.partition("start=")[2])
         await self.sandbox.settles()
-        self.screen.note("· " + self.words["admin"].format(admin=self.cast.admin))
+        self.screen.row(None, self.cast.admin, self.words["admin"])
+
+    async def _orders(self, command: str) -> SeenMessage:
+        """The admin types a command. Returns the answer."""
+        sent = await self.admin.says(command, to=self.bots[SHOP])
+        self.screen.row(None, f"{self.cast.admin} → @{self.bots[SHOP].username}", command)
+        answer = await self.admin.sees(after=sent)
+        await self.sandbox.settles()
+        return answer
 
     async def _hire(self, name: str, weight: int, limit: int) -> None:
-        db, now, code = self.app.db, self.app.clock(), new_code()
-        operator_id = await db.write(operators.add, name=name, max_leads=limit, actor=SYSTEM, now=now)
-        for source_id in (await self._sources()).values():
-            await db.write(
-                sources.set_weight, source_id=source_id, operator_id=operator_id, weight=weight, actor=SYSTEM, now=now,
-                chance=self.app.chance,
-            )  # fmt: skip
-        await db.write(staff.invite, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+        answer = await self._orders(f"/operators add {name} {limit}")
+        invitation = re.search(r"start=(\S+)", answer.text)
+        assert invitation is not None, answer.text
         person = self._person(name)
         self.staff[person.id] = person
-        await person.starts(self.bots[SHOP], OPERATOR_PAYLOAD + code)
+        await person.starts(self.bots[SHOP], invitation[1])
         await self.sandbox.settles()
+        self.screen.row(None, name, self.words["joins"])
+        for bot in self.bots.values():
+            await self._orders(f"/assign {bot.username} {name} {weight}")
         await person.starts(self.bots[CARE])
         await self.sandbox.settles()
-        self.screen.note("· " + self.words["joins"].format(operator=name, weight=weight, limit=limit))
-
-    async def _sources(self) -> dict[str, int]:
-        known = {one.bot: one.id for one in await self.app.db.read(sources.listing) if one.slug is None}
-        return {key: known[bot.username] for key, bot in self.bots.items()}
 
     async def _brief_narrator(self) -> None:
         narrator = self.narrator
-        for key, source_id in (await self._sources()).items():
-            source = await self.app.db.read(sources.one, source_id=source_id)
-            weights = await self.app.db.read(sources.weights, source_id=source_id)
+        narrator.admin = self.admin.id
+        known = {one.bot: one for one in await self.app.db.read(sources.listing)}
+        for bot in self.bots.values():
+            source = known[bot.username]
+            weights = await self.app.db.read(sources.weights, source_id=source.id)
             by_id = {row.operator_id: row.weight for row in sorted(weights, key=lambda row: int(row.operator_id))}
-            narrator.channels[source_id] = Channel(source.name, source.strategy, by_id)
-            narrator.people[self.bots[key].id] = f"@{self.bots[key].username}"
-        narrator.operators = {one.id: Colleague(one.name, one.max_leads) for one in await self._operators()}
+            narrator.channels[source.id] = Channel(source.strategy, by_id)
+            narrator.people[bot.id] = f"@{bot.username}"
+        narrator.operators = {
+            one.id: Colleague(one.name, one.max_leads) for one in await self.app.db.read(operators.listing)
+        }
         self.app.db.listeners.append(narrator.hear)
         self.sandbox.world.transcript.listeners += [self.arrivals.notice, narrator.notice]
-
-    async def _operators(self) -> list[OperatorFacts]:
-        return await self.app.db.read(operators.listing)
 
     def _person(self, first_name: str, last_name: str | None = None) -> Person:
         person = self.sandbox.person(first_name, last_name, language_code=self.language)
@@ -174,14 +171,10 @@ class Show:
 
     async def _rush(self) -> None:
         count = sum(RUSH.values())
-        note = self.words["rush_note"].format(admin=self.cast.admin, limit=RUSH_LIMIT, count=count)
+        note = self.words["rush_note"].format(count=count)
         self.screen.heading(self.words["rush"], note)
-        for one in await self._operators():
-            await self.app.db.write(
-                operators.set_limit, operator_id=one.id, max_leads=RUSH_LIMIT, actor=SYSTEM, now=self.app.clock(),
-                chance=self.app.chance,
-            )  # fmt: skip
-            self.narrator.operators[one.id].limit = RUSH_LIMIT
+        for name in self.cast.operators:
+            await self._orders(f"/operators limit {name} {RUSH_LIMIT}")
         self.talks.pace = AT_A_GLANCE
         self.narrator.is_brief = True
         begun, closed = time.monotonic(), self.narrator.closed
@@ -237,7 +230,9 @@ class Show:
     async def _finish(self, *, everybody: bool) -> bool:
         await self.sandbox.settles(timeout=15)
         found = audit(self.sandbox.transcript(), operators=self.staff, names=self.narrator.people)
-        is_well = show_result(self.screen, self.words, self.narrator, found, self.talks.stuck if everybody else [])
+        numbers = await self.app.db.read(statistics.overview, since=None)
+        stuck = self.talks.stuck if everybody else []
+        is_well = show_result(self.screen, self.words, numbers, found, longest=self.narrator.longest, stuck=stuck)
         self.screen.plain("")
         self.screen.note(self.words["next"])
         self.screen.plain("")

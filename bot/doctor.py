@@ -1,0 +1,144 @@
+"""`mini-crm doctor`: looks at everything that an installation rests on, and says what to do about what it finds."""
+
+import asyncio
+import platform
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import click
+
+from bot.settings import BadSettings, Settings, load_settings
+from bot.troubles import explain, shown
+from crm_core.storage.glance import SAFE_WITH_TWO_WRITERS, revisions
+
+GOOD, NOTE, BAD = "✓", "!", "✗"
+COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination.
+
+    Attributes:
+        mark: whether it is good, worth knowing, or keeps something from working.
+        advice: what to do, where there is something.
+    """
+
+    mark: str
+    text: str
+    advice: str = ""
+
+
+def examine(*, remove_webhooks: bool = False) -> int:
+    """Prints the findings as they come. Returns the exit status: 1 if something keeps the product from working.
+
+    Args:
+        remove_webhooks: whether to remove webhooks that keep bots from being polled.
+    """
+    return asyncio.run(_print_all(remove_webhooks))
+
+
+async def _print_all(remove_webhooks: bool) -> int:
+    is_bad = False
+    async for one in _look(remove_webhooks):
+        is_bad = is_bad or one.mark == BAD
+        click.echo(f"{click.style(one.mark, fg=COLOURS[one.mark])} {one.text}")
+        if one.advice:
+            click.echo(f"    {one.advice}")
+    return 1 if is_bad else 0
+
+
+async def _look(remove_webhooks: bool) -> AsyncIterator[Finding]:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        for line in str(error).splitlines():
+            yield Finding(BAD, line, "Correct it in the environment or in .env; .env.example explains every setting.")
+        return
+    yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
+    for finding in _database(settings):
+        yield finding
+    if revisions_match(settings):
+        async for finding in _contents(settings):
+            yield finding
+    if not settings.bot_tokens:
+        yield Finding(BAD, "BOT_TOKENS is empty", "Write /newbot to @BotFather and put the token into .env.")
+        return
+    from bot.doctor_telegram import look_at_bots  # only now: it imports aiogram, which takes seconds
+
+    async for mark, text, advice in look_at_bots(settings, remove_webhooks=remove_webhooks):
+        yield Finding(mark, text, advice)
+
+
+def revisions_match(settings: Settings) -> bool:
+    """Whether the database can be read and is of this version."""
+    try:
+        current, newest = revisions(settings.database_url)
+    except Exception:
+        return False  # what is wrong has been said already
+    return current == newest
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    where = shown(settings.database_url)
+    try:
+        current, newest = revisions(settings.database_url)
+    except Exception as error:
+        explained = explain(error, settings.database_url)
+        yield Finding(BAD, explained[0] if explained else f"{where} cannot be read ({type(error).__name__}).")
+        return
+    if current == newest:
+        yield Finding(GOOD, f"Database {where} is up to date (revision {newest})")
+    elif current is None:
+        yield Finding(NOTE, f"Database {where} is not made yet", "`mini-crm migrate` or the first run makes it.")
+    elif current < newest:
+        yield Finding(NOTE, f"Database {where} is of revision {current}, {newest} is the newest",
+                      "`mini-crm migrate` or the next run upgrades it; a SQLite file is copied first.")  # fmt: skip
+    else:
+        yield Finding(BAD, f"Database {where} is of revision {current}, unknown to this version",
+                      "Install the version of Mini-CRM that made it.")  # fmt: skip
+    if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
+        yield Finding(
+            NOTE, f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections that write at once may damage a file",
+            "Mini-CRM writes through one connection only, so nothing is to be done; let no other program write there.",
+        )  # fmt: skip
+
+
+async def _contents(settings: Settings) -> AsyncIterator[Finding]:
+    from crm_core.checkup import examine as look_through
+    from crm_core.storage.database import open_database
+
+    db = open_database(settings.database_url)
+    try:
+        found = await db.read(look_through)
+    finally:
+        await db.close()
+    if not found.has_admin and not settings.admin_ids:
+        yield Finding(
+            NOTE, "There is no admin yet", "`mini-crm run` prints a one-time link; `mini-crm invite` a new one."
+        )
+    for load in found.wrong_loads:
+        yield Finding(
+            BAD, f"The load of {load.name} is kept as {load.kept}, but {load.counted} contacts are open",
+            "This should never be: please report it with what happened before.",
+        )  # fmt: skip
+    if not found.wrong_loads:
+        yield Finding(GOOD, "Every operator's load is the number of his open contacts")
+    for one in found.absent:
+        if one.has_joined:
+            bots = ", ".join(f"@{bot}" for bot in one.missing_bots)
+            yield Finding(NOTE, f"{one.name} cannot be reached by {bots}", "He presses Start there, once.")
+        else:
+            yield Finding(NOTE, f"{one.name} has not joined", f'`mini-crm invite "{one.name}"` prints a new link.')
+    for name in found.deserted:
+        yield Finding(NOTE, f"Nobody has a weight at {name}: its contacts wait", f"In Telegram: /assign {name} Anna 10")
+    if found.waiting:
+        yield Finding(NOTE, f"{found.waiting} contacts wait for an operator", "In Telegram: /queue")
+    if found.dead_updates:
+        yield Finding(NOTE, f"{found.dead_updates} updates of the last week could not be processed",
+                      "They are kept (table inbox, state dead) with the kind of error; please report it.")  # fmt: skip
+    if found.dead_deliveries or found.uncertain:
+        text = f"{found.dead_deliveries} messages of the last week could not be delivered"
+        yield Finding(NOTE, f"{text}, {found.uncertain} perhaps",
+                      "Those concerned were told in Telegram; table outbox, column outcome, says why.")  # fmt: skip
