@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
-from crm_core.storage.rows import changed, run
+from crm_core.storage.rows import run
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
 from crm_core.storage.upsert import upserting
 
@@ -42,7 +42,7 @@ def tell_admins(s: Session, *, cause: str, code: str, now: datetime, bot_id: int
     statement = statement.on_conflict_do_update(
         index_elements=["cause"], set_={"told_at": now}, where=Alert.__table__.c.told_at <= now - QUIET
     )
-    if changed(s, statement) != 1:
+    if run(s, statement.returning(Alert.__table__.c.cause)).first() is None:
         return False
     chats: dict[int, int] = {}
     for telegram_id, speaker in run(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
