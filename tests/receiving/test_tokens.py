@@ -1,0 +1,47 @@
+"""A token that Telegram refuses stops its own bot and no other."""
+
+from bot.sandbox import Sandbox
+from tests.people import SECOND_TOKEN, TOKEN, House
+
+THREE = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot", "700003:" + "sale" * 9: "sale_bot"}
+
+
+def states(house: House) -> list[str]:
+    return [runner.state for runner in house.app.fleet.runners]
+
+
+async def test_one_bad_token_of_three_stops_only_its_bot(sandbox: Sandbox, database_url: str) -> None:
+    house = await House.open(sandbox, database_url, tokens=THREE)
+    sandbox.revoke(house.bots[1])
+    async with house:
+        assert states(house) == ["running", "refused", "running"]
+        others = [house.bots[0], house.bots[2]]
+        anna, ivan = await house.operator("Anna", bots=others), house.client()
+        for bot in others:
+            await ivan.says(f"to {bot.username}", to=bot)
+            await anna.sees(f"to {bot.username}", bot=bot)
+
+
+async def test_a_token_revoked_later_stops_only_its_bot_and_admins_hear_of_it(
+    sandbox: Sandbox, database_url: str
+) -> None:
+    async with await House.open(sandbox, database_url, tokens=THREE) as house:
+        anna, ivan = await house.operator("Anna", bots=house.bots), house.client()
+        sandbox.revoke(house.bots[1])
+        await house.olga.sees("Telegram refuses the token of @help_bot", bot=house.shop)
+        assert states(house) == ["running", "refused", "running"]
+        for bot in (house.bots[0], house.bots[2]):
+            await ivan.says(f"to {bot.username}", to=bot)
+            await anna.sees(f"to {bot.username}", bot=bot)
+
+
+async def test_a_bot_known_from_before_that_is_refused_at_the_start_is_told_of(
+    sandbox: Sandbox, database_url: str
+) -> None:
+    async with await House.open(sandbox, database_url, tokens=THREE) as house:
+        olga = house.olga
+    sandbox.revoke(house.bots[2])
+    async with await House.open(
+        sandbox, database_url, tokens={TOKEN: "shop_bot"}, settings={"bot_tokens": list(THREE)}, admin=False
+    ):
+        await olga.sees("Telegram refuses the token of @sale_bot", bot=house.shop)
