@@ -1,5 +1,6 @@
 """Keeping the catalogue in step with the code: `python -m bot.texts.catalogue` adds new texts to `ru.po`, empty."""
 
+import io
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -11,14 +12,27 @@ from bot.texts.translator import CATALOGUES
 PACKAGE = Path(__file__).parents[1]
 # Two functions make a text: `_("…")` and `_.plural("one", "many", n)`.
 KEYWORDS = {"_": None, "plural": (1, 2)}
+# Babel's own header has dates and addresses: it would differ at each run, and say nothing.
+HEADER = """\
+# The texts of Mini-CRM. `python -m bot.texts.catalogue` adds new ones, empty, and drops those that nobody says.
+msgid ""
+msgstr ""
+"Project-Id-Version: Mini-CRM\\n"
+"Language: {language}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: {plural_forms}\\n"
+
+"""
 
 
 def extracted() -> Catalog:
-    """Every text that the code says, with the places where it does."""
+    """Every text that the code says."""
     found = Catalog(charset="utf-8")
     texts = extract_from_dir(PACKAGE, method_map=[("sandbox/**", "ignore"), ("**.py", "python")], keywords=KEYWORDS)
-    for path, _, text, _, _ in texts:
-        found.add(text, locations=[(str(path), 1)])
+    for _path, _line, text, _comments, _context in texts:
+        found.add(text)
     return found
 
 
@@ -28,14 +42,25 @@ def read(language: str) -> Catalog:
         return read_po(source, locale=language)
 
 
-def update(language: str) -> int:
-    """Adds new texts, empty, and drops those that nobody says any more. Returns how many are still to be translated."""
+def updated(language: str) -> Catalog:
+    """The catalogue with new texts, empty, and without those that nobody says any more."""
     catalogue = read(language)
     catalogue.update(extracted(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
-    with (CATALOGUES / f"{language}.po").open("wb") as target:
-        write_po(target, catalogue, width=120, omit_header=False, sort_output=True, no_location=True)
-    return sum(1 for message in catalogue if message.id and not all(forms(message)))
+    return catalogue
+
+
+def as_file(catalogue: Catalog) -> bytes:
+    """A catalogue as it is kept: sorted and without dates or places, so that it changes only with its texts."""
+    body = io.BytesIO()
+    write_po(body, catalogue, width=120, omit_header=True, sort_output=True, no_location=True)
+    head = HEADER.format(language=catalogue.locale_identifier, plural_forms=catalogue.plural_forms)
+    return head.encode() + body.getvalue()
+
+
+def save(catalogue: Catalog) -> None:
+    """Writes a catalogue to its place."""
+    (CATALOGUES / f"{catalogue.locale_identifier}.po").write_bytes(as_file(catalogue))
 
 
 def forms(message: Message) -> tuple[str, ...]:
@@ -44,5 +69,12 @@ def forms(message: Message) -> tuple[str, ...]:
     return (string,) if isinstance(string, str) else tuple(string)
 
 
+def untranslated(catalogue: Catalog) -> list[Message]:
+    """The texts that are still to be translated."""
+    return [message for message in catalogue if message.id and not all(forms(message))]
+
+
 if __name__ == "__main__":
-    print(f"{update('ru')} texts without a translation")
+    newest = updated("ru")
+    save(newest)
+    print(f"{len(untranslated(newest))} texts without a translation")

@@ -62,7 +62,17 @@ def kind_name(kind: str, _: Translator) -> str:
         "game": _("game"),
         "invoice": _("invoice"),
         "giveaway": _("giveaway"),
+        "giveaway_winners": _("giveaway results"),
         "paid_media": _("paid media"),
+        "live_photo": _("live photo"),
+        "rich_message": _("rich message"),
+        "gift": _("gift"),
+        "unique_gift": _("collectible gift"),
+        "checklist": _("checklist"),
+        "user_shared": _("shared profile"),
+        "passport_data": _("Telegram Passport data"),
+        "successful_payment": _("payment"),
+        "unknown": _("unknown kind"),
     }
     return names.get(kind, kind.replace("_", " "))
 
