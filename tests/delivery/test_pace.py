@@ -1,0 +1,103 @@
+"""Telegram's limits as arithmetic, on a clock of our own."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.delivery.pace import BOT, GROUP, PRIVATE, Limit, Pace
+from bot.sandbox.kit import StillClock
+
+
+@pytest.fixture
+def still() -> StillClock:
+    return StillClock()
+
+
+def moments(pace: Pace, clock: StillClock, chat_ids: list[int | None]) -> list[float]:
+    """When each of these requests may be made, in seconds from now, if each is made as soon as it may."""
+    begin, made = clock.now, []
+    for chat_id in chat_ids:
+        clock.forward(pace.book(chat_id))
+        made.append((clock.now - begin).total_seconds())
+    return made
+
+
+def most_within(made: list[float], seconds: float) -> int:
+    return max(sum(1 for other in made if at <= other < at + seconds) for at in made)
+
+
+@pytest.mark.parametrize(
+    ("chat_ids", "limit", "seconds", "telegram_allows"),
+    [
+        ([5] * 40, PRIVATE, 10.0, 13),
+        ([-5] * 60, GROUP, 60.0, 20),
+        (list(range(1, 301)), BOT, 1.0, 30),
+        ([None] * 300, BOT, 1.0, 30),
+    ],
+    ids=["private chat", "group", "many chats", "no chat"],
+)
+def test_no_limit_is_ever_touched(
+    still: StillClock, chat_ids: list[int | None], limit: Limit, seconds: float, telegram_allows: int
+) -> None:
+    made = moments(Pace(still), still, chat_ids)
+    assert most_within(made, seconds) <= telegram_allows
+    assert made[-1] == pytest.approx(limit.interval * (len(chat_ids) - limit.burst), rel=0.02)  # and no time is wasted
+
+
+def test_a_burst_after_a_rest_goes_at_once(still: StillClock) -> None:
+    assert moments(Pace(still), still, [5, 5, 5]) == [0.0, pytest.approx(0.0), pytest.approx(0.036, abs=0.001)]
+
+
+def test_chats_do_not_wait_for_each_other(still: StillClock) -> None:
+    pace = Pace(still)
+    for _ in range(6):
+        pace.book(5)
+    still.forward(1)
+    assert pace.wait_chat(5) > 2
+    assert pace.wait_chat(6) == 0
+    assert pace.room() > 0
+
+
+def test_one_flood_wait_shuts_its_chat_and_a_third_chat_the_bot(still: StillClock) -> None:
+    pace = Pace(still, limited=False)
+    assert pace.flood(5, 17) == [(5, still.now + timedelta(seconds=17))]
+    assert (pace.wait_chat(5), pace.wait_chat(6), pace.wait_bot()) == (17, 0, 0)
+    pace.flood(6, 3)
+    gates = pace.flood(7, 9)
+    assert gates == [(7, still.now + timedelta(seconds=9)), (None, still.now + timedelta(seconds=9))]
+    assert pace.room() == 0
+    assert pace.gate(99) == 9
+    still.forward(9)
+    assert (pace.room() > 0, pace.wait_chat(5)) == (True, 8)
+
+
+def test_flood_waits_far_apart_say_nothing_about_the_bot(still: StillClock) -> None:
+    pace = Pace(still, limited=False)
+    for chat_id in (5, 6, 7, 8):
+        pace.flood(chat_id, 1)
+        still.forward(40)
+    assert pace.wait_bot() == 0
+
+
+def test_a_flood_wait_never_gets_shorter(still: StillClock) -> None:
+    pace = Pace(still)
+    pace.flood(5, 100)
+    assert pace.flood(5, 2) == [(5, still.now + timedelta(seconds=100))]
+
+
+def test_a_clock_that_is_set_back_silences_nobody(still: StillClock) -> None:
+    pace = Pace(still)
+    for _ in range(10):
+        pace.book(5)
+    still.forward(-3600)
+    assert pace.wait_bot() < 5
+    assert pace.wait_chat(5) < 90
+    still.forward(90)
+    assert (pace.wait_bot(), pace.wait_chat(5)) == (0, 0)
+
+
+def test_without_limits_only_gates_count(still: StillClock) -> None:
+    pace = Pace(still, limited=False)
+    assert [pace.book(5) for _ in range(50)] == [0.0] * 50
+    pace.flood(None, 4)
+    assert pace.book(5) == 4

@@ -1,0 +1,77 @@
+"""What a failed attempt meant, case by case (reliability list, section 2.1)."""
+
+from typing import Any
+
+import pytest
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramConflictError,
+    TelegramEntityTooLarge,
+    TelegramForbiddenError,
+    TelegramMigrateToChat,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
+from aiogram.methods import SendMessage
+from aiohttp import ClientConnectorDNSError, ServerDisconnectedError
+from aiohttp.client_reqrep import ConnectionKey
+
+from bot.delivery.verdict import DEFAULT_FLOOD_WAIT, Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
+
+SAY = SendMessage(chat_id=1, text="words")
+HOST = ConnectionKey("localhost", 1, False, True, None, None, None)
+
+
+def network(cause: BaseException) -> TelegramNetworkError:
+    error = TelegramNetworkError(SAY, "no network")
+    error.__cause__ = cause
+    return error
+
+
+def unreadable(answer: Any) -> ClientDecodeError:
+    return ClientDecodeError("Failed to deserialize object", ValueError("?"), answer)
+
+
+def flood(seconds: Any) -> ClientDecodeError:
+    return unreadable({"ok": False, "error_code": 429, "parameters": {"retry_after": seconds}})
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (network(ClientConnectorDNSError(HOST, OSError(1, "refused"))), NotSent("no_connection")),
+        (network(ServerDisconnectedError()), Unknown("no_answer")),
+        (network(TimeoutError()), Unknown("no_answer")),
+        (TelegramRetryAfter(SAY, "wait", retry_after=17), Flood(17.0)),
+        (flood(2.5), Flood(2.5)),
+        (flood("soon"), Flood(DEFAULT_FLOOD_WAIT)),
+        (flood(-1), Flood(DEFAULT_FLOOD_WAIT)),
+        (TelegramAPIError(SAY, "Too Many Requests: retry after 1"), Flood(DEFAULT_FLOOD_WAIT)),
+        (unreadable("<html>502 Bad Gateway</html>"), Unknown("unreadable_answer")),
+        (unreadable({"ok": True, "result": 5}), Unknown("unreadable_answer")),
+        (TelegramServerError(SAY, "Internal Server Error"), Unknown("server_error")),
+        (TelegramAPIError(SAY, "something new"), Unknown("api_error")),
+        (TelegramUnauthorizedError(SAY, "Unauthorized"), Refused()),
+        (TelegramNotFound(SAY, "Not Found"), Refused()),
+        (TelegramConflictError(SAY, "Conflict"), NotSent("conflict")),
+        (TelegramForbiddenError(SAY, "Forbidden: bot was blocked by the user"), Dead("blocked")),
+        (TelegramForbiddenError(SAY, "Forbidden: user is deactivated"), Dead("deactivated")),
+        (TelegramForbiddenError(SAY, "Forbidden: bot can't initiate conversation with a user"), Dead("not_started")),
+        (TelegramBadRequest(SAY, "Bad Request: message is not modified: …"), Sent()),
+        (TelegramBadRequest(SAY, "Bad Request: message to edit not found"), Dead("message_gone")),
+        (TelegramBadRequest(SAY, "Bad Request: message can't be copied"), Dead("not_copyable")),
+        (TelegramBadRequest(SAY, "Bad Request: chat not found"), Dead("chat_not_found")),
+        (TelegramBadRequest(SAY, "Bad Request: something else"), Dead("bad_request")),
+        (TelegramEntityTooLarge(SAY, "Request Entity Too Large"), Dead("too_large")),
+        (TelegramMigrateToChat(SAY, "upgraded", migrate_to_chat_id=-100), Dead("migrated")),
+        (KeyError("ours"), Dead("internal_KeyError")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_failure_has_one_meaning(error: Exception, verdict: Verdict) -> None:
+    assert judge(error) == verdict
