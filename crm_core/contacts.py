@@ -25,7 +25,7 @@ from crm_core.errors import (
 from crm_core.events import Happened
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
-from crm_core.storage.locks import lock_sources
+from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Weight
 
@@ -205,6 +205,7 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
     CardOutdated.
     """
     operator = access_operator(s, actor)
+    lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator.id)
     if contact.status == "in_progress":
@@ -234,6 +235,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     operator = access_operator(s, actor)
     source_ids = sources_of(s, operator.id)
     lock_sources(s, source_ids)
+    lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator.id)
     _check_version(contact, version)
@@ -393,6 +395,7 @@ def give(
     # The places of the one who loses it may be wanted wherever he works, so those locks come first, as everywhere.
     source_ids = {contact.source_id, *(sources_of(s, before) if before else ())}
     lock_sources(s, source_ids)
+    lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     if contact.status == "closed":
         raise ContactClosed(contact=contact_id)

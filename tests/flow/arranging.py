@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, SeenMessage
-from crm_core import operators, sources
+from crm_core import contacts, operators, sources
 from crm_core.access import SYSTEM
 from crm_core.storage.tables import Staff
 from tests.people import House
@@ -46,6 +46,14 @@ async def remove(house: House, person: Person) -> None:
     """Takes an operator out."""
     number = await operator_id(house, person)
     await house.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=house.clock(), chance=random.random)
+
+
+async def give(house: House, contact_id: int, person: Person) -> None:
+    """Gives a contact to an operator by hand."""
+    await house.db.write(
+        contacts.give, contact_id=contact_id, operator_id=await operator_id(house, person), actor=SYSTEM,
+        now=house.clock(), chance=random.random, confirmed=True,
+    )  # fmt: skip
 
 
 async def value(house: House, query: str) -> Any:
