@@ -100,7 +100,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
                       "Install the version of Mini-CRM that made it.")  # fmt: skip
     if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
         yield Finding(
-            NOTE, f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections that write at once may damage a file",
+            NOTE, f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections writing at once may damage a file",
             "Mini-CRM writes through one connection only, so nothing is to be done; let no other program write there.",
         )  # fmt: skip
 

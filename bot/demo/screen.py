@@ -96,9 +96,13 @@ class Screen:
         self._write(
             " "
             + click.style(moment.rjust(TIME - 1) + " ", dim=True)
-            + click.style(fit("" if number is None else f"#{number}", NUMBER), bold=not quiet, dim=quiet)
-            + click.style(fit(who, self._who) if what else cut(who, self._who), fg=tone, dim=quiet and tone is None)
-            + (" " + click.style(cut(what, rest), dim=quiet) if what else "")
+            + click.style(
+                fit("" if number is None else f"#{number}", NUMBER), bold=None if quiet else True, dim=quiet or None
+            )
+            + click.style(
+                fit(who, self._who) if what else cut(who, self._who), fg=tone, dim=(quiet and tone is None) or None
+            )
+            + (" " + click.style(cut(what, rest), dim=quiet or None) if what else "")
         )
 
     def passing(self, text: str) -> None:
