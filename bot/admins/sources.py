@@ -11,7 +11,7 @@ from bot.admins.asking import Answers, ask
 from bot.admins.looking import look
 from bot.admins.meaning import new_name, say_usage, which_source
 from bot.admins.screens import back, button, in_lines, keyboard, sentences, typed
-from bot.admins.source_screens import source_screen, sources_screen
+from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.answers import Answer, say
 from bot.callbacks import (
     AddLink,
@@ -24,7 +24,7 @@ from bot.callbacks import (
 )
 from bot.texts import Translator
 from bot.texts.phrases import given_out
-from crm_core import sources, staff
+from crm_core import operators, sources, staff
 from crm_core.access import Actor
 from crm_core.names import Line
 from crm_core.prompts import Asked
@@ -136,6 +136,12 @@ async def _type_random(line: Line, act: Act, actor: Actor, db: Database, _: Tran
     await _set_strategy(act, actor, (await which_source(db, actor, line)).id, False, _)
 
 
+async def _type_weights(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+    source = await which_source(db, actor, line)
+    crew = await look(db, actor, operators.crew, source_id=source.id)
+    await act.answer(weights_screen(crew.source, crew.operators, _))
+
+
 async def _type_name(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     found = new_name(line, partial(sources.pick, await look(db, actor, sources.listing)))
     if found is None:
@@ -159,6 +165,7 @@ VERBS = {
     "off": _type_off,
     "exact": _type_exact,
     "random": _type_random,
+    "weights": _type_weights,
     "rename": _type_name,
     "describe": _type_description,
 }
@@ -167,6 +174,7 @@ EXAMPLES = {
     "off": "off shop_bot",
     "exact": "exact shop_bot",
     "random": "random shop_bot",
+    "weights": "weights shop_bot",
     "rename": "rename shop_bot = Shop",
     "describe": "describe shop_bot = The bot of the shop",
 }
