@@ -1,0 +1,121 @@
+"""After a 429 nothing goes to that chat before its time: not by another way, not by another process."""
+
+from typing import Any
+
+import pytest
+
+from bot.sandbox import Sandbox
+from tests.people import House, MovableClock
+
+
+def calls(house: House) -> int:
+    counted: dict[str, int] = house.sandbox.stats()["bots"][str(house.shop.id)]["calls"]
+    return sum(number for method, number in counted.items() if method.startswith(("send", "copy", "edit")))
+
+
+async def due(house: House, clock: MovableClock, seconds: float) -> None:
+    """Moves the clock on and lets the senders see it, as the clock of the app does every two seconds."""
+    clock.forward(seconds=seconds)
+    await house.app.fleet.look_again()
+
+
+async def test_one_chat_waits_and_the_others_go_on(house: House, clock: MovableClock) -> None:
+    anna, boris = await house.operator("Anna"), await house.operator("Boris")
+    await boris.says("/offline")
+    await boris.sees("You are offline")
+    ivan, petra = house.client("Ivan"), house.client("Petra")
+    house.sandbox.fail(kind="flood", retry_after=17, method="sendMessage", chat=anna)
+    await ivan.says("for Anna", to=house.shop)
+    await ivan.sees("#1")
+    await anna.says("/offline", to=house.shop)
+    await boris.says("/online")
+    await boris.sees("You are online")
+    await petra.says("for Boris", to=house.shop)
+    await boris.sees("for Boris")
+    await petra.sees("#2")
+    before = calls(house)
+    await due(house, clock, 16)
+    await petra.says("more for Boris")
+    await boris.sees("more for Boris")
+    assert anna.looks("for Anna", bot=house.shop) is None
+    await due(house, clock, 1.1)
+    await anna.sees("You are offline", bot=house.shop)
+    await house.settled()
+    assert calls(house) == before + 3
+    told = [seen.text for seen in anna.chat(house.shop) if seen.sender != anna.id]
+    assert "for Anna" in told[-2]
+    assert house.sandbox.refusals[0].retry_after == 17
+    assert len(house.sandbox.refusals) == 1
+
+
+async def test_a_restart_in_a_flood_wait_sends_nothing_early(
+    sandbox: Sandbox, database_url: str, clock: MovableClock
+) -> None:
+    async with await House.open(sandbox, database_url, clock=clock) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        sandbox.fail(kind="flood", retry_after=3600, method="sendMessage", chat=anna)
+        await ivan.says("a question", to=house.shop)
+        await ivan.sees("#1")
+        await ivan.says("and another")
+        await house.app.worker.idle.wait()
+    before = calls(house)
+    async with await House.open(sandbox, database_url, clock=clock, admin=False) as again:
+        await due(again, clock, 3500)
+        petra = again.client("Petra")
+        await petra.says("a third", to=again.shop)  # to the same operator, by a row of its own
+        await petra.sees("#2")
+        assert calls(again) == before + 1  # what Petra saw
+        await due(again, clock, 101)
+        for words in ("a question", "and another", "a third"):
+            await anna.sees(words, bot=again.shop)
+        assert len(sandbox.refusals) == 1
+
+
+async def test_flood_waits_of_several_chats_shut_the_bot(
+    sandbox: Sandbox, database_url: str, clock: MovableClock
+) -> None:
+    async with await House.open(sandbox, database_url, clock=clock) as house:
+        await house.operator("Anna")
+        people = [house.client(name) for name in ("Ivan", "Petra", "Sonja")]
+        for person in people:
+            sandbox.fail(kind="flood", retry_after=60, method="sendMessage", chat=person)
+        for person in people:
+            await person.says("hello", to=house.shop)
+        await house.app.worker.idle.wait()
+        pace = house.app.fleet.gatekeeper.paces[house.shop.id]
+        while pace.shut_until is None:
+            await house.app.fleet.look_again()
+    before = calls(house)
+    async with await House.open(sandbox, database_url, clock=clock, admin=False) as again:
+        last = again.client("Charlie")
+        await last.says("hello", to=again.shop)
+        await again.app.worker.idle.wait()
+        await again.app.fleet.look_again()
+        assert calls(again) == before
+        await due(again, clock, 61)
+        for person in (*people, last):
+            await person.sees("Your request", bot=again.shop)
+
+
+@pytest.mark.parametrize("seconds", [2.5, None], ids=["a fraction", "none given"])
+async def test_a_429_that_aiogram_cannot_read_is_honoured(house: House, clock: MovableClock, seconds: Any) -> None:
+    anna, ivan = await house.operator("Anna"), house.client()
+    house.sandbox.fail(kind="flood", retry_after=seconds, method="sendMessage", chat=anna)
+    await ivan.says("a question", to=house.shop)
+    await ivan.sees("#1")
+    await due(house, clock, 2)
+    assert anna.looks("a question", bot=house.shop) is None
+    await due(house, clock, 3.1)
+    await anna.sees("a question", bot=house.shop)
+    await house.settled()
+    assert len([seen for seen in anna.chat(house.shop) if "a question" in seen.text]) == 1
+    assert anna.looks("arrived", bot=house.shop) is None  # it surely did not arrive before: there is no doubt
+
+
+async def test_a_429_of_getupdates_is_honoured(house: House) -> None:
+    anna, ivan = await house.operator("Anna"), house.client()
+    house.sandbox.fail(kind="flood", retry_after=1, method="getUpdates")
+    await ivan.says("a question", to=house.shop)
+    await ivan.says("and another")
+    await anna.sees("and another", bot=house.shop)
+    assert [refusal.method for refusal in house.sandbox.refusals] == ["getUpdates"]
