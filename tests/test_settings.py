@@ -1,0 +1,116 @@
+"""Settings: what is refused, with which sentence, and that no sentence shows a value."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.settings import SECRETS, BadSettings, Settings, load_settings
+
+TOKEN = "123456789:" + "A" * 35
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+
+
+def test_nothing_has_to_be_set_to_be_read() -> None:
+    settings = load_settings()
+    assert settings.bot_tokens == []
+    assert settings.database_url == "sqlite:///data/mini_crm.db"
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"BOT_TOKENS={TOKEN}\nDEFAULT_LANGUAGE=en\nADMIN_IDS=5, 6\n")
+    monkeypatch.setenv("DEFAULT_LANGUAGE", "ru")
+    settings = load_settings()
+    assert settings.bot_tokens == [TOKEN]
+    assert settings.admin_ids == [5, 6]
+    assert settings.default_language == "ru"
+
+
+def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_URL", "")
+    monkeypatch.setenv("HTTP_PORT", "")
+    assert load_settings().webhook_url is None
+    assert load_settings().http_port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("BOT_TOKENS", "hello", "token 1 does not look like"),
+        ("BOT_TOKENS", f"{TOKEN},oops", "token 2 does not look like"),
+        ("BOT_TOKENS", f"{TOKEN},{TOKEN}", "the same bot is named twice"),
+        ("ADMIN_IDS", "@olga", "numeric Telegram ids"),
+        ("DATABASE_URL", "mysql://me@host/crm", "sqlite:///path/to/file.db or postgresql://"),
+        ("DATABASE_URL", "sqlite://", "sqlite:///path/to/file.db or postgresql://"),
+        ("DATABASE_URL", "sqlite:///:memory:", "sqlite:///path/to/file.db or postgresql://"),
+        ("DATABASE_URL", "postgresql://me:word@host:port/crm", "sqlite:///path/to/file.db or postgresql://"),
+        ("DATABASE_URL", "postgresql://host", "sqlite:///path/to/file.db or postgresql://"),
+        ("TELEGRAM_API_URL", "api.example.com", "begins with https://"),
+        ("WEBHOOK_SECRET", "short", "16 to 256"),
+        ("WEBHOOK_URL", "https://crm.example.com", "WEBHOOK_SECRET: needed with WEBHOOK_URL"),
+        ("HTTP_PORT", "70000", "a port from 1 to 65535"),
+        ("HTTP_PORT", "web", "HTTP_PORT"),
+        ("TIMEZONE", "Mars/Olympus", "a name such as Europe/Moscow"),
+        ("TIMEZONE", "../../etc/passwd", "a name such as Europe/Moscow"),
+        ("DEFAULT_LANGUAGE", "Deutsch", "'ru' or 'en'"),
+        ("LOG_LEVEL", "LOUD", "'DEBUG'"),
+        ("LOG_FORMAT", "xml", "'console' or 'json'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert sentence in str(refused.value)
+
+
+def test_no_sentence_shows_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BOT_TOKENS", "ADMIN_IDS", "DATABASE_URL", "WEBHOOK_SECRET", "HTTP_PORT", "TIMEZONE", "LOG_LEVEL"):
+        monkeypatch.setenv(name, "hunter2!")
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert len(str(refused.value).splitlines()) == 7
+    assert "hunter2" not in str(refused.value)
+
+
+def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_TOKENS", "x")
+    monkeypatch.setenv("TIMEZONE", "x")
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["BOT_TOKENS", "TIMEZONE"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    values = {
+        "BOT_TOKENS": TOKEN, "DATABASE_URL": "postgresql://me:word@host/crm", "WEBHOOK_SECRET": "s" * 20,
+        "TELEGRAM_PROXY": "socks5://me:word@host:1080",
+    }  # fmt: skip
+    (tmp_path / "secret").write_text(values[name] + "\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    found = getattr(load_settings(), name.lower())
+    assert found == ([TOKEN] if name == "BOT_TOKENS" else values[name])
+
+
+def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_TOKENS_FILE", "/nowhere/tokens")
+    with pytest.raises(BadSettings, match="BOT_TOKENS_FILE: the file cannot be read"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:///crm.db", "sqlite:////data/crm.db", "postgresql://me:w%40rd@host:5432/crm",
+     "postgresql://me:@/crm?host=/run/postgresql", "postgresql+psycopg://host/crm"],
+)  # fmt: skip
+def test_databases_that_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert load_settings().database_url == url
