@@ -1,0 +1,119 @@
+"""Webhooks: what is not ours is refused, what is ours is stored before it is confirmed, and has one effect."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from sqlalchemy import func, select
+
+from bot.sandbox import Sandbox
+from crm_core.storage.tables import Contact, InboxRow
+from tests.people import House
+from tests.receiving.outage import outage
+
+SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
+HEADER = "X-Telegram-Bot-Api-Secret-Token"
+
+
+@pytest.fixture
+async def hooked(sandbox: Sandbox, database_url: str, unused_tcp_port: int) -> AsyncIterator[House]:
+    """A house that Telegram delivers to."""
+    sandbox.configure(webhook_second=0.02)
+    settings = {
+        "webhook_url": f"http://127.0.0.1:{unused_tcp_port}", "webhook_secret": SECRET, "http_port": unused_tcp_port,
+    }  # fmt: skip
+    async with await House.open(sandbox, database_url, settings=settings) as house:
+        yield house
+
+
+def message(number: int, text: str, person: int = 7_100_000_001) -> dict[str, Any]:
+    user = {"id": person, "is_bot": False, "first_name": "Ivan"}
+    chat = {"id": person, "type": "private", "first_name": "Ivan"}
+    return {"update_id": number, "message": {"message_id": number, "date": 1, "from": user, "chat": chat, "text": text}}
+
+
+async def post(house: House, body: Any, *, headers: dict[str, str] | None = None, bot_id: int | None = None) -> int:
+    """Posts to the webhook as Telegram would; returns the status."""
+    assert house.app.web is not None
+    url = f"http://127.0.0.1:{house.app.web.port}/telegram/{house.shop.id if bot_id is None else bot_id}"
+    data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
+    given = {HEADER: SECRET} if headers is None else headers
+    async with aiohttp.ClientSession() as client, client.post(url, data=data, headers=given) as answer:
+        return answer.status
+
+
+async def count(house: House, table: Any) -> int:
+    return await house.db.read(lambda s: int(s.execute(select(func.count()).select_from(table)).scalar_one()))
+
+
+async def test_a_story_through_the_webhook(hooked: House) -> None:
+    anna, ivan = await hooked.operator("Anna"), hooked.client()
+    await ivan.says("Do you have bicycles?", to=hooked.shop)
+    card = await anna.sees("Do you have bicycles?", bot=hooked.shop)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is with you")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {HEADER: ""}, {HEADER: "wrong"}, {HEADER: SECRET + "x"}, {HEADER: "s\u00e9cret"}, {HEADER: "\u00ff" * 300}],
+    ids=["missing", "empty", "wrong", "longer", "not ASCII", "long and not ASCII"],
+)
+async def test_a_wrong_secret_is_refused(hooked: House, headers: dict[str, str]) -> None:
+    before = await count(hooked, InboxRow)
+    assert await post(hooked, message(1, "Hello"), headers=headers) == 401
+    assert await count(hooked, InboxRow) == before
+
+
+async def test_what_is_too_large_or_no_update_is_not_stored(hooked: House, capsys: pytest.CaptureFixture[str]) -> None:
+    before = await count(hooked, InboxRow)
+    assert await post(hooked, b"x" * (1024 * 1024 + 1)) == 413
+    assert await post(hooked, b"{not json") == 200
+    assert await post(hooked, b"[" * 100_000) == 200
+    assert await post(hooked, [1, 2]) == 200
+    assert await post(hooked, message(1, "Hello"), bot_id=4242) == 404
+    assert await post(hooked, message(1, "Hello"), bot_id=10**30) == 404
+    assert await count(hooked, InboxRow) == before
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_the_same_update_again_has_one_effect(hooked: House) -> None:
+    for _ in range(3):
+        assert await post(hooked, message(7, "Hello")) == 200
+    await hooked.app.fleet.idle()
+    assert await post(hooked, message(7, "Hello")) == 200
+    await hooked.app.fleet.idle()
+    assert await count(hooked, Contact) == 1
+
+
+async def test_while_the_database_is_away_telegram_keeps_it(
+    hooked: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ivan = await hooked.operator("Anna"), hooked.client()
+    async with outage(database_url, monkeypatch):
+        if database_url.startswith("sqlite"):
+            await _forget_connection(hooked)
+        assert await post(hooked, message(9, "Hello")) == 503
+        await ivan.says("Are you there?", to=hooked.shop)
+    await anna.sees("Are you there?", bot=hooked.shop, timeout=15)
+
+
+async def _forget_connection(house: House) -> None:
+    """The writer's connection waits five seconds for a lock; a new one, made after this, only a moment."""
+    with pytest.raises(Exception, match=r"."):
+        await house.db.write(lambda s: None)
+
+
+async def test_a_token_refused_while_telegram_delivers_is_seen(hooked: House) -> None:
+    anna, ivan = await hooked.operator("Anna"), hooked.client()
+    await ivan.says("Hello", to=hooked.shop)
+    await anna.sees("Hello", bot=hooked.shop)
+    runner = hooked.app.fleet.runners[0]
+    runner.settled.clear()
+    hooked.sandbox.revoke(hooked.shop)
+    await post(hooked, message(11, "Anybody there?", person=ivan.id))  # what follows from it is refused
+    await runner.settled.wait()
+    assert runner.state == "refused"
