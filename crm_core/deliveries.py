@@ -14,7 +14,7 @@ from crm_core.briefing import Job
 from crm_core.events import Happened
 from crm_core.outbox import Settled
 from crm_core.storage.rows import run
-from crm_core.storage.tables import Contact, Message, Posted, Staff
+from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
 from crm_core.storage.upsert import upserting
 
 # Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
@@ -26,9 +26,7 @@ REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbo
 
 AMBIGUOUS_AT_MOST = 5
 UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
-REMEMBERED = frozenset(
-    {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
-)
+REMEMBERED = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE})
 
 
 def after_unknown(kind: str, ambiguous: int) -> str:
@@ -141,15 +139,35 @@ def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
             operators.lose_reach(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, chance=chance)
         else:
             conversation.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
+            words = s.execute(_FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
             if job.kind == outbox.TO_CLIENT:
                 _tell_author(s, one, "client_unreachable", now)
+            elif words is not None:  # a notice of ours found the chat shut, before the operator's words came to it
+                payload = {"code": "client_unreachable", "contact": words.contact_id, "reply_to": words.message_id}
+                notice = outbox.Send(outbox.STAFF_NOTICE, job.bot_id, words.chat_id, words.contact_id, payload=payload)
+                outbox.add(s, [notice], now=now)
             elif job.contact_id is not None:
                 _tell_holder(s, job, "client_unreachable", now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _tell_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
         _tell_card_dead(s, job.bot_id, job.contact_id, now)
+
+
+_FIRST_WORDS = (
+    select(Message.contact_id, Message.chat_id, Message.message_id)
+    .join(OutboxRow, OutboxRow.message_ref == Message.id)
+    .where(
+        OutboxRow.bot_id == bindparam("bot_id"),
+        OutboxRow.chat_id == bindparam("chat_id"),
+        OutboxRow.kind == outbox.TO_CLIENT,
+        OutboxRow.state == "pending",
+        Message.chat_id.is_not(None),
+    )
+    .order_by(OutboxRow.id)
+    .limit(1)
+)
 
 
 def _tell_card_dead(s: Session, bot_id: int, contact_id: int | None, now: datetime) -> None:

@@ -19,7 +19,7 @@ from crm_core.storage.database import Database
 
 router = Router(name="operators.presence")
 
-SHOWN = 25  # contacts in one list: with the longest names and words it stays within a message
+SHOWN = 15  # contacts in one list: with the longest names and words it stays within a message
 
 
 @router.message(Command("online"))
@@ -66,10 +66,15 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
 
 def _open_contact(row: Any, act: Act, _: Translator) -> Text:
     state = "🆕" if row.status == "new" else "🟢"
-    parts = [f"{state} #{row.id}", row.lead or _("No name"), row.source, age(act.clock() - row.since, _)]
+    parts = [
+        f"{state} #{row.id}",
+        shorten(row.lead, 24) or _("No name"),
+        shorten(row.source, 24),
+        age(act.clock() - row.since, _),
+    ]
     if row.bot_id not in (act.bot_id, None):
         parts.append(f"@{row.bot}")  # its card, and the talk, are in that bot's chat
-    return Text(" · ".join(parts), f"\n      {shorten(row.message, 60)}" if row.message else "")
+    return Text(" · ".join(parts), f"\n      {shorten(row.message, 40)}" if row.message else "")
 
 
 @router.message(CommandStart(), IsNoAdmin())
