@@ -12,7 +12,7 @@ from bot.admins.meaning import say_usage
 from bot.admins.screens import back, button, in_lines, keyboard, titled, typed
 from bot.answers import Answer, say
 from bot.callbacks import InviteAdmin, ListAdmins, RemoveAdmin
-from bot.joining import ADMIN_PAYLOAD, link, new_code
+from bot.links import ADMIN_PAYLOAD, link, new_code
 from bot.texts import Translator
 from crm_core import staff
 from crm_core.access import Actor

@@ -25,7 +25,7 @@ from bot.callbacks import (
     SwitchOperator,
     TypeLimit,
 )
-from bot.joining import OPERATOR_PAYLOAD, link, new_code
+from bot.links import OPERATOR_PAYLOAD, link, new_code
 from bot.texts import Translator
 from bot.texts.phrases import given_out
 from crm_core import operators, staff

@@ -18,7 +18,7 @@ from bot.callbacks import (
     TypeWeight,
     WeightsAt,
 )
-from bot.joining import link
+from bot.links import link
 from bot.texts import Translator
 from bot.texts.phrases import percent
 from crm_core.operators import OperatorFacts

@@ -1,0 +1,148 @@
+"""/stats: how it goes, today, in 7 and 30 days, in all."""
+
+import random
+from datetime import timedelta
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from bot.sandbox import Sandbox
+from crm_core import operators, sources
+from crm_core.access import SYSTEM
+from crm_core.messages import utf16_units
+from crm_core.storage.tables import Operator, Source, Weight
+from tests.flow.steering import presses, types
+from tests.people import SECOND_TOKEN, TOKEN, House, MovableClock
+
+
+async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
+    anna = await house.operator("Anna", weight=30, limit=1)
+    await types(house, house.olga, "/operators add Boris 5")
+    await types(house, house.olga, "/assign shop_bot Boris 10")
+    ivan = house.client("Ivan")
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("#1")
+    await house.client("Kira").says("Hello", to=house.shop)
+    await house.settled()
+    clock.forward(seconds=80)
+    await anna.presses(card, "Take")
+    await house.settled()
+    clock.forward(seconds=40)
+    await anna.replies(card, "Good morning")
+    await ivan.sees("Good morning")
+
+    text = (await types(house, house.olga, "/stats")).text
+    assert text == (
+        "📊 Statistics: today\n"
+        "Contacts: 2\n"
+        "Without an operator: 1 (50 %)\n"
+        "Waiting now: 1\n"
+        "\n"
+        "From the first word, on average / 95 of 100 within\n"
+        "• to an operator: 0 s / 0 s\n"
+        "• to the take: 1 min 20 s / 1 min 20 s\n"
+        "• to the first reply: 2 min 0 s / 2 min 0 s\n"
+        "\n"
+        "👥 Operators\n"
+        "🟠 Anna: online, at the limit\n"
+        "      1 of 1, 0 free; 1 contact\n"
+        "✉️ Boris: has not opened the invitation yet\n"
+        "      0 of 5, 5 free; 0 contacts\n"
+        "\n"
+        "📥 Sources: planned → actual share\n"
+        "🤖 shop_bot: 2 contacts; 1 waits\n"
+        "      Anna: 75 % → 100 % (1)\n"
+        "      Boris: 25 % → 0 % (0)"
+    )
+
+
+async def test_states_of_operators(sandbox: Sandbox, database_url: str) -> None:
+    two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    async with await House.open(sandbox, database_url, tokens=two) as house:
+        anna = await house.operator("Anna", bots=house.bots)
+        await house.operator("Boris")
+        await house.operator("Clara", bots=house.bots)
+        await types(house, house.olga, "/operators off Boris")
+        await anna.says("/offline", to=house.shop)
+        await anna.blocks(house.bots[1])
+        await house.settled()
+        text = (await types(house, house.olga, "/stats")).text
+        assert (
+            "⚪️ Anna: offline\n      0 of 10, 10 free; 0 contacts\n      ⚠️ has not pressed Start in @help_bot" in text
+        )
+        assert "⛔️ Boris: switched off" in text
+        assert "🟢 Clara: online" in text
+
+
+async def test_periods_by_buttons(house: House, clock: MovableClock) -> None:
+    await house.operator("Anna")
+    for name, days in (("Ivan", -40), ("Kira", -20), ("Lev", -5), ("Mia", 0)):
+        clock.ahead = timedelta(days=days)
+        await house.client(name).says("Hello", to=house.shop)
+        await house.settled()
+    screen = await types(house, house.olga, "/stats")
+    assert screen.labels == ["· today ·", "7 days", "30 days", "all time"]
+    counted = {"today": 1, "7 days": 2, "30 days": 3, "all time": 4}
+    for label, count in counted.items():
+        screen = await presses(house, house.olga, screen, label)
+        assert f"Statistics: {label}\nContacts: {count}\n" in screen.text
+        assert f"· {label} ·" in screen.labels
+
+
+async def test_today_begins_at_midnight_of_the_setting(sandbox: Sandbox, database_url: str) -> None:
+    clock = MovableClock()
+    # A zone in which midnight was an hour ago, whatever time it is here.
+    hours = (1 - clock().hour) % 24
+    zone = f"Etc/GMT{-hours:+d}" if hours <= 12 else f"Etc/GMT{24 - hours:+d}"
+    async with await House.open(sandbox, database_url, clock=clock, settings={"timezone": zone}) as house:
+        clock.ahead = timedelta(hours=-2)
+        await house.client("Ivan").says("Yesterday", to=house.shop)
+        await house.settled()
+        clock.ahead = timedelta()
+        await house.client("Kira").says("Today", to=house.shop)
+        await house.settled()
+        screen = await types(house, house.olga, "/stats")
+        assert "Contacts: 1\n" in screen.text
+        assert "Contacts: 2\n" in (await presses(house, house.olga, screen, "7 days")).text
+
+
+async def test_it_fits_one_message_however_many_there_are(house: House) -> None:
+    def grow(s: Session) -> None:
+        for number in range(300):
+            name = f"Operator with a rather long name, number {number:03}"
+            s.execute(insert(Operator.__table__), {
+                "name": name, "name_folded": name.casefold(), "is_active": True, "is_online": True, "max_leads": 1000,
+                "current_leads": 0, "created_at": house.clock(),
+            })  # fmt: skip
+            s.execute(insert(Source.__table__), {
+                "name": f"Source with a rather long name, number {number:03}", "slug": f"s{number}",
+                "bot_id": house.shop.id, "is_active": True, "strategy": "random", "created_at": house.clock(),
+            })  # fmt: skip
+        staff = [one.id for one in operators.listing(s)]
+        for source in sources.listing(s):
+            for operator_id in staff[:20]:
+                s.execute(insert(Weight.__table__), {
+                    "source_id": source.id, "operator_id": operator_id, "weight": 10, "dealt": 0,
+                })  # fmt: skip
+
+    await house.db.write(grow)
+    screen = await types(house, house.olga, "/stats")
+    assert utf16_units(screen.text) <= 4096
+    assert "Operator with a rather long name, number 000" in screen.text
+    assert "🤖 shop_bot: 0 contacts" in screen.text
+    assert screen.text.count("… and ") >= 2
+    assert (await presses(house, house.olga, screen, "all time")).text.startswith("📊 Statistics: all time")
+    for words in ("/operators", "/sources", "/assign", "/assign shop_bot", "/sources shop_bot", "/operators 1"):
+        screen = await types(house, house.olga, words)
+        assert utf16_units(screen.text) <= 4096
+        assert len(screen.labels) <= 100
+
+
+async def test_a_source_with_a_removed_operators_contacts(house: House) -> None:
+    anna = await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await anna.presses(await anna.sees("#1"), "Close")
+    await house.settled()
+    number = (await house.db.read(operators.listing))[0].id
+    await house.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=house.clock(), chance=random.random)
+    assert "Anna (removed): – → 100 % (1)" in (await types(house, house.olga, "/stats")).text
