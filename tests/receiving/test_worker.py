@@ -1,0 +1,264 @@
+"""The worker: order within a conversation, memory, restarts of a bot, updates that fail."""
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
+
+from bot.receiving import worker as workers
+from bot.receiving.updates import to_update
+from bot.receiving.worker import Worker
+from crm_core import bots, inbox
+from crm_core.inbox import Stored, Update
+from crm_core.storage.database import Database
+from crm_core.storage.tables import InboxRow
+
+BOT = 700001
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+async def known_bot(db: Database) -> None:
+    await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+
+
+def update(number: int, chat: int = 1) -> Update:
+    return to_update(BOT, {"update_id": number, "message": {"chat": {"id": chat}, "text": str(number)}})
+
+
+async def store(db: Database, *updates: Update) -> list[Stored]:
+    return await db.write(inbox.store, bot_id=BOT, updates=updates, now=NOW)
+
+
+async def states(db: Database) -> list[str]:
+    query = select(InboxRow.state).order_by(InboxRow.id)
+    return await db.read(lambda s: list(s.execute(query).scalars()))
+
+
+class Desk:
+    """A handler that finishes each update, remembers the order, and notices two at once in one conversation."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.done: dict[str, list[int]] = defaultdict(list)
+        self.begun = 0
+        self._busy: set[str] = set()
+        self.before: Callable[[Stored], Any] | None = None
+
+    async def __call__(self, row: Stored) -> None:
+        assert row.conversation not in self._busy
+        self._busy.add(row.conversation)
+        self.begun += 1
+        try:
+            if self.before is not None:
+                await self.before(row)
+            await self.db.write(inbox.finish, inbox_id=row.id, now=NOW)
+            self.done[row.conversation].append(row.raw["update_id"])
+        finally:
+            self._busy.discard(row.conversation)
+
+    def worker(self, **options: Any) -> Worker:
+        async def is_paced(_: Stored) -> bool:
+            return False
+
+        async def on_slowed(_: Stored) -> None:
+            raise AssertionError("nobody is slowed here")
+
+        return Worker(
+            db=self.db, handle=self, clock=lambda: datetime.now(UTC), is_paced=is_paced, on_slowed=on_slowed, **options
+        )
+
+
+async def test_a_long_conversation_is_read_on_in_order_while_more_of_it_comes(db: Database) -> None:
+    desk = Desk(db)
+    worker = desk.worker()
+    await worker.start(BOT)
+    numbers = iter(range(1, 401))
+
+    async def more(_: Stored) -> None:  # words arrive at every point of the reading
+        for number in itertools.islice(numbers, 3):
+            worker.add(await store(db, update(number)))
+
+    desk.before = more
+    worker.add(await store(db, *(update(number) for number in [next(numbers) for _ in range(120)])))
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == list(range(1, 401))
+    assert set(await states(db)) == {"done"}
+    assert worker.held == 0
+    await worker.stop()
+
+
+async def test_memory_is_bounded_however_much_waits(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "HELD_ALL", 200)
+    for chat in range(40):
+        await store(db, *(update(chat * 100 + number, chat) for number in range(40)))
+    desk, most = Desk(db), 0
+    worker = desk.worker()
+
+    async def look(_: Stored) -> None:
+        nonlocal most
+        most = max(most, worker.held)
+
+    desk.before = look
+    monkeypatch.setattr(inbox, "waiting", _in_small_batches)
+    await worker.start(BOT)
+    await worker.idle.wait()
+    assert most <= 200 + 20
+    assert [desk.done[f"{BOT}:{chat}"] for chat in range(40)] == [
+        [chat * 100 + number for number in range(40)] for chat in range(40)
+    ]
+
+
+_waiting = inbox.waiting
+
+
+def _in_small_batches(s: Session, *, limit: int, **rest: Any) -> list[Stored]:
+    return _waiting(s, limit=min(limit, 20), **rest)
+
+
+async def test_what_comes_while_the_backlog_is_read_does_not_overtake_it(db: Database) -> None:
+    backlog = [update(number) for number in range(1, 30)]
+    await store(db, *backlog)
+    desk = Desk(db)
+    worker = desk.worker()
+    worker.add(await store(db, update(30)))  # by a webhook, before the bot is taken up
+    starting = asyncio.create_task(worker.start(BOT))
+    worker.add(await store(db, update(31)))
+    await starting
+    worker.add(await store(db, update(32)))
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == list(range(1, 33))
+
+
+async def test_a_bot_that_starts_over_works_on_nothing_twice_at_once(db: Database) -> None:
+    desk, gate = Desk(db), asyncio.Event()
+    worker = desk.worker()
+
+    async def wait(_: Stored) -> None:
+        await gate.wait()
+
+    desk.before = wait
+    await worker.start(BOT)
+    worker.add(await store(db, update(1), update(2), update(3)))
+    await worker.start(BOT)  # it starts over: everything is still unfinished
+    worker.leave(BOT)
+    await worker.start(BOT)
+    gate.set()
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == [1, 2, 3]
+    assert desk.begun == 3
+
+
+async def test_a_bot_that_is_left_is_left_alone(db: Database) -> None:
+    desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
+    worker = desk.worker()
+
+    async def wait(_: Stored) -> None:
+        begun.set()
+        await gate.wait()
+
+    desk.before = wait
+    await worker.start(BOT)
+    worker.add(await store(db, *(update(number) for number in range(1, 80))))
+    await begun.wait()
+    worker.leave(BOT)
+    worker.add(await store(db, update(80)))
+    gate.set()
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == [1]  # what was under way is finished, the rest is somebody else's
+    assert worker.held == 0
+
+
+async def test_a_failing_update_delays_its_conversation_alone_and_is_buried_in_the_end(db: Database) -> None:
+    desk = Desk(db)
+    worker = desk.worker(retries=(0.01, 0.01))
+
+    async def fail(row: Stored) -> None:
+        if row.raw["update_id"] == 1:
+            raise LookupError("always")
+
+    desk.before = fail
+    await worker.start(BOT)
+    worker.add(await store(db, update(1), update(2), update(3, chat=9)))
+    await worker.idle.wait()
+    assert await states(db) == ["dead", "done", "done"]
+    assert desk.begun == 5  # three times the first, once each of the others
+
+
+async def test_a_conversation_survives_whatever_goes_wrong_around_it(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.01)
+    desk = Desk(db)
+    worker = desk.worker()
+    asked = 0
+
+    async def fails_once(_: Stored) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise LookupError("the roster cannot be read")
+        return False
+
+    worker._is_paced = fails_once
+    await worker.start(BOT)
+    worker.add(await store(db, *(update(number) for number in range(1, 41))))
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == list(range(1, 41))
+    assert asked > 1
+
+
+async def test_a_batch_whose_commit_nobody_heard_of_is_worked_on_all_the_same(db: Database) -> None:
+    """Telegram hands it out again, since it was never confirmed; by then it is known, but nobody has begun it."""
+    await store(db, update(1), update(2))
+    desk = Desk(db)
+    worker = desk.worker()
+    await worker.start(BOT)
+    await worker.idle.wait()
+    await store(db, update(3))  # committed, and then the connection was lost
+    worker.add(await store(db, update(3), update(4)))
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == [1, 2, 3, 4]
+    assert await store(db, update(3)) == []
+
+
+async def test_an_id_that_returns_with_another_body_is_another_update(db: Database) -> None:
+    first, other = update(5), to_update(BOT, {"update_id": 5, "message": {"chat": {"id": 1}, "text": "a new life"}})
+    assert len(await store(db, first)) == 1
+    assert len(await store(db, other, other)) == 1
+    lower = update(2)
+    assert len(await store(db, lower)) == 1
+    query = select(InboxRow.update_id, InboxRow.epoch).order_by(InboxRow.id)
+    assert await db.read(lambda s: [tuple(row) for row in s.execute(query)]) == [(5, 0), (5, 1), (2, 0)]
+
+
+async def test_rows_that_were_committed_out_of_order_are_found_all_the_same(db: Database) -> None:
+    """PostgreSQL hands out ids before it commits: what another connection stored may appear behind what is held."""
+    if db.url.get_backend_name() == "sqlite":
+        return
+    held, may_end = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(s: Session) -> list[Stored]:
+        stored = inbox.store(s, bot_id=BOT, updates=[update(1)], now=NOW)
+        loop.call_soon(held.set)
+        await_only(may_end.wait())
+        return stored
+
+    desk = Desk(db)
+    worker = desk.worker()
+    await worker.start(BOT)
+    slow = asyncio.create_task(db.write(slowly))
+    await held.wait()
+    worker.add(await store(db, *(update(number) for number in range(2, 120))))
+    may_end.set()
+    worker.add(await slow)
+    await worker.idle.wait()
+    assert sorted(desk.done[f"{BOT}:1"]) == list(range(1, 120))
