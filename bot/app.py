@@ -16,7 +16,7 @@ from bot.delivery.gatekeeper import Gatekeeper
 from bot.delivery.sender import DEFAULT_PAUSES, Pauses
 from bot.fleet import Fleet, Runner, Webhook
 from bot.handling import Handler
-from bot.joining import ADMIN_PAYLOAD, link, new_code
+from bot.links import ADMIN_PAYLOAD, link, new_code
 from bot.logs import describe_error, report_loop_error
 from bot.receiving.web import WebServer
 from bot.receiving.worker import Worker

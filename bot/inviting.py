@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from bot.joining import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
+from bot.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
 from crm_core import operators, staff
 from crm_core.access import SYSTEM
 from crm_core.errors import OperatorNotFound

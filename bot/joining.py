@@ -1,7 +1,5 @@
 """Start links that give a role: `op_<code>` for an operator, `admin_<code>` for an admin. Each opens once."""
 
-import secrets
-
 from aiogram import F, Router
 from aiogram.filters import CommandObject, CommandStart
 from aiogram.types import Message, User
@@ -10,23 +8,12 @@ from bot.acting import Act
 from bot.admins.help import help_text as admin_help
 from bot.answers import Answer, say
 from bot.filters import IsCommand
+from bot.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD
 from bot.operators.presence import help_text as operator_help
 from bot.texts import Translator
 from bot.words import account_of
 from crm_core import staff
 from crm_core.staff import Joined
-
-OPERATOR_PAYLOAD, ADMIN_PAYLOAD = "op_", "admin_"
-
-
-def new_code() -> str:
-    """A one-time code: 144 random bits, of characters that Telegram allows in a start link."""
-    return secrets.token_urlsafe(18)
-
-
-def link(username: str, payload: str) -> str:
-    """The address that starts a bot with a payload."""
-    return f"https://t.me/{username}?start={payload}"
 
 
 async def on_invited(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.app import App
-from bot.joining import OPERATOR_PAYLOAD, new_code
+from bot.links import OPERATOR_PAYLOAD, new_code
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.settings import Settings, load_settings
 from crm_core import operators, sources, staff
@@ -50,8 +50,8 @@ class House:
 
     @classmethod
     async def open(
-        cls, sandbox: Sandbox, database_url: str, *, clock: Callable[[], datetime] | None = None, tokens: dict[str, str] | None = None,
-        admin: bool = True, settings: dict[str, Any] | None = None, **options: Any,
+        cls, sandbox: Sandbox, database_url: str, *, clock: Callable[[], datetime] | None = None,
+        tokens: dict[str, str] | None = None, admin: bool = True, settings: dict[str, Any] | None = None, **options: Any,
     ) -> "House":  # fmt: skip
         """Prepares a house; `async with` starts it.
 
@@ -121,8 +121,8 @@ class House:
     async def weight(self, operator_id: int, weight: int, *, bot: BotHandle | None = None) -> None:
         """Sets a weight at a bot's source."""
         await self.db.write(
-            sources.set_weight, source_id=await self.source_id(bot), operator_id=operator_id, weight=weight, actor=SYSTEM,
-            now=self.clock(), chance=random.random,
+            sources.set_weight, source_id=await self.source_id(bot), operator_id=operator_id, weight=weight,
+            actor=SYSTEM, now=self.clock(), chance=random.random,
         )  # fmt: skip
 
     def client(self, name: str = "Ivan", *, language: str = "en", **known: Any) -> Person:
