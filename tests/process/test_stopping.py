@@ -1,0 +1,44 @@
+"""SIGTERM under load: the process ends in time, and what it had not finished the next one does."""
+
+import asyncio
+import time
+
+from bot.sandbox import Sandbox
+from tests.people import TOKEN, House
+from tests.process.installation import Eyes, Lives
+
+CLIENTS, EACH = 20, 15
+
+
+async def test_a_stop_under_load_is_quick_and_loses_nothing(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url, admin=False) as house:
+        operators = [await house.operator(f"Operator {number}", limit=CLIENTS) for number in range(4)]
+    clients = [sandbox.person(f"Client {number}", language_code="en") for number in range(CLIENTS)]
+    eyes = Eyes(sandbox, [operator.id for operator in operators])
+    # Everything takes a while, and one answer never comes.
+    sandbox.fail(kind="slow", method="copyMessage", every=3, delay=0.4)
+    sandbox.fail(kind="slow", method="copyMessage", every=40, delay=60)
+
+    def words() -> list[str]:
+        return [entry.message.get("text", "") for entry in eyes.seen]
+
+    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+        await lives.start()
+        for number in range(EACH):
+            for client in clients:
+                await client.says(f"word {number} of {client.id}", to=house.shop)
+        await eyes.more(30)
+        began = time.monotonic()
+        assert await lives.stop() == 0
+        assert time.monotonic() - began < 10
+        sandbox.mend()
+        await lives.start()
+        wanted = {f"word {number} of {client.id}" for client in clients for number in range(1, EACH)}
+        await eyes.until(lambda: wanted <= set(words()), within=30)
+        await asyncio.sleep(0)
+        assert await lives.stop() == 0
+    copies = [text for text in words() if text in wanted]
+    assert len(copies) - len(wanted) <= 8  # only what was under way at the stop may stand twice
+    for client in clients:
+        mine = list(dict.fromkeys(text for text in copies if text.endswith(f"of {client.id}")))
+        assert mine == [f"word {number} of {client.id}" for number in range(1, EACH)]
