@@ -41,7 +41,7 @@ def examine(*, remove_webhooks: bool = False) -> int:
 
 async def _print_all(remove_webhooks: bool) -> int:
     is_bad = False
-    async for one in _look(remove_webhooks):
+    async for one in _all(remove_webhooks):
         is_bad = is_bad or one.mark == BAD
         click.echo(f"{click.style(one.mark, fg=COLOURS[one.mark])} {one.text}")
         if one.advice:
@@ -49,13 +49,19 @@ async def _print_all(remove_webhooks: bool) -> int:
     return 1 if is_bad else 0
 
 
-async def _look(remove_webhooks: bool) -> AsyncIterator[Finding]:
+async def _all(remove_webhooks: bool) -> AsyncIterator[Finding]:
     try:
         settings = load_settings()
     except BadSettings as error:
         for line in str(error).splitlines():
             yield Finding(BAD, line, "Correct it in the environment or in .env; .env.example explains every setting.")
         return
+    async for finding in look(settings, remove_webhooks=remove_webhooks):
+        yield finding
+
+
+async def look(settings: Settings, *, remove_webhooks: bool = False) -> AsyncIterator[Finding]:
+    """Everything that is found with settings that can be read, from what is near to what is far."""
     yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
     for finding in _database(settings):
         yield finding

@@ -69,6 +69,6 @@ def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> st
         operator_id = operators.find(s, name=operator).id
         staff.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
         return OPERATOR_PAYLOAD + code
-    role = "admin" if staff.has_admin(s) else "first_admin"
-    staff.invite(s, code=code, role=role, actor=SYSTEM, now=now)
+    # Not `first_admin`: that link would stop working when the next start prints its own.
+    staff.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
     return ADMIN_PAYLOAD + code

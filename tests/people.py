@@ -51,7 +51,8 @@ class House:
     @classmethod
     async def open(
         cls, sandbox: Sandbox, database_url: str, *, clock: Callable[[], datetime] | None = None,
-        tokens: dict[str, str] | None = None, admin: bool = True, settings: dict[str, Any] | None = None, **options: Any,
+        tokens: dict[str, str] | None = None, admin: bool = True, settings: dict[str, Any] | None = None,
+        **options: Any,
     ) -> "House":  # fmt: skip
         """Prepares a house; `async with` starts it.
 

@@ -1,0 +1,87 @@
+"""Mini-CRM as a process of its own, as a person at a terminal starts it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0  # seconds for a process to say or do something on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process that has ended: its status, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """A clean environment with these settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_RUNTIME_DIR") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8", **settings}
+
+
+async def command(*words: str, folder: Path, **settings: str) -> Ended:
+    """Runs `python -m bot …` in a folder to its end."""
+    process = await _start(words, folder, settings)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def _start(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", *words, cwd=folder, env=environment(settings),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+class Running:
+    """A process that is running."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.out = ""
+
+    async def says(self, words: str) -> str:
+        """Waits for a line that contains these words, and returns it.
+
+        Raises AssertionError, with what it said instead, when it ends before.
+        """
+        assert self.process.stdout is not None
+        while True:
+            line = (await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)).decode()
+            self.out += line
+            if words in line:
+                return line
+            if not line:
+                assert self.process.stderr is not None
+                raise AssertionError(
+                    f"it ended without {words!r}:\n{self.out}{(await self.process.stderr.read()).decode()}"
+                )
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> Ended:
+        """Signals it, and waits for its end."""
+        self.process.send_signal(how)
+        out, err = await asyncio.wait_for(self.process.communicate(), PATIENCE)
+        assert self.process.returncode is not None
+        return Ended(self.process.returncode, self.out + out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def running(*words: str, folder: Path, **settings: str) -> AsyncIterator[Running]:
+    """Starts `python -m bot …`; it is killed in the end if the story has not stopped it."""
+    process = await _start(words, folder, settings)
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()

@@ -1,0 +1,114 @@
+"""`mini-crm doctor`: each line says what is so and, where it is not well, what to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from bot.doctor import BAD, look
+from crm_core import operators
+from crm_core.access import SYSTEM
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import Operator
+from tests.people import SECOND_TOKEN, TOKEN, House
+from tests.processes import command
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What the doctor says, and whether something keeps the product from working."""
+
+    out: str
+    is_bad: bool
+
+
+async def examine(house: House, *, remove_webhooks: bool = False, tokens: tuple[str, ...] = (TOKEN,)) -> Examined:
+    settings = house.settings.model_copy(update={"bot_tokens": list(tokens)})
+    found = [one async for one in look(settings, remove_webhooks=remove_webhooks)]
+    return Examined(
+        "\n".join(f"{one.mark} {one.text}\n{one.advice}" for one in found), any(one.mark == BAD for one in found)
+    )
+
+
+async def test_all_is_well(house: House) -> None:
+    await house.operator("Anna")
+    ended = await examine(house)
+    assert not ended.is_bad, ended.out
+    assert "✗" not in ended.out
+    assert "✓ @shop_bot answers (bot 700001)" in ended.out
+    assert "is up to date (revision" in ended.out
+    assert TOKEN not in ended.out
+
+
+async def test_whoever_cannot_be_reached_is_named(house: House) -> None:
+    """One who has not joined, one who has blocked the bot; and a source where nobody works."""
+    await house.db.write(operators.add, name="Boris", max_leads=3, actor=SYSTEM, now=house.clock())
+    first = await examine(house)
+    assert "! Boris has not joined" in first.out
+    assert 'mini-crm invite "Boris"' in first.out
+    assert "! Nobody has a weight at shop_bot" in first.out
+    anna = await house.operator("Anna")
+    await anna.blocks(house.shop)
+    await house.settled()
+    second = await examine(house)
+    assert "! Anna cannot be reached by @shop_bot" in second.out
+    assert "Nobody has a weight" not in second.out
+    assert not second.is_bad  # worth knowing, but it works
+
+
+async def test_a_load_that_is_wrong(house: House) -> None:
+    await house.operator("Anna")
+    assert await house.db.write(changed, update(Operator.__table__).values(current_leads=3)) == 1
+    ended = await examine(house)
+    assert ended.is_bad
+    assert "✗ The load of Anna is kept as 3, but 0 contacts are open" in ended.out
+
+
+async def test_tokens_and_webhooks(house: House) -> None:
+    care = house.sandbox.add_bot(SECOND_TOKEN, "care_bot")
+    await set_webhook(house, SECOND_TOKEN)
+    both = (TOKEN, SECOND_TOKEN)
+    ended = await examine(house, tokens=both)
+    assert ended.is_bad
+    assert "✗ @care_bot has a webhook set" in ended.out
+    assert "doctor --remove-webhooks" in ended.out
+    assert (await examine(house, remove_webhooks=True, tokens=both)).is_bad is False
+    assert (await examine(house, tokens=both)).is_bad is False
+    house.sandbox.revoke(care)
+    ended = await examine(house, tokens=both)
+    assert ended.is_bad
+    assert "✗ Telegram refuses the token of bot 700002" in ended.out
+    assert "✓ @shop_bot answers" in ended.out
+
+
+async def set_webhook(house: House, token: str) -> None:
+    from aiogram import Bot
+    from aiogram.methods import SetWebhook
+
+    from bot.telegram import Telegram
+
+    session = Telegram(url=house.sandbox.url)
+    await Bot(token, session=session)(SetWebhook(url="http://127.0.0.1:9/elsewhere"))
+    await session.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"BOT_TOKENS": ""}, "✗ BOT_TOKENS is empty"),
+        ({"LOG_LEVEL": "LOUD"}, "✗ LOG_LEVEL: one of"),
+        ({"TELEGRAM_API_URL": "http://127.0.0.1:1"}, "✗ Bot 700001: http://127.0.0.1:1 cannot be reached"),
+        (
+            {"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/crm", "BOT_TOKENS": ""},
+            "postgresql://me:***@127.0.0.1:1",
+        ),
+    ],
+)
+async def test_before_anything_runs(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
+    ended = await command("doctor", folder=tmp_path, **{"BOT_TOKENS": TOKEN, **settings})
+    assert ended.status == 1
+    assert words in ended.out
+    assert "Traceback" not in ended.err
+    assert "hunter2" not in ended.out
