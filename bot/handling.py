@@ -147,7 +147,7 @@ class Handler:
             self.roster.forget()
 
     def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:
-        """Ends the button's waiting state; at most once and best effort, since it is worth nothing after some seconds."""
+        """Ends the button's waiting state; at most once and best effort: it is worth nothing after some seconds."""
         task = asyncio.create_task(self._answer_query(bot, query_id, text))
         self._toasts.add(task)
         task.add_done_callback(self._toasts.discard)

@@ -71,7 +71,8 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
             return text.format(bot=payload["bot"])
         case "update_dead":
             text = _(
-                "💥 An update could not be processed and was set aside (inbox {inbox}, {error}). Nothing else is delayed."
+                "💥 An update could not be processed and was set aside (inbox {inbox}, {error}). "
+                "Nothing else is delayed."
             )
             return text.format(inbox=payload["inbox"], error=payload["error"])
         case "update_ids_restarted":
