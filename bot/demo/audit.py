@@ -1,6 +1,6 @@
 """Was every word delivered exactly once? Computed from what people saw, not from what we believe to have done."""
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +41,8 @@ def audit(entries: Sequence[Json], *, operators: Iterable[int], names: dict[int,
     said: dict[Key, Json] = {}
     arrived: Counter[Key] = Counter()
     cards: Counter[tuple[int, int]] = Counter()
-    first_words: dict[tuple[int, str, str], Key] = {}
+    unread: defaultdict[tuple[int, str, str], deque[Key]] = defaultdict(deque)
+    on_card: dict[tuple[int, int], Key] = {}
     for entry in entries:
         if entry["event"] != "new":
             continue
@@ -49,15 +50,19 @@ def audit(entries: Sequence[Json], *, operators: Iterable[int], names: dict[int,
         if entry["sender"] == entry["chat"]:
             if entry["sender"] in names and not entry["text"].startswith("/"):
                 said[key] = entry
-                first_words.setdefault((entry["bot"], names[entry["chat"]], entry["text"]), key)
+                unread[entry["bot"], names[entry["chat"]], entry["text"]].append(key)
         elif entry["copied_from"] is not None:
             arrived[entry["bot"], *entry["copied_from"]] += 1
         elif entry["chat"] in staff and (card := read_card(entry["text"])) is not None:
-            cards[entry["bot"], card.number] += 1
-            # A first message that is a text stands on the card itself; anything else follows as a copy.
-            opening = first_words.get((entry["bot"], card.client, card.words))
-            if opening is not None:
-                arrived[opening] += 1
+            contact = (entry["bot"], card.number)
+            cards[contact] += 1
+            # A first message that is a text stands on the card itself; anything else follows as a copy. Somebody may
+            # begin two contacts with the same words: each card accounts for one of them.
+            waiting = unread[entry["bot"], card.client, card.words]
+            if contact not in on_card and waiting:
+                on_card[contact] = waiting.popleft()
+            if contact in on_card:
+                arrived[on_card[contact]] += 1
     lost = tuple(
         (names[entry["chat"]], entry["text"] or entry["kind"]) for key, entry in said.items() if not arrived[key]
     )

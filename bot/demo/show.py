@@ -30,7 +30,7 @@ from crm_core import operators, sources, statistics
 WEIGHTS = (30, 10, 60)
 LIMITS = (2, 1, 3)  # small, so that some clients wait
 RUSH_LIMIT = 150  # so large that the weights alone decide
-RUSH = {SHOP: 80, CARE: 40}
+RUSH = {SHOP: 60, CARE: 30}
 SAMPLE = 6  # conversations of the rush hour that are shown
 BETWEEN_CLIENTS, RUSH_BEGINS = (0.35, 0.75), (0.0, 1.5)  # seconds
 TOKENS = {SHOP: "710001:" + "shop" * 9, CARE: "710002:" + "care" * 9}

@@ -10,6 +10,7 @@ import pytest
 from bot.demo.audit import audit
 from bot.demo.dialogues import CASTS, CLIENT, OPERATOR
 from bot.demo.screen import cells, cut, fit
+from bot.demo.show import RUSH
 from bot.demo.words import WORDS
 from tests.processes import command
 
@@ -41,8 +42,9 @@ async def test_the_whole_play(language: str, tmp_path: Path) -> None:
     said = said.replace(r"\{lost\}", "0").replace(r"\{doubled\}", "0")
     found = re.search("✓ " + said, ended.out)
     assert found is not None
+    quick = sum(RUSH.values())
     turns = [who for dialogue in cast.dialogues for who, _ in dialogue.turns]
-    assert (int(found[1]), int(found[2])) == (turns.count(CLIENT) + 120, turns.count(OPERATOR) + 120)
+    assert (int(found[1]), int(found[2])) == (turns.count(CLIENT) + quick, turns.count(OPERATOR) + quick)
     assert all(cells(line) <= 99 for line in ended.out.splitlines() if line.startswith(("  ", " ")) and "#" in line)
 
 
@@ -110,6 +112,12 @@ def test_a_second_copy_is_a_double(again: int) -> None:
 
 def test_a_second_card_is_a_double() -> None:
     assert count([*WELL, {**WELL[2], "message_id": 99}])[3] == 2  # the card, and the words on it
+
+
+def test_the_same_first_words_in_two_contacts() -> None:
+    again = [said(5, IVAN, "Hello"), card(6, 2, "Hello")]
+    assert count([*WELL, *again]) == (3, 1, [], 0, 2)
+    assert count([*WELL, *again[:1]])[2] == ["Hello"]
 
 
 def test_an_edited_card_is_no_second_one() -> None:
