@@ -99,7 +99,11 @@ def _by_weight(eligible: Sequence[Candidate], roll: float) -> Candidate:
 
 
 def _furthest_below(eligible: Sequence[Candidate], roll: float) -> Candidate:
-    """The next contact goes where it leaves the smallest (dealt + 1) / weight: the rule of equal proportions."""
-    least = min((candidate.dealt + 1) / candidate.weight for candidate in eligible)
-    level = [candidate for candidate in eligible if (candidate.dealt + 1) / candidate.weight == least]
-    return _by_weight(level, roll)
+    """The next contact goes where, with it, most would still be missing to the share of all that were dealt.
+
+    Whole numbers only, so that equals are equal; nobody ever gets a whole contact more than his share.
+    """
+    weights, dealt = sum(one.weight for one in eligible), sum(one.dealt for one in eligible)
+    missing = {one: one.weight * (dealt + 1) - one.dealt * weights for one in eligible}
+    most = max(missing.values())
+    return _by_weight([one for one in eligible if missing[one] == most], roll)
