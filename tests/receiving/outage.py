@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from crm_core.storage import sqlite
+from crm_core.storage.database import DATABASE_AWAY, Database
 
 
 @asynccontextmanager
@@ -32,6 +33,15 @@ async def outage(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         yield
     finally:
         await asyncio.to_thread(_execute, database_url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+async def until_away(db: Database) -> None:
+    """Waits until the outage is felt: connections that are still open end a moment later."""
+    while True:
+        try:
+            await db.write(lambda s: s.execute(text("SELECT 1")))
+        except DATABASE_AWAY:
+            return
 
 
 def _execute(database_url: str, *statements: str) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from bot.sandbox import Sandbox
 from crm_core.storage.tables import Contact, InboxRow
 from tests.people import House
-from tests.receiving.outage import outage
+from tests.receiving.outage import outage, until_away
 
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -94,17 +94,10 @@ async def test_while_the_database_is_away_telegram_keeps_it(
 ) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     async with outage(database_url, monkeypatch):
-        if database_url.startswith("sqlite"):
-            await _forget_connection(hooked)
+        await until_away(hooked.db)
         assert await post(hooked, message(9, "Hello")) == 503
         await ivan.says("Are you there?", to=hooked.shop)
     await anna.sees("Are you there?", bot=hooked.shop, timeout=15)
-
-
-async def _forget_connection(house: House) -> None:
-    """The writer's connection waits five seconds for a lock; a new one, made after this, only a moment."""
-    with pytest.raises(Exception, match=r"."):
-        await house.db.write(lambda s: None)
 
 
 async def test_a_token_refused_while_telegram_delivers_is_seen(hooked: House) -> None:

@@ -262,3 +262,25 @@ async def test_rows_that_were_committed_out_of_order_are_found_all_the_same(db: 
     worker.add(await slow)
     await worker.idle.wait()
     assert sorted(desk.done[f"{BOT}:1"]) == list(range(1, 120))
+
+
+async def test_what_is_announced_while_the_rest_is_being_read_is_not_overlooked(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored after the reading saw the inbox, announced before its result came back: it is in neither."""
+    desk = Desk(db)
+    worker = desk.worker()
+    await worker.start(BOT)
+    read = db.read
+    late = iter([update(101)])
+
+    async def read_slowly(query: Any, /, **inputs: Any) -> Any:
+        found = await read(query, **inputs)
+        for one in late:
+            worker.add(await store(db, one))
+        return found
+
+    monkeypatch.setattr(db, "read", read_slowly)
+    worker.add(await store(db, *(update(number) for number in range(1, 91))))
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == [*range(1, 91), 101]

@@ -1,0 +1,110 @@
+"""Order within a chat, whatever the order in which a sender hears of its rows."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from aiogram import Bot
+from aiogram.methods import SendMessage, TelegramMethod
+
+from bot.delivery.pace import Pace
+from bot.delivery.sender import Sender
+from bot.sandbox import Sandbox
+from crm_core import bots, outbox
+from crm_core.outbox import Send
+from crm_core.storage.database import Database
+from tests.people import House
+
+BOT, NOW = 700001, datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class Pen:
+    """Stands in for a bot: notes what is said, in order; may be made to hesitate."""
+
+    id = BOT
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def __call__(self, method: TelegramMethod[Any], request_timeout: int) -> None:
+        await self.go_on.wait()
+        assert isinstance(method, SendMessage)
+        self.said.append(method.text)
+
+
+async def sender(db: Database, pen: Pen) -> Sender:
+    fence = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+    clock = lambda: datetime.now(UTC)  # noqa: E731
+    return Sender(
+        bot=cast(Bot, pen), fence=fence, db=db, pace=Pace(clock, limited=False), clock=clock, default_language="en"
+    )
+
+
+async def put(db: Database, *texts: str, chat: int = 5) -> None:
+    sends = [Send(outbox.ANSWER, BOT, chat, payload={"text": text}) for text in texts]
+    await db.write(outbox.add, sends, now=NOW)
+
+
+async def test_a_backlog_goes_before_what_is_announced_at_the_start(db: Database) -> None:
+    pen = Pen()
+    one = await sender(db, pen)
+    await put(db, "1", "2", "3", "4")
+    waiting = await db.read(outbox.waiting, bot_id=BOT)
+    one.add(waiting[2:])  # announced before the sender has looked for what was there already
+    running = asyncio.create_task(one.run())
+    one.add(waiting[3:])
+    await one.idle.wait()
+    one.stop()
+    await running
+    assert pen.said == ["1", "2", "3", "4"]
+
+
+async def test_looking_again_while_rows_are_under_way_sends_nothing_twice(db: Database) -> None:
+    pen = Pen()
+    one = await sender(db, pen)
+    running = asyncio.create_task(one.run())
+    texts = [str(number) for number in range(200)]
+    for number in range(0, 200, 20):
+        await put(db, *texts[number : number + 20], chat=number % 60 + 1)
+        await asyncio.gather(one.look_again(), one.look_again())
+    await one.idle.wait()
+    one.stop()
+    await running
+    assert sorted(pen.said, key=int) == texts
+
+
+async def test_what_is_claimed_while_the_sender_stops_is_still_recorded(db: Database) -> None:
+    """Or the next life would take it for doubtful, and send it again."""
+    pen = Pen()
+    pen.go_on.clear()
+    one = await sender(db, pen)
+    await put(db, "first")
+    running = asyncio.create_task(one.run())
+    while not one._requests:
+        await db.read(outbox.waiting, bot_id=BOT)
+    await put(db, "second", chat=6)
+    one.add(await db.read(outbox.waiting, bot_id=BOT))
+    one.stop()
+    one.shut(7, 1)  # wakes the recorder, which must not take it for the end
+    while not (await db.read(bots.gates, bot_id=BOT, now=NOW))[1]:
+        continue
+    pen.go_on.set()
+    await running
+    assert await db.write(outbox.orphans, bot_id=BOT, fence=0) == []
+    assert "first" in pen.said
+
+
+async def test_one_slow_chat_delays_no_other(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url) as house:
+        anna = await house.operator("Anna")
+        slow, quick = house.client("Slow"), house.client("Quick")
+        sandbox.fail(kind="slow", method="sendMessage", chat=slow, delay=2)
+        await slow.says("Hello", to=house.shop)
+        await anna.sees("#1", bot=house.shop)
+        for number in range(3):
+            said = await quick.says("Hello", to=house.shop) if number == 0 else await quick.says(f"word {number}")
+            await anna.sees(said.text)
+        assert slow.looks("#1", bot=house.shop) is None or quick.looks("#2", bot=house.shop) is not None
+        await slow.sees("#1")

@@ -1,0 +1,73 @@
+"""Polling: nothing is confirmed that is not stored, whatever Telegram's numbers do, and no more is taken than fits."""
+
+import pytest
+from sqlalchemy import func, select
+
+from bot.receiving import worker as workers
+from bot.sandbox import Sandbox
+from crm_core.inbox import Stored
+from crm_core.storage.tables import Contact, InboxRow
+from tests.people import House
+from tests.receiving.outage import outage, until_away
+
+
+async def test_a_backlog_is_fetched_only_as_fast_as_it_is_worked_on(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "HELD_ALL", 150)
+    house = await House.open(sandbox, database_url, admin=False)
+    people = sandbox.preload(house.shop, people=300, each=3)
+    most = 0
+    async with house:
+        worker = house.app.worker
+        handle = worker._handle
+
+        async def watched(row: Stored) -> None:
+            nonlocal most
+            most = max(most, worker.held)
+            await handle(row)
+
+        worker._handle = watched
+        await sandbox.settles(timeout=60)
+        assert 100 < most <= 150 + 100  # what was held when the last batch was asked for, and that batch
+        opened = await house.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
+        assert opened == len(people)
+
+
+async def test_numbers_that_restart_lower_lose_nothing(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        await ivan.says("before", to=house.shop)
+        await anna.sees("before", bot=house.shop)
+        await house.settled()
+        sandbox.jump(house.shop, 1000)
+        await ivan.says("after the jump")
+        await anna.sees("after the jump")
+    sandbox.jump(house.shop, 10)
+    await ivan.says("after another, while nobody was there")
+    async with await House.open(sandbox, database_url, admin=False) as again:
+        await anna.sees("after another, while nobody was there", bot=again.shop)
+        await again.settled()
+        copies = [seen.text for seen in anna.chat(again.shop) if seen.text in ("before", "after the jump")]
+        assert copies == ["after the jump"]  # (the first words are in the card)
+
+
+async def test_while_the_database_is_away_nothing_is_confirmed_and_nothing_buried(
+    house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ivan = await house.operator("Anna"), house.client()
+    await house.settled()
+    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
+    confirmed = len(house.sandbox.confirmed_ids(house.shop))
+    async with outage(database_url, monkeypatch):
+        await until_away(house.db)
+        sent = await ivan.says("Are you there?", to=house.shop)
+        await until_away(house.db)
+        assert len(house.sandbox.confirmed_ids(house.shop)) == confirmed
+    await anna.sees("Are you there?", bot=house.shop, timeout=20)
+    await ivan.says("Good")
+    await anna.sees("Good")
+    await house.settled()
+    states = select(InboxRow.state).distinct()
+    assert await house.db.read(lambda s: list(s.execute(states).scalars())) == ["done"]
+    assert sent.text in anna.chat(house.shop)[-2].text
