@@ -36,11 +36,11 @@ def run(no_limits: bool) -> None:
     if not settings.bot_tokens:
         _refuse(NO_TOKENS)
     from bot.logs import set_up_logging
-    from bot.running import run_until_stopped
+    from bot.running import run_loop, run_until_stopped
 
     set_up_logging(level=settings.log_level, form=settings.log_format)
     with _explained(settings):
-        asyncio.run(run_until_stopped(settings, limited=not no_limits))
+        run_loop(run_until_stopped(settings, limited=not no_limits))
 
 
 @main.command()

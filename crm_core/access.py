@@ -8,6 +8,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactNotFound, NotAllowed
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Operator, Staff
 
@@ -30,19 +31,19 @@ def telegram(user_id: int) -> Actor:
 SYSTEM = Actor("system")
 CLIENT = Actor("client")
 
-_OPERATOR = (
+_OPERATOR = Hot(
     select(Operator.id, Operator.name, Operator.is_active, Operator.is_online)
     .join(Staff, Staff.operator_id == Operator.id)
     .where(Staff.telegram_id == bindparam("telegram_id"), Operator.removed_at.is_(None))
 )
-_ADMIN = select(Staff.is_admin).where(Staff.telegram_id == bindparam("telegram_id"))
+_ADMIN = Hot(select(Staff.is_admin).where(Staff.telegram_id == bindparam("telegram_id")))
 _contact = Contact.__table__
-_CONTACT = select(_contact).where(_contact.c.id == bindparam("contact_id"))
+_CONTACT = Hot(select(_contact).where(_contact.c.id == bindparam("contact_id")))
 
 
 def access_operator(s: Session, actor: Actor) -> Row[int, str, bool, bool]:
     """The operator that the actor is: (id, name, is_active, is_online). Raises NotAllowed for anybody else."""
-    row = run(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
+    row: Row[int, str, bool, bool] | None = run(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
     if row is None:
         raise NotAllowed(role="operator")
     return row
@@ -64,7 +65,7 @@ def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict
 
 def access_contact(s: Session, contact_id: int) -> Row[Any]:
     """A contact's row for somebody already authorised. Raises ContactNotFound."""
-    row = run(s, _CONTACT, {"contact_id": contact_id}).one_or_none()
+    row: Row[Any] | None = run(s, _CONTACT, {"contact_id": contact_id}).one_or_none()
     if row is None:
         raise ContactNotFound(contact=contact_id)
     return row

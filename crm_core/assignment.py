@@ -12,6 +12,7 @@ from crm_core import alerts, distribution, events, messages, outbox
 from crm_core.distribution import Candidate, Choice
 from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.events import Happened
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 
@@ -21,7 +22,7 @@ Chance = Callable[[], float]
 _operator = Operator.__table__
 _weight = Weight.__table__
 
-_CANDIDATES = (
+_CANDIDATES = Hot(
     select(
         _operator.c.id,
         _weight.c.weight,
@@ -41,7 +42,7 @@ _CANDIDATES = (
     .order_by(_operator.c.id)
 )
 
-_CLAIM = (
+_CLAIM = Hot(
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
@@ -57,12 +58,12 @@ _CLAIM_BY_HAND = (
     .values(current_leads=_operator.c.current_leads + 1)
     .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
 )
-_FREE = (
+_FREE = Hot(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
     .values(current_leads=_operator.c.current_leads - 1)
 )
-_DEALT = (
+_DEALT = Hot(
     update(_weight)
     .where(_weight.c.source_id == bindparam("at_source"), _weight.c.operator_id == bindparam("to_operator"))
     .values(dealt=_weight.c.dealt + 1)
@@ -87,9 +88,16 @@ class SourceFacts:
 
 
 _FIRST_BOT = select(Bot.id).order_by(Bot.position).limit(1).scalar_subquery()
-_SOURCE = select(
-    Source.id, Source.name, Source.strategy, Source.bot_id, func.coalesce(Source.bot_id, _FIRST_BOT), Source.is_active
-).where(Source.id == bindparam("source_id"))
+_SOURCE = Hot(
+    select(
+        Source.id,
+        Source.name,
+        Source.strategy,
+        Source.bot_id,
+        func.coalesce(Source.bot_id, _FIRST_BOT),
+        Source.is_active,
+    ).where(Source.id == bindparam("source_id"))
+)
 
 
 def source_facts(s: Session, source_id: int) -> SourceFacts:
@@ -234,11 +242,11 @@ def announce_assignment(
     if place.load >= place.limit:
         record.append(Happened(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id))
     events.record(s, record)
-    sends = list(also)
+    sends: list[outbox.Send] = []
     if place.chat_id is not None and source.speaker_id is not None:
         sends.append(outbox.Send(outbox.CARD, source.speaker_id, place.chat_id, contact_id))
         sends += messages.copies(said, contact_id=contact_id, bot_id=source.speaker_id, chat_id=place.chat_id)
-    outbox.add(s, sends, now=now)
+    outbox.add(s, [*sends, *also], now=now)
     if place.load >= place.limit:
         alerts.tell_admins(
             s,

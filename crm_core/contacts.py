@@ -25,12 +25,13 @@ from crm_core.errors import (
 from crm_core.events import Happened
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
+from crm_core.storage.hot import Hot
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Weight
 
 _contact = Contact.__table__
-_INSERT = insert(_contact).returning(_contact.c.id)
+_INSERT = Hot(insert(_contact).returning(_contact.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def tell_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> N
         outbox.add(s, [_notice(ClientChat(contact.bot_id, contact.chat_id), contact.id, code)], now=now)
 
 
-_STATE = (
+_STATE = Hot(
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
     .values(
@@ -262,7 +263,7 @@ def _check_version(contact: Row[Any], version: int | None) -> None:
         raise CardOutdated(contact=contact.id)
 
 
-_SOURCES_OF = select(Weight.source_id).where(Weight.operator_id == bindparam("operator_id"))
+_SOURCES_OF = Hot(select(Weight.source_id).where(Weight.operator_id == bindparam("operator_id")))
 
 
 def sources_of(s: Session, operator_id: int) -> Sequence[int]:
@@ -270,7 +271,7 @@ def sources_of(s: Session, operator_id: int) -> Sequence[int]:
     return run(s, _SOURCES_OF, {"operator_id": operator_id}).scalars().all()
 
 
-_FORGET = (
+_FORGET = Hot(
     update(Chat.__table__)
     .where(
         Chat.bot_id == bindparam("of_bot"),
@@ -287,8 +288,10 @@ def forget_booking(s: Session, contact: Row[Any]) -> None:
         run(s, _FORGET, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
 
 
-_CARDS = select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(
-    Posted.contact_id == bindparam("contact_id"), Posted.is_card.is_(True)
+_CARDS = Hot(
+    select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(
+        Posted.contact_id == bindparam("contact_id"), Posted.is_card.is_(True)
+    )
 )
 
 

@@ -12,6 +12,7 @@ from crm_core.assignment import Chance
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
+from crm_core.storage.hot import Hot
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
@@ -19,7 +20,7 @@ from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
 _writer = aliased(Staff)
-_KNOWN = (
+_KNOWN = Hot(
     select(
         _chat.c.lead_id,
         _chat.c.is_blocked,
@@ -54,7 +55,7 @@ _KNOWN = (
     .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
     .where(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id"))
 )
-_NEW_CHAT = insert(_chat)
+_NEW_CHAT = Hot(insert(_chat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datet
     Raises IsStaff for an account that is on the staff by now: staff who write to a bot are no clients.
     """
     values = {"bot_id": bot_id, "chat_id": chat_id}
-    known = run(s, _KNOWN, values).one_or_none()
+    known: Row[Any] | None = run(s, _KNOWN, values).one_or_none()
     if known is None:
         lead_id = leads.find_or_create(s, person, now=now)
         run(s, _NEW_CHAT, {**values, "lead_id": lead_id, "is_blocked": False})

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Event
 
@@ -31,7 +32,7 @@ LEAD_CHANGED = "lead_changed"
 SYSTEM = "system"
 CLIENT = "client"
 
-_INSERT = insert(Event.__table__)
+_INSERT = Hot(insert(Event.__table__))
 
 
 @dataclass(frozen=True, slots=True)

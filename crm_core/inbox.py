@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.alerts import tell_admins
 from crm_core.events import Happened
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import InboxRow
 
@@ -126,7 +127,7 @@ def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: st
     return [Stored(row.id, bot_id, row.conversation, json.loads(row.raw), row.attempts, row.not_before) for row in rows]
 
 
-_FINISH = (
+_FINISH = Hot(
     update(_table)
     .where(_table.c.id == bindparam("row_id"), _table.c.state == "new")
     .values(state="done", finished_at=bindparam("at"))

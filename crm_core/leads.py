@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.errors import BadEmail
 from crm_core.events import Happened
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Lead
 
@@ -31,13 +32,13 @@ class LeadFacts:
     language: str | None = None
 
 
-_FIND = (
+_FIND = Hot(
     select(_table.c.id)
     .where(or_(_table.c.external_id == bindparam("external_id"), _table.c.email == bindparam("email")))
     .order_by(_table.c.external_id.is_(None), _table.c.id)
     .limit(1)
 )
-_INSERT = insert(_table).returning(_table.c.id)
+_INSERT = Hot(insert(_table).returning(_table.c.id))
 
 
 def telegram_external_id(user_id: int) -> str:
@@ -64,7 +65,8 @@ def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
 
 def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
     """A new lead; the caller has looked that there is none."""
-    lead_id: int = s.execute(
+    lead_id: int = run(
+        s,
         _INSERT,
         {
             "external_id": facts.external_id,

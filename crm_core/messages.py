@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
@@ -53,7 +54,7 @@ class Original:
     can_copy: bool
 
 
-_INSERT = insert(_message).returning(_message.c.id)
+_INSERT = Hot(insert(_message).returning(_message.c.id))
 
 
 def store(
@@ -67,7 +68,8 @@ def store(
     reply_to: int | None = None,
 ) -> Original:
     """Keeps a message of a contact; `reply_to` is the stored message that it answers."""
-    message_ref = s.execute(
+    message_ref = run(
+        s,
         _INSERT,
         {
             "contact_id": contact_id,
@@ -120,15 +122,19 @@ def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: i
     return [outbox.Send(outbox.TO_OPERATOR, bot_id, chat_id, contact_id, original.id) for original in rest]
 
 
-_POSTED = select(_posted.c.contact_id, _posted.c.message_ref).where(
-    _posted.c.bot_id == bindparam("bot_id"),
-    _posted.c.chat_id == bindparam("chat_id"),
-    _posted.c.message_id == bindparam("message_id"),
+_POSTED = Hot(
+    select(_posted.c.contact_id, _posted.c.message_ref).where(
+        _posted.c.bot_id == bindparam("bot_id"),
+        _posted.c.chat_id == bindparam("chat_id"),
+        _posted.c.message_id == bindparam("message_id"),
+    )
 )
-_ORIGINAL = select(_message.c.contact_id, _message.c.id).where(
-    _message.c.bot_id == bindparam("bot_id"),
-    _message.c.chat_id == bindparam("chat_id"),
-    _message.c.message_id == bindparam("message_id"),
+_ORIGINAL = Hot(
+    select(_message.c.contact_id, _message.c.id).where(
+        _message.c.bot_id == bindparam("bot_id"),
+        _message.c.chat_id == bindparam("chat_id"),
+        _message.c.message_id == bindparam("message_id"),
+    )
 )
 
 

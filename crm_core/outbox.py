@@ -14,6 +14,7 @@ from sqlalchemy import Row, and_, bindparam, insert, literal_column, null, or_, 
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
+from crm_core.storage.hot import Hot
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, OutboxRow
 from crm_core.storage.upsert import upserting
@@ -32,7 +33,7 @@ MENU = "menu"  # a person's list of commands
 WAITING = ("pending", "sending")
 
 _table = OutboxRow.__table__
-_INSERT = insert(_table).returning(_table.c.id)
+_INSERT = Hot(insert(_table).returning(_table.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def add(s: Session, sends: Iterable[Send], *, now: datetime) -> None:
             announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
 
 
-_INSERT_SORTED = insert(_table).returning(_table.c.id, sort_by_parameter_order=True)
+_INSERT_SORTED = Hot(insert(_table).returning(_table.c.id, sort_by_parameter_order=True))
 
 
 def _add_once(s: Session, send: Send, now: datetime) -> None:
@@ -173,7 +174,7 @@ class Settled:
     ambiguous: bool = False
 
 
-_SETTLE = (
+_SETTLE = Hot(
     update(_table)
     .where(_table.c.id == bindparam("row_id"), _table.c.state == "sending", _table.c.fence == bindparam("by_fence"))
     .values(

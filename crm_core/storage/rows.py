@@ -1,9 +1,12 @@
 """Executing statements: past the ORM's layer where it has nothing to add, and looking at how many rows they changed."""
 
-from typing import Any
+import sqlite3
+from typing import Any, cast, overload
 
 from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.orm import Session
+
+from crm_core.storage.hot import Hot, Rows
 
 CONNECTION = "connection"
 
@@ -12,23 +15,41 @@ CONNECTION = "connection"
 _COUNTED = {"preserve_rowcount": True}
 
 
-def run(s: Session, statement: Executable, values: Any = None) -> CursorResult[*tuple[Any, ...]]:
-    """Executes a Core statement on the session's own connection.
-
-    A message passes through a dozen statements; `Session.execute` would cost half as much again for each.
+@overload
+def run(s: Session, statement: Hot, values: Any = None) -> Rows: ...
+@overload
+def run(s: Session, statement: Executable, values: Any = None) -> CursorResult[*tuple[Any, ...]]: ...
+def run(s: Session, statement: Executable | Hot, values: Any = None) -> Rows | CursorResult[*tuple[Any, ...]]:
+    """Executes a Core statement on the session's own connection, past the ORM's layer.
 
     Args:
+        statement: any Core statement; a `Hot` one goes to SQLite's driver directly.
         values: parameters of one execution, or a list for several.
+
+    Returns SQLAlchemy's result, or the like of it (`Rows`).
     """
-    return _connection(s).execute(statement, values)
+    connection = _connection(s)
+    if not isinstance(statement, Hot):
+        return connection.execute(statement, values)
+    raw: object = connection.connection.dbapi_connection
+    if isinstance(raw, sqlite3.Connection):
+        return statement.execute(raw, connection.dialect, values)
+    return cast(Rows, connection.execute(statement.statement, values))  # whose ways they share
 
 
-def changed(s: Session, statement: Executable, values: dict[str, Any] | None = None) -> int:
+def changed(s: Session, statement: Executable | Hot, values: dict[str, Any] | None = None) -> int:
     """Executes an UPDATE or DELETE and returns the number of rows it touched.
 
     Of an INSERT psycopg does not keep the number; there, ask with RETURNING.
     """
-    return _connection(s).execute(statement, values, execution_options=_COUNTED).rowcount
+    connection = _connection(s)
+    plain = statement
+    if isinstance(statement, Hot):
+        raw: object = connection.connection.dbapi_connection
+        if isinstance(raw, sqlite3.Connection):
+            return statement.execute(raw, connection.dialect, values).rowcount
+        plain = statement.statement
+    return connection.execute(cast(Executable, plain), values, execution_options=_COUNTED).rowcount
 
 
 def _connection(s: Session) -> Connection:

@@ -1,19 +1,22 @@
-"""SQLite: one thread owns the one writing connection; whoever waits at the same moment shares a commit.
+"""SQLite: one writing connection; bodies run in the event loop, and only the disk is waited for in a thread.
 
-A commit waits for the disk (``synchronous=FULL``: what was confirmed to Telegram must survive a power cut), so
-sharing it is what makes a busy bot quick. Readers are snapshots over aiosqlite and never wait for the writer.
+A body is some tenths of a millisecond of Python and next to none of SQLite; in a thread of its own it would fight the
+loop for the interpreter at every statement. A commit is the opposite: it waits for the disk (``synchronous=FULL``: what
+was confirmed to Telegram must survive a power cut) and needs no interpreter. While one commit is under way, whoever
+wants to write gathers, and shares the next. Readers are snapshots over aiosqlite and never wait for the writer.
 """
 
 import asyncio
 import contextlib
-import queue
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, RootTransaction, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -21,7 +24,8 @@ from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
 from crm_core.storage.rows import CONNECTION
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
-SHARED_AT_MOST = 64  # bodies in one commit: bounds how long the first of them waits
+BUSY_PAUSE = 0.02  # seconds between tries to begin, for the writer: it must not block the loop meanwhile
+SHARED_AT_MOST = 32  # bodies in one commit: bounds how long the loop does nothing else
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -30,23 +34,28 @@ class Job:
     """One action that waits for the writer, and where its outcome goes."""
 
     body: Callable[[Session], Any]
-    loop: asyncio.AbstractEventLoop
     done: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
-    announcements: list[Any] | None = None
+    announcements: list[Any] = field(default_factory=list)
 
 
-def sqlite_engine(url: URL, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
-    """A synchronous engine that begins transactions itself: left to its own habit, the driver loses updates."""
+def sqlite_engine(url: URL, *, begin: str = "BEGIN IMMEDIATE", busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
+    """A synchronous engine that begins transactions itself: left to its own habit, the driver loses updates.
+
+    Its connections may be used by another thread than the one that opened them, though never by two at once.
+    """
     engine = create_engine(
-        url.set(drivername="sqlite"), connect_args={"isolation_level": None}, poolclass=NullPool, hide_parameters=True
+        url.set(drivername="sqlite"),
+        connect_args={"isolation_level": None, "check_same_thread": False},
+        poolclass=NullPool,
+        hide_parameters=True,
     )
-    _prepare(engine, begin=begin, read_only=False)
+    _prepare(engine, begin=begin, read_only=False, busy_timeout_ms=busy_timeout_ms)
     return engine
 
 
-def _prepare(engine: Engine, *, begin: str, read_only: bool) -> None:
+def _prepare(engine: Engine, *, begin: str, read_only: bool, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
@@ -55,7 +64,7 @@ def _prepare(engine: Engine, *, begin: str, read_only: bool) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"busy_timeout={busy_timeout_ms}",
             f"journal_size_limit={JOURNAL_LIMIT_BYTES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
@@ -72,12 +81,10 @@ def _prepare(engine: Engine, *, begin: str, read_only: bool) -> None:
 
 
 class SqliteDatabase(Database):
-    """One file, one writing thread, many reading sessions."""
+    """One file, one writing connection, many reading sessions. Belongs to the event loop that writes first."""
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._is_closed = False
         self._readers = create_async_engine(
             url.set(drivername="sqlite+aiosqlite"),
             connect_args={"isolation_level": None},
@@ -86,15 +93,21 @@ class SqliteDatabase(Database):
             hide_parameters=True,
         )
         _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
-        self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
-        self._writer.start()
+        self._engine = sqlite_engine(url, busy_timeout_ms=0)
+        self._connection: Connection | None = None
+        self._disk = ThreadPoolExecutor(1, "sqlite-disk")
+        self._waiting: deque[Job] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         if self._is_closed:
             raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
-        job = Job(lambda s: action(s, *args, **inputs), loop, loop.create_future())
-        self._jobs.put(job)
+        job = Job(lambda s: action(s, *args, **inputs), loop.create_future())
+        self._waiting.append(job)
+        if self._writer is None:
+            self._writer = loop.create_task(self._write(), name="sqlite-writer")
         result: T = await job.done
         return result
 
@@ -104,64 +117,57 @@ class SqliteDatabase(Database):
 
     async def close(self) -> None:
         self._is_closed = True
-        self._jobs.put(None)
-        await asyncio.to_thread(self._writer.join)
+        if self._writer is not None:
+            await self._writer
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+        self._disk.shutdown()
         await self._readers.dispose()
 
-    def _write_forever(self) -> None:
-        engine = sqlite_engine(self.url)
-        stopping = False
-        connection: Connection | None = None
-        while not stopping:
-            batch, stopping = self._next_batch()
-            if not batch:
-                continue
+    async def _write(self) -> None:
+        """Works off whoever waits, a shared commit at a time, and ends when nobody does."""
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), SHARED_AT_MOST))]
             try:
-                connection = connection or engine.connect()
-                _run_batch(connection, batch)
+                await self._commit_together(batch)
             except BaseException as error:  # the file may be away, full or read-only: everybody waiting must hear of it
-                _abandon(connection)
-                connection = None
+                _abandon(self._connection)
+                self._connection = None
                 for job in batch:
                     job.error = error
-            self._resolve(batch)
-        if connection is not None:
-            connection.close()
-        engine.dispose()
+            for job in batch:
+                self._answer(job)
+        self._writer = None
 
-    def _next_batch(self) -> tuple[list[Job], bool]:
-        """Waits for one job and takes whoever waits with it; the second value says that no more will come."""
-        batch: list[Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            batch.append(job)
-            if len(batch) == SHARED_AT_MOST:
-                return batch, False
+    async def _commit_together(self, batch: list[Job]) -> None:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        transaction = await self._begin(self._connection)
+        _run_bodies(self._connection, batch)
+        await asyncio.get_running_loop().run_in_executor(self._disk, transaction.commit)
+
+    async def _begin(self, connection: Connection) -> RootTransaction:
+        """Takes the write lock; another process (a backup, a command) may hold it for a moment, which blocks nobody."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + BUSY_TIMEOUT_MS / 1000
+        while True:
             try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return batch, False
-        return batch, True
+                return connection.begin()
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or loop.time() > give_up:
+                    raise
+            await asyncio.sleep(BUSY_PAUSE)
 
-    def _resolve(self, batch: list[Job]) -> None:
-        """Hands outcomes back, in one hop for each event loop that asked."""
-        for loop in {job.loop for job in batch}:
-            jobs = [job for job in batch if job.loop is loop]
-            try:
-                loop.call_soon_threadsafe(self._answer, jobs)
-            except RuntimeError:  # the loop is closed: nobody waits any more, the commit stands
-                continue
-
-    def _answer(self, jobs: list[Job]) -> None:
-        for job in jobs:  # whoever gave up waiting does not change what was committed
-            if job.error is None:
-                self._tell(job.announcements or [])
-            if job.done.cancelled():
-                continue
-            if job.error is not None:
-                job.done.set_exception(job.error)
-            else:
-                job.done.set_result(job.result)
+    def _answer(self, job: Job) -> None:
+        if job.error is None:  # whoever gave up waiting does not change what was committed
+            self._tell(job.announcements)
+        if job.done.cancelled():
+            return
+        if job.error is not None:
+            job.done.set_exception(job.error)
+        else:
+            job.done.set_result(job.result)
 
 
 def _abandon(connection: Connection | None) -> None:
@@ -173,22 +179,21 @@ def _abandon(connection: Connection | None) -> None:
             connection.close()
 
 
-def _run_batch(connection: Connection, batch: list[Job]) -> None:
-    """Runs the bodies of a batch one after another and commits them together; a body that fails is undone alone."""
+def _run_bodies(connection: Connection, batch: list[Job]) -> None:
+    """Runs the bodies of a batch one after another; a body that fails is undone alone."""
     raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
-    with connection.begin():
-        session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
-        for job in batch:
-            session.info[ANNOUNCEMENTS] = job.announcements = []
-            raw.execute("SAVEPOINT body")
-            try:
-                job.result = job.body(session)
-            except BaseException as error:
-                if not raw.in_transaction:  # a full disk ends the whole transaction: nobody's work stands
-                    raise
-                raw.execute("ROLLBACK TO body")
-                job.error = error
-            raw.execute("RELEASE body")
-            session.expunge_all()
-        session.commit()  # ends the session's part; the connection's own transaction commits at the end of the block
+    session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
+    for job in batch:
+        session.info[ANNOUNCEMENTS] = job.announcements
+        raw.execute("SAVEPOINT body")
+        try:
+            job.result = job.body(session)
+        except BaseException as error:
+            if not raw.in_transaction:  # a full disk ends the whole transaction: nobody's work stands
+                raise
+            raw.execute("ROLLBACK TO body")
+            job.error = error
+        raw.execute("RELEASE body")
+        session.expunge_all()
+    session.commit()  # ends the session's part; the connection's own transaction is committed by the caller
     session.close()

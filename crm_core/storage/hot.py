@@ -1,0 +1,139 @@
+"""Statements that every message passes through: written in Core, compiled once, executed by SQLite's own driver.
+
+SQLAlchemy prepares each execution anew, which costs ten times what SQLite then needs for it; with a dozen statements to
+a message that was most of the work of the whole process (docs/performance.md). So these few are compiled at their first
+use, with the types' own conversions of values, and from then on go straight to the driver. On PostgreSQL, where a
+round trip outweighs all that, they are executed like any other statement.
+"""
+
+import sqlite3
+from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple with names
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Convert = Callable[[Any], Any]
+
+
+class Rows:
+    """What a hot statement returned, with those of SQLAlchemy's ways to look at it that are used here."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: list[Any], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+        """How many rows the statement changed."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> list[Any]:
+        """Every row."""
+        return self._rows
+
+    def scalars(self) -> "Rows":
+        """The first column of each row."""
+        return Rows([row[0] for row in self._rows], self.rowcount)
+
+    def one_or_none(self) -> Any:
+        """The only row, None where there is none. Raises MultipleResultsFound."""
+        if len(self._rows) > 1:
+            raise MultipleResultsFound(f"{len(self._rows)} rows, where at most one was expected")
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Any:
+        """The only row. Raises NoResultFound, MultipleResultsFound."""
+        row = self.one_or_none()
+        if row is None:
+            raise NoResultFound("no row, where one was expected")
+        return row
+
+    def scalar_one_or_none(self) -> Any:
+        """The first column of the only row, None where there is none."""
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+    def scalar_one(self) -> Any:
+        """The first column of the only row."""
+        return self.one()[0]
+
+
+class Hot:
+    """A Core statement for the message path. Give it to `rows.run` and `rows.changed` like any other.
+
+    Its parameters are always the same ones, none of them a list for IN.
+    """
+
+    def __init__(self, statement: Any) -> None:
+        self.statement: Any = statement
+        self._plan: _Plan | None = None
+
+    def execute(self, connection: sqlite3.Connection, dialect: Dialect, values: Any) -> Rows:
+        """Executes on SQLite's own connection, once, or once for each of a list of parameters.
+
+        Raises what SQLAlchemy raises for the driver's errors.
+        """
+        many = values if isinstance(values, list) else [values or {}]
+        if self._plan is None:
+            self._plan = _Plan(self.statement, dialect, many[0])
+        try:
+            return self._plan.execute(connection, many)
+        except sqlite3.Error as error:
+            wrapped = DBAPIError.instance(
+                self._plan.sql, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect
+            )
+            raise wrapped from error
+
+
+class _Plan:
+    """A statement as the driver takes it: text, the order of parameters, and how values are converted both ways."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any]) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=list(values))
+        assert isinstance(compiled, SQLCompiler)
+        self.sql = str(compiled)
+        constants: dict[str, Any] = dict(compiled.params)
+        for column in compiled.insert_prefetch:  # defaults of columns that are not given
+            constants[column.key] = cast(Any, column.default).arg
+        converts: dict[str, Any] = dict(compiled._bind_processors)
+        self._parameters: list[tuple[str, Any, Convert | None]] = [
+            (name, constants.get(name), converts.get(name)) for name in compiled.positiontup or ()
+        ]
+        columns = compiled._result_columns
+        self._row: Any = namedtuple("Row", [one.keyname for one in columns], rename=True) if columns else None
+        self._results: list[tuple[int, Convert]] = []
+        for place, one in enumerate(columns):
+            convert = one.type.dialect_impl(dialect).result_processor(dialect, None)
+            if convert is not None:
+                self._results.append((place, convert))
+
+    def execute(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
+        if self._row is None and len(many) > 1:
+            return Rows([], connection.executemany(self.sql, [self._bind(values) for values in many]).rowcount)
+        rows: list[Any] = []
+        count = 0
+        for values in many:  # with RETURNING, each by itself: so what comes back is in the order of what was given
+            cursor = connection.execute(self.sql, self._bind(values))
+            if self._row is not None:
+                rows += map(self._convert, cursor.fetchall())
+            count += cursor.rowcount
+        return Rows(rows, count)
+
+    def _bind(self, values: dict[str, Any]) -> list[Any]:
+        bound = []
+        for name, constant, convert in self._parameters:
+            value = values.get(name, constant)
+            bound.append(convert(value) if convert is not None else value)
+        return bound
+
+    def _convert(self, row: tuple[Any, ...]) -> Any:
+        if self._results:
+            fields = list(row)
+            for place, convert in self._results:
+                fields[place] = convert(fields[place])
+            return self._row._make(fields)
+        return self._row._make(row)
