@@ -81,10 +81,14 @@ def test_every_language_can_be_read(language: str) -> None:
 
 
 def public_functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            if "overload" not in [ast.unparse(decorator) for decorator in node.decorator_list]:  # the last one speaks
-                yield node.name, node
+        if isinstance(node, kinds) and not node.name.startswith("_") and not _is_overload(node):
+            yield node.name, node
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    return "overload" in [ast.unparse(decorator) for decorator in node.decorator_list]
 
 
 def has_docstring(node: ast.AST) -> bool:
