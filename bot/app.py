@@ -23,7 +23,7 @@ from bot.receiving.worker import Worker
 from bot.roster import Roster
 from bot.settings import Settings
 from bot.telegram import Telegram
-from crm_core import inbox, outbox, queue, staff
+from crm_core import inbox, outbox, queue, replies, staff
 from crm_core.access import SYSTEM
 from crm_core.events import Logged
 from crm_core.storage.database import Database, open_database
@@ -152,6 +152,7 @@ class App:
     async def _purge(self) -> None:
         await self.db.write(inbox.purge, now=self.clock())
         await self.db.write(outbox.purge, now=self.clock())
+        await self.db.write(replies.purge, now=self.clock())
 
     def _on_flood(self, bot_id: int, chat_id: int | None, after: float) -> None:
         for runner in self.fleet.runners:

@@ -166,6 +166,7 @@ async def test_who_blocks_and_returns_is_answered_again(house: House) -> None:
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
     card = await anna.sees("Hello")
+    await house.settled()  # he has read that his request is booked
     await ivan.blocks(house.shop)
     await house.settled()
     lost = await anna.replies(card, "Are you there?")
