@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import outbox, queue
+from crm_core.storage.hot import Listed
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
 
@@ -108,90 +109,96 @@ _last_operator = (
 _first_message = select(func.min(Message.id)).where(Message.contact_id == Contact.id).scalar_subquery()
 _HOLDER = aliased(Operator)
 
-_CONTACTS = (
-    select(
-        Contact.id,
-        Contact.version,
-        Contact.status,
-        Source.name,
-        Contact.bot_id,
-        Contact.created_at,
-        Contact.taken_at,
-        Contact.closed_at,
-        _HOLDER.name,
-        HOLDER_STAFF.telegram_id,
-        Lead.full_name,
-        Lead.username,
-        Lead.language,
-        Lead.phone,
-        Lead.email,
-        Lead.email_hint,
-        FIRST.kind,
-        FIRST.text,
-        FIRST.entities,
-        _earlier_count,
-        _last_operator,
-        Contact.source_id,
+_CONTACTS = Listed(
+    lambda ids: (
+        select(
+            Contact.id,
+            Contact.version,
+            Contact.status,
+            Source.name,
+            Contact.bot_id,
+            Contact.created_at,
+            Contact.taken_at,
+            Contact.closed_at,
+            _HOLDER.name,
+            HOLDER_STAFF.telegram_id,
+            Lead.full_name,
+            Lead.username,
+            Lead.language,
+            Lead.phone,
+            Lead.email,
+            Lead.email_hint,
+            FIRST.kind,
+            FIRST.text,
+            FIRST.entities,
+            _earlier_count,
+            _last_operator,
+            Contact.source_id,
+        )
+        .join(Source, Source.id == Contact.source_id)
+        .join(Lead, Lead.id == Contact.lead_id)
+        .outerjoin(_HOLDER, _HOLDER.id == Contact.operator_id)
+        .outerjoin(HOLDER_STAFF, HOLDER_STAFF.operator_id == Contact.operator_id)
+        .outerjoin(FIRST, FIRST.id == _first_message)
+        .where(Contact.id.in_(ids))
     )
-    .join(Source, Source.id == Contact.source_id)
-    .join(Lead, Lead.id == Contact.lead_id)
-    .outerjoin(_HOLDER, _HOLDER.id == Contact.operator_id)
-    .outerjoin(HOLDER_STAFF, HOLDER_STAFF.operator_id == Contact.operator_id)
-    .outerjoin(FIRST, FIRST.id == _first_message)
-    .where(Contact.id.in_(bindparam("ids", expanding=True)))
 )
 
 ANSWERED = aliased(Message)
-_MESSAGES = (
-    select(
-        OutboxRow.id,
-        Message.id,
-        Message.kind,
-        Message.text,
-        Message.entities,
-        Message.chat_id,
-        Message.message_id,
-        Message.can_copy,
-        func.coalesce(
-            # The answered message itself, if it was written in the chat where this copy goes …
-            select(ANSWERED.message_id)
-            .where(
-                ANSWERED.id == Message.reply_to,
-                ANSWERED.bot_id == OutboxRow.bot_id,
-                ANSWERED.chat_id == OutboxRow.chat_id,
-            )
-            .scalar_subquery(),
-            # … or our copy of it there, …
+_MESSAGES = Listed(
+    lambda ids: (
+        select(
+            OutboxRow.id,
+            Message.id,
+            Message.kind,
+            Message.text,
+            Message.entities,
+            Message.chat_id,
+            Message.message_id,
+            Message.can_copy,
+            func.coalesce(
+                # The answered message itself, if it was written in the chat where this copy goes …
+                select(ANSWERED.message_id)
+                .where(
+                    ANSWERED.id == Message.reply_to,
+                    ANSWERED.bot_id == OutboxRow.bot_id,
+                    ANSWERED.chat_id == OutboxRow.chat_id,
+                )
+                .scalar_subquery(),
+                # … or our copy of it there, …
+                select(func.max(Posted.message_id))
+                .where(
+                    Posted.message_ref == Message.reply_to,
+                    Posted.bot_id == OutboxRow.bot_id,
+                    Posted.chat_id == OutboxRow.chat_id,
+                )
+                .scalar_subquery(),
+                # … or the card: in an operator's chat every copy hangs on it. Clients have no cards.
+                select(func.max(Posted.message_id))
+                .where(
+                    Posted.contact_id == OutboxRow.contact_id,
+                    Posted.bot_id == OutboxRow.bot_id,
+                    Posted.chat_id == OutboxRow.chat_id,
+                    Posted.is_card.is_(True),
+                )
+                .scalar_subquery(),
+            ),
             select(func.max(Posted.message_id))
             .where(
-                Posted.message_ref == Message.reply_to,
+                Posted.message_ref == Message.id,
                 Posted.bot_id == OutboxRow.bot_id,
                 Posted.chat_id == OutboxRow.chat_id,
             )
             .scalar_subquery(),
-            # … or the card: in an operator's chat every copy hangs on it. Clients have no cards.
-            select(func.max(Posted.message_id))
-            .where(
-                Posted.contact_id == OutboxRow.contact_id,
-                Posted.bot_id == OutboxRow.bot_id,
-                Posted.chat_id == OutboxRow.chat_id,
-                Posted.is_card.is_(True),
-            )
-            .scalar_subquery(),
-        ),
-        select(func.max(Posted.message_id))
-        .where(
-            Posted.message_ref == Message.id,
-            Posted.bot_id == OutboxRow.bot_id,
-            Posted.chat_id == OutboxRow.chat_id,
         )
-        .scalar_subquery(),
+        .join(Message, Message.id == OutboxRow.message_ref)
+        .where(OutboxRow.id.in_(ids))
     )
-    .join(Message, Message.id == OutboxRow.message_ref)
-    .where(OutboxRow.id.in_(bindparam("ids", expanding=True)))
 )
-_READERS = select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id).where(
-    Staff.telegram_id.in_(bindparam("ids", expanding=True))
+_READERS = Listed(
+    lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id).where(
+        Staff.telegram_id.in_(ids)
+    )
 )
 
 

@@ -13,6 +13,7 @@ from crm_core.assignment import Chance
 from crm_core.briefing import Job
 from crm_core.events import Happened
 from crm_core.outbox import Settled
+from crm_core.storage.hot import Listed
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
 from crm_core.storage.upsert import upserting
@@ -58,7 +59,7 @@ class Shut:
     until: datetime
 
 
-_VERSIONS = select(Contact.id, Contact.version, Contact.message).where(Contact.id.in_(bindparam("ids", expanding=True)))
+_VERSIONS = Listed(lambda ids: select(Contact.id, Contact.version, Contact.message).where(Contact.id.in_(ids)))
 
 
 def record(

@@ -14,7 +14,7 @@ from sqlalchemy import Row, and_, bindparam, insert, literal_column, null, or_, 
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
-from crm_core.storage.hot import Hot
+from crm_core.storage.hot import Hot, Listed
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, OutboxRow
 from crm_core.storage.upsert import upserting
@@ -128,20 +128,22 @@ def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> 
 
 
 _bot = Bot.__table__
-_CLAIM = (
-    update(_table)
-    .where(
-        _table.c.id.in_(bindparam("ids", expanding=True)),
-        # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing was sent.
-        or_(
-            _table.c.state == "pending",
-            and_(_table.c.state == "sending", _table.c.fence == bindparam("by_fence")),
-        ),
-        select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subquery() == bindparam("by_fence"),
+_CLAIM = Listed(
+    lambda ids: (
+        update(_table)
+        .where(
+            _table.c.id.in_(ids),
+            # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing was sent.
+            or_(
+                _table.c.state == "pending",
+                and_(_table.c.state == "sending", _table.c.fence == bindparam("by_fence")),
+            ),
+            select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subquery() == bindparam("by_fence"),
+        )
+        # The key is free from now on: what changes after this moment is news, and needs a row of its own.
+        .values(state="sending", fence=bindparam("by_fence"), attempts=_table.c.attempts + 1, once=null())
+        .returning(_table)
     )
-    # The key is free from now on: what changes after this moment is news, and needs a row of its own.
-    .values(state="sending", fence=bindparam("by_fence"), attempts=_table.c.attempts + 1, once=null())
-    .returning(_table)
 )
 
 
@@ -188,15 +190,17 @@ _SETTLE = Hot(
 )
 
 
-_MINE = (
-    select(_table.c.id)
-    .where(
-        _table.c.id.in_(bindparam("ids", expanding=True)),
-        _table.c.state == "sending",
-        _table.c.fence == bindparam("by_fence"),
+_MINE = Listed(
+    lambda ids: (
+        select(_table.c.id)
+        .where(
+            _table.c.id.in_(ids),
+            _table.c.state == "sending",
+            _table.c.fence == bindparam("by_fence"),
+        )
+        .order_by(_table.c.id)
+        .with_for_update()
     )
-    .order_by(_table.c.id)
-    .with_for_update()
 )
 
 

@@ -255,7 +255,7 @@ class Sender:
     async def _claim(self, ids: list[int]) -> list[Job]:
         """Claims rows together, or, if one of them cannot be read, each by itself without that one."""
         try:
-            return await self.db.write(briefing.claim, ids=ids, fence=self.fence)
+            return await self.db.note(briefing.claim, ids=ids, fence=self.fence)
         except DATABASE_AWAY:
             raise
         except Exception as error:
@@ -365,11 +365,11 @@ class Sender:
         while True:
             try:
                 if only_settle:
-                    await self.db.write(
+                    await self.db.note(
                         outbox.settle, settled=[one.settled for one in outcomes], fence=self.fence, now=self.clock()
                     )
                 else:
-                    await self.db.write(
+                    await self.db.note(
                         deliveries.record, bot_id=self.bot.id, fence=self.fence, outcomes=outcomes, gates=gates,
                         now=self.clock(), chance=self._chance,
                     )  # fmt: skip

@@ -50,6 +50,14 @@ class Database(ABC):
         Raises whatever the action raised, after its changes were rolled back. Nobody is answered before the commit.
         """
 
+    async def note(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        """The same for what may be forgotten in a power cut, though never when a process dies.
+
+        For claims and outcomes of the outbox: without them a row is sent again, which its double is made harmless for.
+        What was confirmed to Telegram, or done to a contact, is written with `write`.
+        """
+        return await self.write(action, *args, **inputs)
+
     @abstractmethod
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         """Runs a query on a snapshot; it never waits for a writer and cannot change anything."""

@@ -11,7 +11,7 @@ from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple wi
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy import ClauseElement, Dialect, bindparam
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -65,7 +65,7 @@ class Rows:
 class Hot:
     """A Core statement for the message path. Give it to `rows.run` and `rows.changed` like any other.
 
-    Its parameters are always the same ones, none of them a list for IN.
+    Its parameters are always the same ones; for a list of ids see `Listed`.
     """
 
     def __init__(self, statement: Any) -> None:
@@ -87,6 +87,32 @@ class Hot:
                 self._plan.sql, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect
             )
             raise wrapped from error
+
+
+class Listed:
+    """A hot statement over a list of ids, the parameter `ids`.
+
+    It is compiled for lists of 1, 2, 4, 8, … ids, and a list is filled up by repeating its last one.
+    """
+
+    def __init__(self, build: Callable[[list[Any]], Any]) -> None:
+        """
+        Args:
+            build: makes the statement, given what stands in its IN.
+        """
+        self._build = build
+        self._by_length: dict[int, Hot] = {}
+
+    def spread(self, values: dict[str, Any]) -> tuple[Hot, dict[str, Any]]:
+        """The statement for a list as long as this one, and its parameters. The list must not be empty."""
+        given = dict(values)
+        ids = list(given.pop("ids"))
+        length = 1 << (len(ids) - 1).bit_length()
+        ids += ids[-1:] * (length - len(ids))
+        names = [f"id_{number}" for number in range(length)]
+        if length not in self._by_length:
+            self._by_length[length] = Hot(self._build([bindparam(name) for name in names]))
+        return self._by_length[length], {**given, **dict(zip(names, ids, strict=True))}
 
 
 class _Plan:

@@ -6,7 +6,7 @@ from typing import Any, cast, overload
 from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.orm import Session
 
-from crm_core.storage.hot import Hot, Rows
+from crm_core.storage.hot import Hot, Listed, Rows
 
 CONNECTION = "connection"
 
@@ -16,10 +16,10 @@ _COUNTED = {"preserve_rowcount": True}
 
 
 @overload
-def run(s: Session, statement: Hot, values: Any = None) -> Rows: ...
+def run(s: Session, statement: Hot | Listed, values: Any = None) -> Rows: ...
 @overload
 def run(s: Session, statement: Executable, values: Any = None) -> CursorResult[*tuple[Any, ...]]: ...
-def run(s: Session, statement: Executable | Hot, values: Any = None) -> Rows | CursorResult[*tuple[Any, ...]]:
+def run(s: Session, statement: Executable | Hot | Listed, values: Any = None) -> Rows | CursorResult[*tuple[Any, ...]]:
     """Executes a Core statement on the session's own connection, past the ORM's layer.
 
     Args:
@@ -29,6 +29,8 @@ def run(s: Session, statement: Executable | Hot, values: Any = None) -> Rows | C
     Returns SQLAlchemy's result, or the like of it (`Rows`).
     """
     connection = _connection(s)
+    if isinstance(statement, Listed):
+        statement, values = statement.spread(values)
     if not isinstance(statement, Hot):
         return connection.execute(statement, values)
     raw: object = connection.connection.dbapi_connection

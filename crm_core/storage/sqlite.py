@@ -25,6 +25,7 @@ from crm_core.storage.rows import CONNECTION
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 BUSY_PAUSE = 0.02  # seconds between tries to begin, for the writer: it must not block the loop meanwhile
+CHECKPOINT_PAGES = 1_000  # SQLite's own default
 SHARED_AT_MOST = 32  # bodies in one commit: bounds how long the loop does nothing else
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -35,6 +36,7 @@ class Job:
 
     body: Callable[[Session], Any]
     done: asyncio.Future[Any]
+    is_durable: bool
     result: Any = None
     error: BaseException | None = None
     announcements: list[Any] = field(default_factory=list)
@@ -99,17 +101,25 @@ class SqliteDatabase(Database):
         self._waiting: deque[Job] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._is_durable = True  # as connections begin
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        result: T = await self._add(lambda s: action(s, *args, **inputs), is_durable=True)
+        return result
+
+    async def note(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+        result: T = await self._add(lambda s: action(s, *args, **inputs), is_durable=False)
+        return result
+
+    def _add(self, body: Callable[[Session], Any], *, is_durable: bool) -> asyncio.Future[Any]:
         if self._is_closed:
             raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
-        job = Job(lambda s: action(s, *args, **inputs), loop.create_future())
+        job = Job(body, loop.create_future(), is_durable)
         self._waiting.append(job)
         if self._writer is None:
             self._writer = loop.create_task(self._write(), name="sqlite-writer")
-        result: T = await job.done
-        return result
+        return job.done
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
@@ -142,10 +152,17 @@ class SqliteDatabase(Database):
 
     async def _commit_together(self, batch: list[Job]) -> None:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection, self._is_durable = self._engine.connect(), True
+        is_durable = any(job.is_durable for job in batch)
+        if is_durable != self._is_durable:
+            _set_durable(self._connection, is_durable)
+            self._is_durable = is_durable
         transaction = await self._begin(self._connection)
         _run_bodies(self._connection, batch)
-        await asyncio.get_running_loop().run_in_executor(self._disk, transaction.commit)
+        if is_durable:
+            await asyncio.get_running_loop().run_in_executor(self._disk, transaction.commit)
+        else:
+            transaction.commit()  # into the journal's page cache: nothing is waited for
 
     async def _begin(self, connection: Connection) -> RootTransaction:
         """Takes the write lock; another process (a backup, a command) may hold it for a moment, which blocks nobody."""
@@ -168,6 +185,13 @@ class SqliteDatabase(Database):
             job.done.set_exception(job.error)
         else:
             job.done.set_result(job.result)
+
+
+def _set_durable(connection: Connection, is_durable: bool) -> None:
+    """Whether commits wait for the disk. Those that do not leave the checkpoint, which does, to the others."""
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+    raw.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES if is_durable else 0}")
 
 
 def _abandon(connection: Connection | None) -> None:
