@@ -73,6 +73,8 @@ class Act:
             inputs["chance"] = self.chance
 
         def body(s: Session) -> T:
+            # First of all: an update that another life has finished must say so, not fail on what it left behind.
+            inbox.finish(s, inbox_id=self.inbox_id, now=now)
             result = action(s, **inputs)
             told = (result,) if see is None else (result, see(s))
             if reply is not None:
@@ -81,7 +83,6 @@ class Act:
                 self._put(s, screen(*told), now, in_place=True)
             if self.also is not None and action is not _nothing:
                 self.also(s)
-            inbox.finish(s, inbox_id=self.inbox_id, now=now)
             return result
 
         result = await self.db.write(body)

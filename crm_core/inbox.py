@@ -144,13 +144,17 @@ def finish(s: Session, *, inbox_id: int, now: datetime) -> None:
         raise AlreadyFinished(inbox_id)
 
 
-def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> None:
-    """Notes a failed attempt and when to try again. `error` names the kind, never its text: that may quote a client."""
-    s.execute(
+def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> bool:
+    """Notes a failed attempt and when to try again. `error` names the kind, never its text: that may quote a client.
+
+    Returns False if there is nothing to try: the update was finished elsewhere.
+    """
+    statement = (
         update(_table)
         .where(_table.c.id == inbox_id, _table.c.state == "new")
         .values(attempts=_table.c.attempts + 1, error=error[:200], not_before=not_before)
     )
+    return changed(s, statement) == 1
 
 
 def bury(s: Session, *, inbox_id: int, bot_id: int, error: str, now: datetime) -> None:

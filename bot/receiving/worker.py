@@ -258,7 +258,8 @@ class Worker:
         pause = 0.0 if isinstance(error, Again) else self._retries[lane.attempts - 1]
         try:
             due = self.clock() + timedelta(seconds=pause)
-            await self.db.write(inbox.retry, inbox_id=row.id, error=name, not_before=due)
+            if not await self.db.write(inbox.retry, inbox_id=row.id, error=name, not_before=due):
+                return True
         except DATABASE_AWAY as failure:
             log.error("retry_not_noted", inbox_id=row.id, error=describe_error(failure))
         await self._sleep(pause)

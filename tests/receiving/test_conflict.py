@@ -17,9 +17,11 @@ async def test_a_second_poller_is_shown_and_outlived(house: House, monkeypatch: 
     await runner.settled.wait()
     assert runner.state == "conflict"
     await other.session.close()
+    runner.settled.clear()
     await ivan.says("Hello", to=house.shop)
     await anna.sees("Hello", bot=house.shop)
     await house.olga.sees("Another program reads the messages of @shop_bot", bot=house.shop)
+    await runner.settled.wait()
     assert runner.state == "running"
 
 
@@ -40,10 +42,12 @@ async def test_a_webhook_left_set_is_named_and_stops_no_other_bot(
         await olga.sees("Another program reads the messages of @help_bot", bot=house.shop)
         second = house.app.fleet.runners[1]
         assert second.state == "conflict"
+        second.settled.clear()
         assert "webhook_left_set" in "".join(capsys.readouterr())
         await other.delete_webhook()
         await sandbox.online(house.bots[1])
         await ivan.says("Hello to the second", to=house.bots[1])
         await ivan.sees("#2", bot=house.bots[1])
+        await second.settled.wait()
         assert second.state == "running"
     await other.session.close()

@@ -192,6 +192,24 @@ async def test_a_failing_update_delays_its_conversation_alone_and_is_buried_in_t
     assert desk.begun == 5  # three times the first, once each of the others
 
 
+async def test_an_update_that_was_finished_elsewhere_is_not_tried_again(db: Database) -> None:
+    """Whatever it failed on (its own traces, most likely), its conversation goes on at once."""
+    desk = Desk(db)
+    worker = desk.worker(retries=(60.0,))
+
+    async def finish_elsewhere(row: Stored) -> None:
+        if row.raw["update_id"] == 1:
+            await db.write(inbox.finish, inbox_id=row.id, now=NOW)
+            raise LookupError("the message stands there already")
+
+    desk.before = finish_elsewhere
+    await worker.start(BOT)
+    worker.add(await store(db, update(1), update(2)))
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == [2]
+    assert set(await states(db)) == {"done"}
+
+
 async def test_a_conversation_survives_whatever_goes_wrong_around_it(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
