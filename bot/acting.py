@@ -85,7 +85,7 @@ class Act:
                 self.also(s)
             return result
 
-        result = await self.db.write(body)
+        result = await self.db.note(body)
         self.is_done = True
         return result
 

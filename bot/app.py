@@ -135,6 +135,7 @@ class App:
         jobs: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self._sweep, SWEEP_EVERY),
             (self.fleet.look_again, LOOK_EVERY),
+            (self.db.flushed, LOOK_EVERY),
             (self.fleet.check_ownership, OWNERSHIP_EVERY),
             (self._purge, PURGE_EVERY),
         ]

@@ -13,7 +13,8 @@ from crm_core.staff import Account
 COPYABLE = frozenset({
     ContentType.TEXT, ContentType.PHOTO, ContentType.VIDEO, ContentType.VOICE, ContentType.VIDEO_NOTE,
     ContentType.AUDIO, ContentType.DOCUMENT, ContentType.ANIMATION, ContentType.STICKER, ContentType.LOCATION,
-    ContentType.VENUE, ContentType.CONTACT, ContentType.POLL, ContentType.DICE, ContentType.LIVE_PHOTO, ContentType.RICH_MESSAGE,
+    ContentType.VENUE, ContentType.CONTACT, ContentType.POLL, ContentType.DICE,
+    ContentType.LIVE_PHOTO, ContentType.RICH_MESSAGE,
 })  # fmt: skip
 # What a person says, whether or not it can be copied; other kinds are Telegram's own notes about the chat.
 SPOKEN = COPYABLE | frozenset({

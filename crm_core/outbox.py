@@ -133,7 +133,7 @@ _CLAIM = Listed(
         update(_table)
         .where(
             _table.c.id.in_(ids),
-            # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing was sent.
+            # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing went.
             or_(
                 _table.c.state == "pending",
                 and_(_table.c.state == "sending", _table.c.fence == bindparam("by_fence")),

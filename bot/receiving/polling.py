@@ -60,8 +60,10 @@ class Poller:
         updates = [to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)]
         if not updates:
             return
-        stored = await self.db.write(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
+        stored = await self.db.note(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
         self.worker.add(stored)
+        # They are being worked on already; confirmed they are only once they would survive a power cut.
+        await self.db.flushed()
         self._offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
 
     async def _show(self, state: str) -> None:

@@ -51,12 +51,16 @@ class Database(ABC):
         """
 
     async def note(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
-        """The same for what may be forgotten in a power cut, though never when a process dies.
+        """The same, committed but not yet flushed: it survives the end of the process, and after `flushed` a power cut.
 
-        For claims and outcomes of the outbox: without them a row is sent again, which its double is made harmless for.
-        What was confirmed to Telegram, or done to a contact, is written with `write`.
+        For what can be made again: an update is worked on while the disk is still busy with it, and confirmed to
+        Telegram only after `flushed`. A power cut in between means that it is handed over and worked on once more.
         """
         return await self.write(action, *args, **inputs)
+
+    async def flushed(self) -> None:
+        """Waits until everything committed so far would survive a power cut."""
+        return
 
     @abstractmethod
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:

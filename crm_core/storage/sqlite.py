@@ -1,13 +1,17 @@
 """SQLite: one writing connection; bodies run in the event loop, and only the disk is waited for in a thread.
 
 A body is some tenths of a millisecond of Python and next to none of SQLite; in a thread of its own it would fight the
-loop for the interpreter at every statement. A commit is the opposite: it waits for the disk (``synchronous=FULL``: what
-was confirmed to Telegram must survive a power cut) and needs no interpreter. While one commit is under way, whoever
-wants to write gathers, and shares the next. Readers are snapshots over aiosqlite and never wait for the writer.
+loop for the interpreter at every statement. Flushing is the opposite: it waits for the disk and needs no interpreter.
+
+A commit puts a transaction into the journal, from where it survives the end of the process (``synchronous=NORMAL``);
+flushing the journal lets it survive a power cut too, which is all that ``synchronous=FULL`` does besides. So `write`
+waits for the flush that follows its commit, shared with whoever committed meanwhile; `note` does not wait for it, and
+`flushed` waits for everything noted so far. Readers are snapshots over aiosqlite and never wait for the writer.
 """
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -25,7 +29,7 @@ from crm_core.storage.rows import CONNECTION
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 BUSY_PAUSE = 0.02  # seconds between tries to begin, for the writer: it must not block the loop meanwhile
-CHECKPOINT_PAGES = 1_000  # SQLite's own default
+CHECKPOINT_EVERY = 256  # commits; a checkpoint keeps the journal from growing and takes some milliseconds of disk
 SHARED_AT_MOST = 32  # bodies in one commit: bounds how long the loop does nothing else
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -36,16 +40,20 @@ class Job:
 
     body: Callable[[Session], Any]
     done: asyncio.Future[Any]
-    is_durable: bool
     result: Any = None
     error: BaseException | None = None
     announcements: list[Any] = field(default_factory=list)
 
 
-def sqlite_engine(url: URL, *, begin: str = "BEGIN IMMEDIATE", busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
+def sqlite_engine(
+    url: URL, *, begin: str = "BEGIN IMMEDIATE", busy_timeout_ms: int = BUSY_TIMEOUT_MS, checkpoints: bool = True
+) -> Engine:
     """A synchronous engine that begins transactions itself: left to its own habit, the driver loses updates.
 
     Its connections may be used by another thread than the one that opened them, though never by two at once.
+
+    Args:
+        checkpoints: whether SQLite moves its journal into the file by itself; the writer of a running process does it.
     """
     engine = create_engine(
         url.set(drivername="sqlite"),
@@ -53,27 +61,30 @@ def sqlite_engine(url: URL, *, begin: str = "BEGIN IMMEDIATE", busy_timeout_ms: 
         poolclass=NullPool,
         hide_parameters=True,
     )
-    _prepare(engine, begin=begin, read_only=False, busy_timeout_ms=busy_timeout_ms)
+    _prepare(engine, begin=begin, read_only=False, busy_timeout_ms=busy_timeout_ms, checkpoints=checkpoints)
     return engine
 
 
-def _prepare(engine: Engine, *, begin: str, read_only: bool, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+def _prepare(
+    engine: Engine, *, begin: str, read_only: bool, busy_timeout_ms: int = BUSY_TIMEOUT_MS, checkpoints: bool = False
+) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
         # WAL first: the pragmas after it hold for the journal that is then in use.
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",
+            f"synchronous={'FULL' if checkpoints else 'NORMAL'}",
             "foreign_keys=ON",
             f"busy_timeout={busy_timeout_ms}",
             f"journal_size_limit={JOURNAL_LIMIT_BYTES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
-        if read_only:
-            # SQLite before 3.51.3 may damage a WAL when two connections write or checkpoint at once,
-            # so the writer alone does both.
+        # SQLite before 3.51.3 may damage a WAL when two connections write or checkpoint at once, so the writer alone
+        # does both, and it chooses when.
+        if not checkpoints:
             cursor.execute("PRAGMA wal_autocheckpoint=0")
+        if read_only:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
 
@@ -95,27 +106,29 @@ class SqliteDatabase(Database):
             hide_parameters=True,
         )
         _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
-        self._engine = sqlite_engine(url, busy_timeout_ms=0)
+        self._engine = sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
         self._waiting: deque[Job] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._is_closed = False
-        self._is_durable = True  # as connections begin
+        self._commits = self._on_disk = 0
+        self._flush: asyncio.Task[None] | None = None
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
-        result: T = await self._add(lambda s: action(s, *args, **inputs), is_durable=True)
+        result: T = await self._add(lambda s: action(s, *args, **inputs))
+        await self.flushed()
         return result
 
     async def note(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
-        result: T = await self._add(lambda s: action(s, *args, **inputs), is_durable=False)
+        result: T = await self._add(lambda s: action(s, *args, **inputs))
         return result
 
-    def _add(self, body: Callable[[Session], Any], *, is_durable: bool) -> asyncio.Future[Any]:
+    def _add(self, body: Callable[[Session], Any]) -> asyncio.Future[Any]:
         if self._is_closed:
             raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
-        job = Job(body, loop.create_future(), is_durable)
+        job = Job(body, loop.create_future())
         self._waiting.append(job)
         if self._writer is None:
             self._writer = loop.create_task(self._write(), name="sqlite-writer")
@@ -129,6 +142,8 @@ class SqliteDatabase(Database):
         self._is_closed = True
         if self._writer is not None:
             await self._writer
+        if self._flush is not None:
+            await self._flush
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
@@ -152,17 +167,29 @@ class SqliteDatabase(Database):
 
     async def _commit_together(self, batch: list[Job]) -> None:
         if self._connection is None:
-            self._connection, self._is_durable = self._engine.connect(), True
-        is_durable = any(job.is_durable for job in batch)
-        if is_durable != self._is_durable:
-            _set_durable(self._connection, is_durable)
-            self._is_durable = is_durable
+            self._connection = self._engine.connect()
         transaction = await self._begin(self._connection)
         _run_bodies(self._connection, batch)
-        if is_durable:
-            await asyncio.get_running_loop().run_in_executor(self._disk, transaction.commit)
-        else:
-            transaction.commit()  # into the journal's page cache: nothing is waited for
+        transaction.commit()
+        self._commits += 1
+        if self._commits % CHECKPOINT_EVERY == 0:
+            await asyncio.get_running_loop().run_in_executor(self._disk, _checkpoint, self._connection)
+
+    async def flushed(self) -> None:
+        """Waits until all that is committed now would survive a power cut. Raises OSError if the disk fails."""
+        wanted = self._commits
+        while self._on_disk < wanted:
+            if self._flush is None:
+                self._flush = asyncio.create_task(self._flush_once(), name="sqlite-flush")
+            await asyncio.shield(self._flush)
+
+    async def _flush_once(self) -> None:
+        covers = self._commits
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._disk, _flush_journal, f"{self.url.database}-wal")
+            self._on_disk = max(self._on_disk, covers)
+        finally:
+            self._flush = None
 
     async def _begin(self, connection: Connection) -> RootTransaction:
         """Takes the write lock; another process (a backup, a command) may hold it for a moment, which blocks nobody."""
@@ -187,11 +214,21 @@ class SqliteDatabase(Database):
             job.done.set_result(job.result)
 
 
-def _set_durable(connection: Connection, is_durable: bool) -> None:
-    """Whether commits wait for the disk. Those that do not leave the checkpoint, which does, to the others."""
+def _flush_journal(path: str) -> None:
+    try:
+        journal = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # it was moved into the file and removed, which flushed both
+        return
+    try:
+        os.fsync(journal)
+    finally:
+        os.close(journal)
+
+
+def _checkpoint(connection: Connection) -> None:
+    """Moves what the journal holds into the file, which flushes both; readers that are under way are not waited for."""
     raw: Any = connection.connection.dbapi_connection
-    raw.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
-    raw.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES if is_durable else 0}")
+    raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _abandon(connection: Connection | None) -> None:

@@ -1,0 +1,93 @@
+"""What `write`, `note` and `flushed` promise of SQLite's journal: the end of a process, and a power cut."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from crm_core.storage import sqlite
+from crm_core.storage.database import Database, open_database
+
+
+class Disk:
+    """Stands in for the flush of the journal: can hesitate, and fail."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.is_broken = False
+        self.flushes = 0
+
+    def __call__(self, path: str) -> None:
+        self.go_on.wait(10)
+        self.flushes += 1
+        if self.is_broken:
+            raise OSError("the disk is gone")
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    slow = Disk()
+    monkeypatch.setattr(sqlite, "_flush_journal", slow)
+    yield slow
+    slow.go_on.set()
+
+
+@pytest.fixture
+async def file(tmp_path: Path, disk: Disk) -> AsyncIterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path / 'crm.db'}")
+    await database.write(lambda s: s.execute(text("CREATE TABLE words (word TEXT)")))
+    yield database
+    await database.close()
+
+
+def put(s: Session, word: str) -> None:
+    s.execute(text("INSERT INTO words VALUES (:word)"), {"word": word})
+
+
+def words(s: Session) -> list[str]:
+    return list(s.execute(text("SELECT word FROM words ORDER BY rowid")).scalars())
+
+
+async def test_a_note_is_committed_before_it_is_flushed(file: Database, disk: Disk) -> None:
+    disk.go_on.clear()
+    await file.note(put, "noted")
+    assert await file.read(words) == ["noted"]
+
+
+async def test_a_write_waits_for_the_disk(file: Database, disk: Disk) -> None:
+    disk.go_on.clear()
+    writing = asyncio.create_task(file.write(put, "written"))
+    while not await file.read(words):  # committed, and seen by others
+        continue
+    assert not writing.done()
+    disk.go_on.set()
+    await writing
+
+
+async def test_who_commits_together_shares_a_flush(file: Database, disk: Disk) -> None:
+    before = disk.flushes
+    await asyncio.gather(*(file.write(put, str(number)) for number in range(100)))
+    assert len(await file.read(words)) == 100
+    assert disk.flushes - before < 20
+
+
+async def test_flushed_covers_what_was_noted_before(file: Database, disk: Disk) -> None:
+    await file.note(put, "noted")
+    before = disk.flushes
+    await file.flushed()
+    assert disk.flushes == before + 1
+    await file.flushed()
+    assert disk.flushes == before + 1
+
+
+async def test_a_failing_disk_is_heard_of(file: Database, disk: Disk) -> None:
+    disk.is_broken = True
+    with pytest.raises(OSError, match="the disk is gone"):
+        await file.write(put, "written")
+    disk.is_broken = False
+    await file.flushed()
