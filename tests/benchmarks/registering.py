@@ -5,6 +5,7 @@ import random
 import shutil
 import sqlite3
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import Engine, event
 from crm_core import contacts
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
+from crm_core.storage import hot
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median
 
@@ -92,7 +94,15 @@ async def _record(path: Path, source_id: int) -> list[list[tuple[str, Any]]]:
         if not statement.startswith("BEGIN"):
             heard.extend((statement, one) for one in (parameters if many else [parameters]))
 
+    execute = hot._Plan.execute
+
+    def overhear(plan: hot._Plan, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> hot.Rows:
+        heard.extend((plan.sql, tuple(plan._bind(values))) for values in many)
+        return execute(plan, connection, many)
+
+    # Hot statements go to the driver past SQLAlchemy's events, so both ways are listened to.
     event.listen(Engine, "before_cursor_execute", listen)
+    hot._Plan.execute = overhear  # type: ignore[method-assign]
     db = open_database(f"sqlite:///{path}")
     try:
         for number in range(CONTACTS):
@@ -102,6 +112,7 @@ async def _record(path: Path, source_id: int) -> list[list[tuple[str, Any]]]:
     finally:
         await db.close()
         event.remove(Engine, "before_cursor_execute", listen)
+        hot._Plan.execute = execute  # type: ignore[method-assign]
     return recorded
 
 
