@@ -163,6 +163,7 @@ _FIRST_WORDS = (
         OutboxRow.bot_id == bindparam("bot_id"),
         OutboxRow.chat_id == bindparam("chat_id"),
         OutboxRow.kind == outbox.TO_CLIENT,
+        outbox.UNSETTLED,
         OutboxRow.state == "pending",
         Message.chat_id.is_not(None),
     )

@@ -154,6 +154,7 @@ _ON_ITS_WAY = select(
     exists().where(
         _outbox.c.bot_id == bindparam("bot_id"),
         _outbox.c.chat_id == bindparam("chat_id"),
+        outbox.UNSETTLED,
         _outbox.c.state == "sending",
         _outbox.c.contact_id.is_not(None),
     )

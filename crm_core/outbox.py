@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, literal_column, null, or_, select, update
+from sqlalchemy import Row, and_, bindparam, insert, literal_column, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
@@ -30,7 +30,8 @@ COPY_EDIT = "copy_edit"  # a copy whose original was edited
 SCREEN = "screen"  # a screen of buttons changed in place
 MENU = "menu"  # a person's list of commands
 
-WAITING = ("pending", "sending")
+# Said as the index says it: SQLite uses a partial index only for the very condition that it was made with.
+UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 
 _table = OutboxRow.__table__
 _INSERT = Hot(insert(_table).returning(_table.c.id))
@@ -116,7 +117,12 @@ def _values(send: Send, now: datetime) -> dict[str, Any]:
 
 _WAITING = (
     select(_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind, _table.c.not_before)
-    .where(_table.c.bot_id == bindparam("bot_id"), _table.c.state == "pending", _table.c.id > bindparam("after"))
+    .where(
+        _table.c.bot_id == bindparam("bot_id"),
+        UNSETTLED,
+        _table.c.state == "pending",
+        _table.c.id > bindparam("after"),
+    )
     .order_by(_table.c.id)
     .limit(bindparam("limit"))
 )
@@ -135,6 +141,7 @@ _CLAIM = Listed(
             _table.c.id.in_(ids),
             # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing went.
             or_(
+                UNSETTLED,
                 _table.c.state == "pending",
                 and_(_table.c.state == "sending", _table.c.fence == bindparam("by_fence")),
             ),
@@ -235,7 +242,7 @@ def orphans(s: Session, *, bot_id: int, fence: int) -> list[Row[Any]]:
         run(
             s,
             select(_table)
-            .where(_table.c.bot_id == bot_id, _table.c.state == "sending", _table.c.fence != fence)
+            .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence != fence)
             .order_by(_table.c.id),
         )
     )
@@ -250,9 +257,7 @@ def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
     """Sets a row aside that nothing can be made of."""
     run(
         s,
-        update(_table)
-        .where(_table.c.id == row_id, _table.c.state.in_(WAITING))
-        .values(state="dead", outcome=outcome, settled_at=now),
+        update(_table).where(_table.c.id == row_id, UNSETTLED).values(state="dead", outcome=outcome, settled_at=now),
     )
 
 
@@ -265,6 +270,7 @@ def drop_waiting(
         .where(
             _table.c.bot_id == bot_id,
             _table.c.chat_id == chat_id,
+            UNSETTLED,
             _table.c.state == "pending",
             _table.c.kind.not_in(keep),
         )
