@@ -185,12 +185,6 @@ class BadEmail(BadValue):
     code = "bad_email"
 
 
-class PhoneNotOwn(CrmError):
-    """A phone is stored only from its owner (Telegram's contact button)."""
-
-    code, status = "phone_not_own", 422
-
-
 class SourceOff(CrmError):
     """The source takes nothing new at present."""
 

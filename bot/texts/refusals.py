@@ -84,7 +84,6 @@ REFUSALS: dict[str, Words] = {
     "bad_name": lambda f, _: _("A name has 1 to {maximum} characters and does not begin with / or #.").format(**f),
     "bad_slug": lambda f, _: _("A link has 1 to {maximum} small Latin letters, digits, - or _.").format(**f),
     "bad_email": lambda f, _: _("This is no e-mail address; it looks like you@example.com."),
-    "phone_not_own": lambda f, _: _("Only your own phone can be noted; use the button."),
     "source_off": lambda f, _: _("No requests are taken here at the moment. Please try later."),
     "nothing_open": lambda f, _: _("This went to nobody: you have no open contacts here. /my shows those of all bots."),
     "choice_expired": lambda f, _: _("This was sent already."),
