@@ -59,12 +59,17 @@ class Poller:
         batch = await self.bot(method, request_timeout=LONG_POLL + 10)
         updates = [to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)]
         if not updates:
+            if batch:  # it would come again at once, without end
+                await asyncio.sleep(RETRY_FIRST)
             return
         stored = await self.db.note(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
         self.worker.add(stored)
         # They are being worked on already; confirmed they are only once they would survive a power cut.
         await self.db.flushed()
-        self._offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
+        offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
+        if offset == self._offset and not stored:  # what was confirmed comes again: asking faster changes nothing
+            await asyncio.sleep(RETRY_FIRST)
+        self._offset = offset
 
     async def _show(self, state: str) -> None:
         if state != self._state:
