@@ -15,6 +15,7 @@ from crm_core.storage.rows import run
 from crm_core.storage.tables import Lead
 
 EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
+PHONE_DIGITS = 10  # without the country's code, which is written in many ways
 _EMAIL = re.compile(r"[^@\s,;<>\"()\[\]\\]+@[^@\s,;<>\"()\[\]\\.]+(\.[^@\s,;<>\"()\[\]\\.]+)+")
 
 _table = Lead.__table__
@@ -72,6 +73,7 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
             "external_id": facts.external_id,
             "email": facts.email,
             "phone": facts.phone,
+            "phone_key": phone_key(facts.phone),
             "full_name": facts.full_name,
             "username": facts.username,
             "language": facts.language,
@@ -88,6 +90,11 @@ def fold(name: str | None) -> str | None:
     return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
 
 
+def phone_key(phone: str | None) -> str | None:
+    """A phone as it is searched: its last ten digits, so that +7 999 and 8 (999) are one number. None without digits."""
+    return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
+
+
 def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None) -> None:
     """Takes over what Telegram now shows of a person."""
     s.execute(
@@ -99,7 +106,7 @@ def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | N
 
 def set_phone(s: Session, *, lead_id: int, phone: str, now: datetime) -> None:
     """Stores a phone that its owner shared."""
-    s.execute(update(_table).where(_table.c.id == lead_id).values(phone=phone))
+    s.execute(update(_table).where(_table.c.id == lead_id).values(phone=phone, phone_key=phone_key(phone)))
     events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="phone")])
 
 

@@ -156,11 +156,15 @@ class Lead(Base):
     """A person who wrote, known by an external id (`tg:<user id>` from Telegram), an e-mail, or both."""
 
     __tablename__ = "leads"
+    __table_args__ = (Index("ix_leads_phone_key", "phone_key", **_where("phone_key IS NOT NULL")),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     external_id: Mapped[str | None] = mapped_column(unique=True)
     email: Mapped[str | None] = mapped_column(unique=True, comment="case-folded")
     phone: Mapped[str | None]
+    phone_key: Mapped[str | None] = mapped_column(
+        String(10), comment="the phone's last ten digits: however it is written, it is found"
+    )
     full_name: Mapped[str | None]
     username: Mapped[str | None]
     language: Mapped[str | None] = mapped_column(String(16))
@@ -377,3 +381,44 @@ class Alert(Base):
 
     cause: Mapped[str] = mapped_column(String(96), primary_key=True)
     told_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key of the HTTP API. The key itself is shown once, when it is made; only its digest is kept.
+
+    A key of scope `form` is no secret: it stands in a public page, and can do nothing but bring contacts to one source.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("scope IN ('read', 'write', 'admin', 'form')", "scope"),
+        CheckConstraint("(scope = 'form') = (source_id IS NOT NULL)", "source"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[str] = mapped_column(String(16), unique=True, comment="the key's public beginning")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the whole key, hexadecimal")
+    scope: Mapped[str] = mapped_column(String(8))
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Idempotency(Base):
+    """A call of the API that carried an `Idempotency-Key`, and its answer: the same call gets the same answer again."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (CheckConstraint("state IN ('running', 'done')", "state"),)
+
+    key_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="of the API key; 0 without one")
+    route: Mapped[str] = mapped_column(String(200), primary_key=True, comment="method and path")
+    idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the body, hexadecimal")
+    state: Mapped[str] = mapped_column(String(8), comment="running, done")
+    status: Mapped[int | None] = mapped_column(comment="of the answer")
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
