@@ -61,6 +61,7 @@ class ShareNumbers:
         is_removed: whether he is no operator any more.
     """
 
+    operator_id: int
     operator: str
     weight: int
     contacts: int
@@ -144,6 +145,73 @@ def overview(s: Session, *, since: datetime | None) -> Statistics:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorStats:
+    """An operator's row on the dashboard (first founding document), of all time.
+
+    Attributes:
+        current_leads: open contacts that he holds.
+        available_capacity: places that are left, never below 0.
+        total_contacts: contacts that are his, or were when they were closed.
+    """
+
+    operator_id: int
+    operator_name: str
+    is_active: bool
+    max_leads: int
+    current_leads: int
+    available_capacity: int
+    total_contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedStats:
+    """An operator at a source: `weight` is 0 for somebody who has contacts there but no weight any more."""
+
+    operator_id: int
+    operator_name: str
+    weight: int
+    contacts_assigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """A source's row on the dashboard (first founding document), of all time."""
+
+    source_id: int
+    source_name: str
+    total_contacts: int
+    operators: tuple[AssignedStats, ...]
+
+
+def operator_stats(s: Session) -> list[OperatorStats]:
+    """Every operator that is not removed, by name, with his load and how many contacts are his."""
+    of_operator = Counter[int | None]()
+    for (_, operator_id), count in _counts(s, []).items():
+        of_operator[operator_id] += count
+    return [
+        OperatorStats(one.id, one.name, one.is_active, one.max_leads, one.current_leads, one.free, of_operator[one.id])
+        for one in operators.listing(s)
+    ]
+
+
+def source_stats(s: Session) -> list[SourceStats]:
+    """Every source in the order of making, with who should work there or has contacts from there."""
+    counts = _counts(s, [])
+    total = Counter[int]()
+    for (source_id, _), count in counts.items():
+        total[source_id] += count
+    return [
+        SourceStats(
+            source.id,
+            source.name,
+            total[source.id],
+            tuple(AssignedStats(one.operator_id, one.operator, one.weight, one.contacts) for one in shares),
+        )
+        for source, shares in _with_shares(s, counts, operators.listing(s))
+    ]
+
+
 def _counts(s: Session, opened: Sequence[ColumnElement[bool]]) -> dict[tuple[int, int | None], int]:
     """Contacts per source and operator."""
     rows = s.execute(
@@ -175,6 +243,7 @@ def _with_shares(
         given = sum(had.values())
         shares = [
             ShareNumbers(
+                operator_id=who,
                 operator=names[who],
                 weight=due[who].weight if who in due else 0,
                 contacts=had.get(who, 0),

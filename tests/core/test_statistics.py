@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import bots, operators, sources, statistics
 from crm_core.access import SYSTEM
-from crm_core.statistics import Lengths, Period, Statistics
+from crm_core.statistics import Lengths, OperatorStats, Period, SourceStats, Statistics
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Lead
 
@@ -150,3 +150,24 @@ def test_a_day_begins_at_midnight_also_when_clocks_change() -> None:
     now = datetime(2026, 3, 29, 10, tzinfo=UTC)
     assert statistics.beginning(Period.TODAY, now=now, zone=berlin) == datetime(2026, 3, 28, 23, tzinfo=UTC)
     assert statistics.beginning(Period.WEEK, now=now, zone=berlin) == datetime(2026, 3, 22, 23, tzinfo=UTC)
+
+
+async def test_the_dashboard_of_the_first_document(db: Database) -> None:
+    def story(s: Session) -> tuple[list[OperatorStats], list[SourceStats]]:
+        books = Books(s)
+        anna, boris = books.operator("Anna", 30), books.operator("Boris", 70)
+        books.contact(anna, closed=True)
+        books.contact(boris, closed=True)
+        books.contact(None)
+        books.weigh(anna, 0)
+        return statistics.operator_stats(s), statistics.source_stats(s)
+
+    staff, (shop,) = await db.write(story)
+    assert [(one.operator_name, one.max_leads, one.current_leads, one.available_capacity) for one in staff] == [
+        ("Anna", 10, 0, 10), ("Boris", 10, 0, 10),
+    ]  # fmt: skip
+    assert [one.total_contacts for one in staff] == [1, 1]
+    assert (shop.source_name, shop.total_contacts) == ("shop_bot", 3)
+    assert [(one.operator_name, one.weight, one.contacts_assigned) for one in shop.operators] == [
+        ("Boris", 70, 1), ("Anna", 0, 1),
+    ]  # fmt: skip
