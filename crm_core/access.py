@@ -1,6 +1,6 @@
 """Who may do what, asked inside the transaction that does it: a role lost a moment ago is not there any more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,23 +10,33 @@ from sqlalchemy.orm import Session
 from crm_core.errors import ContactNotFound, NotAllowed
 from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
-from crm_core.storage.tables import Contact, Operator, Staff
+from crm_core.storage.tables import ApiKey, Contact, Operator, Staff
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. A Telegram account has its numeric id (usernames change hands); others have none."""
+    """Who acts. A Telegram account has its numeric id (usernames change hands), a key of the API its number."""
 
     label: str
     telegram_id: int | None = None
+    key_id: int | None = None
 
 
 def telegram(user_id: int) -> Actor:
     """The actor that a Telegram account is."""
     return Actor(f"tg:{user_id}", user_id)
 
+
+def api(key_id: int) -> Actor:
+    """The actor that a key of the HTTP API is."""
+    return Actor(f"api:{key_id}", key_id=key_id)
+
+
+NO_KEY = 0
+LOCAL_API = Actor("api:local", key_id=NO_KEY)
+"""Whoever calls the API from this machine while no key was ever made."""
 
 SYSTEM = Actor("system")
 CLIENT = Actor("client")
@@ -37,6 +47,8 @@ _OPERATOR = Hot(
     .where(Staff.telegram_id == bindparam("telegram_id"), Operator.removed_at.is_(None))
 )
 _ADMIN = Hot(select(Staff.is_admin).where(Staff.telegram_id == bindparam("telegram_id")))
+_KEY = select(ApiKey.scope).where(ApiKey.id == bindparam("key_id"), ApiKey.revoked_at.is_(None))
+_ANY_KEY = select(ApiKey.id).limit(1)
 _contact = Contact.__table__
 _CONTACT = Hot(select(_contact).where(_contact.c.id == bindparam("contact_id")))
 
@@ -53,8 +65,25 @@ def access_admin(s: Session, actor: Actor) -> None:
     """Raises NotAllowed unless the actor is an admin now, or the system itself (command line, start)."""
     if actor is SYSTEM:
         return
+    if actor.key_id is not None:
+        access_key(s, actor, scopes=("admin",))
+        return
     if not run(s, _ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
         raise NotAllowed(role="admin")
+
+
+def access_key(s: Session, actor: Actor, *, scopes: Sequence[str]) -> None:
+    """Raises NotAllowed unless the actor is an API key that is good now, of one of these scopes.
+
+    Without any key the API answers to this machine alone, and to it everything. When a key runs out is looked at where
+    the request comes in, a moment before.
+    """
+    if actor.key_id == NO_KEY:
+        is_allowed = run(s, _ANY_KEY).scalar_one_or_none() is None
+    else:
+        is_allowed = run(s, _KEY, {"key_id": actor.key_id}).scalar_one_or_none() in scopes
+    if not is_allowed:
+        raise NotAllowed(role=scopes[-1])
 
 
 def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict[str, Any]) -> T:

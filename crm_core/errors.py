@@ -58,6 +58,12 @@ class LeadNotFound(NotFound):
     code = "lead_not_found"
 
 
+class KeyNotFound(NotFound):
+    """`key` is what was asked for: a name, a public beginning or a number."""
+
+    code = "key_not_found"
+
+
 class IsStaff(CrmError):
     """The account that wrote as a client has become a member of staff."""
 

@@ -28,6 +28,7 @@ SOURCE_CHANGED = "source_changed"
 WEIGHT_CHANGED = "weight_changed"
 STAFF_CHANGED = "staff_changed"
 LEAD_CHANGED = "lead_changed"
+KEY_CHANGED = "key_changed"
 
 SYSTEM = "system"
 CLIENT = "client"

@@ -91,7 +91,7 @@ def fold(name: str | None) -> str | None:
 
 
 def phone_key(phone: str | None) -> str | None:
-    """A phone as it is searched: its last ten digits, so that +7 999 and 8 (999) are one number. None without digits."""
+    """A phone as it is searched: its last ten digits, so that +7 999 and 8 (999) are one. None without digits."""
     return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
 
 

@@ -35,6 +35,7 @@ REFUSALS: dict[str, Words] = {
         **f
     ),
     "lead_not_found": lambda f, _: _("There is no such client."),
+    "key_not_found": lambda f, _: _("There is no API key «{key}».").format(**f),
     "operator_not_found": lambda f, _: (
         _("There is no operator «{name}»; /operators lists them.").format(**f) + _close(f, _)
     ),

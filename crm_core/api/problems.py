@@ -1,0 +1,132 @@
+"""Refusals as `application/problem+json` (RFC 9457): one shape for whatever goes wrong, made here alone."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from crm_core.api.words import sentence
+from crm_core.errors import CrmError
+from crm_core.storage.database import DATABASE_AWAY
+
+MEDIA_TYPE = "application/problem+json"
+AWAY_SECONDS = 2  # after which a caller may try again while the database is away
+REASONS = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 names them; Python 3.11 does not
+
+log = logging.getLogger("api")
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    path: str,
+    code: str,
+    errors: Sequence[Mapping[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An answer that says what was wrong.
+
+    Args:
+        detail: one English sentence for whoever wrote the calling program.
+        path: of the request.
+        code: stable, for programs.
+        errors: of single fields: `field` and `message` of each.
+        headers: to be sent besides.
+    """
+    body: dict[str, Any] = {
+        "type": "about:blank",  # RFC 9457, section 4.2.1: the status says it; `code` says it closer
+        "title": REASONS.get(status) or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": path,
+        "code": code,
+    }
+    if errors is not None:
+        body["errors"] = errors
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(text, status, {**(headers or {})}, MEDIA_TYPE)
+
+
+def away(path: str) -> Response:
+    """The database cannot be reached: nothing was done, and the same call may be made again."""
+    return problem(
+        503, "The database cannot be reached at the moment; nothing was done.", path=path, code="database_away",
+        headers={"Retry-After": str(AWAY_SECONDS)},
+    )  # fmt: skip
+
+
+def render_problems(app: FastAPI) -> None:
+    """Has every error of an app answered as a problem."""
+    app.add_exception_handler(CrmError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    for kind in DATABASE_AWAY:
+        app.add_exception_handler(kind, _away)
+
+
+FIELDS = {"limit": "max_leads"}  # where the core's word for a value is another one than the API's
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, CrmError)
+    text = sentence(error)
+    field = error.fields.get("field") if error.status == 422 else None
+    errors = [{"field": FIELDS.get(field, field), "message": text}] if field else None
+    return problem(error.status, text, path=request.url.path, code=error.code, errors=errors)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": _field(one["loc"]), "message": _reason(one)} for one in error.errors()]
+    names = ", ".join(dict.fromkeys(one["field"] for one in errors))
+    return problem(422, f"Not valid: {names}", path=request.url.path, code="invalid", errors=errors)
+
+
+def _field(place: Sequence[Any]) -> str:
+    """Where in the request: the field's name; `body` for the whole body."""
+    names = [str(one) for one in place if one not in ("body", "query", "path", "header") and not isinstance(one, int)]
+    return ".".join(names) or "body"
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"This is no JSON: {error['ctx']['error']}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    path = request.url.path
+    match error.status_code:
+        case 404:
+            return problem(404, "There is nothing at this address; see /docs", path=path, code="no_such_address")
+        case 405:
+            allowed = ", ".join(sorted(_methods(request)))
+            detail = f"This address answers to {allowed}"
+            return problem(405, detail, path=path, code="method_not_allowed", headers={**headers, "Allow": allowed})
+        case status:
+            return problem(status, detail, path=path, code="bad_request", headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method of every route at this path; Starlette names those of the first one alone."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.methods and route.matches(request.scope)[0] != Match.NONE:
+            found |= route.methods
+    return found
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    log.error("database away: %s", type(error).__name__)
+    return away(request.url.path)
