@@ -320,6 +320,70 @@ class Event(Base):
     data: Mapped[dict[str, Any] | None]
 
 
+class Tally(Base):
+    """What became of a source's contacts, in sums: so that statistics need not count them all (`crm_core.statistics`).
+
+    A row per span in which contacts were opened (all time, a month, a day: `crm_core.statistics.spans`), source and
+    operator; operator 0 is the source itself.
+    """
+
+    __tablename__ = "tallies"
+
+    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    source_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    operator_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    opened: Mapped[int] = mapped_column(comment="contacts opened; only of the source itself")
+    drawn: Mapped[int] = mapped_column(comment="got by the draw")
+    given: Mapped[int] = mapped_column(comment="got by hand")
+    lost: Mapped[int] = mapped_column(comment="taken away by hand")
+    returned: Mapped[int] = mapped_column(comment="went back to the queue")
+    # What each draw owed him, in millionths of a contact: whole numbers add up alike in any order.
+    due: Mapped[int] = mapped_column(comment="his weight of all")
+    missed_off: Mapped[int] = mapped_column(comment="of that, missed while he was away")
+    missed_full: Mapped[int] = mapped_column(comment="and while he was at his limit")
+    gained_off: Mapped[int] = mapped_column(comment="owed besides while others were away")
+    gained_full: Mapped[int] = mapped_column(comment="and while others were at their limits")
+    spread: Mapped[int] = mapped_column(comment="variance of the draws")
+
+
+class ArrivalTally(Base):
+    """How many contacts were opened in a span (also an hour), and how many of them have an operator."""
+
+    __tablename__ = "arrival_tallies"
+
+    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    opened: Mapped[int]
+    held: Mapped[int]
+
+
+class LengthTally(Base):
+    """How long something took, over the contacts opened in a span: a histogram (`crm_core.statistics.lengths`)."""
+
+    __tablename__ = "length_tallies"
+
+    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True, comment="the event that ended it")
+    total: Mapped[int] = mapped_column(comment="sum of the lengths in milliseconds")
+    longest: Mapped[int]
+    buckets: Mapped[list[Any]] = mapped_column(comment="bucket, count, bucket, count, …")
+
+
+class TallyState(Base):
+    """How far the tallies go: one row."""
+
+    __tablename__ = "tally_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    zone: Mapped[str] = mapped_column(comment="whose days, months and hours the spans are")
+    generation: Mapped[int] = mapped_column(comment="grows when everything is tallied anew")
+    after: Mapped[int] = mapped_column(comment="events up to this id are in the tallies")
+    events: Mapped[int] = mapped_column(comment="how many those are")
+    weights: Mapped[dict[str, Any]] = mapped_column(comment="as they were after that event, per source and operator")
+    watch: Mapped[dict[str, Any] | None] = mapped_column(
+        comment="PostgreSQL: who may still commit an event up to which id"
+    )
+
+
 class InboxRow(Base):
     """A raw update, stored before it is confirmed to Telegram and never rewritten."""
 
