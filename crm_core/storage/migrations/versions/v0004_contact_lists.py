@@ -10,9 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_contacts_source_created", "contacts", ["source_id", "created_at"])
-    condition = sa.text("operator_id IS NOT NULL")
-    op.create_index(
-        "ix_contacts_operator_created", "contacts", ["operator_id", "created_at"],
-        sqlite_where=condition, postgresql_where=condition,
-    )  # fmt: skip
+    for column, condition in (("source_id", "id > 0"), ("operator_id", "operator_id > 0")):
+        op.create_index(
+            f"ix_contacts_{column.removesuffix('_id')}_created", "contacts", [column, "created_at"],
+            sqlite_where=sa.text(condition), postgresql_where=sa.text(condition),
+        )  # fmt: skip
