@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core.errors import ContactNotFound, NotAllowed
+from crm_core.errors import ContactClosed, ContactHeld, ContactNotFound, NotAllowed
 from crm_core.storage.hot import Hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import ApiKey, Contact, Operator, Staff
@@ -37,6 +37,9 @@ def api(key_id: int) -> Actor:
 NO_KEY = 0
 LOCAL_API = Actor("api:local", key_id=NO_KEY)
 """Whoever calls the API from this machine while no key was ever made."""
+
+CONTACT_SCOPES = ("admin", "write")
+"""Keys that may work on contacts; the last is what is named to others as needed."""
 
 SYSTEM = Actor("system")
 CLIENT = Actor("client")
@@ -84,6 +87,31 @@ def access_key(s: Session, actor: Actor, *, scopes: Sequence[str]) -> None:
         is_allowed = run(s, _KEY, {"key_id": actor.key_id}).scalar_one_or_none() in scopes
     if not is_allowed:
         raise NotAllowed(role=scopes[-1])
+
+
+def access_holder(s: Session, actor: Actor, contact_id: int) -> int:
+    """The operator as whom the actor works on a contact: himself; for a key of the API, whoever holds the contact.
+
+    Raises NotAllowed; for a key also ContactNotFound, ContactClosed, and ContactHeld where the contact is queued.
+    """
+    if actor.key_id is None:
+        operator_id: int = access_operator(s, actor).id
+        return operator_id
+    access_key(s, actor, scopes=CONTACT_SCOPES)
+    contact = access_contact(s, contact_id)
+    if contact.status == "closed":
+        raise ContactClosed(contact=contact_id)
+    if contact.operator_id is None:
+        raise ContactHeld(contact=contact_id, operator=None)
+    return int(contact.operator_id)
+
+
+def access_giving(s: Session, actor: Actor) -> None:
+    """Raises NotAllowed unless the actor may give contacts by hand: an admin, or a key for work on contacts."""
+    if actor.key_id is not None:
+        access_key(s, actor, scopes=CONTACT_SCOPES)
+    else:
+        access_admin(s, actor)
 
 
 def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict[str, Any]) -> T:
