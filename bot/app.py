@@ -23,7 +23,7 @@ from bot.receiving.worker import Worker
 from bot.roster import Roster
 from bot.settings import Settings
 from bot.telegram import Telegram
-from crm_core import inbox, outbox, queue, replies, staff
+from crm_core import inbox, outbox, queue, replies, staff, statistics
 from crm_core.access import SYSTEM
 from crm_core.events import Logged
 from crm_core.storage.database import Database, open_database
@@ -33,7 +33,8 @@ from crm_core.storage.ownership import ownership
 log = structlog.get_logger("app")
 
 STOP_WITHIN = 6.0  # seconds for what is under way at a stop; with the web server's two the whole stays under ten
-SWEEP_EVERY, LOOK_EVERY, OWNERSHIP_EVERY, PURGE_EVERY = 30, 2, 5, 3600  # seconds
+SWEEP_EVERY, LOOK_EVERY, OWNERSHIP_EVERY, PURGE_EVERY, TALLY_EVERY = 30, 2, 5, 3600, 1  # seconds
+TALLY_FROM = 500  # events: reading so many besides costs two milliseconds, and a quiet installation writes seldom
 
 
 def utc_now() -> datetime:
@@ -92,6 +93,7 @@ class App:
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
         await self.db.write(staff.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
+        await self.db.write(statistics.prepare, zone=settings.timezone)
 
         gatekeeper = Gatekeeper(self._on_flood)
         session = Telegram(url=settings.telegram_api_url, proxy=settings.telegram_proxy)
@@ -138,6 +140,7 @@ class App:
             (self.db.flushed, LOOK_EVERY),
             (self.fleet.check_ownership, OWNERSHIP_EVERY),
             (self._purge, PURGE_EVERY),
+            (self._tally, TALLY_EVERY),
         ]
         for job, seconds in jobs:
             clock.add_job(_attempt, "interval", seconds=seconds, args=[job], id=job.__name__)
@@ -149,6 +152,15 @@ class App:
             found = await self.db.write(queue.sweep, now=self.clock(), chance=self.chance)
             if found:
                 log.warning("sweeper_found_work", contacts=found)
+
+    async def _tally(self) -> None:
+        """Keeps few events beyond the sums that statistics are read from; where those are missing, makes them."""
+        while await self.db.read(statistics.backlog) >= TALLY_FROM:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            if not await self.db.note(statistics.fold):
+                break  # somebody's transaction is still under way
+            await asyncio.sleep(loop.time() - began)  # others get as much of the writer as this
 
     async def _purge(self) -> None:
         await self.db.write(inbox.purge, now=self.clock())

@@ -163,7 +163,7 @@ def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that was claimed for a contact."""
+    """A place that was claimed for a contact. `excluded` is who could not have got it instead, and why."""
 
     operator_id: int
     chat_id: int | None
@@ -171,11 +171,14 @@ class Place:
     limit: int
     name: str
     reason: str
+    excluded: tuple[tuple[int, distribution.Exclusion], ...] = ()
 
 
-def _place(operator_id: int, chat_id: int | None, claimed: Sequence[Any], reason: str) -> Place:
+def _place(operator_id: int, chat_id: int | None, claimed: Sequence[Any], choice: Choice | None) -> Place:
     load, limit, name = claimed
-    return Place(operator_id, chat_id, load, limit, name, reason)
+    if choice is None:
+        return Place(operator_id, chat_id, load, limit, name, "by_hand")
+    return Place(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
 
 
 def claim_someone(s: Session, source: SourceFacts, *, chance: Chance) -> Place | Choice:
@@ -192,7 +195,7 @@ def claim_someone(s: Session, source: SourceFacts, *, chance: Chance) -> Place |
         claimed = run(s, _CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
         if claimed is not None:
             run(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
-            return _place(chosen.operator_id, chosen.chat_id, claimed, choice.reason)
+            return _place(chosen.operator_id, chosen.chat_id, claimed, choice)
         pool = [replace(one, load=one.limit) if one.operator_id == chosen.operator_id else one for one in pool]
 
 
@@ -203,12 +206,22 @@ def claim_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond_l
         beyond_limit: whether the admin has confirmed that he may be full or switched off.
     """
     claimed = run(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, {"operator_id": operator_id}).one_or_none()
-    return None if claimed is None else _place(operator_id, chat_id, claimed, "by_hand")
+    return None if claimed is None else _place(operator_id, chat_id, claimed, None)
 
 
 def free_place(s: Session, operator_id: int) -> None:
     """Gives back the place of a contact that left its operator."""
     run(s, _FREE, {"operator_id": operator_id})
+
+
+def _kept_out(excluded: Sequence[tuple[int, distribution.Exclusion]]) -> dict[str, list[int]] | None:
+    """Operators by what kept them out: statistics tell from it why shares are not as planned."""
+    if not excluded:
+        return None
+    found: dict[str, list[int]] = {}
+    for operator_id, why in excluded:
+        found.setdefault(why.value, []).append(operator_id)
+    return found
 
 
 def announce_assignment(
@@ -237,6 +250,7 @@ def announce_assignment(
         source_id=source.id,
         operator_id=place.operator_id,
         reason=place.reason,
+        data=_kept_out(place.excluded),
     )
     record = [*happened, assigned]
     if place.load >= place.limit:

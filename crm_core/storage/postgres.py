@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
 
 # Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
-# that somebody else made the same row in that moment, and a second run will find it.
-TRANSIENT = {"40001", "40P01", "55P03", "23505"}
+# that somebody else made the same row in that moment, and a second run will find it. A missing row that was referred to
+# was there a moment ago; a second run will say so.
+TRANSIENT = {"40001", "40P01", "55P03", "23505", "23503"}
 ATTEMPTS = 5
 TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 
@@ -45,7 +46,9 @@ class PostgresDatabase(Database):
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
-            await session.connection(execution_options={"postgresql_readonly": True})
+            # One snapshot for all that a query looks at, however many statements that takes.
+            options = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+            await session.connection(execution_options=options)
             return await session.run_sync(lambda s: query(s, *args, **inputs))
 
     async def close(self) -> None:

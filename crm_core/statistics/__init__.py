@@ -1,0 +1,59 @@
+"""Statistics, each figure defined once: who has how many, how that compares with the plan, how long things take.
+
+All come from contacts and their events (docs/statistics.md). They are read from sums that are kept up beside the work,
+so that a million contacts cost no more than ten:
+
+    numbers = await db.read(statistics.overview, since=statistics.beginning(Period.WEEK, now=clock(), zone=zone))
+    days = await db.read(statistics.arrivals, since=None)
+    key = await db.read(statistics.version)  # whatever was made from figures is good until this changes
+"""
+
+from crm_core.statistics.figures import (
+    Arrivals,
+    AssignedStats,
+    OperatorNumbers,
+    OperatorStats,
+    ShareNumbers,
+    SourceNumbers,
+    SourceStats,
+    Statistics,
+    arrivals,
+    operator_stats,
+    overview,
+    source_stats,
+)
+from crm_core.statistics.folding import fold, prepare, start_again
+from crm_core.statistics.gaps import Cause, Gap
+from crm_core.statistics.lengths import Lengths
+from crm_core.statistics.periods import Period, beginning
+from crm_core.statistics.recount import Difference, differences
+from crm_core.statistics.spans import Grain
+from crm_core.statistics.tallies import backlog, version
+
+__all__ = [
+    "Arrivals",
+    "AssignedStats",
+    "Cause",
+    "Difference",
+    "Gap",
+    "Grain",
+    "Lengths",
+    "OperatorNumbers",
+    "OperatorStats",
+    "Period",
+    "ShareNumbers",
+    "SourceNumbers",
+    "SourceStats",
+    "Statistics",
+    "arrivals",
+    "backlog",
+    "beginning",
+    "differences",
+    "fold",
+    "operator_stats",
+    "overview",
+    "prepare",
+    "source_stats",
+    "start_again",
+    "version",
+]

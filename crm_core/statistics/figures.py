@@ -1,0 +1,317 @@
+"""The figures themselves, each defined once: what /stats, the API, the metrics and the pictures show."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crm_core import events, operators, sources
+from crm_core.operators import OperatorFacts
+from crm_core.queue import WAITS
+from crm_core.sources import Share, SourceListed
+from crm_core.statistics import recount
+from crm_core.statistics.gaps import Gap, gap
+from crm_core.statistics.lengths import Histogram, Lengths
+from crm_core.statistics.spans import Grain, start_of
+from crm_core.statistics.sums import Sums
+from crm_core.statistics.tallies import Totals, arrived, totals
+from crm_core.storage.rows import run
+from crm_core.storage.tables import Contact, Operator
+
+_contact = Contact.__table__
+_BySource = dict[int, dict[int, Sums]]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorNumbers:
+    """An operator and the contacts of the period that are, or were when they were closed, his."""
+
+    facts: OperatorFacts
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareNumbers:
+    """One operator at one source.
+
+    Attributes:
+        weight: 0 for somebody who has contacts there but no weight any more.
+        contacts: of the period, that are his or were when they were closed.
+        planned: weight / sum of the weights at the source, from 0 to 1; None where nobody has a weight.
+        actual: his contacts / contacts of the source that have an operator; None where there are none.
+        gap: how far actual is from planned, in contacts, and why.
+        is_removed: whether he is no operator any more.
+    """
+
+    operator_id: int
+    operator: str
+    weight: int
+    contacts: int
+    planned: float | None
+    actual: float | None
+    gap: Gap
+    is_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNumbers:
+    """A source in the period; `waiting` is what waits there now, whenever it came, `oldest` since when."""
+
+    source: SourceListed
+    contacts: int
+    waiting: int
+    oldest: datetime | None
+    shares: tuple[ShareNumbers, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The whole picture of a period.
+
+    Attributes:
+        contacts: opened in the period.
+        unassigned: those of them that have no operator now.
+        waiting: all that wait now, whenever they came.
+        oldest: when the one that waits longest was opened; None where nobody waits.
+        to_assignment, to_take, to_reply: from the opening to the first of each, over contacts where it has happened.
+        behind: how many events are not in these figures; 0 unless everything is being tallied anew.
+    """
+
+    operators: tuple[OperatorNumbers, ...]
+    sources: tuple[SourceNumbers, ...]
+    contacts: int
+    unassigned: int
+    waiting: int
+    oldest: datetime | None
+    to_assignment: Lengths
+    to_take: Lengths
+    to_reply: Lengths
+    behind: int
+
+    @property
+    def unassigned_share(self) -> float | None:
+        """Contacts without an operator among all of the period, from 0 to 1; None where there are none."""
+        return self.unassigned / self.contacts if self.contacts else None
+
+
+def overview(s: Session, *, since: datetime | None, until: datetime | None = None) -> Statistics:
+    """All figures of the contacts that were opened in a period of whole days, and how things stand now.
+
+    Args:
+        since, until: None for all that was before, or has been since (see `beginning`); `until` itself is not in.
+            A day begun counts whole, in the installation's time zone.
+    """
+    found = totals(s, since=since, until=until)
+    by_source = _by_source(found)
+    staff = operators.listing(s)
+    waiting = _waiting(s)
+    numbers = tuple(_sources(s, by_source, staff, waiting))
+    opened = sum(one.contacts for one in numbers)
+    return Statistics(
+        operators=tuple(OperatorNumbers(facts, _held_by(by_source, facts.id)) for facts in staff),
+        sources=numbers,
+        contacts=opened,
+        unassigned=opened - sum(_everybody(theirs).held for theirs in by_source.values()),
+        waiting=sum(one.waiting for one in numbers),
+        oldest=min((one.oldest for one in numbers if one.oldest is not None), default=None),
+        to_assignment=_lengths(found, events.CONTACT_ASSIGNED),
+        to_take=_lengths(found, events.CONTACT_TAKEN),
+        to_reply=_lengths(found, events.REPLIED),
+        behind=found.state.behind,
+    )
+
+
+def _lengths(found: Totals, kind: str) -> Lengths:
+    return found.lengths.get(kind, Histogram()).lengths()
+
+
+def _by_source(found: Totals) -> _BySource:
+    by_source: _BySource = defaultdict(dict)
+    for (source_id, operator_id), sums in found.sums.items():
+        by_source[source_id][operator_id] = sums
+    return by_source
+
+
+def _everybody(theirs: Mapping[int, Sums]) -> Sums:
+    everybody = Sums()
+    for operator_id, sums in theirs.items():
+        if operator_id:
+            everybody.add(sums)
+    return everybody
+
+
+def _held_by(by_source: _BySource, operator_id: int) -> int:
+    return sum(theirs[operator_id].held for theirs in by_source.values() if operator_id in theirs)
+
+
+def _waiting(s: Session) -> dict[int, tuple[int, datetime]]:
+    """Per source, how many contacts wait and since when the oldest does: read from the queue itself, which is short."""
+    queue = (
+        select(_contact.c.source_id, func.count().label("number"), func.min(_contact.c.id).label("oldest"))
+        .where(*WAITS)
+        .group_by(_contact.c.source_id)
+        .subquery()
+    )
+    rows = run(
+        s,
+        select(queue.c.source_id, queue.c.number, _contact.c.created_at).join(
+            _contact, _contact.c.id == queue.c.oldest
+        ),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def _sources(
+    s: Session, by_source: _BySource, staff: Sequence[OperatorFacts], waiting: Mapping[int, tuple[int, datetime]]
+) -> Iterator[SourceNumbers]:
+    present = {facts.id: facts.name for facts in staff}
+    gone = {one for theirs in by_source.values() for one, sums in theirs.items() if one and sums.held} - present.keys()
+    names = present | _names(s, gone)
+    planned: dict[int, dict[int, Share]] = defaultdict(dict)
+    for share in sources.shares(s):
+        planned[share.source_id][share.operator_id] = share
+    for source in sources.listing(s):
+        theirs = by_source.get(source.id, {})
+        number, oldest = waiting.get(source.id, (0, None))
+        shares = _shares(theirs, planned[source.id], names, present)
+        yield SourceNumbers(source, theirs.get(0, Sums()).opened, number, oldest, tuple(shares))
+
+
+def _shares(
+    theirs: Mapping[int, Sums], due: Mapping[int, Share], names: Mapping[int, str], present: Mapping[int, str]
+) -> list[ShareNumbers]:
+    """Who should work at a source and who did, the largest plan first."""
+    everybody = _everybody(theirs)
+    found = []
+    for who in {**due, **{one: None for one, sums in theirs.items() if one and sums.held}}:
+        mine = theirs.get(who, Sums())
+        planned = (due[who].part if who in due else 0.0) if due else None
+        found.append(
+            ShareNumbers(
+                operator_id=who,
+                operator=names[who],
+                weight=due[who].weight if who in due else 0,
+                contacts=mine.held,
+                planned=planned,
+                actual=mine.held / everybody.held if everybody.held else None,
+                gap=gap(mine, everybody, planned=planned),
+                is_removed=who not in present,
+            )
+        )
+    return sorted(found, key=lambda one: (-one.weight, -one.contacts, one.operator))
+
+
+def _names(s: Session, ids: set[int]) -> dict[int, str]:
+    if not ids:
+        return {}
+    rows = run(s, select(Operator.id, Operator.name).where(Operator.id.in_(sorted(ids))))
+    return {row[0]: row[1] for row in rows}
+
+
+# --- a series --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Contacts opened in an hour, a day or a month, and how many of them have no operator now.
+
+    Attributes:
+        start: when it began, in the installation's time zone.
+    """
+
+    start: datetime
+    contacts: int
+    unassigned: int
+
+
+def arrivals(
+    s: Session, *, since: datetime | None, until: datetime | None = None, grain: Grain = Grain.DAY
+) -> list[Arrivals]:
+    """How many contacts came, hour by hour, day by day or month by month; only those in which any did.
+
+    Args:
+        since, until: as for `overview`.
+    """
+    known, found = arrived(s, since=since, until=until, grain=grain)
+    return [
+        Arrivals(start_of(span, known.zone), one.opened, one.opened - one.held)
+        for span, one in found.items()
+        if one.opened
+    ]
+
+
+# --- the dashboard of the first founding document --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorStats:
+    """An operator's row on the dashboard (first founding document), of all time.
+
+    Attributes:
+        current_leads: open contacts that he holds.
+        available_capacity: places that are left, never below 0.
+        total_contacts: contacts that are his, or were when they were closed.
+    """
+
+    operator_id: int
+    operator_name: str
+    is_active: bool
+    max_leads: int
+    current_leads: int
+    available_capacity: int
+    total_contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedStats:
+    """An operator at a source: `weight` is 0 for somebody who has contacts there but no weight any more."""
+
+    operator_id: int
+    operator_name: str
+    weight: int
+    contacts_assigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """A source's row on the dashboard (first founding document), of all time."""
+
+    source_id: int
+    source_name: str
+    total_contacts: int
+    operators: tuple[AssignedStats, ...]
+
+
+def operator_stats(s: Session) -> list[OperatorStats]:
+    """Every operator that is not removed, by name, with his load and how many contacts are his."""
+    by_source = _of_all_time(s)
+    return [
+        OperatorStats(
+            one.id, one.name, one.is_active, one.max_leads, one.current_leads, one.free, _held_by(by_source, one.id)
+        )
+        for one in operators.listing(s)
+    ]
+
+
+def source_stats(s: Session) -> list[SourceStats]:
+    """Every source in the order of making, with who should work there or has contacts from there."""
+    return [
+        SourceStats(
+            one.source.id,
+            one.source.name,
+            one.contacts,
+            tuple(
+                AssignedStats(share.operator_id, share.operator, share.weight, share.contacts) for share in one.shares
+            ),
+        )
+        for one in _sources(s, _of_all_time(s), operators.listing(s), {})
+    ]
+
+
+def _of_all_time(s: Session) -> _BySource:
+    found = totals(s, since=None, lengths=False)
+    # These rows cannot say that they are incomplete: while all is tallied anew, contacts are counted the slow way.
+    return recount.by_source(s) if found.state.behind else _by_source(found)
