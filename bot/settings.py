@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
+    @property
+    def bot_ids(self) -> list[int]:
+        """The numeric ids of the bots, which their tokens begin with."""
+        return [int(token.partition(":")[0]) for token in self.bot_tokens]
+
     @field_validator("bot_tokens", mode="before")
     @classmethod
     def _split_tokens(cls, value: Any) -> Any:

@@ -53,9 +53,16 @@ class Registered:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class Requested(Registered):
+    """A new contact of another system, with its lead as he is known now."""
+
+    lead: leads.Known
+
+
 def register(
     s: Session, *, source_id: int, lead: LeadFacts, now: datetime, chance: Chance, words: Words | None = None
-) -> Registered:
+) -> Requested:
     """A request of another system: a new contact at each call, given out at once.
 
     Raises SourceNotFound, SourceOff.
@@ -63,8 +70,9 @@ def register(
     source = assignment.source_facts(s, source_id)
     if not source.is_active:
         raise SourceOff(source=source.name)
-    lead_id = leads.find_or_create(s, lead, now=now)
-    return open_contact(s, source=source, lead_id=lead_id, words=words, chat=None, now=now, chance=chance)
+    known = leads.recognise(s, lead, now=now)
+    made = open_contact(s, source=source, lead_id=known.id, words=words, chat=None, now=now, chance=chance)
+    return Requested(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
 def open_contact(

@@ -197,6 +197,18 @@ class SourceOff(CrmError):
     code, status = "source_off", 409
 
 
+class SourceInUse(CrmError):
+    """A source that contacts came from, or may come from any moment, stays: it can be switched off. `source`."""
+
+    code, status = "source_in_use", 409
+
+
+class EmailTaken(CrmError):
+    """Another lead has this e-mail."""
+
+    code, status = "email_taken", 409
+
+
 class NothingOpen(CrmError):
     """The operator wrote, but holds no contact that the words could be for."""
 

@@ -155,7 +155,9 @@ def find(s: Session, *, name: str) -> OperatorFacts:
     return found
 
 
-def add(s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = DEFAULT_LIMIT) -> int:
+def add(
+    s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = DEFAULT_LIMIT, is_active: bool = True
+) -> int:
     """A new operator; he gets contacts once he can be reached. Returns his id.
 
     Raises NotAllowed, BadName, BadValue, NameTaken.
@@ -166,7 +168,7 @@ def add(s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = 
     values = {
         "name": checked,
         "name_folded": fold(checked),
-        "is_active": True,
+        "is_active": is_active,
         "is_online": True,
         "max_leads": limit,
         "current_leads": 0,
@@ -196,6 +198,38 @@ def rename(s: Session, *, operator_id: int, name: str, actor: Actor, now: dateti
     _change(s, operator_id, name=checked, name_folded=fold(checked))
     _record(s, operator_id, "renamed", actor, now)
     return checked
+
+
+def change(
+    s: Session,
+    *,
+    operator_id: int,
+    actor: Actor,
+    now: datetime,
+    chance: Chance,
+    name: str | None = None,
+    is_active: bool | None = None,
+    max_leads: int | None = None,
+) -> OperatorFacts:
+    """Changes what is given, all or nothing, and gives out what waits if that makes room. Returns him as he is then.
+
+    Raises NotAllowed, OperatorNotFound, BadName, NameTaken, BadValue.
+    """
+    access_admin(s, actor)
+    source_ids = _lock_his_sources(s, operator_id)
+    before = one(s, operator_id=operator_id)
+    if name is not None and (checked := _check_free_name(s, name, besides=operator_id)) != before.name:
+        _change(s, operator_id, name=checked, name_folded=fold(checked))
+        _record(s, operator_id, "renamed", actor, now)
+    if max_leads is not None and max_leads != before.max_leads:
+        limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
+        _change(s, operator_id, max_leads=limit)
+        _record(s, operator_id, "limit", actor, now, data={"limit": limit})
+    if is_active is not None and is_active != before.is_active:
+        _change(s, operator_id, is_active=is_active)
+        _record(s, operator_id, "activated" if is_active else "deactivated", actor, now)
+    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    return one(s, operator_id=operator_id)
 
 
 def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, chance: Chance) -> int:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events, queue
 from crm_core.access import Actor, access_admin
 from crm_core.assignment import Chance
-from crm_core.errors import NameTaken, OperatorNotFound, SlugTaken, SourceNotFound
+from crm_core.errors import NameTaken, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.events import Happened
 from crm_core.leads import fold
 from crm_core.names import Line, check_description, check_name, check_number, check_slug, named, resembling
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.rows import changed
-from crm_core.storage.tables import Bot, Operator, Source, Weight
+from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
 
 WEIGHT_LARGEST = 1_000
 
@@ -97,6 +97,44 @@ def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now
     return _insert(s, name=_check_free_name(s, name), slug=checked, bot_id=bot_id, actor=actor, now=now)
 
 
+def add(s: Session, *, name: str, description: str | None, actor: Actor, now: datetime) -> int:
+    """A source without a bot: another system that brings contacts through the API. Returns its id.
+
+    Raises NotAllowed, BadName, BadValue, NameTaken.
+    """
+    access_admin(s, actor)
+    described = check_description(description or "")
+    source_id = _insert(s, name=_check_free_name(s, name), slug=None, bot_id=None, actor=actor, now=now)
+    if described is not None:
+        _change(s, source_id, description=described)
+    return source_id
+
+
+def remove(s: Session, *, source_id: int, actor: Actor, now: datetime) -> None:
+    """Takes a source away that nothing has come from, with its weights.
+
+    Raises NotAllowed, SourceNotFound, and SourceInUse where it is a bot's own, has contacts, or a form brings some.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    # A contact that is just being made at it waits for this row, and then finds that the source is gone.
+    s.execute(select(_source.c.id).where(_source.c.id == source_id).with_for_update())
+    source = one(s, source_id=source_id)
+    is_main = source.bot is not None and source.slug is None
+    if is_main or _is_in_use(s, source_id):
+        raise SourceInUse(source=source.name)
+    s.execute(_weight.delete().where(_weight.c.source_id == source_id))
+    s.execute(update(Chat).where(Chat.source_id == source_id).values(source_id=None))
+    s.execute(_source.delete().where(_source.c.id == source_id))
+    _record(s, source_id, "removed", actor, now)
+
+
+def _is_in_use(s: Session, source_id: int) -> bool:
+    has_contacts = exists().where(Contact.source_id == source_id)
+    has_form = exists().where(ApiKey.source_id == source_id)
+    return bool(s.execute(select(or_(has_contacts, has_form))).scalar_one())
+
+
 def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: datetime) -> int:
     """The source that a bot is, made at its first start and named after its @username. Returns its id."""
     found = s.execute(
@@ -143,6 +181,31 @@ def describe(s: Session, *, source_id: int, description: str, actor: Actor, now:
     _change(s, source_id, description=checked)
     _record(s, source_id, "described", actor, now)
     return checked
+
+
+def change(
+    s: Session, *, source_id: int, actor: Actor, now: datetime, chance: Chance, values: dict[str, Any]
+) -> "SourceDetails":
+    """Changes what is given, all or nothing. Returns the source as it is then.
+
+    Args:
+        values: any of `name`, `description`, `is_active`, `strategy`.
+
+    Raises NotAllowed, SourceNotFound, BadName, BadValue, NameTaken.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    before = one(s, source_id=source_id)
+    who: dict[str, Any] = {"source_id": source_id, "actor": actor, "now": now}
+    if values.get("name", before.name) != before.name:
+        rename(s, name=values["name"], **who)
+    if values.get("description", before.description) != before.description:
+        describe(s, description=values["description"] or "", **who)
+    if values.get("strategy", before.strategy) != before.strategy:
+        set_strategy(s, strategy=values["strategy"], **who)
+    if values.get("is_active", before.is_active) != before.is_active:
+        set_active(s, is_active=values["is_active"], chance=chance, **who)
+    return details(s, source_id=source_id)
 
 
 def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, chance: Chance) -> int:

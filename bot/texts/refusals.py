@@ -86,6 +86,8 @@ REFUSALS: dict[str, Words] = {
     "bad_slug": lambda f, _: _("A link has 1 to {maximum} small Latin letters, digits, - or _.").format(**f),
     "bad_email": lambda f, _: _("This is no e-mail address; it looks like you@example.com."),
     "source_off": lambda f, _: _("No requests are taken here at the moment. Please try later."),
+    "source_in_use": lambda f, _: _("{source} is in use; switch it off instead.").format(**f),
+    "email_taken": lambda f, _: _("Another client has this e-mail."),
     "nothing_open": lambda f, _: _("This went to nobody: you have no open contacts here. /my shows those of all bots."),
     "choice_expired": lambda f, _: _("This was sent already."),
 }

@@ -1,22 +1,39 @@
 """The API put together: plain constructor arguments in, an ASGI application out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import operators
+from crm_core.api import contacts, docs, health, keys, leads, operators, sources
+from crm_core.api.call import Desk
 from crm_core.api.gate import Gate
 from crm_core.api.keyring import Keyring
 from crm_core.api.problems import render_problems
+from crm_core.api.schema import openapi
 from crm_core.assignment import Chance
+from crm_core.pages import LeadTotal
 from crm_core.storage.database import Database
 
 PREFIX = "/api/v1"
-ROUTERS: Sequence[APIRouter] = (operators.router,)
+# What is called most comes first: routes are tried one after another.
+ROUTERS: Sequence[APIRouter] = (leads.router, contacts.router, operators.router, sources.router, keys.router)
+
+FIRST_DOCUMENT = {
+    ("POST", "/operators/"), ("GET", "/operators/"), ("PATCH", "/operators/{operator_id}"),
+    ("POST", "/sources/"), ("GET", "/sources/"), ("POST", "/sources/{source_id}/assign_operator"),
+    ("POST", "/leads/register_contact/"), ("GET", "/leads/"), ("GET", "/leads/{lead_id}/contacts"),
+    ("GET", "/dashboard/operator_stats"), ("GET", "/dashboard/source_stats"),
+}  # fmt: skip
+"""What the schema shows at the root. All the rest answers there too, but belongs under `PREFIX`."""
+
+CORS_METHODS = ("GET", "POST", "PATCH", "DELETE")
+CORS_HEADERS = ("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match")
+CORS_SHOWN = ("X-Total-Count", "Link", "ETag", "Retry-After")
 
 
 def create_app(
@@ -24,53 +41,59 @@ def create_app(
     db: Database,
     clock: Callable[[], datetime],
     chance: Chance,
+    new_key: Callable[[], str],
     timezone: str = "UTC",
+    bot_ids: Collection[int] = (),
+    cors_origins: Sequence[str] = (),
     own_routes: Sequence[BaseRoute] = (),
+    version: str = "",
 ) -> FastAPI:
     """The HTTP API over an open database.
 
     Args:
         clock, chance: the present moment and rolls in [0, 1).
+        new_key: makes the text of a key, see `crm_core.api_keys`.
         timezone: when a day begins in statistics.
+        bot_ids: the bots that this process runs, whose progress it answers for.
+        cors_origins: sites whose pages may call, such as `https://example.com`.
         own_routes: of the composition (a webhook); they answer to everybody and look at what they get themselves.
     """
-    keyring = Keyring(db, clock)
+    desk = Desk(db, clock, chance, timezone, new_key, bot_ids)
+    keyring = Keyring(db)
     app = FastAPI(
-        title="Mini-CRM", docs_url=None, redoc_url=None, redirect_slashes=False,
+        title="Mini-CRM", version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        middleware=_middleware(desk, keyring, cors_origins),
     )  # fmt: skip
-    app.state.keyring = keyring
-    routes = app.router.routes
-    routes += own_routes
-    routes += [_placed(route, "") for route in _all()] + [_placed(route, PREFIX) for route in _all()]
-    slashed = {route.path for route in routes if isinstance(route, APIRoute) and route.path.endswith("/")}
-    own = tuple(str(getattr(route, "path", "")).partition("{")[0] for route in own_routes)
-    public = {"/openapi.json"}
-    app.user_middleware.append(
-        Middleware(
-            Gate,
-            db=db,
-            keyring=keyring,
-            clock=clock,
-            chance=chance,
-            timezone=timezone,
-            slashed=slashed,
-            is_public=lambda path: path in public or (bool(own) and path.startswith(own)),
-        )
-    )
+    app.state.desk, app.state.keyring, app.state.lead_total = desk, keyring, LeadTotal()
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
+    everywhere = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    app.router.routes += [_placed(route, "") for route in everywhere]
+    app.router.routes += [_placed(route, PREFIX) for route in everywhere]
+    app.router.routes += [*health.router.routes, *own_routes, *docs.routes()]
     render_problems(app)
     return app
 
 
-def _all() -> list[APIRoute]:
-    return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+def _middleware(desk: Desk, keyring: Keyring, cors_origins: Sequence[str]) -> list[Middleware]:
+    found = [Middleware(Gate, desk=desk, keyring=keyring)]
+    if cors_origins:
+        found.insert(0, Middleware(
+            CORSMiddleware, allow_origins=cors_origins, allow_methods=CORS_METHODS, allow_headers=CORS_HEADERS,
+            expose_headers=CORS_SHOWN, max_age=3600,
+        ))  # fmt: skip
+    return found
 
 
 def _placed(route: APIRoute, prefix: str) -> APIRoute:
     """A route at an address of its own. FastAPI's nested routers would match every request at each level anew."""
+    (method,) = route.methods or {"GET"}
+    at_root = not prefix
     return APIRoute(
         prefix + route.path, route.endpoint, methods=route.methods, status_code=route.status_code,
-        response_model=route.response_model, tags=route.tags, summary=route.summary, description=route.description,
-        responses=route.responses, openapi_extra=route.openapi_extra, include_in_schema=bool(prefix),
-        operation_id=f"{route.endpoint.__name__}{'' if prefix else '_at_root'}",
+        response_model=route.response_model, tags=["first document"] if at_root else route.tags,
+        summary=route.summary, description=route.description, responses=route.responses,
+        openapi_extra=route.openapi_extra,
+        include_in_schema=route.include_in_schema and (not at_root or (method, route.path) in FIRST_DOCUMENT),
+        operation_id=f"{route.endpoint.__name__}{'_at_root' if at_root else ''}",
     )  # fmt: skip

@@ -1,17 +1,36 @@
 """Who calls, and what a route works with: the one thing that each asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from crm_core.access import Actor
 from crm_core.api_keys import ADMIN, FORM, READ, WRITE, includes
 from crm_core.assignment import Chance
 from crm_core.errors import NotAllowed
 from crm_core.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an installation gives to every request.
+
+    Attributes:
+        new_key: makes the text of a key, see `crm_core.api_keys`.
+        bot_ids: the bots that this process runs.
+    """
+
+    db: Database
+    clock: Callable[[], datetime]
+    chance: Chance
+    timezone: str
+    new_key: Callable[[], str]
+    bot_ids: Collection[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +44,54 @@ class Call:
         now: the moment at which the request came.
     """
 
-    db: Database
+    desk: Desk
     actor: Actor
     scope: str
     source_id: int | None
     now: datetime
-    clock: Callable[[], datetime]
-    chance: Chance
-    timezone: str
+
+    @property
+    def db(self) -> Database:
+        """The database."""
+        return self.desk.db
+
+    @property
+    def chance(self) -> Chance:
+        """Where rolls come from."""
+        return self.desk.chance
 
 
-def _needs(scope: str) -> Callable[[Request], object]:
-    async def call(request: Request) -> Call:
-        found: Call = request.scope["call"]  # put there by `gate`, which has looked at the key
-        if not includes(found.scope, scope):
-            raise NotAllowed(role=scope)
-        return found
+class Needs:
+    """A route's demand for a key of a scope: the dependency behind `Reading`, `Writing`, …"""
 
-    return call
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> Call:
+        """The call, if its key may. Raises NotAllowed."""
+        call: Call = request.scope["call"]  # put there by `gate`, which has looked at the key
+        if not includes(call.scope, self.scope):
+            raise NotAllowed(role=self.scope)
+        return call
 
 
-Reading = Annotated[Call, Depends(_needs(READ))]
+Reading = Annotated[Call, Depends(Needs(READ))]
 """The call of a route that only shows: any key but one of a form."""
 
-Writing = Annotated[Call, Depends(_needs(WRITE))]
+Writing = Annotated[Call, Depends(Needs(WRITE))]
 """The call of a route for everyday work: contacts."""
 
-Steering = Annotated[Call, Depends(_needs(ADMIN))]
+Steering = Annotated[Call, Depends(Needs(ADMIN))]
 """The call of a route that changes how work is shared out: operators, sources, weights, keys."""
 
-Submitting = Annotated[Call, Depends(_needs(FORM))]
+Submitting = Annotated[Call, Depends(Needs(FORM))]
 """The call of the route that a public form may use: its own key, or one for everyday work."""
+
+
+def scope_of(route: APIRoute) -> str | None:
+    """The scope that a route needs; None if it answers to everybody."""
+    return next((one.call.scope for one in _all_of(route.dependant) if isinstance(one.call, Needs)), None)
+
+
+def _all_of(dependant: Dependant) -> list[Dependant]:
+    return [dependant, *(one for child in dependant.dependencies for one in _all_of(child))]

@@ -1,16 +1,60 @@
 """What values may be, said once: types of fields that check themselves and stand in the schema."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-ID_LARGEST = 2**63 - 1  # of both databases
+from crm_core import leads
+from crm_core.errors import BadEmail
+from crm_core.leads import EMAIL_LONGEST
+from crm_core.messages import utf16_units
+from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
 
-Id = Annotated[int, Field(ge=1, le=ID_LARGEST)]
-# Without NUL, which PostgreSQL cannot keep. Lone surrogates are no text, and are refused by themselves.
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
-Description = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
-Words = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
+INTEGER = 2**63  # of both databases; a number beyond has no place in a query
+TEXT_LONGEST = 4096  # UTF-16 units of one message in Telegram (sendMessage), which the operator gets
+# PostgreSQL cannot keep NUL. Lone surrogates are no text; pydantic refuses them by itself.
+NO_NUL = r"^[^\x00]*$"
+ON_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+Id = Annotated[int, Field(ge=-INTEGER, le=INTEGER - 1)]
+"""A number of ours; one that nothing has is "not found", not "not valid"."""
+
+
+def _is_sendable(text: str) -> str:
+    if utf16_units(text) > TEXT_LONGEST:
+        raise ValueError(f"at most {TEXT_LONGEST} UTF-16 units are allowed, as in a message of Telegram")
+    return text
+
+
+def _is_email(text: str) -> str:
+    try:
+        return leads.check_email(text)
+    except BadEmail:
+        raise ValueError("this is no e-mail address; it looks like you@example.com") from None
+
+
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LONGEST, pattern=r"^[^\x00-\x20\x7f/#][^\x00-\x1f\x7f]*$")]
+Description = Annotated[str, Field(max_length=DESCRIPTION_LONGEST, pattern=NO_NUL)]
+Message = Annotated[str, Field(max_length=TEXT_LONGEST, pattern=NO_NUL), AfterValidator(_is_sendable)]
+Email = Annotated[
+    str,
+    Field(max_length=EMAIL_LONGEST, pattern=NO_NUL, json_schema_extra={"format": "email"}),
+    AfterValidator(_is_email),
+]
+Phone = Annotated[str, Field(min_length=1, max_length=40, pattern=ON_ONE_LINE)]
+FullName = Annotated[str, Field(min_length=1, max_length=200, pattern=ON_ONE_LINE)]
+ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=ON_ONE_LINE)]
+
+
+def written(moment: datetime) -> str:
+    """A moment as the founding documents show it: UTC, with Z."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime, PlainSerializer(written, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 
 
 class Body(BaseModel):
@@ -23,3 +67,8 @@ class Shown(BaseModel):
     """What a caller gets."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+def example(**values: Any) -> ConfigDict:
+    """The example of a model, as the founding documents have it."""
+    return ConfigDict(json_schema_extra={"example": values})

@@ -1,63 +1,75 @@
-"""What every request passes before its route: its address, its body, its key, its rate."""
+"""What every request passes before its route: its address, its key, its rate, its body."""
 
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
 
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access import LOCAL_API, api
 from crm_core.api import local
-from crm_core.api.call import Call
+from crm_core.api.call import Call, Desk, scope_of
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
 from crm_core.api.problems import away, problem
 from crm_core.api_keys import ADMIN, FORM
-from crm_core.assignment import Chance
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.storage.database import DATABASE_AWAY
+
+WITHOUT_KEY = {"WWW-Authenticate": 'Bearer realm="Mini-CRM"'}
 
 log = logging.getLogger("api")
 
 
 class Refused(Exception):
-    """The request ends here with this answer."""
+    """The request ends here with this answer; with none where nobody waits for one."""
 
-    def __init__(self, answer: ASGIApp) -> None:
+    def __init__(self, answer: Response | None = None) -> None:
         super().__init__()
         self.answer = answer
 
 
+class Addresses:
+    """What the gate needs to know of the routes."""
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        paths = {str(getattr(route, "path", "")): route for route in routes}
+        self._slashed = {path for path in paths if path.endswith("/")}
+        public = {path for path, route in paths.items() if not isinstance(route, APIRoute) or scope_of(route) is None}
+        self._public = {path for path in public if "{" not in path}
+        self._public_below = tuple(path.partition("{")[0] for path in public if "{" in path)
+
+    def canonical(self, path: str) -> str:
+        """Both forms of an address are the same, without a redirect: a redirected POST loses its body."""
+        if path.endswith("/"):
+            return path if path in self._slashed else path.rstrip("/") or "/"
+        return f"{path}/" if f"{path}/" in self._slashed else path
+
+    def is_public(self, path: str) -> bool:
+        """Whether an address answers to everybody, and looks at what it gets by itself."""
+        return path in self._public or path.startswith(self._public_below)
+
+
 @dataclass
 class Gate:
-    """ASGI middleware. It puts `call` (who calls, see `crm_core.api.call`) and `body` (bytes) into the scope.
-
-    Attributes:
-        slashed: addresses that end with a slash; the other form is taken for them, and the other way round.
-        is_public: whether an address answers to everybody, and looks at what it gets by itself.
-    """
+    """ASGI middleware. It puts `call` (who calls, see `crm_core.api.call`) and `body` (bytes) into the scope."""
 
     app: ASGIApp
-    db: Database
+    desk: Desk
     keyring: Keyring
-    clock: Callable[[], datetime]
-    chance: Chance
-    timezone: str
-    slashed: Collection[str]
-    is_public: Callable[[str], bool]
 
     def __post_init__(self) -> None:
         self._rates = RateLimit()
+        self._addresses: Addresses | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         begun = False
 
         async def send_on(message: Message) -> None:
@@ -65,55 +77,50 @@ class Gate:
             begun = True
             await send(message)
 
-        path = scope["path"] = self._address(scope["path"])
+        if self._addresses is None:
+            self._addresses = Addresses(scope["app"].routes)
+        path = self._addresses.canonical(scope["path"])
+        # A HEAD is a GET whose body the server leaves out.
+        scope = {**scope, "path": path, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
+        answer: Response | None
         try:
-            if not self.is_public(path):
+            if not self._addresses.is_public(path):
                 headers = Headers(scope=scope)
                 scope["call"] = await self._call(scope, headers, path)
-                receive = _all_at_once(scope, await _body(scope, headers, receive, path), receive)
+                scope["body"] = await _body(scope, headers, receive, path)
+                receive = _handing(scope["body"], receive)
             await self.app(scope, receive, send_on)
+            return
         except Refused as refused:
-            await refused.answer(scope, receive, send)
+            answer = refused.answer
         except DATABASE_AWAY as error:
             log.error("database away: %s", type(error).__name__)
-            await away(path)(scope, receive, send)
+            answer = away(path)
         except Exception as error:
             log.error("request failed", exc_info=error)
-            if begun:
-                raise
-            answer = problem(500, "Something went wrong here; it has been logged.", path=path, code="unexpected")
+            answer = problem(500, "Something went wrong here; it has been logged", path=path, kind="unexpected")
+        if answer is not None and not begun:
             await answer(scope, receive, send)
 
-    def _address(self, path: str) -> str:
-        """Both forms of an address are the same, without a redirect: a redirected POST would lose its body."""
-        if path.endswith("/"):
-            return path if path in self.slashed or path == "/" else path.rstrip("/")
-        return f"{path}/" if f"{path}/" in self.slashed else path
-
     async def _call(self, scope: Scope, headers: Headers, path: str) -> Call:
-        """Who calls. Raises Refused without a good key, unless none was ever made and the call is from this machine."""
-        has_keys = await self.keyring.refresh()
-        if not has_keys:
+        """Who calls. Raises Refused without a good key, unless none was ever made and the call is of this machine."""
+        now = self.desk.clock()
+        if not await self.keyring.has_keys():
             trouble = local.trouble(scope, headers)
             if trouble is not None:
-                raise Refused(problem(403, trouble, path=path, code="not_local"))
-            return self._as(LOCAL_API, ADMIN, None)
+                raise Refused(problem(403, trouble, path=path, kind="not_local"))
+            return Call(self.desk, LOCAL_API, ADMIN, None, now)
         given = _given_key(headers)
-        key = self.keyring.find(given) if given else None
+        key = self.keyring.find(given, now=now) if given else None
         if key is None:
             detail = "The API key is unknown, expired or revoked" if given else "An API key is needed"
-            raise Refused(
-                problem(401, detail, path=path, code="no_key", headers={"WWW-Authenticate": 'Bearer realm="Mini-CRM"'})
-            )
+            raise Refused(problem(401, detail, path=path, kind="no_key", headers=WITHOUT_KEY))
         early = self._rates.wait(key.id, FORM_RATE if key.scope == FORM else KEY_RATE, now=monotonic())
         if early:
-            detail = f"Too many requests with this key; try again in {math.ceil(early)} s"
-            headers_ = {"Retry-After": str(math.ceil(early))}
-            raise Refused(problem(429, detail, path=path, code="too_many_requests", headers=headers_))
-        return self._as(api(key.id), key.scope, key.source_id)
-
-    def _as(self, actor: object, scope: str, source_id: int | None) -> Call:
-        return Call(self.db, actor, scope, source_id, self.clock(), self.clock, self.chance, self.timezone)  # type: ignore[arg-type]
+            wait = str(math.ceil(early))
+            detail = f"Too many requests with this key; try again in {wait} s"
+            raise Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
+        return Call(self.desk, api(key.id), key.scope, key.source_id, now)
 
 
 def _given_key(headers: Headers) -> str | None:
@@ -127,19 +134,20 @@ def _given_key(headers: Headers) -> str | None:
 
 async def _body(scope: Scope, headers: Headers, receive: Receive, path: str) -> bytes:
     """The whole body. Raises Refused where it is too large, too slow, or no JSON by its own word."""
-    if scope["method"] in ("GET", "HEAD", "DELETE") and "content-length" not in headers:
+    length = headers.get("content-length")
+    if length is None and "transfer-encoding" not in headers:
         return b""
-    length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > BODY_LARGEST:
+    if length is not None and length.isdecimal() and int(length) > BODY_LARGEST:
         raise _too_large(path)
     try:
-        body = await asyncio.wait_for(_read(receive, path), BODY_SECONDS)
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _read(receive, path)
     except TimeoutError:
-        raise Refused(problem(408, "The body came too slowly", path=path, code="too_slow")) from None
+        raise Refused(problem(408, "The body came too slowly", path=path, kind="too_slow")) from None
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
         detail = "The body must be JSON, with Content-Type: application/json"
-        raise Refused(problem(415, detail, path=path, code="not_json"))
+        raise Refused(problem(415, detail, path=path, kind="not_json"))
     return body
 
 
@@ -148,7 +156,7 @@ async def _read(receive: Receive, path: str) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(_nothing)
+            raise Refused()
         part = message.get("body", b"")
         size += len(part)
         if size > BODY_LARGEST:
@@ -158,18 +166,14 @@ async def _read(receive: Receive, path: str) -> bytes:
     return b"".join(parts)
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Who has hung up gets no answer."""
-
-
 def _too_large(path: str) -> Refused:
     detail = f"A body has at most {BODY_LARGEST} bytes"
-    return Refused(problem(413, detail, path=path, code="too_large", headers={"Connection": "close"}))
+    # What is still on its way is not read, so the connection cannot be used again.
+    return Refused(problem(413, detail, path=path, kind="too_large", headers={"Connection": "close"}))
 
 
-def _all_at_once(scope: Scope, body: bytes, receive: Receive) -> Receive:
-    """Hands the body that was read to whoever asks next, then what the server has to say."""
-    scope["body"] = body
+def _handing(body: bytes, receive: Receive) -> Receive:
+    """Hands the body that was read to whoever asks first, then what the server has to say."""
     is_given = False
 
     async def next_message() -> Message:
@@ -180,6 +184,3 @@ def _all_at_once(scope: Scope, body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return next_message
-
-
-Answer = Callable[[Scope, Receive, Send], Awaitable[None]]

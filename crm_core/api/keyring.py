@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -16,44 +14,38 @@ FRESH_SECONDS = 2.0  # after which keys made or revoked by another process are k
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """All keys as they were at one moment."""
-
-    by_prefix: dict[str, KeyFacts]
-    read_at: float
-
-
 class Keyring:
     """Keys by their public beginning. A change by this process is known at once, one by another within seconds."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
-        self._db, self._clock = db, clock
-        self._keys: Keys | None = None
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._keys: dict[str, KeyFacts] = {}
+        self._fresh_until = 0.0
+        self._changes = 0
         self._used: dict[int, datetime] = {}
         db.listeners.append(self._on_commit)
 
     def _on_commit(self, announcements: list[Any]) -> None:
         if any(isinstance(one, KeysChanged) for one in announcements):
-            self._keys = None
+            self._fresh_until = 0.0
+            self._changes += 1
 
-    async def refresh(self) -> bool:
-        """Reads the keys again if they are not fresh. Returns whether there are any, good or not."""
-        keys = self._keys
-        if keys is None or monotonic() - keys.read_at > FRESH_SECONDS:
-            read_at = monotonic()
+    async def has_keys(self) -> bool:
+        """Whether there was ever a key, good or not; what is remembered is renewed where it is not fresh."""
+        while monotonic() > self._fresh_until:
+            changes, begun = self._changes, monotonic()
             listed = await self._db.read(api_keys.listing)
-            keys = self._keys = Keys({one.prefix: one for one in listed}, read_at)
-        return bool(keys.by_prefix)
+            if changes == self._changes:  # otherwise what was read may be from before the change
+                self._keys = {one.prefix: one for one in listed}
+                self._fresh_until = begun + FRESH_SECONDS
+        return bool(self._keys)
 
-    def find(self, text: str) -> KeyFacts | None:
-        """The key that was given, None if it is none or no good. After `refresh`."""
-        assert self._keys is not None
-        facts = self._keys.by_prefix.get(api_keys.prefix_of(text))
+    def find(self, text: str, *, now: datetime) -> KeyFacts | None:
+        """The key that was given, None if it is none or no good. After `has_keys`."""
+        facts = self._keys.get(api_keys.prefix_of(text))
         if facts is None:
             hmac.compare_digest(api_keys.digest_of(text), _NOBODY)  # the same work as for a key that there is
             return None
-        now = self._clock()
         if not api_keys.opens(facts, text, now=now):
             return None
         self._used[facts.id] = now

@@ -28,7 +28,7 @@ def problem(
     detail: str,
     *,
     path: str,
-    code: str,
+    kind: str,
     errors: Sequence[Mapping[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
@@ -37,7 +37,7 @@ def problem(
     Args:
         detail: one English sentence for whoever wrote the calling program.
         path: of the request.
-        code: stable, for programs.
+        kind: its code, stable, for programs.
         errors: of single fields: `field` and `message` of each.
         headers: to be sent besides.
     """
@@ -47,7 +47,7 @@ def problem(
         "status": status,
         "detail": detail,
         "instance": path,
-        "code": code,
+        "code": kind,
     }
     if errors is not None:
         body["errors"] = errors
@@ -58,7 +58,7 @@ def problem(
 def away(path: str) -> Response:
     """The database cannot be reached: nothing was done, and the same call may be made again."""
     return problem(
-        503, "The database cannot be reached at the moment; nothing was done.", path=path, code="database_away",
+        503, "The database cannot be reached at the moment; nothing was done.", path=path, kind="database_away",
         headers={"Retry-After": str(AWAY_SECONDS)},
     )  # fmt: skip
 
@@ -80,14 +80,14 @@ async def _refused(request: Request, error: Exception) -> Response:
     text = sentence(error)
     field = error.fields.get("field") if error.status == 422 else None
     errors = [{"field": FIELDS.get(field, field), "message": text}] if field else None
-    return problem(error.status, text, path=request.url.path, code=error.code, errors=errors)
+    return problem(error.status, text, path=request.url.path, kind=error.code, errors=errors)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"field": _field(one["loc"]), "message": _reason(one)} for one in error.errors()]
     names = ", ".join(dict.fromkeys(one["field"] for one in errors))
-    return problem(422, f"Not valid: {names}", path=request.url.path, code="invalid", errors=errors)
+    return problem(422, f"Not valid: {names}", path=request.url.path, kind="invalid", errors=errors)
 
 
 def _field(place: Sequence[Any]) -> str:
@@ -109,13 +109,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     path = request.url.path
     match error.status_code:
         case 404:
-            return problem(404, "There is nothing at this address; see /docs", path=path, code="no_such_address")
+            return problem(404, "There is nothing at this address; see /docs", path=path, kind="no_such_address")
         case 405:
             allowed = ", ".join(sorted(_methods(request)))
             detail = f"This address answers to {allowed}"
-            return problem(405, detail, path=path, code="method_not_allowed", headers={**headers, "Allow": allowed})
+            return problem(405, detail, path=path, kind="method_not_allowed", headers={**headers, "Allow": allowed})
         case status:
-            return problem(status, detail, path=path, code="bad_request", headers=headers)
+            return problem(status, detail, path=path, kind="bad_request", headers=headers)
 
 
 def _methods(request: Request) -> set[str]:

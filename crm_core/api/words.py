@@ -48,6 +48,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} small Latin letters, digits, - or _",
     "bad_email": "This is no e-mail address",
     "source_off": "The source takes no requests at present",
+    "source_in_use": lambda f: f"{f['source']} has contacts, a bot or a form's key; switch it off (is_active) instead",
+    "email_taken": "Another lead has this e-mail",
     "nothing_open": "There is no open contact",
     "choice_expired": "This was sent already",
 }

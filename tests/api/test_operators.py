@@ -1,14 +1,105 @@
 """Operators over HTTP: the first founding document's routes and what goes with them."""
 
+from typing import Any
+
 import httpx2
+
+IVAN = {"id": 1, "name": "Иван Петров", "is_active": True, "max_leads": 15, "current_leads": 0}
+
+
+async def _waiting(api: httpx2.AsyncClient) -> list[Any]:
+    found: list[Any] = (await api.get("/leads/1/contacts")).json()
+    return [one["id"] for one in found if one["operator_id"] is None]
 
 
 async def test_an_operator_is_added_and_listed(api: httpx2.AsyncClient) -> None:
     added = await api.post("/operators/", json={"name": "Иван Петров", "is_active": True, "max_leads": 15})
     assert added.status_code == 201
-    ivan = {"id": 1, "name": "Иван Петров", "is_active": True, "max_leads": 15, "current_leads": 0}
-    assert added.json() == ivan
+    assert added.json() == IVAN
     for address in ("/operators/", "/operators", "/api/v1/operators/", "/api/v1/operators"):
         listed = await api.get(address)
-        assert (listed.status_code, listed.json()) == (200, [ivan])
+        assert (listed.status_code, listed.json()) == (200, [IVAN])
         assert listed.headers["X-Total-Count"] == "1"
+
+
+async def test_a_name_is_enough_and_both_documents_names_of_the_limit_are_taken(api: httpx2.AsyncClient) -> None:
+    added = await api.post("/operators/", json={"name": "Anna"})
+    assert added.json() == {"id": 1, "name": "Anna", "is_active": True, "max_leads": 10, "current_leads": 0}
+    added = await api.post("/operators/", json={"name": "Boris", "max_load_limit": 3, "is_active": False})
+    assert added.json() == {"id": 2, "name": "Boris", "is_active": False, "max_leads": 3, "current_leads": 0}
+    changed = await api.patch("/operators/2", json={"max_load_limit": 4})
+    assert changed.json()["max_leads"] == 4
+
+
+async def test_an_operator_is_changed_in_part(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Иван Петров"})
+    body = {"name": "Иван Петров (старший)", "is_active": False, "max_leads": 20}
+    changed = await api.patch("/operators/1", json=body)
+    assert (changed.status_code, changed.json()) == (200, {"id": 1, **body, "current_leads": 0})
+    assert (await api.patch("/operators/1", json={"is_active": True})).json() == {**changed.json(), "is_active": True}
+    assert (await api.patch("/operators/1", json={})).json()["max_leads"] == 20
+
+
+async def test_raising_a_limit_and_switching_on_give_out_what_waits(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Anna", "max_leads": 0})
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1})
+    for _ in range(3):
+        await api.post("/leads/register_contact/", json={"email": "client@example.com", "source_id": 1})
+    assert await _waiting(api) == [1, 2, 3]
+    assert (await api.patch("/operators/1", json={"max_leads": 2})).json()["current_leads"] == 2
+    assert await _waiting(api) == [3]
+    await api.patch("/operators/1", json={"is_active": False, "max_leads": 5})
+    assert await _waiting(api) == [3]
+    assert (await api.patch("/operators/1", json={"is_active": True})).json()["current_leads"] == 3
+    assert await _waiting(api) == []
+
+
+async def test_a_removed_operator_returns_what_he_held(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Anna"})
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1})
+    await api.post("/leads/register_contact/", json={"email": "client@example.com", "source_id": 1})
+    assert (await api.delete("/operators/1")).status_code == 204
+    assert await _waiting(api) == [1]
+    assert (await api.get("/operators/")).json() == []
+    for answer in (await api.delete("/operators/1"), await api.patch("/operators/1", json={"max_leads": 1})):
+        assert (answer.status_code, answer.json()["detail"]) == (404, "Operator not found")
+    assert (await api.get("/api/v1/operators/1")).status_code == 404
+
+
+async def test_an_operator_is_shown_with_his_weights(api: httpx2.AsyncClient) -> None:
+    for name in ("Anna", "Boris"):
+        await api.post("/operators/", json={"name": name})
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 30})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 2, "weight": 70})
+    shown = (await api.get("/api/v1/operators/2")).json()
+    assert shown["sources"] == [
+        {"source_id": 1, "source": "Site", "operator_id": 2, "operator": "Boris", "weight": 70, "part": 0.7}
+    ]
+    assert (shown["telegram_id"], shown["is_online"], shown["missing_bots"]) == (None, True, [])
+
+
+async def test_two_operators_have_two_names(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Анна"})
+    refused = await api.post("/operators/", json={"name": "анна"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "name_taken")
+    await api.post("/operators/", json={"name": "Boris"})
+    assert (await api.patch("/operators/2", json={"name": "АННА"})).status_code == 409
+    assert (await api.patch("/operators/1", json={"name": "АННА"})).json()["name"] == "АННА"
+
+
+async def test_pages_link_to_each_other(api: httpx2.AsyncClient) -> None:
+    for number in range(5):
+        await api.post("/operators/", json={"name": f"Operator {number}"})
+    page = await api.get("/operators/", params={"skip": 2, "limit": 2})
+    assert [one["id"] for one in page.json()] == [3, 4]
+    assert page.headers["X-Total-Count"] == "5"
+    assert {name: link["url"] for name, link in page.links.items()} == {
+        "first": "/operators/?skip=0&limit=2", "prev": "/operators/?skip=0&limit=2",
+        "next": "/operators/?skip=4&limit=2", "last": "/operators/?skip=4&limit=2",
+    }  # fmt: skip
+    last = await api.get(page.links["last"]["url"])
+    assert [one["id"] for one in last.json()] == [5]
+    assert "next" not in last.links

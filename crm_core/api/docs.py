@@ -1,0 +1,80 @@
+"""/docs: Swagger UI from files of our own. The page asks nobody else for anything, and its policy says so."""
+
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from crm_core.api.schema import openapi
+
+# The folder alone is of use: the package's own page would be made anew from FastAPI's, with a script inside.
+_STATIC = "fastapi_offline/static"
+FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Mini-CRM API</title>
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon.png">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+START = """\
+SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
+  persistAuthorization: true, tryItOutEnabled: true, validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+});
+"""
+# Swagger UI writes styles into elements, and draws its icons from data: addresses.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+PATHS = ("/docs", "/docs/start.js", *(f"/docs/{name}" for name in FILES), "/openapi.json")
+
+
+def routes() -> list[BaseRoute]:
+    """The page, its files and the schema; they answer to everybody."""
+    files = [Route(f"/docs/{name}", _file(name)) for name in FILES]
+    return [Route("/docs", _page), Route("/docs/start.js", _start), *files, Route("/openapi.json", _schema)]
+
+
+async def _page(request: Request) -> Response:
+    return HTMLResponse(PAGE, headers=HEADERS)
+
+
+async def _start(request: Request) -> Response:
+    return Response(START, media_type="text/javascript", headers=HEADERS)
+
+
+def _file(name: str) -> Endpoint:
+    spec = find_spec("fastapi_offline")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent.parent / _STATIC / name
+
+    async def file(request: Request) -> Response:
+        return FileResponse(path, media_type=FILES[name], headers={**HEADERS, "Cache-Control": "max-age=86400"})
+
+    return file
+
+
+async def _schema(request: Request) -> Response:
+    return JSONResponse(openapi(request.app))

@@ -1,0 +1,86 @@
+"""Keys over HTTP: an admin's key makes and revokes others. The first one is made with `mini-crm api-key create`."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from crm_core import api_keys
+from crm_core.access import access_admin
+from crm_core.api.call import Call, Steering
+from crm_core.api.fields import Body, Id, Moment, Name, Shown, example
+from crm_core.api.schema import refusals
+from crm_core.api_keys import KeyFacts
+
+router = APIRouter(tags=["keys"])
+
+DAYS_LONGEST = 3_650
+
+
+class NewKey(Body):
+    """A key to be."""
+
+    model_config = example(name="site", scope="write", expires_in_days=365)
+
+    name: Name
+    scope: Literal["read", "write", "admin", "form"]
+    expires_in_days: Annotated[int, Field(ge=1, le=DAYS_LONGEST)] | None = None
+    source_id: Annotated[Id | None, Field(description="With scope `form`: the source that it brings contacts to.")] = (
+        None
+    )
+
+
+class KeyShown(Shown):
+    """A key as it can be shown: by its name and public beginning."""
+
+    model_config = example(
+        id=1, name="site", prefix="mck_Ab3dE6gH", scope="write", source_id=None,
+        created_at="2026-01-15T10:30:00.000Z", expires_at=None, last_used_at=None, revoked_at=None,
+    )  # fmt: skip
+
+    id: int
+    name: str
+    prefix: str
+    scope: str
+    source_id: int | None
+    created_at: Moment
+    expires_at: Moment | None
+    last_used_at: Moment | None
+    revoked_at: Moment | None
+
+
+class KeyMade(KeyShown):
+    """A new key, with the only sight of it that there is."""
+
+    key: str
+
+
+@router.get("/keys/", response_model=list[KeyShown], summary="List keys")
+async def list_keys(call: Steering) -> Any:
+    """Every key that was ever made, revoked ones too."""
+    return await call.db.read(_listing, call=call)
+
+
+def _listing(s: Session, *, call: Call) -> list[KeyFacts]:
+    access_admin(s, call.actor)
+    return api_keys.listing(s)
+
+
+@router.post("/keys/", status_code=201, response_model=KeyMade, summary="Make a key", responses=refusals(404, 409))
+async def add_key(body: NewKey, call: Steering) -> Any:
+    """The key is in the answer, and nowhere else ever after. From the first one on, nothing is answered without."""
+    key = call.desk.new_key()
+    expires_at = None if body.expires_in_days is None else call.now + timedelta(days=body.expires_in_days)
+    made = await call.db.write(
+        api_keys.create, key=key, name=body.name, scope=body.scope, source_id=body.source_id, expires_at=expires_at,
+        actor=call.actor, now=call.now,
+    )  # fmt: skip
+    return {**{name: getattr(made, name) for name in KeyFacts.__dataclass_fields__}, "key": key}
+
+
+@router.delete("/keys/{key_id}", status_code=204, summary="Revoke a key", responses=refusals(404))
+async def revoke_key(key_id: Id, call: Steering) -> None:
+    """At once and for good."""
+    await call.db.write(api_keys.revoke, key_id=key_id, actor=call.actor, now=call.now)

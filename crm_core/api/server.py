@@ -1,0 +1,103 @@
+"""The HTTP server: uvicorn in the event loop of whoever starts it, who also says when it ends."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+STOP_SECONDS = 2  # for requests that are under way at the end
+BACKLOG = 2048
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on. `why` is the system's word for it."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(why)
+        self.host, self.port, self.why = host, port, why
+
+
+class _Uvicorn(uvicorn.Server):
+    """Without its own handling of signals, and telling when it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """Serves one application at one address."""
+
+    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+        """
+        Args:
+            port: 0 for any that is free.
+        """
+        self.host, self._wanted_port = host, port
+        config = uvicorn.Config(
+            app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None, server_header=False,
+            # A header must not say who calls: whether a call is of this machine depends on it.
+            proxy_headers=False, timeout_graceful_shutdown=STOP_SECONDS,
+        )  # fmt: skip
+        self._server = _Uvicorn(config)
+        self._socket: socket.socket | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listens. Raises PortTaken."""
+        try:
+            self._socket = _listening(self.host, self._wanted_port)
+        except OSError as error:
+            raise PortTaken(self.host, self._wanted_port, error.strerror or str(error)) from error
+        self._task = asyncio.create_task(self._server.serve([self._socket]), name="http")
+        up = asyncio.create_task(self._server.is_up.wait())
+        await asyncio.wait({self._task, up}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if self._task.done():
+            await self._task  # tells why
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._socket is not None
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - named, not listened on
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+    async def stop(self) -> None:
+        """Finishes what is under way, within two seconds."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket of our own: uvicorn would end the whole process where it gets none."""
+    ((family, kind, protocol, _, address), *_others) = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+        made.setblocking(False)
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,152 @@
+"""Sources and weights over HTTP."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from crm_core import pages, sources
+from crm_core.access import Actor
+from crm_core.api.call import Reading, Steering
+from crm_core.api.fields import Body, Description, Id, Name, Shown, example
+from crm_core.api.operators import ShareShown
+from crm_core.api.paging import Page, show_place
+from crm_core.api.schema import TOTAL, refusals
+from crm_core.sources import SourceDetails, SourceListed
+
+router = APIRouter(tags=["sources"])
+
+
+class NewSource(Body):
+    """A source to be."""
+
+    model_config = example(name="Telegram Бот", description="Основной бот в Telegram")
+
+    name: Name
+    description: Description | None = None
+
+
+class SourceChange(Body):
+    """What is to be different; what is left out stays."""
+
+    model_config = example(description="Форма на сайте", is_active=True)
+
+    name: Name = Field(default_factory=str)
+    description: Description | None = None
+    is_active: bool = Field(default_factory=bool, description="Whether it takes new contacts.")
+    strategy: Literal["random", "exact"] = Field(
+        default_factory=lambda: "random",
+        description="How operators are chosen: by chance, or whoever is furthest below his share.",
+    )
+
+
+class SourceShown(Shown):
+    """A source: a channel that contacts come from."""
+
+    model_config = example(id=1, name="Telegram Бот", description="Основной бот в Telegram")
+
+    id: int
+    name: str
+    description: str | None
+
+
+class SourceDetailsShown(SourceShown):
+    """A source with all that is set for it: its bot and link if any, who works there, how many contacts wait."""
+
+    is_active: bool
+    strategy: str
+    bot: str | None
+    slug: str | None
+    waiting: int
+    operators: list[ShareShown]
+
+
+class Assignment(Body):
+    """How much of a source an operator should get: weight / sum of the weights of those who are available."""
+
+    model_config = example(operator_id=1, weight=30)
+
+    operator_id: Id
+    weight: Annotated[int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 takes him off the source.")] = 1
+
+
+class Done(Shown):
+    """What was done."""
+
+    model_config = example(message="Operator assigned to source successfully")
+
+    message: str
+
+
+@router.post("/sources/", status_code=201, response_model=SourceShown, summary="Add a source", responses=refusals(409))
+async def add_source(body: NewSource, call: Steering) -> Any:
+    """A source without a bot of its own: a site or another system. Its operators are written to by the first bot."""
+    return await call.db.write(_add, body=body, actor=call.actor, call=call)
+
+
+def _add(s: Session, *, body: NewSource, actor: Actor, call: Steering) -> SourceListed:
+    source_id = sources.add(s, name=body.name, description=body.description, actor=actor, now=call.now)
+    return sources.one(s, source_id=source_id)
+
+
+@router.get("/sources/", response_model=list[SourceShown], summary="List sources", responses=TOTAL)
+async def list_sources(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
+    """In the order of making: bots, links into bots, and other systems."""
+    found = await call.db.read(pages.sources, skip=page.skip, limit=page.limit)
+    show_place(request, response, page, found.total)
+    return found.rows
+
+
+@router.get("/sources/{source_id}", response_model=SourceDetailsShown, summary="Show a source", responses=refusals(404))
+async def show_source(source_id: Id, call: Reading) -> Any:
+    """With its weights, each with the share that it makes."""
+    return _shown(await call.db.read(sources.details, source_id=source_id))
+
+
+@router.patch(
+    "/sources/{source_id}", response_model=SourceDetailsShown, summary="Change a source", responses=refusals(404, 409)
+)
+async def change_source(source_id: Id, body: SourceChange, call: Steering) -> Any:
+    """Switched off, it takes nothing new; what is open goes on."""
+    values = body.model_dump(exclude_unset=True)
+    return _shown(
+        await call.db.write(
+            sources.change, source_id=source_id, actor=call.actor, now=call.now, chance=call.chance, values=values
+        )
+    )
+
+
+@router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409))
+async def remove_source(source_id: Id, call: Steering) -> None:
+    """Only one that nothing has come from, and no bot's own; any other can be switched off."""
+    await call.db.write(sources.remove, source_id=source_id, actor=call.actor, now=call.now)
+
+
+@router.post(
+    "/sources/{source_id}/assign_operator", response_model=Done, summary="Set a weight", responses=refusals(404)
+)
+async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Any:
+    """A second call changes the weight, 0 removes it. What waits at the source is given out as far as possible."""
+    await _weigh(call, source_id, body.operator_id, body.weight)
+    return {"message": "Operator assigned to source successfully"}
+
+
+@router.delete(
+    "/sources/{source_id}/operators/{operator_id}", status_code=204, summary="Remove a weight", responses=refusals(404)
+)
+async def unassign_operator(source_id: Id, operator_id: Id, call: Steering) -> None:
+    """The operator gets nothing new from the source; what he holds stays his."""
+    await _weigh(call, source_id, operator_id, 0)
+
+
+async def _weigh(call: Steering, source_id: int, operator_id: int, weight: int) -> None:
+    await call.db.write(
+        sources.set_weight, source_id=source_id, operator_id=operator_id, weight=weight, actor=call.actor,
+        now=call.now, chance=call.chance,
+    )  # fmt: skip
+
+
+def _shown(found: SourceDetails) -> dict[str, Any]:
+    listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
+    return {**listed, "waiting": found.waiting, "operators": found.shares}

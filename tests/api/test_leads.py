@@ -1,0 +1,165 @@
+"""Leads over HTTP, and contacts that other systems bring."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from crm_core import pages
+from tests.people import MovableClock
+
+CLIENT = {
+    "email": "client@example.com", "source_id": 1, "message": "Здравствуйте, хочу узнать о ваших услугах",
+    "phone": "+79991234567", "full_name": "Алексей Иванов",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def site(api: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """A caller with a source, 1, where Anna, 1, has a weight."""
+    await api.post("/operators/", json={"name": "Anna", "max_leads": 5})
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1})
+    return api
+
+
+async def test_a_request_becomes_a_contact_of_a_lead(site: httpx2.AsyncClient, clock: MovableClock) -> None:
+    made = await site.post("/leads/register_contact/", json=CLIENT)
+    assert made.status_code == 201
+    created_at = made.json()["created_at"]
+    assert created_at.endswith("Z")
+    assert created_at[:16] == clock().isoformat()[:16]
+    assert made.json() == {
+        "id": 1, "lead_id": 1, "source_id": 1, "operator_id": 1, "status": "new", "created_at": created_at,
+        **{name: CLIENT[name] for name in ("message", "email", "phone", "full_name")},
+    }  # fmt: skip
+    leads = await site.get("/leads/")
+    assert leads.json() == [
+        {
+            "id": 1, "email": "client@example.com", "phone": "+79991234567", "full_name": "Алексей Иванов",
+            "created_at": created_at, "contacts_count": 1,
+        }
+    ]  # fmt: skip
+    contacts = await site.get("/leads/1/contacts")
+    assert contacts.json() == [
+        {
+            "id": 1, "lead_id": 1, "source_id": 1, "operator_id": 1, "message": CLIENT["message"], "status": "new",
+            "created_at": created_at,
+        }
+    ]  # fmt: skip
+
+
+async def test_an_address_seen_before_is_the_same_lead(site: httpx2.AsyncClient) -> None:
+    await site.post("/leads/register_contact/", json={"email": "Client1@Test.com", "source_id": 1, "full_name": "Ann"})
+    again = await site.post(
+        "/leads/register_contact/",
+        json={"email": "client1@test.com", "source_id": 1, "message": "Еще вопрос", "full_name": "Eve", "phone": "12"},
+    )
+    assert (again.json()["id"], again.json()["lead_id"]) == (2, 1)
+    # What was not known is taken over, what was known stays.
+    assert (again.json()["full_name"], again.json()["phone"]) == ("Ann", "12")
+    (lead,) = (await site.get("/leads/")).json()
+    assert (lead["full_name"], lead["phone"], lead["contacts_count"]) == ("Ann", "12", 2)
+    other = await site.post("/leads/register_contact/", json={"email": "client2@test.com", "source_id": 1})
+    assert other.json()["lead_id"] == 2
+
+
+async def test_with_nobody_available_a_contact_is_kept_without_an_operator(site: httpx2.AsyncClient) -> None:
+    await site.patch("/operators/1", json={"is_active": False})
+    made = (await site.post("/leads/register_contact/", json={"email": "urgent@test.com", "source_id": 1})).json()
+    created_at = made.pop("created_at")
+    assert created_at
+    assert made == {
+        "id": 1, "lead_id": 1, "source_id": 1, "operator_id": None, "message": None, "status": "new",
+        "email": "urgent@test.com", "phone": None, "full_name": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ["/leads/register_contact/", "/api/v1/contacts/"])
+async def test_a_contact_needs_a_source_that_there_is(site: httpx2.AsyncClient, address: str) -> None:
+    who = {"lead_external_id": "crm-1"} if "contacts/" in address[8:] else {"email": "client@example.com"}
+    refused = await site.post(address, json={**who, "source_id": 99})
+    assert (refused.status_code, refused.json()["detail"]) == (404, "Source not found")
+    assert (await site.get("/leads/")).json() == []  # nothing is left of what was refused
+
+
+async def test_a_lead_is_known_by_an_external_id_as_in_the_second_document(site: httpx2.AsyncClient) -> None:
+    first = await site.post("/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})
+    assert first.status_code == 201
+    assert (first.json()["lead_id"], first.json()["operator_id"], first.json()["email"]) == (1, 1, None)
+    told = {"lead_external_id": "crm-1", "source_id": 1, "email": "a@example.com", "message": "Hello", "phone": "1"}
+    second = (await site.post("/api/v1/contacts/", json=told)).json()
+    assert (second["lead_id"], second["email"], second["message"]) == (1, "a@example.com", "Hello")
+    by_email = await site.post("/leads/register_contact/", json={"email": "a@example.com", "source_id": 1})
+    assert by_email.json()["lead_id"] == 1
+    assert (await site.get("/api/v1/leads/1")).json()["external_id"] == "crm-1"
+
+
+async def test_where_id_and_address_name_two_leads_the_id_says_who_it_is(site: httpx2.AsyncClient) -> None:
+    for number in (1, 2):
+        who = {"lead_external_id": f"crm-{number}", "email": f"{number}@example.com"}
+        await site.post("/api/v1/contacts/", json={**who, "source_id": 1})
+    both = {"lead_external_id": "crm-2", "email": "1@example.com", "source_id": 1}
+    assert (await site.post("/api/v1/contacts/", json=both)).json()["lead_id"] == 2
+    await site.post("/api/v1/contacts/", json={"lead_external_id": "crm-3", "source_id": 1})
+    taken = {"lead_external_id": "crm-3", "email": "1@example.com", "source_id": 1}
+    made = (await site.post("/api/v1/contacts/", json=taken)).json()
+    assert (made["lead_id"], made["email"]) == (3, None)  # an address that is somebody else's is not given away
+
+
+async def _found(api: httpx2.AsyncClient, **filters: Any) -> list[int]:
+    answer = await api.get("/api/v1/leads/", params=filters)
+    assert answer.headers["X-Total-Count"] == str(len(answer.json()))
+    return [one["id"] for one in answer.json()]
+
+
+async def test_leads_are_found_however_they_are_written(site: httpx2.AsyncClient) -> None:
+    for number, (name, phone) in enumerate((("Алексей Иванов", "+79991234567"), ("Пётр 100%", "8 (999) 765-43-21"))):
+        body = {"email": f"{number}@Example.com", "source_id": 1, "full_name": name, "phone": phone}
+        await site.post("/leads/register_contact/", json=body)
+    assert await _found(site, name="иванов") == [1]
+    assert await _found(site, name="АЛЕКСЕЙ  И") == [1]
+    assert await _found(site, name="петр") == [2]
+    assert await _found(site, name="%") == [2]
+    assert await _found(site, name="_") == []
+    assert await _found(site, phone="8-999-123-45-67") == [1]
+    assert await _found(site, phone="79997654321") == [2]
+    assert await _found(site, phone="no digits") == []
+    assert await _found(site, email="0@EXAMPLE.com") == [1]
+    assert await _found(site, email="0@example.com", name="петр") == []
+    page = await site.get("/leads/", params={"name": "е", "limit": 1})
+    assert (page.headers["X-Total-Count"], page.links["next"]["url"]) == ("2", "/leads/?name=%D0%B5&skip=1&limit=1")
+
+
+async def test_a_lead_is_corrected(site: httpx2.AsyncClient) -> None:
+    await site.post("/leads/register_contact/", json=CLIENT)
+    await site.post("/leads/register_contact/", json={"email": "other@example.com", "source_id": 1})
+    changed = await site.patch("/leads/1", json={"full_name": "Пётр", "phone": None, "email": "New@example.com"})
+    assert changed.status_code == 200
+    assert (changed.json()["full_name"], changed.json()["phone"], changed.json()["email"]) == (
+        "Пётр", None, "new@example.com",
+    )  # fmt: skip
+    assert await _found(site, name="петр") == [1]
+    assert await _found(site, phone="79991234567") == []
+    refused = await site.patch("/leads/1", json={"email": "other@example.com"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "email_taken")
+    assert (await site.patch("/leads/9", json={"phone": "1"})).json()["detail"] == "Lead not found"
+    assert (await site.patch("/leads/9", json={})).status_code == 404
+
+
+async def test_what_is_not_there_is_not_found(site: httpx2.AsyncClient) -> None:
+    for address in ("/leads/1", "/leads/1/contacts", "/api/v1/leads/-1/contacts"):
+        answer = await site.get(address)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "Lead not found")
+
+
+async def test_all_leads_are_counted_however_many_times_it_was_asked(
+    site: httpx2.AsyncClient, clock: MovableClock
+) -> None:
+    """Only those that came since are counted again; the number is true all the same."""
+    for number in range(6):
+        await site.post("/leads/register_contact/", json={"email": f"{number}@example.com", "source_id": 1})
+        assert (await site.get("/leads/?limit=1")).headers["X-Total-Count"] == str(number + 1)
+        if number % 2:
+            clock.ahead += pages.SETTLED_AFTER + timedelta(seconds=1)

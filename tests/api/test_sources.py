@@ -1,0 +1,73 @@
+"""Sources and weights over HTTP."""
+
+import httpx2
+
+ANNA = {"name": "Anna", "max_leads": 5}
+SITE = {"name": "Site", "description": "The form"}
+
+
+async def test_a_source_is_added_and_listed(api: httpx2.AsyncClient) -> None:
+    added = await api.post("/sources/", json={"name": "Telegram Бот", "description": "Основной бот в Telegram"})
+    assert added.status_code == 201
+    assert added.json() == {"id": 1, "name": "Telegram Бот", "description": "Основной бот в Telegram"}
+    assert (await api.post("/sources/", json={"name": "Site"})).json() == {"id": 2, "name": "Site", "description": None}
+    listed = await api.get("/sources/", params={"limit": 1, "skip": 1})
+    assert [one["name"] for one in listed.json()] == ["Site"]
+    assert listed.headers["X-Total-Count"] == "2"
+
+
+async def test_a_second_call_changes_the_weight_and_nought_removes_it(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json=ANNA)
+    await api.post("/sources/", json=SITE)
+    for weight in (None, 30, 40, 0):
+        body = {"operator_id": 1} if weight is None else {"operator_id": 1, "weight": weight}
+        done = await api.post("/sources/1/assign_operator", json=body)
+        assert (done.status_code, done.json()) == (200, {"message": "Operator assigned to source successfully"})
+        shares = (await api.get("/api/v1/sources/1")).json()["operators"]
+        assert [one["weight"] for one in shares] == ([] if weight == 0 else [weight or 1])
+
+
+async def test_who_or_what_is_not_there_is_named_as_in_the_document(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json=ANNA)
+    await api.post("/sources/", json=SITE)
+    for address, body, detail in (
+        ("/sources/99/assign_operator", {"operator_id": 1}, "Source not found"),
+        ("/sources/1/assign_operator", {"operator_id": 99}, "Operator not found"),
+        ("/sources/1/assign_operator", {"operator_id": 0}, "Operator not found"),
+    ):
+        refused = await api.post(address, json=body)
+        assert refused.status_code == 404
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["detail"] == detail
+
+
+async def test_a_weight_and_an_unused_source_can_be_removed(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json=ANNA)
+    await api.post("/sources/", json=SITE)
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 3})
+    assert (await api.delete("/api/v1/sources/1/operators/1")).status_code == 204
+    assert (await api.get("/api/v1/sources/1")).json()["operators"] == []
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 3})
+    assert (await api.delete("/api/v1/sources/1")).status_code == 204
+    assert (await api.get("/api/v1/sources/1")).status_code == 404
+    assert (await api.get("/api/v1/operators/1")).json()["sources"] == []
+
+
+async def test_a_source_with_contacts_is_switched_off_instead(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    await api.post("/leads/register_contact/", json={"email": "client@example.com", "source_id": 1})
+    refused = await api.delete("/sources/1")
+    assert (refused.status_code, refused.json()["code"]) == (409, "source_in_use")
+    changed = await api.patch("/sources/1", json={"is_active": False, "description": None, "strategy": "exact"})
+    assert (changed.status_code, changed.json()["is_active"], changed.json()["description"]) == (200, False, None)
+    assert (changed.json()["strategy"], changed.json()["waiting"]) == ("exact", 1)
+    refused = await api.post("/leads/register_contact/", json={"email": "client@example.com", "source_id": 1})
+    assert (refused.status_code, refused.json()["code"]) == (409, "source_off")
+
+
+async def test_two_sources_have_two_names(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    assert (await api.post("/sources/", json={"name": "site"})).json()["code"] == "name_taken"
+    await api.post("/sources/", json={"name": "Shop"})
+    assert (await api.patch("/sources/2", json={"name": "Site"})).status_code == 409
+    assert (await api.patch("/sources/2", json={"name": "Shop 2"})).json()["name"] == "Shop 2"
