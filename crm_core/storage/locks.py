@@ -1,5 +1,6 @@
 """Locks that make deciding exact on PostgreSQL; SQLite's single writer is such a lock already."""
 
+import hashlib
 from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, bindparam, func, select
@@ -21,6 +22,18 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
     if s.get_bind().dialect.name == "postgresql":
         for source_id in sorted(set(source_ids)):
             s.execute(_LOCK, {"id": source_id})
+
+
+_TRY = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
+
+
+def try_lock_name(s: Session, name: str) -> bool:
+    """Makes this transaction the only one that works under a name. False, at once, where another one does."""
+    if s.get_bind().dialect.name != "postgresql":
+        return True
+    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+    # Below zero, where no other lock of ours is.
+    return bool(s.execute(_TRY, {"number": -1 - (digest >> 1)}).scalar_one())
 
 
 _contact = Contact.__table__

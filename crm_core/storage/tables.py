@@ -476,17 +476,18 @@ class ApiKey(Base):
 
 
 class Idempotency(Base):
-    """A call of the API that carried an `Idempotency-Key`, and its answer: the same call gets the same answer again."""
+    """A call of the API that carried an `Idempotency-Key`, and its answer: the same call gets the same answer again.
+
+    The row commits with what the call did (`crm_core.idempotency`), so there is none of a call that is under way.
+    """
 
     __tablename__ = "idempotency"
-    __table_args__ = (CheckConstraint("state IN ('running', 'done')", "state"),)
 
     key_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="of the API key; 0 without one")
     route: Mapped[str] = mapped_column(String(200), primary_key=True, comment="method and path")
     idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the body, hexadecimal")
-    state: Mapped[str] = mapped_column(String(8), comment="running, done")
-    status: Mapped[int | None] = mapped_column(comment="of the answer")
-    headers: Mapped[dict[str, Any] | None]
-    body: Mapped[str | None] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of all that was asked, hexadecimal")
+    status: Mapped[int] = mapped_column(comment="of the answer")
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(index=True)
