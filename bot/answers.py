@@ -9,6 +9,7 @@ from aiogram.utils.formatting import Text
 
 Keyboard = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
 TEXT_LONGEST = 4096  # UTF-16 units, sendMessage
+CAPTION_LONGEST = 1024  # UTF-16 units, sendPhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,19 @@ def say(content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int 
     if reply_to is not None:
         payload["reply_to"] = reply_to
     return Answer(payload)
+
+
+def with_picture(answer: Answer, caption: Answer, *, language: str, stands: bool, **about: Any) -> Answer:
+    """The same answer with a picture, which is made when it is sent; if it cannot be, the answer goes as it is.
+
+    Args:
+        caption: what stands under the picture instead, within `CAPTION_LONGEST`, with buttons.
+        language: of the picture's words.
+        stands: whether the message whose button was pressed has a picture already.
+        about: what the picture shows; see `bot.delivery.pictures`.
+    """
+    picture = {**caption.payload, **about, "stands": stands}
+    return Answer({**answer.payload, "language": language, "picture": picture})
 
 
 def rows(buttons: Sequence[InlineKeyboardButton], *, each: int = 1) -> InlineKeyboardMarkup:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiogram import Bot
@@ -13,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import make_url
 
 from bot.delivery.gatekeeper import Gatekeeper
+from bot.delivery.pictures import Pictures
 from bot.delivery.sender import DEFAULT_PAUSES, Pauses
 from bot.fleet import Fleet, Runner, Webhook
 from bot.handling import Handler
@@ -108,6 +110,7 @@ class App:
         self.fleet = Fleet(
             self.db, owner, handler, self.worker, gatekeeper, self.clock, self.chance, settings.default_language,
             self._limited, webhook, self._pauses,
+            Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
         )  # fmt: skip
         self._stack.push_async_callback(handler.finish_toasts)
         self._stack.push_async_callback(self._stop_working)

@@ -47,6 +47,12 @@ class ShowStats(CallbackData, prefix="stats"):
     period: Period
 
 
+class ShowStatsWords(CallbackData, prefix="stats_words"):
+    """Statistics of a period in words, where they are too long to stand under the picture."""
+
+    period: Period
+
+
 class ListOperators(CallbackData, prefix="ops"):
     """The list of operators."""
 

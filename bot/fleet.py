@@ -22,6 +22,7 @@ from aiogram.types import BotCommandScopeDefault
 
 from bot.delivery.gatekeeper import Gatekeeper
 from bot.delivery.pace import Pace
+from bot.delivery.pictures import Pictures
 from bot.delivery.sender import DEFAULT_PAUSES, Pauses, Sender
 from bot.handling import Handler
 from bot.logs import describe_error
@@ -94,6 +95,7 @@ class Fleet:
     limited: bool
     webhook: Webhook | None = None
     pauses: Pauses = DEFAULT_PAUSES
+    pictures: Pictures | None = None
     runners: list[Runner] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -195,6 +197,7 @@ class Fleet:
         runner.sender = Sender(
             bot=runner.bot, fence=fence, db=self.db, pace=pace, clock=self.clock, chance=self.chance,
             default_language=self.default_language, pauses=self.pauses, on_refused=runner.doubted.set,
+            pictures=self.pictures,
         )  # fmt: skip
         self.handler.bots[me.id] = runner.bot
 

@@ -1,4 +1,4 @@
-"""/stats: how it goes."""
+"""/stats: how it goes, as a picture with words under it."""
 
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
@@ -9,26 +9,40 @@ from aiogram.types import CallbackQuery, Message
 from bot.acting import Act
 from bot.admins.looking import look
 from bot.admins.screens import button, in_lines, keyboard, typed
-from bot.admins.stats_text import period_name, stats_text
-from bot.answers import Answer, say
-from bot.callbacks import ShowStats
+from bot.admins.stats_text import overall_text, period_name, stats_text
+from bot.answers import CAPTION_LONGEST, Answer, say, with_picture
+from bot.callbacks import ShowStats, ShowStatsWords
 from bot.texts import Translator
 from crm_core import statistics
 from crm_core.access import Actor
-from crm_core.statistics import Period
+from crm_core.messages import utf16_units
+from crm_core.statistics import Period, Statistics
 from crm_core.storage.database import Database
 
 router = Router(name="admins.stats")
 
 
-async def _screen(act: Act, db: Database, actor: Actor, period: Period, zone: tzinfo, _: Translator) -> Answer:
-    since = statistics.beginning(period, now=act.clock(), zone=zone)
-    numbers = await look(db, actor, statistics.overview, since=since)
+async def _numbers(act: Act, db: Database, actor: Actor, period: Period, zone: tzinfo) -> Statistics:
+    return await look(db, actor, statistics.overview, since=statistics.beginning(period, now=act.clock(), zone=zone))
+
+
+async def _screen(
+    act: Act, db: Database, actor: Actor, period: Period, zone: tzinfo, _: Translator, *, on_picture: bool = False
+) -> Answer:
+    numbers = await _numbers(act, db, actor, period, zone)
     buttons = [
         button(f"· {period_name(one, _)} ·" if one is period else period_name(one, _), ShowStats(period=one))
         for one in Period
     ]
-    return say(stats_text(numbers, period, _), keyboard=keyboard(*in_lines(buttons, 2)))
+    lines = in_lines(buttons, 2)
+    text = stats_text(numbers, period, _)
+    caption = say(text, keyboard=keyboard(*lines))
+    if utf16_units(caption.payload["text"]) > CAPTION_LONGEST:
+        more = button(_("📝 In words"), ShowStatsWords(period=period))
+        caption = say(overall_text(numbers, period, _), keyboard=keyboard(*lines, [more]))
+    return with_picture(
+        say(text, keyboard=keyboard(*lines)), caption, language=_.language, stands=on_picture, period=period.value
+    )
 
 
 @router.message(typed("stats"))
@@ -42,4 +56,16 @@ async def on_period(
     query: CallbackQuery, callback_data: ShowStats, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
     """Of another period, or the same once more."""
-    await act.show(await _screen(act, db, actor, callback_data.period, ZoneInfo(timezone), _))
+    on_picture = isinstance(query.message, Message) and query.message.photo is not None
+    screen = await _screen(act, db, actor, callback_data.period, ZoneInfo(timezone), _, on_picture=on_picture)
+    await act.show(screen)
+
+
+@router.callback_query(ShowStatsWords.filter())
+async def on_words(
+    query: CallbackQuery, callback_data: ShowStatsWords, actor: Actor, act: Act, db: Database, timezone: str,
+    _: Translator,
+) -> None:  # fmt: skip
+    """All of it in words, as a message of its own."""
+    numbers = await _numbers(act, db, actor, callback_data.period, ZoneInfo(timezone))
+    await act.answer(say(stats_text(numbers, callback_data.period, _)))

@@ -38,10 +38,19 @@ def stats_text(numbers: Statistics, period: Period, _: Translator) -> Text:
     staff_lines = _fitting(staff, max(left // 2, left - needed), _)
     left -= utf16_units(staff_lines)
     return Text(
-        Bold(_("📊 Statistics: {period}").format(period=period_name(period, _))), "\n", overall, "\n\n",
+        _title(period, _), "\n", overall, "\n\n",
         Bold(_("👥 Operators")), "\n", staff_lines, "\n\n",
         Bold(_("📥 Sources: planned → actual share")), "\n", _fitting(sources, left, _),
     )  # fmt: skip
+
+
+def overall_text(numbers: Statistics, period: Period, _: Translator) -> Text:
+    """The totals alone, which always fit under a picture that shows the rest."""
+    return Text(_title(period, _), "\n", _overall(numbers, _))
+
+
+def _title(period: Period, _: Translator) -> Text:
+    return Bold(_("📊 Statistics: {period}").format(period=period_name(period, _)))
 
 
 def _fitting(blocks: Sequence[str], room: int, _: Translator) -> str:

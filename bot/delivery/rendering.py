@@ -8,14 +8,18 @@ from aiogram.methods import (
     CopyMessage,
     DeleteMyCommands,
     EditMessageCaption,
+    EditMessageMedia,
     EditMessageText,
     SendMessage,
+    SendPhoto,
     SetMyCommands,
     TelegramMethod,
 )
 from aiogram.types import (
     BotCommandScopeChat,
+    BufferedInputFile,
     InlineKeyboardMarkup,
+    InputMediaPhoto,
     LinkPreviewOptions,
     MessageEntity,
     ReplyKeyboardMarkup,
@@ -40,8 +44,16 @@ class NothingToSend(Exception):
     """What the row was about is gone; there is nothing left to say."""
 
 
-def render(job: Job, *, _: Translator, now: datetime) -> TelegramMethod[Any]:
-    """The request that says what the row wants known. Raises NothingToSend."""
+def render(
+    job: Job, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
+) -> TelegramMethod[Any]:
+    """The request that says what the row wants known. Raises NothingToSend.
+
+    Args:
+        photo: the picture that the row asked for, where it can be had; otherwise it is sent as text.
+    """
+    if "picture" in job.payload:
+        return _pictured(job, photo)
     match job.kind:
         case outbox.CARD | outbox.CARD_EDIT:
             return _card(job, _, now)
@@ -69,6 +81,26 @@ def render(job: Job, *, _: Translator, now: datetime) -> TelegramMethod[Any]:
                 return DeleteMyCommands(scope=scope)
             return SetMyCommands(commands=commands_for(job.roles, _), scope=scope)
     raise NothingToSend(job.kind)
+
+
+def _pictured(job: Job, photo: str | BufferedInputFile | None) -> TelegramMethod[Any]:
+    """An answer, or a screen changed in place, with a picture; its words are then the shorter ones of a caption."""
+    under: dict[str, Any] = job.payload["picture"]
+    keyboard = InlineKeyboardMarkup(**under["keyboard"])
+    caption: dict[str, Any] = {"caption": under["text"]}
+    if "entities" in under:
+        caption["caption_entities"] = [MessageEntity(**one) for one in under["entities"]]
+    pressed = job.payload.get("message_id")
+    if pressed is None:
+        if photo is None:
+            return SendMessage(chat_id=job.chat_id, **_content(job.payload))
+        return SendPhoto(chat_id=job.chat_id, photo=photo, reply_markup=keyboard, **caption)
+    if photo is not None:
+        media = InputMediaPhoto(media=photo, **caption)
+        return EditMessageMedia(chat_id=job.chat_id, message_id=pressed, media=media, reply_markup=keyboard)
+    if under["stands"]:  # a picture cannot be taken away again, and the one that stands there shows something else
+        return SendMessage(chat_id=job.chat_id, **_content(job.payload))
+    return EditMessageText(chat_id=job.chat_id, message_id=pressed, **_content(job.payload))
 
 
 def _card(job: Job, _: Translator, now: datetime) -> TelegramMethod[Any]:

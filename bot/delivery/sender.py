@@ -20,6 +20,7 @@ from aiogram.types import Message, MessageId
 
 from bot.delivery.gatekeeper import already_paced
 from bot.delivery.pace import SOON, Pace
+from bot.delivery.pictures import Pictures
 from bot.delivery.rendering import NothingToSend, render
 from bot.delivery.verdict import Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
 from bot.logs import describe_error
@@ -79,12 +80,15 @@ class Sender:
         chance: Callable[[], float] = random.random,
         pauses: Pauses = DEFAULT_PAUSES,
         on_refused: Callable[[], None] = lambda: None,
+        pictures: Pictures | None = None,
     ) -> None:
         """
         Args:
             fence: the number of this life of the bot; see `crm_core.bots.start`.
             on_refused: told whenever Telegram refuses the bot's token.
+            pictures: for rows that ask for one; without it they are sent as text.
         """
+        self._pictures = pictures
         self.bot, self.fence, self.db, self.pace, self.clock = bot, fence, db, pace, clock
         self._language, self._chance, self._pauses, self._on_refused = default_language, chance, pauses, on_refused
         self._lanes: dict[int, deque[Queued]] = {}
@@ -277,15 +281,18 @@ class Sender:
         self._recorded.set()
 
     async def _attempt(self, job: Job, after: float) -> Verdict:
+        _ = translator(pick_language(job.language, self._language))
+        photo = await self._pictures.photo(job, _) if self._pictures and "picture" in job.payload else None
         if after > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
+        if after > 0 or photo:  # time has passed since the row was picked
             if self._stopping.is_set():
                 return NotSent("stopped")
-            if (gate := self.pace.gate(job.chat_id)) > 0:  # shut since the row was picked
+            if (gate := self.pace.gate(job.chat_id)) > 0:
                 return Flood(gate)
         try:
-            method = render(job, _=translator(pick_language(job.language, self._language)), now=self.clock())
+            method = render(job, _=_, now=self.clock(), photo=photo.media if photo else None)
         except NothingToSend:
             return Dead("nothing_to_send")
         except Exception as error:
@@ -301,7 +308,9 @@ class Sender:
                     "not_deliverable", outbox_id=job.id, kind=job.kind, reason=verdict.reason,
                     error=describe_error(error),
                 )  # fmt: skip
-            return verdict
+            return self._pictures.judged(self.bot.id, photo, verdict) if self._pictures and photo else verdict
+        if self._pictures and photo:
+            self._pictures.sent(self.bot.id, photo, result)
         return Sent(_message_id(result))
 
     def _settled(self, job: Job, verdict: Verdict) -> Settled:

@@ -14,6 +14,8 @@ Json = dict[str, Any]
 MAX_UPLOAD = 50 * 1024 * 1024  # bytes; 10 MB for photos
 MAX_PHOTO = 10 * 1024 * 1024
 MAX_DOWNLOAD = 20 * 1024 * 1024
+MAX_SIDES, MAX_RATIO = 10_000, 20  # of a photo: width and height together, and one to the other
+SHOWN = 1280  # pixels of the longer side of the largest size that is kept
 
 TITLES = {
     "photo": "Photo",
@@ -102,6 +104,19 @@ def _decode(value: str) -> tuple[int, int]:
         raise bad_request("wrong file identifier/HTTP URL specified") from None
 
 
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels of a PNG picture; None for anything else."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
+        return None
+    return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+
+
+def _sizes(stored: StoredFile) -> list[tuple[int, int]]:
+    width, height = png_size(stored.data) or (800, 600)
+    longer = max(width, height)
+    return [(max(1, width * most // longer), max(1, height * most // longer)) for most in (90, min(longer, SHOWN))]
+
+
 def describe(stored: StoredFile, bot_id: int, details: Json) -> Any:
     """The Bot API object of a file (Video, Document, list of PhotoSize, …).
 
@@ -109,7 +124,7 @@ def describe(stored: StoredFile, bot_id: int, details: Json) -> Any:
     """
     known = {name: value for name, value in details.items() if value is not None}
     if stored.kind == "photo":
-        return [_photo_size(stored, bot_id, width, height) for width, height in ((90, 67), (800, 600))]
+        return [_photo_size(stored, bot_id, width, height) for width, height in _sizes(stored)]
     result: Json = {"file_id": file_id(stored, bot_id), "file_unique_id": f"AQAD{stored.id}", "file_size": stored.size}
     if stored.kind in ("video", "animation"):
         result |= {"width": 640, "height": 360, "duration": 5}
@@ -129,7 +144,7 @@ def describe(stored: StoredFile, bot_id: int, details: Json) -> Any:
 
 
 def _photo_size(stored: StoredFile, bot_id: int, width: int, height: int) -> Json:
-    letter = "s" if width < 100 else "x"
+    letter = "s" if max(width, height) <= 90 else "x"
     return {
         "file_id": file_id(stored, bot_id, letter),
         "file_unique_id": f"AQAD{stored.id}{letter}",

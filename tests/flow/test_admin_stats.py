@@ -127,11 +127,19 @@ async def test_it_fits_one_message_however_many_there_are(house: House) -> None:
 
     await house.db.write(grow)
     screen = await types(house, house.olga, "/stats")
-    assert utf16_units(screen.text) <= 4096
-    assert "Operator with a rather long name, number 000" in screen.text
-    assert "🤖 shop_bot: 0 contacts" in screen.text
-    assert screen.text.count("… and ") >= 2
-    assert (await presses(house, house.olga, screen, "all time")).text.startswith("📊 Statistics: all time")
+    assert screen.text.startswith("📊 Statistics: today\nContacts: 0\n")
+    assert screen.text.endswith("• to the first reply: – / –")  # the picture shows the rest
+    assert utf16_units(screen.text) <= 1024
+    screen = await presses(house, house.olga, screen, "all time")
+    assert screen.text.startswith("📊 Statistics: all time")
+    await (await house.olga.presses(screen, "In words")).answer()
+    await house.settled()
+    spelled = await house.olga.sees("👥 Operators")
+    assert spelled.text.startswith("📊 Statistics: all time")
+    assert utf16_units(spelled.text) <= 4096
+    assert "Operator with a rather long name, number 000" in spelled.text
+    assert "🤖 shop_bot: 0 contacts" in spelled.text
+    assert spelled.text.count("… and ") >= 2
     for words in ("/operators", "/sources", "/assign", "/assign shop_bot", "/sources shop_bot", "/operators 1"):
         screen = await types(house, house.olga, words)
         assert utf16_units(screen.text) <= 4096

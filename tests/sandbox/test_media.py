@@ -86,6 +86,37 @@ async def test_size_limits(bot: Bot, ivan: Person) -> None:
         await bot.send_photo(ivan.id, "https://a.example/x.jpg")
 
 
+def png(width: int, height: int) -> BufferedInputFile:
+    head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + width.to_bytes(4) + height.to_bytes(4)
+    return BufferedInputFile(head + b"\x08\x02\x00\x00\x00", "picture.png")
+
+
+async def test_sides_of_a_photo(bot: Bot, ivan: Person) -> None:
+    for width, height in ((9_000, 1_001), (2_001, 100), (10, 201)):
+        with pytest.raises(TelegramBadRequest, match="PHOTO_INVALID_DIMENSIONS"):
+            await bot.send_photo(ivan.id, png(width, height))
+    sent = await bot.send_photo(ivan.id, png(1280, 2000))
+    assert sent.photo is not None
+    assert [(one.width, one.height) for one in sent.photo] == [(57, 90), (819, 1280)]
+    tall = await bot.send_photo(ivan.id, png(500, 9_500))
+    changed = bot.edit_message_media(
+        InputMediaPhoto(media=png(5_000, 5_001)), chat_id=ivan.id, message_id=tall.message_id
+    )
+    with pytest.raises(TelegramBadRequest, match="PHOTO_INVALID_DIMENSIONS"):
+        await changed
+
+
+async def test_a_text_gets_a_medium(bot: Bot, ivan: Person) -> None:
+    text = await bot.send_message(ivan.id, "in words")
+    await bot.edit_message_media(
+        InputMediaPhoto(media=FILE, caption="in a picture"), chat_id=ivan.id, message_id=text.message_id
+    )
+    seen = await ivan.sees("in a picture")
+    assert (seen.id, seen.kind) == (text.message_id, "photo")
+    with pytest.raises(TelegramBadRequest, match="there is no text in the message to edit"):
+        await bot.edit_message_text("in words", chat_id=ivan.id, message_id=text.message_id)
+
+
 async def test_albums(bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox) -> None:
     picture, video = InputMediaPhoto(media=FILE, caption="<b>two</b>", parse_mode="HTML"), InputMediaVideo(media=FILE)
     sent = await bot.send_media_group(ivan.id, [picture, video])

@@ -3,7 +3,17 @@
 from typing import Any
 
 from bot.sandbox.errors import ApiError, bad_request
-from bot.sandbox.files import MAX_DOWNLOAD, MAX_PHOTO, MAX_UPLOAD, TITLES, StoredFile, file_id
+from bot.sandbox.files import (
+    MAX_DOWNLOAD,
+    MAX_PHOTO,
+    MAX_RATIO,
+    MAX_SIDES,
+    MAX_UPLOAD,
+    TITLES,
+    StoredFile,
+    file_id,
+    png_size,
+)
 from bot.sandbox.methods.call import Call, method
 
 Json = dict[str, Any]
@@ -28,6 +38,8 @@ def resolve_file(call: Call, kind: str, value: Any, name: str) -> StoredFile:
             raise bad_request("file must be non-empty")
         if len(upload.data) > (MAX_PHOTO if kind == "photo" else MAX_UPLOAD):
             raise ApiError(413, "Request Entity Too Large")
+        if kind == "photo":
+            _check_sides(upload.data)
         return call.world.files.add(kind, upload.data, name=upload.name, mime=upload.mime, size=None)
     if not value:
         raise bad_request(f"there is no {kind.replace('_', ' ')} in the request")
@@ -37,6 +49,13 @@ def resolve_file(call: Call, kind: str, value: Any, name: str) -> StoredFile:
     if stored.kind != kind:
         raise bad_request(f"can't use file of type {TITLES[stored.kind]} as {TITLES[kind]}")
     return stored
+
+
+def _check_sides(data: bytes) -> None:
+    """https://core.telegram.org/bots/api#sendphoto, for PNG; what is no picture at all is let through here."""
+    width, height = png_size(data) or (1, 1)
+    if width + height > MAX_SIDES or max(width, height) > MAX_RATIO * min(width, height):
+        raise bad_request("PHOTO_INVALID_DIMENSIONS")
 
 
 @method("getFile")

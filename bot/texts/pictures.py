@@ -1,0 +1,112 @@
+"""What the picture of the statistics says, and how its columns are marked, in the reader's language."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from babel.dates import format_interval, format_skeleton
+from babel.numbers import format_decimal
+
+from bot.texts.phrases import duration, percent
+from bot.texts.translator import Translator
+from crm_core.pictures.arrivals import Arrival, Step
+from crm_core.pictures.panels import Column
+from crm_core.pictures.words import Words
+from crm_core.statistics import Period
+
+LABELS = 8  # at most so many below the columns, so that they do not run into each other
+
+
+def statistics_words(period: Period, step: Step, shown: Sequence[Arrival], _: Translator) -> Words:
+    """Every word of the picture of a period.
+
+    Args:
+        step, shown: what its columns are.
+    """
+
+    def number(value: int) -> str:
+        return format_decimal(value, locale=_.language)
+
+    return Words(
+        title=_("Statistics"),
+        period=_period(period, shown, _),
+        contacts=lambda n: _.plural("contact", "contacts", n),
+        unassigned=lambda part: (
+            _("no operator") if part is None else _("no operator · {part}").format(part=percent(part))
+        ),
+        waiting=lambda n: _.plural("waits now", "wait now", n),
+        flow=_flow(step, _),
+        load=_("Load of operators"),
+        shares=_("Shares by source"),
+        times=_("How long clients wait"),
+        given=_("with an operator"),
+        not_given=_("without"),
+        online=_("online"),
+        full=_("at the limit"),
+        away=_("away"),
+        planned=_("planned"),
+        actual=_("actual"),
+        mean=_("on average"),
+        p95=_("95 of 100 within"),
+        to_assignment=_("to an operator"),
+        to_take=_("to the take"),
+        to_reply=_("to the first reply"),
+        no_contacts=_("No contacts in this time."),
+        no_operators=_("Nobody yet: /operators"),
+        no_sources=_("None yet."),
+        no_weights=_("nobody has a weight here"),
+        unnamed=_("(no name)"),
+        number=number,
+        percent=percent,
+        duration=lambda seconds: duration(seconds, _),
+        contacts_of=lambda n: _.plural("{n} contact", "{n} contacts", n).format(n=number(n)),
+        more_operators=lambda n, held, limit: _("… and {n} more: {held} of {limit}").format(
+            n=number(n), held=number(held), limit=number(limit)
+        ),
+        more_shares=lambda n: _("… and {n} more").format(n=number(n)),
+        more_sources=lambda n: _.plural("… and {n} more source", "… and {n} more sources", n).format(n=number(n)),
+    )
+
+
+def _period(period: Period, shown: Sequence[Arrival], _: Translator) -> str:
+    if not shown:
+        return _("all time")
+    first, last = shown[0].since.date(), shown[-1].since.date()
+    if period is Period.TODAY:
+        return format_skeleton("MMMMd", first, locale=_.language)
+    if period is Period.ALL:
+        return _("since {day}").format(day=format_skeleton("yMMMd", first, locale=_.language))
+    return format_interval(first, last, skeleton="MMMd", locale=_.language)
+
+
+def _flow(step: Step, _: Translator) -> str:
+    titles = {
+        Step.HOUR: _("Contacts by the hour"),
+        Step.DAY: _("Contacts by day"),
+        Step.WEEK: _("Contacts by week"),
+        Step.MONTH: _("Contacts by month"),
+        Step.YEAR: _("Contacts by year"),
+    }
+    return titles[step]
+
+
+def columns(step: Step, shown: Sequence[Arrival], _: Translator) -> list[Column]:
+    """The picture's columns, every so many of them marked with its hour, day, month or year."""
+    each = -(-len(shown) // LABELS)
+    last = len(shown) - 1
+    return [
+        Column(_label(step, one.since, _) if _is_marked(step, place, each, last) else "", one.contacts, one.unassigned)
+        for place, one in enumerate(shown)
+    ]
+
+
+def _is_marked(step: Step, place: int, each: int, last: int) -> bool:
+    if step is Step.HOUR:
+        return place % 3 == 0
+    return (last - place) % each == 0  # counted from today
+
+
+def _label(step: Step, since: datetime, _: Translator) -> str:
+    skeletons = {Step.HOUR: "H", Step.DAY: "MMMd", Step.WEEK: "MMMd", Step.MONTH: "yM", Step.YEAR: "y"}
+    if step is Step.HOUR:
+        return f"{since:%H}"
+    return format_skeleton(skeletons[step], since, locale=_.language)
