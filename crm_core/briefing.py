@@ -106,7 +106,13 @@ _last_operator = (
     .order_by(EARLIER.id.desc())
     .limit(1)
 ).scalar_subquery()
-_first_message = select(func.min(Message.id)).where(Message.contact_id == Contact.id).scalar_subquery()
+_first_message = (  # of the client: an operator may have written first, where a contact came without words
+    select(Message.id)
+    .where(Message.contact_id == Contact.id, Message.author == "client")
+    .order_by(Message.id)
+    .limit(1)
+    .scalar_subquery()
+)
 _HOLDER = aliased(Operator)
 
 _CONTACTS = Listed(

@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import alerts, assignment, distribution, events, leads, messages, outbox, queue
-from crm_core.access import Actor, access_admin, access_contact, access_operator
+from crm_core.access import Actor, access_contact, access_giving, access_holder, access_operator
 from crm_core.assignment import Chance, Place, SourceFacts
 from crm_core.errors import (
     CardOutdated,
@@ -207,19 +207,21 @@ def operator_name(s: Session, operator_id: int | None) -> str | None:
 def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime) -> Row[Any]:
     """The operator says that he is at it: `new` → `in_progress`, and the client learns who is with him.
 
+    A key of the API says it for whoever holds the contact.
+
     Args:
         version: of the contact, as the button carries it; None where words took it rather than a button.
 
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactAlreadyYours,
     CardOutdated.
     """
-    operator = access_operator(s, actor)
+    operator_id = access_holder(s, actor, contact_id)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
-    check_holder(s, contact, operator.id)
+    check_holder(s, contact, operator_id)
     if contact.status == "in_progress":
         raise ContactAlreadyYours(contact=contact_id)
-    _check_version(contact, version)
+    check_version(contact, version)
     _set_state(s, contact, "in_progress", taken=now)
     taken = Happened(
         events.CONTACT_TAKEN,
@@ -227,7 +229,7 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
         actor.label,
         contact_id=contact_id,
         source_id=contact.source_id,
-        operator_id=operator.id,
+        operator_id=operator_id,
     )
     events.record(s, [taken])
     refresh_cards(s, contact_id=contact_id, now=now)
@@ -238,25 +240,25 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
 def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, chance: Chance) -> Row[Any]:
     """Ends a contact; the place that it frees goes to the oldest waiting contact that the operator is eligible for.
 
-    Only who holds it may. Returns the contact as it was.
+    Only who holds it may, and a key of the API for him. Returns the contact as it was.
     Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
     """
-    operator = access_operator(s, actor)
-    source_ids = sources_of(s, operator.id)
+    operator_id = access_holder(s, actor, contact_id)
+    source_ids = sources_of(s, operator_id)
     lock_sources(s, source_ids)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
-    check_holder(s, contact, operator.id)
-    _check_version(contact, version)
+    check_holder(s, contact, operator_id)
+    check_version(contact, version)
     _set_state(s, contact, "closed", closed=now)
-    assignment.free_place(s, operator.id)
+    assignment.free_place(s, operator_id)
     closed = Happened(
         events.CONTACT_CLOSED,
         now,
         actor.label,
         contact_id=contact_id,
         source_id=contact.source_id,
-        operator_id=operator.id,
+        operator_id=operator_id,
     )
     events.record(s, [closed])
     forget_booking(s, contact)
@@ -266,7 +268,8 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     return contact
 
 
-def _check_version(contact: Row[Any], version: int | None) -> None:
+def check_version(contact: Row[Any], version: int | None) -> None:
+    """Raises CardOutdated where somebody knows a contact at another version; None: he does not say at which."""
     if version is not None and version != contact.version:
         raise CardOutdated(contact=contact.id)
 
@@ -400,7 +403,7 @@ def give(
     Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, OperatorNotFound,
     ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
     """
-    access_admin(s, actor)
+    access_giving(s, actor)
     contact = access_contact(s, contact_id)
     before = contact.operator_id
     # The places of the one who loses it may be wanted wherever he works, so those locks come first, as everywhere.

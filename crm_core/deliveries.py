@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import alerts, bots, contacts, conversation, events, operators, outbox
@@ -185,7 +185,15 @@ def _tell_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
     job = one.job
     if job.message is None:
         return
-    if job.kind == outbox.TO_CLIENT:
+    chat_id: int | None
+    reply_to: int | None
+    if job.kind == outbox.TO_CLIENT and job.message.chat_id is None:  # written in the name of whoever holds it
+        chat_id = _holder_chat(s, job.contact_id)
+        shown = select(func.max(Posted.message_id)).where(
+            Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
+        )
+        reply_to = s.execute(shown).scalar_one()
+    elif job.kind == outbox.TO_CLIENT:
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
         chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.reply_to
@@ -200,12 +208,16 @@ def _tell_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
         outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now)
 
 
-def _tell_holder(s: Session, job: Job, code: str, now: datetime) -> None:
-    holder = s.execute(
+def _holder_chat(s: Session, contact_id: int | None) -> int | None:
+    return s.execute(
         select(Staff.telegram_id)
         .join(Contact, Contact.operator_id == Staff.operator_id)
-        .where(Contact.id == job.contact_id)
+        .where(Contact.id == contact_id)
     ).scalar_one_or_none()
+
+
+def _tell_holder(s: Session, job: Job, code: str, now: datetime) -> None:
+    holder = _holder_chat(s, job.contact_id)
     if holder is not None:
         payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
         once = f"{code}:{job.contact_id}"
@@ -246,5 +258,9 @@ def _tell_about_lost_attempt(s: Session, row: Any, now: datetime) -> None:
     if author is None:
         return
     chat_id, reply_to = (author.chat_id, author.message_id) if row.kind == outbox.TO_CLIENT else (row.chat_id, None)
+    if chat_id is None:  # written through the API, in the name of whoever holds the contact
+        chat_id = _holder_chat(s, row.contact_id)
+        if chat_id is None:
+            return
     payload = {"code": "delivery_uncertain", "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
     outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now)

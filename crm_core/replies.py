@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import contacts, events, messages, outbox
-from crm_core.access import Actor, access_contact, access_operator
+from crm_core.access import Actor, access_contact, access_holder, access_operator
 from crm_core.errors import (
     ChoiceExpired,
     ClientUnreachable,
@@ -21,7 +21,7 @@ from crm_core.events import Happened
 from crm_core.messages import Target, Words
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Chat, Contact, Lead, PendingReply
+from crm_core.storage.tables import Chat, Contact, Lead, PendingReply, Staff, StaffChat
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 _pending = PendingReply.__table__
@@ -121,27 +121,85 @@ def pass_on(
     if contact.chat_id is None:
         raise ContactHasNoChat(contact=contact_id)
     contacts.check_bot(s, contact, words.bot_id)  # a bot can copy only what stands in its own chats
-    if s.execute(_IS_BLOCKED, {"bot_id": contact.bot_id, "chat_id": contact.chat_id}).scalar_one():
-        raise ClientUnreachable(contact=contact_id)
+    _say(s, contact, words, operator_id=operator.id, actor=actor, now=now, reply_to=reply_to)
+
+
+def _say(
+    s: Session, contact: Row[Any], words: Words, *, operator_id: int, actor: Actor, now: datetime, reply_to: int | None
+) -> int:
+    """Keeps an operator's words and sends them to the client, if he is in Telegram. Returns the message's id."""
+    chat = {"bot_id": contact.bot_id, "chat_id": contact.chat_id}
+    if contact.chat_id is not None and s.execute(_IS_BLOCKED, chat).scalar_one():
+        raise ClientUnreachable(contact=contact.id)
     if contact.status == "new":
-        contacts.take(s, contact_id=contact_id, version=None, actor=actor, now=now)
+        contacts.take(s, contact_id=contact.id, version=None, actor=actor, now=now)
     original = messages.store(
-        s, words, contact_id=contact_id, author="operator", now=now, operator_id=operator.id, reply_to=reply_to
+        s, words, contact_id=contact.id, author="operator", now=now, operator_id=operator_id, reply_to=reply_to
     )
     if contact.replied_at is None:
-        s.execute(update(_contact).where(_contact.c.id == contact_id).values(replied_at=now))
+        s.execute(update(_contact).where(_contact.c.id == contact.id).values(replied_at=now))
         replied = Happened(
             events.REPLIED,
             now,
             actor.label,
-            contact_id=contact_id,
+            contact_id=contact.id,
             source_id=contact.source_id,
-            operator_id=operator.id,
+            operator_id=operator_id,
         )
         events.record(s, [replied])
-    outbox.add(s, [outbox.Send(outbox.TO_CLIENT, contact.bot_id, contact.chat_id, contact_id, original.id)], now=now)
+    if contact.chat_id is not None:
+        outbox.add(s, [outbox.Send(outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id)], now=now)
+    return original.id
 
 
+def write(
+    s: Session,
+    *,
+    contact_id: int,
+    text: str,
+    actor: Actor,
+    now: datetime,
+    operator_id: int | None = None,
+    version: int | None = None,
+) -> int:
+    """Words that another system writes in the name of whoever holds a contact; he sees them in his chat too.
+
+    A client in Telegram gets them there, in order with everything else. Any other reads them where he came from.
+
+    Args:
+        text: at most what one message of Telegram holds, and not blank.
+        operator_id: in whose name, so that words meant for one are never said by another; None: whoever holds it.
+        version: of the contact as the writer knows it; None where that does not matter.
+
+    Returns the message's id.
+    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated, ClientUnreachable.
+    """
+    holder = access_holder(s, actor, contact_id)
+    lock_contact(s, contact_id)
+    contact = access_contact(s, contact_id)
+    holder = holder if operator_id is None else operator_id
+    contacts.check_holder(s, contact, holder)
+    contacts.check_version(contact, version)
+    words = Words("text", text=text)
+    message_id = _say(s, contact, words, operator_id=holder, actor=actor, now=now, reply_to=None)
+    chat_id = s.execute(_CHAT_OF, {"operator_id": holder, "bot_id": contact.bot_id}).scalar_one_or_none()
+    if chat_id is not None:
+        shown = outbox.Send(
+            outbox.TO_OPERATOR, contact.bot_id, chat_id, contact_id, message_id, payload={"in_your_name": True}
+        )
+        outbox.add(s, [shown], now=now)
+    return message_id
+
+
+_CHAT_OF = (
+    select(Staff.telegram_id)
+    .join(StaffChat, StaffChat.telegram_id == Staff.telegram_id)
+    .where(
+        Staff.operator_id == bindparam("operator_id"),
+        StaffChat.bot_id == bindparam("bot_id"),
+        StaffChat.is_reachable.is_(True),
+    )
+)
 _IS_BLOCKED = select(_chat.c.is_blocked).where(
     _chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id")
 )

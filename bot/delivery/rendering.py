@@ -37,6 +37,7 @@ from crm_core.messages import fits_units, utf16_units
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link in a client's words must not open a picture on a card
 WITH_TEXT = ContentType.TEXT
+MESSAGE_LONGEST = 4096  # UTF-16 units (sendMessage)
 CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
 
 
@@ -122,6 +123,8 @@ def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
     message = job.message
     if message is None:
         raise NothingToSend(job.kind)
+    if job.payload.get("in_your_name"):
+        return _said_for_you(job, message, _)
     if message.kind == WITH_TEXT and (message.message_id is None or not message.can_copy):
         # Said through the API, or protected: the words can be passed on, though the message cannot be copied.
         return SendMessage(
@@ -133,6 +136,16 @@ def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
     return CopyMessage(
         chat_id=job.chat_id, from_chat_id=message.chat_id, message_id=message.message_id,
         reply_parameters=_reply(message.reply_to),
+    )  # fmt: skip
+
+
+def _said_for_you(job: Job, message: MessageBrief, _: Translator) -> SendMessage:
+    """Shows an operator what another system has written in his name."""
+    title = _("✍️ Written in your name in #{id}:").format(id=job.contact_id)
+    words = fits_units(message.text or "", MESSAGE_LONGEST - utf16_units(title) - 1)
+    return SendMessage(
+        chat_id=job.chat_id, text=f"{title}\n{words}", reply_parameters=_reply(message.reply_to),
+        link_preview_options=NO_PREVIEW,
     )  # fmt: skip
 
 
