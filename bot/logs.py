@@ -13,12 +13,13 @@ import structlog
 
 # No word boundary in front: in addresses a token follows the letters `bot`.
 TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
+API_KEY = re.compile(r"(mck_\w{8})\w{8,}")  # its beginning is public, and says which it was
 SECRET_HEADERS = re.compile(r"(?i)(secret[_-]?token|authorization|x-api-key)(\W{1,4})\S+")
 
 
 def mask(text: str) -> str:
-    """The text with every token and secret header blotted out."""
-    return SECRET_HEADERS.sub(r"\1\2***", TOKEN.sub("***", text))
+    """The text with every token, key and secret header blotted out."""
+    return SECRET_HEADERS.sub(r"\1\2***", API_KEY.sub(r"\1***", TOKEN.sub("***", text)))
 
 
 def describe_error(error: BaseException) -> str:

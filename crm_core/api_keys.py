@@ -19,7 +19,7 @@ from crm_core.storage.tables import ApiKey, Source
 
 READ, WRITE, ADMIN, FORM = "read", "write", "admin", "form"
 SCOPES = (READ, WRITE, ADMIN, FORM)
-_INCLUDES = {READ: (READ,), WRITE: (READ, WRITE, FORM), ADMIN: (READ, WRITE, ADMIN, FORM), FORM: (FORM,)}
+_INCLUDES = {READ: (READ,), WRITE: (READ, WRITE), ADMIN: (READ, WRITE, ADMIN), FORM: (FORM,)}
 
 MARK = "mck_"  # so that a key is recognised where it should not be: in logs, in a public repository
 PREFIX_LENGTH = len(MARK) + 8

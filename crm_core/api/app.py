@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import contacts, docs, health, keys, leads, operators, sources
+from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources
 from crm_core.api.call import Desk
 from crm_core.api.gate import Gate
 from crm_core.api.keyring import Keyring
@@ -21,7 +21,9 @@ from crm_core.storage.database import Database
 
 PREFIX = "/api/v1"
 # What is called most comes first: routes are tried one after another.
-ROUTERS: Sequence[APIRouter] = (leads.router, contacts.router, operators.router, sources.router, keys.router)
+ROUTERS: Sequence[APIRouter] = (
+    leads.router, contacts.router, forms.router, operators.router, sources.router, keys.router,
+)  # fmt: skip
 
 FIRST_DOCUMENT = {
     ("POST", "/operators/"), ("GET", "/operators/"), ("PATCH", "/operators/{operator_id}"),

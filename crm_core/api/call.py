@@ -85,7 +85,7 @@ Steering = Annotated[Call, Depends(Needs(ADMIN))]
 """The call of a route that changes how work is shared out: operators, sources, weights, keys."""
 
 Submitting = Annotated[Call, Depends(Needs(FORM))]
-"""The call of the route that a public form may use: its own key, or one for everyday work."""
+"""The call of the one route that a public form may use, with a key made for it."""
 
 
 def scope_of(route: APIRoute) -> str | None:

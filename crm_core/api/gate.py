@@ -58,7 +58,11 @@ class Addresses:
 
 @dataclass
 class Gate:
-    """ASGI middleware. It puts `call` (who calls, see `crm_core.api.call`) and `body` (bytes) into the scope."""
+    """ASGI middleware. It puts into the scope what routes and further middleware need.
+
+    `call`: who calls, see `crm_core.api.call`; `body`: bytes; `asked`: the path as it came. A route that answers to
+    everybody gets the last one only.
+    """
 
     app: ASGIApp
     desk: Desk
@@ -79,15 +83,17 @@ class Gate:
 
         if self._addresses is None:
             self._addresses = Addresses(scope["app"].routes)
-        path = self._addresses.canonical(scope["path"])
+        asked: str = scope["path"]
+        path = self._addresses.canonical(asked)
         # A HEAD is a GET whose body the server leaves out.
-        scope = {**scope, "path": path, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        scope = {**scope, "path": path, "method": method, "asked": asked}
         answer: Response | None
         try:
             if not self._addresses.is_public(path):
                 headers = Headers(scope=scope)
-                scope["call"] = await self._call(scope, headers, path)
-                scope["body"] = await _body(scope, headers, receive, path)
+                scope["call"] = await self._call(scope, headers)
+                scope["body"] = await _body(headers, receive, asked)
                 receive = _handing(scope["body"], receive)
             await self.app(scope, receive, send_on)
             return
@@ -95,17 +101,17 @@ class Gate:
             answer = refused.answer
         except DATABASE_AWAY as error:
             log.error("database away: %s", type(error).__name__)
-            answer = away(path)
+            answer = away(asked)
         except Exception as error:
             log.error("request failed", exc_info=error)
-            answer = problem(500, "Something went wrong here; it has been logged", path=path, kind="unexpected")
+            answer = problem(500, "Something went wrong here; it has been logged", path=asked, kind="unexpected")
         if answer is not None and not begun:
             await answer(scope, receive, send)
 
-    async def _call(self, scope: Scope, headers: Headers, path: str) -> Call:
+    async def _call(self, scope: Scope, headers: Headers) -> Call:
         """Who calls. Raises Refused without a good key, unless none was ever made and the call is of this machine."""
-        now = self.desk.clock()
-        if not await self.keyring.has_keys():
+        now, path = self.desk.clock(), scope["asked"]
+        if not await self.keyring.has_keys(now=now):
             trouble = local.trouble(scope, headers)
             if trouble is not None:
                 raise Refused(problem(403, trouble, path=path, kind="not_local"))
@@ -132,7 +138,7 @@ def _given_key(headers: Headers) -> str | None:
     return key.strip() if kind.lower() == "bearer" else None
 
 
-async def _body(scope: Scope, headers: Headers, receive: Receive, path: str) -> bytes:
+async def _body(headers: Headers, receive: Receive, path: str) -> bytes:
     """The whole body. Raises Refused where it is too large, too slow, or no JSON by its own word."""
     length = headers.get("content-length")
     if length is None and "transfer-encoding" not in headers:

@@ -46,7 +46,7 @@ async def readyz(request: Request) -> Any:
     found = await desk.db.read(_look, desk=desk)
     wrong = found.troubles()
     if wrong:
-        return problem(503, " ".join(wrong), path=request.url.path, kind="stalled", headers={"Retry-After": "30"})
+        return problem(503, " ".join(wrong), path=request.scope["asked"], kind="stalled", headers={"Retry-After": "30"})
     return {
         "status": "ready",
         "oldest_update_seconds": found.oldest_update,

@@ -2,15 +2,14 @@
 
 import hashlib
 import hmac
-from datetime import datetime
-from time import monotonic
+from datetime import datetime, timedelta
 from typing import Any
 
 from crm_core import api_keys
 from crm_core.api_keys import KeyFacts, KeysChanged
 from crm_core.storage.database import Database
 
-FRESH_SECONDS = 2.0  # after which keys made or revoked by another process are known here
+FRESH = timedelta(seconds=2)  # after which keys made or revoked by another process are known here
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
@@ -20,24 +19,24 @@ class Keyring:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._keys: dict[str, KeyFacts] = {}
-        self._fresh_until = 0.0
+        self._read_at: datetime | None = None
         self._changes = 0
         self._used: dict[int, datetime] = {}
         db.listeners.append(self._on_commit)
 
     def _on_commit(self, announcements: list[Any]) -> None:
         if any(isinstance(one, KeysChanged) for one in announcements):
-            self._fresh_until = 0.0
+            self._read_at = None
             self._changes += 1
 
-    async def has_keys(self) -> bool:
+    async def has_keys(self, *, now: datetime) -> bool:
         """Whether there was ever a key, good or not; what is remembered is renewed where it is not fresh."""
-        while monotonic() > self._fresh_until:
-            changes, begun = self._changes, monotonic()
+        while self._read_at is None or abs(now - self._read_at) > FRESH:
+            changes = self._changes
             listed = await self._db.read(api_keys.listing)
             if changes == self._changes:  # otherwise what was read may be from before the change
                 self._keys = {one.prefix: one for one in listed}
-                self._fresh_until = begun + FRESH_SECONDS
+                self._read_at = now
         return bool(self._keys)
 
     def find(self, text: str, *, now: datetime) -> KeyFacts | None:

@@ -36,7 +36,7 @@ def problem(
 
     Args:
         detail: one English sentence for whoever wrote the calling program.
-        path: of the request.
+        path: of the request, as it was asked for (`asked` in the scope).
         kind: its code, stable, for programs.
         errors: of single fields: `field` and `message` of each.
         headers: to be sent besides.
@@ -80,14 +80,14 @@ async def _refused(request: Request, error: Exception) -> Response:
     text = sentence(error)
     field = error.fields.get("field") if error.status == 422 else None
     errors = [{"field": FIELDS.get(field, field), "message": text}] if field else None
-    return problem(error.status, text, path=request.url.path, kind=error.code, errors=errors)
+    return problem(error.status, text, path=request.scope["asked"], kind=error.code, errors=errors)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"field": _field(one["loc"]), "message": _reason(one)} for one in error.errors()]
     names = ", ".join(dict.fromkeys(one["field"] for one in errors))
-    return problem(422, f"Not valid: {names}", path=request.url.path, kind="invalid", errors=errors)
+    return problem(422, f"Not valid: {names}", path=request.scope["asked"], kind="invalid", errors=errors)
 
 
 def _field(place: Sequence[Any]) -> str:
@@ -106,7 +106,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     detail = str(error.detail)
-    path = request.url.path
+    path = request.scope["asked"]
     match error.status_code:
         case 404:
             return problem(404, "There is nothing at this address; see /docs", path=path, kind="no_such_address")
@@ -124,9 +124,9 @@ def _methods(request: Request) -> set[str]:
     for route in request.app.routes:
         if isinstance(route, Route) and route.methods and route.matches(request.scope)[0] != Match.NONE:
             found |= route.methods
-    return found
+    return found | {"HEAD"} if "GET" in found else found  # `gate` answers it as a GET
 
 
 async def _away(request: Request, error: Exception) -> Response:
     log.error("database away: %s", type(error).__name__)
-    return away(request.url.path)
+    return away(request.scope["asked"])

@@ -103,7 +103,7 @@ SCOPES = {
     READ: "any key",
     WRITE: "scope `write` or `admin`",
     ADMIN: "scope `admin`",
-    FORM: "a form's key, or scope `write`",
+    FORM: "scope `form`",
 }
 
 

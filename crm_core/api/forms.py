@@ -1,0 +1,53 @@
+"""What a form in a public page may call. Its key can be read by everybody, so it can only add, and learns nothing."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import model_validator
+
+from crm_core import contacts
+from crm_core.api.call import Submitting
+from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
+from crm_core.api.schema import refusals
+from crm_core.leads import LeadFacts, phone_key
+from crm_core.messages import Words
+
+router = APIRouter(tags=["contacts"])
+
+
+class FormSent(Body):
+    """What a visitor wrote. He is known by his e-mail, else by his phone."""
+
+    model_config = example(email="client@example.com", full_name="Алексей Иванов", message="Перезвоните мне")
+
+    email: Email | None = None
+    phone: Phone | None = None
+    full_name: FullName | None = None
+    message: Message | None = None
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> "FormSent":
+        if self.email is None and phone_key(self.phone) is None:
+            raise ValueError("an e-mail or a phone is needed")
+        return self
+
+
+class Received(Shown):
+    """It has arrived. Not more: whoever knows an address must not learn what is known of it."""
+
+    model_config = example(message="Received")
+
+    message: str
+
+
+@router.post("/forms/", status_code=201, response_model=Received, summary="Send a form", responses=refusals(409))
+async def send_form(body: FormSent, call: Submitting) -> Any:
+    """A new contact at the source of the form's key; the answer says only that it was received."""
+    assert call.source_id is not None  # every key of a form has one
+    external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
+    await call.db.write(
+        contacts.register, source_id=call.source_id, now=call.now, chance=call.chance,
+        lead=LeadFacts(external_id, body.email, body.phone, body.full_name),
+        words=Words("text", text=body.message) if body.message and body.message.strip() else None,
+    )  # fmt: skip
+    return {"message": "Received"}

@@ -1,0 +1,108 @@
+"""/docs and the schema: whole, true, and at home with no internet."""
+
+import json
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from crm_core.api.app import FIRST_DOCUMENT, PREFIX
+from crm_core.api.docs import FILES
+from crm_core.storage.database import Database
+from tests.api.conftest import Calling, make_key
+from tests.people import MovableClock
+
+NAMING = {("POST", "/leads/register_contact/"), ("POST", "/contacts/"), ("POST", "/keys/")}
+"""Operations that name a source in what they send."""
+
+
+async def _schema(api: httpx2.AsyncClient) -> dict[str, Any]:
+    answer = await api.get("/openapi.json")
+    assert answer.status_code == 200
+    schema: dict[str, Any] = answer.json()
+    return schema
+
+
+def _operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(method.upper(), path, one) for path, item in schema["paths"].items() for method, one in item.items()]
+
+
+async def test_the_page_asks_nobody_else_for_anything(api: httpx2.AsyncClient) -> None:
+    page = await api.get("/docs")
+    assert page.status_code == 200
+    referred = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert sorted(referred) == sorted(["docs/start.js", *(f"docs/{name}" for name in FILES)])
+    for address in referred:
+        assert (await api.get(f"/{address}")).status_code == 200
+    # Whatever a script might still want to fetch from elsewhere, the browser refuses.
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert "*" not in policy
+    start = (await api.get("/docs/start.js")).text
+    assert "http" not in start
+    assert "validatorUrl: null" in start
+
+
+async def test_the_page_needs_no_key(calling: Calling, db: Database, clock: MovableClock) -> None:
+    await make_key(db, clock, "admin")
+    stranger = calling(client=("203.0.113.7", 5), host="crm.example")
+    for address in ("/docs", "/docs/", "/openapi.json", "/healthz", "/readyz"):
+        assert (await stranger.get(address)).status_code == 200
+    assert (await stranger.get("/redoc")).status_code == 401  # there is none
+
+
+async def test_the_schema_shows_every_route_once(app: FastAPI, api: httpx2.AsyncClient) -> None:
+    schema = await _schema(api)
+    shown = {(method, path) for method, path, _ in _operations(schema)}
+    routes = {
+        (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()
+    }
+    assert shown <= routes
+    assert {(method, path) for method, path in routes if path.startswith(PREFIX)} <= shown
+    at_root = {(method, path) for method, path in shown if not path.startswith(PREFIX)}
+    assert at_root - FIRST_DOCUMENT == {("GET", "/healthz"), ("GET", "/readyz")}
+    assert all((method, PREFIX + path) in shown for method, path in at_root & FIRST_DOCUMENT)
+    ids = [one["operationId"] for _, _, one in _operations(schema)]
+    assert len(ids) == len(set(ids))
+
+
+async def test_each_operation_says_what_it_does_and_what_it_refuses(api: httpx2.AsyncClient) -> None:
+    schema = await _schema(api)
+    tags = {one["name"] for one in schema["tags"]}
+    for method, path, one in _operations(schema):
+        assert one["summary"], path
+        assert one["description"], path
+        assert set(one["tags"]) <= tags
+        refusals = {status: answer for status, answer in one["responses"].items() if status >= "400"}
+        is_public = path in ("/healthz", "/readyz")
+        assert set(refusals) >= ({"503"} if is_public else {"401", "403", "422", "429", "503"}), (method, path)
+        names_something = "{" in path or (method, path.removeprefix(PREFIX)) in NAMING
+        assert ("404" in refusals) == names_something, path
+        for answer in refusals.values():
+            assert answer["description"]
+            assert answer["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
+        assert ("security" in one) == (not is_public)
+
+
+async def test_the_examples_are_what_may_be_sent(app: FastAPI, api: httpx2.AsyncClient) -> None:
+    seen = 0
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.body_field is not None:
+            model = route.body_field.field_info.annotation
+            example = TypeAdapter(model).json_schema()["example"]
+            TypeAdapter(model).validate_json(json.dumps(example))
+            seen += 1
+    assert seen > 10
+
+
+@pytest.mark.parametrize("name", ["OperatorShown", "SourceShown", "RegisteredContact", "ContactOfLead", "LeadShown"])
+async def test_what_is_shown_has_an_example(api: httpx2.AsyncClient, name: str) -> None:
+    model = (await _schema(api))["components"]["schemas"][name]
+    assert set(model["example"]) == set(model["properties"])

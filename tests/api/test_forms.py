@@ -1,0 +1,78 @@
+"""A form in a page of the site: what its public key can do, and what it cannot."""
+
+import httpx2
+
+from crm_core.storage.database import Database
+from tests.api.conftest import Calling, make_key
+from tests.api.test_problems import fields, refused
+from tests.people import MovableClock
+
+
+async def _page(calling: Calling, db: Database, clock: MovableClock) -> tuple[httpx2.AsyncClient, httpx2.AsyncClient]:
+    """A visitor's browser and an admin, of a site whose form is source 2."""
+    for name in ("Shop", "Form"):
+        await calling().post("/sources/", json={"name": name})
+    form = await make_key(db, clock, "form", source_id=2)
+    admin = await make_key(db, clock, "admin")
+    return calling(client=("203.0.113.7", 5), headers={"X-API-Key": form, "Origin": "https://shop.example"}), calling(
+        admin
+    )
+
+
+async def test_what_a_visitor_sends_becomes_a_contact_of_the_forms_source(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    body = {"email": "client@example.com", "phone": "+7 999 123-45-67", "full_name": "Ann", "message": "Call me"}
+    sent = await visitor.post("/api/v1/forms/", json=body)
+    assert (sent.status_code, sent.json()) == (201, {"message": "Received"})
+    (contact,) = (await admin.get("/leads/1/contacts")).json()
+    assert (contact["source_id"], contact["message"]) == (2, "Call me")
+
+
+async def test_a_visitor_with_a_phone_alone_is_known_by_it(calling: Calling, db: Database, clock: MovableClock) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    for phone in ("+7 999 123-45-67", "8 (999) 123 45 67"):
+        assert (await visitor.post("/api/v1/forms/", json={"phone": phone})).status_code == 201
+    (lead,) = (await admin.get("/leads/")).json()
+    assert (lead["contacts_count"], lead["phone"]) == (2, "+7 999 123-45-67")
+
+
+async def test_nobody_can_be_called_back_without_an_address(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, _ = await _page(calling, db, clock)
+    for body in ({}, {"message": "Hello"}, {"phone": "call me"}):
+        assert fields(await visitor.post("/api/v1/forms/", json=body)) == ["body"]
+    assert fields(await visitor.post("/api/v1/forms/", json={"email": "a@example.com", "source_id": 1})) == [
+        "source_id"
+    ]
+
+
+async def test_a_forms_key_can_do_nothing_else(calling: Calling, db: Database, clock: MovableClock) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    refused(await visitor.get("/leads/"), 403)
+    refused(await visitor.post("/leads/register_contact/", json={"email": "a@example.com", "source_id": 1}), 403)
+    refused(await admin.post("/api/v1/forms/", json={"email": "a@example.com"}), 403)
+
+
+async def test_a_browser_lets_pages_of_the_named_sites_call_and_no_others(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, _ = await _page(calling, db, clock)
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-api-key"}
+    allowed = await calling().options("/api/v1/forms/", headers={"Origin": "https://shop.example", **asks})
+    assert allowed.status_code == 200
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert "POST" in allowed.headers["Access-Control-Allow-Methods"]
+    assert {"content-type", "x-api-key"} <= {
+        one.strip().lower() for one in allowed.headers["Access-Control-Allow-Headers"].split(",")
+    }
+    foreign = await calling().options("/api/v1/forms/", headers={"Origin": "https://evil.example", **asks})
+    assert foreign.status_code == 400
+    assert "Access-Control-Allow-Origin" not in foreign.headers
+    sent = await visitor.post("/api/v1/forms/", json={"email": "a@example.com"})
+    assert sent.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert "Access-Control-Allow-Credentials" not in sent.headers  # no cookies: the key alone counts
+    told = await visitor.post("/api/v1/forms/", json={})
+    assert told.headers["Access-Control-Allow-Origin"] == "https://shop.example"  # so that the page can show why
