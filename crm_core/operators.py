@@ -367,6 +367,15 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
     ).one_or_none()
     if operator is None or gone == 0:
         return []
+    lost = Happened(
+        events.STAFF_CHANGED,
+        now,
+        SYSTEM.label,
+        operator_id=operator.id,
+        reason="unreachable",
+        data={"bot_id": bot_id},
+    )
+    events.record(s, [lost])
     source_ids = lock_sources_of(s, operator.id)
     returned = return_contacts(
         s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
