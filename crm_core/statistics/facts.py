@@ -6,7 +6,7 @@ change, so the same events always give the same sums, at whatever moment they ar
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,9 @@ from crm_core.storage.tables import Contact, Event
 
 Weights = dict[int, dict[int, int]]
 """Per source, then per operator."""
+
+Draw = tuple[int, int, str | None]
+"""Quarter of an hour, source, and who could not get the contact, as the event says it."""
 
 LENGTHS = (events.CONTACT_ASSIGNED, events.CONTACT_TAKEN, events.REPLIED)
 """What ends a length that begins with the contact's opening, the first time that it happens."""
@@ -133,11 +136,14 @@ def gather(s: Session, *, after: int, until: int, weights: Weights) -> Facts:
     between = {"after": after, "until": until}
     changes = list(run(s, _WEIGHTS_CHANGED, between))
     is_by_hand = False
+    draws = Counter[Draw]()
     for row in run(s, _MOVED, {**between, "apart": bool(changes)}):
         while changes and changes[0].id < row.event_id:
+            _settle(facts, draws)
             _change(facts.weights, changes.pop(0))
-        _count(facts, row)
+        _count(facts, draws, row)
         is_by_hand = is_by_hand or row.reason == "by_hand"
+    _settle(facts, draws)
     for change in changes:
         _change(facts.weights, change)
     if is_by_hand:
@@ -160,7 +166,7 @@ def _change(weights: Weights, change: Any) -> None:
         del theirs[change.operator_id]
 
 
-def _count(facts: Facts, row: Any) -> None:
+def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
     place = row.quarter, row.source_id
     if row.kind == events.CONTACT_CREATED:
         facts.sums[*place, 0].opened += row.times
@@ -172,9 +178,16 @@ def _count(facts: Facts, row: Any) -> None:
         facts.sums[*place, row.operator_id].given += row.times
     else:
         facts.sums[*place, row.operator_id].drawn += row.times
-        off, full = kept_out(json.loads(row.data) if row.data else None)
-        for operator_id, sums in owed(facts.weights.get(row.source_id, {}), off=off, full=full).items():
-            facts.sums[*place, operator_id].add(sums, row.times)
+        draws[*place, row.data] += row.times
+
+
+def _settle(facts: Facts, draws: Counter[Draw]) -> None:
+    """Adds what draws owed by the weights as they were then, and forgets the draws."""
+    for (quarter, source_id, data), times in draws.items():
+        off, full = kept_out(json.loads(data) if data else None)
+        for operator_id, sums in owed(facts.weights.get(source_id, {}), off=off, full=full).items():
+            facts.sums[quarter, source_id, operator_id].add(sums, times)
+    draws.clear()
 
 
 def kept_out(data: Mapping[str, list[int]] | None) -> tuple[set[int], set[int]]:

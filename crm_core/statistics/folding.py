@@ -6,23 +6,24 @@ delays others by a few milliseconds. Events give the same sums whenever they are
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from crm_core.statistics.facts import Facts, gather
 from crm_core.statistics.lengths import Histogram
 from crm_core.statistics.settled import settled
 from crm_core.statistics.spans import ALL, Grain, local, span_of
-from crm_core.statistics.sums import NAMES, Sums
+from crm_core.statistics.sums import NAMES, Sums, values_of
 from crm_core.statistics.tallies import STATE, state_of
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
-from crm_core.storage.upsert import upserting
 
-SLICE = 1_000
+SLICE = 2_000
 """Event ids to a fold: some milliseconds, in which SQLite's other writers wait."""
 
 _tally, _arrivals, _lengths = Tally.__table__, ArrivalTally.__table__, LengthTally.__table__
@@ -78,55 +79,72 @@ def fold(s: Session, *, most: int = SLICE) -> int:
 
 
 def _write(s: Session, facts: Facts, zone: ZoneInfo) -> None:
+    hours: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    days: defaultdict[tuple[int, int, int], Sums] = defaultdict(Sums)
+    lengths: defaultdict[tuple[int, str], Histogram] = defaultdict(Histogram)
     when = local(zone)
-    sums: defaultdict[tuple[int, int, int], Sums] = defaultdict(Sums)
-    arrivals: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for (quarter, source_id, operator_id), found in facts.sums.items():
-        day, hour = span_of(when(quarter), Grain.DAY), span_of(when(quarter), Grain.HOUR)
-        for span in (ALL, day // 100, day):
-            sums[span, source_id, operator_id].add(found)
-        for span in (day // 100, day, hour):
-            arrivals[span][0] += found.opened
-            arrivals[span][1] += found.held
-    histograms: defaultdict[tuple[int, str], Histogram] = defaultdict(Histogram)
-    for (quarter, kind), lengths in facts.lengths.items():
-        day = span_of(when(quarter), Grain.DAY)
-        for span in (ALL, day // 100, day):
-            histograms[span, kind].merge(lengths.pairs(), lengths.total, lengths.longest)
-    _add(s, _tally, ("span", "source_id", "operator_id"), [
-        {"span": span, "source_id": source_id, "operator_id": who, **dict(zip(NAMES, one.values(), strict=True))}
-        for (span, source_id, who), one in sums.items()
-    ])  # fmt: skip
-    _add(s, _arrivals, ("span",), [
-        {"span": span, "opened": opened, "held": held} for span, (opened, held) in arrivals.items()
-    ])  # fmt: skip
-    _write_lengths(s, histograms)
+    for (quarter, source_id, operator_id), sums in facts.sums.items():
+        hour = span_of(when(quarter), Grain.HOUR)
+        hours[hour][0] += sums.opened
+        hours[hour][1] += sums.held
+        days[hour // 100, source_id, operator_id].add(sums)
+    for (quarter, kind), some in facts.lengths.items():
+        lengths[span_of(when(quarter), Grain.DAY), kind].merge(some.pairs(), some.total, some.longest)
+    _write_arrivals(s, hours)
+    _write_sums(s, days)
+    _write_lengths(s, lengths)
 
 
-def _add(s: Session, table: Any, key: tuple[str, ...], rows: list[dict[str, int]]) -> None:
-    if not rows:
-        return
-    statement = upserting(s, table)
-    plus = {name: table.c[name] + statement.excluded[name] for name in rows[0] if name not in key}
-    run(s, statement.on_conflict_do_update(index_elements=key, set_=plus), rows)
+def _write_arrivals(s: Session, hours: Mapping[int, list[int]]) -> None:
+    spans: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for hour, (opened, held) in hours.items():
+        for span in (hour, hour // 100, hour // 10_000):
+            spans[span][0] += opened
+            spans[span][1] += held
+    rows = [{"span": span, "opened": opened, "held": held} for span, (opened, held) in spans.items()]
+    _upsert(s, _arrivals, rows, adds=True)
 
 
-def _write_lengths(s: Session, histograms: Mapping[tuple[int, str], Histogram]) -> None:
-    if not histograms:
-        return
-    there = select(_lengths).where(_lengths.c.span.in_({span for span, _ in histograms}))
-    for row in run(s, there):
-        if (row.span, row.kind) in histograms:
-            histograms[row.span, row.kind].merge(row.buckets, row.total, row.longest)
-    statement = upserting(s, _lengths)
-    names = ("total", "longest", "buckets")
-    run(
-        s,
-        statement.on_conflict_do_update(
-            index_elements=("span", "kind"), set_={name: statement.excluded[name] for name in names}
-        ),
-        [
-            {"span": span, "kind": kind, "total": one.total, "longest": one.longest, "buckets": list(one.pairs())}
-            for (span, kind), one in histograms.items()
-        ],
-    )
+def _write_sums(s: Session, days: Mapping[tuple[int, int, int], Sums]) -> None:
+    spans: defaultdict[tuple[int, int, int], Sums] = defaultdict(Sums)
+    for (day, source_id, operator_id), sums in days.items():
+        for span in (day, day // 100, ALL):
+            spans[span, source_id, operator_id].add(sums)
+    names = ("span", "source_id", "operator_id", *NAMES)
+    rows = [dict(zip(names, (*place, *values_of(one)), strict=True)) for place, one in spans.items()]
+    _upsert(s, _tally, rows, adds=True)
+
+
+def _write_lengths(s: Session, days: Mapping[tuple[int, str], Histogram]) -> None:
+    wanted = {(span, kind) for day, kind in days for span in (day, day // 100, ALL)}
+    found: defaultdict[tuple[int, str], Histogram] = defaultdict(Histogram)
+    for row in run(s, select(_lengths).where(_lengths.c.span.in_({span for span, _ in wanted}))):
+        found[row.span, row.kind].merge(row.buckets, row.total, row.longest)
+    for (day, kind), some in days.items():
+        for span in (day, day // 100, ALL):
+            found[span, kind].merge(some.pairs(), some.total, some.longest)
+    rows = [
+        {"span": span, "kind": kind, "total": one.total, "longest": one.longest, "buckets": list(one.pairs())}
+        for (span, kind), one in found.items()
+        if (span, kind) in wanted
+    ]
+    _upsert(s, _lengths, rows, adds=False)
+
+
+def _upsert(s: Session, table: Any, rows: list[dict[str, Any]], *, adds: bool) -> None:
+    """Writes rows; where they are there already, adds to them or replaces them."""
+    if rows:
+        run(s, _upserting(s.get_bind().dialect.name, table, adds), rows)
+
+
+@cache
+def _upserting(dialect: str, table: Any, adds: bool) -> Any:
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    key = [column.name for column in table.primary_key]
+    new = statement.excluded
+    values = {
+        column.name: column + new[column.name] if adds else new[column.name]
+        for column in table.columns
+        if column.name not in key
+    }
+    return statement.on_conflict_do_update(index_elements=key, set_=values)

@@ -6,6 +6,7 @@ Up to a quarter of a second each millisecond has a bucket; above, each power of 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 _EXACT = 256  # milliseconds
 _PER_OCTAVE = 128
@@ -46,16 +47,16 @@ class Histogram:
     def merge(self, pairs: Iterable[int], total: int, longest: int) -> None:
         """Adds another one: bucket, count, bucket, count, …"""
         counts, one = self.counts, iter(pairs)
+        if not counts:
+            counts.update(zip(one, one, strict=True))  # the same, at once
         for number, count in zip(one, one, strict=True):
             counts[number] = counts.get(number, 0) + count
         self.total += total
         self.longest = max(self.longest, longest)
 
     def pairs(self) -> Iterator[int]:
-        """Bucket, count, bucket, count, … in rising order."""
-        for number, count in sorted(self.counts.items()):
-            yield number
-            yield count
+        """Bucket, count, bucket, count, …"""
+        return chain.from_iterable(self.counts.items())
 
     def lengths(self) -> "Lengths":
         """What people want to know of it."""

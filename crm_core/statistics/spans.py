@@ -72,8 +72,8 @@ def ranges(first: date | None, last: date | None) -> list[tuple[int, int]]:
     """
     if first is None and last is None:
         return [(ALL, ALL)]
-    if first is not None and last is not None and day_span(first) // 100 == day_span(last) // 100:
-        return [(day_span(first), day_span(last))]
+    if first is not None and last is not None and (first.year, first.month) >= (last.year, last.month):
+        return [(day_span(first), day_span(last))]  # which is no day at all where they are the wrong way round
     found, low, high = [], 1, 999_912
     if first is not None:
         low = day_span(first) // 100

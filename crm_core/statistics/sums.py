@@ -6,7 +6,8 @@ what each was really owed, and how far chance may lead from it, is known draw by
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 WHOLE = 1_000_000
 """Parts of a contact are counted in millionths: whole numbers add up alike in any order."""
@@ -45,17 +46,14 @@ class Sums:
 
     def add(self, other: "Sums", times: int = 1) -> None:
         """Adds another one, several times."""
-        for name in NAMES:
-            value = getattr(other, name)
+        for name, value in zip(NAMES, values_of(other), strict=True):
             if value:
                 setattr(self, name, getattr(self, name) + value * times)
 
-    def values(self) -> tuple[int, ...]:
-        """In the order of `NAMES`."""
-        return astuple(self)
-
 
 NAMES = tuple(one.name for one in fields(Sums))
+values_of = attrgetter(*NAMES)
+"""A `Sums` as a tuple, in the order of `NAMES`."""
 
 
 def owed(weights: Mapping[int, int], *, off: Collection[int], full: Collection[int]) -> dict[int, Sums]:

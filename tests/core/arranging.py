@@ -54,14 +54,16 @@ def hire(s: Session, office: Office, name: str, *, weight: int, limit: int) -> i
     return operator_id
 
 
-def saying(client: int, number: int = 1, *, chance: Callable[[], float] = random.random) -> dict[str, Any]:
+def saying(
+    client: int, number: int = 1, *, chance: Callable[[], float] = random.random, now: datetime = NOW
+) -> dict[str, Any]:
     """The inputs of `conversation.client_says` for message `number` of a client."""
     return {
         "bot_id": BOT,
         "chat_id": client,
         "person": LeadFacts(external_id=telegram_external_id(client), full_name=f"Client {client}", language="en"),
         "words": Words("text", text=f"message {number}", bot_id=BOT, chat_id=client, message_id=number),
-        "now": NOW,
+        "now": now,
         "chance": chance,
     }
 

@@ -40,6 +40,7 @@ class Helpdesk(RuleBasedStateMachine):
     """A bot with a source and a link, four operators, five clients, an admin and an API client."""
 
     connection: Connection
+    now = NOW
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,19 +66,19 @@ class Helpdesk(RuleBasedStateMachine):
 
     @rule(client=CLIENTS, by_link=st.booleans())
     def start(self, client: int, by_link: bool) -> None:
-        known = {name: saying(client)[name] for name in ("bot_id", "chat_id", "person", "now")}
+        known = {name: saying(client, now=self.now)[name] for name in ("bot_id", "chat_id", "person", "now")}
         self._do(conversation.begin, **known, slug="vk" if by_link else None)
 
     @rule(clients=st.lists(CLIENTS, min_size=1, max_size=8))
     def say(self, clients: list[int]) -> None:
         for client in clients:
             self.said += 1
-            self._do(conversation.client_says, **saying(client, self.said, chance=self.chance.random))
+            self._do(conversation.client_says, **saying(client, self.said, chance=self.chance.random, now=self.now))
 
     @rule(client=CLIENTS, answered=st.integers(1_000, 1_050))
     def say_in_reply(self, client: int, answered: int) -> None:
         self.said += 1
-        inputs = saying(client, self.said, chance=self.chance.random)
+        inputs = saying(client, self.said, chance=self.chance.random, now=self.now)
         words = Words("text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered)
         self._do(conversation.client_says, **{**inputs, "words": words})
 
@@ -192,7 +193,7 @@ class Helpdesk(RuleBasedStateMachine):
     def _do(self, action: Callable[..., Any], **inputs: Any) -> None:
         """One action, undone whole if it is refused; a refusal is a fine outcome."""
         wanted = action.__code__.co_varnames[: action.__code__.co_argcount + action.__code__.co_kwonlyargcount]
-        given = {"now": NOW, "chance": self.chance.random}
+        given = {"now": self.now, "chance": self.chance.random}
         inputs = {**{name: value for name, value in given.items() if name in wanted}, **inputs}
         step = self.s.begin_nested()
         try:
@@ -232,25 +233,22 @@ class Helpdesk(RuleBasedStateMachine):
 
 
 @contextmanager
-def _running(engine: Engine) -> Iterator[type[Helpdesk]]:
+def running(engine: Engine, kind: type[Helpdesk] = Helpdesk) -> Iterator[type[Helpdesk]]:
+    """The machine, on a database."""
     with engine.connect() as opened:
-
-        class Here(Helpdesk):
-            connection = opened
-
-        yield Here
+        yield type("Here", (kind,), {"connection": opened})
     engine.dispose()
 
 
 def test_any_order_of_things_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
-    with _running(sqlite_engine(make_url(f"sqlite:///{path}"))) as machine:
+    with running(sqlite_engine(make_url(f"sqlite:///{path}"))) as machine:
         run_state_machine_as_test(machine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_any_order_of_things_on_postgres(database_url: str) -> None:
     engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    with _running(engine) as machine:
+    with running(engine) as machine:
         run_state_machine_as_test(machine, settings=settings(max_examples=10, stateful_step_count=30, deadline=None))
