@@ -13,7 +13,7 @@ from crm_core.operators import OperatorFacts
 from crm_core.queue import WAITS
 from crm_core.sources import Share, SourceListed
 from crm_core.statistics import recount
-from crm_core.statistics.gaps import Gap, gap
+from crm_core.statistics.gaps import NO_GAP, Gap, gap
 from crm_core.statistics.lengths import Histogram, Lengths
 from crm_core.statistics.spans import Grain, start_of
 from crm_core.statistics.sums import Sums
@@ -42,8 +42,8 @@ class ShareNumbers:
         contacts: of the period, that are his or were when they were closed.
         planned: weight / sum of the weights at the source, from 0 to 1; None where nobody has a weight.
         actual: his contacts / contacts of the source that have an operator; None where there are none.
-        gap: how far actual is from planned, in contacts, and why.
         is_removed: whether he is no operator any more.
+        gap: how far actual is from planned, in contacts, and why.
     """
 
     operator_id: int
@@ -52,8 +52,8 @@ class ShareNumbers:
     contacts: int
     planned: float | None
     actual: float | None
-    gap: Gap
     is_removed: bool = False
+    gap: Gap = NO_GAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class SourceNumbers:
     source: SourceListed
     contacts: int
     waiting: int
-    oldest: datetime | None
     shares: tuple[ShareNumbers, ...]
+    oldest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Statistics:
         contacts: opened in the period.
         unassigned: those of them that have no operator now.
         waiting: all that wait now, whenever they came.
-        oldest: when the one that waits longest was opened; None where nobody waits.
         to_assignment, to_take, to_reply: from the opening to the first of each, over contacts where it has happened.
+        oldest: when the one that waits longest was opened; None where nobody waits.
         behind: how many events are not in these figures; 0 unless everything is being tallied anew.
     """
 
@@ -85,11 +85,11 @@ class Statistics:
     contacts: int
     unassigned: int
     waiting: int
-    oldest: datetime | None
     to_assignment: Lengths
     to_take: Lengths
     to_reply: Lengths
-    behind: int
+    oldest: datetime | None = None
+    behind: int = 0
 
     @property
     def unassigned_share(self) -> float | None:
@@ -177,7 +177,7 @@ def _sources(
         theirs = by_source.get(source.id, {})
         number, oldest = waiting.get(source.id, (0, None))
         shares = _shares(theirs, planned[source.id], names, present)
-        yield SourceNumbers(source, theirs.get(0, Sums()).opened, number, oldest, tuple(shares))
+        yield SourceNumbers(source, theirs.get(0, Sums()).opened, number, tuple(shares), oldest)
 
 
 def _shares(
