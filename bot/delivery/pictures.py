@@ -22,10 +22,10 @@ from bot.texts import Translator
 from bot.texts.pictures import columns, statistics_words
 from crm_core import statistics
 from crm_core.briefing import Job
-from crm_core.pictures.arrivals import Arrival, Step, arrivals
+from crm_core.pictures.arrivals import Step, columns_of
 from crm_core.pictures.drawing import draw
 from crm_core.pictures.statistics import statistics_picture
-from crm_core.statistics import Period, Statistics
+from crm_core.statistics import Arrivals, Period, Statistics
 from crm_core.storage.database import Database
 
 log = structlog.get_logger("pictures")
@@ -95,8 +95,8 @@ class Pictures:
     async def _statistics(self, bot_id: int, period: Period, _: Translator) -> Photo | None:
         now = self._clock()
         async with self._one_at_a_time:  # whoever asks for the same finds it when his turn comes
-            version = await self._db.read(figures_version, period=period, now=now, zone=self._zone)
-            key: Key = (version, period, _.language)
+            version = await self._db.read(statistics.version)
+            key: Key = (version, period, now.astimezone(self._zone).date(), _.language)
             if self._refused.get(key):
                 return None
             if file_id := self._file_ids.get((bot_id, key)):
@@ -129,12 +129,9 @@ class Pictures:
         return NotSent("picture_refused")
 
 
-def figures_version(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> object:
-    """What changes whenever the picture of a period would."""
-    return figures(s, period=period, now=now, zone=zone)
-
-
-def figures(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> tuple[Statistics, Step, tuple[Arrival, ...]]:
+def figures(
+    s: Session, *, period: Period, now: datetime, zone: tzinfo
+) -> tuple[Statistics, Step, tuple[Arrivals, ...]]:
     """All that the picture of a period shows, of one moment."""
-    step, shown = arrivals(s, period=period, now=now, zone=zone)
-    return statistics.overview(s, since=statistics.beginning(period, now=now, zone=zone)), step, tuple(shown)
+    numbers = statistics.overview(s, since=statistics.beginning(period, now=now, zone=zone))
+    return numbers, *columns_of(s, period=period, now=now, zone=zone)

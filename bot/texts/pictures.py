@@ -8,15 +8,15 @@ from babel.numbers import format_decimal
 
 from bot.texts.phrases import duration, percent
 from bot.texts.translator import Translator
-from crm_core.pictures.arrivals import Arrival, Step
+from crm_core.pictures.arrivals import Step
 from crm_core.pictures.panels import Column
 from crm_core.pictures.words import Words
-from crm_core.statistics import Period
+from crm_core.statistics import Arrivals, Cause, Period
 
 LABELS = 8  # at most so many below the columns, so that they do not run into each other
 
 
-def statistics_words(period: Period, step: Step, shown: Sequence[Arrival], _: Translator) -> Words:
+def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Words:
     """Every word of the picture of a period.
 
     Args:
@@ -55,6 +55,7 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrival], _: Tr
         no_sources=_("None yet."),
         no_weights=_("nobody has a weight here"),
         unnamed=_("(no name)"),
+        cause=lambda cause: _causes(_).get(cause, ""),
         number=number,
         percent=percent,
         duration=lambda seconds: duration(seconds, _),
@@ -67,10 +68,21 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrival], _: Tr
     )
 
 
-def _period(period: Period, shown: Sequence[Arrival], _: Translator) -> str:
+def _causes(_: Translator) -> dict[Cause | None, str]:
+    return {
+        Cause.OFF: _("absence"),
+        Cause.FULL: _("limits"),
+        Cause.BY_HAND: _("by hand"),
+        Cause.WEIGHT: _("new weights"),
+        Cause.CHANCE: _("chance"),
+        Cause.UNEXPLAINED: _("unexplained"),
+    }
+
+
+def _period(period: Period, shown: Sequence[Arrivals], _: Translator) -> str:
     if not shown:
         return _("all time")
-    first, last = shown[0].since.date(), shown[-1].since.date()
+    first, last = shown[0].start.date(), shown[-1].start.date()
     if period is Period.TODAY:
         return format_skeleton("MMMMd", first, locale=_.language)
     if period is Period.ALL:
@@ -89,12 +101,12 @@ def _flow(step: Step, _: Translator) -> str:
     return titles[step]
 
 
-def columns(step: Step, shown: Sequence[Arrival], _: Translator) -> list[Column]:
+def columns(step: Step, shown: Sequence[Arrivals], _: Translator) -> list[Column]:
     """The picture's columns, every so many of them marked with its hour, day, month or year."""
     each = -(-len(shown) // LABELS)
     last = len(shown) - 1
     return [
-        Column(_label(step, one.since, _) if _is_marked(step, place, each, last) else "", one.contacts, one.unassigned)
+        Column(_label(step, one.start, _) if _is_marked(step, place, each, last) else "", one.contacts, one.unassigned)
         for place, one in enumerate(shown)
     ]
 
@@ -105,8 +117,8 @@ def _is_marked(step: Step, place: int, each: int, last: int) -> bool:
     return (last - place) % each == 0  # counted from today
 
 
-def _label(step: Step, since: datetime, _: Translator) -> str:
+def _label(step: Step, start: datetime, _: Translator) -> str:
     skeletons = {Step.HOUR: "H", Step.DAY: "MMMd", Step.WEEK: "MMMd", Step.MONTH: "yM", Step.YEAR: "y"}
     if step is Step.HOUR:
-        return f"{since:%H}"
-    return format_skeleton(skeletons[step], since, locale=_.language)
+        return f"{start:%H}"
+    return format_skeleton(skeletons[step], start, locale=_.language)

@@ -1,18 +1,13 @@
-"""Contacts over a period, hour by hour or day by day: what the picture's columns show."""
+"""Contacts over a period, as the picture's columns show them: no gaps where nobody came, and never hundreds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from itertools import pairwise
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm_core.statistics import Period, beginning
-from crm_core.storage.tables import Contact
-
-_contact = Contact.__table__
+from crm_core import statistics
+from crm_core.statistics import Arrivals, Grain, Period
 
 
 class Step(StrEnum):
@@ -25,30 +20,33 @@ class Step(StrEnum):
     YEAR = "year"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Contacts opened from a moment (in the installation's zone) until the next one's; how many have no operator."""
+def columns_of(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> tuple[Step, tuple[Arrivals, ...]]:
+    """Contacts over a period up to its end, step by step; none for all time where there never was one."""
+    since = statistics.beginning(period, now=now, zone=zone)
+    grain = Grain.HOUR if period is Period.TODAY else Grain.DAY
+    came = statistics.arrivals(s, since=since, grain=grain)
+    today = now.astimezone(zone).date()
+    if period is Period.TODAY:
+        return Step.HOUR, _summed(came, _hours(today, zone))
+    if since is None and not came:
+        return Step.DAY, ()
+    first = (since or came[0].start).date()
+    step = step_for(first, today)
+    return step, _summed(came, _days(first, today, step, zone))
 
-    since: datetime
-    contacts: int
-    unassigned: int
 
-
-def arrivals(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> tuple[Step, list[Arrival]]:
-    """Contacts over a period up to its end, and how long each step is; none for all time where there never was one."""
-    since = beginning(period, now=now, zone=zone) or s.execute(select(func.min(_contact.c.created_at))).scalar_one()
-    if since is None:
-        return Step.DAY, []
-    first, last = since.astimezone(zone).date(), now.astimezone(zone).date()
-    step = Step.HOUR if period is Period.TODAY else step_for(first, last)
-    moments = list(_moments(first, last, step, zone))
-    found = []
-    for begin, end in pairwise(moments):
-        opened = (_contact.c.created_at >= begin, _contact.c.created_at < end)
-        has_operator = func.count(_contact.c.operator_id)
-        count, given = s.execute(select(func.count(), has_operator).select_from(_contact).where(*opened)).one()
-        found.append(Arrival(begin, count, count - given))
-    return step, found
+def _summed(came: list[Arrivals], starts: Iterator[datetime]) -> tuple[Arrivals, ...]:
+    """What came from each moment on until the next one."""
+    moments, found, place = list(starts), [], 0
+    for number, start in enumerate(moments):
+        contacts = unassigned = 0
+        until = moments[number + 1] if number + 1 < len(moments) else None
+        while place < len(came) and (until is None or came[place].start < until):
+            contacts += came[place].contacts
+            unassigned += came[place].unassigned
+            place += 1
+        found.append(Arrivals(start, contacts, unassigned))
+    return tuple(found)
 
 
 def step_for(first: date, last: date) -> Step:
@@ -61,13 +59,12 @@ def step_for(first: date, last: date) -> Step:
     return Step.MONTH if days <= 365 * 3 else Step.YEAR
 
 
-def _moments(first: date, last: date, step: Step, zone: tzinfo) -> Iterator[datetime]:
-    """Where the columns begin, and where the last one ends."""
-    if step is Step.HOUR:
-        for hour in range(24):
-            yield datetime.combine(first, time(hour), tzinfo=zone)
-        yield datetime.combine(first + timedelta(days=1), time(), tzinfo=zone)
-        return
+def _hours(day: date, zone: tzinfo) -> Iterator[datetime]:
+    for hour in range(24):
+        yield datetime.combine(day, time(hour), tzinfo=zone)
+
+
+def _days(first: date, last: date, step: Step, zone: tzinfo) -> Iterator[datetime]:
     day = {
         Step.WEEK: first - timedelta(days=first.weekday()),
         Step.MONTH: first.replace(day=1),
@@ -76,7 +73,6 @@ def _moments(first: date, last: date, step: Step, zone: tzinfo) -> Iterator[date
     while day <= last:
         yield datetime.combine(day, time(), tzinfo=zone)
         day = _next(day, step)
-    yield datetime.combine(day, time(), tzinfo=zone)
 
 
 def _next(day: date, step: Step) -> date:
@@ -84,7 +80,7 @@ def _next(day: date, step: Step) -> date:
         case Step.WEEK:
             return day + timedelta(days=7)
         case Step.MONTH:
-            return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+            return (day + timedelta(days=32)).replace(day=1)
         case Step.YEAR:
             return day.replace(year=day.year + 1)
         case _:

@@ -236,12 +236,13 @@ def _source(y: float, one: SourceNumbers, each: int, say: Words) -> tuple[list[s
 
 
 def _share(y: float, one: ShareNumbers, say: Words) -> list[str]:
-    room = WIDE - BARS - 280
+    room = WIDE - BARS - 460
     return [
         words(36, y, _name(one.operator, say), NORMAL, room=BARS - 56),
         box(BARS, y - 28, room, 32, TRACK, radius=8),
         box(BARS, y - 28, room * (one.planned or 0.0), 32, PLAN, radius=8),
         box(BARS, y - 20, room * (one.actual or 0.0), 16, GOOD, radius=6),
+        words(BARS + room + 16, y, say.cause(one.gap.cause), SMALL, colour=FAINT, room=180),
         words(WIDE, y, f"{say.percent(one.planned)} → {say.percent(one.actual)}", NORMAL, anchor="end"),
     ]
 

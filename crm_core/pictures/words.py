@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from crm_core.statistics import Cause
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -19,6 +21,7 @@ class Words:
         mean, p95: what the two lengths are.
         to_assignment, to_take, to_reply: what took that long.
         no_contacts, no_operators, no_sources, no_weights: said where there is nothing to draw.
+        cause: what made a gap between the two shares, in a word; nothing where there is none.
         unnamed: stands for a name that the font cannot draw.
         number: a whole number; percent: a part from 0 to 1; duration: seconds; None is a dash.
         contacts_of: how many contacts, with the noun.
@@ -52,6 +55,7 @@ class Words:
     no_sources: str
     no_weights: str
     unnamed: str
+    cause: Callable[[Cause | None], str]
     number: Callable[[int], str]
     percent: Callable[[float | None], str]
     duration: Callable[[float | None], str]

@@ -8,23 +8,37 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy.orm import Session
 
 from bot.texts import translator
 from bot.texts.pictures import columns, statistics_words
+from crm_core import statistics
 from crm_core.operators import OperatorFacts
-from crm_core.pictures.arrivals import Arrival, Step, step_for
+from crm_core.pictures.arrivals import Step, columns_of, step_for
 from crm_core.pictures.drawing import NotDrawn, draw
 from crm_core.pictures.font import drawable, fitting, width
 from crm_core.pictures.panels import BARS, tick
 from crm_core.pictures.statistics import WIDE, statistics_picture
 from crm_core.sources import SourceListed
-from crm_core.statistics import Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
+from crm_core.statistics import (
+    Arrivals,
+    Cause,
+    Gap,
+    Lengths,
+    OperatorNumbers,
+    Period,
+    ShareNumbers,
+    SourceNumbers,
+    Statistics,
+)
+from crm_core.storage.database import Database
+from tests.core.test_statistics import Books
 from tests.pictures import difference, opened
 
 NOTHING = Lengths(0, None, None)
-EMPTY = Statistics((), (), 0, 0, 0, NOTHING, NOTHING, NOTHING)
+EMPTY = Statistics((), (), 0, 0, 0, None, NOTHING, NOTHING, NOTHING, 0)
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
-WEEK = [Arrival(MONDAY + timedelta(days=day), 10 + day, day % 3) for day in range(7)]
+WEEK = [Arrivals(MONDAY + timedelta(days=day), 10 + day, day % 3) for day in range(7)]
 HOSTILE = '</text><image href="file:///etc/passwd"/>&amp;"\u202e\x00'
 
 
@@ -33,14 +47,15 @@ def operator(name: str, load: int = 3, limit: int = 10, number: int = 1) -> Oper
 
 
 def source(name: str, shares: list[ShareNumbers], number: int = 1) -> SourceNumbers:
-    return SourceNumbers(SourceListed(number, name, None, None, True, "random", "shop_bot"), 10, 0, tuple(shares))
+    return SourceNumbers(SourceListed(number, name, None, None, True, "random", "shop_bot"), 10, 0, None, tuple(shares))
 
 
-def share(name: str) -> ShareNumbers:
-    return ShareNumbers(operator_id=1, operator=name, weight=1, contacts=5, planned=0.5, actual=0.25)
+def share(name: str, cause: Cause | None = None) -> ShareNumbers:
+    gap = Gap(-2.5, cause, {})
+    return ShareNumbers(operator_id=1, operator=name, weight=1, contacts=5, planned=0.5, actual=0.25, gap=gap)
 
 
-def picture(numbers: Statistics, *, language: str = "ru", arrivals: list[Arrival] = WEEK) -> str:
+def picture(numbers: Statistics, *, language: str = "ru", arrivals: list[Arrivals] = WEEK) -> str:
     _ = translator(language)
     words = statistics_words(Period.WEEK, Step.DAY, arrivals, _)
     return statistics_picture(numbers, columns(Step.DAY, arrivals, _), words)
@@ -148,8 +163,45 @@ def test_a_span_of_days_makes_some_columns_not_hundreds() -> None:
 
 def test_columns_are_marked_from_today_backwards() -> None:
     zone = ZoneInfo("Asia/Vladivostok")
-    month = [Arrival(datetime(2026, 10, 23, tzinfo=zone) + timedelta(days=day), 1, 0) for day in range(30)]
+    month = [Arrivals(datetime(2026, 10, 23, tzinfo=zone) + timedelta(days=day), 1, 0) for day in range(30)]
     marks = [one.label for one in columns(Step.DAY, month, translator("ru"))]
     assert marks[-1] == "21 нояб."
     assert [place for place, label in enumerate(marks) if label] == [1, 5, 9, 13, 17, 21, 25, 29]
     assert [one.label for one in columns(Step.DAY, WEEK[:2], translator("en"))] == ["Nov 16", "Nov 17"]
+
+
+async def test_columns_leave_no_day_out(db: Database) -> None:
+    moscow = ZoneInfo("Europe/Moscow")
+    evening = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)  # half past midnight of the 21st in Moscow
+
+    def story(s: Session) -> None:
+        statistics.prepare(s, zone="Europe/Moscow")
+        books = Books(s)
+        anna = books.operator("Anna", 1)
+        books.contact(anna, at=evening)
+        books.contact(None, at=evening + timedelta(hours=5))
+        books.contact(None, at=evening - timedelta(hours=1))
+        books.contact(anna, at=evening - timedelta(days=40))
+
+    await db.write(story)
+    wanted: Any = {"now": evening + timedelta(hours=6), "zone": moscow}
+    step, hours = await db.read(columns_of, period=Period.TODAY, **wanted)
+    assert (step, len(hours)) == (Step.HOUR, 24)
+    assert {one.start.hour: (one.contacts, one.unassigned) for one in hours if one.contacts} == {0: (1, 0), 5: (1, 1)}
+    step, days = await db.read(columns_of, period=Period.WEEK, **wanted)
+    assert step is Step.DAY
+    assert [(one.start.day, one.contacts, one.unassigned) for one in days] == [
+        (15, 0, 0), (16, 0, 0), (17, 0, 0), (18, 0, 0), (19, 0, 0), (20, 1, 1), (21, 2, 1),
+    ]  # fmt: skip
+    step, weeks = await db.read(columns_of, period=Period.ALL, **wanted)
+    assert step is Step.WEEK
+    assert [one.contacts for one in weeks] == [1, 0, 0, 0, 0, 3]
+    assert weeks[0].start == datetime(2026, 10, 12, tzinfo=moscow)  # a Monday
+    assert sum(one.contacts for one in weeks) == 4
+
+
+async def test_no_columns_where_nobody_ever_came(db: Database) -> None:
+    found = await db.read(columns_of, period=Period.ALL, now=MONDAY, zone=UTC)
+    assert found == (Step.DAY, ())
+    svg = statistics_picture(EMPTY, [], statistics_words(Period.ALL, *found, translator("en")))
+    assert "No contacts in this time." in svg
