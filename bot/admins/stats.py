@@ -35,11 +35,12 @@ async def _screen(
         for one in Period
     ]
     lines = in_lines(buttons, 2)
-    text = stats_text(numbers, period, _)
+    now = act.clock()
+    text = stats_text(numbers, period, _, now=now)
     caption = say(text, keyboard=keyboard(*lines))
     if utf16_units(caption.payload["text"]) > CAPTION_LONGEST:
         more = button(_("📝 In words"), ShowStatsWords(period=period))
-        caption = say(overall_text(numbers, period, _), keyboard=keyboard(*lines, [more]))
+        caption = say(overall_text(numbers, period, _, now=now), keyboard=keyboard(*lines, [more]))
     return with_picture(
         say(text, keyboard=keyboard(*lines)), caption, language=_.language, stands=on_picture, period=period.value
     )
@@ -68,4 +69,4 @@ async def on_words(
 ) -> None:  # fmt: skip
     """All of it in words, as a message of its own."""
     numbers = await _numbers(act, db, actor, callback_data.period, ZoneInfo(timezone))
-    await act.answer(say(stats_text(numbers, callback_data.period, _)))
+    await act.answer(say(stats_text(numbers, callback_data.period, _, now=act.clock())))

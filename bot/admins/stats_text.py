@@ -1,6 +1,7 @@
 """Statistics in words, within the length of one message and the width of a phone."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from aiogram.utils.formatting import Bold, Text
 
@@ -8,9 +9,9 @@ from bot.admins.operator_screens import load, mark, state, unreached
 from bot.admins.source_screens import sign
 from bot.answers import TEXT_LONGEST
 from bot.texts import Translator
-from bot.texts.phrases import duration, percent
+from bot.texts.phrases import age, duration, percent
 from crm_core.messages import utf16_units
-from crm_core.statistics import Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
+from crm_core.statistics import Cause, Gap, Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
 
 SHARES_SHOWN = 12  # operators under one source
 ROOM = TEXT_LONGEST - 200  # for titles, and for what other languages need more
@@ -27,9 +28,9 @@ def period_name(period: Period, _: Translator) -> str:
     return names[period]
 
 
-def stats_text(numbers: Statistics, period: Period, _: Translator) -> Text:
+def stats_text(numbers: Statistics, period: Period, _: Translator, *, now: datetime) -> Text:
     """The whole picture; where there are too many operators or sources, the rest is counted."""
-    overall = _overall(numbers, _)
+    overall = _overall(numbers, _, now)
     staff = [_operator(one, _) for one in numbers.operators] or [_("Nobody yet: /operators")]
     sources = [_source(one, _) for one in numbers.sources] or [_("None yet.")]
     left = ROOM - utf16_units(overall)
@@ -44,9 +45,9 @@ def stats_text(numbers: Statistics, period: Period, _: Translator) -> Text:
     )  # fmt: skip
 
 
-def overall_text(numbers: Statistics, period: Period, _: Translator) -> Text:
+def overall_text(numbers: Statistics, period: Period, _: Translator, *, now: datetime) -> Text:
     """The totals alone, which always fit under a picture that shows the rest."""
-    return Text(_title(period, _), "\n", _overall(numbers, _))
+    return Text(_title(period, _), "\n", _overall(numbers, _, now))
 
 
 def _title(period: Period, _: Translator) -> Text:
@@ -67,17 +68,22 @@ def _fitting(blocks: Sequence[str], room: int, _: Translator) -> str:
     return "\n".join(shown)
 
 
-def _overall(numbers: Statistics, _: Translator) -> str:
+def _overall(numbers: Statistics, _: Translator, now: datetime) -> str:
+    waiting = _("Waiting now: {n}").format(n=numbers.waiting)
+    if numbers.oldest is not None:
+        waiting += ", " + _("the oldest: {age}").format(age=age(now - numbers.oldest, _))
     lines = [
         _("Contacts: {n}").format(n=numbers.contacts),
         _("Without an operator: {n} ({part})").format(n=numbers.unassigned, part=percent(numbers.unassigned_share)),
-        _("Waiting now: {n}").format(n=numbers.waiting),
+        waiting,
         "",
         _("From the first word, on average / 95 of 100 within"),
         _("• to an operator: {length}").format(length=_length(numbers.to_assignment, _)),
         _("• to the take: {length}").format(length=_length(numbers.to_take, _)),
         _("• to the first reply: {length}").format(length=_length(numbers.to_reply, _)),
     ]
+    if numbers.behind:  # for a minute or two, at the first start over an old database
+        lines.insert(0, _("⏳ Still being counted, the figures are not complete. Events left: {n}").format(n=numbers.behind))
     return "\n".join(lines)
 
 
@@ -112,4 +118,25 @@ def _waits(waiting: int, _: Translator) -> str:
 def _share(share: ShareNumbers, _: Translator) -> str:
     removed = " " + _("(removed)") if share.is_removed else ""
     planned, actual = percent(share.planned), percent(share.actual)
-    return f"      {share.operator}{removed}: {planned} → {actual} ({share.contacts})"
+    why = cause(share.gap, _)
+    return f"      {share.operator}{removed}: {planned} → {actual} ({share.contacts})" + (f" · {why}" if why else "")
+
+
+def cause(gap: Gap, _: Translator) -> str:
+    """Why somebody's share is not as planned, in a few words; empty where it is."""
+    has_more = gap.contacts > 0
+    match gap.cause:
+        case Cause.OFF:
+            return _("others were away") if has_more else _("was away")
+        case Cause.FULL:
+            return _("others were at their limits") if has_more else _("was at the limit")
+        case Cause.BY_HAND:
+            return _("given by hand") if has_more else _("by hand to others")
+        case Cause.WEIGHT:
+            return _("weights have changed")
+        case Cause.CHANCE:
+            return _("chance")
+        case Cause.UNEXPLAINED:
+            return _("more than chance explains")
+        case None:
+            return ""

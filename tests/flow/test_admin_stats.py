@@ -36,7 +36,7 @@ async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
         "📊 Statistics: today\n"
         "Contacts: 2\n"
         "Without an operator: 1 (50 %)\n"
-        "Waiting now: 1\n"
+        "Waiting now: 1, the oldest: 2 min\n"
         "\n"
         "From the first word, on average / 95 of 100 within\n"
         "• to an operator: 0 s / 0 s\n"
