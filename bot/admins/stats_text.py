@@ -135,7 +135,7 @@ def cause(gap: Gap, _: Translator) -> str:
         case Cause.WEIGHT:
             return _("weights have changed")
         case Cause.CHANCE:
-            return _("chance")
+            return _("by chance")
         case Cause.UNEXPLAINED:
             return _("more than chance explains")
         case None:
