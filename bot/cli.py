@@ -29,18 +29,21 @@ def main() -> None:
 @click.option("--no-limits", is_flag=True, help="Ignore Telegram's limits on sending; only against a sandbox.")
 def run(no_limits: bool) -> None:
     """Work until stopped (SIGTERM or Ctrl-C)."""
-    # From the first moment: importing takes seconds, and as process 1 of a container we would not hear a signal.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    _stop_at_once_while_starting()
     settings = _settings()
     if not settings.bot_tokens:
         _refuse(NO_TOKENS)
-    from bot.logs import set_up_logging
-    from bot.running import run_loop, run_until_stopped
+    _work(settings, limited=not no_limits)
 
-    set_up_logging(level=settings.log_level, form=settings.log_format)
-    with _explained(settings):
-        run_loop(run_until_stopped(settings, limited=not no_limits))
+
+@main.command()
+def serve() -> None:
+    """Serve the HTTP API until stopped; the bots too, if BOT_TOKENS names any (else without Telegram)."""
+    _stop_at_once_while_starting()
+    settings = _settings()
+    if not settings.bot_tokens:
+        click.echo(f"{NO_TOKENS}\nUntil then the HTTP API is served alone.")
+    _work(settings)
 
 
 @main.command()
@@ -106,6 +109,21 @@ def health() -> None:
     if found:
         sys.exit(1)
     click.echo("healthy")
+
+
+def _stop_at_once_while_starting() -> None:
+    """From the first moment: importing takes seconds, and as process 1 of a container we would not hear a signal."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
+def _work(settings: "Settings", *, limited: bool = True) -> None:
+    from bot.logs import set_up_logging
+    from bot.running import run_loop, run_until_stopped
+
+    set_up_logging(level=settings.log_level, form=settings.log_format)
+    with _explained(settings):
+        run_loop(run_until_stopped(settings, limited=limited))
 
 
 def _settings() -> "Settings":

@@ -6,15 +6,18 @@ import os
 import signal
 import threading
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import structlog
 
-from bot.app import App
-from bot.fleet import Runner
+from bot.installation import Installation
 from bot.settings import Settings
 from crm_core import bots, staff
+
+if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is of no use without bots
+    from bot.app import App
+    from bot.fleet import Runner
 
 log = structlog.get_logger("app")
 
@@ -51,17 +54,25 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None:
     """Works until SIGTERM or SIGINT, then finishes what is under way and returns within ten seconds.
 
+    Without a token of a bot it serves the API alone.
+
     Args:
         limited: False to ignore Telegram's limits on sending, against a sandbox.
 
-    Raises what `App` raises at its start (AlreadyRunning, UnknownRevision, errors of the database).
+    Raises what `Installation` raises at its start (AlreadyRunning, UnknownRevision, NoApiKey, PortTaken, errors of the
+    database).
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stop)
-    async with App(settings, limited=limited) as app:
-        telling = asyncio.create_task(_tell(app))
+    installation = Installation(settings)
+    if settings.bot_tokens:
+        from bot.app import App
+
+        installation = App(settings, limited=limited)
+    async with installation:
+        telling = asyncio.create_task(_tell(installation))
         await stop.wait()
         telling.cancel()
         click.echo("Stopping…")
@@ -77,8 +88,17 @@ def _stop(stop: asyncio.Event) -> None:
     last.start()
 
 
-async def _tell(app: App) -> None:
-    """Says how each bot fares and, as soon as a bot can carry it, the first admin's link."""
+async def _tell(installation: Installation) -> None:
+    """Says where the API is, how each bot fares and, as soon as a bot can carry it, the first admin's link."""
+    address = installation.http.address
+    click.echo(f"✓ The HTTP API answers at {address}/api/v1, its documentation is at {address}/docs")
+    if installation.first_key_path is not None:
+        click.echo(f"! There was no API key yet: one of scope admin is in {installation.first_key_path}")
+    if installation.settings.bot_tokens:
+        await _tell_of_bots(cast("App", installation))
+
+
+async def _tell_of_bots(app: "App") -> None:
     await app.fleet.settled()
     for runner in app.fleet.runners:
         click.echo(STATES.get(runner.state, "{bot}: " + runner.state).format(bot=_name(runner)))
@@ -92,5 +112,5 @@ async def _tell(app: App) -> None:
         await asyncio.sleep(LOOK_AGAIN)
 
 
-def _name(runner: Runner) -> str:
+def _name(runner: "Runner") -> str:
     return f"@{runner.username}" if runner.username else f"bot {runner.bot.id}"

@@ -15,6 +15,7 @@ from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRETS = ("BOT_TOKENS", "DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # as browsers write it
 _TOKEN = re.compile(r"\d{3,}:[\w-]{8,}")
 # Looked at here without SQLAlchemy: `mini-crm health` and `migrate` have no half second for its import.
 _DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?]+|postgresql(\+psycopg)?://[^/]*/[^/?]+(\?.*)?")
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     webhook_secret: str | None = None
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    first_api_key_to: Path | None = None
+    cors_origins: Annotated[list[str], NoDecode] = []
     default_language: Literal["ru", "en"] = "ru"
     timezone: str = "UTC"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -64,6 +67,18 @@ class Settings(BaseSettings):
         if len({token.split(":")[0] for token in tokens}) != len(tokens):
             raise ValueError("the same bot is named twice; each bot needs one token")
         return tokens
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: list[str]) -> list[str]:
+        if not all(_ORIGIN.fullmatch(one) for one in origins):
+            raise ValueError("addresses of sites without a path are needed, comma separated: https://shop.example.com")
+        return origins
 
     @field_validator("admin_ids", mode="before")
     @classmethod
@@ -114,7 +129,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_port(cls, value: int) -> int:
         if not 0 <= value <= 65535:
-            raise ValueError("a port from 1 to 65535 is needed")
+            raise ValueError("a port from 1 to 65535 is needed, or 0 for any that is free")
         return value
 
 

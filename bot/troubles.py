@@ -29,6 +29,11 @@ def explain(error: BaseException, url: str) -> tuple[str, int] | None:
     if "UnknownRevision" in names:
         text = f"The database {where} is of a newer version of Mini-CRM (revision {error}); nothing was changed."
         return f"{text} Install that version.", NEEDS_YOU
+    if "NoApiKey" in names:
+        return str(error), NEEDS_YOU
+    if "PortTaken" in names:
+        text = f"HTTP_PORT {getattr(error, 'port', '')} cannot be listened on: {error}."
+        return f"{text} Another program may use it; set another HTTP_PORT.", NEEDS_YOU
     if isinstance(error, NoDatabase):
         return f"There is no database at {where} yet; `mini-crm migrate`, or the first run, makes it.", NEEDS_YOU
     cause = getattr(error, "orig", None) or error

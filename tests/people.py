@@ -65,7 +65,7 @@ class House:
         olga = sandbox.person("Olga", language_code="en")
         chosen = load_settings(**{
             "bot_tokens": list(named), "database_url": database_url, "telegram_api_url": sandbox.url,
-            "admin_ids": [olga.id] if admin else [], **(settings or {}),
+            "admin_ids": [olga.id] if admin else [], "http_port": 0, **(settings or {}),
         })  # fmt: skip
         house = cls(sandbox, chosen, clock or MovableClock(), **options)
         known = {bot.token: bot for bot in sandbox.bots()}

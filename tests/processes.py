@@ -25,7 +25,14 @@ class Ended:
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """A clean environment with these settings."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_RUNTIME_DIR") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8", **settings}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error",
+        "LC_ALL": "C.UTF-8",
+        "HTTP_PORT": "0",
+        **settings,
+    }
 
 
 async def command(*words: str, folder: Path, **settings: str) -> Ended:

@@ -1,18 +1,16 @@
 """Webhooks: the same promise as polling. The secret is checked, the update stored and committed, then 200 is said."""
 
 import asyncio
-import contextlib
 import hmac
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from bot.logs import describe_error
 from bot.receiving.updates import to_update
@@ -27,55 +25,29 @@ SLOWEST_BODY = 10.0  # seconds
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the app decides when to stop."""
+def webhook_routes(
+    *, db: Database, worker: Worker, bots: Collection[int], secret: str, clock: Callable[[], datetime]
+) -> list[BaseRoute]:
+    """The route by which Telegram delivers to all bots: POST /telegram/<bot id>."""
+    door = _Door(db, worker, bots, secret.encode(), clock)
+    return [Route("/telegram/{bot_id:int}", door.receive, methods=["POST"])]
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
+@dataclass(frozen=True)
+class _Door:
+    db: Database
+    worker: Worker
+    bots: Collection[int]
+    secret: bytes
+    clock: Callable[[], datetime]
 
-class WebServer:
-    """Receives updates over HTTP for all bots: POST /telegram/<bot id>."""
-
-    def __init__(
-        self, *, db: Database, worker: Worker, bots: Collection[int], secret: str, host: str, port: int,
-        clock: Callable[[], datetime],
-    ) -> None:  # fmt: skip
-        self._db, self._worker, self._bots, self._secret, self._clock = db, worker, bots, secret.encode(), clock
-        app = Starlette(routes=[Route("/telegram/{bot_id:int}", self._receive, methods=["POST"])])
-        config = uvicorn.Config(
-            app, host=host, port=port, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=2
-        )
-        self._server = _Server(config)
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Listens; raises OSError where the port is taken."""
-        self._task = asyncio.create_task(self._server.serve(), name="web")
-        while not self._server.started:
-            if self._task.done():
-                raise OSError("the HTTP port cannot be used; set another HTTP_PORT")
-            await asyncio.sleep(0.01)
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on (of interest where the settings say 0)."""
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        """Finishes the requests under way."""
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-
-    async def _receive(self, request: Request) -> Response:
+    async def receive(self, request: Request) -> Response:
         # Bytes on both sides: a header may hold anything; comparing must neither fail nor tell how far it agrees.
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self._secret):
+        if not hmac.compare_digest(given, self.secret):
             return PlainTextResponse("wrong secret", 401)
         bot_id = request.path_params["bot_id"]
-        if bot_id not in self._bots:
+        if bot_id not in self.bots:
             return PlainTextResponse("no such bot", 404)
         try:
             body = await asyncio.wait_for(_read(request), SLOWEST_BODY)
@@ -92,13 +64,11 @@ class WebServer:
             log.warning("webhook_not_an_update", size=len(body))
             return PlainTextResponse("ok")
         try:
-            stored = await self._db.write(
-                inbox.store, bot_id=bot_id, updates=[to_update(bot_id, raw)], now=self._clock()
-            )
+            stored = await self.db.write(inbox.store, bot_id=bot_id, updates=[to_update(bot_id, raw)], now=self.clock())
         except Exception as error:
             log.error("webhook_not_stored", bot_id=bot_id, error=describe_error(error))
             return PlainTextResponse("try again", 503, headers={"Retry-After": "2"})
-        self._worker.add(stored)
+        self.worker.add(stored)
         return PlainTextResponse("ok")
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 
 import httpx2
 import pytest
@@ -58,10 +59,13 @@ def api(calling: Calling) -> httpx2.AsyncClient:
     return calling()
 
 
-async def make_key(db: Database, clock: MovableClock, scope: str, **further: object) -> str:
+async def make_key(
+    db: Database, clock: MovableClock, scope: str, *, expires_at: datetime | None = None, source_id: int | None = None
+) -> str:
     """The text of a new key, named after its scope."""
     key = new_key()
     await db.write(
-        api_keys.create, key=key, **{"name": scope, "scope": scope, "actor": SYSTEM, "now": clock(), **further}
-    )  # type: ignore[call-arg]
+        api_keys.create, key=key, name=scope, scope=scope, actor=SYSTEM, now=clock(), expires_at=expires_at,
+        source_id=source_id,
+    )  # fmt: skip
     return key

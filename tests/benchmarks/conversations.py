@@ -60,7 +60,7 @@ def _ours(prepared: Path) -> Program:
         shutil.copy(prepared, database)
         environment = {
             "BOT_TOKENS": bot.token, "DATABASE_URL": f"sqlite:///{database}", "TELEGRAM_API_URL": sandbox.url,
-            "LOG_LEVEL": "ERROR",
+            "LOG_LEVEL": "ERROR", "HTTP_PORT": "0",
         }  # fmt: skip
         async with running("-m", "bot", "run", "--no-limits", environment=environment) as process:
             yield process

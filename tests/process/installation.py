@@ -22,7 +22,7 @@ class Lives:
         """Makes ready; the first life begins with `start`."""
         settings = {
             "BOT_TOKENS": token, "DATABASE_URL": database_url, "TELEGRAM_API_URL": telegram_api_url,
-            "DEFAULT_LANGUAGE": "en", "LIVES_LIMITED": "1" if limited else "",
+            "DEFAULT_LANGUAGE": "en", "HTTP_PORT": "0", "LIVES_LIMITED": "1" if limited else "",
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.process.lives", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

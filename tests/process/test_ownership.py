@@ -16,7 +16,9 @@ from tests.process.lives import HURRIED
 
 async def _run_command(database_url: str, sandbox: Sandbox) -> tuple[int, str]:
     """`python -m bot run` until it ends by itself; its exit status and what it said."""
-    settings = {"BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url}
+    settings = {
+        "BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url, "HTTP_PORT": "0",
+    }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "run", env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -55,7 +57,9 @@ async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbo
     async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
         await first.start()
         await sandbox.online(house.shop, timeout=20)
-        settings = load_settings(bot_tokens=[TOKEN], database_url=database_url, telegram_api_url=sandbox.url)
+        settings = load_settings(
+            bot_tokens=[TOKEN], database_url=database_url, telegram_api_url=sandbox.url, http_port=0
+        )
         async with App(settings, limited=False, pauses=HURRIED) as second:
             await second.fleet.settled()
             assert second.fleet.runners[0].state == "standby"

@@ -37,8 +37,7 @@ def message(number: int, text: str, person: int = 7_100_000_001) -> dict[str, An
 
 async def post(house: House, body: Any, *, headers: dict[str, str] | None = None, bot_id: int | None = None) -> int:
     """Posts to the webhook as Telegram would; returns the status."""
-    assert house.app.web is not None
-    url = f"http://127.0.0.1:{house.app.web.port}/telegram/{house.shop.id if bot_id is None else bot_id}"
+    url = f"http://127.0.0.1:{house.app.http.port}/telegram/{house.shop.id if bot_id is None else bot_id}"
     data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
     given = {HEADER: SECRET} if headers is None else headers
     async with aiohttp.ClientSession() as client, client.post(url, data=data, headers=given) as answer:
