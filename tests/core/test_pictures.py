@@ -36,7 +36,7 @@ from tests.core.test_statistics import Books
 from tests.pictures import difference, opened
 
 NOTHING = Lengths(0, None, None)
-EMPTY = Statistics((), (), 0, 0, 0, None, NOTHING, NOTHING, NOTHING, 0)
+EMPTY = Statistics((), (), 0, 0, 0, NOTHING, NOTHING, NOTHING)
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 WEEK = [Arrivals(MONDAY + timedelta(days=day), 10 + day, day % 3) for day in range(7)]
 HOSTILE = '</text><image href="file:///etc/passwd"/>&amp;"\u202e\x00'
@@ -47,7 +47,7 @@ def operator(name: str, load: int = 3, limit: int = 10, number: int = 1) -> Oper
 
 
 def source(name: str, shares: list[ShareNumbers], number: int = 1) -> SourceNumbers:
-    return SourceNumbers(SourceListed(number, name, None, None, True, "random", "shop_bot"), 10, 0, None, tuple(shares))
+    return SourceNumbers(SourceListed(number, name, None, None, True, "random", "shop_bot"), 10, 0, tuple(shares))
 
 
 def share(name: str, cause: Cause | None = None) -> ShareNumbers:
