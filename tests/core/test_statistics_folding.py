@@ -132,6 +132,22 @@ async def test_two_processes_do_not_fold_at_once(db: Database, database_url: str
     await db.read(check)
 
 
+@ONLY_POSTGRES
+async def test_who_begins_anew_forgets_what_is_folded_at_that_moment_too(db: Database, database_url: str) -> None:
+    place = await office(db)
+    await register(db, place, 1)
+    with another(database_url) as s:
+        assert statistics.fold(s) > 0
+        beginning = asyncio.create_task(db.write(statistics.start_again))
+        while not await db.read(lambda s: s.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).first()):
+            await asyncio.sleep(0)
+        s.commit()
+    await beginning
+    await db.read(check)
+    await fold_all(db)
+    await db.read(check)
+
+
 async def test_everybody_at_once(db: Database) -> None:
     """Writers, two that fold, readers: each reading is of one moment, and at the end the sums are right."""
     place = await office(db)
