@@ -16,7 +16,7 @@ from crm_core.outbox import Settled
 from crm_core.storage.hot import Listed
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
-from crm_core.storage.upsert import upserting
+from crm_core.storage.upsert import hot_upsert
 
 # Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
 # because buttons carry contact and version.
@@ -101,6 +101,9 @@ def record(
             _tell_author(s, one, "maybe_doubled", now)
 
 
+_REMEMBER = hot_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
+
+
 def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
     """Keeps which message in which chat stands for what, so that replies to it find their contact."""
     rows = [
@@ -113,7 +116,7 @@ def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
         if one.job.kind in REMEMBERED and one.job.contact_id and one.settled.result_id
     ]  # fmt: skip
     if rows:
-        s.execute(upserting(s, Posted.__table__).on_conflict_do_nothing(), rows)
+        run(s, _REMEMBER, rows)
     # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
     cards = {one.job.contact_id: one for one in sent if one.job.kind == outbox.CARD and one.job.contact}
     if cards:

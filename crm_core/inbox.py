@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.alerts import tell_admins
 from crm_core.events import Happened
-from crm_core.storage.hot import Hot
+from crm_core.storage.hot import Hot, Listed
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import InboxRow
 
@@ -41,9 +41,11 @@ class Stored:
     not_before: datetime | None = None
 
 
-_INSERT = insert(_table).returning(_table.c.id, sort_by_parameter_order=True)
-_KNOWN = select(_table.c.update_id, _table.c.digest, _table.c.epoch, _table.c.id, _table.c.state).where(
-    _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(bindparam("ids", expanding=True))
+_INSERT = Hot(insert(_table).returning(_table.c.id, sort_by_parameter_order=True))
+_KNOWN = Listed(
+    lambda ids: select(_table.c.update_id, _table.c.digest, _table.c.epoch, _table.c.id, _table.c.state).where(
+        _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(ids)
+    )
 )
 
 

@@ -17,7 +17,7 @@ from crm_core.storage.database import announce
 from crm_core.storage.hot import Hot, Listed
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, OutboxRow
-from crm_core.storage.upsert import upserting
+from crm_core.storage.upsert import hot_upsert
 
 CARD = "card"  # a new card in an operator's chat
 CARD_EDIT = "card_edit"  # a card brought up to date
@@ -88,14 +88,20 @@ def add(s: Session, sends: Iterable[Send], *, now: datetime) -> None:
 _INSERT_SORTED = Hot(insert(_table).returning(_table.c.id, sort_by_parameter_order=True))
 
 
+# The row that waits is touched, not only seen: whoever claims it in this moment must wait for this transaction, or it
+# would be rendered from the state before it, with nobody left to bring it up to date.
+_INSERT_ONCE = hot_upsert(
+    _table,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["once"],
+        index_where=_table.c.state == literal_column("'pending'"),
+        set_={"once": insert.excluded.once},
+    ).returning(_table.c.id),
+)
+
+
 def _add_once(s: Session, send: Send, now: datetime) -> None:
-    statement = upserting(s, _table)
-    # The row that waits is touched, not only seen: whoever claims it in this moment must wait for this transaction, or
-    # it would be rendered from the state before it, with nobody left to bring it up to date.
-    statement = statement.on_conflict_do_update(
-        index_elements=["once"], index_where=_table.c.state == literal_column("'pending'"), set_={"once": send.once}
-    ).returning(_table.c.id)
-    row_id = run(s, statement, _values(send, now)).scalar_one()
+    row_id = run(s, _INSERT_ONCE, _values(send, now)).scalar_one()
     announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
 
 

@@ -11,9 +11,10 @@ from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple wi
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Dialect, bindparam
+from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, literal_column
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import replacement_traverse
 
 Convert = Callable[[Any], Any]
 
@@ -68,8 +69,13 @@ class Hot:
     Its parameters are always the same ones; for a list of ids see `Listed`.
     """
 
-    def __init__(self, statement: Any) -> None:
+    def __init__(self, statement: Any, *, on_postgresql: Any = None) -> None:
+        """
+        Args:
+            on_postgresql: the same for PostgreSQL, where SQLAlchemy has a class of its own for each (an upsert).
+        """
         self.statement: Any = statement
+        self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
         self._plan: _Plan | None = None
 
     def execute(self, connection: sqlite3.Connection, dialect: Dialect, values: Any) -> Rows:
@@ -83,10 +89,14 @@ class Hot:
         try:
             return self._plan.execute(connection, many)
         except sqlite3.Error as error:
-            wrapped = DBAPIError.instance(
-                self._plan.sql, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect
-            )
-            raise wrapped from error
+            raise as_sqlalchemy(error, self._plan.sql, dialect) from error
+
+
+def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIError:
+    """What SQLAlchemy raises for an error of the driver."""
+    wrapped = DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect)
+    assert isinstance(wrapped, DBAPIError)
+    return wrapped
 
 
 class Listed:
@@ -115,11 +125,28 @@ class Listed:
         return self._by_length[length], {**given, **dict(zip(names, ids, strict=True))}
 
 
+def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
+    """The statement with its constants written out.
+
+    SQLite compares them with the conditions of partial indexes. Of a parameter it can do so only for the value at hand,
+    and prepares the statement anew at every execution, which takes longer than executing it
+    (https://sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG).
+    """
+
+    def write_out(element: Any, **_: Any) -> Any:
+        if not isinstance(element, BindParameter) or element.required or element.value is None or element.expanding:
+            return None
+        write = element.type.dialect_impl(dialect).literal_processor(dialect)
+        return None if write is None else literal_column(write(element.value), element.type)
+
+    return cast(ClauseElement, replacement_traverse(statement, {}, write_out))
+
+
 class _Plan:
     """A statement as the driver takes it: text, the order of parameters, and how values are converted both ways."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any]) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(values))
+        compiled = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=list(values))
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
         constants: dict[str, Any] = dict(compiled.params)

@@ -36,7 +36,7 @@ def run(s: Session, statement: Executable | Hot | Listed, values: Any = None) ->
     raw: object = connection.connection.dbapi_connection
     if isinstance(raw, sqlite3.Connection):
         return statement.execute(raw, connection.dialect, values)
-    return cast(Rows, connection.execute(statement.statement, values))  # whose ways they share
+    return cast(Rows, connection.execute(statement.on_postgresql, values))  # whose ways they share
 
 
 def changed(s: Session, statement: Executable | Hot, values: dict[str, Any] | None = None) -> int:
@@ -50,7 +50,7 @@ def changed(s: Session, statement: Executable | Hot, values: dict[str, Any] | No
         raw: object = connection.connection.dbapi_connection
         if isinstance(raw, sqlite3.Connection):
             return statement.execute(raw, connection.dialect, values).rowcount
-        plain = statement.statement
+        plain = statement.on_postgresql
     return connection.execute(cast(Executable, plain), values, execution_options=_COUNTED).rowcount
 
 

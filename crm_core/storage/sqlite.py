@@ -19,12 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, RootTransaction, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
+from crm_core.storage.hot import as_sqlalchemy
 from crm_core.storage.rows import CONNECTION
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
@@ -78,6 +78,7 @@ def _prepare(
             "foreign_keys=ON",
             f"busy_timeout={busy_timeout_ms}",
             f"journal_size_limit={JOURNAL_LIMIT_BYTES}",
+            "temp_store=MEMORY",  # or a body that touches more than 16 pages waits for a temporary file (its savepoint)
         ):
             cursor.execute(f"PRAGMA {pragma}")
         # SQLite before 3.51.3 may damage a WAL when two connections write or checkpoint at once, so the writer alone
@@ -90,7 +91,9 @@ def _prepare(
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw: Any = connection.connection.dbapi_connection
+        if read_only or not raw.in_transaction:  # the writer has begun by itself before SQLAlchemy is asked anything
+            connection.exec_driver_sql(begin)
 
 
 class SqliteDatabase(Database):
@@ -168,9 +171,14 @@ class SqliteDatabase(Database):
     async def _commit_together(self, batch: list[Job]) -> None:
         if self._connection is None:
             self._connection = self._engine.connect()
-        transaction = await self._begin(self._connection)
-        _run_bodies(self._connection, batch)
-        transaction.commit()
+        raw: sqlite3.Connection = self._connection.connection.dbapi_connection  # type: ignore[assignment]
+        try:
+            await _begin(raw)
+            _run_bodies(self._connection, raw, batch)
+            if raw.in_transaction:
+                raw.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise as_sqlalchemy(error, "BEGIN … COMMIT", self._connection.dialect) from error
         self._commits += 1
         if self._commits % CHECKPOINT_EVERY == 0:
             await asyncio.get_running_loop().run_in_executor(self._disk, _checkpoint, self._connection)
@@ -191,18 +199,6 @@ class SqliteDatabase(Database):
         finally:
             self._flush = None
 
-    async def _begin(self, connection: Connection) -> RootTransaction:
-        """Takes the write lock; another process (a backup, a command) may hold it for a moment, which blocks nobody."""
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + BUSY_TIMEOUT_MS / 1000
-        while True:
-            try:
-                return connection.begin()
-            except OperationalError as error:
-                if "locked" not in str(error.orig) or loop.time() > give_up:
-                    raise
-            await asyncio.sleep(BUSY_PAUSE)
-
     def _answer(self, job: Job) -> None:
         if job.error is None:  # whoever gave up waiting does not change what was committed
             self._tell(job.announcements)
@@ -212,6 +208,21 @@ class SqliteDatabase(Database):
             job.done.set_exception(job.error)
         else:
             job.done.set_result(job.result)
+
+
+async def _begin(raw: sqlite3.Connection) -> None:
+    """Takes the write lock; another process (a backup, a command) may hold it for a moment, which blocks nobody."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or loop.time() > give_up:
+                raise
+            await asyncio.sleep(BUSY_PAUSE)
+        else:
+            return
 
 
 def _flush_journal(path: str) -> None:
@@ -240,9 +251,8 @@ def _abandon(connection: Connection | None) -> None:
             connection.close()
 
 
-def _run_bodies(connection: Connection, batch: list[Job]) -> None:
+def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Job]) -> None:
     """Runs the bodies of a batch one after another; a body that fails is undone alone."""
-    raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
     session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
     for job in batch:
         session.info[ANNOUNCEMENTS] = job.announcements
@@ -255,6 +265,10 @@ def _run_bodies(connection: Connection, batch: list[Job]) -> None:
             raw.execute("ROLLBACK TO body")
             job.error = error
         raw.execute("RELEASE body")
-        session.expunge_all()
-    session.commit()  # ends the session's part; the connection's own transaction is committed by the caller
-    session.close()
+        if session.in_transaction():  # what ORM statements have loaded is of this body alone
+            session.expunge_all()
+    if session.in_transaction():
+        session.commit()
+        session.close()
+    if connection.in_transaction():  # some statement went through SQLAlchemy, which takes the transaction for its own
+        connection.commit()

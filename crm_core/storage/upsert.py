@@ -1,9 +1,12 @@
 """INSERT … ON CONFLICT, which SQLite and PostgreSQL both have but SQLAlchemy offers only through each dialect."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+
+from crm_core.storage.hot import Hot
 
 
 def upserting(s: Session, table: Any) -> Any:
@@ -11,3 +14,8 @@ def upserting(s: Session, table: Any) -> Any:
     if s.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def hot_upsert(table: Any, finish: Callable[[Any], Any]) -> Hot:
+    """The same as a hot statement; `finish` adds the ``on_conflict_…`` part, which both dialects spell alike."""
+    return Hot(finish(sqlite.insert(table)), on_postgresql=finish(postgresql.insert(table)))
