@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from bot.answers import Answer
+from bot.delivery.outlet import Claim, Outlet
 from crm_core import inbox, outbox
 from crm_core.storage.database import Database
 
@@ -33,6 +34,7 @@ class Act:
     """
 
     db: Database
+    outlet: Outlet
     inbox_id: int
     bot_id: int
     chat_id: int
@@ -72,7 +74,10 @@ class Act:
         if "chance" in wanted:
             inputs["chance"] = self.chance
 
+        claims: list[Claim] = []
+
         def body(s: Session) -> T:
+            self._take_back(claims)  # a transaction that met another one is run once more
             # First of all: an update that another life has finished must say so, not fail on what it left behind.
             inbox.finish(s, inbox_id=self.inbox_id, now=now)
             result = action(s, **inputs)
@@ -83,11 +88,21 @@ class Act:
                 self._put(s, screen(*told), now, in_place=True)
             if self.also is not None and action is not _nothing:
                 self.also(s)
+            claims.extend(self.outlet.claim_within(s))
             return result
 
-        result = await self.db.note(body)
+        try:
+            result = await self.db.note(body)
+        except BaseException:
+            self._take_back(claims)
+            raise
         self.is_done = True
+        self.outlet.send(claims)
         return result
+
+    def _take_back(self, claims: list[Claim]) -> None:
+        self.outlet.take_back(claims)
+        claims.clear()
 
     async def answer(self, answer: Answer) -> None:
         """Says something and finishes the update; nothing else changes."""

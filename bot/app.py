@@ -10,8 +10,9 @@ import structlog
 from aiogram import Bot
 
 from bot.delivery.gatekeeper import Gatekeeper
+from bot.delivery.outlet import Outlet
+from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
 from bot.delivery.pictures import Pictures
-from bot.delivery.sender import DEFAULT_PAUSES, Pauses
 from bot.fleet import Fleet, Runner, Webhook
 from bot.handling import Handler
 from bot.installation import LOOK_EVERY, OWNERSHIP_EVERY, Installation, Job, utc_now
@@ -61,14 +62,16 @@ class App(Installation):
         session = Telegram(url=settings.telegram_api_url, proxy=settings.telegram_proxy)
         session.middleware(gatekeeper)
         self._stack.push_async_callback(session.close)
-        handler = Handler(self.db, {}, Roster(self.db), self.clock, self.chance, settings.default_language,
+        outlet = Outlet(self.db)
+        handler = Handler(self.db, outlet, {}, Roster(self.db), self.clock, self.chance, settings.default_language,
                           extra={"timezone": settings.timezone})  # fmt: skip
         self.worker = Worker(
             db=self.db, handle=handler, clock=self.clock, is_paced=handler.is_paced, on_slowed=handler.tell_slowed
         )
         webhook = Webhook(settings.webhook_url, settings.webhook_secret or "") if settings.webhook_url else None
         self.fleet = Fleet(
-            self.db, self.owner, handler, self.worker, gatekeeper, self.clock, self.chance, settings.default_language,
+            self.db, self.owner, handler, self.worker, gatekeeper, outlet, self.clock, self.chance,
+            settings.default_language,
             self._limited, webhook, self._pauses,
             Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
         )  # fmt: skip

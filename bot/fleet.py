@@ -21,9 +21,11 @@ from aiogram.methods import DeleteWebhook, GetMe, GetWebhookInfo, SetMyCommands,
 from aiogram.types import BotCommandScopeDefault
 
 from bot.delivery.gatekeeper import Gatekeeper
+from bot.delivery.outlet import Outlet
 from bot.delivery.pace import Pace
+from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
 from bot.delivery.pictures import Pictures
-from bot.delivery.sender import DEFAULT_PAUSES, Pauses, Sender
+from bot.delivery.sender import Sender
 from bot.handling import Handler
 from bot.logs import describe_error
 from bot.menus import commands_for
@@ -32,7 +34,6 @@ from bot.receiving.updates import ALLOWED_UPDATES
 from bot.receiving.worker import Worker
 from bot.texts import LANGUAGES, translator
 from crm_core import bots
-from crm_core.outbox import Queued
 from crm_core.storage.database import Database
 from crm_core.storage.ownership import Ownership
 
@@ -89,6 +90,7 @@ class Fleet:
     handler: Handler
     worker: Worker
     gatekeeper: Gatekeeper
+    outlet: Outlet
     clock: Callable[[], datetime]
     chance: Callable[[], float]
     default_language: str
@@ -101,7 +103,6 @@ class Fleet:
 
     def start(self, runners: list[Runner]) -> None:
         """Begins to run bots, each in a task of its own."""
-        self.db.listeners.append(self._announce)
         self.runners = runners
         for runner in runners:
             self._tasks.append(asyncio.create_task(self._run(runner), name=f"bot-{runner.bot.id}"))
@@ -199,6 +200,7 @@ class Fleet:
             default_language=self.default_language, pauses=self.pauses, on_refused=runner.doubted.set,
             pictures=self.pictures,
         )  # fmt: skip
+        self.outlet.senders[me.id] = runner.sender
         self.handler.bots[me.id] = runner.bot
 
     async def _work(self, runner: Runner) -> None:
@@ -219,6 +221,7 @@ class Fleet:
             raise NoLongerOurs
         finally:
             sender, runner.sender = runner.sender, None
+            self.outlet.senders.pop(runner.bot.id, None)
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
@@ -267,17 +270,6 @@ class Fleet:
             except Exception as error:  # a menu is no reason not to work
                 log.warning("menu_not_set", bot_id=bot.id, error=describe_error(error))
                 return
-
-    def _announce(self, announcements: list[Any]) -> None:
-        """Hands rows that were just committed to the senders of their bots."""
-        queued: dict[int, list[Queued]] = {}
-        for one in announcements:
-            if isinstance(one, Queued):
-                queued.setdefault(one.bot_id, []).append(one)
-        for runner in self.runners:
-            rows = queued.get(runner.bot.id)
-            if rows and runner.sender is not None:
-                runner.sender.add(rows)
 
 
 async def remove_webhook(bot: Bot) -> None:

@@ -13,6 +13,7 @@ from aiogram.methods import AnswerCallbackQuery
 from bot import admins, clients, operators
 from bot.acting import Act
 from bot.answers import say
+from bot.delivery.outlet import Outlet
 from bot.delivery.verdict import judge
 from bot.joining import joining_router
 from bot.membership import membership_router
@@ -61,6 +62,7 @@ class Handler:
     """
 
     db: Database
+    outlet: Outlet
     bots: dict[int, Bot]
     roster: Roster
     clock: Callable[[], datetime]
@@ -81,7 +83,7 @@ class Handler:
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
         act = Act(
-            self.db, row.id, row.bot_id, chat.get("id", 0), self.clock, self.chance,
+            self.db, self.outlet, row.id, row.bot_id, chat.get("id", 0), self.clock, self.chance,
             pressed=pressed["message_id"] if pressed else None,
         )  # fmt: skip
         toast = None

@@ -139,6 +139,17 @@ def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> 
     return [Queued(*row) for row in run(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
 
 
+def claimed(s: Session, *, bot_id: int, fence: int) -> list[Queued]:
+    """Rows that a life of a bot has claimed: where it knows nothing of one, the answer to a commit was lost."""
+    rows = run(
+        s,
+        select(_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind)
+        .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence == fence)
+        .order_by(_table.c.id),
+    )
+    return [Queued(*row) for row in rows]
+
+
 _bot = Bot.__table__
 _CLAIM = Listed(
     lambda ids: (

@@ -36,6 +36,12 @@ def announce(s: Session, fact: Any) -> None:
     s.info[ANNOUNCEMENTS].append(fact)
 
 
+def announced(s: Session) -> list[Any]:
+    """What the transaction has announced so far."""
+    found: list[Any] = s.info[ANNOUNCEMENTS]
+    return found
+
+
 @dataclass(eq=False)
 class Database(ABC):
     """An open database. Listeners run in the event loop after each commit, with what was announced in it."""

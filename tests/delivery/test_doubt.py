@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.delivery import cards
-from bot.delivery.sender import Pauses
+from bot.delivery.pauses import Pauses
 from bot.sandbox import Person, Sandbox
 from tests.people import House, MovableClock
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bot.delivery.sender import Pauses
+from bot.delivery.pauses import Pauses
 from bot.sandbox import Sandbox
 from tests.delivery.test_flood_waits import until
 from tests.flow.steering import presses, types

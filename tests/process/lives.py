@@ -11,7 +11,7 @@ import signal
 import sys
 
 from bot.app import App
-from bot.delivery.sender import Pauses
+from bot.delivery.pauses import Pauses
 from bot.logs import set_up_logging
 from bot.settings import load_settings
 

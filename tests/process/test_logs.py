@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from bot.delivery import cards
-from bot.delivery.sender import Pauses
+from bot.delivery.pauses import Pauses
 from bot.logs import set_up_logging
 from bot.sandbox import Sandbox
 from bot.sandbox.content import photo

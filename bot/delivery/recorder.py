@@ -1,0 +1,107 @@
+"""Records what became of attempts: those of one moment together, and for as long as the database is away."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import structlog
+
+from bot.delivery.pauses import Pauses
+from bot.logs import describe_error
+from crm_core import deliveries, outbox
+from crm_core.deliveries import Outcome, Shut
+from crm_core.storage.database import DATABASE_AWAY, Database
+
+log = structlog.get_logger("delivery")
+
+
+class Recorder:
+    """Records for one life of a bot until it is told to finish."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        bot_id: int,
+        fence: int,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+        pauses: Pauses,
+        on_recorded: Callable[[list[Outcome]], None],
+    ) -> None:
+        """
+        Args:
+            fence: see `crm_core.bots.start`.
+            on_recorded: told of outcomes that stand now; only then may their chats go on.
+        """
+        self.db, self.bot_id, self.fence, self.clock = db, bot_id, fence, clock
+        self._chance, self._pauses, self._on_recorded = chance, pauses, on_recorded
+        self._outcomes: list[Outcome] = []
+        self._gates: list[Shut] = []
+        self._wake = asyncio.Event()
+        self._is_over = False
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Something was attempted."""
+        self._outcomes.append(outcome)
+        self._wake.set()
+
+    def gates(self, gates: Iterable[Shut]) -> None:
+        """Gates were shut."""
+        self._gates += gates
+        self._wake.set()
+
+    def finish(self) -> None:
+        """Nothing more will come: `run` returns when all of it is recorded."""
+        self._is_over = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Records as it comes."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            outcomes, self._outcomes = self._outcomes, []
+            gates, self._gates = self._gates, []
+            if outcomes or gates:
+                await self._record(outcomes, gates)
+            if self._is_over and not self._outcomes and not self._gates:
+                return
+
+    async def _record(self, outcomes: list[Outcome], gates: list[Shut]) -> None:
+        try:
+            await self._insist(outcomes, gates)
+        except Exception as error:
+            log.error("record_failed", bot_id=self.bot_id, error=describe_error(error))
+            for one in outcomes:
+                await self._record_alone(one)
+        self._on_recorded(outcomes)
+
+    async def _record_alone(self, outcome: Outcome) -> None:
+        """One that cannot be recorded must not keep the others from it; then it is settled without what follows."""
+        try:
+            await self._insist([outcome], [])
+        except Exception as error:
+            log.error("outcome_without_consequences", outbox_id=outcome.job.id, error=describe_error(error))
+            try:
+                await self._insist([outcome], [], only_settle=True)
+            except Exception as failure:
+                log.error("outcome_lost", outbox_id=outcome.job.id, error=describe_error(failure))
+
+    async def _insist(self, outcomes: list[Outcome], gates: list[Shut], *, only_settle: bool = False) -> None:
+        """Records, however long the database is away: it was sent, so nothing else is tried in that chat before."""
+        while True:
+            try:
+                if only_settle:
+                    await self.db.note(
+                        outbox.settle, settled=[one.settled for one in outcomes], fence=self.fence, now=self.clock()
+                    )
+                else:
+                    await self.db.note(
+                        deliveries.record, bot_id=self.bot_id, fence=self.fence, outcomes=outcomes, gates=gates,
+                        now=self.clock(), chance=self._chance,
+                    )  # fmt: skip
+                return
+            except DATABASE_AWAY as error:
+                log.error("database_away", bot_id=self.bot_id, error=describe_error(error))
+                await asyncio.sleep(self._pauses.database)
