@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from bot.answers import Answer
 from bot.delivery.outlet import Claim, Outlet
 from crm_core import inbox, outbox
+from crm_core.inbox import Received
 from crm_core.storage.database import Database
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Act:
 
     db: Database
     outlet: Outlet
-    inbox_id: int
+    row: Received
     bot_id: int
     chat_id: int
     clock: Callable[[], datetime]
@@ -79,7 +80,7 @@ class Act:
         def body(s: Session) -> T:
             self._take_back(claims)  # a transaction that met another one is run once more
             # First of all: an update that another life has finished must say so, not fail on what it left behind.
-            inbox.finish(s, inbox_id=self.inbox_id, now=now)
+            inbox.finish(s, self.row, now=now)
             result = action(s, **inputs)
             told = (result,) if see is None else (result, see(s))
             if reply is not None:

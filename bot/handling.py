@@ -24,7 +24,7 @@ from bot.texts.refusals import refusal
 from crm_core import contacts, conversation, staff
 from crm_core.access import telegram
 from crm_core.errors import CrmError, IsStaff, NotAllowed
-from crm_core.inbox import Stored
+from crm_core.inbox import Received
 from crm_core.messages import NotRecordedYet
 from crm_core.staff import Account, Member
 from crm_core.storage.database import Database
@@ -71,7 +71,7 @@ class Handler:
     extra: dict[str, Any] = field(default_factory=dict)
     _toasts: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def __call__(self, row: Stored) -> None:
+    async def __call__(self, row: Received) -> None:
         """Handles one update. Raises what cannot be told to anybody; then the update is tried again."""
         user = _user(row.raw)
         member = await self.roster.member(user["id"]) if user else None
@@ -83,7 +83,7 @@ class Handler:
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
         act = Act(
-            self.db, self.outlet, row.id, row.bot_id, chat.get("id", 0), self.clock, self.chance,
+            self.db, self.outlet, row, row.bot_id, chat.get("id", 0), self.clock, self.chance,
             pressed=pressed["message_id"] if pressed else None,
         )  # fmt: skip
         toast = None
@@ -95,7 +95,7 @@ class Handler:
             self._show_toast(self.bots[row.bot_id], query["id"], toast)
 
     async def _dispatch(
-        self, row: Stored, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
+        self, row: Received, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
     ) -> str | None:
         dispatcher = CLIENTS if member is None else STAFF
         try:
@@ -111,7 +111,7 @@ class Handler:
             return await self._refuse(error, row, act, _)
         return toast if isinstance(toast, str) else None
 
-    async def _feed(self, dispatcher: Dispatcher, row: Stored, **given: Any) -> Any:
+    async def _feed(self, dispatcher: Dispatcher, row: Received, **given: Any) -> Any:
         """Runs the handler; a reply that overtook the number of what it answers waits until that is recorded."""
         for pause in UNRECORDED_PAUSES:
             try:
@@ -122,7 +122,7 @@ class Handler:
                 await asyncio.sleep(pause)
         raise Again
 
-    async def _refuse(self, error: CrmError, row: Stored, act: Act, _: Translator) -> str:
+    async def _refuse(self, error: CrmError, row: Received, act: Act, _: Translator) -> str:
         """Says why nothing was done, at the very message; a card that asked for it is brought up to date."""
         text = refusal(error, _)
         if act.pressed is None:
@@ -135,7 +135,7 @@ class Handler:
             )  # fmt: skip
         return text
 
-    async def _meet_again(self, member: Member, user: dict[str, Any], row: Stored) -> None:
+    async def _meet_again(self, member: Member, user: dict[str, Any], row: Received) -> None:
         """A member of staff who writes can be written to; and what Telegram shows of him may have changed."""
         if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
             await self.db.write(
@@ -163,12 +163,12 @@ class Handler:
         except Exception as error:
             log.info("toast_not_shown", bot_id=bot.id, verdict=type(judge(error)).__name__)
 
-    async def is_paced(self, row: Stored) -> bool:
+    async def is_paced(self, row: Received) -> bool:
         """Whether a conversation is slowed when it floods: clients are, staff are not."""
         user = _user(row.raw)
         return user is not None and await self.roster.member(user["id"]) is None
 
-    async def tell_slowed(self, row: Stored) -> None:
+    async def tell_slowed(self, row: Received) -> None:
         """Tells a client who floods that his words are passed on one by one."""
         user = _user(row.raw)
         if user is not None:

@@ -16,6 +16,7 @@ from crm_core.events import Happened
 from crm_core.storage.hot import Hot, Listed
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import InboxRow
+from crm_core.storage.upsert import hot_upsert
 
 _table = InboxRow.__table__
 
@@ -40,6 +41,18 @@ class Stored:
     attempts: int = 0
     not_before: datetime | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """An update that came alone and is worked on at once: it is stored in the transaction of its effect."""
+
+    bot_id: int
+    update_id: int
+    conversation: str
+    raw: dict[str, Any]
+
+
+Received = Stored | Fresh
 
 _INSERT = Hot(insert(_table).returning(_table.c.id, sort_by_parameter_order=True))
 _KNOWN = Listed(
@@ -142,10 +155,30 @@ class AlreadyFinished(Exception):
     """Another life of this process has finished the update; whatever this one was about to change is undone."""
 
 
-def finish(s: Session, *, inbox_id: int, now: datetime) -> None:
-    """Marks an update as done, in the transaction of its effect: so it has exactly one. Raises AlreadyFinished."""
-    if changed(s, _FINISH, {"row_id": inbox_id, "at": now}) != 1:
-        raise AlreadyFinished(inbox_id)
+class AlreadyStored(Exception):
+    """The number of a fresh update is known: it came before, or Telegram's numbers began anew."""
+
+
+_INSERT_FINISHED = hot_upsert(_table, lambda insert: insert.on_conflict_do_nothing().returning(_table.c.id))
+
+
+def finish(s: Session, row: Received, *, now: datetime) -> None:
+    """Marks an update as done, in the transaction of its effect: so it has exactly one.
+
+    A fresh one is stored here, done already. Raises AlreadyFinished; AlreadyStored, after which `store` knows what to
+    do with it.
+    """
+    if isinstance(row, Stored):
+        if changed(s, _FINISH, {"row_id": row.id, "at": now}) != 1:
+            raise AlreadyFinished(row.id)
+        return
+    raw, digest = _as_text(row.raw)
+    values = {
+        "bot_id": row.bot_id, "update_id": row.update_id, "epoch": 0, "digest": digest, "conversation": row.conversation,
+        "raw": raw, "state": "done", "attempts": 0, "received_at": now, "finished_at": now,
+    }  # fmt: skip
+    if run(s, _INSERT_FINISHED, values).one_or_none() is None:
+        raise AlreadyStored(row.update_id)
 
 
 def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> bool:

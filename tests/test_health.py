@@ -8,7 +8,7 @@ import pytest
 from bot.health import troubles
 from bot.settings import Settings
 from crm_core import bots, inbox, outbox
-from crm_core.inbox import Update
+from crm_core.inbox import Stored, Update
 from crm_core.outbox import Send, Settled
 from crm_core.storage.database import Database
 
@@ -24,12 +24,12 @@ class Ward:
         self.settings = Settings.model_construct(database_url=url, bot_tokens=[f"{BOT}:{'x' * 30}"])
         self.last = 0
 
-    async def receives(self, after: float = 0) -> int:
+    async def receives(self, after: float = 0) -> Stored:
         self.last += 1
         update = Update(self.last, f"chat:{self.last}", {"update_id": self.last})
         now = START + timedelta(seconds=after)
         (stored,) = await self.db.write(inbox.store, bot_id=BOT, updates=[update], now=now)
-        return stored.id
+        return stored
 
     async def must_send(self, after: float = 0, chat_id: int = CHAT) -> None:
         send = Send(outbox.STAFF_NOTICE, BOT, chat_id, payload={"code": "test"})
@@ -65,7 +65,7 @@ async def test_an_update_that_nobody_works_on(ward: Ward) -> None:
 async def test_a_flood_is_no_illness_while_it_is_worked_off(ward: Ward) -> None:
     first = await ward.receives()
     await ward.receives()
-    await ward.db.write(inbox.finish, inbox_id=first, now=START + timedelta(seconds=500))
+    await ward.db.write(inbox.finish, first, now=START + timedelta(seconds=500))
     assert ward.ill(after=700) == []
     assert len(ward.ill(after=750)) == 1
 
@@ -73,7 +73,7 @@ async def test_a_flood_is_no_illness_while_it_is_worked_off(ward: Ward) -> None:
 async def test_an_update_that_is_to_be_tried_again_later(ward: Ward) -> None:
     row = await ward.receives()
     later = START + timedelta(seconds=1000)
-    await ward.db.write(inbox.retry, inbox_id=row, error="Boom", not_before=later)
+    await ward.db.write(inbox.retry, inbox_id=row.id, error="Boom", not_before=later)
     assert ward.ill(after=900) == []
     assert len(ward.ill(after=1300)) == 1
 

@@ -12,6 +12,7 @@ from bot.logs import describe_error
 from bot.receiving.updates import GetRawUpdates, to_update
 from bot.receiving.worker import Worker
 from crm_core import bots, inbox
+from crm_core.inbox import Fresh, Update
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("receiving")
@@ -62,14 +63,23 @@ class Poller:
             if batch:  # it would come again at once, without end
                 await asyncio.sleep(RETRY_FIRST)
             return
-        stored = await self.db.note(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
-        self.worker.add(stored)
+        is_news = await self._take_in(updates)
         # They are being worked on already; confirmed they are only once they would survive a power cut.
         await self.db.flushed()
         offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
-        if offset == self._offset and not stored:  # what was confirmed comes again: asking faster changes nothing
+        if offset == self._offset and not is_news:  # what was confirmed comes again: asking faster changes nothing
             await asyncio.sleep(RETRY_FIRST)
         self._offset = offset
+
+    async def _take_in(self, updates: list[Update]) -> bool:
+        """Stores updates and has them worked on. Returns whether any of them was news."""
+        if len(updates) == 1 and await self.worker.at_once(
+            Fresh(self.bot.id, updates[0].update_id, updates[0].conversation, updates[0].raw)
+        ):
+            return True
+        stored = await self.db.note(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
+        self.worker.add(stored)
+        return bool(stored)
 
     async def _show(self, state: str) -> None:
         if state != self._state:

@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
 from bot.logs import describe_error
 from crm_core import inbox
-from crm_core.inbox import AlreadyFinished, Stored
+from crm_core.inbox import AlreadyFinished, Fresh, Received, Stored
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("receiving")
@@ -26,13 +27,14 @@ HELD_ALL = 2_000  # updates held in memory for all bots
 RETRIES = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)  # seconds before each further attempt; after them an update is buried
 DATABASE_PAUSE = 1.0  # seconds until the database is tried again
 FREE_BURST, SLOWED_INTERVAL = 30, 2.0  # a client may send so many at once; beyond that, one in so many seconds
+AT_ONCE_WITHIN = 0.05  # seconds for which receiving waits for an update that is stored with its effect
 
 
 class Again(Exception):
     """The update must be worked on anew at once: what it was judged by (a role) has changed meanwhile."""
 
 
-Handle = Callable[[Stored], Awaitable[None]]
+Handle = Callable[[Received], Awaitable[None]]
 
 
 @dataclass
@@ -64,8 +66,8 @@ class Worker:
         db: Database,
         handle: Handle,
         clock: Callable[[], datetime],
-        is_paced: Callable[[Stored], Awaitable[bool]],
-        on_slowed: Callable[[Stored], Awaitable[None]],
+        is_paced: Callable[[Received], Awaitable[bool]],
+        on_slowed: Callable[[Received], Awaitable[None]],
         retries: Sequence[float] = RETRIES,
     ) -> None:
         self.db, self.clock = db, clock
@@ -78,7 +80,7 @@ class Worker:
         self._room = asyncio.Event()
         self._room.set()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
         self.idle = asyncio.Event()
         """Set while every update that was handed over is finished."""
@@ -136,6 +138,37 @@ class Worker:
                 self._take([row])
             else:
                 self._overlooked.add(row.bot_id)
+
+    async def at_once(self, update: Fresh) -> bool:
+        """Works on an update that came alone and is not stored yet: its effect stores it. Returns whether it did.
+
+        If it did not, whatever the reason, it goes the long way: it is stored, and worked on from there. That saves the
+        usual message a commit without giving up that nothing is confirmed to Telegram before it is stored.
+        """
+        key = (update.bot_id, update.conversation)
+        is_free = self._bots.get(update.bot_id) and key not in self._lanes and not self._slots.locked()
+        if not is_free or self._stopping.is_set() or self._ahead(key) > 0:
+            return False
+        self._count_turn(key)
+        lane = self._lanes[key] = Lane(is_busy=True)
+        self.idle.clear()
+        task = asyncio.create_task(self._attempt_at_once(update, key, lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # Not longer: others wait at Telegram. If it is stored meanwhile, its effect meets that row, and is undone.
+        await asyncio.wait({task}, timeout=AT_ONCE_WITHIN)
+        return task.done() and task.result()
+
+    async def _attempt_at_once(self, update: Fresh, key: tuple[int, str], lane: Lane) -> bool:
+        try:
+            async with self._slots:
+                await self._handle(update)
+        except Exception:  # the long way meets the same, and knows what to do
+            return False
+        else:
+            return True
+        finally:
+            await self._work(key, lane)  # what came meanwhile
 
     def _take(self, rows: Sequence[Stored]) -> None:
         for row in rows:
@@ -220,16 +253,26 @@ class Worker:
 
     async def _wait_for_turn(self, key: tuple[int, str], row: Stored) -> None:
         """A client who floods is slowed down, so that his words do not crowd out everybody else's at the operator's."""
-        now = self.clock().timestamp()
-        # Never further ahead than a full burst, or a clock that was set back would silence a client for that long.
-        due = min(max(self._due.get(key, 0.0), now), now + SLOWED_INTERVAL * FREE_BURST)
-        ahead = due - now - SLOWED_INTERVAL * (FREE_BURST - 1)
+        ahead = self._ahead(key)
         if ahead > 0 and await self._is_paced(row):
             await self._on_slowed(row)
             await self._sleep(ahead)
+        self._count_turn(key)
+
+    def _ahead(self, key: tuple[int, str]) -> float:
+        """For how many seconds a conversation is ahead of its free burst."""
+        return self._next_turn(key) - self.clock().timestamp() - SLOWED_INTERVAL * (FREE_BURST - 1)
+
+    def _next_turn(self, key: tuple[int, str]) -> float:
+        # Never further ahead than a full burst, or a clock that was set back would silence a client for that long.
+        now = self.clock().timestamp()
+        return min(max(self._due.get(key, 0.0), now), now + SLOWED_INTERVAL * FREE_BURST)
+
+    def _count_turn(self, key: tuple[int, str]) -> None:
         if len(self._due) > 10_000:
+            now = self.clock().timestamp()
             self._due = {one: at for one, at in self._due.items() if at > now}
-        self._due[key] = due + SLOWED_INTERVAL
+        self._due[key] = self._next_turn(key) + SLOWED_INTERVAL
 
     async def _try(self, row: Stored, lane: Lane) -> bool:
         """One attempt. Returns whether the update is finished, one way or the other."""

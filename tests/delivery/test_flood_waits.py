@@ -133,4 +133,5 @@ async def test_a_429_of_getupdates_is_honoured(house: House) -> None:
     await ivan.says("a question", to=house.shop)
     await ivan.says("and another")
     await anna.sees("and another", bot=house.shop)
+    await house.settled()
     assert [refusal.method for refusal in house.sandbox.refusals] == ["getUpdates"]

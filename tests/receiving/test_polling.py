@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from bot.receiving import worker as workers
 from bot.sandbox import Sandbox
-from crm_core.inbox import Stored
+from crm_core.inbox import Received
 from crm_core.storage.tables import Contact, InboxRow
 from tests.people import House
 from tests.receiving.outage import outage, until_away
@@ -22,7 +22,7 @@ async def test_a_backlog_is_fetched_only_as_fast_as_it_is_worked_on(
         worker = house.app.worker
         handle = worker._handle
 
-        async def watched(row: Stored) -> None:
+        async def watched(row: Received) -> None:
             nonlocal most
             most = max(most, worker.held)
             await handle(row)

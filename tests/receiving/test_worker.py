@@ -16,7 +16,7 @@ from bot.receiving import worker as workers
 from bot.receiving.updates import to_update
 from bot.receiving.worker import Worker
 from crm_core import bots, inbox
-from crm_core.inbox import Stored, Update
+from crm_core.inbox import Received, Stored, Update
 from crm_core.storage.database import Database
 from crm_core.storage.tables import InboxRow
 
@@ -50,25 +50,25 @@ class Desk:
         self.done: dict[str, list[int]] = defaultdict(list)
         self.begun = 0
         self._busy: set[str] = set()
-        self.before: Callable[[Stored], Any] | None = None
+        self.before: Callable[[Received], Any] | None = None
 
-    async def __call__(self, row: Stored) -> None:
+    async def __call__(self, row: Received) -> None:
         assert row.conversation not in self._busy
         self._busy.add(row.conversation)
         self.begun += 1
         try:
             if self.before is not None:
                 await self.before(row)
-            await self.db.write(inbox.finish, inbox_id=row.id, now=NOW)
+            await self.db.write(inbox.finish, row, now=NOW)
             self.done[row.conversation].append(row.raw["update_id"])
         finally:
             self._busy.discard(row.conversation)
 
     def worker(self, **options: Any) -> Worker:
-        async def is_paced(_: Stored) -> bool:
+        async def is_paced(_: Received) -> bool:
             return False
 
-        async def on_slowed(_: Stored) -> None:
+        async def on_slowed(_: Received) -> None:
             raise AssertionError("nobody is slowed here")
 
         return Worker(
@@ -82,7 +82,7 @@ async def test_a_long_conversation_is_read_on_in_order_while_more_of_it_comes(db
     await worker.start(BOT)
     numbers = iter(range(1, 401))
 
-    async def more(_: Stored) -> None:  # words arrive at every point of the reading
+    async def more(_: Received) -> None:  # words arrive at every point of the reading
         for number in itertools.islice(numbers, 3):
             worker.add(await store(db, update(number)))
 
@@ -102,7 +102,7 @@ async def test_memory_is_bounded_however_much_waits(db: Database, monkeypatch: p
     desk, most = Desk(db), 0
     worker = desk.worker()
 
-    async def look(_: Stored) -> None:
+    async def look(_: Received) -> None:
         nonlocal most
         most = max(most, worker.held)
 
@@ -141,7 +141,7 @@ async def test_a_bot_that_starts_over_works_on_nothing_twice_at_once(db: Databas
     desk, gate = Desk(db), asyncio.Event()
     worker = desk.worker()
 
-    async def wait(_: Stored) -> None:
+    async def wait(_: Received) -> None:
         await gate.wait()
 
     desk.before = wait
@@ -160,7 +160,7 @@ async def test_a_bot_that_is_left_is_left_alone(db: Database) -> None:
     desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
     worker = desk.worker()
 
-    async def wait(_: Stored) -> None:
+    async def wait(_: Received) -> None:
         begun.set()
         await gate.wait()
 
@@ -180,7 +180,7 @@ async def test_a_failing_update_delays_its_conversation_alone_and_is_buried_in_t
     desk = Desk(db)
     worker = desk.worker(retries=(0.01, 0.01))
 
-    async def fail(row: Stored) -> None:
+    async def fail(row: Received) -> None:
         if row.raw["update_id"] == 1:
             raise LookupError("always")
 
@@ -197,9 +197,9 @@ async def test_an_update_that_was_finished_elsewhere_is_not_tried_again(db: Data
     desk = Desk(db)
     worker = desk.worker(retries=(60.0,))
 
-    async def finish_elsewhere(row: Stored) -> None:
+    async def finish_elsewhere(row: Received) -> None:
         if row.raw["update_id"] == 1:
-            await db.write(inbox.finish, inbox_id=row.id, now=NOW)
+            await db.write(inbox.finish, row, now=NOW)
             raise LookupError("the message stands there already")
 
     desk.before = finish_elsewhere
@@ -218,7 +218,7 @@ async def test_a_conversation_survives_whatever_goes_wrong_around_it(
     worker = desk.worker()
     asked = 0
 
-    async def fails_once(_: Stored) -> bool:
+    async def fails_once(_: Received) -> bool:
         nonlocal asked
         asked += 1
         if asked == 1:
