@@ -194,7 +194,8 @@ def claim_someone(s: Session, source: SourceFacts, *, chance: Chance) -> Place |
         chosen = choice.operator
         claimed = run(s, _CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
         if claimed is not None:
-            run(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
+            if source.strategy == "exact":
+                run(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
             return _place(chosen.operator_id, chosen.chat_id, claimed, choice)
         pool = [replace(one, load=one.limit) if one.operator_id == chosen.operator_id else one for one in pool]
 

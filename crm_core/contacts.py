@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import alerts, assignment, distribution, events, leads, messages, outbox, queue
@@ -25,13 +25,13 @@ from crm_core.errors import (
 from crm_core.events import Happened
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
-from crm_core.storage.hot import Hot
+from crm_core.storage.hot import Hot, hot_insert
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Weight
 
 _contact = Contact.__table__
-_INSERT = Hot(insert(_contact).returning(_contact.c.id))
+_INSERT = hot_insert(_contact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from crm_core import assignment, contacts, leads, messages, outbox
-from crm_core.assignment import Chance
+from crm_core import contacts, leads, messages, outbox
+from crm_core.assignment import Chance, SourceFacts
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
@@ -30,6 +30,9 @@ _KNOWN = Hot(
         exists().where(_writer.telegram_id == _chat.c.chat_id).correlate(_chat).label("is_staff"),
         _chat.c.source_id.label("booked"),
         Source.id.label("source_id"),
+        Source.name.label("source_name"),
+        Source.strategy,
+        Source.is_active,
         _contact.c.id.label("contact_id"),
         _contact.c.version,
         Staff.telegram_id.label("operator_chat"),
@@ -56,6 +59,53 @@ _KNOWN = Hot(
     .where(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id"))
 )
 _NEW_CHAT = Hot(insert(_chat))
+_NEWCOMER = Hot(
+    select(
+        Source.id.label("source_id"),
+        Source.name.label("source_name"),
+        Source.strategy,
+        Source.is_active,
+        exists().where(_writer.telegram_id == bindparam("chat_id")).label("is_staff"),
+    ).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A client in his chat with a bot: what is stored of him, the source that his words are for, what is open there."""
+
+    lead_id: int
+    is_blocked: bool
+    full_name: str | None
+    username: str | None
+    language: str | None
+    is_staff: bool
+    booked: int | None
+    source: SourceFacts
+    contact_id: int | None = None
+    version: int = 0
+    operator_chat: int | None = None
+
+
+def _known(s: Session, *, bot_id: int, chat_id: int) -> Known | None:
+    row: Any = run(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
+    if row is None:
+        return None
+    source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+    return Known(*row[:7], source, row.contact_id, row.version, row.operator_chat)
+
+
+def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
+    found = leads.find(s, person)
+    lead_id = found if found is not None else leads.create(s, person, now=now)
+    run(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
+    if found is None:
+        row = run(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id}).one()
+        source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+        return Known(lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source)
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
+    assert known is not None, "the chat was stored a line above"
+    return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +117,14 @@ class Heard:
     is_new: bool
 
 
-def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Row[Any]:
+def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
     """The client of a chat as he is known, made known if he is not; what Telegram shows of him is taken over.
 
     Raises IsStaff for an account that is on the staff by now: staff who write to a bot are no clients.
     """
-    values = {"bot_id": bot_id, "chat_id": chat_id}
-    known: Row[Any] | None = run(s, _KNOWN, values).one_or_none()
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
     if known is None:
-        lead_id = leads.find_or_create(s, person, now=now)
-        run(s, _NEW_CHAT, {**values, "lead_id": lead_id, "is_blocked": False})
-        known = run(s, _KNOWN, values).one()
+        known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if known.is_staff:
         raise IsStaff()
     if (known.full_name, known.username, known.language) != (person.full_name, person.username, person.language):
@@ -125,26 +172,25 @@ def client_says(
     joined = _join_open(s, known, bot_id, chat_id, words, now)
     if joined is not None:
         return Heard(joined, known.lead_id, is_new=False)
-    source = assignment.source_facts(s, known.source_id)
-    if not source.is_active:
+    if not known.source.is_active:
         if known.booked is None:
-            raise SourceOff(source=source.name)
+            raise SourceOff(source=known.source.name)
         _book(s, bot_id, chat_id, None)
         return client_says(s, bot_id=bot_id, chat_id=chat_id, person=person, words=words, now=now, chance=chance)
     chat = contacts.ClientChat(bot_id, chat_id)
     opened = contacts.open_contact(
-        s, source=source, lead_id=known.lead_id, words=words, chat=chat, now=now, chance=chance
+        s, source=known.source, lead_id=known.lead_id, words=words, chat=chat, now=now, chance=chance
     )
     return Heard(opened.id, known.lead_id, is_new=True)
 
 
-def _join_open(s: Session, known: Row[Any], bot_id: int, chat_id: int, words: Words, now: datetime) -> int | None:
+def _join_open(s: Session, known: Known, bot_id: int, chat_id: int, words: Words, now: datetime) -> int | None:
     """Adds words to the open contact that they are for. Returns its id, None where none is open."""
     answered = None
     if words.reply_to is not None:
         answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=words.reply_to)
     while True:
-        target = known
+        target: Known | Row[Any] = known
         if answered is not None and answered.contact_id != known.contact_id:
             target = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id) or known
         if target.contact_id is None:
@@ -152,7 +198,7 @@ def _join_open(s: Session, known: Row[Any], bot_id: int, chat_id: int, words: Wo
         if lock_contact(s, target.contact_id, version=target.version):
             break
         # Somebody closed it, or gave it to somebody else, between our look and our lock.
-        known = run(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one()
+        known = _known(s, bot_id=bot_id, chat_id=chat_id) or known
     is_about_it = answered is not None and answered.contact_id == target.contact_id
     original = messages.store(
         s, words, contact_id=target.contact_id, author="client", now=now,

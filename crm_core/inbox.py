@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.alerts import tell_admins
 from crm_core.events import Happened
-from crm_core.storage.hot import Hot, Listed
+from crm_core.storage.hot import Hot, Listed, hot_insert
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import InboxRow
 from crm_core.storage.upsert import hot_upsert
@@ -54,7 +54,7 @@ class Fresh:
 
 Received = Stored | Fresh
 
-_INSERT = Hot(insert(_table).returning(_table.c.id, sort_by_parameter_order=True))
+_INSERT = hot_insert(_table)
 _KNOWN = Listed(
     lambda ids: select(_table.c.update_id, _table.c.digest, _table.c.epoch, _table.c.id, _table.c.state).where(
         _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(ids)

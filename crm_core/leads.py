@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, insert, or_, select, update
+from sqlalchemy import bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access import Actor, access_key
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
 from crm_core.events import Happened
-from crm_core.storage.hot import Hot
+from crm_core.storage.hot import Hot, hot_insert
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Lead
 
@@ -43,7 +43,7 @@ _FIND = Hot(
     .order_by(case((_table.c.external_id == bindparam("external_id"), 0), else_=1))
     .limit(1)
 )
-_INSERT = Hot(insert(_table).returning(_table.c.id))
+_INSERT = hot_insert(_table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,14 @@ def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
 
     Each call of the first founding document with an e-mail seen before is the same lead.
     """
-    found = run(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).scalar_one_or_none()
+    found = find(s, facts)
     return found if found is not None else create(s, facts, now=now)
+
+
+def find(s: Session, facts: LeadFacts) -> int | None:
+    """The id of the lead that has this external id or e-mail, None if nobody has."""
+    found: int | None = run(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).scalar_one_or_none()
+    return found
 
 
 def recognise(s: Session, facts: LeadFacts, *, now: datetime) -> Known:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
-from crm_core.storage.hot import Hot
+from crm_core.storage.hot import Hot, hot_insert
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
@@ -54,7 +54,7 @@ class Original:
     can_copy: bool
 
 
-_INSERT = Hot(insert(_message).returning(_message.c.id))
+_INSERT = hot_insert(_message)
 
 
 def store(

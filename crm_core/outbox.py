@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, literal_column, null, or_, select, text, update
+from sqlalchemy import Row, and_, bindparam, literal_column, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
-from crm_core.storage.hot import Hot, Listed
+from crm_core.storage.hot import Hot, Listed, hot_insert
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Bot, OutboxRow
 from crm_core.storage.upsert import hot_upsert
@@ -34,7 +34,7 @@ MENU = "menu"  # a person's list of commands
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 
 _table = OutboxRow.__table__
-_INSERT = Hot(insert(_table).returning(_table.c.id))
+_INSERT = hot_insert(_table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,9 @@ def add(s: Session, sends: Iterable[Send], *, now: datetime) -> None:
             _add_once(s, send, now)
     if plain:
         # Several rows of one action keep their order: ids are handed out in the order of the parameters.
-        statement = _INSERT if len(plain) == 1 else _INSERT_SORTED
-        ids = run(s, statement, [_values(send, now) for send in plain]).scalars()
+        ids = run(s, _INSERT, [_values(send, now) for send in plain]).scalars()
         for row_id, send in zip(ids, plain, strict=True):
             announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
-
-
-_INSERT_SORTED = Hot(insert(_table).returning(_table.c.id, sort_by_parameter_order=True))
 
 
 # The row that waits is touched, not only seen: whoever claims it in this moment must wait for this transaction, or it

@@ -227,6 +227,7 @@ def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now
     """
     access_admin(s, actor)
     _change(s, source_id, strategy=strategy)
+    s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))  # only `exact` counts
     _record(s, source_id, f"strategy_{strategy}", actor, now)
 
 

@@ -11,7 +11,7 @@ from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple wi
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, literal_column
+from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, insert, literal_column
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -69,13 +69,15 @@ class Hot:
     Its parameters are always the same ones; for a list of ids see `Listed`.
     """
 
-    def __init__(self, statement: Any, *, on_postgresql: Any = None) -> None:
+    def __init__(self, statement: Any, *, on_postgresql: Any = None, gives_id: bool = False) -> None:
         """
         Args:
-            on_postgresql: the same for PostgreSQL, where SQLAlchemy has a class of its own for each (an upsert).
+            on_postgresql: the same for PostgreSQL, where it is said in another way (an upsert, the id of a new row).
+            gives_id: whether the result is the new row's id, which SQLite's driver knows without RETURNING.
         """
         self.statement: Any = statement
         self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
+        self._gives_id = gives_id
         self._plan: _Plan | None = None
 
     def execute(self, connection: sqlite3.Connection, dialect: Dialect, values: Any) -> Rows:
@@ -85,7 +87,7 @@ class Hot:
         """
         many = values if isinstance(values, list) else [values or {}]
         if self._plan is None:
-            self._plan = _Plan(self.statement, dialect, many[0])
+            self._plan = _Plan(self.statement, dialect, many[0], self._gives_id)
         try:
             return self._plan.execute(connection, many)
         except sqlite3.Error as error:
@@ -97,6 +99,13 @@ def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIErro
     wrapped = DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect)
     assert isinstance(wrapped, DBAPIError)
     return wrapped
+
+
+def hot_insert(table: Any) -> Hot:
+    """Inserts a row, or several, and gives the id of each in the order of what was given."""
+    of_row = table.c.id
+    returning = insert(table).returning(of_row, sort_by_parameter_order=True)
+    return Hot(insert(table), on_postgresql=returning, gives_id=True)
 
 
 class Listed:
@@ -145,7 +154,7 @@ def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
 class _Plan:
     """A statement as the driver takes it: text, the order of parameters, and how values are converted both ways."""
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any]) -> None:
+    def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any], gives_id: bool) -> None:
         compiled = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=list(values))
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
@@ -153,11 +162,15 @@ class _Plan:
         for column in compiled.insert_prefetch:  # defaults of columns that are not given
             constants[column.key] = cast(Any, column.default).arg
         converts: dict[str, Any] = dict(compiled._bind_processors)
-        self._parameters: list[tuple[str, Any, Convert | None]] = [
-            (name, constants.get(name), converts.get(name)) for name in compiled.positiontup or ()
+        names = compiled.positiontup or ()
+        self._parameters = [(name, constants.get(name)) for name in names]
+        self._binds: list[tuple[int, Convert]] = [
+            (place, converts[name]) for place, name in enumerate(names) if converts.get(name) is not None
         ]
+        self._gives_id = gives_id
         columns = compiled._result_columns
-        self._row: Any = namedtuple("Row", [one.keyname for one in columns], rename=True) if columns else None
+        row: Any = namedtuple("Row", [one.keyname for one in columns], rename=True) if columns else None
+        self._row: Any = row and row._make
         self._results: list[tuple[int, Convert]] = []
         for place, one in enumerate(columns):
             convert = one.type.dialect_impl(dialect).result_processor(dialect, None)
@@ -165,6 +178,8 @@ class _Plan:
                 self._results.append((place, convert))
 
     def execute(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
+        if self._gives_id:
+            return Rows([(connection.execute(self.sql, self._bind(one)).lastrowid,) for one in many], len(many))
         if self._row is None and len(many) > 1:
             return Rows([], connection.executemany(self.sql, [self._bind(values) for values in many]).rowcount)
         rows: list[Any] = []
@@ -172,21 +187,18 @@ class _Plan:
         for values in many:  # with RETURNING, each by itself: so what comes back is in the order of what was given
             cursor = connection.execute(self.sql, self._bind(values))
             if self._row is not None:
-                rows += map(self._convert, cursor.fetchall())
+                rows += map(self._convert if self._results else self._row, cursor.fetchall())
             count += cursor.rowcount
         return Rows(rows, count)
 
     def _bind(self, values: dict[str, Any]) -> list[Any]:
-        bound = []
-        for name, constant, convert in self._parameters:
-            value = values.get(name, constant)
-            bound.append(convert(value) if convert is not None else value)
+        bound = [values.get(name, constant) for name, constant in self._parameters]
+        for place, convert in self._binds:
+            bound[place] = convert(bound[place])
         return bound
 
     def _convert(self, row: tuple[Any, ...]) -> Any:
-        if self._results:
-            fields = list(row)
-            for place, convert in self._results:
-                fields[place] = convert(fields[place])
-            return self._row._make(fields)
-        return self._row._make(row)
+        fields = list(row)
+        for place, convert in self._results:
+            fields[place] = convert(fields[place])
+        return self._row(fields)

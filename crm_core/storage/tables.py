@@ -26,6 +26,10 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+# Nothing is kept as nothing, not as the word `null`, which would be written and read at every row.
+_Json = JSON(none_as_null=True)
+
+
 class Base(DeclarativeBase):
     """Common ground: constraint names by rule, so that migrations can name what they change."""
 
@@ -40,7 +44,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {int: RowId, datetime: Instant, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {int: RowId, datetime: Instant, dict[str, Any]: _Json, list[Any]: _Json}  # noqa: RUF012
 
 
 class Bot(Base):
@@ -148,7 +152,7 @@ class Weight(Base):
     operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id"), primary_key=True, index=True)
     weight: Mapped[int]
     dealt: Mapped[int] = mapped_column(
-        default=0, comment="contacts given since a weight of the source last changed; strategy `exact` levels it"
+        default=0, comment="contacts given by strategy `exact` since it, or a weight of the source, last changed"
     )
 
 
