@@ -92,7 +92,10 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> Known | None:
     if row is None:
         return None
     source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
-    return Known(*row[:7], source, row.contact_id, row.version, row.operator_chat)
+    return Known(
+        row.lead_id, row.is_blocked, row.full_name, row.username, row.language, row.is_staff, row.booked, source,
+        row.contact_id, row.version, row.operator_chat,
+    )  # fmt: skip
 
 
 def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
