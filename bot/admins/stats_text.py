@@ -83,7 +83,9 @@ def _overall(numbers: Statistics, _: Translator, now: datetime) -> str:
         _("• to the first reply: {length}").format(length=_length(numbers.to_reply, _)),
     ]
     if numbers.behind:  # for a minute or two, at the first start over an old database
-        lines.insert(0, _("⏳ Still being counted, the figures are not complete. Events left: {n}").format(n=numbers.behind))
+        lines.insert(
+            0, _("⏳ Still being counted, the figures are not complete. Events left: {n}").format(n=numbers.behind)
+        )
     return "\n".join(lines)
 
 
