@@ -175,7 +175,8 @@ def finish(s: Session, row: Received, *, now: datetime) -> None:
     raw, digest = _as_text(row.raw)
     values = {
         "bot_id": row.bot_id, "update_id": row.update_id, "epoch": 0, "digest": digest,
-        "conversation": row.conversation, "raw": raw, "state": "done", "attempts": 0, "received_at": now, "finished_at": now,
+        "conversation": row.conversation, "raw": raw, "state": "done", "attempts": 0,
+        "received_at": now, "finished_at": now,
     }  # fmt: skip
     if run(s, _INSERT_FINISHED, values).one_or_none() is None:
         raise AlreadyStored(row.update_id)
