@@ -38,14 +38,24 @@ class Said:
     reason: str | None = None
 
 
+def message(s: Session, *, contact_id: int, message_id: int) -> Said:
+    """One message, as it is now. It must be of this contact."""
+    mine = _page(s, select(*_SAID).where(_message.c.id == message_id), _message, contact_id, 0, 1, newest_first=True)
+    found: Said = _with_deliveries(s, contact_id, mine).rows[0]
+    return found
+
+
+_SAID = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "created_at")]
 _DELIVERY = {"pending": "pending", "sending": "pending", "sent": "sent", "uncertain": "uncertain", "dead": "failed"}
 
 
 def messages(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Listed:
     """What was said in a contact, a page at a time, oldest first unless told otherwise. Raises ContactNotFound."""
+    return _with_deliveries(s, contact_id, _page(s, select(*_SAID), _message, contact_id, skip, limit, newest_first))
+
+
+def _with_deliveries(s: Session, contact_id: int, found: Listed) -> Listed:
     chat_id = access_contact(s, contact_id).chat_id
-    columns = (_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "created_at"))
-    found = _page(s, select(*columns), _message, contact_id, skip, limit, newest_first)
     mine = [row.id for row in found.rows if row.author == "operator"]
     sent = _deliveries(s, contact_id, chat_id, mine) if chat_id is not None and mine else {}
     return Listed([Said(*row, *sent.get(row.id, (None, None))) for row in found.rows], found.total)

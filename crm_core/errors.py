@@ -104,6 +104,12 @@ class CardOutdated(CrmError):
     code, status = "card_outdated", 409
 
 
+class Outdated(CrmError):
+    """A caller of the API said at which state he knows something, and that has changed since."""
+
+    code, status = "outdated", 412
+
+
 class ContactElsewhere(CrmError):
     """The operator cannot be written to by the bot that speaks for this contact. `bot` is its username."""
 

@@ -69,6 +69,7 @@ def once(
     inputs: dict[str, Any],
     render: Callable[[T], Answer],
     refuse: Callable[[CrmError], Answer | None],
+    keep: Callable[[T], Answer] | None = None,
 ) -> Answer | Trouble:
     """Runs an action and keeps its answer; where that was done before, gives the answer of then.
 
@@ -76,6 +77,7 @@ def once(
 
     Args:
         render, refuse: what is answered to a result, and to a refusal; None for a refusal that is not kept.
+        keep: what is kept instead of what `render` makes, where that holds a secret.
 
     Raises what the action raises, but for refusals that are kept.
     """
@@ -93,38 +95,42 @@ def once(
         return Answer(found.status, found.headers, found.body, is_repeated=True)
     if found is not None:
         run(s, delete(_table).where(*mine))
-    answer = _answer(s, action, inputs, render, refuse)
+    given, kept = _answers(s, action, inputs, render, refuse, keep)
     values = {
         "key_id": asked.key_id,
         "route": asked.route,
         "idempotency_key": asked.key,
         "digest": asked.digest,
-        "status": answer.status,
-        "headers": answer.headers,
-        "body": answer.body,
+        "status": kept.status,
+        "headers": kept.headers,
+        "body": kept.body,
         "created_at": now,
     }
     run(s, insert(_table), values)
-    return answer
+    return given
 
 
-def _answer(
+def _answers(
     s: Session,
     action: Callable[..., T],
     inputs: dict[str, Any],
     render: Callable[[T], Answer],
     refuse: Callable[[CrmError], Answer | None],
-) -> Answer:
+    keep: Callable[[T], Answer] | None,
+) -> tuple[Answer, Answer]:
+    """What is given now and what is kept."""
     announced = len(s.info[ANNOUNCEMENTS])
     try:
         with s.begin_nested():
-            return render(action(s, **inputs))
+            result = action(s, **inputs)
     except CrmError as error:
         answer = refuse(error)
         if answer is None:
             raise
         del s.info[ANNOUNCEMENTS][announced:]
-        return answer
+        return answer, answer
+    given = render(result)
+    return given, given if keep is None else keep(result)
 
 
 def purge(s: Session, *, now: datetime) -> int:

@@ -17,7 +17,7 @@ from crm_core.events import Happened
 from crm_core.leads import fold
 from crm_core.names import Line, check_name, check_number, named, resembling
 from crm_core.sources import Share, SourceDetails
-from crm_core.storage.locks import lock_sources
+from crm_core.storage.locks import lock_row, lock_sources
 from crm_core.storage.rows import changed
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
@@ -394,6 +394,12 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
     queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
     queue.tell_waiting(s, contact_ids=returned, now=now)
     return returned
+
+
+def lock(s: Session, *, operator_id: int) -> None:
+    """Keeps an operator as he is, but for his load, until this transaction ends."""
+    lock_sources_of(s, operator_id)
+    lock_row(s, _operator, operator_id)
 
 
 def lock_sources_of(s: Session, operator_id: int) -> set[int]:

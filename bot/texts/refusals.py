@@ -55,6 +55,7 @@ REFUSALS: dict[str, Words] = {
     "card_outdated": lambda f, _: _(
         "The card of #{contact} was out of date; it is fresh now, please press again."
     ).format(**f),
+    "outdated": lambda f, _: _("This has changed meanwhile; please look again."),
     "contact_elsewhere": lambda f, _: _("That contact lives in @{bot}; please do it there.").format(**f),
     "needs_confirmation": lambda f, _: _("{operator} is not free for #{contact}: {why}. Give it all the same?").format(
         **{**f, "why": why_nobody(f["why"], _)}

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources
+from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources, statistics
 from crm_core.api.call import Desk
 from crm_core.api.gate import Gate
 from crm_core.api.keyring import Keyring
@@ -22,7 +22,7 @@ from crm_core.storage.database import Database
 PREFIX = "/api/v1"
 # What is called most comes first: routes are tried one after another.
 ROUTERS: Sequence[APIRouter] = (
-    leads.router, contacts.router, forms.router, operators.router, sources.router, keys.router,
+    leads.router, contacts.router, forms.router, operators.router, sources.router, statistics.router, keys.router,
 )  # fmt: skip
 
 FIRST_DOCUMENT = {
@@ -35,7 +35,7 @@ FIRST_DOCUMENT = {
 
 CORS_METHODS = ("GET", "POST", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match")
-CORS_SHOWN = ("X-Total-Count", "Link", "ETag", "Retry-After")
+CORS_SHOWN = ("X-Total-Count", "Link", "ETag", "Retry-After", "Idempotency-Replayed")
 
 
 def create_app(

@@ -1,7 +1,7 @@
 """Who calls, and what a route works with: the one thing that each asks for."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from crm_core.access import Actor
 from crm_core.api_keys import ADMIN, FORM, READ, WRITE, includes
 from crm_core.assignment import Chance
 from crm_core.errors import NotAllowed
+from crm_core.idempotency import Asked
 from crm_core.storage.database import Database
 
 
@@ -23,6 +24,7 @@ class Desk:
     Attributes:
         new_key: makes the text of a key, see `crm_core.api_keys`.
         bot_ids: the bots that this process runs.
+        running: calls with an `Idempotency-Key` that are being done, see `crm_core.api.once`.
     """
 
     db: Database
@@ -31,6 +33,7 @@ class Desk:
     timezone: str
     new_key: Callable[[], str]
     bot_ids: Collection[int]
+    running: set[tuple[int, str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Call:
         scope: what the key may do.
         source_id: the one source that a key of scope `form` brings contacts to.
         now: the moment at which the request came.
+        path: as the request has it.
+        asked: what it is known by if it comes again; None where it does not ask for that.
     """
 
     desk: Desk
@@ -49,6 +54,8 @@ class Call:
     scope: str
     source_id: int | None
     now: datetime
+    path: str = ""
+    asked: Asked | None = None
 
     @property
     def db(self) -> Database:

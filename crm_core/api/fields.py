@@ -1,9 +1,11 @@
 """What values may be, said once: types of fields that check themselves and stand in the schema."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from starlette.responses import Response
 
 from crm_core import leads
 from crm_core.errors import BadEmail
@@ -67,6 +69,11 @@ class Shown(BaseModel):
     """What a caller gets."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def answer(cls, found: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """An answer that shows something, made from its attributes or keys."""
+        return Response(cls.model_validate(found).model_dump_json(), status, headers, "application/json")
 
 
 def example(**values: Any) -> ConfigDict:

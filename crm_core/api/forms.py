@@ -1,13 +1,12 @@
 """What a form in a public page may call. Its key can be read by everybody, so it can only add, and learns nothing."""
 
-from typing import Any
-
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import model_validator
 
 from crm_core import contacts
 from crm_core.api.call import Submitting
 from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
+from crm_core.api.once import once
 from crm_core.api.schema import refusals
 from crm_core.leads import LeadFacts, phone_key
 from crm_core.messages import Words
@@ -41,13 +40,13 @@ class Received(Shown):
 
 
 @router.post("/forms/", status_code=201, response_model=Received, summary="Send a form", responses=refusals(409))
-async def send_form(body: FormSent, call: Submitting) -> Any:
+async def send_form(body: FormSent, call: Submitting) -> Response:
     """A new contact at the source of the form's key; the answer says only that it was received."""
     assert call.source_id is not None  # every key of a form has one
     external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
-    await call.db.write(
-        contacts.register, source_id=call.source_id, now=call.now, chance=call.chance,
+    return await once(
+        call, contacts.register, lambda _: Received.answer({"message": "Received"}, 201),
+        source_id=call.source_id, now=call.now, chance=call.chance,
         lead=LeadFacts(external_id, body.email, body.phone, body.full_name),
         words=Words("text", text=body.message) if body.message and body.message.strip() else None,
     )  # fmt: skip
-    return {"message": "Received"}

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from fastapi.routing import APIRoute
@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access import LOCAL_API, api
-from crm_core.api import local
+from crm_core.api import local, once
 from crm_core.api.call import Call, Desk, scope_of
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
@@ -94,6 +94,7 @@ class Gate:
                 headers = Headers(scope=scope)
                 scope["call"] = await self._call(scope, headers)
                 scope["body"] = await _body(headers, receive, asked)
+                scope["call"] = _repeatable(scope, headers)
                 receive = _handing(scope["body"], receive)
             await self.app(scope, receive, send_on)
             return
@@ -115,7 +116,7 @@ class Gate:
             trouble = local.trouble(scope, headers)
             if trouble is not None:
                 raise Refused(problem(403, trouble, path=path, kind="not_local"))
-            return Call(self.desk, LOCAL_API, ADMIN, None, now)
+            return Call(self.desk, LOCAL_API, ADMIN, None, now, path)
         given = _given_key(headers)
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
@@ -126,7 +127,7 @@ class Gate:
             wait = str(math.ceil(early))
             detail = f"Too many requests with this key; try again in {wait} s"
             raise Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
-        return Call(self.desk, api(key.id), key.scope, key.source_id, now)
+        return Call(self.desk, api(key.id), key.scope, key.source_id, now, path)
 
 
 def _given_key(headers: Headers) -> str | None:
@@ -136,6 +137,18 @@ def _given_key(headers: Headers) -> str | None:
         return given.strip()
     kind, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if kind.lower() == "bearer" else None
+
+
+def _repeatable(scope: Scope, headers: Headers) -> Call:
+    """The call, with what it is known by if it comes again. Raises Refused."""
+    call: Call = scope["call"]
+    try:
+        found = once.asked(scope, headers)
+    except ValueError as error:
+        errors = [{"field": once.HEADER, "message": str(error)}]
+        detail = f"Not valid: {once.HEADER}"
+        raise Refused(problem(422, detail, path=call.path, kind="invalid", errors=errors)) from None
+    return call if found is None else replace(call, asked=found)
 
 
 async def _body(headers: Headers, receive: Receive, path: str) -> bytes:

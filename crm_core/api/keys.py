@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
@@ -11,6 +11,7 @@ from crm_core import api_keys
 from crm_core.access import access_admin
 from crm_core.api.call import Call, Steering
 from crm_core.api.fields import Body, Id, Moment, Name, Shown, example
+from crm_core.api.once import once
 from crm_core.api.schema import refusals
 from crm_core.api_keys import KeyFacts
 
@@ -54,7 +55,7 @@ class KeyShown(Shown):
 class KeyMade(KeyShown):
     """A new key, with the only sight of it that there is."""
 
-    key: str
+    key: str | None
 
 
 @router.get("/keys/", response_model=list[KeyShown], summary="List keys")
@@ -69,15 +70,22 @@ def _listing(s: Session, *, call: Call) -> list[KeyFacts]:
 
 
 @router.post("/keys/", status_code=201, response_model=KeyMade, summary="Make a key", responses=refusals(404, 409))
-async def add_key(body: NewKey, call: Steering) -> Any:
-    """The key is in the answer, and nowhere else ever after. From the first one on, nothing is answered without."""
+async def add_key(body: NewKey, call: Steering) -> Response:
+    """The key is in the answer, and nowhere else ever after. From the first one on, nothing is answered without.
+
+    A call that is repeated with its `Idempotency-Key` makes no second one, but cannot show the first: `key` is null.
+    """
     key = call.desk.new_key()
     expires_at = None if body.expires_in_days is None else call.now + timedelta(days=body.expires_in_days)
-    made = await call.db.write(
-        api_keys.create, key=key, name=body.name, scope=body.scope, source_id=body.source_id, expires_at=expires_at,
+    return await once(
+        call, api_keys.create, lambda made: _made(made, key), keep=lambda made: _made(made, None),
+        key=key, name=body.name, scope=body.scope, source_id=body.source_id, expires_at=expires_at,
         actor=call.actor, now=call.now,
     )  # fmt: skip
-    return {**{name: getattr(made, name) for name in KeyFacts.__dataclass_fields__}, "key": key}
+
+
+def _made(made: KeyFacts, key: str | None) -> Response:
+    return KeyMade.answer({**{name: getattr(made, name) for name in KeyFacts.__dataclass_fields__}, "key": key}, 201)
 
 
 @router.delete("/keys/{key_id}", status_code=204, summary="Revoke a key", responses=refusals(404))

@@ -11,13 +11,17 @@ from sqlalchemy.orm import Session
 from crm_core import contacts, leads, pages
 from crm_core.access import Actor
 from crm_core.api.call import Reading, Writing
+from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example, written
+from crm_core.api.once import once
 from crm_core.api.paging import Page, show_place
-from crm_core.api.schema import TOTAL, refusals
+from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contacts import Requested
 from crm_core.leads import LeadFacts
 from crm_core.messages import Words
 from crm_core.pages import LeadFilter
+from crm_core.storage.locks import lock_row
+from crm_core.storage.tables import Lead
 
 router = APIRouter(tags=["leads"])
 
@@ -126,10 +130,10 @@ async def register_contact(body: NewRequest, call: Writing) -> Response:
 async def bring(call: Writing, *, source_id: int, facts: LeadFacts, message: str | None) -> Response:
     """Registers a contact and answers with it."""
     said = None if message is None or not message.strip() else Words("text", text=message)
-    made = await call.db.write(
-        contacts.register, source_id=source_id, lead=facts, words=said, now=call.now, chance=call.chance
-    )
-    return _made(made, None if said is None else message, call.now)
+    return await once(
+        call, contacts.register, lambda made: _made(made, None if said is None else message, call.now),
+        source_id=source_id, lead=facts, words=said, now=call.now, chance=call.chance,
+    )  # fmt: skip
 
 
 def _made(made: Requested, message: str | None, now: datetime) -> Response:
@@ -165,23 +169,45 @@ async def list_leads(
     return found.rows
 
 
-@router.get("/leads/{lead_id}", response_model=LeadDetails, summary="Show a lead", responses=refusals(404))
-async def show_lead(lead_id: Id, call: Reading) -> Any:
+@router.get(
+    "/leads/{lead_id}", response_model=LeadDetails, summary="Show a lead", responses={**refusals(404), **TAGGED}
+)
+async def show_lead(lead_id: Id, call: Reading) -> Response:
     """With the number of his contacts."""
-    return await call.db.read(pages.lead, lead_id=lead_id)
+    return _answer(await call.db.read(pages.lead, lead_id=lead_id))
 
 
-@router.patch("/leads/{lead_id}", response_model=LeadDetails, summary="Correct a lead", responses=refusals(404, 409))
-async def change_lead(lead_id: Id, body: LeadChange, call: Writing) -> Any:
+@router.patch(
+    "/leads/{lead_id}",
+    response_model=LeadDetails,
+    summary="Correct a lead",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)
+async def change_lead(lead_id: Id, body: LeadChange, if_match: Matching, call: Writing) -> Response:
     """An e-mail that another lead has is refused: leads are never merged by themselves."""
-    return await call.db.write(
-        _change, lead_id=lead_id, values=body.model_dump(exclude_unset=True), actor=call.actor, now=call.now
+    values = body.model_dump(exclude_unset=True)
+    changed = await call.db.write(
+        _change, lead_id=lead_id, values=values, if_match=if_match, actor=call.actor, now=call.now
     )
+    return _answer(changed)
 
 
-def _change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Actor, now: datetime) -> Any:
+def _change(
+    s: Session, *, lead_id: int, values: dict[str, str | None], if_match: IfMatch | None, actor: Actor, now: datetime
+) -> Any:
+    if if_match is not None:
+        lock_row(s, Lead.__table__, lead_id)
+        if_match.check(_tag(pages.lead(s, lead_id=lead_id)))
     leads.change(s, lead_id=lead_id, values=values, actor=actor, now=now)
     return pages.lead(s, lead_id=lead_id)
+
+
+def _tag(lead: Any) -> str:
+    return tag(lead.email, lead.phone, lead.full_name)
+
+
+def _answer(lead: Any) -> Response:
+    return LeadDetails.answer(lead, headers={"ETag": _tag(lead)})
 
 
 @router.get(

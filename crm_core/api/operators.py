@@ -1,6 +1,7 @@
 """Operators over HTTP."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, Field
@@ -9,10 +10,14 @@ from sqlalchemy.orm import Session
 from crm_core import operators, pages
 from crm_core.access import Actor
 from crm_core.api.call import Reading, Steering
+from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import Body, Id, Name, Shown, example
+from crm_core.api.once import once
 from crm_core.api.paging import Page, show_place
-from crm_core.api.schema import TOTAL, refusals
+from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.operators import OperatorFacts
+
+T = TypeVar("T")
 
 router = APIRouter(tags=["operators"])
 
@@ -85,9 +90,9 @@ class OperatorDetails(OperatorShown):
 @router.post(
     "/operators/", status_code=201, response_model=OperatorShown, summary="Add an operator", responses=refusals(409)
 )
-async def add_operator(body: NewOperator, call: Steering) -> Any:
+async def add_operator(body: NewOperator, call: Steering) -> Response:
     """He gets contacts of a source once he has a weight there; of a bot's, once he has joined it in Telegram."""
-    return await call.db.write(_add, body=body, actor=call.actor, call=call)
+    return await once(call, _add, lambda made: _answer(made, 201), body=body, actor=call.actor, call=call)
 
 
 def _add(s: Session, *, body: NewOperator, actor: Actor, call: Steering) -> OperatorFacts:
@@ -104,29 +109,57 @@ async def list_operators(page: Annotated[Page, Query()], request: Request, respo
 
 
 @router.get(
-    "/operators/{operator_id}", response_model=OperatorDetails, summary="Show an operator", responses=refusals(404)
+    "/operators/{operator_id}",
+    response_model=OperatorDetails,
+    summary="Show an operator",
+    responses={**refusals(404), **TAGGED},
 )
-async def show_operator(operator_id: Id, call: Reading) -> Any:
+async def show_operator(operator_id: Id, response: Response, call: Reading) -> Any:
     """With his weights and how he can be reached."""
     found = await call.db.read(operators.details, operator_id=operator_id)
+    response.headers["ETag"] = _tag(found.facts)
     return {**_fields(found.facts), "sources": found.shares}
 
 
 @router.patch(
-    "/operators/{operator_id}", response_model=OperatorShown, summary="Change an operator", responses=refusals(404, 409)
-)
-async def change_operator(operator_id: Id, body: OperatorChange, call: Steering) -> Any:
+    "/operators/{operator_id}", response_model=OperatorShown, summary="Change an operator",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)  # fmt: skip
+async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Steering) -> Response:
     """A raised limit, and switching him on, give him at once what waits for him. What he holds stays his."""
     values = body.model_dump(exclude_unset=True)
-    return await call.db.write(
-        operators.change, operator_id=operator_id, actor=call.actor, now=call.now, chance=call.chance, **values
-    )
+    changed = await call.db.write(
+        _if_known, action=operators.change, operator_id=operator_id, if_match=if_match,
+        inputs={**values, "actor": call.actor, "now": call.now, "chance": call.chance},
+    )  # fmt: skip
+    return _answer(changed)
 
 
-@router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404))
-async def remove_operator(operator_id: Id, call: Steering) -> None:
+@router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))
+async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -> None:
     """For good: his open contacts go to others or wait. To give him a rest, change `is_active` instead."""
-    await call.db.write(operators.remove, operator_id=operator_id, actor=call.actor, now=call.now, chance=call.chance)
+    await call.db.write(
+        _if_known, action=operators.remove, operator_id=operator_id, if_match=if_match,
+        inputs={"actor": call.actor, "now": call.now, "chance": call.chance},
+    )  # fmt: skip
+
+
+def _if_known(
+    s: Session, *, action: Callable[..., T], operator_id: int, if_match: IfMatch | None, inputs: dict[str, Any]
+) -> T:
+    """An action upon an operator, unless the caller knows him as he is no longer. Raises Outdated."""
+    if if_match is not None:
+        operators.lock(s, operator_id=operator_id)
+        if_match.check(_tag(operators.one(s, operator_id=operator_id)))
+    return action(s, operator_id=operator_id, **inputs)
+
+
+def _tag(facts: OperatorFacts) -> str:
+    return tag(facts.name, facts.is_active, facts.max_leads)
+
+
+def _answer(facts: OperatorFacts, status: int = 200) -> Response:
+    return OperatorShown.answer(facts, status, {"ETag": _tag(facts)})
 
 
 def _fields(facts: OperatorFacts) -> dict[str, Any]:

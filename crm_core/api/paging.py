@@ -22,7 +22,9 @@ class Page(BaseModel):
 def show_place(request: Request, response: Response, page: Page, total: int) -> None:
     """Says in headers how many there are in all, and where the other pages are (RFC 8288)."""
     response.headers["X-Total-Count"] = str(total)
-    filters = page.model_dump(exclude={"skip", "limit"}, exclude_none=True, exclude_unset=True, mode="json")
+    filters = page.model_dump(
+        exclude={"skip", "limit"}, exclude_none=True, exclude_unset=True, by_alias=True, mode="json"
+    )
     last = max(0, (total - 1) // page.limit * page.limit)
     links = []
     for name, skip in (

@@ -77,10 +77,15 @@ FIELDS = {"limit": "max_leads"}  # where the core's word for a value is another 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, CrmError)
+    return refusal(error, path=request.scope["asked"])
+
+
+def refusal(error: CrmError, *, path: str) -> Response:
+    """The answer that an error of the core is."""
     text = sentence(error)
     field = error.fields.get("field") if error.status == 422 else None
     errors = [{"field": FIELDS.get(field, field), "message": text}] if field else None
-    return problem(error.status, text, path=request.scope["asked"], kind=error.code, errors=errors)
+    return problem(error.status, text, path=path, kind=error.code, errors=errors)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

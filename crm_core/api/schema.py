@@ -80,11 +80,30 @@ TOTAL: dict[int | str, dict[str, Any]] = {
 }
 """What every list says besides."""
 
+TAGGED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "ETag": {"description": "The state that this is, for `If-Match`.", "schema": {"type": "string"}},
+        }
+    }
+}
+"""What an answer with a tag says besides."""
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A name for this call. If it comes again within 24 hours, with the same body, nothing is done, and "
+    "the first answer is given once more.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+
 TAGS = [
     {"name": "operators", "description": "Who handles contacts, and how many at once."},
     {"name": "sources", "description": "Where contacts come from, and how each source shares them out."},
     {"name": "leads", "description": "People who wrote."},
     {"name": "contacts", "description": "Their requests."},
+    {"name": "statistics", "description": "Load, shares planned and actual, how long things take."},
     {"name": "keys", "description": "Who may call."},
     {"name": "health", "description": "Whether all is well; needs no key."},
     {"name": "first document", "description": "The same at the root, as the first founding document has it."},
@@ -135,9 +154,19 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         for route in app.routes:
             if isinstance(route, APIRoute) and route.include_in_schema:
                 for method in route.methods or ():
-                    _complete(found["paths"][route.path_format][method.lower()], scope_of(route))
+                    operation = found["paths"][route.path_format][method.lower()]
+                    _complete(operation, scope_of(route))
+                    if method == "POST":
+                        _may_be_repeated(operation)
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def _may_be_repeated(operation: dict[str, Any]) -> None:
+    """Says of a POST that it takes a name by which it is known if it is sent again."""
+    operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    still_running = {**_refusal(409), "headers": RETRY_AFTER}
+    operation["responses"] = dict(sorted({**operation["responses"], "409": still_running}.items()))
 
 
 def _complete(operation: dict[str, Any], scope: str | None) -> None:

@@ -1,6 +1,7 @@
 """Sources and weights over HTTP."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -9,11 +10,16 @@ from sqlalchemy.orm import Session
 from crm_core import pages, sources
 from crm_core.access import Actor
 from crm_core.api.call import Reading, Steering
+from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import Body, Description, Id, Name, Shown, example
+from crm_core.api.once import once
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
-from crm_core.api.schema import TOTAL, refusals
+from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.sources import SourceDetails, SourceListed
+from crm_core.storage.locks import lock_sources
+
+T = TypeVar("T")
 
 router = APIRouter(tags=["sources"])
 
@@ -80,9 +86,12 @@ class Done(Shown):
 
 
 @router.post("/sources/", status_code=201, response_model=SourceShown, summary="Add a source", responses=refusals(409))
-async def add_source(body: NewSource, call: Steering) -> Any:
+async def add_source(body: NewSource, call: Steering) -> Response:
     """A source without a bot of its own: a site or another system. Its operators are written to by the first bot."""
-    return await call.db.write(_add, body=body, actor=call.actor, call=call)
+    return await once(
+        call, _add, lambda made: SourceShown.answer(made, 201, {"ETag": _tag(made)}),
+        body=body, actor=call.actor, call=call,
+    )  # fmt: skip
 
 
 def _add(s: Session, *, body: NewSource, actor: Actor, call: Steering) -> SourceListed:
@@ -98,38 +107,58 @@ async def list_sources(page: Annotated[Page, Query()], request: Request, respons
     return found.rows
 
 
-@router.get("/sources/{source_id}", response_model=SourceDetailsShown, summary="Show a source", responses=refusals(404))
-async def show_source(source_id: Id, call: Reading) -> Any:
+@router.get(
+    "/sources/{source_id}",
+    response_model=SourceDetailsShown,
+    summary="Show a source",
+    responses={**refusals(404), **TAGGED},
+)
+async def show_source(source_id: Id, call: Reading) -> Response:
     """With its weights, each with the share that it makes."""
-    return _shown(await call.db.read(sources.details, source_id=source_id))
+    return _answer(await call.db.read(sources.details, source_id=source_id))
 
 
 @router.patch(
-    "/sources/{source_id}", response_model=SourceDetailsShown, summary="Change a source", responses=refusals(404, 409)
-)
-async def change_source(source_id: Id, body: SourceChange, call: Steering) -> Any:
+    "/sources/{source_id}", response_model=SourceDetailsShown, summary="Change a source",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)  # fmt: skip
+async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Steering) -> Response:
     """Switched off, it takes nothing new; what is open goes on."""
     values = body.model_dump(exclude_unset=True)
-    return _shown(
-        await call.db.write(
-            sources.change, source_id=source_id, actor=call.actor, now=call.now, chance=call.chance, values=values
-        )
-    )
+    changed = await call.db.write(
+        _if_known, action=sources.change, source_id=source_id, if_match=if_match,
+        inputs={"values": values, "actor": call.actor, "now": call.now, "chance": call.chance},
+    )  # fmt: skip
+    return _answer(changed)
 
 
-@router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409))
-async def remove_source(source_id: Id, call: Steering) -> None:
+@router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409, 412))
+async def remove_source(source_id: Id, if_match: Matching, call: Steering) -> None:
     """Only one that nothing has come from, and no bot's own; any other can be switched off."""
-    await call.db.write(sources.remove, source_id=source_id, actor=call.actor, now=call.now)
+    await call.db.write(
+        _if_known, action=sources.remove, source_id=source_id, if_match=if_match,
+        inputs={"actor": call.actor, "now": call.now},
+    )  # fmt: skip
+
+
+def _if_known(
+    s: Session, *, action: Callable[..., T], source_id: int, if_match: IfMatch | None, inputs: dict[str, Any]
+) -> T:
+    """An action upon a source, unless the caller knows it as it is no longer. Raises Outdated."""
+    if if_match is not None:
+        lock_sources(s, [source_id])
+        if_match.check(_tag(sources.one(s, source_id=source_id)))
+    return action(s, source_id=source_id, **inputs)
 
 
 @router.post(
     "/sources/{source_id}/assign_operator", response_model=Done, summary="Set a weight", responses=refusals(404)
 )
-async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Any:
+async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Response:
     """A second call changes the weight, 0 removes it. What waits at the source is given out as far as possible."""
-    await _weigh(call, source_id, body.operator_id, body.weight)
-    return {"message": "Operator assigned to source successfully"}
+    done = {"message": "Operator assigned to source successfully"}
+    weighed = _weighed(call, source_id, body.operator_id, body.weight)
+    return await once(call, sources.set_weight, lambda _: Done.answer(done), **weighed)
 
 
 @router.delete(
@@ -137,16 +166,21 @@ async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> An
 )
 async def unassign_operator(source_id: Id, operator_id: Id, call: Steering) -> None:
     """The operator gets nothing new from the source; what he holds stays his."""
-    await _weigh(call, source_id, operator_id, 0)
+    await call.db.write(sources.set_weight, **_weighed(call, source_id, operator_id, 0))
 
 
-async def _weigh(call: Steering, source_id: int, operator_id: int, weight: int) -> None:
-    await call.db.write(
-        sources.set_weight, source_id=source_id, operator_id=operator_id, weight=weight, actor=call.actor,
-        now=call.now, chance=call.chance,
-    )  # fmt: skip
+def _weighed(call: Steering, source_id: int, operator_id: int, weight: int) -> dict[str, Any]:
+    return {
+        "source_id": source_id, "operator_id": operator_id, "weight": weight, "actor": call.actor, "now": call.now,
+        "chance": call.chance,
+    }  # fmt: skip
 
 
-def _shown(found: SourceDetails) -> dict[str, Any]:
+def _tag(source: SourceListed) -> str:
+    return tag(source.name, source.description, source.is_active, source.strategy)
+
+
+def _answer(found: SourceDetails) -> Response:
     listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
-    return {**listed, "waiting": found.waiting, "operators": found.shares}
+    shown = {**listed, "waiting": found.waiting, "operators": found.shares}
+    return SourceDetailsShown.answer(shown, headers={"ETag": _tag(found.source)})

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, FromClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.storage.tables import Contact
@@ -34,6 +34,11 @@ def try_lock_name(s: Session, name: str) -> bool:
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
     # Below zero, where no other lock of ours is.
     return bool(s.execute(_TRY, {"number": -1 - (digest >> 1)}).scalar_one())
+
+
+def lock_row(s: Session, table: FromClause, row_id: int) -> None:
+    """Keeps a row as it is until this transaction ends; after the locks of sources, as all locks of rows."""
+    s.execute(select(table.c.id).where(table.c.id == row_id).with_for_update())  # SQLite leaves FOR UPDATE out
 
 
 _contact = Contact.__table__

@@ -99,7 +99,7 @@ async def test_a_list_costs_three_statements_however_long_it_is(db: Database, li
     office = await db.write(fill, number=240)
     statements: list[str] = []
 
-    def counted(s: Session, **inputs: Any) -> Any:
+    def counted(s: Session, /, **inputs: Any) -> Any:
         event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
         return contact_lists.listing(s, **inputs)
 

@@ -1,0 +1,224 @@
+"""Figures over HTTP: the dashboard of the first founding document, and all that /stats shows."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from crm_core import statistics
+from crm_core.api.call import Call, Reading
+from crm_core.api.fields import Moment, Shown, example
+from crm_core.api.periods import Day, span
+from crm_core.statistics import Cause, Grain, Period, SourceNumbers, Statistics
+
+router = APIRouter(tags=["statistics"])
+
+
+class OperatorStatsShown(Shown):
+    """An operator's load and how many contacts are his, of all time."""
+
+    model_config = example(
+        operator_id=1, operator_name="Иван Петров", is_active=True, max_leads=15, current_leads=10,
+        available_capacity=5, total_contacts=45,
+    )  # fmt: skip
+
+    operator_id: int
+    operator_name: str
+    is_active: bool
+    max_leads: int
+    current_leads: int
+    available_capacity: int
+    total_contacts: int
+
+
+class AssignedStatsShown(Shown):
+    """An operator at a source. His weight is 0 where he has contacts but works there no more."""
+
+    operator_id: int
+    operator_name: str
+    weight: int
+    contacts_assigned: int
+
+
+class SourceStatsShown(Shown):
+    """A source's contacts and who has them, of all time."""
+
+    model_config = example(
+        source_id=1, source_name="Telegram Бот", total_contacts=120,
+        operators=[{"operator_id": 1, "operator_name": "Иван Петров", "weight": 30, "contacts_assigned": 36}],
+    )  # fmt: skip
+
+    source_id: int
+    source_name: str
+    total_contacts: int
+    operators: list[AssignedStatsShown]
+
+
+@router.get("/dashboard/operator_stats", response_model=list[OperatorStatsShown], summary="Operators at a glance")
+async def operator_stats(call: Reading) -> Any:
+    """Every operator, by name."""
+    return await call.db.read(statistics.operator_stats)
+
+
+@router.get("/dashboard/source_stats", response_model=list[SourceStatsShown], summary="Sources at a glance")
+async def source_stats(call: Reading) -> Any:
+    """Every source in the order of making, with who works there or has contacts from there."""
+    return await call.db.read(statistics.source_stats)
+
+
+class Asked(BaseModel):
+    """Of which days: a period up to today, or any days, both included."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: Annotated[Period | None, Field(description="Whole days, today included; `all` if nothing is given.")] = None
+    from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
+    to: Annotated[Day | None, Field(description="The last day.")] = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Asked":
+        if self.period is not None and (self.from_ is not None or self.to is not None):
+            raise ValueError("either period, or from and to")
+        return self
+
+    def span(self, call: Call) -> tuple[datetime | None, datetime | None]:
+        """The moments between which the days lie."""
+        zone = call.desk.timezone
+        if self.period is not None:
+            return statistics.beginning(self.period, now=call.now, zone=ZoneInfo(zone)), None
+        return span(self.from_, self.to, zone)
+
+
+class AskedArrivals(Asked):
+    """Of which days, and in what steps."""
+
+    by: Annotated[Grain, Field(description="The length of a step.")] = Grain.DAY
+
+
+class OperatorNumbersShown(Shown):
+    """An operator now, and how many contacts of the days are his."""
+
+    operator_id: int
+    operator_name: str
+    is_active: bool
+    is_online: bool
+    max_leads: int
+    current_leads: int
+    contacts: int
+
+
+class ShareShown(Shown):
+    """An operator's planned and actual share of a source, from 0 to 1.
+
+    `gap` is how many contacts he has more, or fewer, than planned; `cause` is what made most of it, `causes` how much
+    each made. Both are null or empty where there is no gap to speak of.
+    """
+
+    operator_id: int
+    operator_name: str
+    is_removed: bool
+    weight: int
+    contacts: int
+    planned_share: float | None
+    actual_share: float | None
+    gap: float
+    cause: Cause | None
+    causes: dict[Cause, float]
+
+
+class SourceNumbersShown(Shown):
+    """A source: contacts of the days, and what waits there now, since when."""
+
+    source_id: int
+    source_name: str
+    is_active: bool
+    contacts: int
+    waiting: int
+    oldest_waiting: Moment | None
+    operators: list[ShareShown]
+
+
+class LengthsShown(Shown):
+    """How long something took, in seconds, over so many contacts."""
+
+    contacts: int
+    mean: float | None
+    p95: float | None
+
+
+class StatisticsShown(Shown):
+    """All figures of the contacts that were opened on the days asked for, and what waits now.
+
+    `behind` is how many events are not in them yet; 0 unless everything is being counted anew.
+    """
+
+    contacts: int
+    unassigned: int
+    unassigned_share: float | None
+    waiting: int
+    oldest_waiting: Moment | None
+    to_assignment: LengthsShown
+    to_take: LengthsShown
+    to_reply: LengthsShown
+    operators: list[OperatorNumbersShown]
+    sources: list[SourceNumbersShown]
+    behind: int
+
+
+class ArrivalsShown(Shown):
+    """Contacts opened in a step that began then, and how many of them have no operator now."""
+
+    start: datetime
+    contacts: int
+    unassigned: int
+
+
+@router.get("/statistics/", response_model=StatisticsShown, summary="Show all figures")
+async def show_statistics(asked: Annotated[Asked, Query()], call: Reading) -> Any:
+    """What /stats shows in Telegram: load, shares as planned and as they are, and why, how long things take."""
+    since, until = asked.span(call)
+    return _shown(await call.db.read(statistics.overview, since=since, until=until))
+
+
+@router.get("/statistics/arrivals", response_model=list[ArrivalsShown], summary="Show how many contacts came when")
+async def show_arrivals(asked: Annotated[AskedArrivals, Query()], call: Reading) -> Any:
+    """By hours, days or months of the installation's time zone; those without contacts are left out."""
+    since, until = asked.span(call)
+    return await call.db.read(statistics.arrivals, since=since, until=until, grain=asked.by)
+
+
+def _shown(found: Statistics) -> dict[str, Any]:
+    lengths = {name: getattr(found, name) for name in ("to_assignment", "to_take", "to_reply")}
+    same = ("contacts", "unassigned", "unassigned_share", "waiting", "behind")
+    return {
+        **{name: getattr(found, name) for name in same},
+        "oldest_waiting": found.oldest,
+        **{name: {"contacts": one.count, "mean": one.mean, "p95": one.p95} for name, one in lengths.items()},
+        "operators": [
+            {
+                "operator_id": one.facts.id, "operator_name": one.facts.name, "is_active": one.facts.is_active,
+                "is_online": one.facts.is_online, "max_leads": one.facts.max_leads,
+                "current_leads": one.facts.current_leads, "contacts": one.contacts,
+            }
+            for one in found.operators
+        ],
+        "sources": [_source(one) for one in found.sources],
+    }  # fmt: skip
+
+
+def _source(one: SourceNumbers) -> dict[str, Any]:
+    return {
+        "source_id": one.source.id, "source_name": one.source.name, "is_active": one.source.is_active,
+        "contacts": one.contacts, "waiting": one.waiting, "oldest_waiting": one.oldest,
+        "operators": [
+            {
+                "operator_id": share.operator_id, "operator_name": share.operator, "is_removed": share.is_removed,
+                "weight": share.weight, "contacts": share.contacts, "planned_share": share.planned,
+                "actual_share": share.actual, "gap": share.gap.contacts, "cause": share.gap.cause,
+                "causes": share.gap.parts,
+            }
+            for share in one.shares
+        ],
+    }  # fmt: skip
