@@ -58,11 +58,12 @@ def demo(forever: bool, fast: bool) -> None:
 
 @main.command()
 @click.option("--remove-webhooks", is_flag=True, help="Remove webhooks that keep bots from being polled.")
-def doctor(remove_webhooks: bool) -> None:
+@click.option("--recount", is_flag=True, help="Have the sums of the statistics made anew, where they are wrong.")
+def doctor(remove_webhooks: bool, recount: bool) -> None:
     """Check settings, database and bots, and say what to do."""
     from bot.doctor import examine
 
-    sys.exit(examine(remove_webhooks=remove_webhooks))
+    sys.exit(examine(remove_webhooks=remove_webhooks, recount=recount))
 
 
 @main.command()

@@ -30,18 +30,19 @@ class Finding:
     advice: str = ""
 
 
-def examine(*, remove_webhooks: bool = False) -> int:
+def examine(*, remove_webhooks: bool = False, recount: bool = False) -> int:
     """Prints the findings as they come. Returns the exit status: 1 if something keeps the product from working.
 
     Args:
         remove_webhooks: whether to remove webhooks that keep bots from being polled.
+        recount: whether to have the sums of the statistics made anew where they are wrong.
     """
-    return asyncio.run(_print_all(remove_webhooks))
+    return asyncio.run(_print_all(remove_webhooks, recount))
 
 
-async def _print_all(remove_webhooks: bool) -> int:
+async def _print_all(remove_webhooks: bool, recount: bool) -> int:
     is_bad = False
-    async for one in _all(remove_webhooks):
+    async for one in _all(remove_webhooks, recount):
         is_bad = is_bad or one.mark == BAD
         click.echo(f"{click.style(one.mark, fg=COLOURS[one.mark])} {one.text}")
         if one.advice:
@@ -49,24 +50,24 @@ async def _print_all(remove_webhooks: bool) -> int:
     return 1 if is_bad else 0
 
 
-async def _all(remove_webhooks: bool) -> AsyncIterator[Finding]:
+async def _all(remove_webhooks: bool, recount: bool) -> AsyncIterator[Finding]:
     try:
         settings = load_settings()
     except BadSettings as error:
         for line in str(error).splitlines():
             yield Finding(BAD, line, "Correct it in the environment or in .env; .env.example explains every setting.")
         return
-    async for finding in look(settings, remove_webhooks=remove_webhooks):
+    async for finding in look(settings, remove_webhooks=remove_webhooks, recount=recount):
         yield finding
 
 
-async def look(settings: Settings, *, remove_webhooks: bool = False) -> AsyncIterator[Finding]:
+async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bool = False) -> AsyncIterator[Finding]:
     """Everything that is found with settings that can be read, from what is near to what is far."""
     yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
     for finding in _database(settings):
         yield finding
     if revisions_match(settings):
-        async for finding in _contents(settings):
+        async for finding in _contents(settings, recount):
             yield finding
     if not settings.bot_tokens:
         yield Finding(BAD, "BOT_TOKENS is empty", "Write /newbot to @BotFather and put the token into .env.")
@@ -111,7 +112,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-async def _contents(settings: Settings) -> AsyncIterator[Finding]:
+async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]:
     from crm_core.checkup import examine as look_through
     from crm_core.storage.database import open_database
 
@@ -131,6 +132,15 @@ async def _contents(settings: Settings) -> AsyncIterator[Finding]:
         )  # fmt: skip
     if not found.wrong_loads:
         yield Finding(GOOD, "Every operator's load is the number of his open contacts")
+    for wrong in found.wrong_sums:
+        yield Finding(
+            BAD, f"Statistics, {wrong.what}: {wrong.tallied} are kept, {wrong.counted} are there",
+            "`mini-crm doctor --recount` makes the sums anew; please report it with what happened before.",
+        )  # fmt: skip
+    if found.wrong_sums and recount:
+        yield await _recount(settings)
+    if not found.wrong_sums:
+        yield Finding(GOOD, "The sums of the statistics are what a count of the contacts gives")
     for one in found.absent:
         if one.has_joined:
             bots = ", ".join(f"@{bot}" for bot in one.missing_bots)
@@ -148,3 +158,16 @@ async def _contents(settings: Settings) -> AsyncIterator[Finding]:
         text = f"{found.dead_deliveries} messages of the last week could not be delivered"
         yield Finding(NOTE, f"{text}, {found.uncertain} perhaps",
                       "Those concerned were told in Telegram; table outbox, column outcome, says why.")  # fmt: skip
+
+
+async def _recount(settings: Settings) -> Finding:
+    from bot.writing import OnlyOneWriter, writing
+    from crm_core import statistics
+
+    try:
+        async with writing(settings.database_url) as db:
+            await db.write(statistics.start_again)
+    except OnlyOneWriter as error:
+        return Finding(BAD, f"Mini-CRM is running, and SQLite {error.version} is safe with one writer only",
+                       "Stop it for a moment, then `mini-crm doctor --recount` again.")  # fmt: skip
+    return Finding(NOTE, "The sums are made anew while Mini-CRM runs; /stats says how much is left")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from crm_core import operators, queue, sources, staff
+from crm_core import operators, queue, sources, staff, statistics
+from crm_core.statistics import Difference
 from crm_core.storage.tables import Contact, InboxRow, Operator, OutboxRow, Weight
 
 
@@ -35,12 +36,14 @@ class Checkup:
         dead_updates, dead_deliveries, uncertain: rows that were given up, or whose arrival nobody knows, in the last
             seven days (older ones are purged).
         deserted: names of sources that are on and where no operator has a weight.
+        wrong_sums: figures of the statistics that a plain count of the contacts finds otherwise.
     """
 
     has_admin: bool
     wrong_loads: tuple[WrongLoad, ...]
     absent: tuple[Absent, ...]
     deserted: tuple[str, ...]
+    wrong_sums: tuple[Difference, ...]
     waiting: int
     dead_updates: int
     dead_deliveries: int
@@ -60,6 +63,7 @@ def examine(s: Session) -> Checkup:
             if one.is_active and (one.telegram_id is None or one.missing_bots)
         ),
         deserted=tuple(_deserted(s)),
+        wrong_sums=tuple(statistics.differences(s)),
         waiting=queue.length(s),
         dead_updates=inbox.get("dead", 0),
         dead_deliveries=outbox.get("dead", 0),
