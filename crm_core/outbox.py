@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, literal_column, null, or_, select, text, update
+from sqlalchemy import Row, and_, bindparam, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
@@ -90,7 +90,7 @@ _INSERT_ONCE = hot_upsert(
     _table,
     lambda insert: insert.on_conflict_do_update(
         index_elements=["once"],
-        index_where=_table.c.state == literal_column("'pending'"),
+        index_where=text("state = 'pending' AND once IS NOT NULL"),
         set_={"once": insert.excluded.once},
     ).returning(_table.c.id),
 )

@@ -19,7 +19,7 @@ _OLDEST_UPDATE = """
     SELECT min(received_at) FROM inbox
     WHERE state = 'new' AND (not_before IS NULL OR not_before <= ?) AND bot_id IN ({bots})
 """
-_LAST_UPDATE = "SELECT max(finished_at) FROM inbox"
+_LAST_UPDATE = "SELECT max(finished_at) FROM inbox WHERE finished_at IS NOT NULL"
 # What Telegram has told us to hold back is not late, and nor is what waits for a bot that cannot run.
 _OLDEST_SENDING = """
     SELECT min(CASE WHEN o.not_before > o.created_at THEN o.not_before ELSE o.created_at END)
@@ -28,7 +28,7 @@ _OLDEST_SENDING = """
       AND b.state = 'running' AND (b.not_before IS NULL OR b.not_before <= ?) AND b.id IN ({bots})
       AND NOT EXISTS (SELECT 1 FROM gates g WHERE g.bot_id = o.bot_id AND g.chat_id = o.chat_id AND g.not_before > ?)
 """
-_LAST_SENT = "SELECT max(settled_at) FROM outbox"
+_LAST_SENT = "SELECT max(settled_at) FROM outbox WHERE settled_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class Chat(Base):
 
     bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"), primary_key=True)
     chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"))
     source_id: Mapped[int | None] = mapped_column(
         ForeignKey("sources.id"), comment="booked by a source link until its contact is closed"
     )
@@ -272,7 +272,10 @@ class Posted(Base):
     """What our bots have put into a chat for a contact: a Telegram reply finds its contact here, never by guessing."""
 
     __tablename__ = "posted"
-    __table_args__ = (Index("ix_posted_message_ref", "message_ref"), Index("ix_posted_card", "contact_id", "chat_id"))
+    __table_args__ = (
+        Index("ix_posted_message_ref", "message_ref", **_where("message_ref IS NOT NULL")),
+        Index("ix_posted_card", "contact_id", "chat_id"),
+    )
 
     bot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -400,6 +403,7 @@ class InboxRow(Base):
         UniqueConstraint("bot_id", "update_id", "epoch"),
         Index("ix_inbox_waiting", "bot_id", "conversation", "id", **_where("state = 'new'")),
         Index("ix_inbox_waiting_order", "bot_id", "id", **_where("state = 'new'")),
+        Index("ix_inbox_finished_at", "finished_at", **_where("finished_at IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -413,7 +417,7 @@ class InboxRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
     received_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None] = mapped_column(index=True)
+    finished_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(String(200))
 
 
@@ -424,7 +428,8 @@ class OutboxRow(Base):
     __table_args__ = (
         Index("ix_outbox_waiting", "bot_id", "id", **_where("state IN ('pending', 'sending')")),
         # While an edit of a card waits, a further one would say the same: it is rendered from the newest state.
-        Index("uq_outbox_once", "once", unique=True, **_where("state = 'pending'")),
+        Index("ix_outbox_settled_at", "settled_at", **_where("settled_at IS NOT NULL")),
+        Index("uq_outbox_once", "once", unique=True, **_where("state = 'pending' AND once IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -441,7 +446,7 @@ class OutboxRow(Base):
     fence: Mapped[int | None] = mapped_column(comment="which life of the bot is sending it")
     not_before: Mapped[datetime | None]
     created_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None] = mapped_column(index=True)
+    settled_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(200))
     result_id: Mapped[int | None] = mapped_column(BigInteger)
 
