@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from aiogram import Bot
+from aiogram.client.default import Default
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
@@ -34,9 +35,27 @@ class Telegram(AiohttpSession):
         self, bot: Bot, method: TelegramMethod[TelegramType]
     ) -> FormData | BytesPayload:
         """The body of a request: JSON, or a form in parts where it carries files."""
-        files: dict[str, Any] = {}
-        fields = method.model_dump(warnings=False, exclude_none=True)
-        content = self.prepare_value(fields, bot=bot, files=files, _dumps_json=False)
-        if files:
+        try:
+            content = _plain(method.model_dump(warnings=False, exclude_none=True), bot)
+        except _NotPlain:
             return super().build_form_data(bot, method)
         return BytesPayload(json.dumps(content).encode(), content_type="application/json")
+
+
+class _NotPlain(Exception):
+    """Something in a request that aiogram knows how to write, and JSON does not: a file, a moment."""
+
+
+def _plain(value: Any, bot: Bot) -> Any:
+    """What JSON can say: the bot's defaults put in, and left out where it has none."""
+    if isinstance(value, str | int | float):  # names out of a list of names, too
+        return value
+    if isinstance(value, dict):
+        return {name: plain for name, one in value.items() if (plain := _plain(one, bot)) is not None}
+    if isinstance(value, list):
+        return [_plain(one, bot) for one in value]
+    if isinstance(value, Default):
+        return _plain(bot.default[value.name], bot)
+    if value is None:
+        return None
+    raise _NotPlain
