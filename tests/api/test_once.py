@@ -50,7 +50,7 @@ async def everything(db: Database) -> list[Any]:
     """How much there is of all that a call could add."""
     tables = ("contacts", "leads", "messages", "events", "outbox", "operators", "sources", "weights", "api_keys")
     counts = " UNION ALL ".join(f"SELECT count(*) FROM {table}" for table in tables)  # noqa: S608
-    return await db.read(lambda s: s.execute(text(counts)).scalars().all())
+    return await db.read(lambda s: list(s.execute(text(counts)).scalars()))
 
 
 def test_every_post_is_in_the_table(app: FastAPI) -> None:
@@ -197,7 +197,7 @@ def acts(s: Session, *, cause: str = "cause", then: Exception | None = None) -> 
     return cause
 
 
-def once(s: Session, **inputs: Any) -> Answer | Trouble:
+def once(s: Session, /, **inputs: Any) -> Answer | Trouble:
     """`acts`, at most once. Refusals are kept, but for those about the caller."""
     return idempotency.once(
         s, asked=ASKED, now=NOW, action=acts, inputs=inputs, render=lambda result: Answer(201, {}, result),
@@ -207,9 +207,11 @@ def once(s: Session, **inputs: Any) -> Answer | Trouble:
 
 async def seen(db: Database) -> tuple[int, int]:
     """How much was done, and how many answers are kept."""
-    counts = [select(func.count()).select_from(table) for table in (Alert, Idempotency)]
-    done, kept = [await db.read(lambda s, query=query: s.execute(query).scalar_one()) for query in counts]
-    return done, kept
+    return await db.read(lambda s: (_count(s, Alert), _count(s, Idempotency)))
+
+
+def _count(s: Session, table: type[Any]) -> int:
+    return s.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 async def test_a_failure_leaves_neither_a_trace_nor_an_answer(db: Database) -> None:
