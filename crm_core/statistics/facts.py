@@ -126,11 +126,12 @@ _WEIGHTS_CHANGED = (
 )
 
 
-def gather(s: Session, *, after: int, until: int, weights: Weights) -> Facts:
+def gather(s: Session, *, after: int, until: int, weights: Weights, lengths: bool = True) -> Facts:
     """Sums the events with ids above `after` up to `until`.
 
     Args:
         weights: as they were after the event `after`; left as they are.
+        lengths: whether lengths are wanted too.
     """
     facts = Facts({source_id: dict(theirs) for source_id, theirs in weights.items()})
     between = {"after": after, "until": until}
@@ -150,8 +151,9 @@ def gather(s: Session, *, after: int, until: int, weights: Weights) -> Facts:
         for row in run(s, _BY_HAND, between):
             if row.former is not None:
                 facts.sums[row.quarter, row.source_id, row.former].lost += 1
-    for row in run(s, _TOOK, between):
-        facts.lengths[row.quarter, row.kind].add(row.passed, row.times)
+    if lengths:
+        for row in run(s, _TOOK, between):
+            facts.lengths[row.quarter, row.kind].add(row.passed, row.times)
     return facts
 
 

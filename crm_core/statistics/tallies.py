@@ -108,11 +108,11 @@ def _within(column: Any, spans: Iterable[tuple[int, int]]) -> Any:
     return or_(*(and_(column >= low, column <= high) for low, high in spans))
 
 
-def tail(s: Session, known: State) -> Facts:
-    """What happened that is not in the tallies yet."""
+def tail(s: Session, known: State, *, lengths: bool) -> Facts:
+    """What happened that is not in the tallies yet, with lengths or without."""
     if known.until == known.after:
         return Facts(known.weights)
-    return gather(s, after=known.after, until=known.until, weights=known.weights)
+    return gather(s, after=known.after, until=known.until, weights=known.weights, lengths=lengths)
 
 
 _SUMMED = select(
@@ -135,7 +135,7 @@ def totals(s: Session, *, since: datetime | None, until: datetime | None = None,
     if lengths:
         for row in run(s, select(_lengths).where(_within(_lengths.c.span, days.ranges()))):
             found.lengths[row.kind].merge(row.buckets, row.total, row.longest)
-    when, facts = local(known.zone), tail(s, known)
+    when, facts = local(known.zone), tail(s, known, lengths=lengths)
     for (quarter, source_id, operator_id), one in facts.sums.items():
         if days.covers(when(quarter)):
             found.sums[source_id, operator_id].add(one)
@@ -159,7 +159,7 @@ def arrived(
     for row in run(s, select(_arrivals).where(_arrivals.c.span >= low, _arrivals.c.span <= high)):
         found[row.span] = [row.opened, row.held]
     when = local(known.zone)
-    for (quarter, _, _), one in tail(s, known).sums.items():
+    for (quarter, _, _), one in tail(s, known, lengths=False).sums.items():
         span = span_of(when(quarter), grain)
         if low <= span <= high:
             found[span][0] += one.opened
