@@ -120,7 +120,7 @@ _WEIGHTS_CHANGED = (
     .where(
         _BETWEEN,
         (_kind(_event) == events.WEIGHT_CHANGED)
-        | and_(_kind(_event) == events.OPERATOR_CHANGED, _event.c.reason == "removed"),
+        | and_(_kind(_event).in_((events.OPERATOR_CHANGED, events.SOURCE_CHANGED)), _event.c.reason == "removed"),
     )
     .order_by(_event.c.id)
 )
@@ -161,6 +161,9 @@ def _change(weights: Weights, change: Any) -> None:
     if change.kind == events.OPERATOR_CHANGED:  # who is removed has no weight anywhere
         for theirs in weights.values():
             theirs.pop(change.operator_id, None)
+        return
+    if change.kind == events.SOURCE_CHANGED:  # SQLite may give its number to the next one
+        weights.pop(change.source_id, None)
         return
     theirs = weights.setdefault(change.source_id, {})
     theirs[change.operator_id] = change.data["weight"]

@@ -67,6 +67,8 @@ def _walk(s: Session, found: Plain, counted: set[int]) -> None:
         elif event.kind == "operator_changed" and event.reason == "removed":
             for theirs in weights.values():
                 theirs.pop(event.operator_id, None)
+        elif event.kind == "source_changed" and event.reason == "removed":
+            weights.pop(event.source_id, None)
         elif event.kind in ("contact_assigned", "contact_queued"):
             before = holders.get(event.contact_id)
             holders[event.contact_id] = event.operator_id if event.kind == "contact_assigned" else None

@@ -15,8 +15,8 @@ from sqlalchemy import NullPool, create_engine, func, insert, make_url, select, 
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.orm import Session
 
-from crm_core import contacts, events, statistics
-from crm_core.access import telegram
+from crm_core import contacts, events, sources, statistics
+from crm_core.access import SYSTEM, telegram
 from crm_core.events import Happened
 from crm_core.leads import LeadFacts
 from crm_core.statistics import facts
@@ -292,6 +292,28 @@ async def test_wrong_sums_are_found(db: Database) -> None:
     assert await db.read(statistics.differences) == []
     await fold_all(db)
     await db.read(check)
+
+
+@pytest.mark.parametrize("is_folded", [True, False])
+async def test_a_source_that_is_gone_leaves_no_weights_to_the_next_one(db: Database, is_folded: bool) -> None:
+    place = await office(db)
+
+    def weigh(s: Session, name: str, operator_id: int) -> int:
+        source_id = sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW)
+        sources.set_weight(
+            s, source_id=source_id, operator_id=operator_id, weight=5, actor=SYSTEM, now=NOW, chance=random.random
+        )
+        return source_id
+
+    first = await db.write(weigh, "Site", place.operator_ids[0])
+    if is_folded:
+        await fold_all(db)
+    await db.write(sources.remove, source_id=first, actor=SYSTEM, now=NOW)
+    second = await db.write(weigh, "Shop", place.operator_ids[1])
+    await register(db, Office(second), 1)
+    await db.read(check)
+    found = await db.read(totals, since=None)
+    assert [who for source_id, who in found.sums if source_id == second] == [0, place.operator_ids[1]]
 
 
 async def test_events_that_concern_no_figure_are_passed_over(db: Database) -> None:
