@@ -17,7 +17,7 @@ from crm_core.statistics.gaps import NO_GAP, Gap, gap
 from crm_core.statistics.lengths import Histogram, Lengths
 from crm_core.statistics.spans import Grain, start_of
 from crm_core.statistics.sums import Sums
-from crm_core.statistics.tallies import Totals, arrived, totals
+from crm_core.statistics.tallies import Totals, arrived, state, totals
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Operator
 
@@ -312,6 +312,5 @@ def source_stats(s: Session) -> list[SourceStats]:
 
 
 def _of_all_time(s: Session) -> _BySource:
-    found = totals(s, since=None, lengths=False)
     # These rows cannot say that they are incomplete: while all is tallied anew, contacts are counted the slow way.
-    return recount.by_source(s) if found.state.behind else _by_source(found)
+    return recount.by_source(s) if state(s).behind else _by_source(totals(s, since=None, lengths=False))

@@ -4,9 +4,10 @@ Up to a quarter of a second each millisecond has a bucket; above, each power of 
 1/128 (0.8 %) wide. Whole numbers throughout, so the sum of parts is the whole, bit for bit.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 
 _EXACT = 256  # milliseconds
 _PER_OCTAVE = 128
@@ -94,3 +95,11 @@ class Lengths:
         """How many took no longer than this; lengths of its own bucket count if the bucket ends within it."""
         most = round(seconds * 1000)
         return sum(count for number, count in self.histogram.counts.items() if upper(number) <= most)
+
+    def cumulated(self, seconds: Sequence[float]) -> list[int]:
+        """How many took no longer than each of these lengths, which rise; as `within`, for all of them at once."""
+        most = [round(one * 1000) for one in seconds]
+        found = [0] * (len(most) + 1)
+        for number, count in self.histogram.counts.items():
+            found[bisect_left(most, upper(number))] += count
+        return list(accumulate(found[:-1]))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.statistics.sums import Sums
-from crm_core.statistics.tallies import totals
+from crm_core.statistics.tallies import state, totals
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact
 
@@ -47,7 +47,7 @@ def differences(s: Session) -> list[Difference]:
 
     Nothing is compared while everything is being tallied anew.
     """
-    return [] if totals(s, since=None).state.behind else list(_differences(s))
+    return [] if state(s).behind else list(_differences(s))
 
 
 def _differences(s: Session) -> Iterator[Difference]:

@@ -22,7 +22,7 @@ from crm_core.storage.rows import run
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
 
 TAIL = 20_000
-"""Event ids that a reading looks at beyond what is folded; only a rebuild leaves more."""
+"""Event ids that a reading looks at beyond what is folded. Only making all anew leaves more; then it looks at none."""
 
 _tally, _arrivals, _lengths = Tally.__table__, ArrivalTally.__table__, LengthTally.__table__
 _state, _event = TallyState.__table__, Event.__table__
@@ -48,7 +48,7 @@ class State:
     @property
     def until(self) -> int:
         """Up to which event a reading looks."""
-        return min(self.newest, self.after + TAIL)
+        return self.newest if self.newest - self.after <= TAIL else self.after
 
     @property
     def behind(self) -> int:
