@@ -221,6 +221,12 @@ class NothingOpen(CrmError):
     code, status = "nothing_open", 409
 
 
+class ExportUnderWay(CrmError):
+    """One export of an admin at a time: each is minutes of work and files of personal data."""
+
+    code, status = "export_under_way", 409
+
+
 class ChoiceExpired(CrmError):
     """The message that the buttons asked about has been sent already, or is gone."""
 

@@ -29,6 +29,7 @@ WEIGHT_CHANGED = "weight_changed"
 STAFF_CHANGED = "staff_changed"
 LEAD_CHANGED = "lead_changed"
 KEY_CHANGED = "key_changed"
+EXPORTED = "exported"
 
 SYSTEM = "system"
 CLIENT = "client"
@@ -41,7 +42,7 @@ class Happened:
     """One event: ids and a reason, never anybody's words.
 
     Attributes:
-        actor: `client`, `system`, `tg:<Telegram id>` or `api:<key>`.
+        actor: `client`, `system`, `tg:<Telegram id>`, `api:<key>` or `shell:<user>`.
         reason: why, as a code, where there was a choice.
     """
 

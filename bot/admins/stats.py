@@ -9,10 +9,11 @@ from aiogram.types import CallbackQuery, Message
 from bot.acting import Act
 from bot.admins.looking import look
 from bot.admins.screens import button, in_lines, keyboard, typed
-from bot.admins.stats_text import overall_text, period_name, stats_text
+from bot.admins.stats_text import overall_text, stats_text
 from bot.answers import CAPTION_LONGEST, Answer, say, with_picture
 from bot.callbacks import ShowStats, ShowStatsWords
 from bot.texts import Translator
+from bot.texts.phrases import period_name
 from crm_core import statistics
 from crm_core.access import Actor
 from crm_core.messages import utf16_units

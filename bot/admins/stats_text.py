@@ -9,23 +9,12 @@ from bot.admins.operator_screens import load, mark, state, unreached
 from bot.admins.source_screens import sign
 from bot.answers import TEXT_LONGEST
 from bot.texts import Translator
-from bot.texts.phrases import age, duration, percent
+from bot.texts.phrases import age, duration, percent, period_name
 from crm_core.messages import utf16_units
 from crm_core.statistics import Cause, Gap, Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
 
 SHARES_SHOWN = 12  # operators under one source
 ROOM = TEXT_LONGEST - 200  # for titles, and for what other languages need more
-
-
-def period_name(period: Period, _: Translator) -> str:
-    """What a period is called on its button."""
-    names = {
-        Period.TODAY: _("today"),
-        Period.WEEK: _("7 days"),
-        Period.MONTH: _("30 days"),
-        Period.ALL: _("all time"),
-    }
-    return names[period]
 
 
 def stats_text(numbers: Statistics, period: Period, _: Translator, *, now: datetime) -> Text:

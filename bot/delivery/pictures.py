@@ -106,6 +106,8 @@ class Pictures:
                 numbers, step, shown = await self._db.read(figures, period=period, now=now, zone=self._zone)
                 words = statistics_words(period, step, shown, _)
                 png = await draw(statistics_picture(numbers, columns(step, shown, _), words))
+                if numbers.behind:  # not complete yet, though nothing new may happen: not to be found again
+                    key = (*key, numbers.behind)
                 self._drawn.put(key, png)
         return Photo(key, BufferedInputFile(png, "statistics.png"))
 

@@ -36,6 +36,11 @@ def given_out(given: int, _: Translator) -> str:
     return _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(n=given)
 
 
+def period_name(period: str, _: Translator) -> str:
+    """What a period of the statistics (`crm_core.statistics.Period`) is called."""
+    return {"today": _("today"), "7d": _("7 days"), "30d": _("30 days"), "all": _("all time")}[period]
+
+
 def percent(part: float | None) -> str:
     """A share from 0 to 1 in whole per cent; a dash where there is none."""
     return "–" if part is None else f"{round(part * 100)} %"

@@ -90,6 +90,7 @@ REFUSALS: dict[str, Words] = {
     "source_in_use": lambda f, _: _("{source} is in use; switch it off instead.").format(**f),
     "email_taken": lambda f, _: _("Another client has this e-mail."),
     "nothing_open": lambda f, _: _("This went to nobody: you have no open contacts here. /my shows those of all bots."),
+    "export_under_way": lambda f, _: _("An export of yours is under way; ask again when it has come."),
     "choice_expired": lambda f, _: _("This was sent already."),
 }
 

@@ -451,6 +451,33 @@ class OutboxRow(Base):
     result_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class Export(Base):
+    """An export that an admin asked for in Telegram, until its files are sent."""
+
+    __tablename__ = "exports"
+    __table_args__ = (
+        Index("uq_exports_under_way", "asked_by", unique=True, **_where("state IN ('waiting', 'running')")),
+        Index("ix_exports_under_way", "bot_id", "id", **_where("state IN ('waiting', 'running')")),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    what: Mapped[str] = mapped_column(String(16))
+    form: Mapped[str] = mapped_column(String(8))
+    period: Mapped[str] = mapped_column(String(8), comment="as it was asked for; `since` is what it meant")
+    since: Mapped[datetime | None]
+    until: Mapped[datetime]
+    language: Mapped[str] = mapped_column(String(16))
+    asked_by: Mapped[int] = mapped_column(BigInteger)
+    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"))
+    message_id: Mapped[int] = mapped_column(BigInteger, comment="the screen that shows how far it is")
+    state: Mapped[str] = mapped_column(String(8), default="waiting", comment="waiting, running, done, failed")
+    fence: Mapped[int | None] = mapped_column(comment="which life of the bot is making it")
+    attempts: Mapped[int] = mapped_column(default=0)
+    asked_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(200))
+
+
 class Alert(Base):
     """When admins were last told of a cause, so that they hear of it once in ten minutes."""
 

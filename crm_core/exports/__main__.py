@@ -1,0 +1,39 @@
+"""Makes one export: the order comes in, progress and the files' names go out. `crm_core.exports.apart` starts this."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+
+from crm_core.exports.apart import from_text
+from crm_core.exports.making import Made, make
+from crm_core.storage.database import open_database
+
+
+async def _make(text: str) -> Made:
+    url, order = from_text(text)
+    db = open_database(url)
+    try:
+        return await make(db, order, on_progress=lambda done, total: _say(done=done, total=total))
+    finally:
+        await db.close()
+
+
+def _say(**what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+def main() -> None:
+    """Reads an order from standard input and makes it; ends with 1 and the kind of error where that is not possible."""
+    with contextlib.suppress(OSError, AttributeError):  # not on Windows
+        os.nice(10)  # what people write comes before tables
+    try:
+        made = asyncio.run(_make(sys.stdin.read()))
+    except Exception as error:
+        sys.exit(f"{type(error).__name__}: {getattr(error, 'strerror', None) or ''}")
+    _say(files=[str(one) for one in made.files], rows=made.rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""The files of an export: CSV and XLSX, written row by row."""
+
+import csv
+import errno
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any, ClassVar
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
+
+from crm_core.exports.rows import COLUMNS, Cells, Kind, What
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a cell must not begin with: spreadsheets would calculate it, and a calculation can send what is in the table."""
+
+CELL_LONGEST = 32_767  # characters (Excel)
+SHEET_LONGEST = 1_048_576  # rows (Excel)
+WIDTHS = {Kind.NUMBER: 10, Kind.TEXT: 24, Kind.MOMENT: 20, Kind.WORD: 14}  # of columns, in characters
+CHUNK = 100  # rows between looks at the size of a file
+
+
+class Form(StrEnum):
+    """The formats."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a file says besides its data, in the reader's language.
+
+    Attributes:
+        sheet: the name of the table.
+        columns: headings by the columns' codes.
+        values: our own codes, and `true` and `false`.
+        delimiter: between the cells of CSV. Excel splits at the list separator of its country, `;` wherever a decimal
+            comma is written, as in Russia; a file with the other one opens as a single column.
+    """
+
+    sheet: str
+    columns: dict[str, str]
+    values: dict[str, str]
+    delimiter: str
+
+
+class TableFile(ABC):
+    """A file that is being written.
+
+    Attributes:
+        suffix: how its name should end.
+    """
+
+    suffix: ClassVar[str]
+
+    def __init__(self, path: Path, *, what: What, words: Words, zone: tzinfo) -> None:
+        """
+        Args:
+            path: of the file; what is only needed meanwhile is put beside it.
+            zone: in which moments are written.
+        """
+        self.path, self.words, self.zone = path, words, zone
+        self.kinds = list(COLUMNS[what].values())
+        self.headings = [words.columns[code] for code in COLUMNS[what]]
+        self.size = 0
+        """How much was written, in bytes: at least as much as the file has."""
+        # Personal data: for nobody but whoever asked for them.
+        self._file: IO[bytes] = open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+
+    @abstractmethod
+    def add(self, rows: Sequence[Cells]) -> None:
+        """Writes rows."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Writes what is left; the file is whole then."""
+
+    def abandon(self) -> None:
+        """Lets go of a file that will not be finished."""
+        self._file.close()
+
+    def word(self, value: Any) -> str:
+        """One of our codes, True or False in the reader's language."""
+        code = str(value).lower() if isinstance(value, bool) else str(value)
+        return self.words.values.get(code, code)
+
+    def moment(self, value: datetime) -> datetime:
+        """A moment as the clocks of the installation show it."""
+        return value.astimezone(self.zone).replace(tzinfo=None, microsecond=0)
+
+
+def inert(text: str) -> str:
+    """A text that no spreadsheet calculates: an apostrophe before what begins like a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+class CsvFile(TableFile):
+    """CSV in UTF-8 with a byte order mark, without which Excel reads Cyrillic as another alphabet."""
+
+    suffix = ".csv"
+
+    def __init__(self, path: Path, *, what: What, words: Words, zone: tzinfo) -> None:
+        super().__init__(path, what=what, words=words, zone=zone)
+        self._out = self._file
+        self._buffer = io.StringIO()
+        self._writer = csv.writer(self._buffer, delimiter=words.delimiter, lineterminator="\r\n")
+        self._buffer.write("\ufeff")
+        converts: dict[Kind, Callable[[Any], Any]] = {
+            Kind.NUMBER: str, Kind.TEXT: inert, Kind.MOMENT: self._moment, Kind.WORD: self.word,
+        }  # fmt: skip
+        self._converts = [converts[kind] for kind in self.kinds]
+        self._writer.writerow(self.headings)
+
+    def add(self, rows: Sequence[Cells]) -> None:
+        """Writes rows."""
+        for row in rows:
+            self._writer.writerow(
+                "" if value is None else convert(value) for convert, value in zip(self._converts, row, strict=True)
+            )
+        self._flush()
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        self._out.write(self._buffer.getvalue().encode())
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        self.size = self._file.tell()
+
+    def _moment(self, value: datetime) -> str:
+        return self.moment(value).isoformat(" ")  # every Excel takes this for a moment, whatever its country
+
+
+class ZippedCsvFile(CsvFile):
+    """The same in an archive, a tenth as large."""
+
+    suffix = ".csv.zip"
+
+    def __init__(self, path: Path, *, what: What, words: Words, zone: tzinfo) -> None:
+        super().__init__(path, what=what, words=words, zone=zone)
+        self._archive = ZipFile(self._file, "w", ZIP_DEFLATED)
+        self._out = self._archive.open(f"{what}.csv", "w", force_zip64=True)
+
+    def close(self) -> None:
+        """Writes what is left, and the archive's list."""
+        self._flush()
+        self._out.close()
+        self._archive.close()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Lets go of a file that will not be finished."""
+        with suppress(ValueError, OSError):
+            self._out.close()
+            self._archive.close()
+        super().abandon()
+
+
+class XlsxFile(TableFile):
+    """XLSX with true moments and numbers; texts are texts, whatever they look like."""
+
+    suffix = ".xlsx"
+
+    def __init__(self, path: Path, *, what: What, words: Words, zone: tzinfo) -> None:
+        super().__init__(path, what=what, words=words, zone=zone)
+        options = {
+            "constant_memory": True,
+            "tmpdir": str(path.parent),
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        self._book = xlsxwriter.Workbook(self._file, options)
+        self._book.use_zip64()  # only if it gets that large
+        self._bold = self._book.add_format({"bold": True})
+        self._date = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        # As if an apostrophe had been typed before it: it stays text also when somebody edits the cell.
+        self._inert = self._book.add_format({"quote_prefix": True})
+        self._row, self._sheets = SHEET_LONGEST, 0
+
+    def add(self, rows: Sequence[Cells]) -> None:
+        """Writes rows; a sheet that is full is followed by another."""
+        for row in rows:
+            if self._row == SHEET_LONGEST:
+                self._begin_sheet()
+            for place, (kind, value) in enumerate(zip(self.kinds, row, strict=True)):
+                if value is not None:
+                    self._cell(place, kind, value)
+            self._row += 1
+
+    def close(self) -> None:
+        """Puts the workbook together."""
+        if not self._sheets:
+            self._begin_sheet()
+        self._end_sheet()
+        try:
+            self._book.close()
+        except XlsxWriterException as error:  # which hides that the disk is full
+            raise OSError(errno.EIO, str(error)) from error
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Lets go of a file that will not be finished, and of what XlsxWriter keeps beside it."""
+        for sheet in self._book.worksheets():
+            sheet._opt_close()  # no public way: closing the book would write all of it first
+        super().abandon()
+
+    def _begin_sheet(self) -> None:
+        if self._sheets:
+            self._end_sheet()
+        self._sheets += 1
+        self._sheet = self._book.add_worksheet(self.words.sheet + (f" {self._sheets}" if self._sheets > 1 else ""))
+        self._sheet.freeze_panes(1, 0)
+        for place, kind in enumerate(self.kinds):
+            self._sheet.set_column(place, place, WIDTHS[kind])
+        for place, heading in enumerate(self.headings):
+            self._sheet.write_string(0, place, heading, self._bold)
+        self._row = 1
+
+    def _end_sheet(self) -> None:
+        self._sheet.autofilter(0, 0, self._row - 1, len(self.kinds) - 1)
+
+    def _cell(self, place: int, kind: Kind, value: Any) -> None:
+        match kind:
+            case Kind.NUMBER:
+                self._sheet.write_number(self._row, place, value)
+                self.size += 16
+            case Kind.MOMENT:
+                self._sheet.write_datetime(self._row, place, self.moment(value), self._date)
+                self.size += 24
+            case _:
+                text = (self.word(value) if kind is Kind.WORD else value)[:CELL_LONGEST]
+                self._sheet.write_string(self._row, place, text, self._inert if text.startswith(FORMULA) else None)
+                self.size += len(text.encode()) + 16

@@ -1,0 +1,173 @@
+"""Exports asked for in Telegram: a row each, so that one is neither lost by a restart nor made twice."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, insert, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from crm_core import events, outbox
+from crm_core.access import Actor, access_admin
+from crm_core.errors import ExportUnderWay
+from crm_core.events import Happened
+from crm_core.exports.files import Form
+from crm_core.exports.rows import Span, What
+from crm_core.statistics import Period
+from crm_core.storage.database import announce
+from crm_core.storage.rows import changed
+from crm_core.storage.tables import Export, Staff
+
+_export = Export.__table__
+_UNDER_WAY = text("exports.state IN ('waiting', 'running')")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An export was asked for: whoever makes them is woken with this."""
+
+    export_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An export that is to be made now.
+
+    Attributes:
+        chat_id: of whoever asked, in private.
+        message_id: the message that shows how far it is.
+        attempt: the how manieth this is; those before ended with the process, in the middle.
+    """
+
+    id: int
+    what: What
+    form: Form
+    period: Period
+    span: Span
+    language: str
+    bot_id: int
+    chat_id: int
+    message_id: int
+    fence: int
+    attempt: int
+
+
+def note(s: Session, *, what: What, form: Form, span: Span, actor: Actor, now: datetime) -> None:
+    """Records who exports what: it is personal data that leaves. Whether he may has been asked before."""
+    moments = {"since": span.since, "until": span.until}
+    data = {"what": what.value, "form": form.value, **{name: one and one.isoformat() for name, one in moments.items()}}
+    events.record(s, [Happened(events.EXPORTED, now, actor.label, data=data)])
+
+
+def is_under_way(s: Session, *, asked_by: int | None) -> bool:
+    """Whether somebody waits for an export."""
+    return s.execute(select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY)).first() is not None
+
+
+def ask(
+    s: Session,
+    *,
+    what: What,
+    form: Form,
+    period: Period,
+    since: datetime | None,
+    language: str,
+    bot_id: int,
+    message_id: int,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Asks for an export of all that has happened since a moment. Returns its number.
+
+    Raises NotAllowed, ExportUnderWay.
+    """
+    access_admin(s, actor)
+    note(s, what=what, form=form, span=Span(since, now), actor=actor, now=now)
+    if is_under_way(s, asked_by=actor.telegram_id):
+        raise ExportUnderWay
+    values = {
+        "what": what.value,
+        "form": form.value,
+        "period": period.value,
+        "since": since,
+        "until": now + timedelta(milliseconds=1),
+        "language": language,
+        "asked_by": actor.telegram_id,
+        "bot_id": bot_id,
+        "message_id": message_id,
+        "state": "waiting",
+        "attempts": 0,
+        "asked_at": now,
+    }
+    export_id: int = s.execute(insert(_export).returning(_export.c.id), values).scalar_one()
+    announce(s, Asked(export_id))
+    return export_id
+
+
+_WAITING = (
+    select(_export)
+    .where(
+        _export.c.bot_id == bindparam("bot_id"),
+        _UNDER_WAY,
+        or_(_export.c.fence.is_(None), _export.c.fence < bindparam("fence")),
+    )
+    .order_by(_export.c.id)
+    .limit(1)
+)
+
+
+def waits(s: Session, *, bot_id: int, fence: int) -> bool:
+    """Whether `claim` would find one."""
+    return s.execute(_WAITING, {"bot_id": bot_id, "fence": fence}).first() is not None
+
+
+def claim(s: Session, *, bot_id: int, fence: int) -> Job | None:
+    """Takes the oldest export of a bot that waits, or that an ended life of the bot did not finish."""
+    row = s.execute(_WAITING, {"bot_id": bot_id, "fence": fence}).one_or_none()
+    if row is None:
+        return None
+    seen = (_export.c.id == row.id, _export.c.attempts == row.attempts)
+    values = {"state": "running", "fence": fence, "attempts": row.attempts + 1}
+    if changed(s, update(_export).where(*seen).values(**values)) != 1:
+        return None  # another process was quicker
+    return _job(row, fence)
+
+
+def _job(row: Any, fence: int) -> Job:
+    return Job(
+        id=row.id,
+        what=What(row.what),
+        form=Form(row.form),
+        period=Period(row.period),
+        span=Span(row.since, row.until),
+        language=row.language,
+        bot_id=row.bot_id,
+        chat_id=row.asked_by,
+        message_id=row.message_id,
+        fence=fence,
+        attempt=row.attempts + 1,
+    )
+
+
+def is_wanted(s: Session, *, job: Job) -> bool:
+    """Whether an export is still this life's to send, and whoever asked may still have it."""
+    row = s.execute(
+        select(_export.c.fence, Staff.is_admin)
+        .join(Staff, Staff.telegram_id == _export.c.asked_by)
+        .where(_export.c.id == job.id, _export.c.state == "running")
+    ).one_or_none()
+    return row is not None and row.fence == job.fence and row.is_admin
+
+
+def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str, Any], now: datetime) -> None:
+    """Ends an export and says so on its screen; one that another life has taken over is left to that.
+
+    Args:
+        state: `done` or `failed`; `outcome` says more, for the log.
+        payload: what the screen shows from now on, as `outbox.SCREEN` has it.
+    """
+    mine = (_export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fence)
+    values = {"state": state, "outcome": outcome[:200], "finished_at": now}
+    if changed(s, update(_export).where(*mine).values(**values)) == 1:
+        screen = {**payload, "message_id": job.message_id}
+        outbox.add(s, [outbox.Send(outbox.SCREEN, job.bot_id, job.chat_id, payload=screen)], now=now)

@@ -1,0 +1,243 @@
+"""What an export holds: its columns, and its rows a page at a time, by rising number."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, func, select, type_coerce
+from sqlalchemy.orm import Session
+
+from crm_core import statistics
+from crm_core.storage.tables import Contact, Event, Lead, Operator, Source, Staff
+from crm_core.storage.types import EPOCH, MILLISECOND
+
+PAGE = 1000  # rows read at once
+
+
+class What(StrEnum):
+    """What can be exported."""
+
+    CONTACTS = "contacts"
+    LEADS = "leads"
+    OPERATORS = "operators"
+    EVENTS = "events"
+
+
+class Kind(StrEnum):
+    """What the cells of a column are."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    MOMENT = "moment"
+    WORD = "word"  # a code of ours, or True and False, said in the reader's language
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A period: from a moment on, up to but not including another one; None: without an end."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_LEAD = {
+    "client": Kind.TEXT,
+    "username": Kind.TEXT,
+    "phone": Kind.TEXT,
+    "email": Kind.TEXT,
+    "external_id": Kind.TEXT,
+}
+COLUMNS: dict[What, dict[str, Kind]] = {
+    What.CONTACTS: {
+        "number": Kind.NUMBER,
+        "opened": Kind.MOMENT,
+        "source": Kind.TEXT,
+        "status": Kind.WORD,
+        "operator": Kind.TEXT,
+        **_LEAD,
+        "message": Kind.TEXT,
+        "queued": Kind.MOMENT,
+        "assigned": Kind.MOMENT,
+        "taken": Kind.MOMENT,
+        "replied": Kind.MOMENT,
+        "closed": Kind.MOMENT,
+    },
+    What.LEADS: {
+        "number": Kind.NUMBER,
+        "first_seen": Kind.MOMENT,
+        **_LEAD,
+        "language": Kind.TEXT,
+        "contacts": Kind.NUMBER,
+        "last_contact": Kind.MOMENT,
+    },
+    What.OPERATORS: {
+        "number": Kind.NUMBER,
+        "name": Kind.TEXT,
+        "active": Kind.WORD,
+        "online": Kind.WORD,
+        "limit": Kind.NUMBER,
+        "load": Kind.NUMBER,
+        "contacts_of_period": Kind.NUMBER,
+        "telegram_id": Kind.NUMBER,
+        "added": Kind.MOMENT,
+        "removed": Kind.MOMENT,
+    },
+    What.EVENTS: {
+        "number": Kind.NUMBER,
+        "at": Kind.MOMENT,
+        "event": Kind.TEXT,
+        "actor": Kind.TEXT,
+        "who": Kind.TEXT,
+        "contact": Kind.NUMBER,
+        "lead": Kind.NUMBER,
+        "source": Kind.TEXT,
+        "operator": Kind.TEXT,
+        "reason": Kind.TEXT,
+        "details": Kind.TEXT,
+    },
+}
+"""The columns of each, in order."""
+
+Cells = tuple[Any, ...]
+_contact, _lead, _operator, _event = Contact.__table__, Lead.__table__, Operator.__table__, Event.__table__
+_MOMENT = {What.CONTACTS: _contact.c.created_at, What.LEADS: _lead.c.created_at, What.EVENTS: _event.c.at}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is small enough to be read once: names by number, and what statistics say of operators in the period."""
+
+    sources: Mapping[int, str] = field(default_factory=dict)
+    operators: Mapping[int, str] = field(default_factory=dict)
+    staff: Mapping[str, str] = field(default_factory=dict)
+    contacts: Mapping[int, int] = field(default_factory=dict)
+
+
+def prepare(s: Session, *, what: What, span: Span) -> tuple[int, Known]:
+    """How many rows there will be (a few more or fewer, if something happens meanwhile), and what all of them need."""
+    if what is What.OPERATORS:
+        figures = statistics.overview(s, since=span.since, until=span.until)
+        contacts = Counter[int]()
+        for source in figures.sources:
+            contacts.update({share.operator_id: share.contacts for share in source.shares})
+        return s.execute(select(func.count()).select_from(_operator)).scalar_one(), Known(contacts=contacts)
+    moment = _MOMENT[what]
+    within = [moment >= span.since] if span.since else []
+    within += [moment < span.until] if span.until else []
+    number = s.execute(select(func.count()).select_from(moment.table).where(*within)).scalar_one()
+    return number, Known(
+        sources=dict(s.execute(select(Source.id, Source.name)).all()),
+        operators=dict(s.execute(select(Operator.id, Operator.name)).all()),
+        staff={f"tg:{number}": name for number, name in s.execute(select(Staff.telegram_id, Staff.name))},
+    )
+
+
+def page(s: Session, *, what: What, span: Span, known: Known, after: int, size: int = PAGE) -> list[Cells]:
+    """The next rows: those with a number above `after`, at most `size`. The first cell is the number."""
+    reads = {What.CONTACTS: _contacts, What.LEADS: _leads, What.OPERATORS: _operators, What.EVENTS: _events}
+    return list(reads[what](s, span, known, after, size))
+
+
+def _within(moment: ColumnElement[datetime], span: Span) -> Iterator[ColumnElement[bool]]:
+    """The period, said so that no index of moments is taken: each page would then sort the whole period anew."""
+    passed = type_coerce(moment, BigInteger) + 0
+    if span.since is not None:
+        yield passed >= (span.since - EPOCH) // MILLISECOND
+    if span.until is not None:
+        yield passed < (span.until - EPOCH) // MILLISECOND
+
+
+_OF_LEAD = (_lead.c.full_name, _lead.c.username, _lead.c.phone, _lead.c.email, _lead.c.external_id)
+
+
+def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
+    rows = s.execute(
+        select(
+            _contact.c.id,
+            _contact.c.created_at,
+            _contact.c.source_id,
+            _contact.c.status,
+            _contact.c.operator_id,
+            *_OF_LEAD,
+            _contact.c.message,
+            _contact.c.queued_at,
+            _contact.c.assigned_at,
+            _contact.c.taken_at,
+            _contact.c.replied_at,
+            _contact.c.closed_at,
+        )
+        .select_from(_contact.outerjoin(_lead, _lead.c.id == _contact.c.lead_id))
+        .where(_contact.c.id > after, *_within(_contact.c.created_at, span))
+        .order_by(_contact.c.id)
+        .limit(size)
+    )
+    for number, opened, source_id, status, operator_id, *rest in rows:
+        yield number, opened, known.sources.get(source_id), status, known.operators.get(operator_id), *rest
+
+
+_HIS = _contact.c.lead_id == _lead.c.id
+
+
+def _leads(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
+    rows = s.execute(
+        select(
+            _lead.c.id,
+            _lead.c.created_at,
+            *_OF_LEAD,
+            _lead.c.language,
+            select(func.count()).select_from(_contact).where(_HIS).scalar_subquery(),
+            select(func.max(_contact.c.created_at)).where(_HIS).scalar_subquery(),
+        )
+        .where(_lead.c.id > after, *_within(_lead.c.created_at, span))
+        .order_by(_lead.c.id)
+        .limit(size)
+    )
+    yield from (tuple(row) for row in rows)
+
+
+def _operators(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
+    """Everybody there is or was: of the period are only the contacts."""
+    rows = s.execute(
+        select(_operator, Staff.telegram_id)
+        .outerjoin(Staff, Staff.operator_id == _operator.c.id)
+        .where(_operator.c.id > after)
+        .order_by(_operator.c.id)
+        .limit(size)
+    )
+    for one in rows:
+        yield (
+            one.id,
+            one.name,
+            one.is_active,
+            one.is_online,
+            one.max_leads,
+            one.current_leads,
+            known.contacts.get(one.id, 0),
+            one.telegram_id,
+            one.created_at,
+            one.removed_at,
+        )
+
+
+def _events(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
+    rows = s.execute(
+        select(_event).where(_event.c.id > after, *_within(_event.c.at, span)).order_by(_event.c.id).limit(size)
+    )
+    for one in rows:
+        yield (
+            one.id,
+            one.at,
+            one.kind,
+            one.actor,
+            known.staff.get(one.actor),
+            one.contact_id,
+            one.lead_id,
+            known.sources.get(one.source_id),
+            known.operators.get(one.operator_id),
+            one.reason,
+            None if one.data is None else json.dumps(one.data, ensure_ascii=False),
+        )
