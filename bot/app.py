@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiogram import Bot
 
+from bot.delivery.exporter import Exporter
 from bot.delivery.gatekeeper import Gatekeeper
 from bot.delivery.outlet import Outlet
 from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
@@ -27,6 +28,7 @@ from crm_core.access import SYSTEM
 
 log = structlog.get_logger("app")
 
+EXPORTS_EVERY = 30  # seconds
 STOP_WITHIN = 6.0  # seconds for what is under way at a stop; with the HTTP server's two the whole stays under ten
 
 
@@ -54,6 +56,7 @@ class App(Installation):
 
     fleet: Fleet
     worker: Worker
+    exporter: Exporter
 
     async def _start(self) -> None:
         settings = self.settings
@@ -75,6 +78,9 @@ class App(Installation):
             self._limited, webhook, self._pauses,
             Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
         )  # fmt: skip
+        self.exporter = Exporter(
+            db=self.db, lives=self.fleet.lives, clock=self.clock, zone=settings.timezone, pauses=self._pauses
+        )
         self._stack.push_async_callback(handler.finish_toasts)
         self._stack.push_async_callback(self._stop_working)
         runners = [Runner(Bot(token, session=session), position) for position, token in enumerate(settings.bot_tokens)]
@@ -84,10 +90,11 @@ class App(Installation):
         ) if webhook is not None else ()  # fmt: skip
         await self._serve(routes)
         self.fleet.start(runners)
+        self.exporter.start()
         self._start_clock(self._jobs())
 
     async def _stop_working(self) -> None:
-        stopping = asyncio.gather(self.fleet.stop(), self.worker.stop())
+        stopping = asyncio.gather(self.exporter.stop(), self.fleet.stop(), self.worker.stop())
         try:
             await asyncio.wait_for(stopping, STOP_WITHIN)
         except TimeoutError:
@@ -95,7 +102,8 @@ class App(Installation):
 
     def _jobs(self) -> list[Job]:
         look, check = self.fleet.look_again, self.fleet.check_ownership
-        return [(look, LOOK_EVERY), (check, OWNERSHIP_EVERY), *super()._jobs()]
+        exports = (self.exporter.wake, EXPORTS_EVERY)
+        return [(look, LOOK_EVERY), (check, OWNERSHIP_EVERY), exports, *super()._jobs()]
 
     def _on_flood(self, bot_id: int, chat_id: int | None, after: float) -> None:
         for runner in self.fleet.runners:

@@ -5,6 +5,8 @@ from typing import Annotated
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
+from crm_core.exports.files import Form
+from crm_core.exports.rows import What
 from crm_core.statistics import Period
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
@@ -51,6 +53,21 @@ class ShowStatsWords(CallbackData, prefix="stats_words"):
     """Statistics of a period in words, where they are too long to stand under the picture."""
 
     period: Period
+
+
+class ShowExport(CallbackData, prefix="exp"):
+    """What to export, and of which time."""
+
+    what: What = What.CONTACTS
+    period: Period = Period.MONTH
+
+
+class StartExport(CallbackData, prefix="exp_go"):
+    """Begins an export."""
+
+    what: What
+    period: Period
+    form: Form
 
 
 class ListOperators(CallbackData, prefix="ops"):

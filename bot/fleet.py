@@ -132,6 +132,10 @@ class Fleet:
                 if self.webhook is not None:
                     await self.worker.look_again(runner.bot.id)
 
+    def lives(self) -> list[tuple[Bot, int]]:
+        """The bots that this process works for now, each with the number of its life."""
+        return [(runner.bot, runner.sender.fence) for runner in self.runners if runner.sender is not None]
+
     async def check_ownership(self) -> None:
         """Makes every bot start over where the locks by which this process works for them are lost."""
         if not await self.owner.is_held():

@@ -20,6 +20,7 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
     if "admin" in have:
         listed += [
             ("stats", _("Statistics")),
+            ("export", _("Export to Excel or CSV")),
             ("queue", _("Waiting contacts")),
             ("assign", _("Weights, and giving by hand")),
             ("operators", _("Operators")),

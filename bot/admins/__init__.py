@@ -2,7 +2,7 @@
 
 from aiogram import Router
 
-from bot.admins import admins, assign, giving, operators, queue, sources, start, stats
+from bot.admins import admins, assign, export, giving, operators, queue, sources, start, stats
 from bot.admins.asking import Ending, Listening
 from bot.filters import IsAdmin
 
@@ -12,6 +12,6 @@ router.message.filter(IsAdmin())
 router.callback_query.middleware(Ending())
 router.callback_query.filter(IsAdmin())
 router.include_routers(
-    start.router, stats.router, assign.router, giving.router, operators.router, sources.router, queue.router,
-    admins.router, start.hints,
+    start.router, stats.router, export.router, assign.router, giving.router, operators.router, sources.router,
+    queue.router, admins.router, start.hints,
 )  # fmt: skip

@@ -11,5 +11,6 @@ def help_text(_: Translator) -> str:
             _("/sources: your bots and links, who works there and with which weight."),
             _("/assign: set a weight, or give a contact to somebody by hand."),
             _("/queue: contacts that wait. /stats: how it goes. /admins: who else may do this."),
+            _("/export: contacts, clients, operators and events as a table for Excel."),
         ]
     )

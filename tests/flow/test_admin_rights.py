@@ -47,7 +47,7 @@ def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
 
 EXAMPLES = {
     "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "version": 2,
-    "operator_id": 1, "source_id": 1, "contact_id": 1,
+    "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
 }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def forged(kind: type[CallbackData], house: House) -> str:
 
 
 def test_the_walk_finds_all_of_them() -> None:
-    assert commands() == ["admins", "assign", "operators", "queue", "sources", "stats"]
+    assert commands() == ["admins", "assign", "export", "operators", "queue", "sources", "stats"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - PEOPLE_TOO
     assert set(commands()) == in_menu
     defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
@@ -70,6 +70,7 @@ def test_every_button_fits_into_64_bytes() -> None:
             name: values for name, values in {
                 **dict.fromkeys(EXAMPLES, 2**31 - 1), "telegram_id": 2**53 - 1, "bot_id": 2**53 - 1,
                 "period": "today", "is_on": True, "is_sure": True, "is_exact": True,
+                "what": "operators", "form": "xlsx",
             }.items() if name in kind.model_fields
         }  # fmt: skip
         assert len(kind(**largest).pack().encode()) <= 64
@@ -99,7 +100,7 @@ async def tries_everything(house: House, who: Person, clock: MovableClock) -> No
 
 
 def saw_nothing_of_admins(who: Person) -> bool:
-    marks = ("📊", "👥", "📥", "🔑", "⚖️", "start=", "Nobody waits", "contact waits", "contacts wait")
+    marks = ("📤", "📊", "👥", "📥", "🔑", "⚖️", "start=", "Nobody waits", "contact waits", "contacts wait")
     return not any(mark in seen.text for seen in who.chat() for mark in marks if seen.sender != who.id)
 
 
@@ -170,7 +171,7 @@ async def test_menus_follow_the_roles(house: House) -> None:
         return [one["command"] for one in house.sandbox.commands_seen_by(who, house.shop)]
 
     clients = ["start", "email", "privacy", "help"]
-    of_admins = ["stats", "queue", "assign", "operators", "sources", "admins"]
+    of_admins = ["stats", "export", "queue", "assign", "operators", "sources", "admins"]
     of_operators = ["my", "online", "offline"]
     peter = house.client("Peter", language="ru")
     assert menu(peter) == clients

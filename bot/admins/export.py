@@ -1,0 +1,77 @@
+"""/export: contacts, clients, operators and events as a file; what, of which time and in which format by buttons."""
+
+from zoneinfo import ZoneInfo
+
+from aiogram import Router
+from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
+
+from bot.acting import Act
+from bot.admins.looking import look
+from bot.admins.screens import button, in_lines, keyboard, titled, typed
+from bot.answers import Answer, say
+from bot.callbacks import ShowExport, StartExport
+from bot.texts import Translator
+from bot.texts.exports import about, form_name, order_name, what_name
+from bot.texts.phrases import period_name
+from crm_core import statistics
+from crm_core.access import Actor
+from crm_core.exports import jobs
+from crm_core.exports.files import Form
+from crm_core.exports.rows import What
+from crm_core.statistics import Period
+from crm_core.storage.database import Database
+
+router = Router(name="admins.export")
+
+
+async def _screen(db: Database, actor: Actor, what: What, period: Period, _: Translator) -> Answer:
+    is_under_way = await look(db, actor, jobs.is_under_way, asked_by=actor.telegram_id)
+    subjects = [_choice(what_name(one, _), one is what, ShowExport(what=one, period=period)) for one in What]
+    times = [_choice(period_name(one, _), one is period, ShowExport(what=what, period=one)) for one in Period]
+    forms = [
+        button(f"⬇️ {form_name(form, _)}", StartExport(what=what, period=period, form=form))
+        for form in (Form.XLSX, Form.CSV)
+    ]
+    title = _("📤 Export: {what}, {period}").format(what=what_name(what, _), period=period_name(period, _))
+    hint = _("Choose what and of which time, then the format. The file comes here; who exports what is recorded.")
+    return say(
+        titled(
+            title, [about(what, _), "", hint, *(["", _("⏳ An export of yours is under way.")] if is_under_way else [])]
+        ),
+        keyboard=keyboard(*in_lines(subjects, 2), *in_lines(times, 2), forms),
+    )
+
+
+def _choice(label: str, is_chosen: bool, data: ShowExport) -> InlineKeyboardButton:
+    return button(f"· {label} ·" if is_chosen else label, data)
+
+
+@router.message(typed("export"))
+async def on_export(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """What there is to export."""
+    await act.answer(await _screen(db, actor, What.CONTACTS, Period.MONTH, _))
+
+
+@router.callback_query(ShowExport.filter())
+async def on_choice(
+    query: CallbackQuery, callback_data: ShowExport, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Something else, or of another time."""
+    await act.show(await _screen(db, actor, callback_data.what, callback_data.period, _))
+
+
+@router.callback_query(StartExport.filter())
+async def on_start(
+    query: CallbackQuery, callback_data: StartExport, actor: Actor, act: Act, db: Database, timezone: str,
+    _: Translator,
+) -> None:  # fmt: skip
+    """Begins: this screen shows how far it is, then the file comes."""
+    what, period, form = callback_data.what, callback_data.period, callback_data.form
+    if act.pressed is None:  # no screen to show anything on: the button was not pressed in this chat
+        await act.answer(await _screen(db, actor, what, period, _))
+        return
+    await act(
+        jobs.ask, what=what, form=form, period=period, language=_.language, bot_id=act.bot_id, message_id=act.pressed,
+        since=statistics.beginning(period, now=act.clock(), zone=ZoneInfo(timezone)), actor=actor,
+        screen=lambda number: say(f"⏳ {order_name(what, form, period, _)}\n" + _("It is being prepared…")),
+    )  # fmt: skip
