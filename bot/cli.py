@@ -5,6 +5,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -96,6 +98,33 @@ def invite(operator: str | None, bot: str | None) -> None:
     if not is_link:
         _refuse(text)
     click.echo(text)
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["contacts", "leads", "operators", "events"]))
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx"]), help="By the file's name; otherwise xlsx.")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="2026-11-01; from the start.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="This day included; until now.")
+@click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Written over if it is there; otherwise contacts.xlsx, …, here.")  # fmt: skip
+@click.option("--language", type=click.Choice(["ru", "en"]), help="Of the headings; otherwise DEFAULT_LANGUAGE.")
+def export(
+    what: str, form: str | None, first: datetime | None, last: datetime | None, path: Path | None, language: str | None
+) -> None:
+    """Write contacts, leads, operators or events of some days to a file for Excel (and note that it was done)."""
+    settings = _settings()
+    from bot.exporting import NotExported
+    from bot.exporting import export as make
+
+    form = form or (path.suffix[1:].lower() if path and path.suffix.lower() in (".csv", ".xlsx") else "xlsx")
+    with _explained(settings):
+        try:
+            make(
+                settings, what=what, form=form, first=first, last=last, path=path or Path(f"{what}.{form}"),
+                language=language or settings.default_language,
+            )  # fmt: skip
+        except NotExported as error:
+            _refuse(str(error))
 
 
 @main.command()
