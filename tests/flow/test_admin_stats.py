@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from bot.admins.stats_text import cause, stats_text
 from bot.sandbox import Sandbox
 from bot.texts import translator
-from crm_core import operators, sources
+from crm_core import events, operators, sources, statistics
 from crm_core.access import SYSTEM
 from crm_core.messages import utf16_units
 from crm_core.statistics import Cause, Gap, Lengths, Period, Statistics
-from crm_core.storage.tables import Operator, Source, Weight
+from crm_core.storage.tables import Event, Operator, Source, Weight
 from tests.flow.steering import presses, types
 from tests.people import SECOND_TOKEN, TOKEN, House, MovableClock
 
@@ -93,6 +93,18 @@ def test_it_says_what_is_still_being_counted() -> None:
     numbers = Statistics((), (), 0, 0, 0, nothing, nothing, nothing, behind=1234)
     said = stats_text(numbers, Period.ALL, translator("en"), now=datetime.now(UTC)).as_kwargs()["text"]
     assert said.splitlines()[1] == "⏳ Still being counted, the figures are not complete. Events left: 1234"
+
+
+async def test_the_running_process_keeps_the_sums(house: House) -> None:
+    """Whatever waits to be folded at a start, or comes, does not stay for readings to add up."""
+    await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await house.settled()
+    rows = [{"at": house.clock(), "kind": events.LEAD_CHANGED, "actor": events.CLIENT} for _ in range(5000)]
+    await house.db.write(lambda s: s.execute(insert(Event.__table__), rows))
+    while await house.db.read(statistics.backlog) >= 500:
+        continue
+    assert "Contacts: 1\n" in (await types(house, house.olga, "/stats")).text
 
 
 async def test_states_of_operators(sandbox: Sandbox, database_url: str) -> None:
