@@ -127,6 +127,56 @@ def export(
             _refuse(str(error))
 
 
+@main.group("api-key")
+def api_key() -> None:
+    """Keys of the HTTP API: whoever calls it from another machine needs one."""
+
+
+@api_key.command("create")
+@click.argument("name")
+@click.option("--scope", type=click.Choice(["read", "write", "admin", "form"]), required=True,
+              help="read: look; write: bring and work on contacts; admin: all; form: for a public page.")  # fmt: skip
+@click.option("--expires", "days", type=click.IntRange(1, 3650), metavar="DAYS", help="How long it is good; for ever.")
+@click.option("--source", metavar="NAME", help="With --scope form: the source that it brings contacts to.")
+def create_api_key(name: str, scope: str, days: int | None, source: str | None) -> None:
+    """Make a key and print it, once."""
+    settings = _settings()
+    from bot.api_keys import Refused, create
+
+    with _explained(settings):
+        try:
+            key = create(settings.database_url, name=name, scope=scope, days=days, source=source)
+        except Refused as error:
+            _refuse(str(error))
+    click.echo(key)
+    click.echo("Keep it well: it is not shown again. Send it as `Authorization: Bearer …` or `X-API-Key: …`.", err=True)
+
+
+@api_key.command("list")
+def list_api_keys() -> None:
+    """Show every key by its name and public beginning."""
+    settings = _settings()
+    from bot.api_keys import table
+
+    with _explained(settings):
+        click.echo(table(settings.database_url))
+
+
+@api_key.command("revoke")
+@click.argument("name")
+def revoke_api_key(name: str) -> None:
+    """End the key of a NAME, of a beginning or of a number, for good."""
+    settings = _settings()
+    from bot.api_keys import Refused, revoke
+
+    with _explained(settings):
+        try:
+            revoked = revoke(settings.database_url, name=name)
+        except Refused as error:
+            _refuse(str(error))
+    click.echo(f"The key {revoked} opens nothing any more (within two seconds, where a process is running).")
+
+
 @main.command()
 def health() -> None:
     """Exit with 0 while work goes on, with 1 and the reason otherwise (for Docker's HEALTHCHECK)."""

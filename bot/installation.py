@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import make_url
 from starlette.routing import BaseRoute
 
-from bot import __version__
+from bot import __version__, shell
 from bot.first_key import check_keys
 from bot.keys import new_key
 from bot.logs import describe_error, report_loop_error
@@ -104,14 +104,20 @@ class Installation:
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
         """Begins to answer over HTTP, to the API and to what a subclass adds. Raises PortTaken."""
         settings = self.settings
+        has_shell = settings.database_url.startswith("sqlite")
+        shell_key = shell.MARK + new_key() if has_shell else None
         self.api = create_app(
             db=self.db, clock=self.clock, chance=self.chance, new_key=new_key, timezone=settings.timezone,
             bot_ids=settings.bot_ids, cors_origins=settings.cors_origins, own_routes=own_routes, version=__version__,
+            shell_key=shell_key,
         )  # fmt: skip
         self._stack.push_async_callback(self._note_keys)
         self.http = HttpServer(self.api, host=settings.http_host, port=settings.http_port)
         await self.http.start()
         self._stack.push_async_callback(self.http.stop)
+        if shell_key is not None:
+            path = shell.open_shell(settings.database_url, address=self.http.address, key=shell_key)
+            self._stack.callback(path.unlink, missing_ok=True)
 
     def _jobs(self) -> list[Job]:
         return [

@@ -1,18 +1,16 @@
 """`mini-crm invite`: who has the shell has the authority, so it needs no admin."""
 
-import sqlite3
 from datetime import UTC, datetime
 
-from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from bot.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
+from bot.writing import OnlyOneWriter, writing
 from crm_core import operators, staff
 from crm_core.access import SYSTEM
 from crm_core.errors import OperatorNotFound
-from crm_core.storage.database import open_database
-from crm_core.storage.glance import SAFE_WITH_TWO_WRITERS, revisions
-from crm_core.storage.ownership import AlreadyRunning, ownership
+from crm_core.storage.database import Database
+from crm_core.storage.glance import revisions
 
 NO_BOTS = (
     "No bot has run here yet, so there is nothing to link to: start `mini-crm run` once, it prints the first link."
@@ -37,31 +35,27 @@ async def new_link(url: str, *, operator: str | None, username: str | None) -> t
     current, newest = revisions(url)
     if current != newest:
         return NO_BOTS if current is None else "The database is of another version: `mini-crm migrate` first.", False
-    owner = None
-    if sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
-        try:
-            owner = ownership(make_url(url))
-        except AlreadyRunning:
-            return RUNNING.format(version=sqlite3.sqlite_version), False
-    db = open_database(url)
     try:
-        usernames = list((await db.read(staff.bot_usernames)).values())
-        wanted = username.removeprefix("@") if username else None
-        bot = next((one for one in usernames if wanted in (None, one)), None)
-        if bot is None:
-            known = ", ".join(f"@{one}" for one in usernames)
-            return f"There is no bot @{wanted} here; there are {known}." if usernames else NO_BOTS, False
-        code = new_code()
-        payload = await db.write(_invite, code=code, operator=operator, now=datetime.now(UTC))
-        return link(bot, payload), True
+        async with writing(url) as db:
+            return await _link(db, operator, username)
+    except OnlyOneWriter as error:
+        return RUNNING.format(version=error.version), False
     except OperatorNotFound as error:
         close = ", ".join(error.fields["close"])
         text = f"There is no operator {operator}." + (f" Did you mean {close}?" if close else "")
         return f"{text} An admin adds operators in Telegram: /operators add Anna 10", False
-    finally:
-        await db.close()
-        if owner is not None:
-            await owner.release()
+
+
+async def _link(db: Database, operator: str | None, username: str | None) -> tuple[str, bool]:
+    usernames = list((await db.read(staff.bot_usernames)).values())
+    wanted = username.removeprefix("@") if username else None
+    bot = next((one for one in usernames if wanted in (None, one)), None)
+    if bot is None:
+        known = ", ".join(f"@{one}" for one in usernames)
+        return f"There is no bot @{wanted} here; there are {known}." if usernames else NO_BOTS, False
+    code = new_code()
+    payload = await db.write(_invite, code=code, operator=operator, now=datetime.now(UTC))
+    return link(bot, payload), True
 
 
 def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> str:

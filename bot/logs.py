@@ -13,7 +13,7 @@ import structlog
 
 # No word boundary in front: in addresses a token follows the letters `bot`.
 TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
-API_KEY = re.compile(r"(mck_\w{8})\w{8,}")  # its beginning is public, and says which it was
+API_KEY = re.compile(r"(mc[ks]_\w{8})\w{8,}")  # its beginning is public, and says which it was
 SECRET_HEADERS = re.compile(r"(?i)(secret[_-]?token|authorization|x-api-key)(\W{1,4})\S+")
 
 

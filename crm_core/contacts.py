@@ -67,7 +67,7 @@ def register(
 
     Raises SourceNotFound, SourceOff.
     """
-    source = assignment.source_facts(s, source_id)
+    source = queue.seen_by(assignment.source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.recognise(s, lead, now=now)
@@ -417,7 +417,7 @@ def give(
         raise CardOutdated(contact=contact_id)
     if version is not None and contact.version != version:  # somebody was quicker than the press
         raise ContactHeld(contact=contact_id, operator=operator_name(s, contact.operator_id))
-    source = assignment.source_facts(s, contact.source_id)
+    source = queue.seen_by(assignment.source_facts(s, contact.source_id), chat_id=contact.chat_id)
     chosen = assignment.one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
         raise ContactAlreadyTheirs(contact=contact_id, operator=chosen.name)

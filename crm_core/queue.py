@@ -1,15 +1,17 @@
 """The queue: open contacts without an operator, oldest first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import Select, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import alerts, assignment, distribution, events, messages, outbox
 from crm_core.access import SYSTEM, Actor
-from crm_core.assignment import Chance, Place
+from crm_core.assignment import Chance, Place, SourceFacts
+from crm_core.distribution import Exclusion
 from crm_core.errors import ContactNotFound
 from crm_core.events import Happened
 from crm_core.storage.locks import lock_sources
@@ -20,12 +22,15 @@ _contact = Contact.__table__
 # Said as the index says it: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = (_contact.c.operator_id.is_(None), text("contacts.status = 'new'"))
 
+UNREACHABLE = Exclusion.UNREACHABLE
+
 _OLDEST = (
-    select(_contact.c.id, _contact.c.source_id, _contact.c.version)
+    select(_contact.c.id, _contact.c.source_id, _contact.c.version, _contact.c.chat_id)
     .where(*WAITS, _contact.c.source_id.in_(bindparam("source_ids", expanding=True)))
     .order_by(_contact.c.id)
     .limit(1)
 )
+_OLDEST_REQUEST = _OLDEST.where(_contact.c.chat_id.is_(None))
 _ASSIGN = (
     update(_contact)
     .where(
@@ -51,19 +56,39 @@ def fill(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, 
     """
     still = set(source_ids)
     lock_sources(s, still)
-    given = 0
+    given, not_in_telegram = _fill(s, _OLDEST, still, actor=actor, now=now, chance=chance)
+    # Where those who are free cannot be reached in Telegram, a request of another system may do better than a client.
+    more, _ = _fill(s, _OLDEST_REQUEST, not_in_telegram, actor=actor, now=now, chance=chance)
+    return given + more
+
+
+def _fill(
+    s: Session, oldest_of: Select[Any], still: set[int], *, actor: Actor, now: datetime, chance: Chance
+) -> tuple[int, set[int]]:
+    """Returns how many found somebody, and the sources where a client of Telegram met operators without Telegram."""
+    given, not_in_telegram = 0, set()
     while still:
-        oldest = run(s, _OLDEST, {"source_ids": sorted(still)}).one_or_none()
+        oldest = run(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
         if oldest is None:
             break
-        source = assignment.source_facts(s, oldest.source_id)
+        source = seen_by(assignment.source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
         place = assignment.claim_someone(s, source, chance=chance) if source.is_active else None
         if not isinstance(place, Place):
             still.discard(source.id)
+            if place and oldest.chat_id is not None and UNREACHABLE in {why for _, why in place.excluded}:
+                not_in_telegram.add(source.id)
             continue
         hand_over(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
         given += 1
-    return given
+    return given, not_in_telegram
+
+
+def seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
+    """A source as a contact sees it: one that came through the API can be worked on there, at a bot's source too.
+
+    So operators who have no account in Telegram are eligible for it. The bot speaks to those who have one.
+    """
+    return source if chat_id is not None else replace(source, bot_id=None)
 
 
 def hand_over(

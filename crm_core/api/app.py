@@ -49,6 +49,7 @@ def create_app(
     cors_origins: Sequence[str] = (),
     own_routes: Sequence[BaseRoute] = (),
     version: str = "",
+    shell_key: str | None = None,
 ) -> FastAPI:
     """The HTTP API over an open database.
 
@@ -58,6 +59,7 @@ def create_app(
         timezone: when a day begins in statistics.
         bot_ids: the bots that this process runs, whose progress it answers for.
         cors_origins: sites whose pages may call, such as `https://example.com`.
+        shell_key: opens everything, for commands of whoever has the shell; kept nowhere, and gone with the process.
         own_routes: of the composition (a webhook); they answer to everybody and look at what they get themselves.
     """
     desk = Desk(db, clock, chance, timezone, new_key, bot_ids)
@@ -65,7 +67,7 @@ def create_app(
     app = FastAPI(
         title="Mini-CRM", version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        middleware=_middleware(desk, keyring, cors_origins),
+        middleware=_middleware(desk, keyring, cors_origins, shell_key),
     )  # fmt: skip
     app.state.desk, app.state.keyring, app.state.lead_total = desk, keyring, LeadTotal()
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -77,8 +79,8 @@ def create_app(
     return app
 
 
-def _middleware(desk: Desk, keyring: Keyring, cors_origins: Sequence[str]) -> list[Middleware]:
-    found = [Middleware(Gate, desk=desk, keyring=keyring)]
+def _middleware(desk: Desk, keyring: Keyring, cors_origins: Sequence[str], shell_key: str | None) -> list[Middleware]:
+    found = [Middleware(Gate, desk=desk, keyring=keyring, shell_key=shell_key)]
     if cors_origins:
         found.insert(0, Middleware(
             CORSMiddleware, allow_origins=cors_origins, allow_methods=CORS_METHODS, allow_headers=CORS_HEADERS,

@@ -1,6 +1,7 @@
 """What every request passes before its route: its address, its key, its rate, its body."""
 
 import asyncio
+import hmac
 import logging
 import math
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crm_core.access import LOCAL_API, api
+from crm_core.access import LOCAL_API, SYSTEM, api
 from crm_core.api import local, once
 from crm_core.api.call import Call, Desk, scope_of
 from crm_core.api.keyring import Keyring
@@ -67,6 +68,7 @@ class Gate:
     app: ASGIApp
     desk: Desk
     keyring: Keyring
+    shell_key: str | None = None
 
     def __post_init__(self) -> None:
         self._rates = RateLimit()
@@ -112,12 +114,14 @@ class Gate:
     async def _call(self, scope: Scope, headers: Headers) -> Call:
         """Who calls. Raises Refused without a good key, unless none was ever made and the call is of this machine."""
         now, path = self.desk.clock(), scope["asked"]
+        given = _given_key(headers)
+        if given and self.shell_key and hmac.compare_digest(given.encode(), self.shell_key.encode()):
+            return Call(self.desk, SYSTEM, ADMIN, None, now)
         if not await self.keyring.has_keys(now=now):
             trouble = local.trouble(scope, headers)
             if trouble is not None:
                 raise Refused(problem(403, trouble, path=path, kind="not_local"))
             return Call(self.desk, LOCAL_API, ADMIN, None, now, path)
-        given = _given_key(headers)
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
             detail = "The API key is unknown, expired or revoked" if given else "An API key is needed"

@@ -1,0 +1,64 @@
+"""The way of commands into a process that is running, where its database has one writer only (SQLite).
+
+The process leaves an address and a key of its own beside the database file, readable to its owner alone: who may read
+the file may read the database too, so it gives away nothing more. It is gone with the process.
+"""
+
+import contextlib
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from crm_core.storage.glance import sqlite_path
+
+MARK = "mcs_"  # of such a key, which is kept nowhere else
+TIMEOUT = 30.0  # seconds
+
+
+class NotReached(Exception):
+    """The running process cannot be asked."""
+
+
+class Refusal(Exception):
+    """The running process refused; the text is its own."""
+
+
+def open_shell(database_url: str, *, address: str, key: str) -> Path:
+    """Leaves the file. Returns its path, for the end."""
+    path = _path(database_url)
+    path.unlink(missing_ok=True)  # of a process that was killed
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as opened:
+        json.dump({"address": address, "key": key}, opened)
+    return path
+
+
+def ask(database_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Calls the API of the process that is running on a database. Returns what it answers.
+
+    Raises NotReached, Refusal.
+    """
+    try:
+        found = json.loads(_path(database_url).read_text())
+        request = urllib.request.Request(  # noqa: S310 - an address that we wrote ourselves
+            found["address"] + path, None if body is None else json.dumps(body).encode(),
+            {"X-API-Key": found["key"], "Content-Type": "application/json"}, method=method,
+        )  # fmt: skip
+        # Not through a proxy that the environment may name.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT) as answer:
+            said = answer.read()
+            return json.loads(said) if said else None
+    except urllib.error.HTTPError as error:
+        with contextlib.closing(error):
+            detail = json.loads(error.read() or b"{}").get("detail", error.reason)
+        raise Refusal(str(detail)) from None
+    except (OSError, ValueError, KeyError) as error:
+        raise NotReached from error
+
+
+def _path(database_url: str) -> Path:
+    path = sqlite_path(database_url)
+    return path.with_name(f"{path.name}.shell")
