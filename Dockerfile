@@ -20,11 +20,13 @@ RUN mkdir /data && chown 10001:10001 /data
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DATABASE_URL=sqlite:////data/mini_crm.db \
-    HTTP_HOST=0.0.0.0
+    HTTP_HOST=0.0.0.0 \
+    FIRST_API_KEY_TO=/data/first-api-key
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["python", "-m", "bot", "health"]
 ENTRYPOINT ["python", "-m", "bot"]
-CMD ["run"]
+# As `run`, but without BOT_TOKENS the HTTP API is served alone.
+CMD ["serve"]

@@ -57,6 +57,8 @@ def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WEBHOOK_URL", "https://crm.example.com", "WEBHOOK_SECRET: needed with WEBHOOK_URL"),
         ("HTTP_PORT", "70000", "a port from 1 to 65535"),
         ("HTTP_PORT", "web", "HTTP_PORT"),
+        ("CORS_ORIGINS", "*", "addresses of sites without a path"),
+        ("CORS_ORIGINS", "https://a.example, https://b.example/shop", "addresses of sites without a path"),
         ("TIMEZONE", "Mars/Olympus", "a name such as Europe/Moscow"),
         ("TIMEZONE", "../../etc/passwd", "a name such as Europe/Moscow"),
         ("DEFAULT_LANGUAGE", "Deutsch", "'ru' or 'en'"),
@@ -86,6 +88,11 @@ def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(BadSettings) as refused:
         load_settings()
     assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["BOT_TOKENS", "TIMEZONE"]
+
+
+def test_sites_that_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "https://www.example.com, http://localhost:3000")
+    assert load_settings().cors_origins == ["https://www.example.com", "http://localhost:3000"]
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -21,19 +21,19 @@ PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Mini-CRM API</title>
-<link rel="stylesheet" href="docs/swagger-ui.css">
-<link rel="icon" href="docs/favicon.png">
+<link rel="stylesheet" href="{up}docs/swagger-ui.css">
+<link rel="icon" href="{up}docs/favicon.png">
 </head>
 <body>
-<div id="swagger-ui"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
+<div id="swagger-ui" data-schema="{up}openapi.json"></div>
+<script src="{up}docs/swagger-ui-bundle.js"></script>
+<script src="{up}docs/start.js"></script>
 </body>
 </html>
 """
 START = """\
 SwaggerUIBundle({
-  url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
+  url: document.getElementById("swagger-ui").dataset.schema, dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
   persistAuthorization: true, tryItOutEnabled: true, validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
 });
@@ -57,7 +57,9 @@ def routes() -> list[BaseRoute]:
 
 
 async def _page(request: Request) -> Response:
-    return HTMLResponse(PAGE, headers=HEADERS)
+    # Addresses are relative, so that the page also works behind a proxy that puts a path of its own before.
+    up = "../" if request.scope["asked"].endswith("/") else ""
+    return HTMLResponse(PAGE.replace("{up}", up), headers=HEADERS)
 
 
 async def _start(request: Request) -> Response:
