@@ -22,18 +22,19 @@ Chance = Callable[[], float]
 _operator = Operator.__table__
 _weight = Weight.__table__
 
+_SEEN = (
+    _operator.c.id,
+    _weight.c.weight,
+    _operator.c.current_leads,
+    _operator.c.max_leads,
+    _operator.c.is_active,
+    _operator.c.is_online,
+    StaffChat.is_reachable,
+    _weight.c.dealt,
+    Staff.telegram_id,
+)
 _CANDIDATES = Hot(
-    select(
-        _operator.c.id,
-        _weight.c.weight,
-        _operator.c.current_leads,
-        _operator.c.max_leads,
-        _operator.c.is_active,
-        _operator.c.is_online,
-        StaffChat.is_reachable,
-        _weight.c.dealt,
-        Staff.telegram_id,
-    )
+    select(*_SEEN)
     .select_from(_weight)
     .join(_operator, _operator.c.id == _weight.c.operator_id)
     .outerjoin(Staff, Staff.operator_id == _operator.c.id)
@@ -121,6 +122,43 @@ def _candidate(row: Sequence[Any], source: SourceFacts) -> Candidate:
     return Candidate(
         operator_id, weight, load, limit, is_active, is_online, reachable, dealt, telegram_id if is_reachable else None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An operator with a weight at a source.
+
+    Attributes:
+        why_not: what keeps him from getting its next contact; None if nothing does.
+    """
+
+    source_id: int
+    operator_id: int
+    why_not: str | None
+
+
+_SPEAKER = func.coalesce(Source.bot_id, _FIRST_BOT)
+_EVERYWHERE = (
+    select(*_SEEN, Source.id, Source.name, Source.strategy, Source.bot_id, _SPEAKER, Source.is_active)
+    .select_from(_weight)
+    .join(_operator, _operator.c.id == _weight.c.operator_id)
+    .join(Source, Source.id == _weight.c.source_id)
+    .outerjoin(Staff, Staff.operator_id == _operator.c.id)
+    .outerjoin(StaffChat, and_(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == _SPEAKER))
+    .where(_operator.c.removed_at.is_(None))
+    .order_by(Source.id, _operator.c.id)
+)
+
+
+def standings(s: Session) -> list[Standing]:
+    """Who could get a contact of which source now, and why the others could not (`source_off`: nobody can there)."""
+    found = []
+    for row in run(s, _EVERYWHERE):
+        source = SourceFacts(*row[len(_SEEN) :])
+        candidate = _candidate(row[: len(_SEEN)], source)
+        why_not = distribution.exclusion(candidate) if source.is_active else "source_off"
+        found.append(Standing(source.id, candidate.operator_id, why_not))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

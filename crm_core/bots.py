@@ -1,15 +1,16 @@
 """The bots of this installation: known by Telegram's id, shown with their state."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ScalarSelect, Table, TextClause, func, select, update
 from sqlalchemy.orm import Session
 
-from crm_core import sources
+from crm_core import inbox, outbox, sources
 from crm_core.access import SYSTEM
 from crm_core.alerts import tell_admins
-from crm_core.storage.rows import changed
-from crm_core.storage.tables import Bot, Gate
+from crm_core.storage.rows import changed, run
+from crm_core.storage.tables import Bot, Gate, InboxRow, OutboxRow
 from crm_core.storage.upsert import upserting
 
 RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
@@ -69,3 +70,35 @@ def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, d
 def count(s: Session) -> int:
     """How many bots are known."""
     return s.execute(select(func.count()).select_from(_bot)).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What waits for one bot: updates that are not finished, rows that are not sent, since when the oldest of each."""
+
+    bot_id: int
+    username: str
+    updates: int
+    oldest_update: datetime | None
+    unsent: int
+    oldest_unsent: datetime | None
+
+
+def _waiting(table: Table, condition: TextClause, since: str) -> tuple[ScalarSelect[int], ScalarSelect[datetime]]:
+    """How many rows of a bot wait, and since when the oldest; through an index that holds nothing that is finished."""
+    mine = select(func.count()).where(table.c.bot_id == _bot.c.id, condition)
+    oldest = mine.with_only_columns(table.c[since]).order_by(table.c.id).limit(1)
+    return mine.scalar_subquery(), oldest.scalar_subquery()
+
+
+_WORKLOADS = select(
+    _bot.c.id,
+    _bot.c.username,
+    *_waiting(InboxRow.__table__, inbox.WAITS, "received_at"),
+    *_waiting(OutboxRow.__table__, outbox.UNSETTLED, "created_at"),
+).order_by(_bot.c.position, _bot.c.id)
+
+
+def workloads(s: Session) -> list[Workload]:
+    """What waits for each bot that was ever known."""
+    return [Workload(*row) for row in run(s, _WORKLOADS)]

@@ -51,6 +51,18 @@ def test_the_sum_of_parts_is_the_whole(one: list[int], other: list[int]) -> None
     assert first == whole
 
 
+@given(st.lists(LENGTHS), st.lists(st.integers(1, 10 * 365 * 86_400), min_size=1, unique=True).map(sorted))
+def test_heights_rise_to_each_bound_and_count_nothing_that_exceeds_it(lengths: list[int], bounds: list[int]) -> None:
+    histogram = Histogram()
+    for one in lengths:
+        histogram.add(one)
+    found = histogram.lengths().cumulated(bounds)
+    assert found == [histogram.lengths().within(bound) for bound in bounds]
+    for bound, number in zip(bounds, found, strict=True):
+        assert sum(one * (1 + 1 / 128) <= bound * 1000 for one in lengths) <= number
+        assert number <= sum(one <= bound * 1000 for one in lengths)
+
+
 def test_clocks_that_differ_make_no_negative_length() -> None:
     histogram = Histogram()
     histogram.add(-50)
