@@ -10,7 +10,7 @@ from crm_core import bots, operators, sources, staff
 from crm_core.access import SYSTEM
 from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
-from tests.benchmarks import conversations, registering, statistics
+from tests.benchmarks import conversations, http_api, registering, statistics
 from tests.benchmarks.conversations import TOKEN
 from tests.benchmarks.processes import seconds_of
 from tests.benchmarks.table import Line, show
@@ -26,7 +26,9 @@ async def main() -> None:
         source_id, operator_ids = await _prepare(prepared)
         lines = await registering.compare(prepared, folder, source_id)
         lines += await conversations.compare(prepared, folder, operator_ids)
-        lines += await statistics.compare(prepared, folder)
+        million = folder / "million.db"
+        lines += await statistics.compare(prepared, million)
+        lines += await http_api.compare(folder, million)
         lines += await _start_up(folder)
     print(show(lines))
 

@@ -15,7 +15,7 @@ from crm_core.statistics import Period, recount
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median
 
-CONTACTS = 1_000_000
+CONTACTS, LEADS = 1_000_000, 300_000
 DAYS = 365
 READINGS = 15
 MOST = 0.05  # seconds
@@ -34,14 +34,17 @@ _WEIGHED = """
 INSERT INTO events (at, kind, actor, source_id, operator_id, data)
 SELECT 0, 'weight_changed', 'system', source_id, operator_id, json_object('weight', weight) FROM weights
 WHERE source_id IN (SELECT id FROM sources WHERE bot_id IS NULL)"""
-_LEAD = "INSERT INTO leads (external_id, created_at) VALUES ('bench', 0)"
+_LEADS = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :leads)
+INSERT INTO leads (external_id, email, created_at)
+SELECT 'bench:' || i, 'bench' || i || '@example.com', 0 FROM n"""
 _CONTACTS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :contacts),
 opened AS (SELECT i, :began + i * :pace AS at, i % 100 > 0 AS is_given FROM n)
 INSERT INTO contacts
     (lead_id, source_id, version, created_at, operator_id, status,
     assigned_at, taken_at, replied_at, closed_at, queued_at)
-SELECT (SELECT max(id) FROM leads), (SELECT min(id) FROM sources) + i % 5, 1, at,
+SELECT (SELECT max(id) FROM leads) - i % :leads, (SELECT min(id) FROM sources) + i % 5, 1, at,
     CASE WHEN is_given THEN i * 7919 % 10 + 1 END, CASE WHEN is_given THEN 'closed' ELSE 'new' END,
     CASE WHEN is_given THEN at END, CASE WHEN is_given THEN at + 5000 + i * 104729 % 600000 END,
     CASE WHEN is_given THEN at + 15000 + i * 104729 % 900000 END, CASE WHEN is_given THEN at + 3600000 END,
@@ -61,13 +64,13 @@ FROM (
 ) WHERE at IS NOT NULL"""
 
 
-async def compare(prepared: Path, folder: Path) -> list[Line]:
+async def compare(prepared: Path, path: Path) -> list[Line]:
     """Stores a million contacts with their events, folds all but the newest, and reads.
 
     Args:
         prepared: a database with a source and ten operators.
+        path: where the database with a million contacts is to be.
     """
-    path = folder / "million.db"
     shutil.copy(prepared, path)
     now = datetime.now(UTC)
     await asyncio.to_thread(_store, path, now)
@@ -80,12 +83,13 @@ async def compare(prepared: Path, folder: Path) -> list[Line]:
 
 def _store(path: Path, now: datetime) -> None:
     pace = DAYS * 86_400_000 // CONTACTS
-    values = {"contacts": CONTACTS, "pace": pace, "began": int(now.timestamp() * 1000) - CONTACTS * pace}
+    began = int(now.timestamp() * 1000) - CONTACTS * pace
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
-        for statement in (_SOURCES, _WEIGHTS, _WEIGHED, _LEAD):
+        for statement in (_SOURCES, _WEIGHTS, _WEIGHED):
             connection.execute(statement)
-        connection.execute(_CONTACTS, values)
+        connection.execute(_LEADS, {"leads": LEADS})
+        connection.execute(_CONTACTS, {"contacts": CONTACTS, "leads": LEADS, "pace": pace, "began": began})
         connection.execute(_EVENTS)
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,273 @@
+"""`POST /leads/register_contact/` and what dashboards read, through real processes: ours, a plain one, a no-op.
+
+All have the same office, made by the calls of the first founding document, and the same callers.
+"""
+
+import asyncio
+import itertools
+import socket
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests import processes
+from tests.benchmarks.callers import Calls, aside, call, get, send
+from tests.benchmarks.processes import running
+from tests.benchmarks.table import Line, median
+
+OPERATORS = 10
+AT_ONCE = (1, 16, 64)
+SECONDS, ROUNDS = 1.5, 3  # of each measurement; how often, where two are compared that should not differ
+RACERS, RACED, PLACES, RACE_SECONDS = 64, 500, 5, 8.0
+READINGS = 30
+AGAIN_AFTER = 101  # requests, an odd number: at once, the plain one would make the lead twice, and fail
+LEAST_RATIO, MOST_SPREAD, MOST_LOSS, MOST_READING = 10, 10, 0.2, 0.05
+
+
+@dataclass(frozen=True)
+class Server:
+    """A program that answers, with its database where it has one."""
+
+    port: int
+    path: Path | None = None
+
+
+async def compare(folder: Path, million: Path) -> list[Line]:
+    """Measures everything that is said of the API's speed.
+
+    Args:
+        million: a database of ours with a million contacts, whose statistics are up to date.
+    """
+    lines = await _throughput(folder)
+    lines += await _race(folder)
+    return lines + await _stored(folder, million)
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _ours(path: Path) -> AsyncIterator[Server]:
+    async with processes.running(
+        "serve", folder=path.parent, DATABASE_URL=f"sqlite:///{path}", LOG_LEVEL="ERROR"
+    ) as process:
+        line = await process.says("The HTTP API answers at")
+        yield Server(int(line.split("/api/v1")[0].rpartition(":")[2]), path)
+
+
+@asynccontextmanager
+async def _other(name: str, path: Path | None = None) -> AsyncIterator[Server]:
+    """One of the programs beside ours, served by uvicorn as anybody would serve it."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    arguments = (f"tests.benchmarks.{name}:app", "--port", str(port), "--no-access-log", "--log-level", "critical")
+    async with running("-m", "uvicorn", *arguments, environment={"PLAIN_CRM_DATABASE": str(path)}) as process:
+        while process.returncode is None:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                break
+        yield Server(port, path)
+
+
+def _plain(path: Path) -> AbstractAsyncContextManager[Server]:
+    return _other("plain_crm", path)
+
+
+async def _open_office(server: Server, *, limit: int | None = None) -> int:
+    """A source with ten operators of equal weight, by the document's calls. Returns the source's number.
+
+    Args:
+        limit: None for more than the API would allow.
+    """
+    (source,) = await _ask(server, [send("POST", "/sources/", name="Bench")])
+    staff = await _ask(server, [
+        send("POST", "/operators/", name=f"Desk {number}", max_leads=limit or 1000) for number in range(OPERATORS)
+    ])  # fmt: skip
+    source_id = int(source["id"])
+    await _ask(server, [
+        send("POST", f"/sources/{source_id}/assign_operator", operator_id=one["id"], weight=10) for one in staff
+    ])  # fmt: skip
+    if limit is None and server.path is not None:
+        with closing(sqlite3.connect(server.path)) as connection, connection:
+            connection.execute("UPDATE operators SET max_leads = 1000000000")
+    return source_id
+
+
+async def _ask(server: Server, requests: Sequence[bytes]) -> list[Any]:
+    calls = await call(server.port, requests)
+    if calls.failed or len(calls.good) < len(requests):
+        raise RuntimeError(f"not answered well: {Counter(one.status for one in calls.answers)}")
+    return [one.read() for one in calls.good]
+
+
+_numbers = itertools.count()
+
+
+def _requests(source_id: int) -> Iterator[bytes]:
+    """Requests of clients, each of whom writes once more after a while."""
+    for number in _numbers:
+        email = f"client{number - AGAIN_AFTER * (number % 2)}@example.com"
+        yield send(
+            "POST", "/leads/register_contact/", email=email, source_id=source_id, message=f"message {number}",
+            phone="+79991234567", full_name="Алексей Иванов",
+        )  # fmt: skip
+
+
+async def _register(server: Server, source_id: int, *, at_once: int, seconds: float = SECONDS) -> Calls:
+    return await aside(call(server.port, _requests(source_id), at_once=at_once, seconds=seconds))
+
+
+# --- how many, and how long each takes --------------------------------------------------------------------------------
+
+
+async def _throughput(folder: Path) -> list[Line]:
+    async with (
+        _ours(folder / "api.db") as ours, _plain(folder / "plain.db") as plain, _other("noop_crm") as noop,
+    ):  # fmt: skip
+        offices = {server: await _open_office(server) for server in (ours, plain)} | {noop: 1}
+        for server, source_id in offices.items():
+            await _register(server, source_id, at_once=1, seconds=0.5)  # what is made once is made
+        lines = []
+        for at_once in AT_ONCE:
+            went = {server: await _register(server, one, at_once=at_once) for server, one in offices.items()}
+            lines += _lines(at_once, went[ours], went[plain], went[noop])
+        return lines
+
+
+def _lines(at_once: int, ours: Calls, plain: Calls, noop: Calls) -> list[Line]:
+    times = f"{ours.rate / plain.rate:.0f}" if plain.good else "–"
+    is_quick = ours.rate >= LEAST_RATIO * plain.rate and not ours.failed
+    spread = ours.within(99) / ours.within(50)
+    failed = f", {plain.failed} failed" if plain.failed else ""
+    is_target = at_once == 16
+    return [
+        Line(
+            f"POST register_contact, {at_once} at once", f"{ours.rate:,.0f}/s", f"plain {plain.rate:,.0f}/s{failed}",
+            times, f"≥ {LEAST_RATIO}" if is_target else "", is_quick if is_target else None,
+        ),
+        Line(
+            "  beside a call that does nothing", f"{ours.rate:,.0f}/s", f"no-op {noop.rate:,.0f}/s",
+            f"{ours.rate / noop.rate:.2f}",
+        ),
+        Line(
+            "  p50 / p99", _both(ours), f"plain {_both(plain)}", f"{spread:.1f}", f"p99 < {MOST_SPREAD} × p50",
+            spread < MOST_SPREAD,
+        ),
+    ]  # fmt: skip
+
+
+def _both(calls: Calls) -> str:
+    return f"{calls.within(50) * 1000:.1f} / {calls.within(99) * 1000:.1f} ms"
+
+
+# --- many for few places ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Raced:
+    """What became of a race's contacts, by what its callers were told."""
+
+    calls: Calls
+    assigned: int
+    over_limit: int
+    stored: int
+
+    @property
+    def lost(self) -> int:
+        """Contacts that were promised and are not there."""
+        return len(self.calls.good) - self.stored
+
+
+async def _race(folder: Path) -> list[Line]:
+    async with _ours(folder / "raced.db") as server:
+        ours = await _run_race(server)
+    async with _plain(folder / "plain_raced.db") as server:
+        plain = await _run_race(server)
+    right = OPERATORS * PLACES
+    return [
+        Line(
+            f"{RACERS} posters, {OPERATORS} × {PLACES} places, {RACED}: assigned", str(ours.assigned),
+            f"plain {plain.assigned} of {len(plain.calls.good)}", "", f"= {right}", ours.assigned == right,
+        ),
+        Line(
+            "  operators over their limit", str(ours.over_limit), f"plain {plain.over_limit}", "", "= 0",
+            not ours.over_limit,
+        ),
+        Line(
+            "  failed or not answered", str(ours.calls.failed), f"plain {plain.calls.failed}", "", "= 0",
+            not ours.calls.failed and ours.calls.asked == RACED,
+        ),
+        Line("  answered and not stored", str(ours.lost), f"plain {max(plain.lost, 0)}", "", "= 0", ours.lost == 0),
+    ]  # fmt: skip
+
+
+async def _run_race(server: Server) -> Raced:
+    source_id = await _open_office(server, limit=PLACES)
+    requests = itertools.islice(_requests(source_id), RACED)
+    calls = await aside(call(server.port, requests, at_once=RACERS, seconds=RACE_SECONDS))
+    loads = Counter(one.read()["operator_id"] for one in calls.good)
+    del loads[None]
+    assert server.path is not None
+    with closing(sqlite3.connect(server.path)) as connection:
+        (stored,) = connection.execute("SELECT count(*) FROM contacts").fetchone()
+    return Raced(calls, loads.total(), sum(one > PLACES for one in loads.values()), stored)
+
+
+# --- a million stored -------------------------------------------------------------------------------------------------
+
+READ = {
+    "GET /dashboard/operator_stats": "/dashboard/operator_stats",
+    "GET /dashboard/source_stats": "/dashboard/source_stats",
+    "GET /leads/, 100 of them": "/leads/?limit=100",
+    "GET /api/v1/contacts/, 100 of them": "/api/v1/contacts/?limit=100",
+}
+
+
+async def _stored(folder: Path, million: Path) -> list[Line]:
+    async with _ours(folder / "few.db") as few, _ours(million) as many:
+        offices = {server: await _open_office(server) for server in (few, many)}
+        lines = [await _read(many, what, path) for what, path in READ.items()]
+        lines.append(await _read_under_load(many, offices[many]))
+        rates: dict[Server, list[float]] = {few: [], many: []}
+        for server in (few, many) * ROUNDS:
+            rates[server].append((await _register(server, offices[server], at_once=16)).rate)
+    without, with_million = median(rates[few]), median(rates[many])
+    part = with_million / without
+    slower = Line(
+        "16 at once, 1,000,000 contacts stored", f"{with_million:,.0f}/s", f"none {without:,.0f}/s", f"{part:.2f}",
+        f"≥ {1 - MOST_LOSS}", part >= 1 - MOST_LOSS,
+    )  # fmt: skip
+    return [slower, *lines]
+
+
+async def _read(server: Server, what: str, path: str) -> Line:
+    calls = await aside(call(server.port, [get(path)] * READINGS))
+    taken, worst = calls.within(50), calls.within(100)
+    return Line(
+        what, f"{taken * 1000:.1f} ms", f"slowest {worst * 1000:.1f} ms", "", f"< {MOST_READING * 1000:.0f} ms",
+        taken < MOST_READING and len(calls.good) == READINGS,
+    )  # fmt: skip
+
+
+async def _read_under_load(server: Server, source_id: int) -> Line:
+    """A reader of lists while sixteen callers write: he shares the processor with them, but waits for no lock."""
+    requests = itertools.repeat(get("/api/v1/contacts/?limit=100"))
+    alone = await aside(call(server.port, requests, seconds=SECONDS))
+
+    async def both() -> tuple[Calls, Calls]:
+        reading = call(server.port, requests, seconds=SECONDS)
+        return await asyncio.gather(reading, call(server.port, _requests(source_id), at_once=16, seconds=SECONDS))
+
+    beside, writing = await aside(both())
+    return Line(
+        f"  while 16 write {writing.rate:,.0f}/s: p50 / p99", _both(beside), f"alone {_both(alone)}",
+        f"{beside.within(50) / alone.within(50):.1f}",
+    )  # fmt: skip
