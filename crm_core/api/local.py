@@ -5,6 +5,7 @@ own name (DNS rebinding) or with a form. A proxy on this machine hands on calls 
 headers.
 """
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ def _name(host: str) -> str:
     return host.partition(":")[0]
 
 
+@lru_cache(maxsize=128)  # the same few names come all day, and ipaddress takes longer than all the rest of this
 def is_loopback(host: str) -> bool:
     """Whether a name or an address means this machine."""
     if host.lower() == "localhost":
