@@ -1,39 +1,23 @@
-"""`POST /leads/register_contact/` and what dashboards read, through real processes: ours, a plain one, a no-op.
-
-All have the same office, made by the calls of the first founding document, and the same callers.
-"""
+"""`POST /leads/register_contact/` and what dashboards read, over HTTP and through real processes."""
 
 import asyncio
 import itertools
-import socket
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests import processes
-from tests.benchmarks.callers import Calls, aside, call, get, send
-from tests.benchmarks.processes import running
+from tests.benchmarks import http_servers as servers
+from tests.benchmarks.callers import Calls, aside, call, get
+from tests.benchmarks.http_servers import OPERATORS, SECONDS, Server, open_office, register, registrations
 from tests.benchmarks.table import Line, median
 
-OPERATORS = 10
 AT_ONCE = (1, 16, 64)
-SECONDS, ROUNDS = 1.5, 3  # of each measurement; how often, where two are compared that should not differ
+ROUNDS = 3  # where two are compared that should not differ
 RACERS, RACED, PLACES, RACE_SECONDS = 64, 500, 5, 8.0
 READINGS = 30
-AGAIN_AFTER = 101  # requests, an odd number: at once, the plain one would make the lead twice, and fail
 LEAST_RATIO, MOST_SPREAD, MOST_LOSS, MOST_READING = 10, 10, 0.2, 0.05
-
-
-@dataclass(frozen=True)
-class Server:
-    """A program that answers, with its database where it has one."""
-
-    port: int
-    path: Path | None = None
 
 
 async def compare(folder: Path, million: Path) -> list[Line]:
@@ -47,97 +31,19 @@ async def compare(folder: Path, million: Path) -> list[Line]:
     return lines + await _stored(folder, million)
 
 
-# --- programs ---------------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _ours(path: Path) -> AsyncIterator[Server]:
-    async with processes.running(
-        "serve", folder=path.parent, DATABASE_URL=f"sqlite:///{path}", LOG_LEVEL="ERROR"
-    ) as process:
-        line = await process.says("The HTTP API answers at")
-        yield Server(int(line.split("/api/v1")[0].rpartition(":")[2]), path)
-
-
-@asynccontextmanager
-async def _other(name: str, path: Path | None = None) -> AsyncIterator[Server]:
-    """One of the programs beside ours, served by uvicorn as anybody would serve it."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    arguments = (f"tests.benchmarks.{name}:app", "--port", str(port), "--no-access-log", "--log-level", "critical")
-    async with running("-m", "uvicorn", *arguments, environment={"PLAIN_CRM_DATABASE": str(path)}) as process:
-        while process.returncode is None:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                break
-        yield Server(port, path)
-
-
-def _plain(path: Path) -> AbstractAsyncContextManager[Server]:
-    return _other("plain_crm", path)
-
-
-async def _open_office(server: Server, *, limit: int | None = None) -> int:
-    """A source with ten operators of equal weight, by the document's calls. Returns the source's number.
-
-    Args:
-        limit: None for more than the API would allow.
-    """
-    (source,) = await _ask(server, [send("POST", "/sources/", name="Bench")])
-    staff = await _ask(server, [
-        send("POST", "/operators/", name=f"Desk {number}", max_leads=limit or 1000) for number in range(OPERATORS)
-    ])  # fmt: skip
-    source_id = int(source["id"])
-    await _ask(server, [
-        send("POST", f"/sources/{source_id}/assign_operator", operator_id=one["id"], weight=10) for one in staff
-    ])  # fmt: skip
-    if limit is None and server.path is not None:
-        with closing(sqlite3.connect(server.path)) as connection, connection:
-            connection.execute("UPDATE operators SET max_leads = 1000000000")
-    return source_id
-
-
-async def _ask(server: Server, requests: Sequence[bytes]) -> list[Any]:
-    calls = await call(server.port, requests)
-    if calls.failed or len(calls.good) < len(requests):
-        raise RuntimeError(f"not answered well: {Counter(one.status for one in calls.answers)}")
-    return [one.read() for one in calls.good]
-
-
-_numbers = itertools.count()
-
-
-def _requests(source_id: int) -> Iterator[bytes]:
-    """Requests of clients, each of whom writes once more after a while."""
-    for number in _numbers:
-        email = f"client{number - AGAIN_AFTER * (number % 2)}@example.com"
-        yield send(
-            "POST", "/leads/register_contact/", email=email, source_id=source_id, message=f"message {number}",
-            phone="+79991234567", full_name="Алексей Иванов",
-        )  # fmt: skip
-
-
-async def _register(server: Server, source_id: int, *, at_once: int, seconds: float = SECONDS) -> Calls:
-    return await aside(call(server.port, _requests(source_id), at_once=at_once, seconds=seconds))
-
-
 # --- how many, and how long each takes --------------------------------------------------------------------------------
 
 
 async def _throughput(folder: Path) -> list[Line]:
     async with (
-        _ours(folder / "api.db") as ours, _plain(folder / "plain.db") as plain, _other("noop_crm") as noop,
+        servers.ours(folder / "api.db") as ours, servers.plain(folder / "plain.db") as plain, servers.no_op() as noop,
     ):  # fmt: skip
-        offices = {server: await _open_office(server) for server in (ours, plain)} | {noop: 1}
+        offices = {server: await open_office(server) for server in (ours, plain)} | {noop: 1}
         for server, source_id in offices.items():
-            await _register(server, source_id, at_once=1, seconds=0.5)  # what is made once is made
+            await register(server, source_id, at_once=1, seconds=0.5)  # what is made once is made
         lines = []
         for at_once in AT_ONCE:
-            went = {server: await _register(server, one, at_once=at_once) for server, one in offices.items()}
+            went = {server: await register(server, one, at_once=at_once) for server, one in offices.items()}
             lines += _lines(at_once, went[ours], went[plain], went[noop])
         return lines
 
@@ -187,9 +93,9 @@ class Raced:
 
 
 async def _race(folder: Path) -> list[Line]:
-    async with _ours(folder / "raced.db") as server:
+    async with servers.ours(folder / "raced.db") as server:
         ours = await _run_race(server)
-    async with _plain(folder / "plain_raced.db") as server:
+    async with servers.plain(folder / "plain_raced.db") as server:
         plain = await _run_race(server)
     right = OPERATORS * PLACES
     return [
@@ -210,8 +116,8 @@ async def _race(folder: Path) -> list[Line]:
 
 
 async def _run_race(server: Server) -> Raced:
-    source_id = await _open_office(server, limit=PLACES)
-    requests = itertools.islice(_requests(source_id), RACED)
+    source_id = await open_office(server, limit=PLACES)
+    requests = itertools.islice(registrations(source_id), RACED)
     calls = await aside(call(server.port, requests, at_once=RACERS, seconds=RACE_SECONDS))
     loads = Counter(one.read()["operator_id"] for one in calls.good)
     del loads[None]
@@ -232,13 +138,13 @@ READ = {
 
 
 async def _stored(folder: Path, million: Path) -> list[Line]:
-    async with _ours(folder / "few.db") as few, _ours(million) as many:
-        offices = {server: await _open_office(server) for server in (few, many)}
+    async with servers.ours(folder / "few.db") as few, servers.ours(million) as many:
+        offices = {server: await open_office(server) for server in (few, many)}
         lines = [await _read(many, what, path) for what, path in READ.items()]
         lines.append(await _read_under_load(many, offices[many]))
         rates: dict[Server, list[float]] = {few: [], many: []}
         for server in (few, many) * ROUNDS:
-            rates[server].append((await _register(server, offices[server], at_once=16)).rate)
+            rates[server].append((await register(server, offices[server], at_once=16)).rate)
     without, with_million = median(rates[few]), median(rates[many])
     part = with_million / without
     slower = Line(
@@ -264,7 +170,7 @@ async def _read_under_load(server: Server, source_id: int) -> Line:
 
     async def both() -> tuple[Calls, Calls]:
         reading = call(server.port, requests, seconds=SECONDS)
-        return await asyncio.gather(reading, call(server.port, _requests(source_id), at_once=16, seconds=SECONDS))
+        return await asyncio.gather(reading, call(server.port, registrations(source_id), at_once=16, seconds=SECONDS))
 
     beside, writing = await aside(both())
     return Line(
