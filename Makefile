@@ -36,7 +36,7 @@ lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## a table of speeds, against a bare bot and raw sqlite3
+bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and raw sqlite3
 	$(BIN)/python -m tests.benchmarks
 
 lock: $(VENV)/.dev ## writes requirements*.txt anew from pyproject.toml
