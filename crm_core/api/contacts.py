@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from crm_core import contact_details, contact_lists, contacts, replies
 from crm_core.access import access_contact
 from crm_core.api.call import Call, Reading, Writing
 from crm_core.api.etags import IfMatch, Matching, tag_of_version
-from crm_core.api.fields import Body, Email, ExternalId, FullName, Id, Message, Moment, Phone, Shown, example
+from crm_core.api.fields import Body, Email, ExternalId, FullName, Id, Message, Moment, Phone, Said, Shown, example
 from crm_core.api.leads import RegisteredContact, bring
 from crm_core.api.once import once
 from crm_core.api.paging import Page, show_place
@@ -141,18 +141,12 @@ class Giving(Body):
     force: Annotated[bool, Field(description="Also if he is full, absent or switched off.")] = False
 
 
-def _is_not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("there must be something to say")
-    return text
-
-
 class Reply(Body):
     """What the operator who holds the contact says to the client, by the hand of another system."""
 
     model_config = example(text="Добрый день! Ваш заказ уже в пути.")
 
-    text: Annotated[Message, Field(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$"), AfterValidator(_is_not_blank)]
+    text: Said
     operator_id: Annotated[Id | None, Field(description="Refused unless he holds it. Left out: whoever does.")] = None
 
 

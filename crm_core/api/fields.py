@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from starlette.responses import Response
 
 from crm_core import leads
@@ -13,19 +13,34 @@ from crm_core.leads import EMAIL_LONGEST
 from crm_core.messages import utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
 
-INTEGER = 2**63  # of both databases; a number beyond has no place in a query
+# Both databases count to 2**63; the schema's bounds are floating-point numbers, which say this one exactly.
+INTEGER = 9 * 10**18
 TEXT_LONGEST = 4096  # UTF-16 units of one message in Telegram (sendMessage), which the operator gets
 # PostgreSQL cannot keep NUL. Lone surrogates are no text; pydantic refuses them by itself.
 NO_NUL = r"^[^\x00]*$"
 ON_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
-Id = Annotated[int, Field(ge=-INTEGER, le=INTEGER - 1)]
+
+def _whole(given: Any) -> Any:
+    return int(given) if type(given) is float and given.is_integer() else given
+
+
+WHOLE = BeforeValidator(_whole)
+"""Takes a whole number that JSON writes as 1.0, which is an integer there. After the bounds, which the schema shows."""
+
+Id = Annotated[int, Field(ge=-INTEGER, le=INTEGER), WHOLE]
 """A number of ours; one that nothing has is "not found", not "not valid"."""
 
 
 def _is_sendable(text: str) -> str:
     if utf16_units(text) > TEXT_LONGEST:
         raise ValueError(f"at most {TEXT_LONGEST} UTF-16 units are allowed, as in a message of Telegram")
+    return text
+
+
+def _is_said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("there must be something to say")
     return text
 
 
@@ -39,6 +54,12 @@ def _is_email(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LONGEST, pattern=r"^[^\x00-\x20\x7f/#][^\x00-\x1f\x7f]*$")]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LONGEST, pattern=NO_NUL)]
 Message = Annotated[str, Field(max_length=TEXT_LONGEST, pattern=NO_NUL), AfterValidator(_is_sendable)]
+Said = Annotated[
+    str,
+    Field(min_length=1, max_length=TEXT_LONGEST, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$"),
+    AfterValidator(_is_sendable),
+    AfterValidator(_is_said),
+]
 Email = Annotated[
     str,
     Field(max_length=EMAIL_LONGEST, pattern=NO_NUL, json_schema_extra={"format": "email"}),
@@ -76,6 +97,6 @@ class Shown(BaseModel):
         return Response(cls.model_validate(found).model_dump_json(), status, headers, "application/json")
 
 
-def example(**values: Any) -> ConfigDict:
-    """The example of a model, as the founding documents have it."""
-    return ConfigDict(json_schema_extra={"example": values})
+def example(rules: dict[str, Any] | None = None, /, **values: Any) -> ConfigDict:
+    """The example of a model, as the founding documents have it, and rules of the schema that its fields do not say."""
+    return ConfigDict(json_schema_extra={"example": values, **(rules or {})})

@@ -17,7 +17,13 @@ router = APIRouter(tags=["contacts"])
 class FormSent(Body):
     """What a visitor wrote. He is known by his e-mail, else by his phone."""
 
-    model_config = example(email="client@example.com", full_name="Алексей Иванов", message="Перезвоните мне")
+    model_config = example(
+        {"anyOf": [
+            {"required": ["email"], "properties": {"email": {"type": "string"}}},
+            {"required": ["phone"], "properties": {"phone": {"type": "string", "pattern": "[0-9]"}}},
+        ]},
+        email="client@example.com", full_name="Алексей Иванов", message="Перезвоните мне",
+    )  # fmt: skip
 
     email: Email | None = None
     phone: Phone | None = None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import api_keys
 from crm_core.access import access_admin
 from crm_core.api.call import Call, Steering
-from crm_core.api.fields import Body, Id, Moment, Name, Shown, example
+from crm_core.api.fields import WHOLE, Body, Id, Moment, Name, Shown, example
 from crm_core.api.once import once
 from crm_core.api.schema import refusals
 from crm_core.api_keys import KeyFacts
@@ -27,7 +27,7 @@ class NewKey(Body):
 
     name: Name
     scope: Literal["read", "write", "admin", "form"]
-    expires_in_days: Annotated[int, Field(ge=1, le=DAYS_LONGEST)] | None = None
+    expires_in_days: Annotated[int, Field(ge=1, le=DAYS_LONGEST), WHOLE] | None = None
     source_id: Annotated[Id | None, Field(description="With scope `form`: the source that it brings contacts to.")] = (
         None
     )

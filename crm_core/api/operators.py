@@ -11,7 +11,7 @@ from crm_core import operators, pages
 from crm_core.access import Actor
 from crm_core.api.call import Reading, Steering
 from crm_core.api.etags import IfMatch, Matching, tag
-from crm_core.api.fields import Body, Id, Name, Shown, example
+from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.once import once
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
@@ -28,6 +28,7 @@ Limit = Annotated[
         ge=0, le=operators.LIMIT_LARGEST, validation_alias=AliasChoices("max_leads", "max_load_limit"),
         description="How many open contacts he may hold at once. `max_load_limit` is accepted too.",
     ),
+    WHOLE,
 ]  # fmt: skip
 
 

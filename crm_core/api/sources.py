@@ -11,7 +11,7 @@ from crm_core import pages, sources
 from crm_core.access import Actor
 from crm_core.api.call import Reading, Steering
 from crm_core.api.etags import IfMatch, Matching, tag
-from crm_core.api.fields import Body, Description, Id, Name, Shown, example
+from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
 from crm_core.api.once import once
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
@@ -74,7 +74,7 @@ class Assignment(Body):
     model_config = example(operator_id=1, weight=30)
 
     operator_id: Id
-    weight: Annotated[int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 takes him off the source.")] = 1
+    weight: Annotated[int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 takes him off the source."), WHOLE] = 1
 
 
 class Done(Shown):

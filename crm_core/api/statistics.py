@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from crm_core import statistics
 from crm_core.api.call import Call, Reading
@@ -69,26 +69,20 @@ async def source_stats(call: Reading) -> Any:
 
 
 class Asked(BaseModel):
-    """Of which days: a period up to today, or any days, both included."""
+    """Of which days: whatever is given narrows them down; all of them if nothing is."""
 
     model_config = ConfigDict(extra="forbid")
 
-    period: Annotated[Period | None, Field(description="Whole days, today included; `all` if nothing is given.")] = None
+    period: Annotated[Period | None, Field(description="The last days, today included.")] = None
     from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
     to: Annotated[Day | None, Field(description="The last day.")] = None
-
-    @model_validator(mode="after")
-    def _is_one_of_both(self) -> "Asked":
-        if self.period is not None and (self.from_ is not None or self.to is not None):
-            raise ValueError("either period, or from and to")
-        return self
 
     def span(self, call: Call) -> tuple[datetime | None, datetime | None]:
         """The moments between which the days lie."""
         zone = call.desk.timezone
-        if self.period is not None:
-            return statistics.beginning(self.period, now=call.now, zone=ZoneInfo(zone)), None
-        return span(self.from_, self.to, zone)
+        since, until = span(self.from_, self.to, zone)
+        begun = statistics.beginning(self.period or Period.ALL, now=call.now, zone=ZoneInfo(zone))
+        return max(filter(None, (since, begun)), default=None), until
 
 
 class AskedArrivals(Asked):

@@ -45,7 +45,7 @@ INVALID: list[tuple[str, Any, list[str]]] = [
     ("/operators/", {}, ["name"]),
     ("/operators/", {"name": "", "is_active": "yes", "max_leads": "0"}, ["name", "is_active", "max_leads"]),
     ("/operators/", {"name": "Anna", "max_leads": -1}, ["max_leads"]),
-    ("/operators/", {"name": "Anna", "max_leads": 1.0}, ["max_leads"]),
+    ("/operators/", {"name": "Anna", "max_leads": 1.5}, ["max_leads"]),
     ("/operators/", {"name": "Anna", "max_leads": True}, ["max_leads"]),
     ("/operators/", {"name": "Anna", "max_leads": 2**70}, ["max_leads"]),
     ("/operators/", {"name": "Anna", "max_load_limit": "5"}, ["max_load_limit"]),
@@ -85,6 +85,11 @@ async def test_every_field_that_is_not_valid_is_named(api: httpx2.AsyncClient) -
     for address, body, wrong in INVALID:
         assert fields(await api.post(address, json=body)) == wrong, (address, body)
     assert (await api.get("/operators/")).json() == []
+
+
+async def test_a_whole_number_is_one_however_json_writes_it(api: httpx2.AsyncClient) -> None:
+    added = await api.post("/operators/", json={"name": "Anna", "max_leads": 3.0})
+    assert (added.status_code, added.json()["max_leads"]) == (201, 3)
 
 
 async def test_pages_too_large_or_too_deep_are_refused(api: httpx2.AsyncClient) -> None:
