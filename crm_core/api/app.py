@@ -9,13 +9,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources, statistics
+from crm_core.api import contacts, docs, forms, health, keys, leads, metrics, operators, sources, statistics
 from crm_core.api.call import Desk
+from crm_core.api.exposition import Exposition
 from crm_core.api.gate import Gate
 from crm_core.api.keyring import Keyring
 from crm_core.api.problems import render_problems
 from crm_core.api.schema import openapi
 from crm_core.assignment import Chance
+from crm_core.counts import Counts
 from crm_core.pages import LeadTotal
 from crm_core.storage.database import Database
 
@@ -50,6 +52,7 @@ def create_app(
     own_routes: Sequence[BaseRoute] = (),
     version: str = "",
     shell_key: str | None = None,
+    counts: Counts | None = None,
 ) -> FastAPI:
     """The HTTP API over an open database.
 
@@ -60,6 +63,7 @@ def create_app(
         bot_ids: the bots that this process runs, whose progress it answers for.
         cors_origins: sites whose pages may call, such as `https://example.com`.
         shell_key: opens everything, for commands of whoever has the shell; kept nowhere, and gone with the process.
+        counts: what the process counts, for `/metrics`.
         own_routes: of the composition (a webhook); they answer to everybody and look at what they get themselves.
     """
     desk = Desk(db, clock, chance, timezone, new_key, bot_ids)
@@ -70,11 +74,12 @@ def create_app(
         middleware=_middleware(desk, keyring, cors_origins, shell_key),
     )  # fmt: skip
     app.state.desk, app.state.keyring, app.state.lead_total = desk, keyring, LeadTotal()
+    app.state.exposition = Exposition(counts=counts or Counts(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     everywhere = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     app.router.routes += [_placed(route, "") for route in everywhere]
     app.router.routes += [_placed(route, PREFIX) for route in everywhere]
-    app.router.routes += [*health.router.routes, *own_routes, *docs.routes()]
+    app.router.routes += [*health.router.routes, *metrics.router.routes, *own_routes, *docs.routes()]
     render_problems(app)
     return app
 

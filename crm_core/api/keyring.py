@@ -7,7 +7,7 @@ from typing import Any
 
 from crm_core import api_keys
 from crm_core.api_keys import KeyFacts, KeysChanged
-from crm_core.storage.database import Database
+from crm_core.storage.database import DATABASE_AWAY, Database
 
 FRESH = timedelta(seconds=2)  # after which keys made or revoked by another process are known here
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
@@ -29,11 +29,20 @@ class Keyring:
             self._read_at = None
             self._changes += 1
 
-    async def has_keys(self, *, now: datetime) -> bool:
-        """Whether there was ever a key, good or not; what is remembered is renewed where it is not fresh."""
+    async def has_keys(self, *, now: datetime, or_remembered: bool = False) -> bool:
+        """Whether there was ever a key, good or not; what is remembered is renewed where it is not fresh.
+
+        Args:
+            or_remembered: whether what is remembered will do, however old it is, while the database is away.
+        """
         while self._read_at is None or abs(now - self._read_at) > FRESH:
             changes = self._changes
-            listed = await self._db.read(api_keys.listing)
+            try:
+                listed = await self._db.read(api_keys.listing)
+            except DATABASE_AWAY:
+                if or_remembered and self._read_at is not None:
+                    break
+                raise
             if changes == self._changes:  # otherwise what was read may be from before the change
                 self._keys = {one.prefix: one for one in listed}
                 self._read_at = now
