@@ -18,6 +18,7 @@ from bot.fleet import Fleet, Runner, Webhook
 from bot.handling import Handler
 from bot.installation import LOOK_EVERY, OWNERSHIP_EVERY, Installation, Job, utc_now
 from bot.links import ADMIN_PAYLOAD, link, new_code
+from bot.receiving.updates import happened_at
 from bot.receiving.web import webhook_routes
 from bot.receiving.worker import Worker
 from bot.roster import Roster
@@ -25,6 +26,7 @@ from bot.settings import Settings
 from bot.telegram import Telegram
 from crm_core import staff
 from crm_core.access import SYSTEM
+from crm_core.inbox import Received
 
 log = structlog.get_logger("app")
 
@@ -61,7 +63,7 @@ class App(Installation):
     async def _start(self) -> None:
         settings = self.settings
         await self._open()
-        gatekeeper = Gatekeeper(self._on_flood)
+        gatekeeper = Gatekeeper(self._on_flood, self.counts)
         session = Telegram(url=settings.telegram_api_url, proxy=settings.telegram_proxy)
         session.middleware(gatekeeper)
         self._stack.push_async_callback(session.close)
@@ -69,14 +71,15 @@ class App(Installation):
         handler = Handler(self.db, outlet, {}, Roster(self.db), self.clock, self.chance, settings.default_language,
                           extra={"timezone": settings.timezone})  # fmt: skip
         self.worker = Worker(
-            db=self.db, handle=handler, clock=self.clock, is_paced=handler.is_paced, on_slowed=handler.tell_slowed
-        )
+            db=self.db, handle=handler, clock=self.clock, is_paced=handler.is_paced, on_slowed=handler.tell_slowed,
+            on_finished=self._on_finished,
+        )  # fmt: skip
         webhook = Webhook(settings.webhook_url, settings.webhook_secret or "") if settings.webhook_url else None
         self.fleet = Fleet(
             self.db, self.owner, handler, self.worker, gatekeeper, outlet, self.clock, self.chance,
             settings.default_language,
             self._limited, webhook, self._pauses,
-            Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
+            Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)), self.counts,
         )  # fmt: skip
         self.exporter = Exporter(
             db=self.db, lives=self.fleet.lives, clock=self.clock, zone=settings.timezone, pauses=self._pauses
@@ -109,6 +112,11 @@ class App(Installation):
         for runner in self.fleet.runners:
             if runner.bot.id == bot_id and runner.sender is not None:
                 runner.sender.shut(chat_id, after)
+
+    def _on_finished(self, row: Received) -> None:
+        at = happened_at(row.raw)
+        if at is not None:
+            self.counts.count_update(row.bot_id, lag=self.clock().timestamp() - at)
 
     async def first_admin_link(self) -> str | None:
         """The one-time link by which the first admin claims the installation; None once there is an admin.

@@ -34,6 +34,7 @@ from bot.receiving.updates import ALLOWED_UPDATES
 from bot.receiving.worker import Worker
 from bot.texts import LANGUAGES, translator
 from crm_core import bots
+from crm_core.counts import BotSeen, Counts
 from crm_core.storage.database import Database
 from crm_core.storage.ownership import Ownership
 
@@ -98,14 +99,19 @@ class Fleet:
     webhook: Webhook | None = None
     pauses: Pauses = DEFAULT_PAUSES
     pictures: Pictures | None = None
+    counts: Counts = field(default_factory=Counts)
     runners: list[Runner] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self, runners: list[Runner]) -> None:
         """Begins to run bots, each in a task of its own."""
         self.runners = runners
+        self.counts.bots = self._seen
         for runner in runners:
             self._tasks.append(asyncio.create_task(self._run(runner), name=f"bot-{runner.bot.id}"))
+
+    def _seen(self) -> dict[int, BotSeen]:
+        return {runner.bot.id: BotSeen(runner.username, runner.state) for runner in self.runners}
 
     async def settled(self, *, within: float = 15) -> None:
         """Waits until it is known of each bot how it fares, but not longer than `within` seconds."""
@@ -202,7 +208,7 @@ class Fleet:
         runner.sender = Sender(
             bot=runner.bot, fence=fence, db=self.db, pace=pace, clock=self.clock, chance=self.chance,
             default_language=self.default_language, pauses=self.pauses, on_refused=runner.doubted.set,
-            pictures=self.pictures,
+            pictures=self.pictures, counts=self.counts,
         )  # fmt: skip
         self.outlet.senders[me.id] = runner.sender
         self.handler.bots[me.id] = runner.bot

@@ -21,6 +21,7 @@ from bot.settings import Settings
 from crm_core import idempotency, inbox, outbox, queue, replies, staff, statistics
 from crm_core.api.app import create_app
 from crm_core.api.server import HttpServer
+from crm_core.counts import Counts
 from crm_core.events import Logged
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
@@ -60,6 +61,7 @@ class Installation:
             clock, chance: the present moment and rolls in [0, 1); tests bring their own.
         """
         self.settings, self.clock, self.chance = settings, clock, chance
+        self.counts = Counts()
         self._stack = AsyncExitStack()
 
     db: Database
@@ -109,7 +111,7 @@ class Installation:
         self.api = create_app(
             db=self.db, clock=self.clock, chance=self.chance, new_key=new_key, timezone=settings.timezone,
             bot_ids=settings.bot_ids, cors_origins=settings.cors_origins, own_routes=own_routes, version=__version__,
-            shell_key=shell_key,
+            shell_key=shell_key, counts=self.counts,
         )  # fmt: skip
         self._stack.push_async_callback(self._note_keys)
         self.http = HttpServer(self.api, host=settings.http_host, port=settings.http_port)

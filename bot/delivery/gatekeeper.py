@@ -15,6 +15,7 @@ from aiogram.methods.base import TelegramType
 from bot.delivery.pace import Pace
 from bot.delivery.verdict import Flood, judge
 from bot.receiving.updates import GetRawUpdates
+from crm_core.counts import Counts
 
 # Set by the sender, which asks the pace itself: its request must not be counted twice.
 already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
@@ -29,25 +30,25 @@ OnFlood = Callable[[int, int | None, float], None]
 class Gatekeeper(BaseRequestMiddleware):
     """Holds requests while a gate is shut, and shuts gates. Receiving has its own rhythm and is left alone."""
 
-    def __init__(self, on_flood: OnFlood) -> None:
+    def __init__(self, on_flood: OnFlood, counts: Counts) -> None:
         self.paces: dict[int, Pace] = {}
-        self._on_flood = on_flood
+        self._on_flood, self._counts = on_flood, counts
 
     async def __call__(
         self, make_request: NextRequestMiddlewareType[TelegramType], bot: Bot, method: TelegramMethod[TelegramType]
     ) -> Response[TelegramType]:
-        pace = self.paces.get(bot.id)
-        if pace is None or isinstance(method, READING):
-            return await make_request(bot, method)
+        pace = None if isinstance(method, READING) else self.paces.get(bot.id)
         chat_id = chat_of(method)
-        if not already_paced.get():
+        if pace is not None and not already_paced.get():
             await self._admit(pace, method, chat_id)
         try:
             return await make_request(bot, method)
         except Exception as error:
             verdict = judge(error)
             if isinstance(verdict, Flood):
-                self._on_flood(bot.id, chat_id, verdict.after)
+                self._counts.count_flood_wait(bot.id)
+                if pace is not None:
+                    self._on_flood(bot.id, chat_id, verdict.after)
             raise
 
     async def _admit(self, pace: Pace, method: TelegramMethod[Any], chat_id: int | None) -> None:

@@ -28,6 +28,7 @@ from bot.logs import describe_error
 from bot.texts import pick_language, translator
 from crm_core import briefing, deliveries, outbox
 from crm_core.briefing import Job
+from crm_core.counts import Counts
 from crm_core.deliveries import Outcome, Shut
 from crm_core.outbox import Queued, Settled
 from crm_core.storage.database import DATABASE_AWAY, Database
@@ -54,13 +55,16 @@ class Sender:
         pauses: Pauses = DEFAULT_PAUSES,
         on_refused: Callable[[], None] = lambda: None,
         pictures: Pictures | None = None,
+        counts: Counts | None = None,
     ) -> None:
         """
         Args:
             fence: the number of this life of the bot; see `crm_core.bots.start`.
             on_refused: told whenever Telegram refuses the bot's token.
             pictures: for rows that ask for one; without it they are sent as text.
+            counts: where attempts are counted.
         """
+        self._counts = counts or Counts()
         self._pictures = pictures
         self.bot, self.fence, self.db, self.pace, self.clock = bot, fence, db, pace, clock
         self._language, self._chance, self._pauses, self._on_refused = default_language, chance, pauses, on_refused
@@ -271,6 +275,7 @@ class Sender:
     def _conclude(self, outcomes: list[Outcome]) -> None:
         for one in outcomes:
             job, settled = one.job, one.settled
+            self._counts.count_attempt(job.bot_id, settled)
             if settled.state == "pending":
                 self._lanes.put_off(Queued(job.id, job.bot_id, job.chat_id, job.kind, settled.not_before))
             else:

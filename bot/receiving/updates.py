@@ -37,6 +37,15 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     return Update(update_id, key, raw)
 
 
+def happened_at(raw: dict[str, Any]) -> int | None:
+    """When a message was written or edited, or a bot blocked, in seconds since 1970; None for what has no moment."""
+    for name in ("message", "edited_message", "my_chat_member"):
+        happened = raw.get(name)
+        if isinstance(happened, dict):
+            return _number(happened.get("edit_date")) or _number(happened.get("date"))
+    return None
+
+
 def _number(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= LARGEST_ID else None
 

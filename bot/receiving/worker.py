@@ -68,10 +68,12 @@ class Worker:
         clock: Callable[[], datetime],
         is_paced: Callable[[Received], Awaitable[bool]],
         on_slowed: Callable[[Received], Awaitable[None]],
+        on_finished: Callable[[Received], None] = lambda _: None,
         retries: Sequence[float] = RETRIES,
     ) -> None:
         self.db, self.clock = db, clock
         self._handle, self._is_paced, self._on_slowed, self._retries = handle, is_paced, on_slowed, retries
+        self._on_finished = on_finished
         self._bots: dict[int, bool] = {}  # those worked for, and whether all that waited for them has been read
         self._overlooked: set[int] = set()  # bots for which something came while that was being read
         self._lanes: dict[tuple[int, str], Lane] = {}
@@ -166,6 +168,7 @@ class Worker:
         except Exception:  # the long way meets the same, and knows what to do
             return False
         else:
+            self._on_finished(update)
             return True
         finally:
             await self._work(key, lane)  # what came meanwhile
@@ -289,6 +292,7 @@ class Worker:
             return await self._bury(row, "unparsable")
         except Exception as error:
             return await self._failed(row, lane, error)
+        self._on_finished(row)
         return True
 
     async def _failed(self, row: Stored, lane: Lane, error: Exception) -> bool:
