@@ -33,7 +33,8 @@ PAGE = """\
 """
 START = """\
 SwaggerUIBundle({
-  url: document.getElementById("swagger-ui").dataset.schema, dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
+  url: document.getElementById("swagger-ui").dataset.schema, dom_id: "#swagger-ui", deepLinking: true,
+  displayRequestDuration: true,
   persistAuthorization: true, tryItOutEnabled: true, validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
 });

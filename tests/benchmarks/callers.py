@@ -1,7 +1,7 @@
 """Callers of an HTTP API: so many at once, each on a connection that stays open.
 
-They have to cost a fraction of what the quickest of the servers costs: requests are written as bytes, answers are parsed
-by httptools, the loop is uvloop's, in a thread of its own.
+They have to cost a fraction of what the quickest of the servers costs: requests are written as bytes, answers are
+parsed by httptools, the loop is uvloop's, in a thread of its own.
 """
 
 import asyncio
