@@ -30,7 +30,6 @@ from crm_core.inbox import Received
 
 log = structlog.get_logger("app")
 
-EXPORTS_EVERY = 30  # seconds
 STOP_WITHIN = 6.0  # seconds for what is under way at a stop; with the HTTP server's two the whole stays under ten
 
 
@@ -105,7 +104,7 @@ class App(Installation):
 
     def _jobs(self) -> list[Job]:
         look, check = self.fleet.look_again, self.fleet.check_ownership
-        exports = (self.exporter.wake, EXPORTS_EVERY)
+        exports = (self.exporter.wake, LOOK_EVERY)
         return [(look, LOOK_EVERY), (check, OWNERSHIP_EVERY), exports, *super()._jobs()]
 
     def _on_flood(self, bot_id: int, chat_id: int | None, after: float) -> None:

@@ -31,7 +31,7 @@ async def make_apart(url: URL, order: Order, *, on_progress: Progress) -> Made:
     """
     try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "crm_core.exports", cwd=ROOT, process_group=0,
+            sys.executable, "-m", "crm_core.exports", cwd=ROOT, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
     except OSError as error:

@@ -21,7 +21,7 @@ async def draw(svg: str) -> bytes:
     """A picture as PNG. Raises NotDrawn."""
     try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "crm_core.pictures", cwd=ROOT, process_group=0,
+            sys.executable, "-m", "crm_core.pictures", cwd=ROOT, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+import uvloop
 from openpyxl import load_workbook
 from sqlalchemy import insert, make_url, select, text, update
 from sqlalchemy.orm import Session
@@ -307,6 +308,13 @@ async def test_made_elsewhere_it_is_the_same(db: Database, tmp_path: Path) -> No
     there = (tmp_path / "a.csv").read_bytes()
     await make(db, wanted)
     assert (tmp_path / "a.csv").read_bytes() == there
+
+
+def test_it_is_made_on_the_loop_of_production_too(database_url: str, tmp_path: Path) -> None:
+    """Which takes fewer arguments for a process than asyncio's own."""
+    wanted = order(What.LEADS, Form.CSV, tmp_path / "a.csv")
+    made = uvloop.run(make_apart(make_url(database_url), wanted, on_progress=lambda *_: None))
+    assert (made.rows, len(read_csv(made.files[0]))) == (0, 1)
 
 
 async def test_what_cannot_be_made_elsewhere_is_an_error(

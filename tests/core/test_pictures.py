@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
+import uvloop
 from sqlalchemy.orm import Session
 
 from bot.texts import translator
@@ -139,6 +140,11 @@ async def test_what_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(NotDrawn, match="no process"):
         await draw(picture(EMPTY))
+
+
+def test_it_is_drawn_on_the_loop_of_production_too() -> None:
+    """Which takes fewer arguments for a process than asyncio's own."""
+    assert uvloop.run(draw(picture(EMPTY))).startswith(b"\x89PNG")
 
 
 async def test_drawing_happens_elsewhere() -> None:
