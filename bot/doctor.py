@@ -5,6 +5,7 @@ import platform
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import click
 
@@ -113,18 +114,26 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]:
+    from crm_core import api_keys
+    from crm_core.api.local import is_loopback
     from crm_core.checkup import examine as look_through
     from crm_core.storage.database import open_database
 
     db = open_database(settings.database_url)
     try:
         found = await db.read(look_through)
+        has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
     finally:
         await db.close()
     if not found.has_admin and not settings.admin_ids:
         yield Finding(
             NOTE, "There is no admin yet", "`mini-crm run` prints a one-time link; `mini-crm invite` a new one."
         )
+    if not has_key and not is_loopback(settings.http_host):
+        yield Finding(
+            BAD, f"HTTP_HOST={settings.http_host} serves other machines, and there is no API key that is good",
+            "mini-crm api-key create NAME --scope admin",
+        )  # fmt: skip
     for load in found.wrong_loads:
         yield Finding(
             BAD, f"The load of {load.name} is kept as {load.kept}, but {load.counted} contacts are open",

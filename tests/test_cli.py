@@ -54,7 +54,7 @@ async def test_help_and_version(tmp_path: Path) -> None:
     assert (await command("--version", folder=tmp_path)).out == f"mini-crm {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["migrate"], ["health"]])
+@pytest.mark.parametrize("words", [["--help"], ["migrate"], ["health"], ["api-key", "--help"]])
 def test_what_must_be_quick_loads_neither_aiogram_nor_sqlalchemy(words: list[str], tmp_path: Path) -> None:
     migrate(f"sqlite:///{tmp_path}/data/mini_crm.db")
     loads = (
@@ -67,7 +67,7 @@ def test_what_must_be_quick_loads_neither_aiogram_nor_sqlalchemy(words: list[str
     )  # fmt: skip
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "bot.cli" in loaded
-    assert loaded.isdisjoint({"aiogram", "sqlalchemy", "alembic"})
+    assert loaded.isdisjoint({"aiogram", "sqlalchemy", "alembic", "fastapi", "uvicorn"})
 
 
 # --- migrate ----------------------------------------------------------------------------------------------------------

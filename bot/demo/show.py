@@ -74,6 +74,8 @@ class Show:
                     await self._open_shop()
                     await self._morning()
                     await self._rush()
+                    if forever:
+                        self.screen.note(self.words["api"].format(address=self.app.http.address))
                     while forever and not stop.is_set():
                         self.screen.note(self.words["forever"])
                         await self._until(stop, self._morning())

@@ -40,6 +40,7 @@ WORDS: dict[str, dict[str, str]] = {
         "stuck": "{name}: the conversation did not come to its end",
         "next": "Your own bot: put a token from @BotFather into .env as BOT_TOKENS=…, then `make run`.",
         "forever": "The next morning begins; Ctrl-C ends it and shows the result.",
+        "api": "While it goes on, the same can be seen and done over HTTP: {address}/docs",
     },
     "ru": {
         "title": "Mini-CRM",
@@ -80,5 +81,6 @@ WORDS: dict[str, dict[str, str]] = {
         "stuck": "{name}: разговор не дошёл до конца",
         "next": "Свой бот: впишите токен от @BotFather в .env (BOT_TOKENS=…) и запустите `make run`.",
         "forever": "Начинается следующее утро; Ctrl-C закончит и покажет итог.",
+        "api": "Пока оно идёт, всё то же видно и доступно по HTTP: {address}/docs",
     },
 }

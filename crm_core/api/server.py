@@ -44,34 +44,28 @@ class HttpServer:
         Args:
             port: 0 for any that is free.
         """
-        self.host, self._wanted_port = host, port
+        self.host, self.port = host, port
         config = uvicorn.Config(
             app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None, server_header=False,
             # A header must not say who calls: whether a call is of this machine depends on it.
             proxy_headers=False, timeout_graceful_shutdown=STOP_SECONDS,
         )  # fmt: skip
         self._server = _Uvicorn(config)
-        self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listens. Raises PortTaken."""
         try:
-            self._socket = _listening(self.host, self._wanted_port)
+            listening = _listening(self.host, self.port)
         except OSError as error:
-            raise PortTaken(self.host, self._wanted_port, error.strerror or str(error)) from error
-        self._task = asyncio.create_task(self._server.serve([self._socket]), name="http")
+            raise PortTaken(self.host, self.port, error.strerror or str(error)) from error
+        self.port = int(listening.getsockname()[1])  # which one it is where any was wanted
+        self._task = asyncio.create_task(self._server.serve([listening]), name="http")
         up = asyncio.create_task(self._server.is_up.wait())
         await asyncio.wait({self._task, up}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if self._task.done():
             await self._task  # tells why
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        assert self._socket is not None
-        return int(self._socket.getsockname()[1])
 
     @property
     def address(self) -> str:

@@ -14,7 +14,8 @@ import structlog
 
 from bot.delivery import cards
 from bot.delivery.pauses import Pauses
-from bot.logs import set_up_logging
+from bot.keys import new_key
+from bot.logs import mask, set_up_logging
 from bot.sandbox import Sandbox
 from bot.sandbox.content import photo
 from crm_core.storage.database import announce
@@ -120,3 +121,11 @@ def test_without_words_the_log_still_says_where(written: io.StringIO) -> None:
     text = check(written)
     assert "LookupError at test_logs.py" in text
     assert "ours_failed" in text
+
+
+def test_keys_of_the_api_are_shown_by_their_public_beginning_alone() -> None:
+    key, shell = new_key(), "mcs_" + new_key()
+    masked = mask(f"caller sent {key}; X-API-Key: {key}; Authorization: Bearer {shell}")
+    assert key not in masked
+    assert shell not in masked
+    assert f"sent {key[:12]}***;" in masked
