@@ -56,7 +56,10 @@ async def _other(name: str, path: Path | None = None) -> AsyncIterator[Server]:
             else:
                 writer.close()
                 break
-        yield Server(port, path)
+        try:
+            yield Server(port, path)
+        finally:
+            process.kill()  # asked to stop, the plain one would first wait for calls that stand still
 
 
 def plain(path: Path) -> AbstractAsyncContextManager[Server]:
