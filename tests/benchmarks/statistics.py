@@ -1,4 +1,4 @@
-"""Reading statistics with a million contacts stored: `operator_stats`, `source_stats` and what /stats shows."""
+"""Reading statistics with a million contacts stored: `operator_stats`, `source_stats`, /stats and /metrics."""
 
 import asyncio
 import shutil
@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crm_core import statistics
+from crm_core import metrics, statistics
+from crm_core.api.exposition import Exposition
+from crm_core.counts import Counts
 from crm_core.statistics import Period, recount
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median
@@ -108,6 +110,7 @@ async def _measure(db: Database, now: datetime) -> list[Line]:
         ("/stats, today", _stats(Period.TODAY, now)),
         ("/stats, 30 days", _stats(Period.MONTH, now)),
         ("/stats, all time", _stats(Period.ALL, now)),
+        ("/metrics", lambda s: Exposition(counts=Counts(), version="").text(metrics.figures(s), now=now)),
         ("the picture's days of all time", lambda s: statistics.arrivals(s, since=None)),
     ):
         taken = await _timed(db, query)
