@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from aiogram.types import BufferedInputFile, Message
-from sqlalchemy.orm import Session
 
 from bot.delivery.verdict import Dead, NotSent, Verdict
 from bot.logs import describe_error
@@ -22,10 +21,10 @@ from bot.texts import Translator
 from bot.texts.pictures import columns, statistics_words
 from crm_core import statistics
 from crm_core.briefing import Job
-from crm_core.pictures.arrivals import Step, columns_of
+from crm_core.pictures.arrivals import figures
 from crm_core.pictures.drawing import draw
 from crm_core.pictures.statistics import statistics_picture
-from crm_core.statistics import Arrivals, Period, Statistics
+from crm_core.statistics import Period
 from crm_core.storage.database import Database
 
 log = structlog.get_logger("pictures")
@@ -129,11 +128,3 @@ class Pictures:
         else:
             self._refused.put(photo.key, True)
         return NotSent("picture_refused")
-
-
-def figures(
-    s: Session, *, period: Period, now: datetime, zone: tzinfo
-) -> tuple[Statistics, Step, tuple[Arrivals, ...]]:
-    """All that the picture of a period shows, of one moment."""
-    numbers = statistics.overview(s, since=statistics.beginning(period, now=now, zone=zone))
-    return numbers, *columns_of(s, period=period, now=now, zone=zone)

@@ -13,7 +13,7 @@ from crm_core.pictures.panels import Column
 from crm_core.pictures.words import Words
 from crm_core.statistics import Arrivals, Cause, Period
 
-LABELS = 8  # at most so many below the columns, so that they do not run into each other
+LABELS = 7  # at most so many below the columns, so that they do not run into each other
 
 
 def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Words:

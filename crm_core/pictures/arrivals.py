@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from crm_core import statistics
-from crm_core.statistics import Arrivals, Grain, Period
+from crm_core.statistics import Arrivals, Grain, Period, Statistics
 
 
 class Step(StrEnum):
@@ -18,6 +18,14 @@ class Step(StrEnum):
     WEEK = "week"
     MONTH = "month"
     YEAR = "year"
+
+
+def figures(
+    s: Session, *, period: Period, now: datetime, zone: tzinfo
+) -> tuple[Statistics, Step, tuple[Arrivals, ...]]:
+    """All that the picture of a period shows, of one moment."""
+    numbers = statistics.overview(s, since=statistics.beginning(period, now=now, zone=zone))
+    return numbers, *columns_of(s, period=period, now=now, zone=zone)
 
 
 def columns_of(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> tuple[Step, tuple[Arrivals, ...]]:

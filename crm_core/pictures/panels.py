@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crm_core.operators import OperatorFacts
-from crm_core.pictures.font import drawable
+from crm_core.pictures.font import drawable, width
 from crm_core.pictures.svg import (
     FAINT,
     GOOD,
@@ -91,7 +91,7 @@ def head(numbers: Statistics, say: Words) -> Panel:
         words(WIDE, 44, say.period, NORMAL, colour=FAINT, anchor="end", room=WIDE / 2 - 20),
     ]
     for place, (count, label, colour) in enumerate(large):
-        x, text, room = place * wide, say.number(count), wide - 24
+        x, text, room = place * wide, say.number(count), wide - 48
         size = largest(text, 76, room, bold=True)
         parts.append(words(x, 138, text, size, bold=True, colour=colour))
         parts.append(words(x, 182, label, SMALL, colour=FAINT, room=room))
@@ -121,7 +121,8 @@ def flow(columns: Sequence[Column], say: Words) -> Panel:
         x = left + each * (place + 0.5)
         parts += _column(x - wide / 2, bottom, wide, one, COLUMNS_HIGH / ceiling)
         if one.label:
-            parts.append(words(x, bottom + 40, one.label, SMALL, colour=FAINT, anchor="middle"))
+            at = min(x, WIDE - width(one.label, SMALL) / 2)  # the last one stays inside
+            parts.append(words(at, bottom + 40, one.label, SMALL, colour=FAINT, anchor="middle"))
     return Panel(bottom + 38, parts)
 
 
@@ -157,12 +158,11 @@ def load(operators: Sequence[OperatorNumbers], say: Words) -> Panel:
     if not operators:
         return _empty(say.load, say.no_operators)
     parts = _titled(say.load, [(GOOD, say.online), (WARN, say.full), (OFF, say.away)])
-    ordered = sorted((one.facts for one in operators), key=lambda one: (-one.current_leads, -_part(one), one.name))
+    ordered = sorted((one.facts for one in operators), key=lambda one: (-_part(one), -one.current_leads, one.name))
     shown = ordered[:OPERATORS_SHOWN] if len(ordered) > OPERATORS_SHOWN + 1 else ordered
     rest = ordered[len(shown) :]
-    most = max(max(one.max_leads, one.current_leads) for one in shown)
     for place, one in enumerate(shown):
-        parts += _load(FIRST + place * ROW, one, most, say)
+        parts += _load(FIRST + place * ROW, one, say)
     if rest:
         held, limits = sum(one.current_leads for one in rest), sum(one.max_leads for one in rest)
         parts.append(_note(FIRST + len(shown) * ROW, say.more_operators(len(rest), held, limits)))
@@ -170,19 +170,20 @@ def load(operators: Sequence[OperatorNumbers], say: Words) -> Panel:
 
 
 def _part(one: OperatorFacts) -> float:
-    return one.current_leads / one.max_leads if one.max_leads else 1.0
+    return one.current_leads / one.max_leads if one.max_leads else float(one.current_leads)
 
 
-def _load(y: float, one: OperatorFacts, most: int, say: Words) -> list[str]:
+def _load(y: float, one: OperatorFacts, say: Words) -> list[str]:
     is_there = one.is_active and one.is_online and one.telegram_id is not None
     colour = OFF if not is_there else WARN if one.free == 0 else GOOD
-    scale = (WIDE - BARS - 190) / most if most else 0.0
+    room = WIDE - BARS - 190
+    scale = room / max(one.max_leads, one.current_leads, 1)  # each of his own limit: limits may differ a hundredfold
     within = min(one.current_leads, one.max_leads)
     holds = f"{say.number(one.current_leads)} / {say.number(one.max_leads)}"
     return [
         dot(11, y - 12, 10, colour),
         words(36, y, _name(one.name, say), NORMAL, room=BARS - 56),
-        box(BARS, y - 27, max(one.max_leads * scale, 6), 30, TRACK, radius=8),
+        box(BARS, y - 27, room, 30, TRACK, radius=8),
         box(BARS, y - 27, one.current_leads * scale, 30, OVER if is_there else OFF, radius=8),  # seen beyond the limit
         box(BARS, y - 27, within * scale, 30, colour, radius=8),
         words(WIDE, y, holds, NORMAL, anchor="end", colour=INK if is_there else FAINT),
@@ -220,9 +221,10 @@ def _shown(one: SourceNumbers, each: int) -> Sequence[ShareNumbers]:
 
 def _source(y: float, one: SourceNumbers, each: int, say: Words) -> tuple[list[str], float]:
     """A source with its operators; also the base line of what follows."""
+    count = say.contacts_of(one.contacts)
     parts = [
-        words(0, y, _name(one.source.name, say), NORMAL, bold=True, room=WIDE - 330),
-        words(WIDE, y, say.contacts_of(one.contacts), NORMAL, colour=FAINT, anchor="end", room=310),
+        words(0, y, _name(one.source.name, say), NORMAL, bold=True, room=WIDE - width(drawable(count), NORMAL) - 24),
+        words(WIDE, y, count, NORMAL, colour=FAINT, anchor="end"),
     ]
     shown = _shown(one, each)
     for share in shown:
