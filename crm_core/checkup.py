@@ -75,7 +75,7 @@ def _wrong_loads(s: Session) -> list[WrongLoad]:
     counted = func.count(Contact.id)
     rows = s.execute(
         select(Operator.name, Operator.current_leads, counted)
-        .outerjoin(Contact, and_(Contact.operator_id == Operator.id, Contact.status != "closed"))
+        .outerjoin(Contact, and_(Contact.operator_id == Operator.id, queue.OPEN))
         .group_by(Operator.id, Operator.name, Operator.current_leads)
         .having(Operator.current_leads != counted)
         .order_by(Operator.id)

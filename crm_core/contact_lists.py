@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactNotFound
 from crm_core.pages import Listed
-from crm_core.queue import WAITS
+from crm_core.queue import OPEN, WAITS
 from crm_core.storage import hot
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Lead, Operator, Source
@@ -73,7 +73,7 @@ class _Way:
 
 _BY_LEAD = _Way(frozenset({"lead_id"}))
 _BY_QUEUE = _Way(frozenset({"source_id"}), WAITS)
-_BY_OPEN = _Way(frozenset({"operator_id"}), (text("contacts.status <> 'closed'"),))
+_BY_OPEN = _Way(frozenset({"operator_id"}), (OPEN,))
 _BY_OPERATOR = _Way(frozenset({"operator_id", "created_at"}), (text("contacts.operator_id > 0"),), is_sorted=True)
 _BY_SOURCE = _Way(frozenset({"source_id", "created_at"}), (text("contacts.id > 0"),), is_sorted=True)
 _BY_TIME = _Way(frozenset({"created_at"}), is_sorted=True)

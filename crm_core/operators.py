@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import contacts, events, outbox, queue, sources
@@ -16,6 +16,7 @@ from crm_core.errors import NameTaken, OperatorNotFound
 from crm_core.events import Happened
 from crm_core.leads import fold
 from crm_core.names import Line, check_name, check_number, named, resembling
+from crm_core.queue import OPEN
 from crm_core.sources import Share, SourceDetails
 from crm_core.storage.locks import lock_row, lock_sources
 from crm_core.storage.rows import changed
@@ -332,15 +333,20 @@ def begin_work(s: Session, *, operator_id: int, returned: Sequence[int], now: da
     queue.tell_waiting(s, contact_ids=returned, now=now)
 
 
+_HELD = (
+    select(Contact.id, Contact.source_id, Contact.bot_id)
+    .where(Contact.operator_id == bindparam("operator_id"), OPEN)
+    .order_by(Contact.id)
+)
+
+
 def return_contacts(
     s: Session, *, operator_id: int, reason: str, actor: Actor, now: datetime, bot_id: int | None = None
 ) -> list[int]:
     """Puts what an operator holds (of one bot, or all) back into the queue; the caller fills it again. Returns ids."""
-    mine = select(Contact.id).where(Contact.operator_id == operator_id, Contact.status != "closed").order_by(Contact.id)
-    if bot_id is not None:
-        mine = mine.where(Contact.bot_id == bot_id)
+    mine = s.execute(_HELD, {"operator_id": operator_id}).all()
     returned = []
-    for contact_id in s.execute(mine).scalars().all():
+    for contact_id in (row.id for row in mine if bot_id in (None, row.bot_id)):
         if queue.return_contact(s, contact_id=contact_id, operator_id=operator_id, reason=reason, actor=actor, now=now):
             contacts.refresh_cards(s, contact_id=contact_id, now=now)
             returned.append(contact_id)
@@ -404,8 +410,8 @@ def lock(s: Session, *, operator_id: int) -> None:
 
 def lock_sources_of(s: Session, operator_id: int) -> set[int]:
     """Locks every source that returning his contacts concerns: those of his weights and of what he holds."""
-    held = select(Contact.source_id).where(Contact.operator_id == operator_id, Contact.status != "closed").distinct()
-    source_ids = {*contacts.sources_of(s, operator_id), *s.execute(held).scalars()}
+    held = s.execute(_HELD, {"operator_id": operator_id})
+    source_ids = {*contacts.sources_of(s, operator_id), *(row.source_id for row in held)}
     lock_sources(s, source_ids)
     return source_ids
 
@@ -434,28 +440,29 @@ def _record(
     )
 
 
+_MINE = (
+    select(
+        Contact.id,
+        Contact.status,
+        Source.name.label("source"),
+        Lead.full_name.label("lead"),
+        Contact.message,
+        Contact.assigned_at.label("since"),
+        Bot.username.label("bot"),
+        Contact.bot_id,
+    )
+    .join(Source, Source.id == Contact.source_id)
+    .join(Lead, Lead.id == Contact.lead_id)
+    .outerjoin(Bot, Bot.id == Contact.bot_id)
+    .where(Contact.operator_id == bindparam("operator_id"), OPEN)
+    .order_by(Contact.id)
+)
+
+
 def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
     """What the operator holds, oldest first: (id, status, source, lead, message, since, bot, bot_id).
 
     Raises NotAllowed.
     """
     operator = access_operator(s, actor)
-    return list(
-        s.execute(
-            select(
-                Contact.id,
-                Contact.status,
-                Source.name.label("source"),
-                Lead.full_name.label("lead"),
-                Contact.message,
-                Contact.assigned_at.label("since"),
-                Bot.username.label("bot"),
-                Contact.bot_id,
-            )
-            .join(Source, Source.id == Contact.source_id)
-            .join(Lead, Lead.id == Contact.lead_id)
-            .outerjoin(Bot, Bot.id == Contact.bot_id)
-            .where(Contact.operator_id == operator.id, Contact.status != "closed")
-            .order_by(Contact.id)
-        )
-    )
+    return list(s.execute(_MINE, {"operator_id": operator.id}))

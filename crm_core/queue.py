@@ -21,6 +21,7 @@ from crm_core.storage.tables import Contact, Lead, Operator, Source
 _contact = Contact.__table__
 # Said as the index says it: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = (_contact.c.operator_id.is_(None), text("contacts.status = 'new'"))
+OPEN = text("contacts.status <> 'closed'")
 
 UNREACHABLE = Exclusion.UNREACHABLE
 

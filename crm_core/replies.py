@@ -19,6 +19,7 @@ from crm_core.errors import (
 )
 from crm_core.events import Happened
 from crm_core.messages import Target, Words
+from crm_core.queue import OPEN
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.rows import changed, run
 from crm_core.storage.tables import Chat, Contact, Lead, PendingReply, Staff, StaffChat
@@ -91,18 +92,21 @@ def operator_says(s: Session, *, actor: Actor, words: Words, now: datetime, albu
     return Sent(target.contact_id)
 
 
-def _open_contacts(s: Session, *, operator_id: int, bot_id: int) -> list[tuple[Option, str]]:
-    rows = s.execute(
-        select(_contact.c.id, _lead.c.full_name, _contact.c.message, _contact.c.status)
-        .join(_lead, _lead.c.id == _contact.c.lead_id)
-        .where(
-            _contact.c.operator_id == operator_id,
-            _contact.c.status != "closed",
-            _contact.c.bot_id == bot_id,
-            _contact.c.chat_id.is_not(None),
-        )
-        .order_by(_contact.c.id)
+_HELD_IN = (
+    select(_contact.c.id, _lead.c.full_name, _contact.c.message, _contact.c.status)
+    .join(_lead, _lead.c.id == _contact.c.lead_id)
+    .where(
+        _contact.c.operator_id == bindparam("operator_id"),
+        OPEN,
+        _contact.c.bot_id == bindparam("bot_id"),
+        _contact.c.chat_id.is_not(None),
     )
+    .order_by(_contact.c.id)
+)
+
+
+def _open_contacts(s: Session, *, operator_id: int, bot_id: int) -> list[tuple[Option, str]]:
+    rows = s.execute(_HELD_IN, {"operator_id": operator_id, "bot_id": bot_id})
     return [(Option(row.id, row.full_name, row.message), row.status) for row in rows]
 
 
