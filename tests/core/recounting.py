@@ -25,7 +25,7 @@ class Plain:
     Attributes:
         moves: per source and operator: how often he got a contact by the draw, by hand, lost one by hand, to the queue.
         owed: per source and operator: due, missed (away, full), gained (away, full), variance; in contacts, exact.
-        lengths: milliseconds, per event that ended them.
+        lengths: milliseconds, per event that ended them; none at all where clocks differ so much that it is negative.
     """
 
     opened: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -53,7 +53,7 @@ def recounted(s: Session, *, zone: str, of: Callable[[datetime], bool] = lambda 
                 found.held[row.source_id, row.operator_id] += 1
             for kind, column in ENDS.items():
                 if getattr(row, column) is not None:
-                    found.lengths[kind].append(getattr(row, column) - row.created_at)
+                    found.lengths[kind].append(max(0, getattr(row, column) - row.created_at))
     _walk(s, found, counted)
     return found
 

@@ -172,8 +172,8 @@ async def test_the_dashboard_of_the_first_document(db: Database) -> None:
         anna, boris = books.operator("Anna", 30), books.operator("Boris", 70)
         books.contact(anna, closed=True)
         books.contact(boris, closed=True)
-        books.contact(None)
         books.weigh(anna, 0)
+        books.contact(None)
         return statistics.operator_stats(s), statistics.source_stats(s)
 
     staff, (shop,) = await db.write(story)
