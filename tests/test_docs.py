@@ -11,6 +11,8 @@ from bot.cli import main
 from bot.menus import commands_for
 from bot.settings import SECRETS, Settings
 from bot.texts import translator
+from crm_core.api.limits import BODY_LARGEST, FORM_RATE, KEY_RATE
+from crm_core.api.paging import LIMIT_LARGEST, SKIP_LARGEST
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "docs/ru/README.md")
@@ -84,6 +86,21 @@ def test_make_targets_that_are_named_exist(readme: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     assert set(re.findall(r"^make (\w+)", read(readme), re.MULTILINE)) <= targets
     assert {"demo", "run", "test", "lint", "bench", "lock"} <= targets
+
+
+def test_the_page_of_the_api_says_how_much_may_be_called() -> None:
+    text = " ".join(read("docs/api.md").split())
+    for rate in (KEY_RATE, FORM_RATE):
+        assert re.search(rf"\b{rate.per_second:.0f}( calls)? a second, {rate.burst} at once", text)
+    assert f"{BODY_LARGEST // 1024} KiB" in text
+    assert f"{SKIP_LARGEST:,}".replace(",", " ") in text
+    assert f"{LIMIT_LARGEST:,}".replace(",", " ") in text
+
+
+def test_the_form_for_a_site_is_ten_lines() -> None:
+    text = read("docs/site-form.html")
+    assert len(text.splitlines()) == 10
+    assert "/api/v1/forms/" in text
 
 
 def test_the_changelog_knows_this_version() -> None:

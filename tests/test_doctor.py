@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text, update
 
 from bot.doctor import BAD, look
-from crm_core import operators, statistics
+from bot.keys import new_key
+from crm_core import api_keys, operators, statistics
 from crm_core.access import SYSTEM
 from crm_core.storage.rows import changed
 from crm_core.storage.tables import Operator
@@ -25,9 +26,10 @@ class Examined:
 
 
 async def examine(
-    house: House, *, remove_webhooks: bool = False, recount: bool = False, tokens: tuple[str, ...] = (TOKEN,)
-) -> Examined:
-    settings = house.settings.model_copy(update={"bot_tokens": list(tokens)})
+    house: House, *, remove_webhooks: bool = False, recount: bool = False, tokens: tuple[str, ...] = (TOKEN,),
+    http_host: str = "127.0.0.1",
+) -> Examined:  # fmt: skip
+    settings = house.settings.model_copy(update={"bot_tokens": list(tokens), "http_host": http_host})
     found = [one async for one in look(settings, remove_webhooks=remove_webhooks, recount=recount)]
     return Examined(
         "\n".join(f"{one.mark} {one.text}\n{one.advice}" for one in found), any(one.mark == BAD for one in found)
@@ -84,6 +86,15 @@ async def test_sums_of_statistics_that_are_wrong(house: House) -> None:
     if "is running" in repaired.out:  # and this SQLite is safe with one writer only
         await house.db.write(statistics.start_again)
     assert not (await examine(house)).is_bad
+
+
+async def test_a_host_that_strangers_reach_needs_a_key(house: House) -> None:
+    ended = await examine(house, http_host="0.0.0.0")  # noqa: S104
+    assert ended.is_bad
+    assert "✗ HTTP_HOST=0.0.0.0 serves other machines" in ended.out
+    assert "api-key create NAME --scope admin" in ended.out
+    await house.db.write(api_keys.create, key=new_key(), name="Shop", scope="admin", actor=SYSTEM, now=house.clock())
+    assert not (await examine(house, http_host="0.0.0.0")).is_bad  # noqa: S104
 
 
 async def test_tokens_and_webhooks(house: House) -> None:

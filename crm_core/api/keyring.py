@@ -1,5 +1,6 @@
 """Which keys there are, remembered for a moment: looking at a key costs a request no statement."""
 
+import asyncio
 import hashlib
 import hmac
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ class Keyring:
         self._keys: dict[str, KeyFacts] = {}
         self._read_at: datetime | None = None
         self._changes = 0
+        self._reading: asyncio.Task[None] | None = None
         self._used: dict[int, datetime] = {}
         db.listeners.append(self._on_commit)
 
@@ -35,18 +37,24 @@ class Keyring:
         Args:
             or_remembered: whether what is remembered will do, however old it is, while the database is away.
         """
-        while self._read_at is None or abs(now - self._read_at) > FRESH:
-            changes = self._changes
+        if self._read_at is None or abs(now - self._read_at) > FRESH:
+            # One reads for all who come meanwhile, and goes on if he is cancelled.
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read(now), name="keys")
             try:
-                listed = await self._db.read(api_keys.listing)
+                await asyncio.shield(self._reading)
             except DATABASE_AWAY:
-                if or_remembered and self._read_at is not None:
-                    break
-                raise
-            if changes == self._changes:  # otherwise what was read may be from before the change
-                self._keys = {one.prefix: one for one in listed}
-                self._read_at = now
+                if not or_remembered or self._read_at is None:
+                    raise
         return bool(self._keys)
+
+    async def _read(self, now: datetime) -> None:
+        changes = -1
+        while changes != self._changes:  # what was read may be from before a change
+            changes = self._changes
+            listed = await self._db.read(api_keys.listing)
+        self._keys = {one.prefix: one for one in listed}
+        self._read_at = now
 
     def find(self, text: str, *, now: datetime) -> KeyFacts | None:
         """The key that was given, None if it is none or no good. After `has_keys`."""

@@ -1,5 +1,6 @@
 """How many statements an answer costs: a list costs the same however long it is."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import Engine, event
+
+from tests.people import MovableClock
 
 
 @contextmanager
@@ -65,3 +68,11 @@ async def test_a_key_costs_no_statement(api: httpx2.AsyncClient) -> None:
             await api.get("/sources/", headers=headers)
     looks = [one for one in found if "api_keys" in one]
     assert len(looks) < 10  # every two seconds, on a machine however slow
+
+
+async def test_many_who_come_at_once_have_the_keys_looked_at_once(api: httpx2.AsyncClient, clock: MovableClock) -> None:
+    await api.get("/sources/")
+    clock.forward(seconds=3)
+    with counted() as found:
+        await asyncio.gather(*(api.get("/sources/") for _ in range(20)))
+    assert len([one for one in found if "api_keys" in one]) == 1
