@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Table, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.errors import LeadNotFound
@@ -48,27 +48,28 @@ SETTLED_AFTER = timedelta(minutes=10)
 """No transaction lasts that long (`storage.postgres`): what was made before is all there, and its number is final."""
 
 
-class LeadTotal:
-    """How many leads there are: counted once, from then on only those that came since. Leads are never deleted."""
+class Total:
+    """How many rows a table has that only grows: counted once, from then on only those that came since."""
 
-    def __init__(self) -> None:
-        self._known = (0, 0)  # an id, and how many leads there are up to it
+    def __init__(self, table: Table) -> None:
+        """
+        Args:
+            table: of leads or of contacts.
+        """
+        self._table = table
+        self._known = (0, 0)  # an id, and how many rows there are up to it
 
     def count(self, s: Session, *, now: datetime) -> int:
-        """All leads that there are now."""
+        """All rows that there are now."""
+        row = self._table.c
         known_to, known = self._known  # as one: another count may be under way
-        came = _lead.c.id > known_to
-        settled = (
-            select(_lead.c.id)
-            .where(came, _lead.c.created_at < now - SETTLED_AFTER)
-            .order_by(_lead.c.id.desc())
-            .limit(1)
-        )
+        came = row.id > known_to
+        settled = select(row.id).where(came, row.created_at < now - SETTLED_AFTER).order_by(row.id.desc()).limit(1)
         up_to = s.execute(settled).scalar_one_or_none()
         if up_to is not None:
-            older = select(func.count()).select_from(_lead).where(came, _lead.c.id <= up_to)
+            older = select(func.count()).select_from(self._table).where(came, row.id <= up_to)
             self._known = known_to, known = up_to, known + s.execute(older).scalar_one()
-        newer = select(func.count()).select_from(_lead).where(_lead.c.id > known_to)
+        newer = select(func.count()).select_from(self._table).where(row.id > known_to)
         return known + int(s.execute(newer).scalar_one())
 
 
@@ -113,7 +114,7 @@ _LEADS = select(
 )
 
 
-def leads(s: Session, *, skip: int, limit: int, wanted: LeadFilter, total: LeadTotal, now: datetime) -> Listed:
+def leads(s: Session, *, skip: int, limit: int, wanted: LeadFilter, total: Total, now: datetime) -> Listed:
     """Leads in the order of their first words, with the number of their contacts."""
     conditions = wanted.conditions()
     rows = s.execute(_LEADS.where(*conditions).order_by(_lead.c.id).offset(skip).limit(limit)).all()

@@ -18,8 +18,9 @@ from crm_core.api.problems import render_problems
 from crm_core.api.schema import openapi
 from crm_core.assignment import Chance
 from crm_core.counts import Counts
-from crm_core.pages import LeadTotal
+from crm_core.pages import Total
 from crm_core.storage.database import Database
+from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
 # What is called most comes first: routes are tried one after another.
@@ -73,7 +74,8 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         middleware=_middleware(desk, keyring, cors_origins, shell_key),
     )  # fmt: skip
-    app.state.desk, app.state.keyring, app.state.lead_total = desk, keyring, LeadTotal()
+    app.state.desk, app.state.keyring = desk, keyring
+    app.state.lead_total, app.state.contact_total = Total(Lead.__table__), Total(Contact.__table__)
     app.state.exposition = Exposition(counts=counts or Counts(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     everywhere = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]

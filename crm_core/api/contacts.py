@@ -20,6 +20,7 @@ from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contact_lists import Filter, Status
 from crm_core.errors import CrmError, Outdated
 from crm_core.leads import LeadFacts
+from crm_core.pages import Total
 
 router = APIRouter(tags=["contacts"])
 T = TypeVar("T")
@@ -154,16 +155,18 @@ class Reply(Body):
 async def list_contacts(
     search: Annotated[ContactSearch, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
-    """Newest first. The total is exact up to 100 000 and stops there, as pages do; dates lead further back."""
+    """Newest first. What a filter finds is counted to 100 000, where pages end; days lead further back."""
     zone = call.desk.timezone
     wanted = Filter(
         search.status, search.source_id, search.operator_id, search.lead_id,
         moment(search.from_, zone), moment(search.to, zone),
     )  # fmt: skip
     newest_first = search.order == "newest"
+    total: Total = request.app.state.contact_total
     found = await call.db.read(
-        contact_lists.listing, wanted=wanted, skip=search.skip, limit=search.limit, newest_first=newest_first
-    )
+        contact_lists.listing, wanted=wanted, skip=search.skip, limit=search.limit, newest_first=newest_first,
+        everything=lambda s: total.count(s, now=call.now),
+    )  # fmt: skip
     show_place(request, response, search, found.total)
     return found.rows
 

@@ -130,6 +130,18 @@ async def test_contacts_are_found_by_all_that_they_have(api: httpx2.AsyncClient,
     assert 'status=active&skip=1&limit=1>; rel="next"' in found.headers["Link"]
 
 
+async def test_all_contacts_are_counted_and_what_a_filter_finds_up_to_where_pages_end(
+    api: httpx2.AsyncClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crm_core.contact_lists.COUNTED_AT_MOST", 3)
+    await office(api, "Anna")
+    for number in range(1, 6):
+        await bring(api)
+        assert (await api.get(f"{V1}/contacts/?limit=1")).headers["X-Total-Count"] == str(number)
+        clock.forward(minutes=20)  # what is so old is not counted again
+    assert (await api.get(f"{V1}/contacts/?limit=1&source_id=1")).headers["X-Total-Count"] == "3"
+
+
 def _opened(s: Session, *, at: datetime) -> None:
     s.execute(update(Contact).values(created_at=at))
 
