@@ -26,6 +26,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "contact_already_yours": "The operator has taken this contact already",
     "contact_already_theirs": lambda f: f"The contact is with {f['operator']} already",
     "contact_closed": "The contact is closed",
+    "export_under_way": "An export is under way; ask again when it is done",
     "card_outdated": "The contact has changed meanwhile; read it again",
     "outdated": "It has changed since you read it; read it again",
     "contact_elsewhere": lambda f: f"The contact belongs to the bot @{f['bot']}",
