@@ -69,6 +69,7 @@ async def run(folder: Path, address: str, key: str, *options: str) -> tuple[int,
     return process.returncode, out.decode()
 
 
+@pytest.mark.timeout(400)  # some thousand calls, beside whatever else this machine does
 async def test_every_check_of_schemathesis_holds(installation: Installation, tmp_path: Path) -> None:
     admin, form = await installation.db.write(make_keys, installation)
     status, said = await run(tmp_path, installation.http.address, admin, "--exclude-path", "/api/v1/forms/")
