@@ -103,7 +103,7 @@ def test_sums_are_what_a_recount_finds_on_sqlite(migrated_file: Path, tmp_path: 
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
     with running(sqlite_engine(make_url(f"sqlite:///{path}")), Counted) as machine:
-        run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+        run_state_machine_as_test(machine, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
