@@ -77,7 +77,8 @@ async def test_no_stranger_is_served_without_a_key(database_url: str, tmp_path: 
     made = await command("api-key", "create", "Shop", "--scope", "admin", folder=tmp_path, DATABASE_URL=database_url)
     async with served("serve", folder=tmp_path, key=made.out.strip(), **settings) as (_, caller):
         assert (await caller.get("/operators/")).status_code == 200
-        assert (await httpx2.AsyncClient(base_url=caller.base_url).get("/operators/")).status_code == 401
+        async with httpx2.AsyncClient(base_url=caller.base_url) as stranger:
+            assert (await stranger.get("/operators/")).status_code == 401
 
 
 async def test_a_container_makes_its_first_key_itself(database_url: str, tmp_path: Path) -> None:
