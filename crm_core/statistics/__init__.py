@@ -8,19 +8,21 @@ so that a million contacts cost no more than ten:
     key = await db.read(statistics.version)  # whatever was made from figures is good until this changes
 """
 
+from crm_core.statistics.dashboard import (
+    AssignedStats,
+    OperatorStats,
+    SourceStats,
+    operator_stats,
+    source_stats,
+)
 from crm_core.statistics.figures import (
     Arrivals,
-    AssignedStats,
     OperatorNumbers,
-    OperatorStats,
     ShareNumbers,
     SourceNumbers,
-    SourceStats,
     Statistics,
     arrivals,
-    operator_stats,
     overview,
-    source_stats,
 )
 from crm_core.statistics.folding import fold, prepare, start_again
 from crm_core.statistics.gaps import Cause, Gap

@@ -12,17 +12,17 @@ from crm_core import events, operators, sources
 from crm_core.operators import OperatorFacts
 from crm_core.queue import WAITS
 from crm_core.sources import Share, SourceListed
-from crm_core.statistics import recount
 from crm_core.statistics.gaps import NO_GAP, Gap, gap
 from crm_core.statistics.lengths import Histogram, Lengths
 from crm_core.statistics.spans import Grain, start_of
 from crm_core.statistics.sums import Sums
-from crm_core.statistics.tallies import Totals, arrived, state, totals
+from crm_core.statistics.tallies import Totals, arrived, totals
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Operator
 
 _contact = Contact.__table__
-_BySource = dict[int, dict[int, Sums]]
+BySource = dict[int, dict[int, Sums]]
+"""Per source and operator; operator 0 is the source itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,13 @@ def overview(s: Session, *, since: datetime | None, until: datetime | None = Non
             A day begun counts whole, in the installation's time zone.
     """
     found = totals(s, since=since, until=until)
-    by_source = _by_source(found)
+    by_source = by_source_of(found)
     staff = operators.listing(s)
     waiting = _waiting(s)
-    numbers = tuple(_sources(s, by_source, staff, waiting))
+    numbers = tuple(source_numbers(s, by_source, staff, waiting))
     opened = sum(one.contacts for one in numbers)
     return Statistics(
-        operators=tuple(OperatorNumbers(facts, _held_by(by_source, facts.id)) for facts in staff),
+        operators=tuple(OperatorNumbers(facts, held_by(by_source, facts.id)) for facts in staff),
         sources=numbers,
         contacts=opened,
         unassigned=opened - sum(_everybody(theirs).held for theirs in by_source.values()),
@@ -128,8 +128,9 @@ def _lengths(found: Totals, kind: str) -> Lengths:
     return found.lengths.get(kind, Histogram()).lengths()
 
 
-def _by_source(found: Totals) -> _BySource:
-    by_source: _BySource = defaultdict(dict)
+def by_source_of(found: Totals) -> BySource:
+    """The same sums, source by source."""
+    by_source: BySource = defaultdict(dict)
     for (source_id, operator_id), sums in found.sums.items():
         by_source[source_id][operator_id] = sums
     return by_source
@@ -143,7 +144,8 @@ def _everybody(theirs: Mapping[int, Sums]) -> Sums:
     return everybody
 
 
-def _held_by(by_source: _BySource, operator_id: int) -> int:
+def held_by(by_source: BySource, operator_id: int) -> int:
+    """Contacts of an operator, over all sources."""
     return sum(theirs[operator_id].held for theirs in by_source.values() if operator_id in theirs)
 
 
@@ -164,9 +166,14 @@ def _waiting(s: Session) -> dict[int, tuple[int, datetime]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def _sources(
-    s: Session, by_source: _BySource, staff: Sequence[OperatorFacts], waiting: Mapping[int, tuple[int, datetime]]
+def source_numbers(
+    s: Session, by_source: BySource, staff: Sequence[OperatorFacts], waiting: Mapping[int, tuple[int, datetime]]
 ) -> Iterator[SourceNumbers]:
+    """Every source in the order of making.
+
+    Args:
+        waiting: per source, how many wait and since when.
+    """
     present = {facts.id: facts.name for facts in staff}
     gone = {one for theirs in by_source.values() for one, sums in theirs.items() if one and sums.held} - present.keys()
     names = present | _names(s, gone)
@@ -241,76 +248,3 @@ def arrivals(
         for span, one in found.items()
         if one.opened
     ]
-
-
-# --- the dashboard of the first founding document --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorStats:
-    """An operator's row on the dashboard (first founding document), of all time.
-
-    Attributes:
-        current_leads: open contacts that he holds.
-        available_capacity: places that are left, never below 0.
-        total_contacts: contacts that are his, or were when they were closed.
-    """
-
-    operator_id: int
-    operator_name: str
-    is_active: bool
-    max_leads: int
-    current_leads: int
-    available_capacity: int
-    total_contacts: int
-
-
-@dataclass(frozen=True, slots=True)
-class AssignedStats:
-    """An operator at a source: `weight` is 0 for somebody who has contacts there but no weight any more."""
-
-    operator_id: int
-    operator_name: str
-    weight: int
-    contacts_assigned: int
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStats:
-    """A source's row on the dashboard (first founding document), of all time."""
-
-    source_id: int
-    source_name: str
-    total_contacts: int
-    operators: tuple[AssignedStats, ...]
-
-
-def operator_stats(s: Session) -> list[OperatorStats]:
-    """Every operator that is not removed, by name, with his load and how many contacts are his."""
-    by_source = _of_all_time(s)
-    return [
-        OperatorStats(
-            one.id, one.name, one.is_active, one.max_leads, one.current_leads, one.free, _held_by(by_source, one.id)
-        )
-        for one in operators.listing(s)
-    ]
-
-
-def source_stats(s: Session) -> list[SourceStats]:
-    """Every source in the order of making, with who should work there or has contacts from there."""
-    return [
-        SourceStats(
-            one.source.id,
-            one.source.name,
-            one.contacts,
-            tuple(
-                AssignedStats(share.operator_id, share.operator, share.weight, share.contacts) for share in one.shares
-            ),
-        )
-        for one in _sources(s, _of_all_time(s), operators.listing(s), {})
-    ]
-
-
-def _of_all_time(s: Session) -> _BySource:
-    # These rows cannot say that they are incomplete: while all is tallied anew, contacts are counted the slow way.
-    return recount.by_source(s) if state(s).behind else _by_source(totals(s, since=None, lengths=False))
