@@ -28,7 +28,7 @@ doctor: $(VENV)/.runtime ## checks settings, database and bots, and says what to
 	@$(BIN)/python -m bot doctor
 
 test: $(VENV)/.dev ## every story, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 	$(BIN)/ruff check .

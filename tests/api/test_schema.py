@@ -24,7 +24,7 @@ from tests.api.test_contacts import bring, office
 from tests.processes import ROOT
 
 HERE = Path(__file__).parent
-EXAMPLES = 10  # of each operation, besides those that the schema's own limits and examples make
+EXAMPLES = 4  # of each operation, besides those that the schema's own limits and examples make
 CONTACTS = 60
 AT_ONCE = Rate(per_second=1e6, burst=10**6)  # a machine is quicker than a caller may be
 
@@ -75,6 +75,6 @@ async def test_every_check_of_schemathesis_holds(installation: Installation, tmp
     status, said = await run(tmp_path, installation.http.address, admin, "--exclude-path", "/api/v1/forms/")
     assert status == 0, said
     number = int((re.search(r"(\d+) generated, \1 passed", said) or ["", "0"])[1])
-    assert number > 2_000, said
+    assert number > 500, said
     status, said = await run(tmp_path, installation.http.address, form, "--include-path", "/api/v1/forms/")
     assert status == 0, said
