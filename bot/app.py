@@ -63,7 +63,7 @@ class App(Installation):
         settings = self.settings
         await self._open()
         gatekeeper = Gatekeeper(self._on_flood, self.counts)
-        session = Telegram(url=settings.telegram_api_url, proxy=settings.telegram_proxy)
+        session = self._telegram()
         session.middleware(gatekeeper)
         self._stack.push_async_callback(session.close)
         outlet = Outlet(self.db)
@@ -94,6 +94,9 @@ class App(Installation):
         self.fleet.start(runners)
         self.exporter.start()
         self._start_clock(self._jobs())
+
+    def _telegram(self) -> Telegram:
+        return Telegram(url=self.settings.telegram_api_url, proxy=self.settings.telegram_proxy)
 
     async def _stop_working(self) -> None:
         stopping = asyncio.gather(self.exporter.stop(), self.fleet.stop(), self.worker.stop())

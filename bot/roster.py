@@ -4,7 +4,6 @@ It only picks the handlers; the right to an effect is asked again inside its tra
 """
 
 import asyncio
-import time
 from typing import Any
 
 from crm_core import events, staff
@@ -27,10 +26,11 @@ class Roster:
 
     async def member(self, telegram_id: int) -> Member | None:
         """The member of staff that an account is, None for everybody else."""
-        if time.monotonic() >= self._stale_at:
+        now = asyncio.get_running_loop().time
+        if now() >= self._stale_at:
             async with self._lock:
-                if time.monotonic() >= self._stale_at:
-                    stale_at = time.monotonic() + REMEMBERED
+                if now() >= self._stale_at:
+                    stale_at = now() + REMEMBERED
                     self._stale_at = stale_at  # a change during the read makes it stale again
                     self._members = {one.telegram_id: one for one in await self._db.read(staff.members)}
         return self._members.get(telegram_id)

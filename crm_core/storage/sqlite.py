@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
@@ -99,17 +100,13 @@ def _prepare(
 class SqliteDatabase(Database):
     """One file, one writing connection, many reading sessions. Belongs to the event loop that writes first."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, engine: Engine | None = None) -> None:
+        """
+        Args:
+            engine: makes the writer's connection; by default one for this file alone.
+        """
         super().__init__(url)
-        self._readers = create_async_engine(
-            url.set(drivername="sqlite+aiosqlite"),
-            connect_args={"isolation_level": None},
-            pool_size=4,
-            max_overflow=4,
-            hide_parameters=True,
-        )
-        _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
-        self._engine = sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
+        self._engine = engine or sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
         self._waiting: deque[Job] = deque()
@@ -136,6 +133,18 @@ class SqliteDatabase(Database):
         if self._writer is None:
             self._writer = loop.create_task(self._write(), name="sqlite-writer")
         return job.done
+
+    @cached_property
+    def _readers(self) -> AsyncEngine:
+        readers = create_async_engine(
+            self.url.set(drivername="sqlite+aiosqlite"),
+            connect_args={"isolation_level": None},
+            pool_size=4,
+            max_overflow=4,
+            hide_parameters=True,
+        )
+        _prepare(readers.sync_engine, begin="BEGIN", read_only=True)
+        return readers
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
@@ -194,10 +203,20 @@ class SqliteDatabase(Database):
     async def _flush_once(self) -> None:
         covers = self._commits
         try:
-            await asyncio.get_running_loop().run_in_executor(self._disk, _flush_journal, f"{self.url.database}-wal")
+            await asyncio.get_running_loop().run_in_executor(self._disk, self._flush_journal)
             self._on_disk = max(self._on_disk, covers)
         finally:
             self._flush = None
+
+    def _flush_journal(self) -> None:
+        try:
+            journal = os.open(f"{self.url.database}-wal", os.O_RDONLY)
+        except FileNotFoundError:  # it was moved into the file and removed, which flushed both
+            return
+        try:
+            os.fsync(journal)
+        finally:
+            os.close(journal)
 
     def _answer(self, job: Job) -> None:
         if job.error is None:  # whoever gave up waiting does not change what was committed
@@ -223,17 +242,6 @@ async def _begin(raw: sqlite3.Connection) -> None:
             await asyncio.sleep(BUSY_PAUSE)
         else:
             return
-
-
-def _flush_journal(path: str) -> None:
-    try:
-        journal = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:  # it was moved into the file and removed, which flushed both
-        return
-    try:
-        os.fsync(journal)
-    finally:
-        os.close(journal)
 
 
 def _checkpoint(connection: Connection) -> None:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm_core.storage import sqlite
 from crm_core.storage.database import Database, open_database
+from crm_core.storage.sqlite import SqliteDatabase
 
 
 class Disk:
@@ -22,7 +22,7 @@ class Disk:
         self.is_broken = False
         self.flushes = 0
 
-    def __call__(self, path: str) -> None:
+    def __call__(self) -> None:
         self.go_on.wait(10)
         self.flushes += 1
         if self.is_broken:
@@ -32,7 +32,7 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     slow = Disk()
-    monkeypatch.setattr(sqlite, "_flush_journal", slow)
+    monkeypatch.setattr(SqliteDatabase, "_flush_journal", slow)
     yield slow
     slow.go_on.set()
 
