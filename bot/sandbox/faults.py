@@ -1,6 +1,7 @@
 """Faults on order: what goes wrong between a bot and Telegram, call by call."""
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -52,6 +53,7 @@ class Faults:
         self._random = random
         self._ids = itertools.count(1)
         self.active: list[Fault] = []
+        self.fired: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> Fault:
         """Put an order in force.
@@ -85,6 +87,7 @@ class Faults:
             if fault.probability is not None and self._random.random() >= fault.probability:
                 continue
             fault.hits += 1
+            self.fired[fault.kind] += 1
             if fault.times is not None and fault.hits >= fault.times:
                 self.active.remove(fault)
             return fault

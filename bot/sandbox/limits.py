@@ -20,6 +20,7 @@ class Refusal:
     :ivar retry_after: whole seconds
     :ivar during_wait: the bot had been told to wait and did not; its wait began anew
     :ivar text: what the bot tried to say, when the call had a text
+    :ivar ordered: an ordered fault; the bot has done nothing to deserve it
     """
 
     time: float
@@ -29,6 +30,7 @@ class Refusal:
     retry_after: int
     during_wait: bool
     text: str | None
+    ordered: bool = False
 
 
 class _Budget:
@@ -151,6 +153,13 @@ class Limits:
     def note(self, refusal: Refusal) -> None:
         """Record a refusal that was decided elsewhere (an ordered fault)."""
         self.refusals.append(refusal)
+
+    def begin_wait(self, refusal: Refusal) -> None:
+        """Let an ordered refusal begin a wait like any other: who does not keep to it is refused, and has provoked that."""
+        if self.enabled and refusal.retry_after:
+            place = (refusal.bot_id, refusal.chat_id)
+            self._until[place] = refusal.time + refusal.retry_after
+            self._told[place] = refusal.retry_after
 
 
 def too_many_requests(retry_after: int) -> ApiError:

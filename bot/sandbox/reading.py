@@ -44,10 +44,11 @@ def bots(world: World) -> list[Json]:
 
 
 def stats(world: World) -> Json:
-    """Counts: requests, calls by method, refusals, and each bot's queue."""
+    """Counts: requests, calls by method, refusals, ordered faults that fired, and each bot's queue."""
     return {
         "requests": world.requests,
         "refusals": len(world.limits.refusals),
+        "faults": dict(world.faults.fired),
         "violations": len(world.violations),
         "transcript": world.transcript.seq,
         "bots": {str(bot.id): _bot_stats(bot) for bot in world.bots_by_id.values()},

@@ -199,7 +199,11 @@ def _flood(fault: Fault, call: Call, request: Request) -> None:
     now, limits = call.world.now(), call.world.limits
     chat_id = _chat_id(call.fields)
     seconds = fault.retry_after
-    limits.note(Refusal(now, call.bot.id, chat_id, call.method, int(seconds or 0), False, call.text("text")))
+    refusal = Refusal(now, call.bot.id, chat_id, call.method, int(seconds or 0), False, call.text("text"), ordered=True)
+    limits.note(refusal)
+    method = METHODS.get(call.method.lower())
+    if method is not None and method.counted:
+        limits.begin_wait(refusal)
     parameters = {} if seconds is None else {"retry_after": seconds}
     _refuse(request, ApiError(429, f"Too Many Requests: retry after {seconds or 1}", **parameters))
 

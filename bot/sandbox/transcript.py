@@ -58,6 +58,7 @@ class Entry:
             "text": message.get("text", message.get("caption", "")),
             "entities": message.get("entities", message.get("caption_entities", [])),
             "buttons": button_labels(message),
+            "presses": button_data(message),
             "reply_to": message.get("reply_to_message", {}).get("message_id"),
             "copied_from": list(self.copied_from) if self.copied_from else None,
             "request_id": self.request_id,
@@ -69,6 +70,13 @@ def button_labels(message: Json) -> list[list[str]]:
     """The labels of a message's inline buttons, row by row."""
     markup = message.get("reply_markup")
     return [[button["text"] for button in row] for row in markup.get("inline_keyboard", [])] if markup else []
+
+
+def button_data(message: Json) -> list[str]:
+    """What pressing each of a message's inline buttons tells the bot, in one list."""
+    markup = message.get("reply_markup") or {}
+    every = [button for row in markup.get("inline_keyboard", []) for button in row]
+    return [button["callback_data"] for button in every if "callback_data" in button]
 
 
 class Transcript:

@@ -68,3 +68,14 @@ async def test_a_bot_sends_thirty_a_second(bot: Bot, sandbox: Sandbox, shop: Bot
     assert sandbox.refusals[0].chat_id is None
     clock.forward(1)
     await bot.send_message(ids[30], "x")
+
+
+async def test_an_ordered_flood_wait_is_a_wait_like_any_other(
+    bot: Bot, ivan: Person, clock: StillClock, sandbox: Sandbox
+) -> None:
+    sandbox.fail(kind="flood", method="sendMessage", retry_after=4)
+    assert await refused(bot, ivan.id, "first") == 4
+    assert await refused(bot, ivan.id, "impatient") == 4
+    clock.forward(4)
+    await bot.send_message(ivan.id, "patient")
+    assert [(refusal.ordered, refusal.during_wait) for refusal in sandbox.refusals] == [(True, False), (False, True)]
