@@ -29,6 +29,7 @@ from bot.delivery.sender import Sender
 from bot.handling import Handler
 from bot.logs import describe_error
 from bot.menus import commands_for
+from bot.receiving.hearing import Hearing
 from bot.receiving.polling import Poller
 from bot.receiving.updates import ALLOWED_UPDATES
 from bot.receiving.worker import Worker
@@ -254,7 +255,7 @@ class Fleet:
 
     async def _watch(self, runner: Runner, address: str) -> None:
         """While the HTTP server receives: raises once the token is refused, and shows when the webhook is not ours."""
-        state = bots.RUNNING
+        state, hearing = bots.RUNNING, Hearing(db=self.db, bot_id=runner.bot.id, clock=self.clock)
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(runner.doubted.wait(), WATCH_EVERY)
@@ -269,6 +270,8 @@ class Fleet:
                 state = seen
                 runner.show(state)
                 log.warning("bot_state", bot_id=runner.bot.id, state=state)
+            if seen == bots.RUNNING and not info.pending_update_count:
+                await hearing.note()
                 await self.db.write(bots.set_state, bot_id=runner.bot.id, state=state, now=self.clock())
 
     async def _show_default_menu(self, bot: Bot) -> None:

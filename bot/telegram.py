@@ -11,13 +11,17 @@ from aiogram import Bot
 from aiogram.client.default import Default
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
 from aiogram.types import Message, MessageId, User
 from aiohttp import BytesPayload, FormData
+from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 # Pydantic makes a model for each kind of answer, which takes milliseconds, and forgets it when nobody holds it.
 KEPT = (Response[Message], Response[MessageId], Response[bool], Response[User], Response[list[dict[str, Any]]])
 AT_ONCE = 100  # connections of all bots together
+PROXY_ERRORS = (ProxyConnectionError, ProxyError, ProxyTimeoutError)
+"""A connection that did not come about because of the proxy; aiogram takes none of them for an error of the network."""
 
 
 class Telegram(AiohttpSession):
@@ -30,6 +34,18 @@ class Telegram(AiohttpSession):
             proxy: an address that requests go through, None for none.
         """
         super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=AT_ONCE)
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+        timeout: int | None = None,  # noqa: ASYNC109 - as aiogram has it
+    ) -> TelegramType:
+        """Makes a request. Raises what aiogram does, also where a proxy fails."""
+        try:
+            return await super().make_request(bot, method, timeout)
+        except PROXY_ERRORS as error:
+            raise TelegramNetworkError(method=method, message=type(error).__name__) from error
 
     def build_form_data(  # type: ignore[override]
         self, bot: Bot, method: TelegramMethod[TelegramType]

@@ -1,7 +1,7 @@
 """The bots of this installation: known by Telegram's id, shown with their state."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ScalarSelect, Table, TextClause, func, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,8 @@ from crm_core.storage.tables import Bot, Gate, InboxRow, OutboxRow
 from crm_core.storage.upsert import upserting
 
 RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
+
+KEPT_BY_TELEGRAM = timedelta(hours=24)  # https://core.telegram.org/bots/api#getting-updates
 
 _bot, _gate = Bot.__table__, Gate.__table__
 
@@ -45,6 +47,21 @@ def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
     """A token was refused at the start; a bot that was never seen running has nothing to be shown at."""
     if s.execute(select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:
         set_state(s, bot_id=bot_id, state=REFUSED, now=now)
+
+
+def hear(s: Session, *, bot_id: int, now: datetime) -> None:
+    """Notes that a bot has just taken from Telegram whatever waited for it.
+
+    If it had not for longer than Telegram keeps messages, admins are told that some may be lost: only people can find
+    out, and only if they know.
+    """
+    before = s.execute(select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bot_id)).one_or_none()
+    s.execute(update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
+    if before is not None and before.heard_at is not None and now - before.heard_at > KEPT_BY_TELEGRAM:
+        hours = (now - before.heard_at) // timedelta(hours=1)
+        tell_admins(
+            s, cause=f"deaf:{bot_id}", code="updates_lost", now=now, bot_id=bot_id, bot=before.username, hours=hours
+        )
 
 
 def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:

@@ -75,6 +75,12 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
                 "Nothing else is delayed."
             )
             return text.format(inbox=payload["inbox"], error=payload["error"])
+        case "updates_lost":
+            text = _(
+                "📭 @{bot} received nothing for {hours} hours, and Telegram keeps messages for 24. "
+                "What clients wrote earlier than that may be lost."
+            )
+            return text.format(bot=payload["bot"], hours=payload["hours"])
         case "update_ids_restarted":
             return _("ℹ️ Telegram has restarted the numbers of its updates. Nothing is lost.")
         case "card_dead":

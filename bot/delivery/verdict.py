@@ -22,6 +22,8 @@ from aiogram.exceptions import (
 )
 from aiohttp import ClientConnectorError
 
+from bot.telegram import PROXY_ERRORS
+
 DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
 
 
@@ -107,7 +109,9 @@ def judge(error: BaseException) -> Verdict:
         case TelegramNetworkError():
             # Only a connection that never came about is sure not to have carried the request.
             return (
-                NotSent("no_connection") if isinstance(error.__cause__, ClientConnectorError) else Unknown("no_answer")
+                NotSent("no_connection")
+                if isinstance(error.__cause__, (ClientConnectorError, *PROXY_ERRORS))
+                else Unknown("no_answer")
             )
         case ClientDecodeError(data={"error_code": 429}):
             return Flood(_flood_wait(error.data))

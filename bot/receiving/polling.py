@@ -9,6 +9,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramConflictError, TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
 
 from bot.logs import describe_error
+from bot.receiving.hearing import Hearing
 from bot.receiving.updates import GetRawUpdates, to_update
 from bot.receiving.worker import Worker
 from crm_core import bots, inbox
@@ -32,6 +33,7 @@ class Poller:
         # None at first: after a restart Telegram serves from the head of its queue, and what we have already is known.
         self._offset: int | None = None
         self._state = bots.RUNNING
+        self._hearing = Hearing(db=db, bot_id=bot.id, clock=clock)
         self._pause = RETRY_FIRST
 
     async def run(self) -> None:
@@ -40,6 +42,7 @@ class Poller:
             try:
                 await self._receive()
                 await self._show(bots.RUNNING)
+                await self._hearing.note()
                 self._pause = RETRY_FIRST
             except TelegramRetryAfter as error:
                 await asyncio.sleep(error.retry_after)

@@ -59,6 +59,7 @@ class Bot(Base):
     state: Mapped[str] = mapped_column(comment="running, refused (its token), conflict (someone else polls it), away")
     fence: Mapped[int] = mapped_column(default=0, comment="grows with every process that takes the bot over")
     not_before: Mapped[datetime | None] = mapped_column(comment="the bot's gate: nothing is sent before")
+    heard_at: Mapped[datetime | None] = mapped_column(comment="when it last took what waited for it; ten minutes late")
 
 
 class Source(Base):

@@ -20,6 +20,7 @@ from aiogram.exceptions import (
 from aiogram.methods import SendMessage
 from aiohttp import ClientConnectorDNSError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
+from aiohttp_socks import ProxyConnectionError
 
 from bot.delivery.verdict import DEFAULT_FLOOD_WAIT, Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
 
@@ -45,6 +46,7 @@ def flood(seconds: Any) -> ClientDecodeError:
     ("error", "verdict"),
     [
         (network(ClientConnectorDNSError(HOST, OSError(1, "refused"))), NotSent("no_connection")),
+        (network(ProxyConnectionError("refused")), NotSent("no_connection")),
         (network(ServerDisconnectedError()), Unknown("no_answer")),
         (network(TimeoutError()), Unknown("no_answer")),
         (TelegramRetryAfter(SAY, "wait", retry_after=17), Flood(17.0)),
