@@ -151,6 +151,18 @@ _CONTACTS = Listed(
 )
 
 ANSWERED = aliased(Message)
+
+
+def _newest_there(*conditions: Any) -> Any:
+    """Telegram's id of the newest of these messages of ours in the chat where a row goes.
+
+    `+ 0` keeps SQLite from the key (bot, chat, message), which it prefers for its order: it would look through all that
+    was ever posted in the chat.
+    """
+    place = (Posted.bot_id + 0 == OutboxRow.bot_id, Posted.chat_id == OutboxRow.chat_id)
+    return select(func.max(Posted.message_id)).where(*conditions, *place).scalar_subquery()
+
+
 _MESSAGES = Listed(
     lambda ids: (
         select(
@@ -172,30 +184,11 @@ _MESSAGES = Listed(
                 )
                 .scalar_subquery(),
                 # … or our copy of it there, …
-                select(func.max(Posted.message_id))
-                .where(
-                    Posted.message_ref == Message.reply_to,
-                    Posted.bot_id == OutboxRow.bot_id,
-                    Posted.chat_id == OutboxRow.chat_id,
-                )
-                .scalar_subquery(),
+                _newest_there(Posted.message_ref == Message.reply_to),
                 # … or the card: in an operator's chat every copy hangs on it. Clients have no cards.
-                select(func.max(Posted.message_id))
-                .where(
-                    Posted.contact_id == OutboxRow.contact_id,
-                    Posted.bot_id == OutboxRow.bot_id,
-                    Posted.chat_id == OutboxRow.chat_id,
-                    Posted.is_card.is_(True),
-                )
-                .scalar_subquery(),
+                _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
             ),
-            select(func.max(Posted.message_id))
-            .where(
-                Posted.message_ref == Message.id,
-                Posted.bot_id == OutboxRow.bot_id,
-                Posted.chat_id == OutboxRow.chat_id,
-            )
-            .scalar_subquery(),
+            _newest_there(Posted.message_ref == Message.id),
         )
         .join(Message, Message.id == OutboxRow.message_ref)
         .where(OutboxRow.id.in_(ids))
