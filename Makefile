@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Newer versions of the lock's packages: make lock UPGRADE=--upgrade
 UPGRADE ?=
+SEEDS ?= 20000
+FIRST ?= 1
+SEED ?= 0
 UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links -q $(UPGRADE) pyproject.toml
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor test lint bench lock clean
+.PHONY: help demo run doctor test simulate lint bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -29,6 +32,9 @@ doctor: $(VENV)/.runtime ## checks settings, database and bots, and says what to
 
 test: $(VENV)/.dev ## every story, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n 3
+
+simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --seed $(SEED)
 
 lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 	$(BIN)/ruff check .

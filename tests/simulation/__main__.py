@@ -1,0 +1,50 @@
+"""`make simulate SEEDS=20000`: lives through histories and says what was wrong, in the fewest words that show it."""
+
+import os
+import sys
+
+import click
+
+from tests.simulation.history import History
+from tests.simulation.plan import draw
+from tests.simulation.report import report_failure, report_found
+from tests.simulation.search import Found, search, shorten, silence, workplace
+
+
+@click.command()
+@click.option("--seeds", default=0, help="at least so many histories")
+@click.option("--seconds", default=0.0, help="and for at least so long")
+@click.option("--first", default=1, help="the first seed")
+@click.option("--seed", default=0, help="one history alone, told in full")
+@click.option("--processes", default=0, help="how many at once; by default one for each processor")
+def main(seeds: int, seconds: float, first: int, seed: int, processes: int) -> None:
+    """Exits with 1 if a rule was broken."""
+    if seed:
+        silence()
+        with workplace() as folder:
+            history = History(seed, draw(seed), folder)
+            violation = history.run()
+            print("\n".join(history.trace))
+            print(violation or "nothing was wrong")
+            sys.exit(violation is not None)
+    found, took = search(
+        first, is_enough=lambda found, took: found.histories >= seeds and took >= seconds, processes=processes or None
+    )
+    print(report_found(found, took))
+    if found.failures:
+        _tell(found)
+        sys.exit(1)
+
+
+def _tell(found: Found) -> None:
+    seed = min(found.failures)
+    with workplace() as folder:
+        plan, history = shorten(seed, found.failures[seed], folder)
+        print(report_failure(seed, plan, history))
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets of words, which is by chance otherwise
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])  # noqa: S606
+    main()

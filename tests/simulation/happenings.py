@@ -1,0 +1,265 @@
+"""What people do, and what befalls the process, by the names that a plan uses.
+
+People act on what stands before them: an operator presses a button of a card that he sees, whatever it says by now.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from bot.sandbox import acting, content
+from bot.sandbox.chats import PrivateChat
+from bot.sandbox.faults import Fault
+from crm_core import contacts, operators, sources
+from crm_core.access import SYSTEM
+from crm_core.errors import CrmError
+from crm_core.leads import LeadFacts
+from crm_core.messages import Words
+from crm_core.storage.database import DATABASE_AWAY
+from tests.simulation.loop import PROCESS
+from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+Json = dict[str, Any]
+
+
+class Happenings:
+    """Acts upon one history."""
+
+    def __init__(self, history: "History") -> None:
+        self.history, self.world = history, history.world
+        self._said = 0
+
+    # --- clients -------------------------------------------------------------------------------------------------
+
+    def say(self, client: int, bot: int, kind: str, times: int) -> None:
+        """A client writes, perhaps several times in a row."""
+        for _ in range(times):
+            self._say(client, bot, kind)
+
+    def _say(self, client: int, bot: int, kind: str = "text", reply_to: int | None = None) -> None:
+        person = self.history.clients[client]
+        self._said += 1
+        word = f"word {self._said} of {person}"
+        said: Json = {
+            "text": content.text(word).wire(),
+            "photo": content.photo(caption=word).wire(),
+            "location": content.location(1.0, float(self._said)).wire(),
+            "album": content.album(content.photo(caption=word), content.photo()).wire(),
+        }[kind]
+        acting.send(self.world, person=person, place=BOT_IDS[bot], content=said, reply_to=reply_to)
+
+    def start(self, client: int, bot: int) -> None:
+        """A client presses Start."""
+        person = self.history.clients[client]
+        acting.send(self.world, person=person, place=BOT_IDS[bot], content=content.text("/start").wire())
+
+    def edit(self, client: int, bot: int) -> None:
+        """A client changes the last text that he wrote."""
+        person = self.history.clients[client]
+        own = [one for one in self._chat(person, bot).messages.values()
+               if one.json.get("from", {}).get("id") == person and one.kind == "text"]  # fmt: skip
+        if own:
+            words = own[-1].json["text"].removesuffix(" (edited)") + " (edited)"
+            acting.edit(self.world, person=person, place=BOT_IDS[bot], message_id=own[-1].id,
+                        content=content.text(words).wire())  # fmt: skip
+
+    def say_in_reply(self, client: int, bot: int) -> None:
+        """A client replies to the last thing that the bot said to him."""
+        theirs = [one for one in self._chat(self.history.clients[client], bot).messages.values() if one.request_id]
+        if theirs:
+            self._say(client, bot, reply_to=theirs[-1].id)
+
+    def block(self, client: int, bot: int) -> None:
+        """A client blocks the bot; his next words take it back."""
+        acting.block(self.world, person=self.history.clients[client], place=BOT_IDS[bot])
+
+    # --- operators -----------------------------------------------------------------------------------------------
+
+    def take(self, operator: int, bot: int, which: int) -> None:
+        """An operator presses Take on one of his cards that has it."""
+        self._press(operator, bot, which, "take:")
+
+    def close(self, operator: int, bot: int, which: int) -> None:
+        """An operator presses Close on one of his cards that has it."""
+        self._press(operator, bot, which, "close:")
+
+    def press_old(self, operator: int, bot: int, which: int) -> None:
+        """An operator presses what a card showed some time ago: his screen is slow."""
+        account = OPERATOR_ACCOUNTS[operator]
+        shown = [
+            (entry.message["message_id"], data)
+            for entry in self.world.transcript.entries
+            if entry.chat_id == account and entry.bot_id == BOT_IDS[bot]
+            for data in _buttons(entry.message)
+        ]
+        if shown:
+            message_id, data = shown[which % len(shown)]
+            acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
+
+    def _press(self, operator: int, bot: int, which: int, action: str) -> None:
+        account = OPERATOR_ACCOUNTS[operator]
+        found = [
+            (one.id, data)
+            for one in self._chat(account, bot).messages.values()
+            for data in _buttons(one.json)
+            if data.startswith(action)
+        ]
+        if found:
+            message_id, data = found[which % len(found)]
+            acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
+
+    def answer(self, operator: int, bot: int, which: int) -> None:
+        """An operator replies to a card, or to a copy, naming the client whom he means."""
+        account = OPERATOR_ACCOUNTS[operator]
+        seen = [(one, client) for one in self._chat(account, bot).messages.values()
+                if (client := self.history.client_shown(account, BOT_IDS[bot], one)) is not None]  # fmt: skip
+        if seen:
+            message, client = seen[-1 - which % len(seen)]
+            self._said += 1
+            said = content.text(f"answer {self._said} for {client}").wire()
+            acting.send(self.world, person=account, place=BOT_IDS[bot], content=said, reply_to=message.id)
+
+    def answer_plainly(self, operator: int, bot: int) -> None:
+        """An operator writes without replying to anything."""
+        self._said += 1
+        self._writes(operator, bot, f"answer {self._said} for whoever it is")
+
+    def leave(self, operator: int, bot: int) -> None:
+        """An operator goes offline."""
+        self._writes(operator, bot, "/offline")
+
+    def come(self, operator: int, bot: int) -> None:
+        """An operator is here again; writing to a bot that he has blocked lets it write to him again."""
+        self._writes(operator, bot, "/online")
+
+    def operator_blocks(self, operator: int, bot: int) -> None:
+        """An operator blocks the bot."""
+        acting.block(self.world, person=OPERATOR_ACCOUNTS[operator], place=BOT_IDS[bot])
+
+    def _writes(self, operator: int, bot: int, words: str) -> None:
+        said = content.text(words).wire()
+        acting.send(self.world, person=OPERATOR_ACCOUNTS[operator], place=BOT_IDS[bot], content=said)
+
+    def _chat(self, account: int, bot: int) -> PrivateChat:
+        return self.world.dialogue(BOT_IDS[bot], account)
+
+    # --- admins, and other systems -------------------------------------------------------------------------------
+
+    def weight(self, operator: int, bot: int, weight: int) -> None:
+        """An admin sets a weight."""
+        self._administer(sources.set_weight, source_id=self._source(bot), operator_id=operator + 1, weight=weight,
+                         actor=SYSTEM, **self._moment_and_chance())  # fmt: skip
+
+    def limit(self, operator: int, limit: int) -> None:
+        """An admin sets a limit."""
+        self._administer(operators.set_limit, operator_id=operator + 1, max_leads=limit, actor=SYSTEM,
+                         **self._moment_and_chance())  # fmt: skip
+
+    def activity(self, operator: int, is_active: bool) -> None:
+        """An admin switches an operator on or off."""
+        self._administer(operators.set_active, operator_id=operator + 1, is_active=is_active, actor=SYSTEM,
+                         **self._moment_and_chance())  # fmt: skip
+
+    def source(self, bot: int, is_active: bool) -> None:
+        """An admin switches a source on or off."""
+        self._administer(sources.set_active, source_id=self._source(bot), is_active=is_active, actor=SYSTEM,
+                         **self._moment_and_chance())  # fmt: skip
+
+    def give(self, operator: int, which: int) -> None:
+        """An admin gives a contact to an operator, over his limit too."""
+        ids = [row[0] for row in self.history.ask("SELECT id FROM contacts WHERE status <> 'closed' ORDER BY id")]
+        if ids:
+            self.history.safety.may_exceed.add(operator + 1)
+            self._administer(contacts.give, contact_id=ids[which % len(ids)], operator_id=operator + 1, actor=SYSTEM,
+                             confirmed=True, now=self.history.clock())  # fmt: skip
+
+    def register(self, number: int, bot: int) -> None:
+        """Another system registers a contact."""
+        self._said += 1
+        self._administer(contacts.register, source_id=self._source(bot), lead=LeadFacts(external_id=f"crm-{number}"),
+                         words=Words("text", text=f"word {self._said} of the site"), actor=SYSTEM,
+                         **self._moment_and_chance())  # fmt: skip
+
+    def _source(self, bot: int) -> int:
+        found = self.history.ask("SELECT id FROM sources WHERE bot_id = ? AND slug IS NULL", BOT_IDS[bot])
+        return int(found[0][0])
+
+    def _moment_and_chance(self) -> Json:
+        return {"now": self.history.clock(), "chance": self.history.rolls.random}
+
+    def _administer(self, action: Callable[..., Any], **inputs: Any) -> None:
+        """A call of the API: it ends with the process, and its caller hears of every refusal."""
+        life = self.history.life
+
+        async def call() -> None:
+            wanted = action.__code__.co_varnames[: action.__code__.co_argcount + action.__code__.co_kwonlyargcount]
+            try:
+                await life.db.write(_within(action, {name: value for name, value in inputs.items() if name in wanted}))
+            except (CrmError, *DATABASE_AWAY, RuntimeError):
+                return
+
+        with self.history.loop.owned_by(PROCESS):
+            self.history.loop.create_task(call())
+
+    # --- accidents -----------------------------------------------------------------------------------------------
+
+    def crash(self, callbacks: int) -> None:
+        """The process is killed, in the middle of whatever it does."""
+        self.history.kill(callbacks, power_cut=False)
+
+    def power_cut(self, callbacks: int) -> None:
+        """The machine loses its power: what the disk was not asked to keep is gone."""
+        self.history.kill(callbacks, power_cut=True)
+
+    def stop(self) -> None:
+        """The process is told to end."""
+        self.history.stop()
+
+    def fault(self, fault: Json, method: str | None, times: int) -> None:
+        """Telegram, or something before it, fails."""
+        self.world.faults.add(Fault(**fault, method=method, times=times))
+
+    def flood(self, seconds: float | None, times: int) -> None:
+        """Telegram says to wait."""
+        self.world.faults.add(Fault("flood", method="sendMessage", times=times, retry_after=seconds))
+
+    def outage(self, seconds: float) -> None:
+        """For some time no connection to Telegram comes about."""
+        self.history.wire.is_down = True
+
+        def mend() -> None:
+            self.history.wire.is_down = False
+
+        self.history.loop.call_later(seconds, mend)
+
+    def disk(self, statements: int, ends_all: bool) -> None:
+        """A statement fails, some time soon."""
+        self.history.file.accidents.arm(statements, ends_all=ends_all)
+
+    def clock(self, seconds: float) -> None:
+        """Somebody sets the clock; Telegram's own is not touched."""
+        self.history.skew += timedelta(seconds=seconds)
+        if seconds > 0:
+            self.history.safety.may_be_early = True  # nobody can know how long an hour is, with the clock wrong
+
+    def pass_(self, seconds: float) -> None:
+        """Time passes."""
+        self.history.pass_time(seconds)
+
+
+def _within(action: Callable[..., Any], inputs: Json) -> Callable[[Session], Any]:
+    def body(s: Session) -> Any:
+        return action(s, **inputs)
+
+    body.__name__ = action.__name__
+    return body
+
+
+def _buttons(message: Json) -> list[str]:
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["callback_data"] for row in rows for button in row if "callback_data" in button]

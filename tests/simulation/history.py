@@ -1,0 +1,236 @@
+"""One history: a plan, the moves between its happenings, and the checks, all of one seed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bot.sandbox.chats import StoredMessage
+from bot.sandbox.server import Server
+from bot.sandbox.state import World
+from bot.settings import load_settings
+from tests.simulation.happenings import Happenings
+from tests.simulation.life import Life
+from tests.simulation.loop import PROCESS, TELEGRAM, Loop
+from tests.simulation.outcome import check_outcome
+from tests.simulation.plan import CLIENTS, QUIET, Happening, bots_of
+from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, template
+from tests.simulation.safety import Safety, Violation
+from tests.simulation.storage import File, SimulatedDatabase
+from tests.simulation.telegram import Wire
+
+RESTLESS = 6_000  # moves after the last accident; whatever is not at rest by then never will be
+POWER_CUT = 20.0  # seconds until a machine that lost its power is up again
+FILE = File()
+
+
+class History:
+    """Runs one plan. Everything that is by chance comes from the seed."""
+
+    def __init__(self, seed: int, plan: Sequence[Happening], folder: Path) -> None:
+        self.seed, self.plan = seed, plan
+        self.rolls = Random(seed ^ 0x5EED)
+        self.skew = timedelta()
+        self.trace: list[str] = []
+        self.violation: Violation | None = None
+        self.moves = self.lives = self.power_cuts = 0
+        self.loop = Loop()  # type: ignore[abstract]
+        self.file = FILE
+        self.file.begin(folder, template())
+        self.world = World(self.telegram_clock, seed)
+        self.world.strict = False
+        self.world.limits.enabled = True
+        self.wire = Wire(self.loop, Server(self.world))
+        self.clients: list[int] = []
+        self._settings = load_settings(
+            bot_tokens=list(TOKENS[: bots_of(seed)]), admin_ids=[ADMIN], default_language="en", log_level="ERROR",
+            telegram_api_url="http://telegram",
+        )  # fmt: skip
+        self._meet()
+        self.safety = Safety(self)
+        self._people = Happenings(self)
+        self.life: Life
+
+    def _meet(self) -> None:
+        for number, token in enumerate(TOKENS):
+            self.world.add_bot(token, f"bot_{number}", f"Bot {number}")
+        for number, account in enumerate((*OPERATOR_ACCOUNTS, ADMIN)):
+            self.world.add_person({"id": account, "first_name": f"Operator {number}", "language_code": "en"})
+            for bot_id in BOT_IDS:
+                self.world.dialogue(bot_id, account).started = True
+        for number in range(CLIENTS):
+            record = self.world.add_person({"first_name": f"Client {number}", "language_code": "en"})
+            self.clients.append(record.id)
+
+    # --- what the moves are asked with -----------------------------------------------------------------------------
+
+    def telegram_clock(self) -> datetime:
+        """Telegram's moment."""
+        return BEGINS + timedelta(seconds=self.loop.now)
+
+    def clock(self) -> datetime:
+        """The process's moment: somebody may have set its clock."""
+        return self.telegram_clock() + self.skew
+
+    def ask(self, query: str, *values: Any) -> list[Any]:
+        """A look at what is committed."""
+        return self.file.ask(query, values)
+
+    def client_shown(self, account: int, bot_id: int, message: StoredMessage) -> int | None:
+        """Whose words a message before an operator's eyes stands for."""
+        if message.copied_from is not None and message.copied_from[0] in self.clients:
+            return message.copied_from[0]
+        return next((one for one in self.clients if f"of {one}" in message.json.get("text", "")), None)
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> Violation | None:
+        """Lives the plan, then lets everything come to rest. Returns what was wrong, None if nothing was."""
+        self.violation = self._run()
+        return self.violation
+
+    def _run(self) -> Violation | None:
+        try:
+            with self.loop.running():
+                self._begin_life()
+                for happening in self.plan:
+                    self._move(happening.after)
+                    self._happen(happening)
+                self._come_to_rest()
+                check_outcome(self)
+        except Violation as violation:
+            return violation
+        finally:
+            self.life.db.end(power_cut=False)  # type: ignore[attr-defined]
+            self.wire.drop()
+            self.loop.forget_process()
+            self.file.end()
+        return None
+
+    def _note(self, line: str) -> None:
+        self.trace.append(f"{self.moves:4} {self.loop.now:9.2f} s  {line}")
+
+    def _begin_life(self) -> None:
+        self.lives += 1
+        self._note(f"life {self.lives}")
+        db = SimulatedDatabase(self.file, self.loop)
+        self.life = Life(self._settings, loop=self.loop, wire=self.wire, db=db, clock=self.clock,
+                         chance=self.rolls.random)  # fmt: skip
+        self.safety.begin_life(db)
+        with self.loop.owned_by(PROCESS):
+            self.loop.create_task(self._start(self.life))
+
+    async def _start(self, life: Life) -> None:
+        while True:
+            try:
+                await life._start()
+            except Exception as error:
+                self._note(f"did not start: {type(error).__name__}")
+                await asyncio.sleep(1)
+            else:
+                return
+
+    def kill(self, callbacks: int, *, power_cut: bool) -> None:
+        """Ends the process after some callbacks more, without a word, and begins the next life."""
+        for _ in range(callbacks):
+            if not self._callback():
+                break
+        self.power_cuts += power_cut
+        with self.loop.owned_by(TELEGRAM):
+            self.wire.drop()
+        self.life.db.end(power_cut=power_cut)  # type: ignore[attr-defined]
+        self.loop.forget_process()
+        self.safety.end_life(power_cut=power_cut)
+        if power_cut:
+            self.loop.advance(self.loop.now + POWER_CUT)
+        self._begin_life()
+
+    def stop(self) -> None:
+        """Ends the process in order."""
+        with self.loop.owned_by(PROCESS):
+            stopping = self.loop.create_task(self.life.__aexit__(None, None, None))
+        began = self.moves
+        while not stopping.done() and self.moves - began < 200:
+            self._step()
+        self.kill(0, power_cut=False)  # it may hang where the database is away; whoever runs it loses patience
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets time pass, with everything that it brings."""
+        until = self.loop.now + seconds
+        while self.loop.now < until:
+            self._step(until)
+
+    def _happen(self, happening: Happening) -> None:
+        self._note(f"── {happening}")
+        with self.loop.owned_by(TELEGRAM):
+            getattr(self._people, happening.what if happening.what != "pass" else "pass_")(**happening.arguments)
+
+    def _move(self, number: int) -> None:
+        for _ in range(400 if number == QUIET else number):
+            if number == QUIET and self._is_quiet():
+                return
+            self._step()
+
+    def _come_to_rest(self) -> None:
+        self._note("── no accidents any more")
+        self.world.faults.remove()
+        self.file.accidents.disarm()
+        self.wire.is_down = False
+        until = self.moves + RESTLESS
+        while not self._is_quiet():
+            if self.moves > until:
+                raise Violation("never at rest", self._unfinished())
+            self._step()
+        self.life.tick(at_most=99)
+        while self.loop.moves or not self._is_quiet():
+            if self.moves > until:
+                raise Violation("never at rest", self._unfinished())
+            self._step()
+
+    def _unfinished(self) -> str:
+        return f"lanes {self.life.worker._lanes}, bots {[(one.state, one.sender) for one in self.life.fleet.runners]}"
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing is left to do but to wait for news."""
+        while self._callback():
+            pass
+        return (
+            not self.loop.moves and self.life.is_idle
+            and all(self.world.bots[token].poll is not None and not self.world.bots[token].queue.items
+                    for token in self._settings.bot_tokens)
+        )  # fmt: skip
+
+    def _callback(self) -> bool:
+        if not self.loop.step():
+            return False
+        self.safety.after_step()
+        return True
+
+    def _step(self, until: float | None = None) -> None:
+        """Everything that is ready, then one move, chosen by chance: or else time passes."""
+        while self._callback():
+            pass
+        self.moves += 1
+        if self.rolls.random() < 0.05:
+            self.life.tick()
+        moves = self.loop.moves
+        # A request that lay in the network for long would make a burst of what was well spaced when it left.
+        is_hurried = any(move.owner == TELEGRAM for move in moves)
+        if moves and (is_hurried or self.rolls.random() < 0.95):
+            move = moves[self.rolls.randrange(len(moves))] if len(moves) > 1 else moves[0]
+            self._note(f"{move.label}")
+            self.loop.advance(self.loop.now + self.rolls.random() * 0.02)
+            self.loop.perform(move)
+            self.safety.after_step()
+            return
+        moment = self.loop.next_moment()
+        if moment is None:
+            moment = self.loop.now + 1.0
+        if until is not None:
+            moment = min(moment, until)
+        if moment > self.loop.now + 0.5:
+            self._note(f"{moment - self.loop.now:.1f} s pass")
+        self.loop.advance(moment)
+        self.life.tick()

@@ -1,0 +1,92 @@
+"""One life of the process: the whole composition root on the simulated loop, without HTTP server and threads."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from bot.app import App
+from bot.delivery.pauses import Pauses
+from bot.installation import Job
+from bot.settings import Settings
+from bot.telegram import Telegram
+from crm_core import staff, statistics
+from crm_core.storage.database import Database
+from tests.simulation.loop import Loop, Move
+from tests.simulation.telegram import SimulatedTelegram, Wire
+
+PAUSES = Pauses(unknown=(0.5, 1.0, 2.0, 4.0), retry_first=0.2, retry_last=2.0, refused=5.0, recovered=0.5, database=0.2,
+                connect=0.5, standby=0.5)  # fmt: skip
+
+
+class Alone:
+    """The ownership of a process that has no rival."""
+
+    async def claim(self, bot_id: int) -> bool:
+        return True
+
+    async def is_held(self) -> bool:
+        return True
+
+    async def release(self) -> None:
+        return
+
+
+class Life(App):
+    """An installation from its start to its end, whichever way it ends."""
+
+    def __init__(
+        self, settings: Settings, *, loop: Loop, wire: Wire, db: Database, clock: Callable[[], datetime],
+        chance: Callable[[], float],
+    ) -> None:  # fmt: skip
+        super().__init__(settings, clock=clock, chance=chance, pauses=PAUSES)
+        self._loop, self._wire = loop, wire
+        self.db = db
+        self._ticks: list[tuple[Job, float]] = []
+        self.is_up = asyncio.Event()
+
+    async def _open(self) -> None:
+        self.owner = Alone()
+        await self.db.write(staff.ensure_admins, telegram_ids=self.settings.admin_ids, now=self.clock())
+        await self.db.write(statistics.prepare, zone=self.settings.timezone)
+
+    def _telegram(self) -> Telegram:
+        return SimulatedTelegram(self._wire)
+
+    async def _serve(self, own_routes: Sequence[object] = ()) -> None:
+        return
+
+    def _start_clock(self, jobs: Sequence[Job]) -> None:
+        left_out = {"_note_keys", "wake"}  # keys and exports have stories of their own
+        self._ticks = [(job, self._loop.now) for job in jobs if job[0].__name__ not in left_out]
+        self.is_up.set()
+
+    def tick(self, *, at_most: int = 1) -> None:
+        """Wakes the periodic jobs that are due; each runs once, however long ago it was due."""
+        now = self._loop.now
+        for place, ((job, every), last) in enumerate(self._ticks):
+            if now - last >= every and at_most > 0:
+                at_most -= 1
+                self._ticks[place] = ((job, every), now)
+                name = job.__name__.strip("_")
+
+                def run(job: Callable[[], object] = job) -> None:
+                    self._loop.create_task(_attempt(job))
+
+                self._loop.moves.append(Move(f"tick {name}", run))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, and nothing waits for its moment."""
+        return (
+            self.is_up.is_set()
+            and all(runner.sender is not None and runner.sender.idle.is_set() for runner in self.fleet.runners)
+            and self.worker.idle.is_set()
+        )
+
+
+async def _attempt(job: Callable[[], object]) -> None:
+    """As the clock of production: what fails now is tried again at its next time."""
+    try:
+        await job()  # type: ignore[misc]
+    except Exception:
+        return

@@ -1,0 +1,177 @@
+"""What must hold when everything has come to rest: what people saw, against what is stored."""
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from bot.sandbox.transcript import NEW
+from tests.core import invariants
+from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
+from tests.simulation.safety import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+
+def check_outcome(history: "History") -> None:
+    """Raises Violation."""
+    _everything_is_finished(history)
+    _books(history)
+    _words_are_kept_once(history)
+    _clients_are_heard(history)
+    _operators_are_heard(history)
+
+
+def _everything_is_finished(history: "History") -> None:
+    """I2, I17, I29."""
+    left = history.ask("SELECT id, state, error FROM inbox WHERE state <> 'done'")
+    if left:
+        raise Violation("an update is not finished", left)
+    waits = history.ask("SELECT id, kind, state, outcome FROM outbox WHERE state IN ('pending', 'sending')")
+    if waits:
+        raise Violation("something still waits to be sent", waits)
+    troubles = [one for one in history.loop.troubles if "never retrieved" not in one.get("message", "")]
+    if troubles:
+        raise Violation("nobody caught an error", troubles)
+
+
+def _books(history: "History") -> None:
+    """I7, I9, I12: as after every transaction, and nobody waits in vain."""
+    with history.file.readers.connect() as connection, Session(connection) as s:
+        try:
+            for check in (invariants.check_loads, invariants.check_one_open_contact_each, invariants.check_states,
+                          invariants.check_nobody_waits_in_vain):  # fmt: skip
+                check(s)
+        except AssertionError as error:
+            raise Violation("the books are wrong", error) from None
+
+
+def _words_are_kept_once(history: "History") -> None:
+    """I2: everything that a client said is a message of a contact, once; or he was told why not."""
+    kept = Counter(
+        tuple(row) for row in history.ask("SELECT bot_id, chat_id, message_id FROM messages WHERE author = 'client'")
+    )
+    twice = [key for key, number in kept.items() if key[0] is not None and number > 1]
+    if twice:
+        raise Violation("a client's message was kept twice", twice)
+    for bot_id in BOT_IDS:
+        for client in history.clients:
+            chat = history.world.dialogue(bot_id, client)
+            told = {
+                one.json.get("reply_to_message", {}).get("message_id")
+                for one in chat.messages.values()
+                if one.request_id
+            }
+            for one in chat.messages.values():
+                is_words = one.request_id is None and not one.json.get("text", "").startswith("/")
+                if is_words and (bot_id, client, one.id) not in kept and one.id not in told:
+                    raise Violation("a client's message is lost", f"{client}: {one.json.get('text', one.kind)}")
+
+
+_SAID = """
+    SELECT messages.id, messages.bot_id, messages.chat_id, messages.message_id, contact_id, messages.text,
+           staff.telegram_id
+    FROM messages JOIN contacts ON contacts.id = contact_id
+    LEFT JOIN staff ON staff.operator_id = contacts.operator_id
+    WHERE author = 'client' AND messages.bot_id IS NOT NULL ORDER BY messages.id"""
+_TRIED = """
+    SELECT message_ref, chat_id, sum(1 + ambiguous), sum(state = 'dead') FROM outbox
+    WHERE kind IN ('to_operator', 'to_client') GROUP BY message_ref, chat_id"""
+
+
+def _clients_are_heard(history: "History") -> None:
+    """I17, I18, I19: the last holder of a contact saw all of its words, in order, and doubles only after doubt."""
+    tried = {(ref, chat): (allowed, dead) for ref, chat, allowed, dead in history.ask(_TRIED)}
+    copies, cards = _copies(history), _cards(history)
+    firsts: set[int] = set()
+    order: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for ref, bot_id, chat_id, message_id, contact_id, _text, holder in history.ask(_SAID):
+        is_first = contact_id not in firsts
+        firsts.add(contact_id)
+        for account in OPERATOR_ACCOUNTS:
+            seen = copies.get((bot_id, account, chat_id, message_id), [])
+            allowed, dead = tried.get((ref, account), (0, 0))
+            if len(seen) > allowed + history.power_cuts:
+                raise Violation(
+                    "doubled without doubt", f"{_text!r}: {len(seen)} copies for {account}, {allowed} allowed"
+                )
+            if seen:
+                order[contact_id, account].append(seen[0])
+            if account != holder:
+                continue
+            has_card = cards.get((bot_id, account, contact_id)) or _excused(history, "card", contact_id, account)
+            if is_first and not has_card:
+                raise Violation("a holder never saw the card", f"#{contact_id} for {account}")
+            has_words = seen or dead or is_first or _excused(history, "to_operator", contact_id, account)
+            if not has_words:
+                raise Violation("a holder never saw a client's words", f"{_text!r} of #{contact_id} for {account}")
+    for (contact_id, account), places in order.items():
+        if places != sorted(places):
+            raise Violation("out of order", f"#{contact_id} for {account}: {places}")
+
+
+def _operators_are_heard(history: "History") -> None:
+    """I15, I17, I18: an operator's words reached the client once, or he knows that they did not."""
+    tried = {(ref, chat): (allowed, dead) for ref, chat, allowed, dead in history.ask(_TRIED)}
+    copies = _copies(history)
+    kept = {
+        (bot_id, chat_id, message_id): (ref, client)
+        for ref, bot_id, chat_id, message_id, client in history.ask(
+            "SELECT m.id, m.bot_id, m.chat_id, m.message_id, c.chat_id FROM messages m "
+            "JOIN contacts c ON c.id = m.contact_id WHERE author = 'operator'"
+        )
+    }
+    for bot_id in BOT_IDS:
+        for account in OPERATOR_ACCOUNTS:
+            chat = history.world.dialogue(bot_id, account)
+            told = {
+                one.json.get("reply_to_message", {}).get("message_id")
+                for one in chat.messages.values()
+                if one.request_id
+            }
+            for one in chat.messages.values():
+                if one.request_id is not None or one.json.get("text", "").startswith("/"):
+                    continue
+                key = (bot_id, account, one.id)
+                if key not in kept:
+                    if one.id not in told and not chat.blocked:
+                        raise Violation("an operator's words are lost", one.json.get("text"))
+                    continue
+                ref, client = kept[key]
+                seen = copies.get((bot_id, client, account, one.id), [])
+                allowed, dead = tried.get((ref, client), (0, 0))
+                if len(seen) > allowed + history.power_cuts:
+                    raise Violation("doubled without doubt", f"{one.json['text']!r}: {len(seen)}, {allowed} allowed")
+                if not seen and not dead:
+                    raise Violation("a client never saw an answer", one.json.get("text"))
+                if dead and not seen and one.id not in told and not chat.blocked:
+                    raise Violation("nobody was told that an answer did not arrive", one.json.get("text"))
+
+
+def _copies(history: "History") -> dict[tuple[int, int, int, int], list[int]]:
+    """Where true copies stand: (bot, chat, original's chat, original's id) → their places in the transcript."""
+    found: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
+    for entry in history.world.transcript.entries:
+        if entry.event == NEW and entry.copied_from is not None and entry.bot_id is not None:
+            found[entry.bot_id, entry.chat_id, *entry.copied_from].append(entry.seq)
+    return found
+
+
+def _cards(history: "History") -> Counter[tuple[Any, ...]]:
+    """Cards that were seen: (bot, account, contact)."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for entry in history.world.transcript.entries:
+        text = entry.message.get("text", "")
+        if entry.event == NEW and entry.request_id is not None and text.startswith("#"):
+            found[entry.bot_id, entry.chat_id, int(text[1:].split(" ")[0])] += 1
+    return found
+
+
+def _excused(history: "History", kind: str, contact_id: int, account: int) -> bool:
+    """Whether what was for him was given up for a reason that stands with it."""
+    rows = history.ask(
+        "SELECT 1 FROM outbox WHERE kind = ? AND contact_id = ? AND chat_id = ? "
+        "AND state IN ('dead', 'uncertain') AND outcome IS NOT NULL", kind, contact_id, account,
+    )  # fmt: skip
+    return bool(rows)

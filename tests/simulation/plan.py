@@ -1,0 +1,115 @@
+"""What happens in a history besides the product's own moves: drawn from a seed, and small enough to be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+CLIENTS, OPERATORS, BOTS = 4, 3, 2
+
+# How often each comes, in parts of the sum; an ordinary day is most of it.
+_PEOPLE = {
+    "say": 30, "take": 11, "close": 11, "answer": 14, "answer_plainly": 3, "edit": 3, "say_in_reply": 2, "start": 1,
+    "press_old": 2, "leave": 2, "come": 2, "block": 1, "operator_blocks": 1,
+}  # fmt: skip
+_ADMIN = {"weight": 2, "limit": 3, "activity": 2, "source": 1, "give": 2, "register": 3}
+_TROUBLE = {
+    "crash": 7,
+    "power_cut": 2,
+    "stop": 1,
+    "fault": 9,
+    "flood": 2,
+    "outage": 1,
+    "disk": 3,
+    "clock": 1,
+    "pass": 2,
+}
+_ALL = {**_PEOPLE, **_ADMIN, **_TROUBLE}
+
+FAULTS = (
+    {"kind": "silent"}, {"kind": "cut"}, {"kind": "garbage"}, {"kind": "id_zero"},
+    {"kind": "slow", "delay": 3.0}, {"kind": "slow", "delay": 3.0, "applied": False},
+    {"kind": "http_500"}, {"kind": "http_500", "applied": True},
+    {"kind": "html_502"}, {"kind": "html_502", "applied": True},
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that somebody does, or that befalls the process.
+
+    Attributes:
+        after: how many moves of the product come first; a third of all happenings come at once, a few after all of
+            them have been made.
+        what: the name of a method of `happenings.Happenings`.
+    """
+
+    after: int
+    what: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        return f"after {self.after:2} moves: {self.what}({said})"
+
+
+QUIET = 99
+"""So many moves mean: when everything has been done."""
+
+
+def draw(seed: int) -> Sequence[Happening]:
+    """The plan of a seed."""
+    rolls = Random(seed)
+    return [_happening(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
+
+
+def bots_of(seed: int) -> int:
+    """How many bots a history has: mostly one, since a second one takes as long again to start."""
+    return 1 if seed % 4 else BOTS
+
+
+def _happening(rolls: Random, *, has_second_bot: bool) -> Happening:
+    what = rolls.choices(list(_ALL), list(_ALL.values()))[0]
+    after = rolls.choice((0, 0, 1, 2, 3, 5, 8, 13, QUIET))
+    client, operator = rolls.randrange(CLIENTS), rolls.randrange(OPERATORS)
+    bot = 1 if has_second_bot and rolls.random() < 0.3 else 0
+    which = rolls.randrange(8)
+    arguments: dict[str, Any] = {}
+    match what:
+        case "say":
+            kind = rolls.choices(("text", "photo", "album", "location"), (20, 2, 1, 1))[0]
+            arguments = {"client": client, "bot": bot, "kind": kind, "times": rolls.choice((1, 1, 1, 1, 2, 3))}
+        case "start" | "edit" | "say_in_reply" | "block":
+            arguments = {"client": client, "bot": bot}
+        case "take" | "close" | "answer" | "press_old":
+            arguments = {"operator": operator, "bot": bot, "which": which}
+        case "answer_plainly" | "leave" | "come" | "operator_blocks":
+            arguments = {"operator": operator, "bot": bot}
+        case "weight":
+            arguments = {"operator": operator, "bot": bot, "weight": rolls.choice((0, 1, 3))}
+        case "limit":
+            arguments = {"operator": operator, "limit": rolls.choice((0, 1, 2, 3))}
+        case "activity":
+            arguments = {"operator": operator, "is_active": rolls.random() < 0.6}
+        case "source":
+            arguments = {"bot": bot, "is_active": rolls.random() < 0.7}
+        case "give":
+            arguments = {"operator": operator, "which": which}
+        case "register":
+            arguments = {"number": client, "bot": bot}
+        case "crash" | "power_cut":
+            arguments = {"callbacks": rolls.choice((0, 1, 2, 3, 5, 8, 13, 30))}
+        case "fault":
+            method = rolls.choice((None, None, "sendMessage", "copyMessage", "editMessageText", "getUpdates"))
+            arguments = {"fault": rolls.choice(FAULTS), "method": method, "times": rolls.choice((1, 1, 2, 4))}
+        case "flood":
+            arguments = {"seconds": rolls.choice((1, 17, 17, 3600, None, 0.5)), "times": rolls.choice((1, 1, 4))}
+        case "outage":
+            arguments = {"seconds": rolls.choice((2.0, 40.0))}
+        case "disk":
+            arguments = {"statements": rolls.randrange(1, 30), "ends_all": rolls.random() < 0.4}
+        case "clock":
+            arguments = {"seconds": rolls.choice((-3600, -5, 3600, 86_400))}
+        case "pass":
+            arguments = {"seconds": rolls.choice((1.0, 5.0, 31.0))}
+    return Happening(after, what, arguments)

@@ -1,0 +1,58 @@
+"""The installation with which every history begins: two bots, three operators who have started both, an admin."""
+
+import random
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from crm_core import bots, operators, sources, staff
+from crm_core.access import SYSTEM
+from crm_core.storage.database import ANNOUNCEMENTS
+from crm_core.storage.migrate import migrate
+from tests.simulation.plan import BOTS, OPERATORS
+
+BEGINS = datetime(2026, 1, 5, 12, tzinfo=UTC)
+TOKENS = tuple(f"{700001 + number}:" + "simulated" * 4 for number in range(BOTS))
+BOT_IDS = tuple(int(token.partition(":")[0]) for token in TOKENS)
+OPERATOR_ACCOUNTS = tuple(5_000_001 + number for number in range(OPERATORS))
+ADMIN = 5_000_100
+PLACES, WEIGHTS = (2, 1, 3), (1, 2, 1)
+
+
+@cache
+def template() -> bytes:
+    """The file, as it is copied for each history."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "template.db"
+        migrate(f"sqlite:///{path}")
+        engine = create_engine(f"sqlite:///{path}")
+        with Session(engine, info={ANNOUNCEMENTS: []}) as s:
+            _arrange(s)
+            s.commit()
+        engine.dispose()
+        return path.read_bytes()
+
+
+def _arrange(s: Session) -> None:
+    chance = random.Random(0).random
+    for position, bot_id in enumerate(BOT_IDS):
+        bots.start(s, bot_id=bot_id, username=f"bot_{position}", name=f"Bot {position}", position=position, now=BEGINS)
+    staff.ensure_admins(s, telegram_ids=[ADMIN], now=BEGINS)
+    for number, account_id in enumerate(OPERATOR_ACCOUNTS):
+        name = f"Operator {number}"
+        operator_id = operators.add(s, name=name, max_leads=PLACES[number], actor=SYSTEM, now=BEGINS)
+        staff.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=BEGINS)
+        account = staff.Account(account_id, name, None, "en")
+        staff.join(s, code=name, account=account, bot_id=BOT_IDS[0], now=BEGINS, chance=chance)
+        for bot_id in BOT_IDS[1:]:
+            staff.reach(s, telegram_id=account_id, bot_id=bot_id, now=BEGINS, chance=chance)
+        for source in sources.listing(s):
+            sources.set_weight(s, source_id=source.id, operator_id=operator_id, weight=WEIGHTS[number], actor=SYSTEM,
+                               now=BEGINS, chance=chance)  # fmt: skip
+    from sqlalchemy import text
+
+    s.execute(text("DELETE FROM outbox"))  # menus and welcomes of this morning have arrived

@@ -1,0 +1,151 @@
+"""What must hold after every step, whatever has happened so far (the invariants' numbers are docs/reliability.md's)."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from bot.sandbox.transcript import Entry
+from tests.simulation.prepared import BEGINS
+from tests.simulation.storage import SimulatedDatabase
+from tests.simulation.telegram import Line, fields
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+_LOADS = """
+    SELECT id, max_leads, current_leads,
+           (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed')
+    FROM operators"""
+
+
+class Violation(Exception):
+    """Something that must never be: `rule` is short and the same for every history that shows it."""
+
+    def __init__(self, rule: str, details: object) -> None:
+        super().__init__(f"{rule}: {details}")
+        self.rule, self.details = rule, details
+
+
+class Safety:
+    """Looks on."""
+
+    def __init__(self, history: "History") -> None:
+        self.history = history
+        self.may_exceed: set[int] = set()
+        """Operators to whom an admin gave something by hand."""
+        self.may_be_early = False
+        """Whether the process's clock has run ahead of Telegram's."""
+        self._loads: dict[int, int] = {}
+        self._holders: dict[int, int | None] = {}
+        self._closed: set[int] = set()
+        self._event = 0
+        self._commits = self._confirmed = self._refusals = self._entries = 0
+        self._told: dict[tuple[int, int], float] = {}
+        self._db: SimulatedDatabase
+        history.wire.on_request, history.wire.on_answer = self._on_request, self._on_answer
+
+    def begin_life(self, db: SimulatedDatabase) -> None:
+        """A process begins; what was committed is looked at anew."""
+        self._db, self._commits = db, -1
+
+    def end_life(self, *, power_cut: bool) -> None:
+        """What only the process knew is forgotten: it is not told off for a gate that it could not yet note."""
+        if power_cut:
+            self._loads, self._holders, self._closed, self._event = {}, {}, set(), 0
+        stored = self.history.ask("SELECT bot_id, chat_id, not_before FROM gates")
+        known = {(bot, chat): _seconds(until) for bot, chat, until in stored}
+        # Rows carry the process's clock, our moments are Telegram's.
+        skew = self.history.skew.total_seconds()
+        self._told = {key: min(until, known[key] - skew) for key, until in self._told.items() if key in known}
+
+    def after_step(self) -> None:
+        """Cheap as long as nothing has changed."""
+        if self._db._commits != self._commits:
+            self._commits = self._db._commits
+            self._look_at_books()
+        confirmed = sum(len(bot.queue.confirmed_ids) for bot in self.history.world.bots.values())
+        if confirmed != self._confirmed:
+            self._confirmed = confirmed
+            self._look_at_confirmed()
+        entries = self.history.world.transcript.entries
+        while self._entries < len(entries):
+            self._look_at_entry(entries[self._entries])
+            self._entries += 1
+        refusals = self.history.world.limits.refusals
+        while self._refusals < len(refusals):
+            one = refusals[self._refusals]
+            self._refusals += 1
+            # Whoever asks again during a wait that he had heard of is told off by `_on_request`.
+            if not one.ordered and not one.during_wait and not self.may_be_early:
+                raise Violation("provoked a flood wait", one)
+
+    def _look_at_books(self) -> None:
+        """I6, I7, I8, I14."""
+        ask = self.history.ask
+        for operator, most, load, held in ask(_LOADS):
+            if load != held:
+                raise Violation("load is not the count", f"operator {operator}: {load}, open {held}")
+            if load > self._loads.get(operator, load) and load > most and operator not in self.may_exceed:
+                raise Violation("over the limit", f"operator {operator}: {load} of {most}")
+            self._loads[operator] = load
+        holders = dict(ask("SELECT id, operator_id FROM contacts"))
+        changed = {one for one, holder in holders.items() if holder != self._holders.get(one)}
+        if changed:
+            told = {row[0] for row in ask(
+                "SELECT contact_id FROM events WHERE id > ? AND kind IN ('contact_assigned', 'contact_queued')",
+                self._event,
+            )}  # fmt: skip
+            if not changed <= told:
+                raise Violation("a change of holder without an event", changed - told)
+            self._holders = holders
+        self._event = ask("SELECT coalesce(max(id), 0) FROM events")[0][0]
+        closed = {row[0] for row in ask("SELECT id FROM contacts WHERE status = 'closed'")}
+        if not self._closed <= closed:
+            raise Violation("a closed contact is open again", self._closed - closed)
+        self._closed = closed
+
+    def _look_at_confirmed(self) -> None:
+        """I1: what is confirmed is stored."""
+        stored = {tuple(row) for row in self.history.ask("SELECT bot_id, update_id FROM inbox")}
+        for bot in self.history.world.bots.values():
+            missing = [one for one in bot.queue.confirmed_ids if (bot.id, one) not in stored]
+            if missing:
+                raise Violation("confirmed before it was stored", f"bot {bot.id}: {missing}")
+
+    def _look_at_entry(self, entry: Entry) -> None:
+        """I21, I22: nobody sees what is for somebody else."""
+        clients = self.history.clients
+        if entry.request_id is None or entry.chat_id not in clients:
+            return
+        text = entry.message.get("text", "")
+        others = [one for one in clients if one != entry.chat_id and (f"of {one}" in text or f"for {one}" in text)]
+        if others:
+            raise Violation("words in a stranger's chat", f"{entry.chat_id} reads {text!r}")
+
+    def _on_request(self, line: Line) -> None:
+        """I20: while Telegram says wait, nothing is sent."""
+        if self.may_be_early or line.name in ("getUpdates", "getMe", "answerCallbackQuery"):
+            return
+        chat_id = fields(line).get("chat_id")
+        until = self._told.get((_bot_id(line), chat_id)) if chat_id is not None else None
+        if until is not None and self.history.loop.now < until - 0.1:
+            raise Violation(
+                "sent while told to wait", f"{line.name} to {chat_id}, {until - self.history.loop.now:.1f} s early"
+            )
+
+    def _on_answer(self, line: Line, status: int, body: bytes) -> None:
+        if status != 429:
+            return
+        chat_id = fields(line).get("chat_id")
+        wait = from_json(body).get("parameters", {}).get("retry_after") or 5
+        if chat_id is not None:
+            key = (_bot_id(line), chat_id)
+            self._told[key] = max(self._told.get(key, 0.0), self.history.loop.now + wait)
+
+
+def _bot_id(line: Line) -> int:
+    return int(line.path.removeprefix("/bot").partition(":")[0])
+
+
+def _seconds(stored: Any) -> float:
+    return int(stored) / 1000 - BEGINS.timestamp()

@@ -1,0 +1,129 @@
+"""Many histories at once, and of one that shows something wrong the shortest."""
+
+import gc
+import logging
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import structlog
+
+from tests.simulation.history import History
+from tests.simulation.plan import Happening, draw
+from tests.simulation.prepared import template
+
+AT_A_TIME = 25  # histories; a process collects its garbage in between
+
+
+@dataclass
+class Found:
+    """What a number of histories came to.
+
+    Attributes:
+        failures: seed → rule, of those that showed something wrong.
+        happened: how often each thing happened, crashes and faults among them.
+    """
+
+    histories: int = 0
+    moves: int = 0
+    lives: int = 0
+    failures: dict[int, str] = field(default_factory=dict)
+    happened: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Found") -> None:
+        """Adds what another process found."""
+        self.histories += other.histories
+        self.moves += other.moves
+        self.lives += other.lives
+        self.failures |= other.failures
+        self.happened += other.happened
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """A folder for the file of a history, in memory where there is such a place: the disk is simulated anyway."""
+    shared = "/dev/shm"  # noqa: S108 - a folder of its own is made there
+    with TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+def silence() -> None:
+    """No log: whatever goes wrong is what a history is for."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def live_through(seeds: Sequence[int]) -> Found:
+    """Lives through histories one after another."""
+    found = Found()
+    gc.disable()
+    with workplace() as folder:
+        for seed in seeds:
+            plan = draw(seed)
+            history = History(seed, plan, folder)
+            violation = history.run()
+            found.histories += 1
+            found.moves += history.moves
+            found.lives += history.lives
+            found.happened.update(happening.what for happening in plan)
+            if violation is not None:
+                found.failures[seed] = violation.rule
+    gc.collect()
+    return found
+
+
+def search(
+    first: int, *, is_enough: Callable[[Found, float], bool], processes: int | None = None
+) -> tuple[Found, float]:
+    """Goes through seeds, from `first` on, until it is enough or something is wrong.
+
+    Args:
+        is_enough: told what was found so far, and in how many seconds.
+        processes: how many at once; by default one for each processor.
+
+    Returns what was found, and in how many seconds.
+    """
+    silence()
+    template()
+    live_through([first])  # what is imported and compiled on the way is so for all processes
+    gc.freeze()
+    began, found, next_seed = time.monotonic(), Found(), first
+    workers = processes or len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+        under_way: set[Future[Found]] = set()
+        while True:
+            while len(under_way) < 2 * workers:
+                under_way.add(pool.submit(live_through, range(next_seed, next_seed + AT_A_TIME)))
+                next_seed += AT_A_TIME
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for one in done:
+                found.add(one.result())
+            seconds = time.monotonic() - began
+            if found.failures or is_enough(found, seconds):
+                for one in under_way:
+                    one.cancel()
+                return found, seconds
+
+
+def shorten(seed: int, rule: str, folder: Path) -> tuple[Sequence[Happening], History]:
+    """The shortest plan of a seed that breaks the same rule, and its history: what can be left out is left out."""
+    plan = list(draw(seed))
+    history = History(seed, plan, folder)
+    history.run()
+    is_shorter = True
+    while is_shorter:
+        is_shorter = False
+        for place in reversed(range(len(plan))):
+            fewer = plan[:place] + plan[place + 1 :]
+            tried = History(seed, fewer, folder)
+            violation = tried.run()
+            if violation is not None and violation.rule == rule:
+                plan, history, is_shorter = fewer, tried, True
+    return plan, history
