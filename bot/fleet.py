@@ -22,7 +22,7 @@ from aiogram.types import BotCommandScopeDefault
 
 from bot.delivery.gatekeeper import Gatekeeper
 from bot.delivery.outlet import Outlet
-from bot.delivery.pace import Pace
+from bot.delivery.pace import REMEMBERED, Pace
 from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
 from bot.delivery.pictures import Pictures
 from bot.delivery.sender import Sender
@@ -34,7 +34,7 @@ from bot.receiving.polling import Poller
 from bot.receiving.updates import ALLOWED_UPDATES
 from bot.receiving.worker import Worker
 from bot.texts import LANGUAGES, translator
-from crm_core import bots
+from crm_core import bots, outbox
 from crm_core.counts import BotSeen, Counts
 from crm_core.storage.database import Database
 from crm_core.storage.ownership import Ownership
@@ -204,7 +204,11 @@ class Fleet:
         )  # fmt: skip
         own, chats = await self.db.read(bots.gates, bot_id=me.id, now=self.clock())
         # A bot that starts over has just been sending: what it may send now depends on that.
-        pace = self.gatekeeper.paces.setdefault(me.id, Pace(self.clock, self.limited))
+        pace = self.gatekeeper.paces.get(me.id)
+        if pace is None:
+            pace = self.gatekeeper.paces[me.id] = Pace(self.clock, self.limited)
+            since = self.clock() - REMEMBERED
+            pace.remember(await self.db.read(outbox.sent_since, bot_id=me.id, since=since, now=self.clock()))
         pace.shut_until, pace.chats_shut = own, chats
         runner.sender = Sender(
             bot=runner.bot, fence=fence, db=self.db, pace=pace, clock=self.clock, chance=self.chance,
@@ -266,12 +270,12 @@ class Fleet:
                 log.warning("bot_not_seen", bot_id=runner.bot.id, error=describe_error(error))
                 continue
             seen = bots.RUNNING if info.url == address else bots.CONFLICT
+            if seen == bots.RUNNING and not info.pending_update_count:
+                await hearing.note()
             if seen != state:
                 state = seen
                 runner.show(state)
                 log.warning("bot_state", bot_id=runner.bot.id, state=state)
-            if seen == bots.RUNNING and not info.pending_update_count:
-                await hearing.note()
                 await self.db.write(bots.set_state, bot_id=runner.bot.id, state=state, now=self.clock())
 
     async def _show_default_menu(self, bot: Bot) -> None:

@@ -17,6 +17,7 @@ from bot import __version__, shell
 from bot.first_key import check_keys
 from bot.keys import new_key
 from bot.logs import describe_error, report_loop_error
+from bot.migrating import prepare
 from bot.settings import Settings
 from crm_core import idempotency, inbox, outbox, queue, replies, staff, statistics
 from crm_core.api.app import create_app
@@ -24,7 +25,6 @@ from crm_core.api.server import HttpServer
 from crm_core.counts import Counts
 from crm_core.events import Logged
 from crm_core.storage.database import Database, open_database
-from crm_core.storage.migrate import migrate
 from crm_core.storage.ownership import Ownership, ownership
 
 log = structlog.get_logger("app")
@@ -95,7 +95,7 @@ class Installation:
         loop.set_exception_handler(report_loop_error)
         self.owner = ownership(make_url(settings.database_url))
         self._stack.push_async_callback(self.owner.release)
-        await asyncio.to_thread(migrate, settings.database_url)
+        await asyncio.to_thread(prepare, settings.database_url, settings.backup_dir)
         self.db = open_database(settings.database_url)
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
@@ -136,7 +136,7 @@ class Installation:
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         for job, seconds in jobs:
-            clock.add_job(_attempt, "interval", seconds=seconds, args=[job], id=job.__name__)
+            clock.add_job(attempt, "interval", seconds=seconds, args=[job], id=job.__name__)
         clock.start()
         self._stack.callback(clock.shutdown, wait=False)
 
@@ -163,7 +163,7 @@ class Installation:
         await self.api.state.keyring.note_use()
 
 
-async def _attempt(job: Callable[[], Awaitable[None]]) -> None:
+async def attempt(job: Callable[[], Awaitable[None]]) -> None:
     """Runs a periodic job; what fails now is tried again at its next time."""
     try:
         await job()

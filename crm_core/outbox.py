@@ -249,6 +249,16 @@ def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime)
     return mine
 
 
+def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
+    """What a bot has sent, the earliest first: (chat, moment). What is still being sent counts as sent now."""
+    settled = select(_table.c.chat_id, _table.c.settled_at).where(
+        _table.c.bot_id == bot_id, _table.c.settled_at > since, _table.c.attempts > 0
+    )
+    under_way = select(_table.c.chat_id).where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending")
+    found = [(row.chat_id, row.settled_at) for row in run(s, settled.order_by(_table.c.settled_at))]
+    return found + [(chat_id, now) for chat_id in run(s, under_way).scalars()]
+
+
 def orphans(s: Session, *, bot_id: int, fence: int) -> list[Row[Any]]:
     """Rows that an older life of the bot left in `sending`: nobody knows whether they arrived."""
     return list(

@@ -6,12 +6,13 @@ prolongs the wait.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 SEVERAL_CHATS = 3  # flood waits in so many chats …
 WITHIN = timedelta(minutes=1)  # … within this time mean the bot as a whole
+REMEMBERED = timedelta(minutes=1)  # no limit looks further back
 FORGET_AFTER = 10_000  # chats whose pace is remembered; older ones have long recovered
 
 
@@ -68,6 +69,14 @@ class Pace:
     _chats: dict[int, Bucket] = field(default_factory=dict)
     _floods: dict[int, datetime] = field(default_factory=dict)
 
+    def remember(self, sent: Iterable[tuple[int, datetime]]) -> None:
+        """Counts what an earlier process has sent just now: (chat, moment), the earliest first. Telegram counts it."""
+        now = self.clock().timestamp()
+        for chat_id, moment in sent:
+            at = min(moment.timestamp(), now)
+            self._bot.book(BOT, at)
+            self._bucket(chat_id, at).book(_limit(chat_id), at)
+
     def wait_bot(self) -> float:
         """Seconds until the bot may send anything at all."""
         now = self.clock()
@@ -114,6 +123,15 @@ class Pace:
             wait = max(wait, bucket.wait(limit, at))
             bucket.book(limit, at)
         return wait
+
+    def answered(self, chat_id: int) -> None:
+        """Telegram answered: by now it has counted the request, but perhaps not long ago.
+
+        It counts when a request arrives. Had one been slow on its way, the next, quicker one would come too early.
+        """
+        bucket = self._chats.get(chat_id)
+        if bucket is not None and self.limited:
+            bucket.due = max(bucket.due, self.clock().timestamp() + _limit(chat_id).interval)
 
     def _bucket(self, chat_id: int, now: float) -> Bucket:
         if chat_id not in self._chats and len(self._chats) > FORGET_AFTER:

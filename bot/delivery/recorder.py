@@ -1,6 +1,7 @@
 """Records what became of attempts: those of one moment together, and for as long as the database is away."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -71,6 +72,9 @@ class Recorder:
     async def _record(self, outcomes: list[Outcome], gates: list[Shut]) -> None:
         try:
             await self._insist(outcomes, gates)
+            if gates:  # they are to outlive a power cut, too: who was told to wait would ask again at once
+                with contextlib.suppress(OSError):
+                    await self.db.flushed()
         except Exception as error:
             log.error("record_failed", bot_id=self.bot_id, error=describe_error(error))
             for one in outcomes:

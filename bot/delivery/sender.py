@@ -213,6 +213,7 @@ class Sender:
 
     async def _send(self, job: Job, *, after: float) -> None:
         verdict = await self._attempt(job, after)
+        self.pace.answered(job.chat_id)
         if isinstance(verdict, Refused):
             self._on_refused()
         self._recorder.outcome(Outcome(job, self._settled(job, verdict)))

@@ -101,3 +101,21 @@ def test_without_limits_only_gates_count(still: StillClock) -> None:
     assert [pace.book(5) for _ in range(50)] == [0.0] * 50
     pace.flood(None, 4)
     assert pace.book(5) == 4
+
+
+def test_what_was_slow_on_its_way_is_counted_when_it_has_arrived(still: StillClock) -> None:
+    pace = Pace(still)
+    for travels in (0.8, 0.0, 0.0):  # seconds
+        assert pace.wait_chat(5) == 0
+        pace.book(5)
+        still.forward(travels)
+        pace.answered(5)
+    assert pace.wait_chat(5) == pytest.approx(PRIVATE.interval)
+
+
+def test_what_an_earlier_process_has_sent_counts(still: StillClock) -> None:
+    pace = Pace(still)
+    pace.remember([(5, still.now - timedelta(seconds=1)), (5, still.now), (5, still.now), (-6, still.now)])
+    assert pace.wait_chat(5) > 0
+    assert pace.wait_chat(-6) > 0
+    assert pace.wait_chat(7) == 0
