@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor test simulate lint bench lock clean
+.PHONY: help demo run doctor test simulate lint bench soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 
 bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and raw sqlite3
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults; SEED=… again, DATABASE=postgres
+	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak
 
 lock: $(VENV)/.dev ## writes requirements*.txt anew from pyproject.toml
 	$(INSTALL) uv==$(UV)

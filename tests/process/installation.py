@@ -16,24 +16,43 @@ class Lives:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.is_up = False
+        self.process_id = 0
 
     @classmethod
-    async def open(cls, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False) -> Self:
-        """Makes ready; the first life begins with `start`."""
+    async def open(
+        cls, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False, is_hurried: bool = True,
+        log: str | None = None, **more: str,
+    ) -> Self:  # fmt: skip
+        """Makes ready; the first life begins with `start`.
+
+        Args:
+            token: or several, with commas between them.
+            limited: whether it keeps to Telegram's limits.
+            is_hurried: whether it pauses for shorter than usual before it tries something again.
+            log: a file for what it logs, instead of standard error.
+            more: further settings by their names.
+        """
         settings = {
             "BOT_TOKENS": token, "DATABASE_URL": database_url, "TELEGRAM_API_URL": telegram_api_url,
             "DEFAULT_LANGUAGE": "en", "HTTP_PORT": "0", "LIVES_LIMITED": "1" if limited else "",
+            "LIVES_HURRIED": "1" if is_hurried else "", **more,
         }  # fmt: skip
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.process.lives", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, **settings},
-        )  # fmt: skip
+        stderr = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.process.lives", stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE, stderr=stderr, env={**os.environ, **settings},
+            )  # fmt: skip
+        finally:
+            if stderr is not None:
+                os.close(stderr)
         return cls(process)
 
     async def start(self) -> int:
         """Begins a life; returns its process id."""
         self.is_up = True
-        return await self._tell("start")
+        self.process_id = await self._tell("start")
+        return self.process_id
 
     async def kill(self) -> None:
         """SIGKILL, at once; returns when the process has gone."""

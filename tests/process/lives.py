@@ -11,7 +11,7 @@ import signal
 import sys
 
 from bot.app import App
-from bot.delivery.pauses import Pauses
+from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
 from bot.logs import set_up_logging
 from bot.settings import load_settings
 
@@ -25,7 +25,8 @@ async def _live() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     limited = os.environ.get("LIVES_LIMITED") == "1"
-    async with App(load_settings(), limited=limited, pauses=HURRIED):
+    pauses = HURRIED if os.environ.get("LIVES_HURRIED") == "1" else DEFAULT_PAUSES
+    async with App(load_settings(), limited=limited, pauses=pauses):
         await stop.wait()
 
 

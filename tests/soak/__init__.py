@@ -1,0 +1,1 @@
+"""Many people, real processes, kills and faults for minutes on end; then: did everything arrive, in order, once?"""

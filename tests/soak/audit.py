@@ -1,0 +1,137 @@
+"""What people said and what the other side saw of it: gathered from the transcript, as it grows."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.demo.arrivals import read_card
+
+Json = dict[str, Any]
+Key = tuple[int, int, int]  # bot, chat, message
+
+
+@dataclass(slots=True)
+class Said:
+    """A message of a client or an operator. `text` is the newest; `arrivals` are where it stands, oldest first."""
+
+    key: Key
+    time: float
+    kind: str
+    text: str
+    is_edited: bool = False
+    arrivals: list[tuple[float, Key]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Shown:
+    """A message of a bot as it stands now; `time` is when that was said."""
+
+    time: float
+    text: str
+    presses: list[str]
+    is_card: bool
+
+
+class Audit:
+    """Hears every entry of the transcript."""
+
+    def __init__(self, *, clients: Collection[int], operators: Collection[int]) -> None:
+        self._clients, self._operators = set(clients), set(operators)
+        self.said: dict[Key, Said] = {}
+        self.shown: dict[Key, Shown] = {}
+        self.told: defaultdict[Key, list[Key]] = defaultdict(list)  # what a bot said in reply to a message
+        self.cards: defaultdict[Key, int] = defaultdict(int)  # (bot, operator's chat, contact): how many came
+        self.own_phones: set[Key] = set()  # clients' own contacts complete the lead, and are passed on to nobody
+        self._unread: dict[tuple[int, str], Key] = {}  # (bot, text): for what arrives in other words than a copy
+
+    def hear(self, entry: Json) -> None:
+        """Something happened before somebody's eyes."""
+        if entry["event"] not in ("new", "edited"):
+            return
+        key = (entry["bot"], entry["chat"], entry["message_id"])
+        if entry["sender"] == entry["chat"]:
+            self._hear_person(entry, key)
+        else:
+            self._hear_bot(entry, key)
+
+    def _hear_person(self, entry: Json, key: Key) -> None:
+        if entry["chat"] not in self._clients | self._operators or entry["text"].startswith("/"):
+            return
+        if entry["event"] == "edited":
+            said = self.said[key]
+            said.text, said.is_edited = entry["text"], True
+        else:
+            said = self.said[key] = Said(key, entry["time"], entry["kind"], entry["text"])
+        if entry["text"]:
+            self._unread[entry["bot"], entry["text"]] = key
+
+    def _hear_bot(self, entry: Json, key: Key) -> None:
+        text = entry["text"]
+        card = read_card(text) if entry["chat"] in self._operators and not entry["copied_from"] else None
+        self.shown[key] = Shown(entry["time"], text, entry["presses"], card is not None)
+        if entry["event"] != "new":
+            return
+        if entry["reply_to"] is not None:
+            self.told[entry["bot"], entry["chat"], entry["reply_to"]].append(key)
+        if entry["copied_from"]:
+            self._arrived((entry["bot"], *entry["copied_from"]), entry, key)
+        elif entry["chat"] in self._operators:
+            if card is not None:
+                self.cards[entry["bot"], entry["chat"], card.number] += 1
+            # What stands on a card, and what is passed on because it cannot be copied, arrives as words.
+            words = card.words if card is not None else text
+            whose = self._unread.get((entry["bot"], words)) or self._unread.get((entry["bot"], words.split("\n")[-1]))
+            if whose is not None:
+                self._arrived(whose, entry, key)
+
+    def _arrived(self, whose: Key, entry: Json, key: Key) -> None:
+        if whose in self.said:
+            self.said[whose].arrivals.append((entry["time"], key))
+
+    def of_clients(self) -> list[Said]:
+        """What clients said."""
+        return [one for one in self.said.values() if one.key[1] in self._clients and one.key not in self.own_phones]
+
+    def of_operators(self) -> list[Said]:
+        """What operators said to clients."""
+        return [one for one in self.said.values() if one.key[1] in self._operators]
+
+    def is_told(self, said: Said) -> bool:
+        """Whether somebody was told, at his very message, what became of it; being asked is not being told."""
+        answers = [self.shown[key] for key in self.told[said.key]]
+        return any(not any(data.startswith("send:") for data in one.presses) for one in answers)
+
+    def is_card(self, key: Key) -> bool:
+        """Whether a message of a bot is a card."""
+        return self.shown[key].is_card
+
+    def misplaced(self, side: list[Said]) -> list[Key]:
+        """Messages of this side that first came after a later one of the same conversation and chat."""
+        seen: defaultdict[tuple[int, int, int], list[tuple[int, float]]] = defaultdict(list)
+        for one in side:
+            first: dict[int, float] = {}
+            for time, (_, chat, _message) in one.arrivals:
+                first.setdefault(chat, time)
+            for chat, time in first.items():
+                seen[one.key[0], one.key[1], chat].append((one.key[2], time))
+        found = []
+        for (bot, whose, _), arrivals in seen.items():
+            newest = 0.0
+            for message, time in sorted(arrivals):
+                if time < newest:
+                    found.append((bot, whose, message))
+                newest = max(newest, time)
+        return found
+
+    def not_shown(self, side: list[Said]) -> list[Said]:
+        """What was corrected, though its newest words stand nowhere on the other side."""
+        return [
+            one for one in side
+            if one.is_edited and not any(one.text in self.shown[key].text for _, key in one.arrivals)
+        ]  # fmt: skip
+
+
+def waits(side: list[Said]) -> list[float]:
+    """Seconds from when something was said until it was first seen, sorted."""
+    return sorted(one.arrivals[0][0] - one.time for one in side if one.arrivals)

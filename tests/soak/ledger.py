@@ -1,0 +1,158 @@
+"""What the database says of a soak: read while it goes on, and held against what people saw in the end."""
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from tests.core import invariants
+from tests.soak.audit import Audit, Key
+
+CHECKS = (
+    invariants.check_loads, invariants.check_one_open_contact_each, invariants.check_states,
+    invariants.check_nobody_waits_in_vain,
+)  # fmt: skip
+
+
+def broken(s: Session) -> list[str]:
+    """What must hold at every moment, and does not."""
+    found = []
+    for check in CHECKS:
+        try:
+            check(s)
+        except AssertionError as error:
+            found.append(str(error).split("\n", 1)[0])
+    return found
+
+
+def unfinished(s: Session) -> dict[str, int]:
+    """What is still to be done: updates, requests to Telegram, contacts that wait."""
+    queries = {
+        "updates": "SELECT count(*) FROM inbox WHERE state = 'new'",
+        "requests": "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')",
+        "queue": "SELECT count(*) FROM contacts WHERE operator_id IS NULL AND status = 'new'",
+    }
+    return {name: int(s.execute(text(query)).scalar_one()) for name, query in queries.items()}
+
+
+def over_limit(s: Session, *, places: int) -> int:
+    """How many contacts an operator was given though he held as many as he might, by replaying all that happened.
+
+    Args:
+        places: what everybody may hold in the beginning.
+    """
+    loads: Counter[int] = Counter()
+    limits: defaultdict[int, int] = defaultdict(lambda: places)
+    count = 0
+    events = text(
+        "SELECT kind, operator_id, reason, data FROM events WHERE operator_id IS NOT NULL AND (kind IN "
+        "('contact_assigned', 'contact_closed') OR (kind = 'contact_queued') OR "
+        "(kind = 'operator_changed' AND reason = 'limit')) ORDER BY id"
+    )
+    for kind, operator_id, _, data in s.execute(events):
+        if kind == "operator_changed":
+            limits[operator_id] = _limit(data)
+        elif kind == "contact_assigned":
+            loads[operator_id] += 1
+            count += loads[operator_id] > limits[operator_id]
+        else:
+            loads[operator_id] -= 1
+    return count
+
+
+def _limit(data: Any) -> int:
+    return int((json.loads(data) if isinstance(data, str) else data)["limit"])
+
+
+@dataclass(slots=True)
+class Doubles:
+    """What came more often than once: explained by answers that nobody heard, and not explained by anything."""
+
+    after_doubt: int = 0
+    without: int = 0
+
+
+def doubles(s: Session, audit: Audit) -> Doubles:
+    """Compares how often each message and card came with the rows that say it, and their ambiguous attempts."""
+    found = Doubles()
+    rows = text(
+        "SELECT o.kind, o.bot_id, o.chat_id, o.contact_id, m.chat_id, m.message_id, o.ambiguous FROM outbox o "
+        "LEFT JOIN messages m ON m.id = o.message_ref WHERE o.kind IN ('card', 'to_operator', 'to_client')"
+    )
+    copies: defaultdict[tuple[Key, int], list[int]] = defaultdict(list)
+    cards: defaultdict[Key, list[int]] = defaultdict(list)
+    for kind, bot_id, chat_id, contact_id, from_chat, message_id, ambiguous in s.execute(rows):
+        if kind == "card":
+            cards[bot_id, chat_id, contact_id].append(ambiguous)
+        else:
+            copies[(bot_id, from_chat, message_id), chat_id].append(ambiguous)
+    for card, count in audit.cards.items():
+        _compare(found, count, cards[card])
+    for one in audit.said.values():
+        came = Counter(chat for _, (_, chat, message) in one.arrivals if not audit.is_card((one.key[0], chat, message)))
+        for chat, count in came.items():
+            _compare(found, count, copies[one.key, chat])
+    return found
+
+
+def _compare(found: Doubles, count: int, rows: list[int]) -> None:
+    found.after_doubt += min(max(0, count - len(rows)), sum(rows))
+    found.without += max(0, count - len(rows) - sum(rows))
+
+
+def named_only(s: Session) -> dict[Key, Key | None]:
+    """What Telegram lets nobody copy is named to the operator: by original, the message that names it.
+
+    None where Telegram said that it took it, but not under which number.
+    """
+    rows = s.execute(
+        text(
+            "SELECT m.bot_id, m.chat_id, m.message_id, o.chat_id, o.result_id FROM messages m "
+            "JOIN outbox o ON o.message_ref = m.id WHERE o.kind = 'to_operator' AND o.state = 'sent'"
+        )
+    )
+    return {(bot, chat, message): (bot, to, result) if result else None for bot, chat, message, to, result in rows}
+
+
+def without_number(s: Session) -> set[Key]:
+    """Originals of which a copy stands somewhere whose number Telegram never told: nobody can correct that."""
+    rows = s.execute(
+        text(
+            "SELECT m.bot_id, m.chat_id, m.message_id FROM messages m JOIN outbox o ON o.message_ref = m.id OR "
+            "(o.kind = 'card' AND o.contact_id = m.contact_id) WHERE o.state = 'sent' AND o.result_id IS NULL "
+            "AND o.kind IN ('card', 'to_operator', 'to_client')"
+        )
+    )
+    return {(bot, chat, message) for bot, chat, message in rows}
+
+
+def history(s: Session, key: Key) -> list[tuple[object, ...]]:
+    """What became of a message: contact, kind of row, state, outcome, attempts, ambiguous ones."""
+    rows = s.execute(
+        text(
+            "SELECT m.contact_id, o.kind, o.state, o.outcome, o.attempts, o.ambiguous, o.result_id FROM messages m "
+            "LEFT JOIN outbox o ON o.message_ref = m.id "
+            "WHERE m.bot_id = :bot AND m.chat_id = :chat AND m.message_id = :message"
+        ),
+        dict(zip(("bot", "chat", "message"), key, strict=True)),
+    )
+    return [tuple(row) for row in rows]
+
+
+def given_up(s: Session) -> list[tuple[str, str, str, int]]:
+    """Rows that nobody will send any more: (kind, state, why, how many)."""
+    rows = s.execute(
+        text(
+            "SELECT kind, state, outcome, count(*) FROM outbox WHERE state IN ('dead', 'uncertain') "
+            "GROUP BY kind, state, outcome ORDER BY 1, 2, 3"
+        )
+    )
+    return [(kind, state, why, int(count)) for kind, state, why, count in rows]
+
+
+def buried(s: Session) -> int:
+    """Updates that failed for good."""
+    return int(s.execute(text("SELECT count(*) FROM inbox WHERE state = 'dead'")).scalar_one())

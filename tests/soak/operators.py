@@ -1,0 +1,190 @@
+"""Operators: they take what comes, answer, close, go away and come back, all by what they see in their chats."""
+
+import asyncio
+from collections import defaultdict
+from random import Random
+from typing import Any
+
+from bot.demo.arrivals import read_card
+from bot.sandbox import BotHandle, Person
+from tests.soak.town import Town
+from tests.soak.watching import Watcher
+from tests.soak.words import operators_content
+
+Json = dict[str, Any]
+Key = tuple[int, int]  # bot, contact
+
+PATIENCE = 12.0  # seconds until somebody looks for a card that answers his press
+TRIES = 12  # presses after which he leaves a contact alone: something is wrong, and the result will say so
+
+
+class Desk:
+    """What an operator knows of a contact: where its cards are, what they say now, and what he may reply to."""
+
+    def __init__(self, key: Key, client: str) -> None:
+        self.bot_id, self.contact_id = key
+        self.client = client
+        self.cards: dict[int, list[str]] = {}  # message: what its buttons say when they are pressed
+        self.copies: list[int] = []
+        self.is_closed = False
+        self.changed = asyncio.Event()
+
+    def press(self, action: str) -> tuple[int, str] | None:
+        """The newest button of an action: the message that it stands on, and what pressing it says."""
+        found = [
+            (int(data.split(":")[2]), message_id, data)
+            for message_id, presses in self.cards.items()
+            for data in presses
+            if data.startswith(f"{action}:")
+        ]
+        return max(found)[1:] if found else None
+
+
+class Operator:
+    """One operator at all bots."""
+
+    def __init__(self, town: Town, watcher: Watcher, number: int, person: Person) -> None:
+        self._town, self._number, self._person = town, number, person
+        self._bots = {bot.id: bot for bot in town.bots}
+        self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in town.clients}
+        self._chance: Random = town.chance("operator", number)
+        self._desks: dict[Key, Desk] = {}
+        self._open: list[Desk] = []
+        self._meant: dict[Key, Key] = {}  # (bot, message of his): the contact that he wrote it for
+        self._said: defaultdict[int, int] = defaultdict(int)
+        self._working: set[asyncio.Task[None]] = set()
+        for bot in town.bots:
+            watcher.chats[bot.id, person.id] = self._notice
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether he has nothing to do."""
+        return not self._working
+
+    async def starts(self) -> None:
+        """Presses Start everywhere."""
+        for bot in self._town.bots:
+            await self._person.starts(bot)
+
+    # --- what he sees ----------------------------------------------------------------------------------------------
+
+    def _notice(self, entry: Json) -> None:
+        if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
+            return
+        if any(data.startswith("send:") for data in entry["presses"]):
+            self._do(self._choose(entry))
+        elif entry["copied_from"]:
+            self._notice_copy(entry)
+        else:
+            self._notice_card(entry)
+
+    def _notice_copy(self, entry: Json) -> None:
+        """A client's words, which he may reply to as to the card."""
+        client = self._names.get(entry["copied_from"][0])
+        for desk in self._open:
+            if (desk.bot_id, desk.client) == (entry["bot"], client) and entry["event"] == "new":
+                desk.copies.append(entry["message_id"])
+
+    def _notice_card(self, entry: Json) -> None:
+        card = read_card(entry["text"])
+        if card is None:
+            return
+        key = (entry["bot"], card.number)
+        desk = self._desks.get(key)
+        if desk is None:
+            desk = self._desks[key] = Desk(key, card.client)
+            self._open.append(desk)
+            self._do(self._serve(desk))
+        desk.cards[entry["message_id"]] = entry["presses"]
+        desk.is_closed = desk.is_closed or (entry["event"] == "edited" and not entry["presses"])
+        desk.changed.set()
+
+    def _do(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._working.discard(task)
+        if not task.cancelled():
+            task.result()
+
+    # --- what he does ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Comes and goes until he is cancelled."""
+        while True:
+            await self._pause(40, 160)
+            bot = self._chance.choice(self._town.bots)
+            await self._person.says("/offline", to=bot)
+            try:
+                await self._pause(4, 15)
+            finally:
+                await self._person.says("/online", to=bot)
+
+    async def _pause(self, least: float, most: float) -> None:
+        await asyncio.sleep(self._chance.uniform(least, most) / self._town.plan.hurry)
+
+    async def _serve(self, desk: Desk) -> None:
+        """A contact from its card to its end."""
+        try:
+            await self._talk(desk)
+            await self._close(desk)
+        finally:
+            self._open.remove(desk)
+
+    async def _talk(self, desk: Desk) -> None:
+        await self._pause(0.5, 5)
+        take = desk.press("take")
+        if take is not None and self._chance.random() < 0.6:
+            await self._press(desk, *take)
+        for _ in range(self._chance.randint(0, 3)):
+            await self._pause(1, 6)
+            await self._answer(desk)
+
+    async def _close(self, desk: Desk) -> None:
+        await self._pause(1, 8)
+        for _ in range(TRIES):
+            close = desk.press("close")
+            if desk.is_closed:
+                return
+            desk.changed.clear()
+            if close is not None:
+                await self._press(desk, *close)
+            if not await self._sees_change(desk):
+                # Its number may have been lost with an answer of Telegram's: /my puts a fresh card at the end.
+                await self._person.presses_forged(self._bots[desk.bot_id], f"card:{desk.contact_id}")
+                await self._sees_change(desk)
+
+    async def _sees_change(self, desk: Desk) -> bool:
+        try:
+            await asyncio.wait_for(desk.changed.wait(), PATIENCE)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _press(self, desk: Desk, message_id: int, data: str) -> None:
+        await self._person.presses_forged(self._bots[desk.bot_id], data, message=message_id)
+
+    async def _answer(self, desk: Desk) -> None:
+        if desk.is_closed:
+            return
+        bot: BotHandle = self._bots[desk.bot_id]
+        self._said[bot.id] += 1
+        what = operators_content(f"o{self._number}.{bot.id}.{self._said[bot.id]}", self._chance)
+        at = self._chance.choice([*desk.cards, *desk.copies])
+        sent = await self._person.sends_all(what, to=bot, reply_to=at)
+        for message in sent:
+            self._meant[bot.id, message.id] = (bot.id, desk.contact_id)
+        if what.kind == "text" and self._chance.random() < 0.1:
+            await self._pause(0, 3)
+            await self._person.edits(sent[0], f"{sent[0].text} (corrected)")
+
+    async def _choose(self, entry: Json) -> None:
+        """The bot asks whom his words are for."""
+        await self._pause(0.5, 3)
+        meant = self._meant.get((entry["bot"], entry["reply_to"]))
+        offered = [data for data in entry["presses"] if data.startswith("send:")]
+        wanted = f"send:{meant[1]}:" if meant else "send:"
+        chosen = next((data for data in offered if data.startswith(wanted)), offered[0])
+        await self._person.presses_forged(self._bots[entry["bot"]], chosen, message=entry["message_id"])

@@ -1,0 +1,191 @@
+"""The table at the end of a soak: what was reached, and what had to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.soak import ledger
+from tests.soak.audit import Audit, Said, waits
+from tests.soak.plan import share_of_failing
+from tests.soak.town import Town
+
+LONGEST = 120.0  # seconds from a client's words to his operator, outages of killed lives included
+MOST_SHOWN = 20  # pieces of evidence of a kind
+GROWTH = 1.15  # of memory, from the first lives to the last
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure. `is_met` says whether its target was reached, None where it has none."""
+
+    what: str
+    figure: str
+    target: str = ""
+    is_met: bool | None = None
+
+
+@dataclass(slots=True)
+class Diary:
+    """What was noted while it went on.
+
+    Attributes:
+        memory: megabytes of each life at its end.
+        broken: what did not hold in the database, at whatever moment.
+        minutes: how long clients wrote; `settled`: seconds until everything was done after that, None for never.
+        kills: when, in Unix time.
+        evidence: of what should not have happened, a line each.
+    """
+
+    memory: list[float]
+    broken: list[str]
+    minutes: float = 0.0
+    settled: float | None = None
+    kills: list[float] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+
+
+async def lines(town: Town, audit: Audit, diary: Diary) -> list[Line]:
+    """Everything that can be said now that it is over."""
+    named = await town.database.read(ledger.named_only)
+    clients, operators = audit.of_clients(), audit.of_operators()
+    for one in clients:
+        if not one.arrivals and one.key in named:
+            there = named[one.key]
+            if there is None:
+                one.arrivals.append((one.time, one.key))
+            elif there in audit.shown:
+                one.arrivals.append((audit.shown[there].time, there))
+    diary.evidence += await _evidence(town, audit, clients, operators)
+    diary.evidence += _refusals(town, diary)
+    return [
+        *_words(audit, clients, operators),
+        *await _doubles(town, audit),
+        *await _database(town, diary),
+        *_telegram(town, clients, operators),
+        *_memory(diary),
+    ]
+
+
+async def _evidence(town: Town, audit: Audit, clients: list[Said], operators: list[Said]) -> list[str]:
+    """What is known of words that nobody saw, or saw too late."""
+    lost = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
+    late = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
+    found = []
+    for why, several in (("lost", lost), ("too late", late)):
+        for one in several[:MOST_SHOWN]:
+            rows = await town.database.read(ledger.history, one.key)
+            after = [f"{time - one.time:.1f} s" for time, _ in one.arrivals]
+            told = [(round(audit.shown[key].time - one.time, 1), audit.shown[key].text) for key in audit.told[one.key]]
+            found.append(f"{why}: {one.kind} {one.text[:24]!r} of {one.key} {after} {told}: {rows}")
+    return found
+
+
+def _refusals(town: Town, diary: Diary) -> list[str]:
+    found = []
+    for one in [one for one in town.sandbox.refusals if not one.ordered][:MOST_SHOWN]:
+        since = min((one.time - kill for kill in diary.kills if kill <= one.time), default=0.0)
+        again = ", during a wait" if one.during_wait else ""
+        found.append(
+            f"429: {one.method} {one.bot_id}/{one.chat_id}{again}, {since:.2f} s after a kill: {one.text!r:.40}"
+        )
+    return found
+
+
+def _words(audit: Audit, clients: list[Said], operators: list[Said]) -> list[Line]:
+    lost = [one for one in clients if not one.arrivals]
+    refused = [one for one in operators if not one.arrivals and audit.is_told(one)]
+    unheard = [one for one in operators if not one.arrivals and not audit.is_told(one)]
+    misplaced = len(audit.misplaced(clients)) + len(audit.misplaced(operators))
+    return [
+        Line("sent by clients", f"{len(clients)}"),
+        _must_be("arrived at operators", len(clients) - len(lost), len(clients)),
+        Line("sent by operators", f"{len(operators)}"),
+        Line("  refused, and told so", f"{len(refused)}"),
+        _must_be(
+            "  arrived at clients", len(operators) - len(refused) - len(unheard), len(operators) - len(refused)
+        ),
+        _must_be("lost", len(lost) + len(unheard), 0),
+        _must_be("out of order", misplaced, 0),
+    ]  # fmt: skip
+
+
+async def _doubles(town: Town, audit: Audit) -> list[Line]:
+    found = await town.database.read(ledger.doubles, audit)
+    numberless = await town.database.read(ledger.without_number)
+    side = [one for one in audit.said.values() if one.key not in numberless]
+    corrected = sum(one.is_edited for one in side)
+    stale = audit.not_shown(side)
+    return [
+        Line("doubled after ambiguous answers", f"{found.after_doubt}"),
+        _must_be("doubled without one", found.without, 0),
+        _must_be("corrections that are shown", corrected - len(stale), corrected),
+    ]
+
+
+async def _database(town: Town, diary: Diary) -> list[Line]:
+    over = await town.database.read(ledger.over_limit, places=town.plan.places)
+    left = await town.database.read(ledger.unfinished)
+    wrong = diary.broken + await town.database.read(ledger.broken)
+    given_up = await town.database.read(ledger.given_up)
+    words = [one for one in given_up if one[0] in ("card", "to_operator", "to_client")]
+    settled = "never" if diary.settled is None else f"after {diary.settled:.0f} s"
+    return [
+        _must_be("over limit", over, 0),
+        _must_be("what must hold in the database, and did not", len(wrong), 0),
+        _must_be("updates given up", await town.database.read(ledger.buried), 0),
+        _must_be("words and cards given up", sum(one[3] for one in words), 0),
+        Line("  notices and the like given up", f"{sum(one[3] for one in given_up) - sum(one[3] for one in words)}"),
+        Line("settled", settled, "yes", diary.settled is not None and not any(left.values())),
+    ]
+
+
+def _telegram(town: Town, clients: list[Said], operators: list[Said]) -> list[Line]:
+    stats, refusals = town.sandbox.stats(), town.sandbox.refusals
+    provoked = sum(not one.ordered for one in refusals)
+    failed = sum(stats["faults"].values())
+    to_operators, to_clients = waits(clients), waits(operators)
+    longest = to_operators[-1] if to_operators else 0.0
+    return [
+        _must_be("429s provoked by us", provoked, 0),
+        Line("  on order", f"{len(refusals) - provoked}"),
+        Line("requests to Telegram", f"{stats['requests']}"),
+        Line("  that failed on order", f"{failed / stats['requests']:.1%}", f"≈ {share_of_failing(town.plan):.1%}"),
+        _must_be("  that the Bot API does not have", stats["violations"], 0),
+        Line("client → operator: median, oldest wait", _waits(to_operators), f"< {LONGEST:.0f} s", longest < LONGEST),
+        Line("operator → client: median, oldest wait", _waits(to_clients)),
+    ]
+
+
+def _waits(found: list[float]) -> str:
+    return f"{found[len(found) // 2]:.1f} s, {found[-1]:.0f} s" if found else "none"
+
+
+def _memory(diary: Diary) -> list[Line]:
+    part = max(1, len(diary.memory) // 3)
+    first, last = _mean(diary.memory[:part]), _mean(diary.memory[-part:])
+    return [
+        Line("kills", f"{len(diary.memory)} in {diary.minutes:.1f} minutes"),
+        Line(
+            "memory of the first and of the last lives at their ends", f"{first:.0f} MB, {last:.0f} MB",
+            f"≤ {GROWTH} times", last <= first * GROWTH,
+        ),
+    ]  # fmt: skip
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(1, len(values))
+
+
+def _must_be(what: str, found: int, wanted: int) -> Line:
+    return Line(what, str(found), f"= {wanted}", found == wanted)
+
+
+def table(found: Sequence[Line]) -> str:
+    """As text."""
+    columns = zip(*((one.what, one.figure, one.target) for one in found), strict=True)
+    widths = [max(len(cell) for cell in column) for column in columns]
+    shown = []
+    for one in found:
+        mark = "" if one.is_met is None else ("✓" if one.is_met else "✗")
+        cells = (one.what.ljust(widths[0]), one.figure.rjust(widths[1]), one.target.ljust(widths[2]), mark)
+        shown.append("  ".join(cells).rstrip())
+    return "\n".join(shown)
