@@ -127,6 +127,30 @@ def export(
             _refuse(str(error))
 
 
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--force", is_flag=True, help="Replace the file also if it is no backup.")
+def backup(path: Path, force: bool) -> None:
+    """Copy the database to a FILE, also while it is in use, and check the copy."""
+    settings = _settings()
+    from bot.backing_up import back_up
+
+    with _explained(settings):
+        back_up(settings, target=path, force=force)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--replace", is_flag=True, help="Put a database that is not empty aside (SQLite); it is kept.")
+def restore(path: Path, replace: bool) -> None:
+    """Put a backup in the database's place. What may have been sent since is not sent again."""
+    settings = _settings()
+    from bot.restoring import restore as put_back
+
+    with _explained(settings):
+        put_back(settings, backup=path, replace=replace)
+
+
 @main.group("api-key")
 def api_key() -> None:
     """Keys of the HTTP API: whoever calls it from another machine needs one."""

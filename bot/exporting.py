@@ -1,9 +1,7 @@
 """`mini-crm export`: who has the shell has the authority, so it needs no admin; that it was done is noted."""
 
 import asyncio
-import getpass
 import signal
-import sys
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,10 +9,10 @@ from zoneinfo import ZoneInfo
 import click
 
 from bot.settings import Settings
+from bot.shell import ProgressLine, who
 from bot.texts import translator
 from bot.texts.exports import number, table_words
 from bot.writing import OnlyOneWriter, writing
-from crm_core.access import Actor
 from crm_core.exports import jobs
 from crm_core.exports.files import Form
 from crm_core.exports.making import Made, Order, make
@@ -22,7 +20,6 @@ from crm_core.exports.rows import Span, What
 from crm_core.storage.database import open_database
 from crm_core.storage.glance import revisions
 
-ACTOR_LONGEST = 48  # characters, in `events`
 NOTHING_YET = "There is no database yet; the first `mini-crm run` makes it."
 OTHER_VERSION = "The database is of another version: `mini-crm migrate` first."
 NOT_NOTED = (
@@ -79,7 +76,7 @@ async def _export(url: str, order: Order) -> Made:
     if working is not None:  # as Ctrl-C does by itself
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
     await _note(url, order)
-    line = _ProgressLine(order.what)
+    line = ProgressLine(order.what, "rows")
     db = open_database(url)
     try:
         return await make(db, order, on_progress=line.show)
@@ -95,35 +92,7 @@ async def _note(url: str, order: Order) -> None:
     try:
         async with writing(url) as db:
             await db.write(
-                jobs.note, what=order.what, form=order.form, span=order.span, actor=_who(), now=datetime.now(UTC)
+                jobs.note, what=order.what, form=order.form, span=order.span, actor=who(), now=datetime.now(UTC)
             )
     except OnlyOneWriter as error:
         click.echo(NOT_NOTED.format(version=error.version), err=True)
-
-
-def _who() -> Actor:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = "?"
-    return Actor(f"shell:{user}"[:ACTOR_LONGEST])
-
-
-class _ProgressLine:
-    """One line on the terminal, written over and over; nothing where nobody looks."""
-
-    def __init__(self, what: What) -> None:
-        self._what, self._is_seen, self._shown = what, sys.stderr.isatty(), ""
-
-    def show(self, done: int, total: int) -> None:
-        """So many rows are written, of so many."""
-        if self._is_seen:
-            part = f" ({100 * done // total} %)" if total else ""
-            text = f"{self._what}: {done:,} of {total:,} rows{part}"
-            click.echo(f"\r{text.ljust(len(self._shown))}", nl=False, err=True)
-            self._shown = text
-
-    def end(self) -> None:
-        """Leaves the line."""
-        if self._shown:
-            click.echo(err=True)

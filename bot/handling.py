@@ -11,6 +11,7 @@ from aiogram import Bot, Dispatcher, Router
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import Update
 from aiogram.types.update import UpdateTypeLookupError
+from sqlalchemy.exc import IntegrityError
 
 from bot import admins, clients, operators
 from bot.acting import Act
@@ -23,7 +24,7 @@ from bot.receiving.worker import Again
 from bot.roster import Roster
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
-from crm_core import contacts, conversation, staff
+from crm_core import contacts, conversation, messages, staff
 from crm_core.access import telegram
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.inbox import Received
@@ -111,6 +112,11 @@ class Handler:
             if isinstance(error, NotAllowed):
                 self.roster.forget()
             return await self._refuse(error, row, act, _)
+        except IntegrityError as error:
+            if not messages.is_known_already(error):
+                raise
+            log.warning("message_known_already", bot_id=row.bot_id)
+            return None
         return toast if isinstance(toast, str) else None
 
     async def _feed(self, dispatcher: Dispatcher, row: Received, **given: Any) -> Any:

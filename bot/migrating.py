@@ -1,20 +1,43 @@
-"""`mini-crm migrate` when there is something to do."""
+"""Bringing the database to this version at a start, and for `mini-crm migrate`; never making one where one was lost."""
 
 import asyncio
+from pathlib import Path
 
 from sqlalchemy import make_url
 
-from crm_core.storage import migrate
+from crm_core.backups import nightly
+from crm_core.storage import known, migrate
+from crm_core.storage.glance import sqlite_path
 from crm_core.storage.ownership import ownership
+
+
+def backup_folder(url: str, backup_dir: Path | None) -> Path:
+    """Where nightly backups of a SQLite database are: `backups` beside the file, if nothing else is set."""
+    return backup_dir or sqlite_path(url).parent / "backups"
+
+
+def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
+    """Migrates a database that nobody else works on. Returns the revision before and after.
+
+    Raises DatabaseMissing, RestoreUnfinished, UnknownRevision, and what the driver raises, also for a damaged file.
+    """
+    if not url.startswith("sqlite"):
+        return migrate.migrate(url)
+    path = sqlite_path(url)
+    known.check_known(path, backups=nightly.existing(backup_folder(url, backup_dir), path))
+    known.check_whole(path)
+    revisions = migrate.migrate(url)
+    known.mark_known(path)
+    return revisions
 
 
 def bring_up_to_date(url: str) -> tuple[str | None, str]:
     """Migrates while nobody else works on the file (an older process would go on with the older schema).
 
-    Returns the revision before and after. Raises AlreadyRunning, UnknownRevision, and what the driver raises.
+    Returns the revision before and after. Raises AlreadyRunning, and what `prepare` raises.
     """
     owner = ownership(make_url(url))
     try:
-        return migrate.migrate(url)
+        return prepare(url)
     finally:
         asyncio.run(owner.release())

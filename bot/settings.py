@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = []
     default_language: Literal["ru", "en"] = "ru"
     timezone: str = "UTC"
+    backup_keep: int = 7
+    backup_at: str = "03:30"
+    backup_dir: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
@@ -123,6 +126,20 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("a name such as Europe/Moscow is needed") from None
+        return value
+
+    @field_validator("backup_keep")
+    @classmethod
+    def _check_keep(cls, value: int) -> int:
+        if not 0 <= value <= 1000:
+            raise ValueError("a number of nightly backups from 1 to 1000 is needed, or 0 for none")
+        return value
+
+    @field_validator("backup_at")
+    @classmethod
+    def _check_time(cls, value: str) -> str:
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("a time of day such as 03:30 is needed")
         return value
 
     @field_validator("http_port")

@@ -5,17 +5,25 @@ the file may read the database too, so it gives away nothing more. It is gone wi
 """
 
 import contextlib
+import getpass
 import json
 import os
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from crm_core.storage.glance import sqlite_path
 
+if TYPE_CHECKING:
+    from crm_core.access import Actor
+
 MARK = "mcs_"  # of such a key, which is kept nowhere else
 TIMEOUT = 30.0  # seconds
+ACTOR_LONGEST = 48  # characters, in `events`
 
 
 class NotReached(Exception):
@@ -57,6 +65,37 @@ def ask(database_url: str, method: str, path: str, body: dict[str, Any] | None =
         raise Refusal(str(detail)) from None
     except (OSError, ValueError, KeyError) as error:
         raise NotReached from error
+
+
+def who() -> "Actor":
+    """Who acts at the terminal."""
+    from crm_core.access import Actor  # it imports SQLAlchemy
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = "?"
+    return Actor(f"shell:{user}"[:ACTOR_LONGEST])
+
+
+class ProgressLine:
+    """One line on the terminal, written over and over; nothing where nobody looks."""
+
+    def __init__(self, what: str, of_what: str) -> None:
+        self._what, self._of_what, self._is_seen, self._shown = what, of_what, sys.stderr.isatty(), ""
+
+    def show(self, done: int, total: int) -> None:
+        """So many are done, of so many."""
+        if self._is_seen:
+            part = f" ({100 * done // total} %)" if total else ""
+            text = f"{self._what}: {done:,} of {total:,} {self._of_what}{part}"
+            click.echo(f"\r{text.ljust(len(self._shown))}", nl=False, err=True)
+            self._shown = text
+
+    def end(self) -> None:
+        """Leaves the line."""
+        if self._shown:
+            click.echo(err=True)
 
 
 def _path(database_url: str) -> Path:

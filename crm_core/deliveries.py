@@ -157,6 +157,11 @@ def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
         _tell_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
         _tell_card_dead(s, job.bot_id, job.contact_id, now)
+    elif job.kind == outbox.CARD_EDIT and why == "message_gone" and job.contact_id is not None:
+        contacts.replace_card(
+            s, contact_id=job.contact_id, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"],
+            now=now,
+        )  # fmt: skip
 
 
 _FIRST_WORDS = (
@@ -250,11 +255,12 @@ def recover(s: Session, *, bot_id: int, fence: int, now: datetime, pause: timede
         if state == "uncertain" and row.kind == outbox.CARD:
             _tell_card_dead(s, bot_id, row.contact_id, now)
         elif state == "uncertain" and row.message_ref is not None:
-            _tell_about_lost_attempt(s, row, now)
+            tell_about_lost_attempt(s, row, now, code="delivery_uncertain")
     return len(left)
 
 
-def _tell_about_lost_attempt(s: Session, row: Any, now: datetime) -> None:
+def tell_about_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
+    """Tells the operator, at the very message, that nobody knows whether it arrived; `row` is one of the outbox."""
     author = s.execute(
         select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
     ).one_or_none()
@@ -265,5 +271,5 @@ def _tell_about_lost_attempt(s: Session, row: Any, now: datetime) -> None:
         chat_id = _holder_chat(s, row.contact_id)
         if chat_id is None:
             return
-    payload = {"code": "delivery_uncertain", "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
+    payload = {"code": code, "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
     outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now)

@@ -30,6 +30,7 @@ STAFF_CHANGED = "staff_changed"
 LEAD_CHANGED = "lead_changed"
 KEY_CHANGED = "key_changed"
 EXPORTED = "exported"
+RESTORED = "restored"
 
 SYSTEM = "system"
 CLIENT = "client"

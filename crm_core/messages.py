@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, exists, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_core import outbox
@@ -89,6 +90,16 @@ def store(
     return Original(message_ref, words.kind, words.text, words.can_copy)
 
 
+def is_known_already(error: IntegrityError) -> bool:
+    """Whether an action failed because a message of Telegram's is stored already: its update came under a new number.
+
+    That happens when an older database was put back, or Telegram began its numbers anew; the first one had its effect.
+    """
+    said = str(error.orig)
+    return "messages.message_id" in said or _ONCE_ONLY in said
+
+
+_ONCE_ONLY = "uq_messages_bot_id_chat_id_message_id"
 _SAID = (
     select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy)
     .where(_message.c.contact_id == bindparam("contact_id"), _message.c.author == "client")

@@ -128,6 +128,7 @@ AGREEING = {
         ("уйдёт", "уйдут", "уйдут"),
         ("источник", "источника", "источников"),
         ("строка", "строки", "строк"),
+        ("сообщение", "сообщения", "сообщений"),
     ]
 }
 
@@ -217,7 +218,7 @@ CONTACT = ContactBrief(
 )  # fmt: skip
 NOTICED: dict[str, Any] = {
     **SAMPLES, "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5, "reply_to": 77,
-    "returned": 3, "why": "full",
+    "returned": 3, "why": "full", "zone": "Europe/Moscow",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.texts import Translator
-from bot.texts.phrases import kind_name, why_nobody
+from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
 from crm_core.briefing import ContactBrief
 
 
@@ -83,6 +83,22 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
             return text.format(bot=payload["bot"], hours=payload["hours"])
         case "update_ids_restarted":
             return _("ℹ️ Telegram has restarted the numbers of its updates. Nothing is lost.")
+        case "restored":
+            return _restored(payload, _)
+        case "restored_unsure":
+            text = _(
+                "❔ #{id}: the data was restored from a backup, and nobody knows whether this message reached "
+                "the client. Please ask."
+            )
+            return text.format(id=number)
+        case "backup_failed":
+            text = _("💾 The nightly backup could not be made: {why}. It is tried again every hour.")
+            return text.format(why=why_not_kept(payload["why"], _))
+        case "backup_damaged":
+            return _(
+                "🆘 The nightly check found the database damaged. Earlier backups are kept. "
+                "Stop the bot and restore the last one: mini-crm restore."
+            )
         case "card_dead":
             return _("💥 The card of #{id} can't be delivered. Give it to somebody: /assign #{id} …").format(id=number)
         case "client_unreachable":
@@ -106,3 +122,21 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
             return text.format(id=number, kind=kind_name(payload["kind"], _))
         case unknown:
             return str(unknown)
+
+
+def _restored(payload: dict[str, Any], _: Translator) -> str:
+    text = _(
+        "♻️ The data was restored from a backup: it is as of {since}. Nothing of what happened from then until {until} "
+        "({zone}) is in it. Please look through the chats of that time: requests may be missing, and closed ones "
+        "open again. Clients who wrote then are answered only if they write once more."
+    )
+    since, until = (moment(payload[name], payload["zone"], _) for name in ("since", "until"))
+    lines = [text.format(since=since, until=until, zone=payload["zone"])]
+    if payload["doubtful"]:
+        doubtful = _.plural(
+            "{n} message to a client may or may not have arrived; its author is told.",
+            "{n} messages to clients may or may not have arrived; their authors are told.",
+            payload["doubtful"],
+        )
+        lines.append(doubtful.format(n=payload["doubtful"]))
+    return " ".join(lines)

@@ -1,6 +1,7 @@
 """Small phrases that several places say: ages, kinds of content, why nobody is eligible."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.texts.translator import Translator
 
@@ -94,3 +95,19 @@ def why_nobody(reason: str, _: Translator) -> str:
         "source_off": _("the source is switched off"),
     }
     return ", ".join(names.get(part, part) for part in reason.split("+"))
+
+
+def moment(seconds: float, zone: str, _: Translator) -> str:
+    """A moment (seconds since 1970) by the clocks of a zone, to the minute."""
+    form = "%d.%m.%Y %H:%M" if _.language == "ru" else "%Y-%m-%d %H:%M"
+    return datetime.fromtimestamp(seconds, ZoneInfo(zone)).strftime(form)
+
+
+def why_not_kept(reason: str, _: Translator) -> str:
+    """Why there is no backup, from the code of the failure (`crm_core.backups.errors`)."""
+    names = {
+        "no_space": _("there is not enough space"),
+        "no_folder": _("the folder for backups is missing"),
+        "not_writable": _("its folder cannot be written to"),
+    }
+    return names.get(reason, reason)

@@ -84,7 +84,14 @@ def revisions(url: str) -> tuple[str | None, str]:
 
 def newest_revision() -> str:
     """The newest revision, read from the migrations' own lines; a test compares it with Alembic's."""
-    texts = [path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "migrations/versions").glob("v*.py")]
-    known: set[str] = {name for text in texts for name in _REVISION.findall(text)}
-    (newest,) = known - {name for text in texts for name in _BEFORE.findall(text)}
+    (newest,) = known_revisions() - {name for text in _migrations() for name in _BEFORE.findall(text)}
     return newest
+
+
+def known_revisions() -> set[str]:
+    """Every revision that this version can bring up to date, the newest one included."""
+    return {name for text in _migrations() for name in _REVISION.findall(text)}
+
+
+def _migrations() -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "migrations/versions").glob("v*.py")]

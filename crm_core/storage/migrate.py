@@ -9,8 +9,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
+from crm_core.storage.known import RESTORING, RestoreUnfinished
 from crm_core.storage.sqlite import sqlite_engine
 
 MIGRATION_LOCK = 7_200  # an advisory lock of our own: two processes that start at once migrate one after the other
@@ -24,22 +25,28 @@ class UnknownRevision(Exception):
         self.revision = revision
 
 
-def migrate(url: str, *, now: datetime | None = None) -> tuple[str | None, str]:
+def migrate(
+    url: str, *, now: datetime | None = None, copy: bool = True, is_restoring: bool = False
+) -> tuple[str | None, str]:
     """Upgrades the database to the newest revision, all or nothing; a SQLite file is copied first.
 
     Args:
         url: as in the setting `DATABASE_URL`.
         now: for the name of the copy; the present moment if not given.
+        copy: whether a SQLite file is copied first.
+        is_restoring: whether it is the restore that migrates.
 
-    Returns the revision before (None for a new database) and after. Raises UnknownRevision.
+    Returns the revision before (None for a new database) and after. Raises UnknownRevision, RestoreUnfinished.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _migrate_sqlite(parsed, now or datetime.now(UTC))
+        return _migrate_sqlite(parsed, now or datetime.now(UTC), copy=copy)
     engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            if not is_restoring and inspect(connection).has_table(RESTORING):
+                raise RestoreUnfinished()
             return _upgrade(connection)
     finally:
         engine.dispose()
@@ -61,7 +68,7 @@ def revisions(url: str) -> tuple[str | None, str]:
         engine.dispose()
 
 
-def _migrate_sqlite(url: URL, now: datetime) -> tuple[str | None, str]:
+def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None, str]:
     path = Path(url.database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sqlite_engine(url)
@@ -70,7 +77,7 @@ def _migrate_sqlite(url: URL, now: datetime) -> tuple[str | None, str]:
             current = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             _check_known(current)
-            if current is not None and current != _newest():
+            if copy and current is not None and current != _newest():
                 _copy(path, path.with_name(f"{path.stem}.before-{_newest()}.{now:%Y%m%d-%H%M%S}.db"))
             # A table that is rebuilt would fire ON DELETE in its children; what must hold is checked afterwards.
             _pragma(engine, connection, "foreign_keys=OFF")

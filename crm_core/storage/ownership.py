@@ -15,6 +15,8 @@ from sqlalchemy import URL, NullPool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from crm_core.storage.known import lock_path
+
 BOT_LOCKS = 7_202  # our own number space among advisory locks
 ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer for so long is taken for lost
 
@@ -43,7 +45,7 @@ class FileOwnership:
     """SQLite: the file has one owner. Raises AlreadyRunning if that is somebody else."""
 
     def __init__(self, url: URL) -> None:
-        path = Path(f"{url.database}.lock")
+        path = lock_path(Path(url.database or ""))
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

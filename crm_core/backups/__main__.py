@@ -1,0 +1,30 @@
+"""Makes one copy: source and target come in, what became of it goes out. `crm_core.backups.apart` starts this."""
+
+import contextlib
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crm_core.backups.copying import make_copy
+from crm_core.backups.errors import BackupError
+
+PAUSE = 0.005  # seconds after each MiB: the disk is the running process's first of all
+
+
+def main() -> None:
+    """Reads an order from standard input, and obeys."""
+    with contextlib.suppress(OSError, AttributeError):  # not on Windows
+        os.nice(15)
+    order = json.load(sys.stdin)
+    try:
+        made = make_copy(Path(order["source"]), Path(order["target"]), clock=lambda: datetime.now(UTC), pause=PAUSE)
+    except BackupError as error:
+        print(json.dumps({"code": error.code, "fields": error.fields}))
+    else:
+        print(json.dumps({"size": made.size, "wrong_loads": made.wrong_loads}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""A copy of a SQLite file that is in use, and what makes a copy a good one. No SQLAlchemy: commands must be quick.
+
+The file is copied page by page (SQLite's online backup) inside one reading transaction: writers go on, and what they
+write meanwhile is not in the copy. The connection that reads never writes and never checkpoints, see
+`crm_core.storage.sqlite`. The copy gets its name only when it is whole, looked through and on disk.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from crm_core.backups.errors import BackupError
+from crm_core.storage.glance import BUSY_SECONDS, known_revisions
+
+PAGES_AT_ONCE = 256  # a MiB: between two such steps others get the disk
+SYNC_EVERY = 16  # steps: one flush of gigabytes in the end would hold up the flushes of the running process
+RESERVE_BYTES = 64 * 1024 * 1024  # left free: a backup must not be what fills the disk
+SUFFIX = ".part"
+
+_MARK = "CREATE TABLE backup (taken_at INTEGER NOT NULL)"
+
+Progress = Callable[[int, int], None]
+"""Called with pages done and pages in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A good copy of a database.
+
+    Attributes:
+        taken_at: all that was committed until then is in it; None for a copy that another program made.
+        revision: of its schema.
+        wrong_loads: names of operators whose load is not the number of their open contacts: a fault of the original,
+            and no reason to have no copy of it.
+    """
+
+    path: Path
+    taken_at: datetime | None
+    revision: str
+    size: int
+    wrong_loads: tuple[str, ...]
+
+
+def make_copy(
+    source: Path,
+    target: Path,
+    *,
+    clock: Callable[[], datetime],
+    pause: float = 0.0,
+    on_progress: Progress = lambda done, total: None,
+) -> Copy:
+    """Copies a database that may be in use, looks the copy through, and gives it its name; what had that is replaced.
+
+    Args:
+        clock: the present moment; what is committed until it is asked is in the copy.
+        pause: seconds between steps, to leave the disk to others.
+
+    Raises BackupError. Whatever interrupts it, `target` is as before, or whole.
+    """
+    with _unfinished(target) as (part, file), _explained(source, target):
+        with closing(open_reader(source)) as reading, closing(_open_part(part)) as writing:
+            taken_at = clock()
+            reading.execute("BEGIN")
+            (pages,), (page_size,) = (
+                reading.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size")
+            )
+            _check_space(target.parent, pages * page_size)
+            steps = 0
+
+            def after_step(_status: int, remaining: int, total: int) -> None:
+                nonlocal steps
+                steps += 1
+                if steps % SYNC_EVERY == 0:
+                    os.fsync(file)
+                on_progress(total - remaining, total)
+                if pause:
+                    time.sleep(pause)
+
+            reading.backup(writing, pages=PAGES_AT_ONCE, progress=after_step)
+            reading.execute("ROLLBACK")
+            # A copy is one file, readable from where nothing can be written.
+            writing.execute("PRAGMA journal_mode=DELETE").fetchone()
+            writing.execute("DROP TABLE IF EXISTS backup")
+            writing.execute(_MARK)
+            writing.execute("INSERT INTO backup VALUES (?)", (int(taken_at.timestamp() * 1000),))
+            found = _look_through(writing, target)
+        os.fsync(file)
+        os.replace(part, target)
+        sync_folder(target.parent)
+    return found
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Opens a database that may be in use, for reading alone: it cannot write, nor move the journal into the file."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def examine(path: Path, *, thoroughly: bool = True) -> Copy:
+    """Looks a copy through.
+
+    Args:
+        thoroughly: also whether every index agrees with its table, and every reference leads somewhere.
+
+    Raises BackupError (`not_readable`, `damaged`, `foreign`, `unknown_revision`).
+    """
+    if not path.is_file():
+        raise BackupError("not_readable", path=str(path), why="there is no such file")
+    with _explained(path, path), closing(open_reader(path)) as connection:
+        return _look_through(connection, path, thoroughly=thoroughly)
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    (pages,), (page_size,) = (connection.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
+    return int(pages * page_size)
+
+
+def _look_through(connection: sqlite3.Connection, path: Path, *, thoroughly: bool = True) -> Copy:
+    check = "integrity_check" if thoroughly else "quick_check"
+    ((said, *_),) = connection.execute(f"PRAGMA {check}(1)").fetchall()
+    if said != "ok":
+        raise BackupError("damaged", path=str(path), why=str(said).splitlines()[-1])
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"alembic_version", "contacts", "operators"} <= tables:
+        raise BackupError("foreign", path=str(path))
+    ((revision,),) = connection.execute("SELECT version_num FROM alembic_version").fetchall() or [("none",)]
+    if revision not in known_revisions():
+        raise BackupError("unknown_revision", path=str(path), revision=revision)
+    if thoroughly and (broken := connection.execute("PRAGMA foreign_key_check").fetchone()):
+        raise BackupError("damaged", path=str(path), why=f"a row of {broken[0]} refers to a missing one of {broken[2]}")
+    wrong = connection.execute(
+        "SELECT name FROM operators o WHERE current_leads <> "
+        "(SELECT count(*) FROM contacts c WHERE c.operator_id = o.id AND c.status <> 'closed') ORDER BY id"
+    ).fetchall()
+    taken = connection.execute("SELECT taken_at FROM backup").fetchone() if "backup" in tables else None
+    return Copy(
+        path, datetime.fromtimestamp(taken[0] / 1000, UTC) if taken else None, revision, _size(connection),
+        tuple(row[0] for row in wrong),
+    )  # fmt: skip
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _unfinished(target: Path) -> Iterator[tuple[Path, int]]:
+    """A file beside the target, for its owner's eyes alone; gone in the end unless it was given the target's name.
+
+    What a copy that was killed has left there goes first; whoever still works on his holds a lock on it.
+    """
+    if not target.parent.is_dir():
+        raise BackupError("no_folder", path=str(target.parent))
+    for left in target.parent.glob(f".{target.name}.*{SUFFIX}"):
+        _remove_abandoned(left)
+    try:
+        file, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)
+    except OSError as error:
+        raise BackupError("not_writable", path=str(target.parent), why=error.strerror or str(error)) from error
+    part = Path(name)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield part, file
+    finally:
+        os.close(file)
+        for one in (part, Path(f"{part}-journal"), Path(f"{part}-wal"), Path(f"{part}-shm")):
+            one.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    with contextlib.suppress(OSError):  # another one may be removing it too
+        file = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(file)
+
+
+def _open_part(part: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(part, isolation_level=None)
+    # It is flushed as a whole, and worth nothing before.
+    connection.execute("PRAGMA synchronous=OFF")
+    connection.execute("PRAGMA journal_mode=MEMORY").fetchone()
+    return connection
+
+
+def _check_space(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size + RESERVE_BYTES:
+        raise BackupError(
+            "no_space", path=str(folder), needed_mb=(size + RESERVE_BYTES) // 10**6, free_mb=free // 10**6
+        )
+
+
+def sync_folder(folder: Path) -> None:
+    """Has a name that was given or taken away in a folder survive a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextlib.contextmanager
+def _explained(source: Path, target: Path) -> Iterator[None]:
+    """Turns what SQLite and the disk can say into codes."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "disk is full" in str(error) or "disk I/O" in str(error):
+            raise BackupError("not_writable", path=str(target.parent), why=str(error)) from error
+        raise BackupError("not_readable", path=str(source), why=str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise BackupError("damaged", path=str(source), why=str(error)) from error
+    except OSError as error:
+        raise BackupError("not_writable", path=str(target.parent), why=error.strerror or str(error)) from error

@@ -1,0 +1,121 @@
+"""PostgreSQL: its own tools make the copy and put it back; passwords go to them by a file."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sqlalchemy import NullPool, create_engine, func, inspect, make_url, select, text
+from sqlalchemy.orm import Session
+
+from crm_core.backups.copying import sync_folder
+from crm_core.backups.errors import BackupError
+from crm_core.storage.known import RESTORING
+
+AS_WE_ARE = ("--no-owner", "--no-privileges", "--no-password")  # roles differ from server to server
+_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]*@")
+
+
+def dump(url: str, target: Path) -> int:
+    """Has pg_dump copy a database that may be in use, as of one moment, into its custom format.
+
+    Returns the file's size in bytes. Raises BackupError. `target` is as before, or whole.
+    """
+    if not target.parent.is_dir():
+        raise BackupError("no_folder", path=str(target.parent))
+    try:
+        file, name = tempfile.mkstemp(".part", f".{target.name}.", target.parent)
+    except OSError as error:
+        raise BackupError("not_writable", path=str(target.parent), why=error.strerror or str(error)) from error
+    part = Path(name)
+    try:
+        with _address(url) as address:
+            _run("pg_dump", "--format=custom", *AS_WE_ARE, f"--file={part}", f"--dbname={address}")
+        _run("pg_restore", "--list", str(part))  # reads the whole table of contents
+        os.fsync(file)
+        os.replace(part, target)
+        sync_folder(target.parent)
+        return target.stat().st_size
+    except OSError as error:
+        raise BackupError("not_writable", path=str(target.parent), why=error.strerror or str(error)) from error
+    finally:
+        os.close(file)
+        part.unlink(missing_ok=True)
+
+
+def bring_back(url: str, backup: Path) -> None:
+    """Fills an empty database from a dump, all or nothing; nothing starts on it until `is_safe` was called.
+
+    Raises BackupError (`not_empty` for a database with tables in it).
+    """
+    if not backup.is_file():
+        raise BackupError("not_readable", path=str(backup), why="there is no such file")
+    try:
+        _run("pg_restore", "--list", str(backup))
+    except BackupError as error:
+        if error.code == "tool_failed":
+            raise BackupError("damaged", path=str(backup), why=error.fields["why"]) from error
+        raise
+    tables = _prepare(url)
+    if "alembic_version" in tables:
+        if RESTORING not in tables:
+            raise BackupError("not_empty", path=str(backup))
+        return  # an earlier restore was interrupted after this step
+    with _address(url) as address:
+        _run("pg_restore", "--exit-on-error", "--single-transaction", *AS_WE_ARE, f"--dbname={address}", str(backup))
+    if "alembic_version" not in _prepare(url):
+        raise BackupError("foreign", path=str(backup))
+
+
+def _prepare(url: str) -> set[str]:
+    """Marks an empty database as one that is being restored. Returns the tables that it had."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            tables = set(inspect(connection).get_table_names())
+            if not tables:
+                connection.execute(text(f"CREATE TABLE {RESTORING} (since timestamptz NOT NULL DEFAULT now())"))
+            return tables
+    finally:
+        engine.dispose()
+
+
+def is_safe(s: Session) -> None:
+    """The database may be worked with; in the transaction that decided what was to be decided."""
+    s.execute(text(f"DROP TABLE {RESTORING}"))
+
+
+def begin_numbers_at(s: Session, numbers: Mapping[str, int]) -> None:
+    """Has the next row of each table get this number."""
+    for table, number in numbers.items():
+        sequence = func.pg_get_serial_sequence(table, "id")
+        s.execute(select(func.setval(sequence, number, False)))
+
+
+@contextlib.contextmanager
+def _address(url: str) -> Iterator[str]:
+    """The address for a command line, which everybody on a machine can see: the password is in a file of its own."""
+    plain = make_url(url).set(drivername="postgresql")
+    with tempfile.NamedTemporaryFile("w", prefix="mini-crm-", encoding="utf-8") as file:  # readable to its owner alone
+        if plain.password:
+            escaped = str(plain.password).replace("\\", "\\\\").replace(":", "\\:")
+            file.write(f"*:*:*:*:{escaped}\n")
+            file.flush()
+            plain = plain.set(password=None).update_query_dict({"passfile": file.name})
+        yield plain.render_as_string(hide_password=False)
+
+
+def _run(tool: str, *arguments: str) -> None:
+    path = shutil.which(tool)
+    if path is None:
+        raise BackupError("no_tool", tool=tool)
+    done = subprocess.run(  # noqa: S603
+        [path, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+    )
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
+        raise BackupError("tool_failed", tool=tool, why=_PASSWORD.sub(r"\1:***@", said[0]))
