@@ -250,13 +250,20 @@ def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime)
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
-    """What a bot has sent, the earliest first: (chat, moment). What is still being sent counts as sent now."""
-    settled = select(_table.c.chat_id, _table.c.settled_at).where(
+    """Every attempt of a bot to send something, the earliest first: (chat, moment), or rather not before that moment.
+
+    Of several attempts of a row only the last one's moment is known, and none of what is still being sent, or was and
+    shall be again: that counts as sent now.
+    """
+    settled = select(_table.c.chat_id, _table.c.settled_at, _table.c.attempts).where(
         _table.c.bot_id == bot_id, _table.c.settled_at > since, _table.c.attempts > 0
     )
-    under_way = select(_table.c.chat_id).where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending")
-    found = [(row.chat_id, row.settled_at) for row in run(s, settled.order_by(_table.c.settled_at))]
-    return found + [(chat_id, now) for chat_id in run(s, under_way).scalars()]
+    under_way = select(_table.c.chat_id, _table.c.attempts).where(
+        _table.c.bot_id == bot_id, UNSETTLED, _table.c.attempts > 0
+    )
+    found = [(row.chat_id, row.settled_at, row.attempts) for row in run(s, settled.order_by(_table.c.settled_at))]
+    found += [(row.chat_id, now, row.attempts) for row in run(s, under_way)]
+    return [(chat_id, at) for chat_id, at, attempts in found for _ in range(attempts)]
 
 
 def orphans(s: Session, *, bot_id: int, fence: int) -> list[Row[Any]]:
