@@ -10,13 +10,12 @@ from typing import Any
 from bot.sandbox.chats import StoredMessage
 from bot.sandbox.server import Server
 from bot.sandbox.state import World
-from bot.settings import load_settings
 from tests.simulation.happenings import Happenings
 from tests.simulation.life import Life
 from tests.simulation.loop import PROCESS, TELEGRAM, Loop
 from tests.simulation.outcome import check_outcome
 from tests.simulation.plan import CLIENTS, QUIET, Happening, bots_of
-from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, template
+from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, settings, template
 from tests.simulation.safety import Safety, Violation
 from tests.simulation.storage import File, SimulatedDatabase
 from tests.simulation.telegram import Wire
@@ -44,10 +43,7 @@ class History:
         self.world.limits.enabled = True
         self.wire = Wire(self.loop, Server(self.world))
         self.clients: list[int] = []
-        self._settings = load_settings(
-            bot_tokens=list(TOKENS[: bots_of(seed)]), admin_ids=[ADMIN], default_language="en", log_level="ERROR",
-            telegram_api_url="http://telegram",
-        )  # fmt: skip
+        self._settings = settings(bots_of(seed))
         self._meet()
         self.safety = Safety(self)
         self._people = Happenings(self)

@@ -60,7 +60,6 @@ class Loop(asyncio.AbstractEventLoop):
     It has what asyncio asks of a loop as far as the product needs it: no sockets, no signals, no processes.
     """
 
-
     def __init__(self) -> None:
         self.now = 0.0
         """Seconds since it began."""

@@ -1,5 +1,6 @@
 """What must hold when everything has come to rest: what people saw, against what is stored."""
 
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +59,7 @@ def _words_are_kept_once(history: "History") -> None:
     for bot_id in BOT_IDS:
         for client in history.clients:
             chat = history.world.dialogue(bot_id, client)
-            told = {
-                one.json.get("reply_to_message", {}).get("message_id")
-                for one in chat.messages.values()
-                if one.request_id
-            }
+            told = _told(history, bot_id, client)
             for one in chat.messages.values():
                 is_words = one.request_id is None and not one.json.get("text", "").startswith("/")
                 if is_words and (bot_id, client, one.id) not in kept and one.id not in told:
@@ -125,11 +122,7 @@ def _operators_are_heard(history: "History") -> None:
     for bot_id in BOT_IDS:
         for account in OPERATOR_ACCOUNTS:
             chat = history.world.dialogue(bot_id, account)
-            told = {
-                one.json.get("reply_to_message", {}).get("message_id")
-                for one in chat.messages.values()
-                if one.request_id
-            }
+            told = _told(history, bot_id, account)
             for one in chat.messages.values():
                 if one.request_id is not None or one.json.get("text", "").startswith("/"):
                     continue
@@ -147,6 +140,18 @@ def _operators_are_heard(history: "History") -> None:
                     raise Violation("a client never saw an answer", one.json.get("text"))
                 if dead and not seen and one.id not in told and not chat.blocked:
                     raise Violation("nobody was told that an answer did not arrive", one.json.get("text"))
+
+
+def _told(history: "History", bot_id: int, person: int) -> set[int]:
+    """The messages of a person that were answered at the very message, or would have been if he could be written to."""
+    chat = history.world.dialogue(bot_id, person)
+    answers = {
+        one.json.get("reply_to_message", {}).get("message_id") for one in chat.messages.values() if one.request_id
+    }
+    given_up = history.ask(
+        "SELECT payload FROM outbox WHERE bot_id = ? AND chat_id = ? AND state IN ('dead', 'uncertain')", bot_id, person
+    )
+    return answers | {json.loads(row[0]).get("reply_to") for row in given_up}
 
 
 def _copies(history: "History") -> dict[tuple[int, int, int, int], list[int]]:

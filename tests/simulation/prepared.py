@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
+from bot.settings import Settings, load_settings
 from crm_core import bots, operators, sources, staff
 from crm_core.access import SYSTEM
 from crm_core.storage.database import ANNOUNCEMENTS
@@ -21,6 +22,15 @@ BOT_IDS = tuple(int(token.partition(":")[0]) for token in TOKENS)
 OPERATOR_ACCOUNTS = tuple(5_000_001 + number for number in range(OPERATORS))
 ADMIN = 5_000_100
 PLACES, WEIGHTS = (2, 1, 3), (1, 2, 1)
+
+
+@cache
+def settings(bots: int) -> Settings:
+    """Those of an installation with so many of the bots."""
+    return load_settings(
+        bot_tokens=list(TOKENS[:bots]), admin_ids=[ADMIN], default_language="en", log_level="ERROR",
+        telegram_api_url="http://telegram",
+    )  # fmt: skip
 
 
 @cache
@@ -53,6 +63,4 @@ def _arrange(s: Session) -> None:
         for source in sources.listing(s):
             sources.set_weight(s, source_id=source.id, operator_id=operator_id, weight=WEIGHTS[number], actor=SYSTEM,
                                now=BEGINS, chance=chance)  # fmt: skip
-    from sqlalchemy import text
-
     s.execute(text("DELETE FROM outbox"))  # menus and welcomes of this morning have arrived
