@@ -15,16 +15,17 @@ from starlette.routing import BaseRoute
 
 from bot import __version__, shell
 from bot.first_key import check_keys
+from bot.heartbeat import Heartbeat
 from bot.keys import new_key
 from bot.logs import describe_error, report_loop_error
 from bot.migrating import prepare
 from bot.settings import Settings
-from crm_core import idempotency, inbox, outbox, queue, replies, staff, statistics
+from crm_core import alerts, idempotency, inbox, outbox, queue, replies, staff, statistics
 from crm_core.api.app import create_app
 from crm_core.api.server import HttpServer
 from crm_core.counts import Counts
 from crm_core.events import Logged
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import DATABASE_AWAY, Database, open_database
 from crm_core.storage.ownership import Ownership, ownership
 
 log = structlog.get_logger("app")
@@ -139,6 +140,21 @@ class Installation:
             clock.add_job(attempt, "interval", seconds=seconds, args=[job], id=job.__name__)
         clock.start()
         self._stack.callback(clock.shutdown, wait=False)
+
+        def begin_anew() -> None:
+            # It knows moments, not distances: an hour back, and it would do nothing for an hour.
+            for job, seconds in jobs:
+                clock.reschedule_job(job.__name__, trigger="interval", seconds=seconds)
+
+        heart = Heartbeat(on_clock_set=begin_anew, on_stood_still=self._tell_stood_still)
+        beating = asyncio.create_task(heart.run(), name="heartbeat")
+        self._stack.callback(beating.cancel)
+
+    async def _tell_stood_still(self, seconds: float) -> None:
+        try:
+            await self.db.write(alerts.tell_stood_still, seconds=round(seconds), now=self.clock())
+        except DATABASE_AWAY as error:  # the log has it
+            log.error("alert_not_noted", error=describe_error(error))
 
     async def _sweep(self) -> None:
         if await self.db.read(queue.length):

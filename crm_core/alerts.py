@@ -54,3 +54,8 @@ def tell_admins(s: Session, *, cause: str, code: str, now: datetime, bot_id: int
         now=now,
     )
     return True
+
+
+def tell_stood_still(s: Session, *, seconds: int, now: datetime) -> None:
+    """Tells admins that the process could do nothing for a while: clients felt it, and the machine is the cause."""
+    tell_admins(s, cause="stood_still", code="stood_still", now=now, seconds=seconds)

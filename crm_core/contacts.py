@@ -28,7 +28,7 @@ from crm_core.messages import Words
 from crm_core.storage.hot import Hot, hot_insert
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Weight
+from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Staff, Weight
 
 _contact = Contact.__table__
 _INSERT = hot_insert(_contact)
@@ -355,6 +355,20 @@ def refresh_lost_cards(s: Session, *, bot_id: int, chat_id: int, now: datetime) 
     )
     for contact_id, message_id in s.execute(cards).all():
         refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def replace_card(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """A card is gone, or too old to be changed: whoever works with it gets a new one, unless he has another."""
+    posted = Posted.__table__
+    here = (posted.c.contact_id == contact_id, posted.c.bot_id == bot_id, posted.c.chat_id == chat_id, posted.c.is_card)
+    s.execute(update(posted).where(*here, posted.c.message_id == message_id).values(is_card=False))
+    holds = s.execute(
+        select(Staff.telegram_id)
+        .join(Contact, Contact.operator_id == Staff.operator_id)
+        .where(Contact.id == contact_id, Contact.status != "closed", Staff.telegram_id == chat_id)
+    ).first()
+    if holds is not None and s.execute(select(posted.c.message_id).where(*here)).first() is None:
+        outbox.add(s, [outbox.Send(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
 
 
 def show_card(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:

@@ -7,11 +7,14 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.delivery.pace import SOON, Pace
 from crm_core.outbox import Queued
 
+# Our own pauses are shorter, and longer waits of Telegram's are gates: more comes from a clock that was set back.
+LONGEST_PAUSE = timedelta(minutes=10)
 AT_ONCE = 32  # requests under way for one bot: keeps the 28 a second busy at a second's latency
 
 
@@ -146,7 +149,9 @@ class Lanes:
         now = self.clock()
         wait = self.pace.wait_chat(chat_id)
         if row.not_before is not None:
-            wait = max(wait, (row.not_before - now).total_seconds())
+            if row.not_before - now > LONGEST_PAUSE:
+                row = self._lanes[chat_id][0] = replace(row, not_before=now + LONGEST_PAUSE)
+            wait = max(wait, ((row.not_before or now) - now).total_seconds())
         if wait > 0:
             heapq.heappush(self._later, (now.timestamp() + wait, row.id, chat_id))
         else:

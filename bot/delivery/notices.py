@@ -81,6 +81,11 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
                 "What clients wrote earlier than that may be lost."
             )
             return text.format(bot=payload["bot"], hours=payload["hours"])
+        case "stood_still":
+            text = _(
+                "🐢 The bot could do nothing for {seconds} seconds: its machine was busy or asleep. Nothing is lost."
+            )
+            return text.format(seconds=payload["seconds"])
         case "update_ids_restarted":
             return _("ℹ️ Telegram has restarted the numbers of its updates. Nothing is lost.")
         case "restored":

@@ -23,6 +23,7 @@ log = structlog.get_logger("receiving")
 
 AT_ONCE = 64  # conversations worked on at the same moment
 HELD_EACH = 50  # updates of one conversation held in memory; the rest waits in the inbox
+HELD_BEYOND = 2  # of a conversation that is slowed: more would fill what all share with what is not due for minutes
 HELD_ALL = 2_000  # updates held in memory for all bots
 RETRIES = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)  # seconds before each further attempt; after them an update is buried
 DATABASE_PAUSE = 1.0  # seconds until the database is tried again
@@ -182,7 +183,7 @@ class Worker:
             if lane.more_after is not None and row.id > lane.more_after:
                 lane.has_missed = True  # the lane reads on from the inbox, in order
                 continue
-            if len(lane.waiting) >= HELD_EACH:
+            if len(lane.waiting) >= HELD_BEYOND and len(lane.waiting) >= self._capacity(key):
                 lane.more_after = row.id - 1
                 continue
             self._hold(lane, row)
@@ -244,15 +245,15 @@ class Worker:
     async def _read_on(self, key: tuple[int, str], lane: Lane, after: int) -> None:
         """Fetches the next updates of a long conversation."""
         bot_id, conversation = key
-        lane.has_missed = False
-        rows = await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=HELD_EACH, conversation=conversation)
+        lane.has_missed, limit = False, self._capacity(key)
+        rows = await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=limit, conversation=conversation)
         if lane.more_after is None:  # the bot was left meanwhile
             return
         for row in rows:
             if row.id not in lane.ids:
                 self._hold(lane, row)
         last = rows[-1].id if rows else after
-        lane.more_after = last if lane.has_missed or len(rows) == HELD_EACH else None
+        lane.more_after = last if lane.has_missed or len(rows) == limit else None
 
     async def _wait_for_turn(self, key: tuple[int, str], row: Stored) -> None:
         """A client who floods is slowed down, so that his words do not crowd out everybody else's at the operator's."""
@@ -265,6 +266,11 @@ class Worker:
     def _ahead(self, key: tuple[int, str]) -> float:
         """For how many seconds a conversation is ahead of its free burst."""
         return self._next_turn(key) - self.clock().timestamp() - SLOWED_INTERVAL * (FREE_BURST - 1)
+
+    def _capacity(self, key: tuple[int, str]) -> int:
+        """How many updates of a conversation are held: what is left of its free burst, and little beyond."""
+        free = -self._ahead(key) / SLOWED_INTERVAL + 1
+        return max(HELD_BEYOND, min(HELD_EACH, int(free) + HELD_BEYOND))
 
     def _next_turn(self, key: tuple[int, str]) -> float:
         # Never further ahead than a full burst, or a clock that was set back would silence a client for that long.
