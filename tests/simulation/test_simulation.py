@@ -1,0 +1,29 @@
+"""Thousands of histories, each with crashes and faults of its own: nothing is lost, and everything comes to rest."""
+
+import asyncio
+import sys
+
+import pytest
+
+SECONDS, AT_LEAST = 60, 3_000
+
+
+async def _simulate(*options: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.simulation", *options, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+@pytest.mark.timeout(500)
+async def test_no_history_breaks_a_rule() -> None:
+    status, said = await _simulate("--seconds", str(SECONDS), "--seeds", str(AT_LEAST))
+    assert status == 0, said
+
+
+async def test_a_seed_is_always_the_same_history() -> None:
+    # With crashes, power cuts and faults, each told in full by two processes.
+    for seed in ("16", "28"):
+        (_, once), (_, again) = await asyncio.gather(_simulate("--seed", seed), _simulate("--seed", seed))
+        assert once == again
