@@ -1,65 +1,46 @@
-"""`make bench`: prints one table of ratios, all measured in this run."""
+"""`make bench`: prints one table of ratios, all measured in this run.
+
+`python -m tests.benchmarks conversations limits` measures only some of it: see `PARTS`.
+"""
 
 import asyncio
-import random
+import sys
 import tempfile
-from datetime import UTC, datetime
+from collections.abc import Collection
 from pathlib import Path
 
-from crm_core import bots, operators, sources, staff
-from crm_core.access import SYSTEM
-from crm_core.storage.database import open_database
-from crm_core.storage.migrate import migrate
-from tests.benchmarks import conversations, http_api, registering, statistics
-from tests.benchmarks.conversations import TOKEN
+from tests.benchmarks import conversations, http_api, killed, registering, statistics
+from tests.benchmarks.prepared import prepare
 from tests.benchmarks.processes import seconds_of
 from tests.benchmarks.table import Line, show
 
 OPERATORS = 10
+PARTS = ("registering", "conversations", "killed", "statistics", "http", "start")
 
 
-async def main() -> None:
+async def main(wanted: Collection[str]) -> None:
     """Prepares a database, measures, prints."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        prepared = folder / "prepared.db"
-        source_id, operator_ids = await _prepare(prepared)
-        lines = await registering.compare(prepared, folder, source_id)
+        print(show(await _measure(Path(name), wanted or PARTS)))
+
+
+async def _measure(folder: Path, wanted: Collection[str]) -> list[Line]:
+    prepared, million = folder / "prepared.db", folder / "million.db"
+    source_id, operator_ids = await prepare(prepared, operator_count=OPERATORS)
+    lines: list[Line] = []
+    if "registering" in wanted:
+        lines += await registering.compare(prepared, folder, source_id)
+    if "conversations" in wanted:
         lines += await conversations.compare(prepared, folder, operator_ids)
-        million = folder / "million.db"
+    if "killed" in wanted:
+        lines += await killed.compare(prepared, folder, operator_ids)
+    if "statistics" in wanted or "http" in wanted:
         lines += await statistics.compare(prepared, million)
+    if "http" in wanted:
         lines += await http_api.compare(folder, million)
+    if "start" in wanted:
         lines += await _start_up(folder)
-    print(show(lines))
-
-
-async def _prepare(path: Path) -> tuple[int, list[int]]:
-    """A database with one bot and ten operators of equal weight who can be reached and have places enough."""
-    url = f"sqlite:///{path}"
-    migrate(url)
-    db = open_database(url)
-    now, bot_id = datetime.now(UTC), int(TOKEN.split(":")[0])
-    await db.write(bots.start, bot_id=bot_id, username="bench_bot", name="Bench", position=0, now=now)
-    source_id = (await db.read(sources.listing))[0].id
-    accounts = []
-    for number in range(1, OPERATORS + 1):
-        name, telegram_id = f"Operator {number}", 9_000_000 + number
-        operator_id = await db.write(operators.add, name=name, max_leads=1000, actor=SYSTEM, now=now)
-        await db.write(staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
-        account = staff.Account(telegram_id, name, None, "en")
-        await db.write(staff.join, code=name, account=account, bot_id=bot_id, now=now, chance=random.random)
-        await db.write(
-            sources.set_weight,
-            source_id=source_id,
-            operator_id=operator_id,
-            weight=10,
-            actor=SYSTEM,
-            now=now,
-            chance=random.random,
-        )
-        accounts.append(telegram_id)
-    await db.close()
-    return source_id, accounts
+    return lines
 
 
 async def _start_up(folder: Path) -> list[Line]:
@@ -72,4 +53,4 @@ async def _start_up(folder: Path) -> list[Line]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))
