@@ -33,6 +33,7 @@ class Happenings:
     def __init__(self, history: "History") -> None:
         self.history, self.world = history, history.world
         self._said = 0
+        self.poisoned = 0
 
     # --- clients -------------------------------------------------------------------------------------------------
 
@@ -227,6 +228,19 @@ class Happenings:
     def flood(self, seconds: float | None, times: int) -> None:
         """Telegram says to wait."""
         self.world.faults.add(Fault("flood", method="sendMessage", times=times, retry_after=seconds))
+
+    def poison(self, bot: int, client: int, is_of_client: bool) -> None:
+        """Telegram hands over something that nobody can read, alone or in the middle of a client's words."""
+        self.poisoned += 1
+        chat = {"id": self.history.clients[client], "type": "private"} if is_of_client else {}
+        update = {"message": {"message_id": "not a number", "chat": chat, "number": self.poisoned}}
+        self.world.bot(BOT_IDS[bot]).queue.push_raw(update)
+
+    def renumber(self, bot: int, to: int | None) -> None:
+        """Telegram's numbers of updates go on elsewhere, perhaps lower, as they do after a week of silence."""
+        queue = self.world.bot(BOT_IDS[bot]).queue
+        if not queue.items:
+            queue.jump(to)
 
     def outage(self, seconds: float) -> None:
         """For some time no connection to Telegram comes about."""

@@ -46,7 +46,7 @@ class History:
         self._settings = settings(bots_of(seed))
         self._meet()
         self.safety = Safety(self)
-        self._people = Happenings(self)
+        self.people = Happenings(self)
         self.life: Life
 
     def _meet(self) -> None:
@@ -161,7 +161,7 @@ class History:
     def _happen(self, happening: Happening) -> None:
         self._note(f"── {happening}")
         with self.loop.owned_by(TELEGRAM):
-            getattr(self._people, happening.what if happening.what != "pass" else "pass_")(**happening.arguments)
+            getattr(self.people, happening.what if happening.what != "pass" else "pass_")(**happening.arguments)
 
     def _move(self, number: int) -> None:
         for _ in range(400 if number == QUIET else number):

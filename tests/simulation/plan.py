@@ -23,6 +23,8 @@ _TROUBLE = {
     "disk": 3,
     "clock": 1,
     "pass": 2,
+    "poison": 1,
+    "renumber": 1,
 }
 _ALL = {**_PEOPLE, **_ADMIN, **_TROUBLE}
 
@@ -79,6 +81,10 @@ def _happening(rolls: Random, *, has_second_bot: bool) -> Happening:
         case "say":
             kind = rolls.choices(("text", "photo", "album", "location"), (20, 2, 1, 1))[0]
             arguments = {"client": client, "bot": bot, "kind": kind, "times": rolls.choice((1, 1, 1, 1, 2, 3))}
+        case "poison":
+            arguments = {"bot": bot, "client": client, "is_of_client": rolls.random() < 0.5}
+        case "renumber":
+            arguments = {"bot": bot, "to": rolls.choice((1_000, 500_000_000, None))}
         case "start" | "edit" | "say_in_reply" | "block":
             arguments = {"client": client, "bot": bot}
         case "take" | "close" | "answer" | "press_old":
