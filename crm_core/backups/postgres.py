@@ -118,4 +118,4 @@ def _run(tool: str, *arguments: str) -> None:
     )
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
-        raise BackupError("tool_failed", tool=tool, why=_PASSWORD.sub(r"\1:***@", said[0]))
+        raise BackupError("tool_failed", tool=tool, why=_PASSWORD.sub(r"\1:***@", "; ".join(said[:2])))
