@@ -112,7 +112,6 @@ def _as_one_file(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        connection.execute("PRAGMA journal_mode=DELETE").fetchone()
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
