@@ -1,11 +1,11 @@
 """From a claimed row to a method of Telegram, in the reader's language and from the newest state. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from aiogram.enums import ContentType
 from aiogram.methods import (
-    CopyMessage,
     DeleteMyCommands,
     EditMessageCaption,
     EditMessageMedia,
@@ -29,13 +29,15 @@ from aiogram.types import (
 from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery import cards, notices
+from bot.delivery.methods import CopyWords, SendWords
 from bot.menus import commands_for
 from bot.texts import Translator
 from crm_core import outbox
 from crm_core.briefing import Job, MessageBrief
 from crm_core.messages import fits_units, utf16_units
 
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a link in a client's words must not open a picture on a card
+UNSEEN_LINKS = {"is_disabled": True}  # a link in a client's words must not open a picture on a card
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 WITH_TEXT = ContentType.TEXT
 MESSAGE_LONGEST = 4096  # UTF-16 units (sendMessage)
 CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
@@ -66,7 +68,7 @@ def render(
             notice = notices.client_notice(job.payload["code"], job.contact, job.payload, _)
             if notice is None:
                 raise NothingToSend(job.kind)
-            return SendMessage(chat_id=job.chat_id, text=notice)
+            return SendWords(chat_id=job.chat_id, text=notice)
         case outbox.STAFF_NOTICE:
             text = notices.staff_notice(job.payload, _)
             return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(job.payload.get("reply_to")))
@@ -107,15 +109,16 @@ def _pictured(job: Job, photo: str | BufferedInputFile | None) -> TelegramMethod
 def _card(job: Job, _: Translator, now: datetime) -> TelegramMethod[Any]:
     if job.contact is None:
         raise NothingToSend(job.kind)
-    node, keyboard = cards.card(job.contact, chat_id=job.chat_id, _=_, now=now)
-    text, entities = node.render()
+    card = cards.card(job.contact, chat_id=job.chat_id, _=_, now=now)
     if job.kind == outbox.CARD:
-        return SendMessage(
-            chat_id=job.chat_id, text=text, entities=entities, reply_markup=keyboard, link_preview_options=NO_PREVIEW
-        )
+        return SendWords(
+            chat_id=job.chat_id, text=card.text, entities=card.entities, reply_markup=card.keyboard,
+            link_preview_options=UNSEEN_LINKS,
+        )  # fmt: skip
+    keyboard = InlineKeyboardMarkup(**card.keyboard) if card.keyboard else None
     return EditMessageText(
-        chat_id=job.chat_id, message_id=job.payload["message_id"], text=text, entities=entities, reply_markup=keyboard,
-        link_preview_options=NO_PREVIEW,
+        chat_id=job.chat_id, message_id=job.payload["message_id"], text=card.text, entities=_entities(card.entities),
+        reply_markup=keyboard, link_preview_options=NO_PREVIEW,
     )  # fmt: skip
 
 
@@ -127,15 +130,15 @@ def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
         return _said_for_you(job, message, _)
     if message.kind == WITH_TEXT and (message.message_id is None or not message.can_copy):
         # Said through the API, or protected: the words can be passed on, though the message cannot be copied.
-        return SendMessage(
-            chat_id=job.chat_id, text=message.text or "…", entities=_entities(message),
-            reply_parameters=_reply(message.reply_to), link_preview_options=NO_PREVIEW,
+        return SendWords(
+            chat_id=job.chat_id, text=message.text or "…", entities=message.entities or None,
+            reply_parameters=_reply_to(message.reply_to), link_preview_options=UNSEEN_LINKS,
         )  # fmt: skip
     if not message.can_copy or message.chat_id is None or message.message_id is None:
         return _said_that(job, message, _)
-    return CopyMessage(
+    return CopyWords(
         chat_id=job.chat_id, from_chat_id=message.chat_id, message_id=message.message_id,
-        reply_parameters=_reply(message.reply_to),
+        reply_parameters=_reply_to(message.reply_to),
     )  # fmt: skip
 
 
@@ -156,7 +159,7 @@ def _said_that(job: Job, message: MessageBrief, _: Translator) -> SendMessage:
     if message.text:
         whole = utf16_units(message.text) <= CAPTION_LONGEST
         caption = message.text if whole else fits_units(message.text, CAPTION_LONGEST)
-        parts.append(Text.from_entities(caption, (_entities(message) or []) if whole else []))
+        parts.append(Text.from_entities(caption, (_entities(message.entities) or []) if whole else []))
     text, entities = as_list(*parts).render()
     return SendMessage(
         chat_id=job.chat_id, text=text, entities=entities, reply_parameters=_reply(message.reply_to),
@@ -169,18 +172,24 @@ def _copy_edit(job: Job) -> TelegramMethod[Any]:
     if message is None or message.copy_id is None or not message.can_copy:
         raise NothingToSend(job.kind)
     where: dict[str, Any] = {"chat_id": job.chat_id, "message_id": message.copy_id}
+    entities = _entities(message.entities)
     if message.kind == WITH_TEXT and message.text is not None:
-        return EditMessageText(**where, text=message.text, entities=_entities(message), link_preview_options=NO_PREVIEW)
-    return EditMessageCaption(**where, caption=message.text, caption_entities=_entities(message))
+        return EditMessageText(**where, text=message.text, entities=entities, link_preview_options=NO_PREVIEW)
+    return EditMessageCaption(**where, caption=message.text, caption_entities=entities)
 
 
-def _entities(message: MessageBrief) -> list[MessageEntity] | None:
-    return [MessageEntity(**one) for one in message.entities] if message.entities else None
+def _entities(given: Sequence[dict[str, Any]] | None) -> list[MessageEntity] | None:
+    return [MessageEntity(**one) for one in given] if given else None
+
+
+def _reply_to(message_id: int | None) -> dict[str, Any] | None:
+    """The message may have been deleted meanwhile: then the words go without being a reply."""
+    return None if message_id is None else {"message_id": message_id, "allow_sending_without_reply": True}
 
 
 def _reply(message_id: int | None) -> ReplyParameters | None:
-    """The message may have been deleted meanwhile: then the words go without being a reply."""
-    return None if message_id is None else ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
+    parameters = _reply_to(message_id)
+    return None if parameters is None else ReplyParameters(**parameters)
 
 
 def _content(payload: dict[str, Any]) -> dict[str, Any]:
