@@ -1,6 +1,8 @@
 """A token that Telegram refuses stops its own bot and no other."""
 
 from bot.sandbox import Sandbox
+from crm_core import outbox
+from tests.flow.arranging import count
 from tests.people import SECOND_TOKEN, TOKEN, House
 
 THREE = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot", "700003:" + "sale" * 9: "sale_bot"}
@@ -33,6 +35,14 @@ async def test_a_token_revoked_later_stops_only_its_bot_and_admins_hear_of_it(
         for bot in (house.bots[0], house.bots[2]):
             await ivan.says(f"to {bot.username}", to=bot)
             await anna.sees(f"to {bot.username}", bot=bot)
+        # What this bot was to say waits for a new token.
+        late = outbox.Send(outbox.STAFF_NOTICE, house.bots[1].id, anna.id, payload={"code": "bot_away"})
+        await house.db.write(outbox.add, [late], now=house.clock())
+        await house.app.fleet.look_again()
+        tried = f"bot_id = {house.bots[1].id} AND state = 'pending' AND outcome = 'token_refused'"
+        while await count(house, "outbox", tried) == 0:
+            await house.app.fleet.look_again()
+        assert await count(house, "outbox", "state IN ('dead', 'uncertain')") == 0
 
 
 async def test_a_bot_known_from_before_that_is_refused_at_the_start_is_told_of(

@@ -1,5 +1,6 @@
 """Webhooks: what is not ours is refused, what is ours is stored before it is confirmed, and has one effect."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -9,7 +10,9 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
+from bot.receiving import web
 from bot.sandbox import Sandbox
+from crm_core.inbox import Received
 from crm_core.storage.tables import Contact, InboxRow
 from tests.people import House
 from tests.receiving.outage import outage, until_away
@@ -86,6 +89,49 @@ async def test_the_same_update_again_has_one_effect(hooked: House) -> None:
     assert await post(hooked, message(7, "Hello")) == 200
     await hooked.app.fleet.idle()
     assert await count(hooked, Contact) == 1
+
+
+@pytest.mark.fault("F19")
+async def test_an_update_that_comes_again_while_it_is_worked_on_has_one_effect(hooked: House) -> None:
+    handle, begun, go_on = hooked.app.worker._handle, asyncio.Event(), asyncio.Event()
+    calls = 0
+
+    async def hesitates(row: Received) -> None:
+        nonlocal calls
+        calls += 1
+        begun.set()
+        await go_on.wait()
+        await handle(row)
+
+    hooked.app.worker._handle = hesitates
+    assert await post(hooked, message(7, "Hello")) == 200
+    await begun.wait()
+    assert [await post(hooked, message(7, "Hello")) for _ in range(3)] == [200] * 3
+    go_on.set()
+    await hooked.app.fleet.idle()
+    assert calls == 1
+    assert await count(hooked, Contact) == 1
+
+
+@pytest.mark.fault("F22")
+async def test_who_sends_slowly_or_without_end_is_sent_away(hooked: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SLOWEST_BODY", 0.1)
+    before = await count(hooked, InboxRow)
+    head = f"POST /telegram/{hooked.shop.id} HTTP/1.1\r\nHost: x\r\n{HEADER}: {SECRET}\r\n"
+    assert await talk(hooked, f"{head}Content-Length: 1000\r\n\r\n{{") == 408
+    chunk = "10000\r\n" + "x" * 65536 + "\r\n"
+    assert await talk(hooked, f"{head}Transfer-Encoding: chunked\r\n\r\n{chunk * 17}") == 413
+    assert await post(hooked, message(1, "Hello")) == 200
+    assert await count(hooked, InboxRow) == before + 1
+
+
+async def talk(house: House, words: str) -> int:
+    """Says something to the HTTP server and leaves the connection open; the status that it answers with."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.app.http.port)
+    writer.write(words.encode())
+    line = await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+    return int(line.split()[1])
 
 
 async def test_while_the_database_is_away_telegram_keeps_it(
