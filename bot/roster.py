@@ -21,23 +21,30 @@ class Roster:
         self._db = db
         self._members: dict[int, Member] = {}
         self._stale_at = 0.0
+        self._changes = 0
         self._lock = asyncio.Lock()
         db.listeners.append(self._notice)
 
     async def member(self, telegram_id: int) -> Member | None:
-        """The member of staff that an account is, None for everybody else."""
+        """The member of staff that an account is, None for everybody else.
+
+        While it is being read, everybody waits: who was taken for a client because nothing is known yet would press
+        his buttons in vain.
+        """
         now = asyncio.get_running_loop().time
         if now() >= self._stale_at:
             async with self._lock:
                 if now() >= self._stale_at:
-                    stale_at = now() + REMEMBERED
-                    self._stale_at = stale_at  # a change during the read makes it stale again
+                    began, changes = now(), self._changes
                     self._members = {one.telegram_id: one for one in await self._db.read(staff.members)}
+                    if changes == self._changes:  # a change during the read leaves it stale
+                        self._stale_at = began + REMEMBERED
         return self._members.get(telegram_id)
 
     def forget(self) -> None:
         """Looks again at the next question."""
         self._stale_at = 0.0
+        self._changes += 1
 
     def _notice(self, announcements: list[Any]) -> None:
         for one in announcements:
