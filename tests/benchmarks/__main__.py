@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from tests.benchmarks import conversations, http_api, killed, registering, statistics
+from tests.benchmarks import conversations, http_api, killed, limits, registering, statistics
 from tests.benchmarks.prepared import prepare
 from tests.benchmarks.processes import seconds_of
 from tests.benchmarks.table import Line, show
 
-OPERATORS = 10
-PARTS = ("registering", "conversations", "killed", "statistics", "http", "start")
+OPERATORS, CROWD = 10, 30
+PARTS = ("registering", "conversations", "killed", "limits", "statistics", "http", "start")
 
 
 async def main(wanted: Collection[str]) -> None:
@@ -34,6 +34,10 @@ async def _measure(folder: Path, wanted: Collection[str]) -> list[Line]:
         lines += await conversations.compare(prepared, folder, operator_ids)
     if "killed" in wanted:
         lines += await killed.compare(prepared, folder, operator_ids)
+    if "limits" in wanted:
+        crowded = folder / "crowded.db"
+        _, crowd = await prepare(crowded, operator_count=CROWD)
+        lines += await limits.compare(crowded, folder, crowd)
     if "statistics" in wanted or "http" in wanted:
         lines += await statistics.compare(prepared, million)
     if "http" in wanted:

@@ -132,7 +132,7 @@ async def _backlog(program: Program, operator_ids: Sequence[int]) -> Backlog:
         async with program(met) as process:
             await met.until(CLIENTS * EACH)
             memory = resident_megabytes(process.pid)
-    begun, ended = met.arrived[0][0], met.arrived[-1][0]
+    begun, ended = met.arrived[0].time, met.arrived[-1].time
     return Backlog(CLIENTS * EACH / (ended - begun), met.different, misplaced(met), memory)
 
 
@@ -140,7 +140,7 @@ def misplaced(met: Meeting) -> int:
     """How many messages came after a later one of the same client."""
     newest: dict[int, int] = {}
     count = 0
-    for _, number, client in met.arrived:
-        count += number < newest.get(client, 0)
-        newest[client] = max(number, newest.get(client, 0))
+    for one in met.arrived:
+        count += one.number < newest.get(one.client, 0)
+        newest[one.client] = max(one.number, newest.get(one.client, 0))
     return count

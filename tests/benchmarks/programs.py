@@ -19,18 +19,28 @@ _WORDS = re.compile(r"message (\d+) of (\d+)")
 Process = asyncio.subprocess.Process
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A client's message before an operator: when (Unix time), which of his, and in whose chat."""
+
+    time: float
+    number: int
+    client: int
+    chat: int
+
+
 @dataclass
 class Meeting:
     """A sandbox with a bot and its operators, who have started it, and what of clients' words has come to them.
 
     Attributes:
-        arrived: (moment, number, client), as it came.
+        arrived: as it came.
     """
 
     sandbox: RemoteSandbox
     bot: BotHandle
     operators: list[Person]
-    arrived: list[tuple[float, int, int]] = field(default_factory=list)
+    arrived: list[Arrival] = field(default_factory=list)
     since: int = 0
 
     def look(self) -> int:
@@ -40,13 +50,13 @@ class Meeting:
             if entry["event"] == "new" and entry["request_id"] is not None:
                 found = _WORDS.search(entry["text"] or "")
                 if found:
-                    self.arrived.append((entry["time"], int(found[1]), int(found[2])))
+                    self.arrived.append(Arrival(entry["time"], int(found[1]), int(found[2]), entry["chat"]))
         return self.different
 
     @property
     def different(self) -> int:
         """How many different messages have arrived."""
-        return len({(number, client) for _, number, client in self.arrived})
+        return len({(one.number, one.client) for one in self.arrived})
 
     async def until(self, number: int, *, within: float = GIVE_UP) -> None:
         """Waits until so many different messages have arrived."""
