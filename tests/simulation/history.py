@@ -140,6 +140,8 @@ class History:
         self.loop.forget_process()
         self.safety.end_life(power_cut=power_cut)
         if power_cut:
+            for move in list(self.loop.moves):  # what was on its way arrives, long before the machine is up again
+                self.loop.perform(move)
             self.loop.advance(self.loop.now + POWER_CUT)
         self._begin_life()
 
