@@ -1,10 +1,11 @@
 """Health by progress (`crm_core.progress`), for a container that asks twice a minute.
 
-Looks at the database alone, with no network and no aiogram, so that it is cheap enough.
+Looks at the database, and asks the process whether it can write there; no aiogram, so that it is cheap enough.
 """
 
 from datetime import UTC, datetime
 
+from bot import shell
 from bot.settings import Settings
 from bot.troubles import explain
 from crm_core import progress
@@ -23,4 +24,15 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
     except Exception as error:
         explained = explain(error, settings.database_url)
         return [explained[0] if explained else f"The database cannot be read ({type(error).__name__})."]
-    return found.troubles()
+    return found.troubles() or _of_process(settings)
+
+
+def _of_process(settings: Settings) -> list[str]:
+    """What the process on this machine says of itself: that a disk is full cannot be seen from outside by reading."""
+    try:
+        shell.ask_openly(settings.database_url, settings.http_port, "/readyz")
+    except shell.NotReached:
+        return []  # it may be starting, or listen elsewhere
+    except shell.Refusal as refusal:
+        return [str(refusal)]
+    return []

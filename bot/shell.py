@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MARK = "mcs_"  # of such a key, which is kept nowhere else
 TIMEOUT = 30.0  # seconds
+HEALTH_TIMEOUT = 3.0
 ACTOR_LONGEST = 48  # characters, in `events`
 
 
@@ -42,6 +43,32 @@ def open_shell(database_url: str, *, address: str, key: str) -> Path:
     with os.fdopen(file, "w") as opened:
         json.dump({"address": address, "key": key}, opened)
     return path
+
+
+def ask_openly(database_url: str, port: int, path: str) -> Any:
+    """Calls what needs no key, of the process that is running on a database here.
+
+    Args:
+        port: the setting `HTTP_PORT`, where nothing beside the database says it.
+
+    Raises NotReached, Refusal for a 503 of ours.
+    """
+    try:
+        if database_url.startswith("sqlite"):
+            address = json.loads(_path(database_url).read_text())["address"]
+        else:
+            address = f"http://127.0.0.1:{port}"
+        request = urllib.request.Request(address + path)  # noqa: S310 - our own address
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=HEALTH_TIMEOUT) as said:
+            return json.loads(said.read())
+    except urllib.error.HTTPError as error:
+        with contextlib.closing(error):
+            said = json.loads(error.read() or b"{}")
+        if error.code == 503 and said.get("code") == "stalled":
+            raise Refusal(said["detail"]) from None
+        raise NotReached from error
+    except (OSError, ValueError, KeyError) as error:
+        raise NotReached from error
 
 
 def ask(database_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

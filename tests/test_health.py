@@ -21,7 +21,7 @@ class Ward:
 
     def __init__(self, db: Database, url: str) -> None:
         self.db = db
-        self.settings = Settings.model_construct(database_url=url, bot_tokens=[f"{BOT}:{'x' * 30}"])
+        self.settings = Settings.model_construct(database_url=url, bot_tokens=[f"{BOT}:{'x' * 30}"], http_port=0)
         self.last = 0
 
     async def receives(self, after: float = 0) -> Stored:

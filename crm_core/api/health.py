@@ -41,10 +41,11 @@ async def healthz() -> Any:
 
 @router.get("/readyz", response_model=Ready, summary="Does work go on?", operation_id="readyz", responses=refusals(503))
 async def readyz(request: Request) -> Any:
-    """503 while the database is away, or while something has been due for minutes and nothing was finished."""
+    """503 while the database is away or takes nothing, or while something has been due and nothing done for minutes."""
     desk: Desk = request.app.state.desk
     found = await desk.db.read(_look, desk=desk)
     wrong = found.troubles()
+    wrong += [f"Writing to the database fails ({why})." for why in dict.fromkeys(desk.db.troubles.values())]
     if wrong:
         return problem(503, " ".join(wrong), path=request.scope["asked"], kind="stalled", headers={"Retry-After": "30"})
     return {

@@ -23,8 +23,16 @@ T = TypeVar("T")
 Action = Callable[Concatenate[Session, P], T]
 Listener = Callable[[list[Any]], None]
 
-DATABASE_AWAY = (OperationalError, InterfaceError)
-"""What a write or read raises while the database cannot be reached, is full, or cannot be written."""
+
+class Unwritable(OSError):
+    """The database answers, but takes nothing: a disk that fails to flush, a damaged file, a server that only reads."""
+
+
+DATABASE_AWAY = (OperationalError, InterfaceError, Unwritable)
+"""What a write or read raises while the database cannot be reached, is full, or cannot be written.
+
+None of it is the fault of what was to be written: whoever meets it waits, and never gives anything up for it.
+"""
 
 ANNOUNCEMENTS = "announcements"
 
@@ -44,10 +52,15 @@ def announced(s: Session) -> list[Any]:
 
 @dataclass(eq=False)
 class Database(ABC):
-    """An open database. Listeners run in the event loop after each commit, with what was announced in it."""
+    """An open database. Listeners run in the event loop after each commit, with what was announced in it.
+
+    Attributes:
+        troubles: why nothing can be written, from the first failure until something was written again; else nothing.
+    """
 
     url: URL
     listeners: list[Listener] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)
 
     @abstractmethod
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:

@@ -1,16 +1,18 @@
 """PostgreSQL: the same actions over psycopg, READ COMMITTED, with transient conflicts retried."""
 
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
+from crm_core.storage.database import ANNOUNCEMENTS, DATABASE_AWAY, Action, Database, P, T, Unwritable
 
 # Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
 # that somebody else made the same row in that moment, and a second run will find it. A missing row that was referred to
 # was there a moment ago; a second run will say so.
 TRANSIENT = {"40001", "40P01", "55P03", "23505", "23503"}
+READING_ONLY = {"25006"}  # a server that was made a copy of another one, or was told not to write
 ATTEMPTS = 5
+_HAS_WRITTEN = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
 TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 
 
@@ -35,11 +37,20 @@ class PostgresDatabase(Database):
                 announcements = session.sync_session.info[ANNOUNCEMENTS] = []
                 try:
                     result = await session.run_sync(lambda s: action(s, *args, **inputs))
+                    has_written = bool(self.troubles) and await session.scalar(_HAS_WRITTEN)
                     await session.commit()
                 except DBAPIError as error:
-                    if attempt == ATTEMPTS or getattr(error.orig, "sqlstate", None) not in TRANSIENT:
-                        raise
-                    continue
+                    state = getattr(error.orig, "sqlstate", None)
+                    if attempt < ATTEMPTS and state in TRANSIENT:
+                        continue
+                    if state in READING_ONLY:
+                        self.troubles["writing"] = "the server only reads"
+                        raise Unwritable("the server only reads") from error
+                    if isinstance(error, DATABASE_AWAY):
+                        self.troubles["writing"] = type(error.orig).__name__
+                    raise
+                if has_written:  # what changes nothing would succeed on a full disk, too
+                    self.troubles.clear()
             self._tell(announcements)
             return result
         raise AssertionError("unreachable: the last attempt returns or raises")

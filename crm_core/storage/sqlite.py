@@ -11,6 +11,7 @@ waits for the flush that follows its commit, shared with whoever committed meanw
 
 import asyncio
 import contextlib
+import logging
 import os
 import sqlite3
 from collections import deque
@@ -24,7 +25,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T
+from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T, Unwritable
 from crm_core.storage.hot import as_sqlalchemy
 from crm_core.storage.rows import CONNECTION
 
@@ -33,6 +34,9 @@ BUSY_PAUSE = 0.02  # seconds between tries to begin, for the writer: it must not
 CHECKPOINT_EVERY = 256  # commits; a checkpoint keeps the journal from growing and takes some milliseconds of disk
 SHARED_AT_MOST = 32  # bodies in one commit: bounds how long the loop does nothing else
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
+WRITING, FLUSHES, CHECKPOINTS = "writing", "flushes", "checkpoints"  # what can be in trouble
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -169,6 +173,7 @@ class SqliteDatabase(Database):
             try:
                 await self._commit_together(batch)
             except BaseException as error:  # the file may be away, full or read-only: everybody waiting must hear of it
+                self.troubles[WRITING] = _why(error)
                 _abandon(self._connection)
                 self._connection = None
                 for job in batch:
@@ -183,17 +188,29 @@ class SqliteDatabase(Database):
         raw: sqlite3.Connection = self._connection.connection.dbapi_connection  # type: ignore[assignment]
         try:
             await _begin(raw)
+            changes = raw.total_changes
             _run_bodies(self._connection, raw, batch)
             if raw.in_transaction:
                 raw.execute("COMMIT")
+            if self.troubles and raw.total_changes > changes:  # what changes nothing would succeed on a full disk, too
+                self.troubles.pop(WRITING, None)
         except sqlite3.Error as error:
             raise as_sqlalchemy(error, "BEGIN … COMMIT", self._connection.dialect) from error
         self._commits += 1
         if self._commits % CHECKPOINT_EVERY == 0:
-            await asyncio.get_running_loop().run_in_executor(self._disk, _checkpoint, self._connection)
+            await self._checkpoint(self._connection)
+
+    async def _checkpoint(self, connection: Connection) -> None:
+        """What is in the journal is safe there: that it could not be moved into the file fails nobody's transaction."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._disk, _checkpoint, connection)
+            self.troubles.pop(CHECKPOINTS, None)
+        except sqlite3.Error as error:
+            log.error("checkpoint_failed: %s", _why(error))
+            self.troubles[CHECKPOINTS] = _why(error)
 
     async def flushed(self) -> None:
-        """Waits until all that is committed now would survive a power cut. Raises OSError if the disk fails."""
+        """Waits until all that is committed now would survive a power cut. Raises Unwritable if the disk fails."""
         wanted = self._commits
         while self._on_disk < wanted:
             if self._flush is None:
@@ -205,6 +222,10 @@ class SqliteDatabase(Database):
         try:
             await asyncio.get_running_loop().run_in_executor(self._disk, self._flush_journal)
             self._on_disk = max(self._on_disk, covers)
+            self.troubles.pop(FLUSHES, None)
+        except OSError as error:
+            self.troubles[FLUSHES] = _why(error)
+            raise Unwritable(*error.args) from error
         finally:
             self._flush = None
 
@@ -227,6 +248,14 @@ class SqliteDatabase(Database):
             job.done.set_exception(job.error)
         else:
             job.done.set_result(job.result)
+
+
+def _why(error: BaseException) -> str:
+    """What the disk or SQLite said; never a statement, or anybody's words."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error | Unwritable):
+        return str(cause)
+    return getattr(cause, "strerror", None) or type(cause).__name__
 
 
 async def _begin(raw: sqlite3.Connection) -> None:
@@ -259,6 +288,12 @@ def _abandon(connection: Connection | None) -> None:
             connection.close()
 
 
+def _is_damage(error: BaseException) -> bool:
+    """Whether an action failed because the file is damaged, which is not its fault."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Job]) -> None:
     """Runs the bodies of a batch one after another; a body that fails is undone alone."""
     session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
@@ -271,6 +306,8 @@ def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Job
             if not raw.in_transaction:  # a full disk ends the whole transaction: nobody's work stands
                 raise
             raw.execute("ROLLBACK TO body")
+            if _is_damage(error):
+                raise Unwritable(_why(error)) from error
             job.error = error
         raw.execute("RELEASE body")
         if session.in_transaction():  # what ORM statements have loaded is of this body alone
