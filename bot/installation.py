@@ -19,6 +19,7 @@ from bot.heartbeat import Heartbeat
 from bot.keys import new_key
 from bot.logs import describe_error, report_loop_error
 from bot.migrating import prepare
+from bot.nightly import Nightly
 from bot.settings import Settings
 from crm_core import alerts, idempotency, inbox, outbox, queue, replies, staff, statistics
 from crm_core.api.app import create_app
@@ -32,6 +33,7 @@ log = structlog.get_logger("app")
 
 # seconds
 SWEEP_EVERY, LOOK_EVERY, OWNERSHIP_EVERY, PURGE_EVERY, TALLY_EVERY, NOTE_KEYS_EVERY = 30, 2, 5, 3600, 1, 60
+BACK_UP_EVERY = 60  # how often is looked whether a night's backup is missing
 TALLY_FROM = 500  # events: reading so many besides costs two milliseconds, and a quiet installation writes seldom
 
 Job = tuple[Callable[[], Awaitable[None]], int]
@@ -129,7 +131,13 @@ class Installation:
             (self._purge, PURGE_EVERY),
             (self._tally, TALLY_EVERY),
             (self._note_keys, NOTE_KEYS_EVERY),
+            *self._backups(),
         ]
+
+    def _backups(self) -> list[Job]:
+        if not self.settings.database_url.startswith("sqlite") or not self.settings.backup_keep:
+            return []
+        return [(Nightly(self.db, self.settings, self.clock).back_up, BACK_UP_EVERY)]
 
     def _start_clock(self, jobs: Sequence[Job]) -> None:
         """The scheduler only wakes what may be due; what is due is rows."""

@@ -59,7 +59,7 @@ def raised() -> list[tuple[str, tuple[str, ...]]]:
 
 # A code that is put together where it is used.
 PUT_TOGETHER = {"f'bot_{state}'": (f"bot_{bots.REFUSED}", f"bot_{bots.CONFLICT}")}
-NOT_SAID = {"code", "cause", "now", "bot_id"}  # what `tell_admins` keeps to itself
+NOT_SAID = {"code", "cause", "now", "bot_id", "quiet"}  # what `tell_admins` keeps to itself
 
 
 @dataclass(frozen=True, slots=True)

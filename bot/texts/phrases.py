@@ -109,5 +109,6 @@ def why_not_kept(reason: str, _: Translator) -> str:
         "no_space": _("there is not enough space"),
         "no_folder": _("the folder for backups is missing"),
         "not_writable": _("its folder cannot be written to"),
+        "not_made": _("the process that makes it ended before its time"),
     }
     return names.get(reason, reason)

@@ -21,7 +21,7 @@ def main() -> None:
     try:
         made = make_copy(Path(order["source"]), Path(order["target"]), clock=lambda: datetime.now(UTC), pause=PAUSE)
     except BackupError as error:
-        print(json.dumps({"code": error.code, "fields": error.fields}))
+        print(json.dumps({"refused": error.code, "fields": error.fields}))
     else:
         print(json.dumps({"size": made.size, "wrong_loads": made.wrong_loads}))
 

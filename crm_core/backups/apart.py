@@ -48,6 +48,6 @@ async def make_copy_apart(source: Path, target: Path) -> Made:
         said = complaint.decode(errors="replace").strip().splitlines()
         raise NotMade(said[-1] if said else f"status {process.returncode}")
     answer = json.loads(out)
-    if "code" in answer:
-        raise BackupError(answer["code"], **answer["fields"])
+    if "refused" in answer:
+        raise BackupError(answer["refused"], **answer["fields"])
     return Made(answer["size"], tuple(answer["wrong_loads"]))

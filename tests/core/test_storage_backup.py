@@ -223,7 +223,7 @@ def test_a_disk_that_fills_up_on_the_way(original: Path, tmp_path: Path) -> None
         [sys.executable, "-m", "crm_core.backups"], cwd=ROOT, capture_output=True, check=True, preexec_fn=limit,
         input=f'{{"source": "{original}", "target": "{target}"}}'.encode(),
     )  # fmt: skip
-    assert b'"code": "not_writable"' in done.stdout, done.stdout
+    assert b'"refused": "not_writable"' in done.stdout, done.stdout
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
 
 
