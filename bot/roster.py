@@ -22,7 +22,9 @@ class Roster:
         self._members: dict[int, Member] = {}
         self._stale_at = 0.0
         self._changes = 0
-        self._lock = asyncio.Lock()
+        self._known = 0  # of how many changes the members that are remembered know
+        self._reading: asyncio.Task[None] | None = None
+        self._reading_knows = 0
         db.listeners.append(self._notice)
 
     async def member(self, telegram_id: int) -> Member | None:
@@ -31,15 +33,19 @@ class Roster:
         While it is being read, everybody waits: who was taken for a client because nothing is known yet would press
         his buttons in vain.
         """
-        now = asyncio.get_running_loop().time
-        if now() >= self._stale_at:
-            async with self._lock:
-                if now() >= self._stale_at:
-                    began, changes = now(), self._changes
-                    self._members = {one.telegram_id: one for one in await self._db.read(staff.members)}
-                    if changes == self._changes:  # a change during the read leaves it stale
-                        self._stale_at = began + REMEMBERED
+        if asyncio.get_running_loop().time() >= self._stale_at:
+            if self._reading is None or self._reading.done() or self._reading_knows < self._changes:
+                self._reading, self._reading_knows = asyncio.create_task(self._read()), self._changes
+            await asyncio.shield(self._reading)  # all who wait go on together: one by one, others would overtake them
         return self._members.get(telegram_id)
+
+    async def _read(self) -> None:
+        began, changes = asyncio.get_running_loop().time(), self._changes
+        members = {one.telegram_id: one for one in await self._db.read(staff.members)}
+        if changes >= self._known:  # or a later read was quicker
+            self._members, self._known = members, changes
+        if changes == self._changes:  # a change during the read leaves it stale
+            self._stale_at = began + REMEMBERED
 
     def forget(self) -> None:
         """Looks again at the next question."""
