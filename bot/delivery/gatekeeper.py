@@ -56,6 +56,7 @@ class Gatekeeper(BaseRequestMiddleware):
         if wait > LONGEST_HOLD:
             raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
         await asyncio.sleep(pace.book(chat_id))
+        await pace.held_up()
 
 
 def chat_of(method: TelegramMethod[Any]) -> int | None:

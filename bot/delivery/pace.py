@@ -5,6 +5,7 @@ minute for a group, shared by sends, edits and topic calls. We stay a little bel
 prolongs the wait.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Pace:
     shut_until: datetime | None = None
     chats_shut: dict[int, datetime] = field(default_factory=dict)
     _bot: Bucket = field(default_factory=Bucket)
+    _left: Bucket = field(default_factory=Bucket)  # as `_bot`, but of what really went, and when
     _chats: dict[int, Bucket] = field(default_factory=dict)
     _floods: dict[int, datetime] = field(default_factory=dict)
 
@@ -123,6 +125,24 @@ class Pace:
             wait = max(wait, bucket.wait(limit, at))
             bucket.book(limit, at)
         return wait
+
+    def leave(self) -> float:
+        """Asked when a request is on time and about to go: 0 if it may, and it is counted; else seconds to wait more.
+
+        Nothing has to wait here unless the machine was busy: what that held up would go all at once otherwise.
+        """
+        if not self.limited:
+            return 0.0
+        at = self.clock().timestamp()
+        wait = self._left.wait(BOT, at)
+        if wait <= 0:
+            self._left.book(BOT, at)
+        return wait
+
+    async def held_up(self) -> None:
+        """Waits, for as long as it must, until a request that is on time may go."""
+        while (wait := self.leave()) > 0:  # noqa: ASYNC110 - moments of a clock are waited for
+            await asyncio.sleep(wait)
 
     def answered(self, chat_id: int) -> None:
         """Telegram answered: by now it has counted the request, but perhaps not long ago.

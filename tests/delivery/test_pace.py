@@ -119,3 +119,18 @@ def test_what_an_earlier_process_has_sent_counts(still: StillClock) -> None:
     assert pace.wait_chat(5) > 0
     assert pace.wait_chat(-6) > 0
     assert pace.wait_chat(7) == 0
+
+
+def test_what_a_busy_machine_has_held_up_does_not_go_all_at_once(still: StillClock) -> None:
+    pace, made = Pace(still), list[float]()
+    begin = still.now
+    due = sorted(pace.book(chat_id) for chat_id in range(1, 9))  # as many as are promised ahead
+    still.forward(1)  # nothing moves, and all of them are overdue
+    for number in range(60):
+        if number >= len(due):
+            still.forward(pace.book(100 + number))
+        while (held := pace.leave()) > 0:
+            still.forward(held)
+        made.append((still.now - begin).total_seconds())
+    assert most_within(made, 1.0) <= 30
+    assert made[-1] - made[0] == pytest.approx(BOT.interval * (len(made) - BOT.burst), rel=0.02)
