@@ -25,6 +25,8 @@ def check_outcome(history: "History") -> None:
     _words_are_kept_once(history)
     _clients_are_heard(history)
     _operators_are_heard(history)
+    _notices_come_once(history)
+    _cards_are_new(history)
 
 
 def _everything_is_finished(history: "History") -> None:
@@ -109,6 +111,19 @@ def _clients_are_heard(history: "History") -> None:
     for (contact_id, account), places in order.items():
         if places != sorted(places):
             raise Violation("out of order", f"#{contact_id} for {account}: {places}")
+    for (contact_id, chat), said in _in_order_of_storing(history).items():
+        if said != sorted(said):
+            raise Violation("kept out of order", f"#{contact_id} of {chat}: {said}")
+
+
+def _in_order_of_storing(history: "History") -> dict[tuple[int, int], list[int]]:
+    """I3: what a person has said in a contact, as it was stored: Telegram's ids rise with what he said."""
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for contact_id, chat_id, message_id in history.ask(
+        "SELECT contact_id, chat_id, message_id FROM messages WHERE message_id IS NOT NULL ORDER BY id"
+    ):
+        found[contact_id, chat_id].append(message_id)
+    return found
 
 
 def _operators_are_heard(history: "History") -> None:
@@ -116,9 +131,9 @@ def _operators_are_heard(history: "History") -> None:
     tried = {(ref, chat): (allowed, dead) for ref, chat, allowed, dead in history.ask(_TRIED)}
     copies = _copies(history)
     kept = {
-        (bot_id, chat_id, message_id): (ref, client)
-        for ref, bot_id, chat_id, message_id, client in history.ask(
-            "SELECT m.id, m.bot_id, m.chat_id, m.message_id, c.chat_id FROM messages m "
+        (bot_id, chat_id, message_id): (ref, client, contact_id)
+        for ref, bot_id, chat_id, message_id, client, contact_id in history.ask(
+            "SELECT m.id, m.bot_id, m.chat_id, m.message_id, c.chat_id, c.id FROM messages m "
             "JOIN contacts c ON c.id = m.contact_id WHERE author = 'operator'"
         )
     }
@@ -134,15 +149,63 @@ def _operators_are_heard(history: "History") -> None:
                     if one.id not in told and not chat.blocked:
                         raise Violation("an operator's words are lost", one.json.get("text"))
                     continue
-                ref, client = kept[key]
+                ref, client, contact_id = kept[key]
                 seen = copies.get((bot_id, client, account, one.id), [])
                 allowed, dead = tried.get((ref, client), (0, 0))
                 if len(seen) > allowed + history.power_cuts * FORGOTTEN:
                     raise Violation("doubled without doubt", f"{one.json['text']!r}: {len(seen)}, {allowed} allowed")
                 if not seen and not dead:
                     raise Violation("a client never saw an answer", one.json.get("text"))
-                if dead and not seen and one.id not in told and not chat.blocked:
+                is_told = one.id in told or any(  # once for all words that wait for a client who has blocked the bot
+                    f"#{contact_id}: the client has blocked" in other.json.get("text", "")
+                    for other in chat.messages.values()
+                )
+                if dead and not seen and not is_told and not chat.blocked:
                     raise Violation("nobody was told that an answer did not arrive", one.json.get("text"))
+
+
+_OUR_OWN = """
+    SELECT bot_id, chat_id,
+           sum(CASE WHEN kind = 'client_notice' THEN state IN ('sent', 'uncertain')
+               WHEN state = 'dead' THEN ambiguous ELSE 1 + ambiguous END)
+    FROM outbox WHERE kind IN ('client_notice', 'answer') GROUP BY bot_id, chat_id"""
+
+
+def _notices_come_once(history: "History") -> None:
+    """I18: greetings and the like are sent at most once, whatever became of the answer."""
+    if history.power_cuts:
+        return  # what was noted of them may be gone with it
+    allowed = {(bot_id, chat_id): number for bot_id, chat_id, number in history.ask(_OUR_OWN)}
+    seen: Counter[tuple[int | None, int]] = Counter(
+        (one.bot_id, one.chat_id)
+        for one in history.world.transcript.entries
+        if one.event == NEW and one.request_id is not None and one.copied_from is None
+    )
+    for bot_id in BOT_IDS:
+        for client in history.clients:
+            if seen[bot_id, client] > allowed.get((bot_id, client), 0):
+                raise Violation("a notice came twice", f"{client}: {seen[bot_id, client]} of {allowed}")
+
+
+_POSTED_CARDS = """
+    SELECT posted.bot_id, posted.chat_id, posted.message_id, contacts.id, contacts.version, contacts.status,
+           staff.telegram_id = posted.chat_id
+    FROM posted JOIN contacts ON contacts.id = posted.contact_id
+    LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
+_BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": []}
+
+
+def _cards_are_new(history: "History") -> None:
+    """A card shows how its contact stands now, and only to who holds it; or it could not be changed."""
+    for bot_id, chat_id, message_id, contact_id, version, status, is_his in history.ask(_POSTED_CARDS):
+        card = history.world.dialogue(bot_id, chat_id).messages.get(message_id)
+        if card is None or _excused(history, "card_edit", contact_id, chat_id):
+            continue
+        shown = [button["callback_data"] for row in card.json.get("reply_markup", {}).get("inline_keyboard", [])
+                 for button in row]  # fmt: skip
+        due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
+        if shown != due:
+            raise Violation("a card shows what was", f"#{contact_id} for {chat_id}: {shown}, not {due}")
 
 
 def _told(history: "History", bot_id: int, person: int) -> set[int]:

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
+from sqlalchemy.orm import Session
 
 from bot.sandbox.transcript import Entry
+from tests.core import invariants
 from tests.simulation.prepared import BEGINS
 from tests.simulation.storage import SimulatedDatabase
 from tests.simulation.telegram import Line, fields
@@ -16,6 +18,14 @@ _LOADS = """
     SELECT id, max_leads, current_leads,
            (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed')
     FROM operators"""
+_WAITS = "SELECT 1 FROM contacts WHERE operator_id IS NULL AND status = 'new' LIMIT 1"
+_GIVEN = """
+    SELECT e.contact_id, e.operator_id, e.source_id FROM events e
+    WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason <> 'by_hand'"""
+_ELIGIBLE = """
+    SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
+    WHERE w.weight > 0 AND o.is_active AND o.is_online AND o.removed_at IS NULL"""
+STORED_WITHIN = 1.0  # seconds in which a gate reaches the disk, in a process that is let live
 
 
 class Violation(Exception):
@@ -36,11 +46,13 @@ class Safety:
         self.may_be_early = False
         """Whether the process's clock has run ahead of Telegram's."""
         self._loads: dict[int, tuple[int, int]] = {}
+        self._eligible: set[tuple[int, int]] = set()
         self._holders: dict[int, int | None] = {}
         self._closed: set[int] = set()
-        self._event = 0
+        self._event = self._given = 0
         self._commits = self._confirmed = self._refusals = self._entries = 0
         self._told: dict[tuple[int, int], float] = {}
+        self._told_at: dict[tuple[int, int], float] = {}
         self._db: SimulatedDatabase
         history.wire.on_request, history.wire.on_answer = self._on_request, self._on_answer
 
@@ -49,14 +61,17 @@ class Safety:
         self._db, self._commits = db, -1
 
     def end_life(self, *, power_cut: bool) -> None:
-        """What only the process knew is forgotten: it is not told off for a gate that it could not yet note."""
+        """What only the process knew is forgotten: it is not told off for a gate that it had no time to note."""
         if power_cut:
             self._loads, self._holders, self._closed, self._event = {}, {}, set(), 0
+            self._eligible, self._given = self._who_is_eligible(), self._newest_event()
         stored = self.history.ask("SELECT bot_id, chat_id, not_before FROM gates")
         known = {(bot, chat): _seconds(until) for bot, chat, until in stored}
         # Rows carry the process's clock, our moments are Telegram's.
         skew = self.history.skew.total_seconds()
-        self._told = {key: min(until, known[key] - skew) for key, until in self._told.items() if key in known}
+        noted = {key: min(until, known[key] - skew) for key, until in self._told.items() if key in known}
+        due = self.history.loop.now - STORED_WITHIN
+        self._told = {key: until for key, until in self._told.items() if self._told_at[key] < due} | noted
 
     def after_step(self) -> None:
         """Cheap as long as nothing has changed."""
@@ -80,8 +95,16 @@ class Safety:
                 raise Violation("provoked a flood wait", one)
 
     def _look_at_books(self) -> None:
-        """I6, I7, I8, I14."""
+        """I6, I7, I8, I9, I10, I14."""
         ask = self.history.ask
+        if ask(_WAITS):
+            self._look_at_queue()
+        eligible = self._who_is_eligible()
+        for contact, operator, source in ask(_GIVEN, self._given):
+            # One commit may hold both: what went to him, and after it that he gets nothing more.
+            if (operator, source) not in eligible | self._eligible:
+                raise Violation("given to who was not eligible", f"#{contact} of source {source} to {operator}")
+        self._eligible, self._given = eligible, self._newest_event()
         for operator, most, load, held in ask(_LOADS):
             if load != held:
                 raise Violation("load is not the count", f"operator {operator}: {load}, open {held}")
@@ -100,11 +123,26 @@ class Safety:
             if not changed <= told:
                 raise Violation("a change of holder without an event", changed - told)
             self._holders = holders
-        self._event = ask("SELECT coalesce(max(id), 0) FROM events")[0][0]
+        self._event = self._given
         closed = {row[0] for row in ask("SELECT id FROM contacts WHERE status = 'closed'")}
         if not self._closed <= closed:
             raise Violation("a closed contact is open again", self._closed - closed)
         self._closed = closed
+
+    def _who_is_eligible(self) -> set[tuple[int, int]]:
+        return {tuple(row) for row in self.history.ask(_ELIGIBLE)}
+
+    def _newest_event(self) -> int:
+        newest: int = self.history.ask("SELECT coalesce(max(id), 0) FROM events")[0][0]
+        return newest
+
+    def _look_at_queue(self) -> None:
+        """I9: where somebody waits, nobody who is eligible has room; the sweeper is only a net."""
+        with self.history.file.readers.connect() as connection, Session(connection) as s:
+            try:
+                invariants.check_nobody_waits_in_vain(s)
+            except AssertionError as error:
+                raise Violation("waits while somebody is free", error) from None
 
     def _look_at_confirmed(self) -> None:
         """I1: what is confirmed is stored."""
@@ -143,6 +181,7 @@ class Safety:
         if chat_id is not None:
             key = (_bot_id(line), chat_id)
             self._told[key] = max(self._told.get(key, 0.0), self.history.loop.now + wait)
+            self._told_at[key] = self.history.loop.now
 
 
 def _bot_id(line: Line) -> int:
