@@ -51,6 +51,7 @@ class Operator:
         self._desks: dict[Key, Desk] = {}
         self._open: list[Desk] = []
         self._meant: dict[Key, Key] = {}  # (bot, message of his): the contact that he wrote it for
+        self._asked: dict[str, Desk] = {}  # by the press that asked for a contact's card
         self._said: defaultdict[int, int] = defaultdict(int)
         self._working: set[asyncio.Task[None]] = set()
         for bot in town.bots:
@@ -69,6 +70,8 @@ class Operator:
     # --- what he sees ----------------------------------------------------------------------------------------------
 
     def _notice(self, entry: Json) -> None:
+        if entry["event"] == "callback_answer":
+            self._notice_refusal(entry)
         if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
             return
         if any(data.startswith("send:") for data in entry["presses"]):
@@ -77,6 +80,13 @@ class Operator:
             self._notice_copy(entry)
         else:
             self._notice_card(entry)
+
+    def _notice_refusal(self, entry: Json) -> None:
+        """Who asks for a card and is answered in words gets none: the contact is closed."""
+        desk = self._asked.get(entry["data"]["callback"])
+        if desk is not None and entry["text"]:
+            desk.is_closed = True
+            desk.changed.set()
 
     def _notice_copy(self, entry: Json) -> None:
         """A client's words, which he may reply to as to the card."""
@@ -153,7 +163,9 @@ class Operator:
                 await self._press(desk, *close)
             if not await self._sees_change(desk):
                 # Its number may have been lost with an answer of Telegram's: /my puts a fresh card at the end.
-                await self._person.presses_forged(self._bots[desk.bot_id], f"card:{desk.contact_id}")
+                press = await self._person.presses_forged(self._bots[desk.bot_id], f"card:{desk.contact_id}")
+                self._asked[press.id] = desk
+                desk.changed.clear()
                 await self._sees_change(desk)
 
     async def _sees_change(self, desk: Desk) -> bool:
