@@ -5,15 +5,18 @@ import platform
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from bot.settings import BadSettings, Settings, load_settings
 from bot.troubles import explain, shown
-from crm_core.storage.glance import SAFE_WITH_TWO_WRITERS, revisions
+from crm_core.backups import copying, nightly
+from crm_core.backups.errors import BackupError
+from crm_core.storage.glance import SAFE_WITH_TWO_WRITERS, revisions, sqlite_path
 
 GOOD, NOTE, BAD = "✓", "!", "✗"
+BACKUP_OLD = timedelta(hours=30)  # one is made every night, and a night may be missed for a few hours
 COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
 
 
@@ -67,6 +70,8 @@ async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bo
     yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
     for finding in _database(settings):
         yield finding
+    for finding in _backups(settings, datetime.now(UTC)):
+        yield finding
     if revisions_match(settings):
         async for finding in _contents(settings, recount):
             yield finding
@@ -111,6 +116,38 @@ def _database(settings: Settings) -> Iterator[Finding]:
             NOTE, f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections writing at once may damage a file",
             "Mini-CRM writes through one connection only, so nothing is to be done; let no other program write there.",
         )  # fmt: skip
+
+
+def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
+    if not settings.database_url.startswith("sqlite"):
+        return
+    database = sqlite_path(settings.database_url)
+    folder = nightly.folder_of(database, settings.backup_dir)
+    made = nightly.existing(folder, database)
+    if not settings.backup_keep:
+        yield Finding(NOTE, "Nightly backups are off (BACKUP_KEEP=0)", "`mini-crm backup FILE` makes one at any time.")
+    if not made:
+        if settings.backup_keep and database.exists():
+            yield Finding(
+                NOTE, f"There is no nightly backup in {folder} yet", "The first is made a minute after a start."
+            )
+        return
+    try:
+        newest = copying.examine(made[-1], thoroughly=False)
+    except BackupError as error:
+        yield Finding(
+            BAD, f"The last backup, {made[-1]}, is no good: {error.fields.get('why', error.code)}",
+            "Move it away; another one is made while Mini-CRM runs. Check the disk that it is on.",
+        )  # fmt: skip
+        return
+    age = now - (newest.taken_at or datetime.fromtimestamp(made[-1].stat().st_mtime, UTC))
+    hours = int(age.total_seconds() // 3600)
+    old = f"{hours} h" if hours < 48 else f"{hours // 24} days"
+    text = f"The last backup is {old} old and whole ({made[-1]}; {len(made)} are kept)"
+    if age > BACKUP_OLD and settings.backup_keep:
+        yield Finding(NOTE, text, "One is made every night while Mini-CRM runs; its log says why not (backup_failed).")
+    else:
+        yield Finding(GOOD, text)
 
 
 async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]:

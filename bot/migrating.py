@@ -11,11 +11,6 @@ from crm_core.storage.glance import sqlite_path
 from crm_core.storage.ownership import ownership
 
 
-def backup_folder(url: str, backup_dir: Path | None) -> Path:
-    """Where nightly backups of a SQLite database are: `backups` beside the file, if nothing else is set."""
-    return backup_dir or sqlite_path(url).parent / "backups"
-
-
 def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
     """Migrates a database that nobody else works on. Returns the revision before and after.
 
@@ -24,7 +19,7 @@ def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
     if not url.startswith("sqlite"):
         return migrate.migrate(url)
     path = sqlite_path(url)
-    known.check_known(path, backups=nightly.existing(backup_folder(url, backup_dir), path))
+    known.check_known(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
     known.check_whole(path)
     revisions = migrate.migrate(url)
     known.mark_known(path)

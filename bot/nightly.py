@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bot.migrating import backup_folder
 from bot.settings import Settings
 from crm_core import alerts
 from crm_core.backups import nightly
@@ -41,7 +40,7 @@ class Nightly:
 
     def __post_init__(self) -> None:
         self.database = sqlite_path(self.settings.database_url)
-        self.folder = backup_folder(self.settings.database_url, self.settings.backup_dir)
+        self.folder = nightly.folder_of(self.database, self.settings.backup_dir)
 
     async def back_up(self) -> None:
         """Makes the backup that is missing, if one is. Failures are logged, and told to admins once a day."""
@@ -78,7 +77,8 @@ class Nightly:
 
 def due(settings: Settings, *, now: datetime) -> Path | None:
     """The backup that should be there by now and is not."""
+    database = sqlite_path(settings.database_url)
     return nightly.due(
-        backup_folder(settings.database_url, settings.backup_dir), sqlite_path(settings.database_url),
+        nightly.folder_of(database, settings.backup_dir), database,
         at=time.fromisoformat(settings.backup_at), zone=ZoneInfo(settings.timezone), now=now,
     )  # fmt: skip

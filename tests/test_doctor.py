@@ -1,6 +1,7 @@
 """`mini-crm doctor`: each line says what is so and, where it is not well, what to do."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ from bot.doctor import BAD, look
 from bot.keys import new_key
 from crm_core import api_keys, operators, statistics
 from crm_core.access import SYSTEM
+from crm_core.backups.copying import make_copy
+from crm_core.backups.nightly import backup_path
+from crm_core.storage.glance import sqlite_path
 from crm_core.storage.rows import changed
 from crm_core.storage.tables import Operator
+from tests.core.test_storage_backup import damage
 from tests.people import SECOND_TOKEN, TOKEN, House
 from tests.processes import command
 
@@ -143,3 +148,27 @@ async def test_before_anything_runs(settings: dict[str, Any], words: str, tmp_pa
     assert words in ended.out
     assert "Traceback" not in ended.err
     assert "hunter2" not in ended.out
+
+
+async def test_the_last_backup_is_looked_at(house: House) -> None:
+    """How old it is, and whether a restore would take it."""
+    if not house.settings.database_url.startswith("sqlite"):
+        assert "backup" not in (await examine(house)).out
+        return
+    database = sqlite_path(house.settings.database_url)
+    folder = database.parent / "backups"
+    assert f"! There is no nightly backup in {folder} yet" in (await examine(house)).out
+    folder.mkdir()
+    path = backup_path(folder, database, datetime.now(UTC).date())
+    make_copy(database, path, clock=lambda: datetime.now(UTC) - timedelta(hours=9, minutes=5))
+    ended = await examine(house)
+    assert f"✓ The last backup is 9 h old and whole ({path}; 1 are kept)" in ended.out
+    assert not ended.is_bad
+    make_copy(database, path, clock=lambda: datetime.now(UTC) - timedelta(days=3, minutes=5))
+    assert "! The last backup is 3 days old and whole" in (await examine(house)).out
+    damage(path)
+    ended = await examine(house)
+    assert ended.is_bad
+    assert f"✗ The last backup, {path}, is no good" in ended.out
+    off = house.settings.model_copy(update={"backup_keep": 0})
+    assert "! Nightly backups are off" in "".join([f"{one.mark} {one.text}" async for one in look(off)])

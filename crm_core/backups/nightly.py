@@ -8,6 +8,11 @@ from zoneinfo import ZoneInfo
 _DAY = r"\d{4}-\d{2}-\d{2}"
 
 
+def folder_of(database: Path, chosen: Path | None) -> Path:
+    """Where nightly copies of a database are: `backups` beside the file, if nothing else was chosen."""
+    return chosen or database.parent / "backups"
+
+
 def backup_path(folder: Path, database: Path, day: date) -> Path:
     """The file of a night: `mini_crm.2026-11-21.db`."""
     return folder / f"{database.stem}.{day:%Y-%m-%d}.db"
