@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from tests.benchmarks import conversations, http_api, killed, limits, registering, statistics
+from tests.benchmarks import conversations, growth, http_api, killed, limits, registering, statistics
 from tests.benchmarks.prepared import prepare
 from tests.benchmarks.processes import seconds_of
 from tests.benchmarks.table import Line, show
 
 OPERATORS, CROWD = 10, 30
-PARTS = ("registering", "conversations", "killed", "limits", "statistics", "http", "start")
+PARTS = ("registering", "conversations", "killed", "limits", "statistics", "http", "growth", "start")
 
 
 async def main(wanted: Collection[str]) -> None:
@@ -38,10 +38,12 @@ async def _measure(folder: Path, wanted: Collection[str]) -> list[Line]:
         crowded = folder / "crowded.db"
         _, crowd = await prepare(crowded, operator_count=CROWD)
         lines += await limits.compare(crowded, folder, crowd)
-    if "statistics" in wanted or "http" in wanted:
+    if not {"statistics", "http", "growth"}.isdisjoint(wanted):
         lines += await statistics.compare(prepared, million)
     if "http" in wanted:
         lines += await http_api.compare(folder, million)
+    if "growth" in wanted:
+        lines += await growth.compare(prepared, million, folder, source_id)
     if "start" in wanted:
         lines += await _start_up(folder)
     return lines

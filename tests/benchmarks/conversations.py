@@ -54,7 +54,7 @@ async def _compare_latency(program: Program, operator_ids: Sequence[int]) -> lis
             await stack.enter_async_context(of_it(one))
             await one.sandbox.online(one.bot, timeout=20)
         for number in range(SINGLE + WARMING_UP):
-            pair = [await _once(one, number) for one in (met if number % 2 else reversed(met))]
+            pair = [await once(one, number) for one in (met if number % 2 else reversed(met))]
             taken.append((pair[0], pair[1]) if number % 2 else (pair[1], pair[0]))
     our_times, bare_times = zip(*taken[WARMING_UP:], strict=True)
     return [
@@ -75,7 +75,7 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-async def _once(met: Meeting, number: int) -> float:
+async def once(met: Meeting, number: int) -> float:
     """Seconds from a new client's message to what his operator sees."""
     client = met.sandbox.person(f"Client {number}", language_code="en")
     words = f"message 1 of {client.id}"

@@ -1,12 +1,13 @@
 """The database that measurements begin with."""
 
 import random
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from crm_core import bots, operators, sources, staff
 from crm_core.access import SYSTEM
-from crm_core.storage.database import open_database
+from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
 from tests.benchmarks.programs import TOKEN
 
@@ -22,22 +23,23 @@ async def prepare(path: Path, *, operator_count: int) -> tuple[int, list[int]]:
     now, bot_id = datetime.now(UTC), int(TOKEN.split(":")[0])
     await db.write(bots.start, bot_id=bot_id, username="bench_bot", name="Bench", position=0, now=now)
     source_id = (await db.read(sources.listing))[0].id
-    accounts = []
-    for number in range(1, operator_count + 1):
+    accounts = await hire(db, source_id, range(1, operator_count + 1))
+    await db.close()
+    return source_id, accounts
+
+
+async def hire(db: Database, source_id: int, numbers: Iterable[int]) -> list[int]:
+    """Operators of these numbers, who have pressed Start; returns their accounts."""
+    now, bot_id, accounts = datetime.now(UTC), int(TOKEN.split(":")[0]), []
+    for number in numbers:
         name, telegram_id = f"Operator {number}", 9_000_000 + number
         operator_id = await db.write(operators.add, name=name, max_leads=1000, actor=SYSTEM, now=now)
         await db.write(staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
         account = staff.Account(telegram_id, name, None, "en")
         await db.write(staff.join, code=name, account=account, bot_id=bot_id, now=now, chance=random.random)
         await db.write(
-            sources.set_weight,
-            source_id=source_id,
-            operator_id=operator_id,
-            weight=10,
-            actor=SYSTEM,
-            now=now,
+            sources.set_weight, source_id=source_id, operator_id=operator_id, weight=10, actor=SYSTEM, now=now,
             chance=random.random,
-        )
+        )  # fmt: skip
         accounts.append(telegram_id)
-    await db.close()
-    return source_id, accounts
+    return accounts

@@ -92,6 +92,11 @@ def ours(prepared: Path, folder: Path, *, limited: bool = False) -> Program:
     """Mini-CRM with a copy of a prepared database, the same one for every process that this starts."""
     database = folder / f"{random.getrandbits(48):x}.db"
     shutil.copy(prepared, database)
+    return ours_on(database, limited=limited)
+
+
+def ours_on(database: Path, *, limited: bool = False) -> Program:
+    """Mini-CRM with this very database."""
 
     @asynccontextmanager
     async def program(met: Meeting) -> AsyncIterator[Process]:
