@@ -44,9 +44,10 @@ async def compare(prepared: Path, folder: Path, operator_ids: Sequence[int]) -> 
     needed = _needed(Counter(entry["chat"] for entry in sent))
     passed = _passed_over(met.arrived, sent[0]["time"])
     waits = [one.time - sent[0]["time"] for one in met.arrived]
+    what = f"backlog of {TOTAL} to {len(operator_ids)}, limits on"
     return [
         Line(
-            f"backlog of {TOTAL} to {len(operator_ids)}, limits on", f"{taken:.0f} s", f"the limits need {needed:.0f} s",
+            what, f"{taken:.0f} s", f"the limits need {needed:.0f} s",
             f"{taken / needed:.2f}", f"≤ {LONGER}", taken <= LONGER * needed,
         ),
         Line("  429s provoked", str(refusals), "", "", "= 0", refusals == 0),
