@@ -148,6 +148,7 @@ async def test_a_lead_is_corrected(site: httpx2.AsyncClient) -> None:
     assert (await site.patch("/leads/9", json={})).status_code == 404
 
 
+@pytest.mark.fault("F73")
 async def test_what_is_not_there_is_not_found(site: httpx2.AsyncClient) -> None:
     for address in ("/leads/1", "/leads/1/contacts", "/api/v1/leads/-1/contacts"):
         answer = await site.get(address)

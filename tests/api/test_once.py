@@ -62,6 +62,7 @@ def test_every_post_is_in_the_table(app: FastAPI) -> None:
     assert posts == {*CALLS}
 
 
+@pytest.mark.fault("F72")
 @pytest.mark.parametrize("route", CALLS)
 async def test_a_repeated_call_is_done_once_and_answered_alike(
     db: Database, clock: MovableClock, calling: Calling, route: str
@@ -92,6 +93,7 @@ async def test_a_key_that_was_made_is_kept_nowhere(db: Database, api: httpx2.Asy
     assert made["prefix"] in kept
 
 
+@pytest.mark.fault("F72")
 async def test_the_same_key_for_something_else_is_a_mistake(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna")
     await api.post("/leads/register_contact/", json=REQUEST, headers=named("call-1"))
@@ -149,6 +151,7 @@ async def test_an_answer_is_kept_for_a_day(api: httpx2.AsyncClient, db: Database
     assert await db.write(idempotency.purge, now=clock()) == 1
 
 
+@pytest.mark.fault("F72")
 async def test_calls_that_meet_are_done_once(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna")
     calls = (api.post("/leads/register_contact/", json=REQUEST, headers=named("call-1")) for _ in range(12))

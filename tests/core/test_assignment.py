@@ -5,6 +5,7 @@ import contextlib
 import random
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ async def rows(db: Database, query: str) -> list[Any]:
     return await db.read(lambda s: [tuple(row) for row in s.execute(text(query))])
 
 
+@pytest.mark.fault("F56")
 async def test_sixty_four_clients_at_once_fill_fifty_places_and_wait_in_order(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
     heard = await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 65)))
@@ -58,6 +60,7 @@ async def test_sixty_four_messages_at_once_of_one_new_client_are_one_contact_of_
     await db.read(check_all)
 
 
+@pytest.mark.fault("F57")
 async def test_closes_and_new_clients_at_once_leave_nobody_waiting_in_vain(db: Database) -> None:
     office = await db.write(open_office, weights=[3, 1, 6], limit=4)
     await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 13)))
@@ -72,6 +75,7 @@ async def test_closes_and_new_clients_at_once_leave_nobody_waiting_in_vain(db: D
     assert len(office.operator_ids) == 3
 
 
+@pytest.mark.fault("F51")
 async def test_twenty_closes_of_one_contact_are_one(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=2)
     await db.write(conversation.client_says, **saying(1))
@@ -99,6 +103,7 @@ async def test_words_and_transfers_at_once_lose_no_word(db: Database) -> None:
     assert await rows(db, "SELECT count(*) FROM messages") == [(41,)]
 
 
+@pytest.mark.fault("F55")
 async def test_an_operators_words_go_only_while_he_holds_the_contact(db: Database) -> None:
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
@@ -115,6 +120,7 @@ async def test_an_operators_words_go_only_while_he_holds_the_contact(db: Databas
     await db.read(check_all)
 
 
+@pytest.mark.fault("F58")
 async def test_everything_at_once_keeps_the_books(db: Database) -> None:
     """Four operators and eight clients do whatever they do at the same time; then the books are looked at."""
     office = await db.write(open_office, weights=[3, 1, 6, 2], limit=2)

@@ -90,6 +90,7 @@ async def test_a_table_says_what_is_stored(db: Database, tmp_path: Path, form: F
     assert second["Номер"] == ("2" if form is Form.CSV else 2)
 
 
+@pytest.mark.fault("F77")
 async def test_csv_opens_in_excel_of_the_readers_country(db: Database, tmp_path: Path) -> None:
     await db.write(lambda s: opened(s) if Books(s) else None)
     russian = (await make(db, order(What.LEADS, Form.CSV, tmp_path / "ru.csv"))).files[0].read_bytes()
@@ -99,6 +100,7 @@ async def test_csv_opens_in_excel_of_the_readers_country(db: Database, tmp_path:
     assert russian.count(b"\r\n") == 3
 
 
+@pytest.mark.fault("F77")
 @pytest.mark.parametrize("start", FORMULA)
 async def test_nothing_is_calculated(db: Database, tmp_path: Path, start: str) -> None:
     words = f"{start}1+1"
@@ -113,6 +115,7 @@ async def test_nothing_is_calculated(db: Database, tmp_path: Path, start: str) -
     book.close()
 
 
+@pytest.mark.fault("F77")
 async def test_links_and_long_formulas_stay_texts(db: Database, tmp_path: Path) -> None:
     await db.write(lambda s: opened(s, name=BOMB, message="https://evil.example/" + "x" * 40_000) if Books(s) else None)
     path = (await make(db, order(What.CONTACTS, Form.XLSX, tmp_path / "a.xlsx"))).files[0]

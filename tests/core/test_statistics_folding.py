@@ -119,6 +119,7 @@ async def test_what_was_there_before_a_long_transaction_does_not_wait_for_it(db:
     await db.read(check)
 
 
+@pytest.mark.fault("F60")
 @ONLY_POSTGRES
 async def test_two_processes_do_not_fold_at_once(db: Database, database_url: str) -> None:
     place = await office(db)

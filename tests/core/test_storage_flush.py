@@ -59,6 +59,7 @@ async def test_a_note_is_committed_before_it_is_flushed(file: Database, disk: Di
     assert await file.read(words) == ["noted"]
 
 
+@pytest.mark.fault("F7")
 async def test_a_write_waits_for_the_disk(file: Database, disk: Disk) -> None:
     disk.go_on.clear()
     writing = asyncio.create_task(file.write(put, "written"))
@@ -76,6 +77,7 @@ async def test_who_commits_together_shares_a_flush(file: Database, disk: Disk) -
     assert disk.flushes - before < 20
 
 
+@pytest.mark.fault("F7")
 async def test_flushed_covers_what_was_noted_before(file: Database, disk: Disk) -> None:
     await file.note(put, "noted")
     before = disk.flushes

@@ -31,6 +31,7 @@ def ask(database_url: str, query: str) -> list[Any]:
     return rows
 
 
+@pytest.mark.fault("F68")
 def test_the_migrated_schema_is_the_one_in_the_tables(database_url: str) -> None:
     engine = engine_of(database_url)
     with engine.connect() as connection:
@@ -45,6 +46,7 @@ def _is_comment(difference: Any) -> bool:
     return isinstance(difference, list) and all(one[0] == "modify_comment" for one in difference)
 
 
+@pytest.mark.fault("F68")
 def test_migrating_again_changes_nothing(database_url: str) -> None:
     ask(database_url, "INSERT INTO alerts (cause, told_at) VALUES ('limit:1', 5)")
     before = revisions(database_url)

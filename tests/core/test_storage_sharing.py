@@ -93,6 +93,7 @@ async def test_a_read_cannot_change_anything(db: Database) -> None:
     assert await causes(db) == set()
 
 
+@pytest.mark.fault("F63")
 async def test_a_full_disk_fails_everybody_and_is_over_by_itself(db: Database) -> None:
     if db.url.get_backend_name() != "sqlite":
         return
@@ -112,6 +113,7 @@ async def test_a_full_disk_fails_everybody_and_is_over_by_itself(db: Database) -
     assert await db.write(note, "later") == "later"
 
 
+@pytest.mark.fault("F62")
 async def test_two_transactions_that_wait_for_each_other_both_succeed(db: Database) -> None:
     """PostgreSQL ends one of them with a deadlock error; it is run again with the same inputs."""
     await db.write(lambda s: [note(s, "a"), note(s, "b")])

@@ -37,6 +37,7 @@ def count(person: Person, house: House, words: str) -> int:
     return sum(words in seen.text for seen in person.chat(house.shop) if seen.sender != person.id)
 
 
+@pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
 async def test_cards_and_words_are_sent_again(hasty: House, fault: dict[str, Any]) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
@@ -56,6 +57,7 @@ async def test_cards_and_words_are_sent_again(hasty: House, fault: dict[str, Any
     assert note.reply_to == [seen.id for seen in anna.chat(hasty.shop) if seen.text == "One more thing"][-1]
 
 
+@pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
 async def test_notices_are_sent_at_most_once(hasty: House, fault: dict[str, Any]) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
@@ -66,6 +68,7 @@ async def test_notices_are_sent_at_most_once(hasty: House, fault: dict[str, Any]
     assert count(ivan, hasty, "#1") == (1 if fault in APPLIED else 0)
 
 
+@pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
 async def test_edits_are_repeated_until_they_are_known_to_stand(hasty: House, fault: dict[str, Any]) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
@@ -79,6 +82,7 @@ async def test_edits_are_repeated_until_they_are_known_to_stand(hasty: House, fa
     assert count(anna, hasty, "arrived") == 0
 
 
+@pytest.mark.fault("F28")
 async def test_after_five_lost_answers_the_author_is_told_and_the_chat_goes_on(hasty: House) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     await ivan.says("My question", to=hasty.shop)

@@ -28,6 +28,7 @@ async def until(house: House, query: str, value: int) -> None:
         continue
 
 
+@pytest.mark.fault("F30")
 async def test_one_chat_waits_and_the_others_go_on(house: House, clock: MovableClock) -> None:
     anna, boris = await house.operator("Anna"), await house.operator("Boris")
     await boris.says("/offline")
@@ -57,6 +58,7 @@ async def test_one_chat_waits_and_the_others_go_on(house: House, clock: MovableC
     assert len(house.sandbox.refusals) == 1
 
 
+@pytest.mark.fault("F31")
 async def test_a_restart_in_a_flood_wait_sends_nothing_early(
     sandbox: Sandbox, database_url: str, clock: MovableClock
 ) -> None:
@@ -112,6 +114,7 @@ async def test_flood_waits_of_several_chats_shut_the_bot(
         assert min(seen) >= shut_until
 
 
+@pytest.mark.fault("F32")
 @pytest.mark.parametrize("seconds", [2.5, None], ids=["a fraction", "none given"])
 async def test_a_429_that_aiogram_cannot_read_is_honoured(house: House, clock: MovableClock, seconds: Any) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
@@ -127,6 +130,7 @@ async def test_a_429_that_aiogram_cannot_read_is_honoured(house: House, clock: M
     assert anna.looks("arrived", bot=house.shop) is None  # it surely did not arrive before: there is no doubt
 
 
+@pytest.mark.fault("F33")
 async def test_a_429_of_getupdates_is_honoured(house: House) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     house.sandbox.fail(kind="flood", retry_after=1, method="getUpdates")

@@ -85,6 +85,7 @@ def test_a_flood_wait_never_gets_shorter(still: StillClock) -> None:
     assert pace.flood(5, 2) == [(5, still.now + timedelta(seconds=100))]
 
 
+@pytest.mark.fault("F69")
 def test_a_clock_that_is_set_back_silences_nobody(still: StillClock) -> None:
     pace = Pace(still)
     for _ in range(10):

@@ -54,6 +54,7 @@ async def test_a_row_returns_beside_a_newer_one_with_the_same_key(db: Database, 
     assert [state for _, state, _ in await rows(db)] == ["pending", "pending"]
 
 
+@pytest.mark.fault("F71")
 async def test_an_older_life_gets_nothing_and_changes_nothing(db: Database, fence: int) -> None:
     mine, left = await put(db), await put(db)
     await claim(db, fence, left)

@@ -42,6 +42,7 @@ def flood(seconds: Any) -> ClientDecodeError:
     return unreadable({"ok": False, "error_code": 429, "parameters": {"retry_after": seconds}})
 
 
+@pytest.mark.fault("F27", "F28", "F29", "F32", "F35", "F41")
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [

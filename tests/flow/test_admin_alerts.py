@@ -1,5 +1,7 @@
 """What admins are told at once, and of one cause not more than once in ten minutes."""
 
+import pytest
+
 from bot.sandbox import Person, Sandbox
 from tests.flow.steering import types
 from tests.people import SECOND_TOKEN, TOKEN, House, MovableClock
@@ -15,6 +17,7 @@ async def write(house: House, name: str) -> None:
     await house.settled()
 
 
+@pytest.mark.fault("F59")
 async def test_a_contact_waits_and_why(house: House, clock: MovableClock) -> None:
     await write(house, "Ivan")
     await house.olga.sees("⏳ #1 waits at shop_bot: nobody is eligible (no operator has a weight there). /queue")
@@ -29,6 +32,7 @@ async def test_a_contact_waits_and_why(house: House, clock: MovableClock) -> Non
     await house.olga.sees("#4 waits")
 
 
+@pytest.mark.fault("F59")
 async def test_all_reasons_are_named(house: House) -> None:
     anna = await house.operator("Anna", limit=0)
     boris = await house.operator("Boris")
@@ -67,6 +71,7 @@ async def test_an_operator_reached_his_limit(house: House, clock: MovableClock) 
     assert told(house.olga, "has reached the limit") == 2
 
 
+@pytest.mark.fault("F36")
 async def test_an_operator_cannot_be_reached(house: House) -> None:
     anna = await house.operator("Anna")
     await write(house, "Ivan")
@@ -81,6 +86,7 @@ async def test_an_operator_cannot_be_reached(house: House) -> None:
     assert told(house.olga, "can't be reached") == 1
 
 
+@pytest.mark.fault("F36")
 async def test_found_out_only_when_a_card_is_refused(house: House) -> None:
     anna = await house.operator("Anna")
     house.sandbox.fail(

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.flow.steering import presses, types
 from tests.people import House, MovableClock
 
@@ -70,6 +72,7 @@ async def test_in_pages(house: House) -> None:
     assert "▶️" not in screen.labels
 
 
+@pytest.mark.fault("F76")
 async def test_words_of_a_client_are_no_markup(house: House) -> None:
     await house.client("<b>Ivan</b>").says("<a href='x'>*Hello*</a>\n" + "very " * 40, to=house.shop)
     await house.settled()

@@ -104,6 +104,7 @@ def saw_nothing_of_admins(who: Person) -> bool:
     return not any(mark in seen.text for seen in who.chat() for mark in marks if seen.sender != who.id)
 
 
+@pytest.mark.fault("F53")
 async def test_a_stranger_gets_nothing_of_it(house: House, clock: MovableClock) -> None:
     await house.operator("Anna")
     charlie = house.client("Charlie")
@@ -126,6 +127,7 @@ async def test_an_operator_who_is_no_admin_gets_nothing_of_it(house: House, cloc
     assert saw_nothing_of_admins(anna)
 
 
+@pytest.mark.fault("F55")
 async def test_a_role_lost_a_moment_ago_is_refused_at_the_effect(house: House) -> None:
     """The roster still remembers the admin when he presses: rights are asked for where the effect is."""
     await house.operator("Anna")
@@ -151,6 +153,7 @@ def _demote(s: Session, telegram_id: int) -> None:
     s.execute(update(Staff).where(Staff.telegram_id == telegram_id).values(is_admin=False))
 
 
+@pytest.mark.fault("F53")
 @pytest.mark.parametrize(
     "data", ["op:99999999999999999999", "op:-1", "op:x", "op:", "op:1:2:3", "stats:never", "give_to:1:1:1:9"]
 )

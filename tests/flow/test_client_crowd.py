@@ -1,9 +1,12 @@
 """Sixty-four clients at the same moment, through Telegram: places are filled to the limit, the rest wait in order."""
 
+import pytest
+
 from tests.flow.arranging import count, told, value
 from tests.people import House
 
 
+@pytest.mark.fault("F56")
 async def test_sixty_four_clients_at_once_meet_ten_operators_with_five_places(house: House) -> None:
     people = [await house.operator(f"Operator {number}", limit=5) for number in range(10)]
     clients = [house.client(f"Client {number}") for number in range(64)]

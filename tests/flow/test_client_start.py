@@ -161,6 +161,7 @@ async def test_a_command_that_is_none_is_words(house: House) -> None:
     await anna.sees("/price of a bike")
 
 
+@pytest.mark.fault("F34")
 async def test_who_blocks_and_returns_is_answered_again(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -192,6 +193,7 @@ async def test_a_client_who_renames_himself_is_shown_by_his_new_name(house: Hous
     await anna.sees("👤 Johann @johann")
 
 
+@pytest.mark.fault("F17", "F78")
 async def test_a_flood_delays_nobody_else_and_is_told_once(house: House) -> None:
     anna = await house.operator("Anna", limit=50)
     ivan, others = house.client("Ivan"), [house.client(f"Client {number}") for number in range(10)]

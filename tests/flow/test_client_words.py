@@ -67,6 +67,7 @@ async def test_formatting_survives_on_the_card_and_in_copies(house: House) -> No
     assert [one["type"] for one in copy.entities] == ["strikethrough", "text_link"]
 
 
+@pytest.mark.fault("F15", "F45")
 @pytest.mark.parametrize("name", NOT_COPYABLE)
 async def test_what_cannot_be_copied_is_named_as_the_first_message_and_later(house: House, name: str) -> None:
     anna = await house.operator("Anna")
@@ -86,6 +87,7 @@ async def test_what_cannot_be_copied_is_named_as_the_first_message_and_later(hou
     await ivan.sees("Please send it as a file")
 
 
+@pytest.mark.fault("F45")
 async def test_protected_words_are_passed_on_and_a_protected_caption_is_told(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -107,6 +109,7 @@ async def test_notes_of_telegram_about_the_chat_are_no_words(house: House) -> No
     await anna.sees_nothing_new(bot=house.shop)
 
 
+@pytest.mark.fault("F43")
 async def test_an_album_arrives_whole_and_in_order(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -135,6 +138,7 @@ async def test_words_join_in_order_and_the_client_is_told_once(house: House) -> 
     assert told(ivan, "Your request") == 1
 
 
+@pytest.mark.fault("F59")
 async def test_who_waits_is_told_his_place_and_everything_said_follows_the_card(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
@@ -191,6 +195,27 @@ async def test_a_reply_goes_to_the_contact_it_answers_while_that_is_open(house: 
     assert (await anna.sees("Or the blue one")).reply_to == skis.id
 
 
+@pytest.mark.fault("F47")
+async def test_a_reply_to_what_we_do_not_know_joins_the_talk_as_plain_words(house: House) -> None:
+    """He answers our greeting, or something that his own Telegram has and we never saw."""
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.starts(house.shop)
+    greeting = await ivan.sees()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    await ivan.replies(greeting, "To your greeting")
+    copy = await anna.sees("To your greeting")
+    assert (copy.text, copy.reply_to) == ("To your greeting", card.id)
+    said = await ivan.says("And another")
+    await anna.sees("And another")
+    lost = {**said.raw, "message_id": 9_999, "text": "unseen"}
+    house.sandbox.inject_raw(house.shop, {"message": {**said.raw, "message_id": said.id + 500, "text": "to the unseen",
+                                                      "reply_to_message": lost}})  # fmt: skip
+    # It cannot be copied, since no chat has it; that it came, and with whom, the operator is told.
+    assert (await anna.sees("#1: a message (text) was deleted")).text.startswith("🗑 #1")
+
+
 async def test_an_answer_of_the_client_stands_under_what_it_answers(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -220,6 +245,7 @@ async def test_the_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox
         assert await count(house, "contacts") == 2
 
 
+@pytest.mark.fault("F48")
 async def test_an_edited_message_changes_the_card_and_the_copies(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()

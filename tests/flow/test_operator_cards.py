@@ -64,6 +64,7 @@ async def test_a_card_tells_its_age_when_it_is_brought_up_to_date(house: House, 
     await anna.sees("In progress · 3 h")
 
 
+@pytest.mark.fault("F76")
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_text_from_people_stays_literal(house: House, text: str) -> None:
     anna = await house.operator("Anna")
@@ -78,6 +79,7 @@ async def test_text_from_people_stays_literal(house: House, text: str) -> None:
     assert {one["type"] for one in copy.entities} <= FOUND_BY_TELEGRAM
 
 
+@pytest.mark.fault("F46")
 @pytest.mark.parametrize("text", ["a" * 4096, "🚲" * 2048, "б" * 3001, ("word " * 800).strip()])
 async def test_a_long_first_text_is_cut_on_the_card_and_follows_in_full(house: House, text: str) -> None:
     anna = await house.operator("Anna")
@@ -90,6 +92,7 @@ async def test_a_long_first_text_is_cut_on_the_card_and_follows_in_full(house: H
     assert (copy.text, copy.copied_from, copy.reply_to) == (text, (ivan.id, first.id), card.id)
 
 
+@pytest.mark.fault("F46")
 async def test_the_fullest_card_fits(house: House) -> None:
     anna = await house.operator("A" * 64)
     source_id = await link(house, "long", "S" * 64, anna)
@@ -132,6 +135,7 @@ async def test_a_card_counts_earlier_contacts_and_names_who_had_the_last(house: 
         await ivan.sees(f"Request #{number} is closed")
 
 
+@pytest.mark.fault("F51")
 async def test_pressing_twice_is_pressing_once(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -154,6 +158,7 @@ async def test_pressing_twice_is_pressing_once(house: House) -> None:
     assert await count(house, "events", "kind = 'contact_closed'") == 1
 
 
+@pytest.mark.fault("F52")
 async def test_a_button_of_an_older_state_does_nothing_and_brings_the_card_up_to_date(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -202,6 +207,7 @@ async def test_a_card_of_somebody_else_says_who_holds_the_contact(house: House) 
     assert now(anna, old).text == "#1 · shop_bot\n↪️ Closed"
 
 
+@pytest.mark.fault("F51")
 async def test_two_people_at_once_have_one_effect(house: House) -> None:
     """Anna takes while the contact is given to Boris; whoever is first, one holds it and both cards say so."""
     anna, boris = await house.operator("Anna", limit=20), await house.operator("Boris", limit=20)
@@ -232,6 +238,7 @@ FORGED = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault("F53")
 @pytest.mark.parametrize("data", FORGED)
 async def test_forged_data_of_a_stranger_have_no_effect_and_tell_nothing(house: House, data: str) -> None:
     anna = await house.operator("Anna")
@@ -251,6 +258,7 @@ async def test_forged_data_of_a_stranger_have_no_effect_and_tell_nothing(house: 
     assert (now(anna, card).text, now(anna, card).labels) == (card.text, card.labels)
 
 
+@pytest.mark.fault("F53")
 @pytest.mark.parametrize("data", FORGED)
 async def test_forged_data_of_an_operator_have_no_effect(house: House, data: str) -> None:
     anna = await house.operator("Anna")
@@ -272,6 +280,7 @@ async def test_forged_data_of_an_operator_have_no_effect(house: House, data: str
     assert await count(house, "inbox", "state <> 'done'") == 0
 
 
+@pytest.mark.fault("F54")
 async def test_a_removed_operator_can_do_nothing_with_his_old_cards(house: House) -> None:
     boris = await house.operator("Boris")
     ivan = house.client()
@@ -300,6 +309,7 @@ async def test_a_removed_operator_can_do_nothing_with_his_old_cards(house: House
     assert boris.looks("Anybody?") is None
 
 
+@pytest.mark.fault("F57")
 async def test_closing_gives_the_place_to_whoever_waits_longest(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
@@ -346,6 +356,7 @@ async def test_an_operator_of_two_bots_has_each_talk_in_its_own_chat(sandbox: Sa
         assert await press.answer() == "That contact lives in @help_bot; please do it there."
 
 
+@pytest.mark.fault("F36")
 async def test_who_has_not_pressed_start_in_a_bot_gets_nothing_there(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
         shop, desk = house.bots
@@ -364,6 +375,7 @@ async def test_who_has_not_pressed_start_in_a_bot_gets_nothing_there(sandbox: Sa
         assert "@help_bot" not in (anna.chat(shop)[-1]).text
 
 
+@pytest.mark.fault("F36")
 async def test_who_blocks_the_bot_loses_his_contacts_and_gets_new_ones_when_he_returns(house: House) -> None:
     boris = await house.operator("Boris")
     ivan, maria = house.client("Ivan"), house.client("Maria")
@@ -396,6 +408,7 @@ async def test_who_blocks_the_bot_loses_his_contacts_and_gets_new_ones_when_he_r
     assert now(boris, cards[0]).labels == []
 
 
+@pytest.mark.fault("F50")
 async def test_a_press_on_a_card_that_telegram_does_not_show_any_more_works(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()

@@ -212,6 +212,7 @@ async def test_an_album_that_replies_goes_whole_where_its_first_item_points(hous
     assert told(anna, "To whom?") == 0
 
 
+@pytest.mark.fault("F47")
 async def test_a_reply_to_something_of_no_contact_is_asked_about(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
@@ -223,6 +224,7 @@ async def test_a_reply_to_something_of_no_contact_is_asked_about(house: House) -
     await ivan.sees("Thanks")
 
 
+@pytest.mark.fault("F48")
 async def test_words_changed_before_the_choice_are_sent_as_changed(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
@@ -264,6 +266,7 @@ async def test_words_of_a_contact_that_is_not_his_any_more_stay_as_they_are(hous
     assert ivan.looks("five hundred") is None
 
 
+@pytest.mark.fault("F45")
 @pytest.mark.parametrize("name", NOT_COPYABLE)
 async def test_what_cannot_be_passed_on_is_said_so(house: House, name: str) -> None:
     anna = await house.operator("Anna")
@@ -306,6 +309,7 @@ async def test_with_nothing_open_he_is_told(house: House) -> None:
     assert ivan.looks("One more thing") is None
 
 
+@pytest.mark.fault("F35")
 async def test_a_client_who_left_is_told_of_at_the_first_message_and_refused_after(house: House) -> None:
     """Telegram says 403 before it says that the bot was blocked: the account was deleted."""
     anna = await house.operator("Anna")
@@ -367,6 +371,21 @@ async def test_a_former_holder_gets_nothing_more(house: House) -> None:
     assert now(boris, card).text == "#1 · shop_bot\n↪️ Now with Anna"
 
 
+@pytest.mark.fault("F54")
+async def test_what_a_removed_operator_was_asked_is_asked_no_more(house: House) -> None:
+    anna, ivan = await house.operator("Anna"), house.client("Ivan")
+    await ask(house, ivan, anna, "Ivan asks")
+    await anna.says("a secret price")
+    question = await anna.sees("To whom?")
+    await remove(house, anna)
+    press = await anna.presses(question, "#1", stale=True)
+    assert await press.answer() is None
+    await house.settled()
+    assert ivan.looks("a secret price") is None
+    assert await value(house, "SELECT count(*) FROM messages WHERE author = 'operator'") == 0
+
+
+@pytest.mark.fault("F53")
 async def test_a_forged_choice_moves_nothing(sandbox: Sandbox, database_url: str) -> None:
     """Boris presses Anna's question; Anna names a contact of another bot, or one that is not hers."""
     async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Collection
 from typing import Any, Self
@@ -48,11 +49,19 @@ class Lives:
                 os.close(stderr)
         return cls(process)
 
-    async def start(self) -> int:
-        """Begins a life; returns its process id."""
+    async def start(self, *, until: str = "") -> int:
+        """Begins a life; returns its process id. It may be one that kills itself, see `tests.process.crash_points`."""
         self.is_up = True
-        self.process_id = await self._tell("start")
+        self.process_id = await self._tell(f"start {until}")
         return self.process_id
+
+    async def died(self) -> int:
+        """Waits until a life that kills itself has done so; returns its exit status."""
+        self.is_up = False
+        told = asyncio.create_task(self._tell("wait"))
+        if not (await asyncio.wait({told}, timeout=20))[0]:
+            os.kill(self.process_id, signal.SIGTERM)  # it did not come to that point: the status says so
+        return await told
 
     async def kill(self) -> None:
         """SIGKILL, at once; returns when the process has gone."""

@@ -1,8 +1,9 @@
 """Lives of an installation, one after another, each a process of its own that can be killed at any moment.
 
 The imports are made once, in a parent that forks a child for each life: ten restarts take a second instead of half a
-minute. `python -m tests.process.lives` speaks a word a line: `start` answers with a process id; `kill` and `stop`
-(SIGTERM) answer with the exit status once the child has gone.
+minute. `python -m tests.process.lives` speaks a line at a time: `start` answers with a process id; `kill`, `stop`
+(SIGTERM) and `wait` answer with the exit status once the child has gone. `start stored` begins one that will kill
+itself at that point (`tests.process.crash_points`).
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from bot.app import App
 from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
 from bot.logs import set_up_logging
 from bot.settings import load_settings
+from tests.process.crash_points import arm
 
 HURRIED = Pauses(
     unknown=(0.2, 0.4, 0.8, 1.6), retry_first=0.1, retry_last=0.5, refused=1.0, recovered=0.2, database=0.1,
@@ -35,16 +37,19 @@ def main() -> None:
     set_up_logging(level="ERROR")
     child = 0
     for line in sys.stdin:
-        word = line.strip()
+        word, *points = line.split()
         if word == "start":
             child = os.fork()
             if child == 0:
+                for point in points:
+                    arm(point)
                 asyncio.run(_live())
                 sys.stdout.flush()
                 os._exit(0)
             print(child, flush=True)
         else:
-            os.kill(child, signal.SIGKILL if word == "kill" else signal.SIGTERM)
+            if word != "wait":
+                os.kill(child, signal.SIGKILL if word == "kill" else signal.SIGTERM)
             _, status = os.waitpid(child, 0)
             print(os.waitstatus_to_exitcode(status), flush=True)
 

@@ -111,6 +111,7 @@ def copies(person: Person, house: House, words: str) -> int:
 # --- F66 --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F66")
 async def test_a_backup_made_while_clients_write_is_an_installation_that_works(
     sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
 ) -> None:
@@ -160,6 +161,7 @@ async def test_a_backup_made_while_clients_write_is_an_installation_that_works(
     assert (await ask(elsewhere, "SELECT count(*) FROM messages WHERE author = 'client'"))[0][0] in (words, words + 1)
 
 
+@pytest.mark.fault("F66")
 async def test_a_message_that_is_known_has_no_second_effect_under_a_new_number(house: House) -> None:
     """F66: Telegram's own number of a message tells it, where its update's number does not."""
     anna, ivan = await house.operator("Anna"), house.client()
@@ -186,6 +188,7 @@ async def test_a_message_that_is_known_has_no_second_effect_under_a_new_number(h
 # --- F67 --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F67")
 async def test_an_older_backup_tells_what_is_lost_and_repeats_nothing_to_clients(
     sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
 ) -> None:
@@ -256,6 +259,7 @@ async def test_an_older_backup_tells_what_is_lost_and_repeats_nothing_to_clients
     assert sandbox.strictness_violations == []
 
 
+@pytest.mark.fault("F67")
 async def test_the_same_backup_twice_gives_no_number_twice(sandbox: Sandbox, database_url: str, desk: Desk) -> None:
     """F67: the numbers of the life that a second restore throws away count as given, too."""
     if not database_url.startswith("sqlite"):
@@ -273,6 +277,7 @@ async def test_the_same_backup_twice_gives_no_number_twice(sandbox: Sandbox, dat
     assert numbers[1] - numbers[0] >= 1_000
 
 
+@pytest.mark.fault("F66")
 async def test_restoring_waits_for_nobody_who_runs(sandbox: Sandbox, database_url: str, desk: Desk) -> None:
     """F66: over a database that is in use nothing is put."""
     async with await House.open(sandbox, database_url) as house:
@@ -284,6 +289,7 @@ async def test_restoring_waits_for_nobody_who_runs(sandbox: Sandbox, database_ur
         await anna.sees("Hello", bot=house.shop)
 
 
+@pytest.mark.fault("F66")
 async def test_a_bad_backup_changes_nothing(sandbox: Sandbox, database_url: str, desk: Desk, elsewhere: str) -> None:
     async with await House.open(sandbox, database_url):
         await desk.types("backup", "copy")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from tests.processes import Running, running
@@ -68,6 +69,7 @@ def stored(database_url: str) -> list[str]:
         return list(connection.execute(text("SELECT message FROM contacts")).scalars())
 
 
+@pytest.mark.fault("F72")
 async def test_whenever_it_is_killed_each_call_is_done_once(tmp_path: Path, database_url: str) -> None:
     callers = Callers()
     for life, until in enumerate((*KILLED_AFTER, CALLS)):

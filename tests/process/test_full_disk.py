@@ -24,6 +24,7 @@ def words(entry: Entry) -> str:
     return found[0] if found else ""
 
 
+@pytest.mark.fault("F63")
 @pytest.mark.parametrize("writable", [0, 8192])
 async def test_a_disk_that_takes_nothing_loses_nothing(
     sandbox: Sandbox, writable: int, migrated_file: Path, tmp_path: Path

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -15,8 +16,9 @@ from bot.sandbox.transcript import Entry
 from crm_core.storage.database import open_database
 from tests.people import TOKEN, House
 from tests.process.installation import Eyes, Lives
+from tests.receiving.test_poison import POISON
 
-CLIENTS, EACH, KILLS = 25, 20, 10
+CLIENTS, EACH, KILLS = 25, 20, 40
 WORDS = re.compile(r"word (\d+) of (\d+)")
 
 # Prime distances, so that the kinds take turns: together they befall every eighth call.
@@ -45,7 +47,9 @@ def _key(entry: Entry) -> tuple[int, int] | None:
     return (int(found[2]), int(found[1])) if found else None
 
 
-async def test_ten_kills_and_a_faulty_telegram(sandbox: Sandbox, database_url: str) -> None:
+@pytest.mark.fault("F9", "F14", "F29")
+@pytest.mark.timeout(300)
+async def test_forty_kills_and_a_faulty_telegram(sandbox: Sandbox, database_url: str) -> None:
     rolls = random.Random(7)
     people = await _prepare(sandbox, database_url, operators=5)
     bot = sandbox.bots()[0]
@@ -65,12 +69,14 @@ async def test_ten_kills_and_a_faulty_telegram(sandbox: Sandbox, database_url: s
             said[client.id] += 1
 
     async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
-        for _ in range(KILLS):
+        for life in range(KILLS):
             await lives.start()
-            speaking = asyncio.create_task(speak(len(turns) // 2 if len(turns) > 100 else len(turns)))
-            await eyes.more(rolls.randrange(1, 45))
+            speaking = asyncio.create_task(speak(min(len(turns), rolls.randrange(2, 22))))
+            await eyes.more(rolls.randrange(1, 9))
             await lives.kill()
             await speaking
+            if life % 13 == 0:  # at the beginning, amid the rest and near its end
+                sandbox.inject_raw(bot, POISON)
         await speak(len(turns))
         await lives.start()
         await eyes.until(lambda: arrived <= {_key(entry) for entry in eyes.seen}, within=40)
@@ -79,7 +85,7 @@ async def test_ten_kills_and_a_faulty_telegram(sandbox: Sandbox, database_url: s
         assert time.monotonic() - began < 10
 
     _in_order(eyes.seen)
-    await _doubles_only_after_doubt(database_url, eyes.seen)
+    await _doubles_only_after_doubt(sandbox, database_url, eyes.seen)
 
 
 def _in_order(seen: list[Entry]) -> None:
@@ -93,7 +99,7 @@ def _in_order(seen: list[Entry]) -> None:
         assert numbers == sorted(numbers)
 
 
-async def _doubles_only_after_doubt(database_url: str, seen: list[Entry]) -> None:
+async def _doubles_only_after_doubt(sandbox: Sandbox, database_url: str, seen: list[Entry]) -> None:
     """No message stands before its operator more often than once, and once more for each answer that nobody heard."""
     query = """
         SELECT outbox.chat_id, messages.text, outbox.ambiguous FROM outbox
@@ -105,7 +111,13 @@ async def _doubles_only_after_doubt(database_url: str, seen: list[Entry]) -> Non
         return list(s.execute(text(query)))
 
     def unfinished(s: Session) -> int:
-        return int(s.execute(text("SELECT count(*) FROM inbox WHERE state <> 'done'")).scalar_one())
+        return int(s.execute(text("SELECT count(*) FROM inbox WHERE state = 'new'")).scalar_one())
+
+    def buried(s: Session) -> int:
+        return int(s.execute(text("SELECT count(*) FROM inbox WHERE state = 'dead'")).scalar_one())
+
+    def numbers(s: Session) -> list[int]:
+        return list(s.execute(text("SELECT update_id FROM inbox")).scalars())
 
     db = open_database(database_url)
     allowed: dict[tuple[int, int], int] = defaultdict(int)
@@ -114,6 +126,11 @@ async def _doubles_only_after_doubt(database_url: str, seen: list[Entry]) -> Non
         assert found is not None
         allowed[int(found[2]), int(found[1])] += 1 + ambiguous
     assert await db.read(unfinished) == 0
+    assert await db.read(buried) == 4
+    # Nothing was confirmed that is not stored, and nothing is stored twice.
+    stored = await db.read(numbers)
+    assert len(stored) == len(set(stored))
+    assert set(sandbox.confirmed_ids(sandbox.bots()[0])) <= set(stored)
     await db.close()
     copies: dict[tuple[int, int], int] = defaultdict(int)
     for entry in seen:

@@ -51,6 +51,7 @@ def check(written: io.StringIO) -> str:
     return text
 
 
+@pytest.mark.fault("F79")
 async def test_a_story_with_everything_going_wrong(
     sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ async def folder(tmp_path: Path, sandbox: Sandbox, migrated_file: Path) -> Folde
 # --- F64 --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F64")
 @pytest.mark.parametrize("how", ["gone", "empty", "gone with its backups"])
 async def test_a_database_that_was_there_is_not_made_anew(folder: Folder, how: str) -> None:
     """F64: a volume that was not mounted, a file that was deleted or cut: said, not papered over."""
@@ -84,6 +85,7 @@ async def test_a_database_that_was_there_is_not_made_anew(folder: Folder, how: s
         assert (await folder.types("migrate")).status == 0
 
 
+@pytest.mark.fault("F64")
 async def test_without_the_mark_a_backup_says_that_there_was_a_database(folder: Folder) -> None:
     """F64: everything but the backups is lost, as when these are on another disk."""
     for path in folder.database.parent.glob("mini_crm.db*"):
@@ -94,6 +96,7 @@ async def test_without_the_mark_a_backup_says_that_there_was_a_database(folder: 
     assert not folder.database.exists()
 
 
+@pytest.mark.fault("F64")
 @pytest.mark.parametrize("where", ["beginning", "middle"])
 async def test_a_damaged_database_is_not_worked_on(folder: Folder, where: str) -> None:
     """F64: it stays as it is until somebody puts a backup in its place, and then it is kept."""
@@ -120,6 +123,7 @@ async def test_a_damaged_database_is_not_worked_on(folder: Folder, where: str) -
     await folder.goes_on()
 
 
+@pytest.mark.fault("F64", "F68")
 async def test_a_first_start_that_is_killed_needs_nobody(tmp_path: Path) -> None:
     """F64, F68: the lock alone does not say that there was a database."""
     database = tmp_path / "data" / "mini_crm.db"
@@ -150,6 +154,7 @@ main()
 """
 
 
+@pytest.mark.fault("F66")
 async def test_a_restore_that_is_killed_anywhere_can_be_done_again(folder: Folder) -> None:
     """F66: SIGKILL before each step that the disk sees: the old database, the new one, or none and no start."""
     old = folder.database.read_bytes()

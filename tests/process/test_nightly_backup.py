@@ -140,6 +140,7 @@ async def test_a_stop_does_not_wait_for_a_backup(home: House, tmp_path: Path, mo
 # --- not made ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F63")
 async def test_admins_hear_once_a_day_that_there_is_no_backup(
     home: House, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +171,7 @@ async def test_admins_hear_once_a_day_that_there_is_no_backup(
         await home.olga.sees("The nightly check found the database damaged")
 
 
+@pytest.mark.fault("F63")
 async def test_an_alert_that_cannot_be_written_is_told_later(
     home: House, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 
+import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from bot.app import App
@@ -27,6 +28,7 @@ async def _run_command(database_url: str, sandbox: Sandbox) -> tuple[int, str]:
     return process.returncode or 0, said.decode()
 
 
+@pytest.mark.fault("F60")
 async def test_a_second_process_on_a_file_is_refused_and_on_a_server_stands_by(
     sandbox: Sandbox, database_url: str
 ) -> None:
@@ -49,6 +51,7 @@ async def test_a_second_process_on_a_file_is_refused_and_on_a_server_stands_by(
             await anna.sees("Hello", bot=house.shop)
 
 
+@pytest.mark.fault("F61")
 async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbox: Sandbox, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         return
@@ -73,6 +76,7 @@ async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbo
             assert second.fleet.runners[0].state == "running"
 
 
+@pytest.mark.fault("F61")
 async def test_who_loses_his_locks_stops_and_starts_over(sandbox: Sandbox, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         return

@@ -3,13 +3,18 @@
 import asyncio
 import time
 
+import pytest
+
 from bot.sandbox import Sandbox
 from tests.people import TOKEN, House
 from tests.process.installation import Eyes, Lives
+from tests.process.test_crash_points import ask
 
 CLIENTS, EACH = 20, 15
+IN_DOUBT = 8  # one of forty answers does not come
 
 
+@pytest.mark.fault("F8")
 async def test_a_stop_under_load_is_quick_and_loses_nothing(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, admin=False) as house:
         operators = [await house.operator(f"Operator {number}", limit=CLIENTS) for number in range(4)]
@@ -31,6 +36,8 @@ async def test_a_stop_under_load_is_quick_and_loses_nothing(sandbox: Sandbox, da
         began = time.monotonic()
         assert await lives.stop() == 0
         assert time.monotonic() - began < 10
+        # Claimed and not begun is put back; only what Telegram has not answered yet is in doubt.
+        assert ask(database_url, "SELECT count(*) FROM outbox WHERE state = 'sending'") <= IN_DOUBT
         sandbox.mend()
         await lives.start()
         wanted = {f"word {number} of {client.id}" for client in clients for number in range(1, EACH)}
@@ -38,7 +45,7 @@ async def test_a_stop_under_load_is_quick_and_loses_nothing(sandbox: Sandbox, da
         await asyncio.sleep(0)
         assert await lives.stop() == 0
     copies = [text for text in words() if text in wanted]
-    assert len(copies) - len(wanted) <= 8  # only what was under way at the stop may stand twice
+    assert len(copies) - len(wanted) <= IN_DOUBT  # only what was under way at the stop may stand twice
     for client in clients:
         mine = list(dict.fromkeys(text for text in copies if text.endswith(f"of {client.id}")))
         assert mine == [f"word {number} of {client.id}" for number in range(1, EACH)]

@@ -34,6 +34,7 @@ def watch(house: House) -> list[type]:
     return seen
 
 
+@pytest.mark.fault("F10")
 async def test_it_is_stored_with_its_effect_and_has_it_once(house: House) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     await house.settled()

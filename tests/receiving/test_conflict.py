@@ -8,6 +8,7 @@ from bot.sandbox.kit import strict_bot
 from tests.people import SECOND_TOKEN, TOKEN, House
 
 
+@pytest.mark.fault("F23")
 async def test_a_second_poller_is_shown_and_outlived(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     runner = house.app.fleet.runners[0]
@@ -25,6 +26,7 @@ async def test_a_second_poller_is_shown_and_outlived(house: House, monkeypatch: 
     assert runner.state == "running"
 
 
+@pytest.mark.fault("F24")
 async def test_a_webhook_left_set_is_named_and_stops_no_other_bot(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

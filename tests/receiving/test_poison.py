@@ -22,6 +22,7 @@ async def states(house: House) -> list[str]:
     return await house.db.read(lambda s: list(s.execute(query).scalars()))
 
 
+@pytest.mark.fault("F14")
 async def test_three_unparsable_updates_in_a_batch_delay_nobody(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url) as house:
         anna = await house.operator("Anna")
@@ -44,6 +45,7 @@ async def test_three_unparsable_updates_in_a_batch_delay_nobody(sandbox: Sandbox
         assert len(told) == 1
 
 
+@pytest.mark.fault("F15")
 @pytest.mark.filterwarnings("ignore:Detected unknown update type:RuntimeWarning")
 async def test_an_update_of_a_kind_that_is_not_known_is_finished(house: House) -> None:
     house.sandbox.inject_raw(house.shop, {"a_thing_of_tomorrow": {"chat": {"id": 7}}})
@@ -54,6 +56,7 @@ async def test_an_update_of_a_kind_that_is_not_known_is_finished(house: House) -
     assert set(await states(house)) == {"done"}
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     "odd",
     [

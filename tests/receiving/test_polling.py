@@ -11,6 +11,7 @@ from tests.people import House
 from tests.receiving.outage import outage, until_away
 
 
+@pytest.mark.fault("F16")
 async def test_a_backlog_is_fetched_only_as_fast_as_it_is_worked_on(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,6 +35,7 @@ async def test_a_backlog_is_fetched_only_as_fast_as_it_is_worked_on(
         assert opened == len(people)
 
 
+@pytest.mark.fault("F11", "F13")
 async def test_numbers_that_restart_lower_lose_nothing(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url) as house:
         anna, ivan = await house.operator("Anna"), house.client()
@@ -53,6 +55,7 @@ async def test_numbers_that_restart_lower_lose_nothing(sandbox: Sandbox, databas
         assert copies == ["after the jump"]  # (the first words are in the card)
 
 
+@pytest.mark.fault("F62")
 async def test_while_the_database_is_away_nothing_is_confirmed_and_nothing_buried(
     house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

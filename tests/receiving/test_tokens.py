@@ -1,5 +1,7 @@
 """A token that Telegram refuses stops its own bot and no other."""
 
+import pytest
+
 from bot.sandbox import Sandbox
 from crm_core import outbox
 from tests.flow.arranging import count
@@ -12,6 +14,7 @@ def states(house: House) -> list[str]:
     return [runner.state for runner in house.app.fleet.runners]
 
 
+@pytest.mark.fault("F25")
 async def test_one_bad_token_of_three_stops_only_its_bot(sandbox: Sandbox, database_url: str) -> None:
     house = await House.open(sandbox, database_url, tokens=THREE)
     sandbox.revoke(house.bots[1])
@@ -24,6 +27,7 @@ async def test_one_bad_token_of_three_stops_only_its_bot(sandbox: Sandbox, datab
             await anna.sees(f"to {bot.username}", bot=bot)
 
 
+@pytest.mark.fault("F26")
 async def test_a_token_revoked_later_stops_only_its_bot_and_admins_hear_of_it(
     sandbox: Sandbox, database_url: str
 ) -> None:
@@ -45,6 +49,7 @@ async def test_a_token_revoked_later_stops_only_its_bot_and_admins_hear_of_it(
         assert await count(house, "outbox", "state IN ('dead', 'uncertain')") == 0
 
 
+@pytest.mark.fault("F25")
 async def test_a_bot_known_from_before_that_is_refused_at_the_start_is_told_of(
     sandbox: Sandbox, database_url: str
 ) -> None:

@@ -59,6 +59,7 @@ async def test_a_story_through_the_webhook(hooked: House) -> None:
     await ivan.sees("Anna is with you")
 
 
+@pytest.mark.fault("F21")
 @pytest.mark.parametrize(
     "headers",
     [{}, {HEADER: ""}, {HEADER: "wrong"}, {HEADER: SECRET + "x"}, {HEADER: "s\u00e9cret"}, {HEADER: "\u00ff" * 300}],
@@ -70,6 +71,7 @@ async def test_a_wrong_secret_is_refused(hooked: House, headers: dict[str, str])
     assert await count(hooked, InboxRow) == before
 
 
+@pytest.mark.fault("F22")
 async def test_what_is_too_large_or_no_update_is_not_stored(hooked: House, capsys: pytest.CaptureFixture[str]) -> None:
     before = await count(hooked, InboxRow)
     assert await post(hooked, b"x" * (1024 * 1024 + 1)) == 413
@@ -82,6 +84,7 @@ async def test_what_is_too_large_or_no_update_is_not_stored(hooked: House, capsy
     assert "Traceback" not in "".join(capsys.readouterr())
 
 
+@pytest.mark.fault("F19")
 async def test_the_same_update_again_has_one_effect(hooked: House) -> None:
     for _ in range(3):
         assert await post(hooked, message(7, "Hello")) == 200
@@ -134,6 +137,7 @@ async def talk(house: House, words: str) -> int:
     return int(line.split()[1])
 
 
+@pytest.mark.fault("F20")
 async def test_while_the_database_is_away_telegram_keeps_it(
     hooked: House, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +149,7 @@ async def test_while_the_database_is_away_telegram_keeps_it(
     await anna.sees("Are you there?", bot=hooked.shop, timeout=15)
 
 
+@pytest.mark.fault("F26")
 async def test_a_token_refused_while_telegram_delivers_is_seen(hooked: House) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     await ivan.says("Hello", to=hooked.shop)

@@ -95,6 +95,7 @@ async def test_a_long_conversation_is_read_on_in_order_while_more_of_it_comes(db
     await worker.stop()
 
 
+@pytest.mark.fault("F16")
 async def test_memory_is_bounded_however_much_waits(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "HELD_ALL", 200)
     for chat in range(40):
@@ -233,6 +234,7 @@ async def test_a_conversation_survives_whatever_goes_wrong_around_it(
     assert asked > 1
 
 
+@pytest.mark.fault("F2", "F10")
 async def test_a_batch_whose_commit_nobody_heard_of_is_worked_on_all_the_same(db: Database) -> None:
     """Telegram hands it out again, since it was never confirmed; by then it is known, but nobody has begun it."""
     await store(db, update(1), update(2))
@@ -247,6 +249,7 @@ async def test_a_batch_whose_commit_nobody_heard_of_is_worked_on_all_the_same(db
     assert await store(db, update(3)) == []
 
 
+@pytest.mark.fault("F12")
 async def test_an_id_that_returns_with_another_body_is_another_update(db: Database) -> None:
     first, other = update(5), to_update(BOT, {"update_id": 5, "message": {"chat": {"id": 1}, "text": "a new life"}})
     assert len(await store(db, first)) == 1
