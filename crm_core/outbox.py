@@ -147,6 +147,11 @@ def claimed(s: Session, *, bot_id: int, fence: int) -> list[Queued]:
 
 
 _bot = Bot.__table__
+# What a sender needs of a row: to convert all of it took longer than to claim it.
+_CLAIMED = (
+    _table.c.id, _table.c.kind, _table.c.bot_id, _table.c.chat_id, _table.c.contact_id, _table.c.payload,
+    _table.c.attempts, _table.c.ambiguous,
+)  # fmt: skip
 _CLAIM = Listed(
     lambda ids: (
         update(_table)
@@ -162,7 +167,7 @@ _CLAIM = Listed(
         )
         # The key is free from now on: what changes after this moment is news, and needs a row of its own.
         .values(state="sending", fence=bindparam("by_fence"), attempts=_table.c.attempts + 1, once=null())
-        .returning(_table)
+        .returning(*_CLAIMED)
     )
 )
 

@@ -9,6 +9,7 @@ round trip outweighs all that, they are executed like any other statement.
 import sqlite3
 from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple with names
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, insert, literal_column
@@ -120,18 +121,19 @@ class Listed:
             build: makes the statement, given what stands in its IN.
         """
         self._build = build
-        self._by_length: dict[int, Hot] = {}
+        self._by_length: dict[int, tuple[Hot, list[str]]] = {}
 
     def spread(self, values: dict[str, Any]) -> tuple[Hot, dict[str, Any]]:
         """The statement for a list as long as this one, and its parameters. The list must not be empty."""
         given = dict(values)
-        ids = list(given.pop("ids"))
+        ids = given.pop("ids")
         length = 1 << (len(ids) - 1).bit_length()
-        ids += ids[-1:] * (length - len(ids))
-        names = [f"id_{number}" for number in range(length)]
         if length not in self._by_length:
-            self._by_length[length] = Hot(self._build([bindparam(name) for name in names]))
-        return self._by_length[length], {**given, **dict(zip(names, ids, strict=True))}
+            names = [f"id_{number}" for number in range(length)]
+            self._by_length[length] = Hot(self._build([bindparam(name) for name in names])), names
+        statement, names = self._by_length[length]
+        given.update(zip_longest(names, ids, fillvalue=ids[-1]))
+        return statement, given
 
 
 def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
