@@ -66,6 +66,7 @@ _NEWCOMER = Hot(
         Source.strategy,
         Source.is_active,
         exists().where(_writer.telegram_id == bindparam("chat_id")).label("is_staff"),
+        select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
     ).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
 )
 
@@ -99,11 +100,10 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> Known | None:
 
 
 def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
-    found = leads.find(s, person)
-    lead_id = found if found is not None else leads.create(s, person, now=now)
+    row: Any = run(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id, "external_id": person.external_id}).one()
+    lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now)
     run(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
-    if found is None:
-        row = run(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id}).one()
+    if row.lead_id is None:
         source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
         return Known(lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source)
     known = _known(s, bot_id=bot_id, chat_id=chat_id)

@@ -15,9 +15,11 @@ class Exclusion(StrEnum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True, unsafe_hash=True
+)  # one for each operator at each contact, and frozen they cost four times as much
 class Candidate:
-    """An operator as a source sees him at the moment of the choice.
+    """An operator as a source sees him at the moment of the choice; not to be changed.
 
     Attributes:
         weight: how much of the source he should get.

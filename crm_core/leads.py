@@ -70,21 +70,6 @@ def check_email(text: str) -> str:
     return email
 
 
-def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
-    """The lead of an external id or e-mail, made if nobody has either. Returns its id.
-
-    Each call of the first founding document with an e-mail seen before is the same lead.
-    """
-    found = find(s, facts)
-    return found if found is not None else create(s, facts, now=now)
-
-
-def find(s: Session, facts: LeadFacts) -> int | None:
-    """The id of the lead that has this external id or e-mail, None if nobody has."""
-    found: int | None = run(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).scalar_one_or_none()
-    return found
-
-
 def recognise(s: Session, facts: LeadFacts, *, now: datetime) -> Known:
     """The lead of an external id or e-mail, made if nobody has either; what was not known of him is taken over.
 
