@@ -1,6 +1,7 @@
 """What every running process has, with bots or without: the database, the HTTP server, the clock. No aiogram here."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -196,6 +197,8 @@ async def attempt(job: Callable[[], Awaitable[None]]) -> None:
 
 
 def _log_events(announcements: list[Any]) -> None:
+    if not logging.getLogger("crm").isEnabledFor(logging.INFO):  # three lines for each contact, made for nobody
+        return
     events = structlog.get_logger("crm")
     for one in announcements:
         if isinstance(one, Logged):
