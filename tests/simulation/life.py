@@ -56,7 +56,7 @@ class Life(App):
         return
 
     def _start_clock(self, jobs: Sequence[Job]) -> None:
-        left_out = {"_note_keys", "wake"}  # keys and exports have stories of their own
+        left_out = {"_note_keys", "wake", "back_up"}  # keys, exports and backups have stories of their own
         self._ticks = [(job, self._loop.now) for job in jobs if job[0].__name__ not in left_out]
         self.is_up.set()
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 Callback = Callable[..., object]
@@ -184,7 +185,8 @@ class Loop(asyncio.AbstractEventLoop):
                 if not future.done():
                     future.set_result(result)
 
-        self.moves.append(Move(f"disk: {getattr(func, '__name__', func)}", work))
+        called = func.args[0] if isinstance(func, partial) else func  # asyncio.to_thread wraps what it is given
+        self.moves.append(Move(f"disk: {called.__name__}", work))
         return future
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
