@@ -20,9 +20,10 @@ class Disk:
         self.go_on = threading.Event()
         self.go_on.set()
         self.is_broken = False
-        self.flushes = 0
+        self.begun = self.flushes = 0
 
     def __call__(self) -> None:
+        self.begun += 1
         self.go_on.wait(10)
         self.flushes += 1
         if self.is_broken:
@@ -85,6 +86,20 @@ async def test_flushed_covers_what_was_noted_before(file: Database, disk: Disk) 
     assert disk.flushes == before + 1
     await file.flushed()
     assert disk.flushes == before + 1
+
+
+async def test_a_flush_under_way_covers_nothing_that_is_committed_meanwhile(file: Database, disk: Disk) -> None:
+    before = disk.flushes
+    disk.go_on.clear()
+    first = asyncio.create_task(file.write(put, "first"))
+    while disk.begun == before:
+        await file.read(words)
+    second = asyncio.create_task(file.write(put, "second"))
+    while "second" not in await file.read(words):
+        continue
+    disk.go_on.set()
+    await asyncio.gather(first, second)
+    assert disk.flushes == before + 2
 
 
 async def test_a_failing_disk_is_heard_of(file: Database, disk: Disk) -> None:

@@ -1,0 +1,42 @@
+"""Two lives of one bot at work on the same row: only what the newer one says of it counts."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from crm_core import bots, deliveries, inbox, outbox
+from crm_core.inbox import AlreadyFinished, Stored, Update
+from crm_core.outbox import Send, Settled
+from crm_core.storage.database import Database
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BOT, CHAT = 700001, 5
+
+
+async def begin(db: Database) -> int:
+    return await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+
+
+async def test_an_outcome_that_comes_too_late_changes_nothing_while_the_next_life_sends(db: Database) -> None:
+    older = await begin(db)
+    await db.write(outbox.add, [Send(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
+    [row] = await db.read(outbox.waiting, bot_id=BOT)
+    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fence=older))) == 1
+    newer = await begin(db)
+    await db.write(deliveries.recover, bot_id=BOT, fence=newer, now=NOW)
+    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fence=newer))) == 1
+
+    late = Settled(row.id, "dead", "blocked")
+    assert await db.write(outbox.settle, settled=[late], fence=older, now=NOW) == set()
+    assert [one.id for one in await db.read(outbox.claimed, bot_id=BOT, fence=newer)] == [row.id]
+    arrived = Settled(row.id, "sent", "ok")
+    assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
+
+
+async def test_an_update_that_two_lives_work_on_is_finished_by_one(db: Database) -> None:
+    await begin(db)
+    [row] = await db.write(inbox.store, bot_id=BOT, updates=[Update(1, "5", {"update_id": 1})], now=NOW)
+    assert isinstance(row, Stored)
+    await db.write(inbox.finish, row, now=NOW)
+    with pytest.raises(AlreadyFinished):
+        await db.write(inbox.finish, row, now=NOW)
