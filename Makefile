@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Newer versions of the lock's packages: make lock UPGRADE=--upgrade
 UPGRADE ?=
-SEEDS ?= 20000
+SEEDS ?=
 FIRST ?= 1
 SEED ?= 0
 UV := 0.13.8
@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor test simulate lint bench soak lock clean
+.PHONY: help demo run doctor test simulate mutants lint bench soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -34,7 +34,10 @@ test: $(VENV)/.dev ## every story, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n 3
 
 simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --seed $(SEED)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20000) --first $(FIRST) --seed $(SEED)
+
+mutants: $(VENV)/.dev ## plants bugs and sees that each is noticed, half an hour: SEEDS=3000, ONLY=name
+	@$(BIN)/python -m tests.mutants --seeds $(or $(SEEDS),3000) --only "$(ONLY)"
 
 lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 	$(BIN)/ruff check .
