@@ -3,26 +3,49 @@
 import asyncio
 import contextlib
 import io
+import json
 import logging
 import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
 import pytest
 import structlog
+from sqlalchemy import make_url
 
 from bot.delivery import cards
 from bot.delivery.pauses import Pauses
 from bot.keys import new_key
 from bot.logs import mask, set_up_logging
+from bot.receiving import polling
+from bot.receiving import worker as workers
 from bot.sandbox import Sandbox
+from bot.sandbox import content as kinds
 from bot.sandbox.content import photo
+from crm_core import api_keys, statistics
+from crm_core.access import SYSTEM
+from crm_core.inbox import Received
 from crm_core.storage.database import announce
-from tests.people import SECOND_TOKEN, TOKEN, House
+from tests.flow.arranging import count
+from tests.people import SECOND_TOKEN, TOKEN, House, MovableClock
+from tests.receiving.outage import outage, until_away
+from tests.receiving.relay import Relay
 
 WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
 SHORT = Pauses(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
+
+
+PASSWORD, PROXY_PASSWORD, SECRET = "okapi-of-the-database", "axolotl-of-the-proxy", "narwhal-of-the-webhook"
+PHONE = "79990000001"
+CONTENTS = [
+    photo(caption=f"{WORDS} on a photo"), kinds.video(caption=WORDS), kinds.voice(), kinds.video_note(),
+    kinds.audio(title=WORDS), kinds.document(caption=f"{WORDS} in a file"), kinds.animation(), kinds.sticker(),
+    kinds.location(), kinds.venue(), kinds.contact(f"+{PHONE}", WORDS), kinds.poll(f"{WORDS}?", WORDS, "no"),
+    kinds.dice(value=4), kinds.paid_media(), kinds.story(), kinds.giveaway(), kinds.quiz(f"{WORDS}?", "yes", WORDS),
+    kinds.album(kinds.photo(caption=WORDS), kinds.photo()),
+]  # fmt: skip
 
 
 @pytest.fixture(params=["console", "json"])
@@ -31,7 +54,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     root, seen = logging.getLogger(), io.StringIO()
     before = (root.handlers[:], root.level, structlog.get_config(), warnings.showwarning)
     levels = {name: logging.getLogger(name).level for name in ("aiogram", "aiohttp", "aiosqlite", "sqlalchemy")}
-    with contextlib.redirect_stderr(seen):
+    with contextlib.redirect_stderr(seen), contextlib.redirect_stdout(seen):
         structlog.configure(**{**structlog.get_config(), "cache_logger_on_first_use": False})
         set_up_logging(level="DEBUG", form=request.param)
         structlog.configure(cache_logger_on_first_use=False)
@@ -43,10 +66,11 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
         logging.getLogger(name).setLevel(level)
 
 
-def check(written: io.StringIO) -> str:
+def check(written: io.StringIO, *secrets: str) -> str:
+    """All that was written, in which none of these stands, however it was written."""
     text = written.getvalue()
-    for secret in (WORDS, TOKEN.split(":")[1], SECOND_TOKEN.split(":")[1], "Traceback"):
-        lines = [line for line in text.splitlines() if secret in line]
+    for secret in (WORDS, TOKEN.split(":")[1], SECOND_TOKEN.split(":")[1], "Traceback", *secrets):
+        lines = [line for line in text.splitlines() if secret.lower() in line.lower()]
         assert lines == []
     return text
 
@@ -88,6 +112,135 @@ async def test_a_story_with_everything_going_wrong(
     for event in ("render_failed", "bot_state", "update_buried", "not_deliverable", "contact_assigned", "unexpected"):
         assert event in text
     assert "a listener failed" in text or "library_error" in text
+
+
+@pytest.mark.fault("F79")
+async def test_a_whole_day_names_nobody_and_nothing_that_is_secret(
+    sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch, clock: MovableClock,
+    unused_tcp_port: int,
+) -> None:  # fmt: skip
+    """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
+    monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
+    monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
+    monkeypatch.setattr(workers, "RETRIES", (0.01,) * 3)
+    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
+    url, key, forged = make_url(database_url), new_key(), new_key()
+    if url.get_backend_name() != "sqlite":
+        database_url = url.set(password=PASSWORD).render_as_string(hide_password=False)
+    async with Relay(sandbox.url) as relay:
+        proxy = relay.url.replace("//", f"//mule:{PROXY_PASSWORD}@")
+        async with await House.open(
+            sandbox, database_url, clock=clock, pauses=SHORT, settings={"telegram_proxy": proxy}
+        ) as house:
+            await house.db.write(api_keys.create, key=key, name="desk", scope="admin", actor=SYSTEM, now=clock())
+            await _talk(house)
+            await _call(house.app.http.address, key, forged)
+            clock.forward(hours=12)
+            await _suffer(house, relay, database_url, monkeypatch)
+            clock.forward(hours=12)
+            await house.app.fleet.look_again()
+            await _break_things(house)
+            await house.settled()
+    await _hook(sandbox, database_url, unused_tcp_port)
+    text = check(
+        written, key, forged, key[14:], forged[14:], PASSWORD, PROXY_PASSWORD, SECRET, PHONE, "quagga", "example.com/",
+        f"mule:{PROXY_PASSWORD}", "@example",
+    )  # fmt: skip
+    for event in ("contact_assigned", "update_failed", "receiving_failed", "unexpected", "not_deliv"):
+        assert event in text
+
+
+async def _talk(house: House) -> None:
+    """Whatever people may say and press."""
+    anna, ivan = await house.operator("Anna Quagga"), house.client("Ivan Quagga", username="quagga")
+    await ivan.starts(house.shop, f"src_{WORDS}")
+    await ivan.shares_phone(house.shop)
+    await ivan.says("/email quagga@example.com")
+    for content in CONTENTS:
+        await ivan.sends(content, to=house.shop)
+    said = await ivan.says(f"a {WORDS} that is changed")
+    await ivan.edits(said, f"another {WORDS}")
+    card = await anna.sees("#1", bot=house.shop)
+    await anna.presses(card, "Take")
+    await ivan.sees("is with you")
+    for content in CONTENTS[:8]:
+        await anna.sends(content, to=house.shop, reply_to=card)
+    for command in ("/my", "/offline", "/online", f"/{WORDS}"):
+        await anna.says(command)
+    for command in (
+        f"/operators add {WORDS} 3", f"/sources link {WORDS} {WORDS}", f"/assign {WORDS} {WORDS} 5", "/stats", "/queue",
+        f"/operators rename {WORDS} quagga", f"/admins add {WORDS}", f"/{WORDS} {WORDS}", WORDS,
+    ):  # fmt: skip
+        await house.olga.says(command, to=house.shop)
+    await anna.presses_forged(house.shop, f"take:{WORDS}")
+    await house.settled()
+
+
+async def _call(address: str, key: str, forged: str) -> None:
+    """Whatever programs may ask of the API."""
+    known = {"email": "quagga@example.com", "phone": f"+{PHONE}", "full_name": "Quagga"}
+    person = {**known, "message": WORDS, "source_id": 1}
+    keys = ({"X-API-Key": forged}, {"Authorization": f"Bearer {key}"}, {"X-API-Key": key}, {"X-API-Key": WORDS})
+    async with aiohttp.ClientSession() as caller:
+        for given in keys:
+            for method, path, body in (
+                ("POST", "/leads/register_contact/", json.dumps(person)), ("POST", "/leads/register_contact/", WORDS),
+                ("POST", "/leads/register_contact/", json.dumps({**person, "email": WORDS})),
+                ("GET", f"/api/v1/leads/?search={WORDS}&email=quagga@example.com", None), ("GET", f"/{WORDS}", None),
+                ("POST", "/api/v1/contacts/1/messages", json.dumps({"text": WORDS})),
+            ):  # fmt: skip
+                async with caller.request(method, f"{address}{path}", data=body, headers=given) as answer:
+                    await answer.read()
+
+
+async def _suffer(house: House, relay: Relay, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever may fail while somebody speaks: a handler, the proxy, the database, Telegram."""
+    ivan, petra = house.client("Ivan Quagga"), house.client("Petra Quagga")
+    handle, failed = house.app.worker._handle, 0
+
+    async def fails(row: Received) -> None:
+        nonlocal failed
+        if failed < 3:
+            failed += 1
+            raise LookupError(WORDS, row.raw)
+        await handle(row)
+
+    house.app.worker._handle = fails
+    await ivan.says(f"{WORDS} in a handler that fails", to=house.shop)
+    await ivan.sees("Your request", timeout=15)
+    house.sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} {PHONE}", method="sendMessage", chat=petra)
+    for kind in ("cut", "html_502", "http_500", "garbage", "silent"):
+        house.sandbox.fail(kind=kind, every=7, times=2)
+    await petra.says(f"{WORDS} in a request that fails", to=house.shop)
+    house.sandbox.inject_raw(house.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
+    await house.settled()
+    house.sandbox.mend()
+    await relay.down()
+    await petra.says(f"{WORDS} while the proxy is away")
+    await house.db.write(statistics.prepare, zone="UTC")
+    await relay.up()
+    await house.settled()
+    async with outage(database_url, monkeypatch):
+        await until_away(house.db)
+        await petra.says(f"{WORDS} while the database is away")
+        await until_away(house.db)
+    said = await petra.says(f"{WORDS} afterwards")
+    while await count(house, "messages", f"message_id = {said.id}") == 0:
+        continue
+
+
+async def _hook(sandbox: Sandbox, database_url: str, port: int) -> None:
+    """Webhooks: a start that fails first, and whatever comes to the address."""
+    sandbox.fail(kind="html_502", method="setWebhook")
+    settings = {"webhook_url": f"http://127.0.0.1:{port}", "webhook_secret": SECRET, "http_port": port}
+    async with await House.open(sandbox, database_url, settings=settings, admin=False, pauses=SHORT) as house:
+        header, body = "X-Telegram-Bot-Api-Secret-Token", json.dumps({"update_id": 1, "message": {"text": WORDS}})
+        async with aiohttp.ClientSession() as caller:
+            for secret, said in ((SECRET, WORDS), (SECRET, body), (SECRET + "x", body), (WORDS, body)):
+                address = f"http://127.0.0.1:{port}/telegram/{house.shop.id}"
+                async with caller.post(address, data=said, headers={header: secret}) as answer:
+                    await answer.read()
+        await house.app.fleet.idle()
 
 
 async def _break_things(house: House) -> None:
