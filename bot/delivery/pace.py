@@ -139,10 +139,13 @@ class Pace:
             self._left.book(BOT, at)
         return wait
 
-    async def held_up(self) -> None:
-        """Waits, for as long as it must, until a request that is on time may go."""
-        while (wait := self.leave()) > 0:  # noqa: ASYNC110 - moments of a clock are waited for
+    async def held_up(self) -> bool:
+        """Waits, for as long as it must, until a request that is on time may go; whether it had to."""
+        had_to = False
+        while (wait := self.leave()) > 0:
+            had_to = True
             await asyncio.sleep(wait)
+        return had_to
 
     def answered(self, chat_id: int) -> None:
         """Telegram answered: by now it has counted the request, but perhaps not long ago.

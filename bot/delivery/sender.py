@@ -240,7 +240,8 @@ class Sender:
         except Exception as error:
             log.error("render_failed", outbox_id=job.id, kind=job.kind, error=describe_error(error))
             return Dead(f"internal_{type(error).__name__}")
-        await self.pace.held_up()
+        if await self.pace.held_up() and (gate := self.pace.gate(job.chat_id)) > 0:
+            return Flood(gate)
         already_paced.set(True)
         try:
             result = await self.bot(method, request_timeout=REQUEST_TIMEOUT)

@@ -21,6 +21,7 @@ class Refusal:
     :ivar during_wait: the bot had been told to wait and did not; its wait began anew
     :ivar text: what the bot tried to say, when the call had a text
     :ivar ordered: an ordered fault; the bot has done nothing to deserve it
+    :ivar after_stall: the sandbox itself had stood still just before, and found what came meanwhile all at once
     """
 
     time: float
@@ -31,6 +32,16 @@ class Refusal:
     during_wait: bool
     text: str | None
     ordered: bool = False
+    after_stall: bool = False
+
+    @property
+    def is_provoked(self) -> bool:
+        """Whether the bot has deserved it."""
+        return not self.ordered and not self.after_stall
+
+
+STALL = 0.1  # seconds; who is late by so much has stood still
+STALL_FELT = 2.5  # seconds for which that disturbs what is counted per second, the wait of a first 429 included
 
 
 class _Budget:
@@ -89,6 +100,7 @@ class Limits:
         self.per_group = 20  # calls a minute
         self.slack = 0.1  # seconds forgiven for the jitter of clocks and loops
         self.refusals: list[Refusal] = []
+        self.stalls: list[tuple[float, float]] = []
         self._bots: dict[int, _Budget] = {}
         self._chats: dict[tuple[int, int], _Budget | _Bucket] = {}
         self._until: dict[tuple[int, int | None], float] = {}
@@ -145,7 +157,8 @@ class Limits:
         during_wait: bool = False,
     ) -> None:
         """Record a refusal, close the gate for its time, and raise it."""
-        self.note(Refusal(now, bot_id, chat_id, method, retry_after, during_wait, text))
+        after_stall = self._is_after_stall(now)
+        self.note(Refusal(now, bot_id, chat_id, method, retry_after, during_wait, text, after_stall=after_stall))
         self._until[bot_id, chat_id] = now + retry_after
         self._told[bot_id, chat_id] = retry_after
         raise too_many_requests(retry_after)
@@ -154,8 +167,19 @@ class Limits:
         """Record a refusal that was decided elsewhere (an ordered fault)."""
         self.refusals.append(refusal)
 
+    def note_stall(self, since: float, until: float) -> None:
+        """The sandbox stood still, in Unix time: what bots sent meanwhile is counted as if it had been sent at once."""
+        self.stalls.append((since, until))
+        for refusal in reversed(self.refusals):
+            if refusal.time < since:
+                break
+            refusal.after_stall = True
+
+    def _is_after_stall(self, now: float) -> bool:
+        return bool(self.stalls) and now < self.stalls[-1][1] + STALL_FELT
+
     def begin_wait(self, refusal: Refusal) -> None:
-        """Let an ordered refusal begin a wait like any other: who does not keep to it is refused, and has provoked that."""
+        """Let an ordered refusal begin a wait like any other: who does not keep to it provokes the next one."""
         if self.enabled and refusal.retry_after:
             place = (refusal.bot_id, refusal.chat_id)
             self._until[place] = refusal.time + refusal.retry_after

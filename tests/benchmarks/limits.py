@@ -37,7 +37,7 @@ async def compare(prepared: Path, folder: Path, operator_ids: Sequence[int]) -> 
         async with ours(prepared, folder, limited=True)(met):
             await met.until(TOTAL, within=GIVE_UP)
         said = [entry for entry in met.sandbox.transcript(since=begun) if entry["request_id"] is not None]
-        refusals = len(met.sandbox.refusals)
+        refusals = sum(one.is_provoked for one in met.sandbox.refusals)
     ended = met.arrived[-1].time
     sent = [entry for entry in said if entry["event"] in ("new", "edited") and entry["time"] <= ended]
     taken = ended - sent[0]["time"]

@@ -79,3 +79,23 @@ async def test_an_ordered_flood_wait_is_a_wait_like_any_other(
     clock.forward(4)
     await bot.send_message(ivan.id, "patient")
     assert [(refusal.ordered, refusal.during_wait) for refusal in sandbox.refusals] == [(True, False), (False, True)]
+
+
+async def test_what_it_refuses_after_a_stall_of_its_own_is_told_apart(
+    bot: Bot, ivan: Person, clock: StillClock, sandbox: Sandbox
+) -> None:
+    for _ in range(3):
+        await bot.send_message(ivan.id, "x")
+    clock.forward(0.2)
+    await refused(bot, ivan.id, "in the moment that is noticed after it")
+    now = clock.now.timestamp()
+    sandbox.world.limits.note_stall(now - 0.15, now)
+    clock.forward(2)
+    for _ in range(2):
+        await bot.send_message(ivan.id, "x")
+    await refused(bot, ivan.id, "while it is still felt")
+    clock.forward(5)
+    for _ in range(3):
+        await bot.send_message(ivan.id, "x")
+    await refused(bot, ivan.id, "long after it")
+    assert [refusal.is_provoked for refusal in sandbox.refusals] == [False, False, True]
