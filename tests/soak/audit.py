@@ -25,12 +25,16 @@ class Said:
 
 @dataclass(slots=True)
 class Shown:
-    """A message of a bot as it stands now; `time` is when that was said."""
+    """A message of a bot as it stands now; `time` is when that was said.
+
+    Attributes:
+        asks: whether it asks, or has asked, whom an operator's words are for.
+    """
 
     time: float
     text: str
-    presses: list[str]
     is_card: bool
+    asks: bool
 
 
 class Audit:
@@ -42,6 +46,7 @@ class Audit:
         self.shown: dict[Key, Shown] = {}
         self.told: defaultdict[Key, list[Key]] = defaultdict(list)  # what a bot said in reply to a message
         self.cards: defaultdict[Key, int] = defaultdict(int)  # (bot, operator's chat, contact): how many came
+        self.answered: set[Key] = set()  # operators' words of which a press was answered, perhaps by a refusal
         self.own_phones: set[Key] = set()  # clients' own contacts complete the lead, and are passed on to nobody
         self._unread: dict[tuple[int, str], Key] = {}  # (bot, text): for what arrives in other words than a copy
 
@@ -69,7 +74,9 @@ class Audit:
     def _hear_bot(self, entry: Json, key: Key) -> None:
         text = entry["text"]
         card = read_card(text) if entry["chat"] in self._operators and not entry["copied_from"] else None
-        self.shown[key] = Shown(entry["time"], text, entry["presses"], card is not None)
+        self.shown[key] = Shown(
+            entry["time"], text, is_card=card is not None, asks=self._asks(key) or "send:" in " ".join(entry["presses"])
+        )
         if entry["event"] != "new":
             return
         if entry["reply_to"] is not None:
@@ -84,6 +91,9 @@ class Audit:
             whose = self._unread.get((entry["bot"], words)) or self._unread.get((entry["bot"], words.split("\n")[-1]))
             if whose is not None:
                 self._arrived(whose, entry, key)
+
+    def _asks(self, key: Key) -> bool:
+        return key in self.shown and self.shown[key].asks
 
     def _arrived(self, whose: Key, entry: Json, key: Key) -> None:
         if whose in self.said:
@@ -100,7 +110,11 @@ class Audit:
     def is_told(self, said: Said) -> bool:
         """Whether somebody was told, at his very message, what became of it; being asked is not being told."""
         answers = [self.shown[key] for key in self.told[said.key]]
-        return any(not any(data.startswith("send:") for data in one.presses) for one in answers)
+        return said.key in self.answered or any(not one.asks for one in answers)
+
+    def is_asked(self, said: Said) -> bool:
+        """Whether an operator was asked whom his words are for: then they may come later than his next ones."""
+        return any(self.shown[key].asks for key in self.told[said.key])
 
     def is_card(self, key: Key) -> bool:
         """Whether a message of a bot is a card."""
@@ -110,6 +124,8 @@ class Audit:
         """Messages of this side that first came after a later one of the same conversation and chat."""
         seen: defaultdict[tuple[int, int, int], list[tuple[int, float]]] = defaultdict(list)
         for one in side:
+            if self.is_asked(one):
+                continue
             first: dict[int, float] = {}
             for time, (_, chat, _message) in one.arrivals:
                 first.setdefault(chat, time)

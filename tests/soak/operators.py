@@ -1,12 +1,14 @@
 """Operators: they take what comes, answer, close, go away and come back, all by what they see in their chats."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from random import Random
 from typing import Any
 
 from bot.demo.arrivals import read_card
 from bot.sandbox import BotHandle, Person
+from tests.soak.audit import Audit
 from tests.soak.town import Town
 from tests.soak.watching import Watcher
 from tests.soak.words import operators_content
@@ -40,11 +42,19 @@ class Desk:
         return max(found)[1:] if found else None
 
 
+class Question:
+    """The bot asks whom a message of his is for."""
+
+    def __init__(self, about: int) -> None:
+        self.about = about
+        self.is_over = asyncio.Event()
+
+
 class Operator:
     """One operator at all bots."""
 
-    def __init__(self, town: Town, watcher: Watcher, number: int, person: Person) -> None:
-        self._town, self._number, self._person = town, number, person
+    def __init__(self, town: Town, watcher: Watcher, audit: Audit, number: int, person: Person) -> None:
+        self._town, self._audit, self._number, self._person = town, audit, number, person
         self._bots = {bot.id: bot for bot in town.bots}
         self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in town.clients}
         self._chance: Random = town.chance("operator", number)
@@ -52,6 +62,8 @@ class Operator:
         self._open: list[Desk] = []
         self._meant: dict[Key, Key] = {}  # (bot, message of his): the contact that he wrote it for
         self._asked: dict[str, Desk] = {}  # by the press that asked for a contact's card
+        self._questions: dict[Key, Question] = {}
+        self._chosen: dict[str, Question] = {}  # by the press that answered it
         self._said: defaultdict[int, int] = defaultdict(int)
         self._working: set[asyncio.Task[None]] = set()
         for bot in town.bots:
@@ -71,22 +83,29 @@ class Operator:
 
     def _notice(self, entry: Json) -> None:
         if entry["event"] == "callback_answer":
-            self._notice_refusal(entry)
+            self._notice_toast(entry)
         if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
             return
-        if any(data.startswith("send:") for data in entry["presses"]):
+        question = self._questions.get((entry["bot"], entry["message_id"]))
+        if question is not None and not entry["presses"]:  # it says now where his words went
+            question.is_over.set()
+        elif any(data.startswith("send:") for data in entry["presses"]) and entry["event"] == "new":
             self._do(self._choose(entry))
         elif entry["copied_from"]:
             self._notice_copy(entry)
         else:
             self._notice_card(entry)
 
-    def _notice_refusal(self, entry: Json) -> None:
-        """Who asks for a card and is answered in words gets none: the contact is closed."""
-        desk = self._asked.get(entry["data"]["callback"])
-        if desk is not None and entry["text"]:
+    def _notice_toast(self, entry: Json) -> None:
+        """What a press was answered."""
+        pressed = entry["data"]["callback"]
+        desk, question = self._asked.get(pressed), self._chosen.get(pressed)
+        if desk is not None and entry["text"]:  # who asks for a card and is answered in words gets none: it is closed
             desk.is_closed = True
             desk.changed.set()
+        elif question is not None:
+            self._audit.answered.add((entry["bot"], entry["chat"], question.about))
+            question.is_over.set()
 
     def _notice_copy(self, entry: Json) -> None:
         """A client's words, which he may reply to as to the card."""
@@ -199,4 +218,10 @@ class Operator:
         offered = [data for data in entry["presses"] if data.startswith("send:")]
         wanted = f"send:{meant[1]}:" if meant else "send:"
         chosen = next((data for data in offered if data.startswith(wanted)), offered[0])
-        await self._person.presses_forged(self._bots[entry["bot"]], chosen, message=entry["message_id"])
+        question = self._questions[entry["bot"], entry["message_id"]] = Question(entry["reply_to"])
+        for _ in range(TRIES):
+            press = await self._person.presses_forged(self._bots[entry["bot"]], chosen, message=entry["message_id"])
+            self._chosen[press.id] = question
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(question.is_over.wait(), PATIENCE)
+                return

@@ -63,7 +63,9 @@ class _Soak:
         self._audit = Audit(clients=[one.id for one in town.clients], operators=[one.id for one in town.staff.values()])
         self._watcher = Watcher(town.sandbox)
         self._watcher.everything.append(self._audit.hear)
-        self._operators = [Operator(town, self._watcher, number, person) for number, person in town.staff.items()]
+        self._operators = [
+            Operator(town, self._watcher, self._audit, number, person) for number, person in town.staff.items()
+        ]
         self._clients = [Client(town, self._watcher, self._audit, number) for number in range(len(town.clients))]
 
     async def play(self) -> Outcome:

@@ -66,11 +66,13 @@ async def lines(town: Town, audit: Audit, diary: Diary) -> list[Line]:
 
 
 async def _evidence(town: Town, audit: Audit, clients: list[Said], operators: list[Said]) -> list[str]:
-    """What is known of words that nobody saw, or saw too late."""
+    """What is known of words that nobody saw, or saw too soon, or as they were at first."""
     lost = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
     late = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
     found = []
-    for why, several in (("lost", lost), ("too late", late)):
+    numberless = await town.database.read(ledger.without_number)
+    stale = audit.not_shown([one for one in clients + operators if one.key not in numberless])
+    for why, several in (("lost", lost), ("before its turn", late), ("correction not shown", stale)):
         for one in several[:MOST_SHOWN]:
             rows = await town.database.read(ledger.history, one.key)
             after = [f"{time - one.time:.1f} s" for time, _ in one.arrivals]
@@ -81,7 +83,7 @@ async def _evidence(town: Town, audit: Audit, clients: list[Said], operators: li
 
 def _refusals(town: Town, diary: Diary) -> list[str]:
     found = []
-    for one in [one for one in town.sandbox.refusals if not one.ordered][:MOST_SHOWN]:
+    for one in [one for one in town.sandbox.refusals if one.is_provoked][:MOST_SHOWN]:
         since = min((one.time - kill for kill in diary.kills if kill <= one.time), default=0.0)
         again = ", during a wait" if one.during_wait else ""
         found.append(
@@ -140,13 +142,15 @@ async def _database(town: Town, diary: Diary) -> list[Line]:
 
 def _telegram(town: Town, clients: list[Said], operators: list[Said]) -> list[Line]:
     stats, refusals = town.sandbox.stats(), town.sandbox.refusals
-    provoked = sum(not one.ordered for one in refusals)
+    provoked = sum(one.is_provoked for one in refusals)
+    stalled = sum(one.after_stall and not one.ordered for one in refusals)
     failed = sum(stats["faults"].values())
     to_operators, to_clients = waits(clients), waits(operators)
     longest = to_operators[-1] if to_operators else 0.0
     return [
         _must_be("429s provoked by us", provoked, 0),
-        Line("  on order", f"{len(refusals) - provoked}"),
+        Line("  on order", f"{len(refusals) - provoked - stalled}"),
+        Line("  after the sandbox itself stood still", f"{stalled}"),
         Line("requests to Telegram", f"{stats['requests']}"),
         Line("  that failed on order", f"{failed / stats['requests']:.1%}", f"≈ {share_of_failing(town.plan):.1%}"),
         _must_be("  that the Bot API does not have", stats["violations"], 0),

@@ -1,0 +1,19 @@
+"""A short soak, so that the long one (`make soak`) never rots: two kills, few people, faults in each tenth call."""
+
+from tests.soak.plan import Plan
+from tests.soak.play import play
+from tests.soak.result import table
+
+SHORT = Plan(
+    minutes=0.3, seed=11, bots=2, operators=4, clients=16, turns=2.5, places=4, kill_every=7, hurry=4,
+    fault_factor=0.2, is_hurried=True, settle_within=60,
+)  # fmt: skip
+
+
+async def test_a_short_soak_reaches_every_target(database_url: str) -> None:
+    found = await play(SHORT, database_url)
+    assert found.is_well, "\n".join([table(found.lines), *found.evidence])
+    figures = {line.what: line.figure for line in found.lines}
+    assert int(figures["sent by clients"]) > 20
+    assert int(figures["sent by operators"]) > 10
+    assert figures["kills"].startswith(("2", "3"))
