@@ -186,7 +186,7 @@ class Loop(asyncio.AbstractEventLoop):
                     future.set_result(result)
 
         called = func.args[0] if isinstance(func, partial) else func  # asyncio.to_thread wraps what it is given
-        self.moves.append(Move(f"disk: {called.__name__}", work))
+        self.moves.append(Move(f"disk: {getattr(called, '__name__', 'a thread')}", work))
         return future
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
