@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import NullPool, create_engine, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
-from crm_core.storage import sqlite
-from crm_core.storage.database import DATABASE_AWAY, Database, Unwritable
+from crm_core.storage import postgres, sqlite
+from crm_core.storage.database import DATABASE_AWAY, Database, Unwritable, open_database
 from crm_core.storage.tables import Alert
 from tests.core.test_storage_backup import damage
+from tests.core.test_storage_migrating import engine_of
 from tests.core.test_storage_sharing import NOW, causes, note
 
 
@@ -103,3 +104,52 @@ def only_reads(database_url: str, is_so: bool) -> None:
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": url.database}
         )
     engine.dispose()
+
+
+# --- F62 --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lock_that_is_held_is_waited_for_and_then_said(
+    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F62: a bounded number of times, with the same inputs; then whoever asked hears of it, and nothing was changed."""
+    await db.write(note, "row")
+    attempts: list[str] = []
+
+    def touch(s: Session, *, to: str) -> None:
+        attempts.append(to)
+        s.execute(text("UPDATE alerts SET told_at = 7 WHERE cause = :to"), {"to": to})
+
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(postgres, "TIMEOUTS", "-c lock_timeout=50ms")
+    impatient = open_database(database_url)
+    engine = engine_of(database_url)
+    with engine.connect() as holder:
+        holder.execute(text("UPDATE alerts SET told_at = 8 WHERE cause = 'row'"))
+        with pytest.raises(DATABASE_AWAY):
+            await impatient.write(touch, to="row")
+        is_file = db.url.get_backend_name() == "sqlite"
+        assert attempts == ([] if is_file else ["row"] * postgres.ATTEMPTS)
+        assert impatient.troubles == {"writing": "database is locked" if is_file else "LockNotAvailable"}
+        holder.rollback()
+    await impatient.write(touch, to="row")
+    assert impatient.troubles == {}
+    assert await db.read(lambda s: s.execute(text("SELECT told_at FROM alerts")).scalars().all()) == [7]
+    await impatient.close()
+    engine.dispose()
+
+
+async def test_a_transaction_that_can_never_be_serialised_is_given_back(db: Database) -> None:
+    """F62: PostgreSQL says so each time; it is tried as often as is promised, and not for ever."""
+    if db.url.get_backend_name() == "sqlite":
+        return
+    attempts: list[str] = []
+
+    def never(s: Session, *, what: str) -> None:
+        attempts.append(what)
+        s.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$"))
+
+    with pytest.raises(DATABASE_AWAY):
+        await db.write(never, what="the same")
+    assert attempts == ["the same"] * postgres.ATTEMPTS
+    assert await db.write(note, "neighbour") == "neighbour"
