@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot import fleet
 from bot.delivery.pauses import Pauses
 from bot.receiving import polling
 from bot.sandbox import Person, Sandbox
@@ -104,6 +105,23 @@ async def test_a_day_that_a_running_process_could_not_hear_is_told_too(
         await house.client().says("Anybody there?", to=house.shop)
         await relay.up()
         await house.olga.sees("@shop_bot received nothing for 30 hours", bot=house.shop)
+
+
+@pytest.mark.fault("F81")
+async def test_with_a_webhook_a_day_that_brought_nothing_is_told_once_telegram_has_nothing_left(
+    sandbox: Sandbox, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setattr(fleet, "WATCH_EVERY", 0.05)
+    sandbox.configure(webhook_second=0.02)
+    address = f"http://127.0.0.1:{unused_tcp_port}"
+    settings = {"webhook_url": address, "webhook_secret": "a-secret-of-the-webhook", "http_port": unused_tcp_port}
+    async with await House.open(sandbox, database_url, clock=clock, settings=settings) as house:
+        olga = house.olga
+        while await value(house, "SELECT heard_at FROM bots") is None:
+            continue
+    clock.forward(hours=26)
+    async with await House.open(sandbox, database_url, clock=clock, settings=settings, admin=False) as house:
+        await olga.sees("@shop_bot received nothing for 26 hours", bot=house.shop)
 
 
 @pytest.mark.fault("F82")
