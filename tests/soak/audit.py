@@ -141,10 +141,10 @@ class Audit:
         return found
 
     def not_shown(self, side: list[Said]) -> list[Said]:
-        """What was corrected, though its newest words stand nowhere on the other side."""
+        """What arrived and was corrected, though its newest words stand nowhere on the other side."""
         return [
             one for one in side
-            if one.is_edited and not any(one.text in self.shown[key].text for _, key in one.arrivals)
+            if one.is_edited and one.arrivals and not any(one.text in self.shown[key].text for _, key in one.arrivals)
         ]  # fmt: skip
 
 

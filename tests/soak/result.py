@@ -113,7 +113,7 @@ def _words(audit: Audit, clients: list[Said], operators: list[Said]) -> list[Lin
 async def _doubles(town: Town, audit: Audit) -> list[Line]:
     found = await town.database.read(ledger.doubles, audit)
     numberless = await town.database.read(ledger.without_number)
-    side = [one for one in audit.said.values() if one.key not in numberless]
+    side = [one for one in audit.said.values() if one.arrivals and one.key not in numberless]
     corrected = sum(one.is_edited for one in side)
     stale = audit.not_shown(side)
     return [
