@@ -75,9 +75,9 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-async def once(met: Meeting, number: int) -> float:
+async def once(met: Meeting, number: int, *, client_id: int | None = None) -> float:
     """Seconds from a new client's message to what his operator sees."""
-    client = met.sandbox.person(f"Client {number}", language_code="en")
+    client = met.sandbox.person(f"Client {number}", language_code="en", id=client_id)
     words = f"message 1 of {client.id}"
     await client.says(words, to=met.bot)
     sent = seen = 0.0
