@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox.transcript import Entry
 from tests.core import invariants
-from tests.simulation.prepared import BEGINS
+from tests.simulation.prepared import BEGINS, OPERATOR_ACCOUNTS
 from tests.simulation.storage import SimulatedDatabase
 from tests.simulation.telegram import Line, fields
 
@@ -18,13 +18,20 @@ _LOADS = """
     SELECT id, max_leads, current_leads,
            (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed')
     FROM operators"""
-_WAITS = "SELECT 1 FROM contacts WHERE operator_id IS NULL AND status = 'new' LIMIT 1"
+_WAITS = """
+    SELECT id, source_id, chat_id IS NULL FROM contacts WHERE operator_id IS NULL AND status = 'new' ORDER BY id"""
 _GIVEN = """
-    SELECT e.contact_id, e.operator_id, e.source_id FROM events e
+    SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL FROM events e
+    JOIN contacts c ON c.id = e.contact_id
     WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason <> 'by_hand'"""
+_WHOSE = """
+    SELECT c.id, s.telegram_id FROM messages m JOIN contacts c ON c.id = m.contact_id
+    LEFT JOIN staff s ON s.operator_id = c.operator_id
+    WHERE m.bot_id = ? AND m.chat_id = ? AND m.message_id = ?"""
 _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
     WHERE w.weight > 0 AND o.is_active AND o.is_online AND o.removed_at IS NULL"""
+ON_ITS_WAY = 2.0  # seconds in which what was being sent to an operator still comes to him
 STORED_WITHIN = 1.0  # seconds in which a gate reaches the disk, in a process that is let live
 
 
@@ -49,6 +56,8 @@ class Safety:
         self._eligible: set[tuple[int, int]] = set()
         self._holders: dict[int, int | None] = {}
         self._closed: set[int] = set()
+        self._waiting: set[int] = set()
+        self._moved: dict[int, float] = {}
         self._event = self._given = 0
         self._commits = self._confirmed = self._refusals = self._entries = 0
         self._told: dict[tuple[int, int], float] = {}
@@ -65,6 +74,7 @@ class Safety:
         if power_cut:
             self._loads, self._holders, self._closed, self._event = {}, {}, set(), 0
             self._eligible, self._given = self._who_is_eligible(), self._newest_event()
+            self._waiting = set()
         stored = self.history.ask("SELECT bot_id, chat_id, not_before FROM gates")
         known = {(bot, chat): _seconds(until) for bot, chat, until in stored}
         # Rows carry the process's clock, our moments are Telegram's.
@@ -97,14 +107,19 @@ class Safety:
     def _look_at_books(self) -> None:
         """I6, I7, I8, I9, I10, I14."""
         ask = self.history.ask
-        if ask(_WAITS):
+        waits = [tuple(row) for row in ask(_WAITS)]
+        if waits:
             self._look_at_queue()
         eligible = self._who_is_eligible()
-        for contact, operator, source in ask(_GIVEN, self._given):
+        for contact, operator, source, has_no_chat in ask(_GIVEN, self._given):
             # One commit may hold both: what went to him, and after it that he gets nothing more.
             if (operator, source) not in eligible | self._eligible:
                 raise Violation("given to who was not eligible", f"#{contact} of source {source} to {operator}")
+            for older in [one for one, *where in waits if one < contact and where == [source, has_no_chat]]:
+                if older in self._waiting:
+                    raise Violation("somebody else has waited longer", f"#{contact} of source {source}, #{older} waits")
         self._eligible, self._given = eligible, self._newest_event()
+        self._waiting = {one for one, *_ in waits}
         for operator, most, load, held in ask(_LOADS):
             if load != held:
                 raise Violation("load is not the count", f"operator {operator}: {load}, open {held}")
@@ -123,6 +138,7 @@ class Safety:
             if not changed <= told:
                 raise Violation("a change of holder without an event", changed - told)
             self._holders = holders
+            self._moved |= dict.fromkeys(changed, self.history.loop.now)
         self._event = self._given
         closed = {row[0] for row in ask("SELECT id FROM contacts WHERE status = 'closed'")}
         if not self._closed <= closed:
@@ -163,6 +179,21 @@ class Safety:
             raise Violation("words in a stranger's chat", f"{entry.chat_id} reads {text!r}")
 
     def _on_request(self, line: Line) -> None:
+        if line.name == "copyMessage":
+            self._look_at_reader(_bot_id(line), fields(line))
+        self._look_at_gates(line)
+
+    def _look_at_reader(self, bot_id: int, asked: dict[str, Any]) -> None:
+        """I21: a client's words go to whoever holds his contact, and to nobody who held it before."""
+        chat_id = asked["chat_id"]
+        if chat_id not in OPERATOR_ACCOUNTS:
+            return
+        found = self.history.ask(_WHOSE, bot_id, asked["from_chat_id"], asked["message_id"])
+        for contact, holder in found:
+            if holder != chat_id and self.history.loop.now - self._moved.get(contact, 0.0) > ON_ITS_WAY:
+                raise Violation("words to a former operator", f"of #{contact} to {chat_id}, it is {holder}'s")
+
+    def _look_at_gates(self, line: Line) -> None:
         """I20: while Telegram says wait, nothing is sent."""
         if self.may_be_early or line.name in ("getUpdates", "getMe", "answerCallbackQuery"):
             return
