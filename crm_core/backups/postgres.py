@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sqlalchemy import NullPool, create_engine, func, inspect, make_url, select, text
+from sqlalchemy import URL, NullPool, create_engine, func, inspect, make_url, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.backups.copying import sync_folder
@@ -105,7 +105,8 @@ def _address(url: str) -> Iterator[str]:
             escaped = str(plain.password).replace("\\", "\\\\").replace(":", "\\:")
             file.write(f"*:*:*:*:{escaped}\n")
             file.flush()
-            plain = plain.set(password=None).update_query_dict({"passfile": file.name})
+            query = {**plain.query, "passfile": file.name}
+            plain = URL.create(plain.drivername, plain.username, None, plain.host, plain.port, plain.database, query)
         yield plain.render_as_string(hide_password=False)
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox
+from crm_core.backups import postgres
 from crm_core.storage.database import open_database
 from tests.core.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.people import TOKEN, House
@@ -309,3 +311,87 @@ async def test_a_bad_backup_changes_nothing(sandbox: Sandbox, database_url: str,
 
 def replacing(url: str) -> list[str]:
     return ["--replace"] if url.startswith("sqlite") else []
+
+
+async def test_a_restore_of_a_server_that_was_cut_off_lets_nothing_start(
+    sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
+) -> None:
+    """F66: the data is back, and what must be decided is not: a start would send blindly. The same command goes on."""
+    if database_url.startswith("sqlite"):  # see test_lost_database.py
+        return
+    async with await House.open(sandbox, database_url):
+        await desk.types("backup", "copy")
+    desk.settings["DATABASE_URL"] = elsewhere
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", desk.settings["PATH"])
+        await asyncio.to_thread(postgres.bring_back, elsewhere, desk.folder / "copy")
+    for words in (["run"], ["serve"]):
+        assert "was not restored to the end" in await desk.types(*words, status=2)
+    assert "Restored: the database is as of" in await desk.types("restore", "copy")
+    async with await House.open(sandbox, elsewhere, admin=False) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        await ivan.says("Hello", to=house.shop)
+        await anna.sees("Hello", bot=house.shop)
+
+
+# --- what a person at a terminal is told ------------------------------------------------------------------------------
+
+
+async def test_what_cannot_be_done_is_said_in_a_sentence(desk: Desk, database_url: str) -> None:
+    path = desk.folder / "data" / "mini_crm.db"
+    desk.settings["DATABASE_URL"] = f"sqlite:///{path}"
+    assert "There is no database at" in await desk.types("backup", "copy", status=2)
+    await desk.types("migrate")
+    (desk.folder / "letter.txt").write_text("My dear")
+    (desk.folder / "link").symlink_to(path)
+    for name, sentence in (
+        ("nowhere/copy", "There is no folder nowhere. Make it first."),
+        ("data", "data is a folder. Name a file in it."),
+        ("letter.txt", "letter.txt exists, and is no backup of Mini-CRM. Name another file, or add --force."),
+        ("link", "link is the database itself. Name another file."),
+        (str(path), f"{path} is the database itself. Name another file."),
+    ):
+        assert await desk.types("backup", name, status=2) == f"{sentence}\n"
+    assert (
+        await desk.types("backup", "--force", str(path), status=2)
+        == f"{path} is the database itself. Name another file.\n"
+    )
+    assert (desk.folder / "letter.txt").read_text() == "My dear"
+    await desk.types("backup", "--force", "letter.txt")
+    await desk.types("backup", "letter.txt")  # it is a backup now, and may be replaced by a newer one
+    assert (
+        await desk.types("restore", "link", "--replace", status=2)
+        == "link is the database itself. Name another file.\n"
+    )
+
+
+FAKE = """#!{python}
+import pathlib, sys
+from urllib.parse import parse_qs, urlsplit
+pathlib.Path("said").write_text("\\n".join(sys.argv))
+address = next(one for one in sys.argv if one.startswith("--dbname=")).partition("=")[2]
+(passfile,) = parse_qs(urlsplit(address).query)["passfile"]
+pathlib.Path("passwords").write_bytes(pathlib.Path(passfile).read_bytes())
+sys.exit("pg_dump: error: connection to postgresql://me:pass%3Aword@there failed")
+"""
+
+
+async def test_no_password_stands_on_a_command_line(desk: Desk) -> None:
+    tools, said, passwords = (desk.folder / name for name in ("tools", "said", "passwords"))
+    tools.mkdir()
+    url = "postgresql://me:pass%3Aword@there:5433/crm?sslmode=require"
+    told = await desk.types("backup", "copy", status=2, DATABASE_URL=url, PATH=str(tools))
+    assert told.startswith("pg_dump is not installed here, and PostgreSQL is copied with its own tools.")
+    (tools / "pg_dump").write_text(FAKE.format(python=sys.executable))
+    (tools / "pg_dump").chmod(0o755)
+    told = await desk.types("backup", "copy", status=1, DATABASE_URL=url, PATH=f"{tools}:/usr/bin:/bin")
+    assert "word" not in told
+    assert told.startswith("pg_dump gave up: pg_dump: error: connection to postgresql://me:***@there failed.")
+    arguments = said.read_text().splitlines()
+    assert "--no-password" in arguments
+    assert any(
+        one.startswith("--dbname=postgresql://me@there:5433/crm?") and "sslmode=require" in one for one in arguments
+    )
+    assert "%3Aword" not in said.read_text()
+    assert passwords.read_text() == "*:*:*:*:pass\\:word\n"
+    assert not (desk.folder / "copy").exists()
