@@ -40,7 +40,7 @@ _CANDIDATES = Hot(
     .outerjoin(Staff, Staff.operator_id == _operator.c.id)
     .outerjoin(StaffChat, and_(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == bindparam("bot_id")))
     .where(_weight.c.source_id == bindparam("source_id"), _operator.c.removed_at.is_(None))
-    .order_by(_operator.c.id)
+    .order_by(_weight.c.operator_id)  # as they come by the key of weights, so that nothing is sorted
 )
 
 _CLAIM = Hot(
