@@ -34,11 +34,17 @@ class Lanes:
         self._ready: list[tuple[int, int]] = []  # (row id, chat): the oldest first
         self._later: list[tuple[float, int, int]] = []  # (moment, row id, chat)
 
-    def add(self, rows: Sequence[Queued]) -> None:
-        """Takes in rows that were committed; those that are here already are left as they are."""
+    def add(self, rows: Sequence[Queued]) -> bool:
+        """Takes in rows that were committed; those that are here already are left as they are.
+
+        Returns whether any of them is news.
+        """
+        is_news = False
         for row in rows:
             if row.id not in self._known:
                 self._put(self._enter(row), row)
+                is_news = True
+        return is_news
 
     def _enter(self, row: Queued) -> deque[Queued]:
         self._known.add(row.id)

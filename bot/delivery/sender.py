@@ -111,8 +111,10 @@ class Sender:
 
     def add(self, rows: Sequence[Queued]) -> None:
         """Rows that were committed and may be sent."""
-        self._lanes.add(rows)
-        self._wake.set()
+        # Those that were claimed while they were made are known; a look at the lanes would only hold up their requests
+        # (two of them took a new client's message 0.18 ms of processor time).
+        if self._lanes.add(rows):
+            self._wake.set()
 
     async def look_again(self) -> None:
         """Finds rows that nobody announced: those of before the start, and those that another process wrote."""
@@ -174,7 +176,8 @@ class Sender:
     def _drop(self, rows: Sequence[Queued | Job]) -> None:
         for row in rows:
             self._lanes.drop(row.id, row.chat_id)
-        self._wake.set()
+        if rows:
+            self._wake.set()
 
     async def _send_batch(self, rows: list[Queued]) -> None:
         try:
