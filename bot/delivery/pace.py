@@ -68,6 +68,7 @@ class Pace:
     chats_shut: dict[int, datetime] = field(default_factory=dict)
     _bot: Bucket = field(default_factory=Bucket)
     _left: Bucket = field(default_factory=Bucket)  # as `_bot`, but of what really went, and when
+    _door: asyncio.Lock = field(default_factory=asyncio.Lock)
     _chats: dict[int, Bucket] = field(default_factory=dict)
     _floods: dict[int, datetime] = field(default_factory=dict)
 
@@ -141,10 +142,11 @@ class Pace:
 
     async def held_up(self) -> bool:
         """Waits, for as long as it must, until a request that is on time may go; whether it had to."""
-        had_to = False
-        while (wait := self.leave()) > 0:
-            had_to = True
-            await asyncio.sleep(wait)
+        had_to = self._door.locked()
+        async with self._door:  # one after the other: who has waited longest goes first
+            while (wait := self.leave()) > 0:
+                had_to = True
+                await asyncio.sleep(wait)
         return had_to
 
     def answered(self, chat_id: int) -> None:

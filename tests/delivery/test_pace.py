@@ -1,6 +1,7 @@
 """Telegram's limits as arithmetic, on a clock of our own."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -135,3 +136,18 @@ def test_what_a_busy_machine_has_held_up_does_not_go_all_at_once(still: StillClo
         made.append((still.now - begin).total_seconds())
     assert most_within(made, 1.0) <= 30
     assert made[-1] - made[0] == pytest.approx(BOT.interval * (len(made) - BOT.burst), rel=0.02)
+
+
+async def test_what_is_held_up_goes_in_the_order_in_which_it_came() -> None:
+    pace, gone = Pace(lambda: datetime.now(UTC)), list[int]()
+
+    async def go(number: int) -> None:
+        await pace.held_up()
+        gone.append(number)
+
+    async def come(number: int) -> None:
+        await asyncio.sleep(number * BOT.interval / 3)  # three times as many as may go
+        await go(number)
+
+    await asyncio.gather(*(come(number) for number in range(24)))
+    assert gone == sorted(gone)
