@@ -55,6 +55,7 @@ class Operator:
 
     def __init__(self, town: Town, watcher: Watcher, audit: Audit, number: int, person: Person) -> None:
         self._town, self._audit, self._number, self._person = town, audit, number, person
+        self._patience = PATIENCE / town.plan.hurry
         self._bots = {bot.id: bot for bot in town.bots}
         self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in town.clients}
         self._chance: Random = town.chance("operator", number)
@@ -189,7 +190,7 @@ class Operator:
 
     async def _sees_change(self, desk: Desk) -> bool:
         try:
-            await asyncio.wait_for(desk.changed.wait(), PATIENCE)
+            await asyncio.wait_for(desk.changed.wait(), self._patience)
         except TimeoutError:
             return False
         return True
@@ -223,5 +224,5 @@ class Operator:
             press = await self._person.presses_forged(self._bots[entry["bot"]], chosen, message=entry["message_id"])
             self._chosen[press.id] = question
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(question.is_over.wait(), PATIENCE)
+                await asyncio.wait_for(question.is_over.wait(), self._patience)
                 return
