@@ -21,7 +21,7 @@ TOKENS = tuple(f"{700001 + number}:" + "simulated" * 4 for number in range(BOTS)
 BOT_IDS = tuple(int(token.partition(":")[0]) for token in TOKENS)
 OPERATOR_ACCOUNTS = tuple(5_000_001 + number for number in range(OPERATORS))
 ADMIN = 5_000_100
-PLACES, WEIGHTS = (2, 1, 3), (1, 2, 1)
+PLACES, WEIGHTS = (1, 1, 2), (1, 2, 1)
 
 
 @cache
