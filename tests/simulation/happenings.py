@@ -224,6 +224,8 @@ class Happenings:
     def fault(self, fault: Json, method: str | None, times: int) -> None:
         """Telegram, or something before it, fails."""
         self.world.faults.add(Fault(**fault, method=method, times=times))
+        if fault.get("applied") is False:
+            self.history.may_linger = True
 
     def flood(self, seconds: float | None, times: int) -> None:
         """Telegram says to wait."""

@@ -34,6 +34,7 @@ class History:
         self.skew = timedelta()
         self.trace: list[str] = []
         self.violation: Violation | None = None
+        self.may_linger = False
         self.moves = self.lives = self.power_cuts = 0
         self.loop = Loop()  # type: ignore[abstract]
         self.file = FILE
@@ -134,6 +135,8 @@ class History:
             if not self._callback():
                 break
         self.power_cuts += power_cut
+        # What lingers on its way, and is answered to nobody, arrives at a moment that the next life cannot know.
+        self.safety.may_be_early |= self.may_linger
         with self.loop.owned_by(TELEGRAM):
             self.wire.drop()
         self.life.db.end(power_cut=power_cut)  # type: ignore[attr-defined]

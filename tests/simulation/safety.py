@@ -51,7 +51,7 @@ class Safety:
         self.may_exceed: set[int] = set()
         """Operators to whom an admin gave something by hand."""
         self.may_be_early = False
-        """Whether the process's clock has run ahead of Telegram's."""
+        """Whether nobody could know when Telegram would have us send: a clock ran ahead, or a request lingers."""
         self._loads: dict[int, tuple[int, int]] = {}
         self._eligible: set[tuple[int, int]] = set()
         self._holders: dict[int, int | None] = {}
