@@ -1,6 +1,7 @@
 """What waits to be sent by one bot: a lane for each chat, in order, and which of them may go now.
 
-Chats are independent: one that must wait delays no other, and the oldest row that may be sent goes first.
+Chats are independent: one that must wait delays no other, and the oldest row that may be sent goes first. Words between
+people go before our own notices to clients, for a while.
 """
 
 import asyncio
@@ -11,10 +12,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.delivery.pace import SOON, Pace
-from crm_core.outbox import Queued
+from crm_core.outbox import CLIENT_NOTICE, Queued
 
 # Our own pauses are shorter, and longer waits of Telegram's are gates: more comes from a clock that was set back.
 LONGEST_PAUSE = timedelta(minutes=10)
+# In a backlog our notices to clients give way to words between people that came so many rows later, half a minute at
+# full pace: operators, whose chats take one message a second, are kept busy from its beginning on.
+GIVES_WAY = 1_000
 AT_ONCE = 32  # requests under way for one bot: keeps the 28 a second busy at a second's latency
 
 
@@ -31,7 +35,7 @@ class Lanes:
         self._lanes: dict[int, deque[Queued]] = {}
         self._known: set[int] = set()
         self._busy: set[int] = set()
-        self._ready: list[tuple[int, int]] = []  # (row id, chat): the oldest first
+        self._ready: list[tuple[int, int, int]] = []  # (turn, row id, chat): the oldest first
         self._later: list[tuple[float, int, int]] = []  # (moment, row id, chat)
 
     def add(self, rows: Sequence[Queued]) -> bool:
@@ -93,7 +97,7 @@ class Lanes:
         picked: list[Queued] = []
         room = self._room(promised)
         while self._ready and len(picked) < room:
-            row_id, chat_id = heapq.heappop(self._ready)
+            _, row_id, chat_id = heapq.heappop(self._ready)
             if not self._is_head(row_id, chat_id):
                 continue
             if self.pace.wait_chat(chat_id) > 0:
@@ -161,8 +165,12 @@ class Lanes:
         if wait > 0:
             heapq.heappush(self._later, (now.timestamp() + wait, row.id, chat_id))
         else:
-            heapq.heappush(self._ready, (row.id, chat_id))
+            heapq.heappush(self._ready, (_turn(row), row.id, chat_id))
 
     def _is_head(self, row_id: int, chat_id: int) -> bool:
         lane = self._lanes.get(chat_id)
         return bool(lane) and lane[0].id == row_id and chat_id not in self._busy  # type: ignore[index]
+
+
+def _turn(row: Queued) -> int:
+    return row.id + GIVES_WAY if row.kind == CLIENT_NOTICE else row.id

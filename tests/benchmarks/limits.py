@@ -13,6 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from bot.delivery.lanes import AT_ONCE
 from tests.benchmarks.conversations import CLIENTS, EACH
 from tests.benchmarks.programs import Arrival, meeting, ours
 from tests.benchmarks.table import Line, percentile
@@ -63,20 +64,21 @@ def _needed(by_chat: Counter[int]) -> float:
 
 
 def _passed_over(arrived: Sequence[Arrival], begun: float) -> int:
-    """How many messages came while an older one waited whose own chat had been free for a while.
+    """How many messages came while a clearly older one waited whose own chat had been free for a while.
 
-    Clients wrote their first messages one after the other, then their second ones, and so on.
+    Requests that are under way at once overtake each other by some places, which is not counted. Clients wrote their
+    first messages one after the other, then their second ones, and so on.
     """
-    waiting: defaultdict[int, deque[tuple[int, int]]] = defaultdict(deque)
+    places = {age: place for place, age in enumerate(sorted({_age(one) for one in arrived}))}
+    waiting: defaultdict[int, deque[int]] = defaultdict(deque)
     for one in sorted(arrived, key=_age):
-        waiting[one.chat].append(_age(one))
+        waiting[one.chat].append(places[_age(one)])
     free = dict.fromkeys(waiting, begun)
     count = 0
     for one in arrived:
-        count += any(
-            lane and lane[0] < _age(one) and free[chat] < one.time - TOLERANCE for chat, lane in waiting.items()
-        )
-        waiting[one.chat].remove(_age(one))
+        older, since = places[_age(one)] - AT_ONCE, one.time - TOLERANCE
+        count += any(lane and lane[0] < older and free[chat] < since for chat, lane in waiting.items())
+        waiting[one.chat].remove(places[_age(one)])
         free[one.chat] = one.time + CHAT_INTERVAL
     return count
 
