@@ -23,7 +23,9 @@ PER_SECOND, BOT_BURST = 28, 2
 CHAT_BURST = 3
 LONGER = 1.15  # at most so many times what the limits need
 GIVE_UP = 400.0  # seconds
-CHAT_INTERVAL, TOLERANCE = 1.05, 0.5  # seconds from one message of a chat to the next one that nothing keeps back
+# Seconds from one message of a chat to the next one that nothing keeps back, and how late that may be: it is counted
+# from Telegram's answer.
+CHAT_INTERVAL, TOLERANCE = 1.05, 1.0
 
 
 async def compare(prepared: Path, folder: Path, operator_ids: Sequence[int]) -> list[Line]:
@@ -73,7 +75,7 @@ def _passed_over(arrived: Sequence[Arrival], begun: float) -> int:
     waiting: defaultdict[int, deque[int]] = defaultdict(deque)
     for one in sorted(arrived, key=_age):
         waiting[one.chat].append(places[_age(one)])
-    free = dict.fromkeys(waiting, begun)
+    free = dict.fromkeys(waiting, begun + 2 * CHAT_INTERVAL)  # an answer to Start and a menu come before
     count = 0
     for one in arrived:
         older, since = places[_age(one)] - AT_ONCE, one.time - TOLERANCE
