@@ -1,4 +1,4 @@
-"""The planted bugs fit the present code, each says what it is, and two that are quick to find are found."""
+"""The planted bugs fit the present code, each says what it is, and one that is quick to find is found."""
 
 import asyncio
 import sys
@@ -39,12 +39,11 @@ def test_a_change_whose_place_is_gone_or_not_clear_is_refused() -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_two_that_are_found_at_once() -> None:
+async def test_one_that_is_found_at_once() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.mutants", "--only", "confirm-before-commit,close-frees-no-place", "--seeds", "100",
-        "--processes", "1", cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        sys.executable, "-m", "tests.mutants", "--only", "confirm-before-commit", "--seeds", "100", "--processes", "1",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said = (await process.communicate())[0].decode()
     assert process.returncode == 0, said
-    for rule in ("confirmed before it was stored", "load is not the count"):
-        assert rule in said
+    assert "confirmed before it was stored" in said
