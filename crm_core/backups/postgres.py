@@ -55,20 +55,20 @@ def bring_back(url: str, backup: Path) -> None:
     if not backup.is_file():
         raise BackupError("not_readable", path=str(backup), why="there is no such file")
     try:
-        _run("pg_restore", "--list", str(backup))
+        listed = _run("pg_restore", "--list", str(backup))
     except BackupError as error:
         if error.code == "tool_failed":
             raise BackupError("damaged", path=str(backup), why=error.fields["why"]) from error
         raise
+    if " alembic_version " not in listed:
+        raise BackupError("foreign", path=str(backup))
     tables = _prepare(url)
+    if tables and RESTORING not in tables:
+        raise BackupError("not_empty", path=str(backup))
     if "alembic_version" in tables:
-        if RESTORING not in tables:
-            raise BackupError("not_empty", path=str(backup))
         return  # an earlier restore was interrupted after this step
     with _address(url) as address:
         _run("pg_restore", "--exit-on-error", "--single-transaction", *AS_WE_ARE, f"--dbname={address}", str(backup))
-    if "alembic_version" not in _prepare(url):
-        raise BackupError("foreign", path=str(backup))
 
 
 def _prepare(url: str) -> set[str]:
@@ -110,13 +110,15 @@ def _address(url: str) -> Iterator[str]:
         yield plain.render_as_string(hide_password=False)
 
 
-def _run(tool: str, *arguments: str) -> None:
+def _run(tool: str, *arguments: str) -> str:
+    """Runs a tool of PostgreSQL. Returns what it says. Raises BackupError."""
     path = shutil.which(tool)
     if path is None:
         raise BackupError("no_tool", tool=tool)
     done = subprocess.run(  # noqa: S603
-        [path, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+        [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
         raise BackupError("tool_failed", tool=tool, why=_PASSWORD.sub(r"\1:***@", "; ".join(said[:2])))
+    return done.stdout.decode(errors="replace")
