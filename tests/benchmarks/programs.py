@@ -102,7 +102,7 @@ def ours_on(database: Path, *, limited: bool = False) -> Program:
     async def program(met: Meeting) -> AsyncIterator[Process]:
         environment = {
             "BOT_TOKENS": met.bot.token, "DATABASE_URL": f"sqlite:///{database}", "TELEGRAM_API_URL": met.sandbox.url,
-            "LOG_LEVEL": "ERROR", "HTTP_PORT": "0",
+            "LOG_LEVEL": "ERROR", "HTTP_PORT": "0", "BACKUP_KEEP": "0",  # gigabytes would be copied meanwhile
         }  # fmt: skip
         options = () if limited else ("--no-limits",)
         async with running("-m", "bot", "run", *options, environment=environment) as process:
