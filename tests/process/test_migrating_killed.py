@@ -188,6 +188,7 @@ async def killer() -> AsyncIterator[Killer]:
     assert await process.wait() == 0
 
 
+@pytest.mark.fault("F68")
 @pytest.mark.parametrize("revision", ["nothing", *OLDER])
 async def test_a_migration_killed_at_any_statement_is_all_or_nothing(
     revision: str, empty: str, database_url: str, killer: Killer

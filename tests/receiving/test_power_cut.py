@@ -44,6 +44,7 @@ def stored(path: Path) -> set[int]:
         return {row[0] for row in connection.execute("SELECT update_id FROM inbox")}
 
 
+@pytest.mark.fault("F7")
 async def test_nothing_that_was_confirmed_is_missing_after_a_power_cut(
     sandbox: Sandbox, migrated_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
