@@ -14,6 +14,7 @@ from crm_core.briefing import Job
 from crm_core.events import Happened
 from crm_core.outbox import Settled
 from crm_core.storage.hot import Listed
+from crm_core.storage.locks import lock_contact
 from crm_core.storage.rows import run
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
 from crm_core.storage.upsert import hot_upsert
@@ -84,6 +85,7 @@ def record(
     if not outcomes:
         return
     mine = outbox.settle(s, settled=[one.settled for one in outcomes], fence=fence, now=now)
+    _let_go(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     sent = [one for one in outcomes if one.settled.state == "sent"]
     _remember(s, sent, now)
     for one in outcomes:
@@ -99,6 +101,19 @@ def record(
             one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
         ):
             _tell_author(s, one, "maybe_doubled", now)
+
+
+def _let_go(s: Session, again: Sequence[Any], now: datetime) -> None:
+    """Gives up what would be sent again to an operator whose contact was given away while it was on its way.
+
+    Args:
+        again: what waits again, as jobs or as rows of the outbox.
+    """
+    theirs = [one for one in again if one.kind in (outbox.CARD, outbox.TO_OPERATOR) and one.contact_id is not None]
+    for contact_id in sorted({one.contact_id for one in theirs}):
+        lock_contact(s, contact_id)  # whoever gives it away this moment has not seen these rows waiting
+    if theirs:
+        outbox.drop_moved(s, ids=[one.id for one in theirs], now=now)
 
 
 _REMEMBER = hot_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
@@ -256,6 +271,7 @@ def recover(s: Session, *, bot_id: int, fence: int, now: datetime, pause: timede
             _tell_card_dead(s, bot_id, row.contact_id, now)
         elif state == "uncertain" and row.message_ref is not None:
             tell_about_lost_attempt(s, row, now, code="delivery_uncertain")
+    _let_go(s, left, now)
     return len(left)
 
 

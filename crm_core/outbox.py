@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, null, or_, select, text, update
+from sqlalchemy import Row, and_, bindparam, exists, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
 from crm_core.storage.hot import Hot, Listed, hot_insert
 from crm_core.storage.rows import changed, run
-from crm_core.storage.tables import Bot, OutboxRow
+from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
 from crm_core.storage.upsert import hot_upsert
 
 CARD = "card"  # a new card in an operator's chat
@@ -252,6 +252,28 @@ def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime)
     if rows:
         run(s, _SETTLE, rows)
     return mine
+
+
+_MOVED = Listed(
+    lambda ids: (
+        update(_table)
+        .where(
+            _table.c.id.in_(ids),
+            _table.c.state == "pending",
+            ~exists().where(
+                Contact.id == _table.c.contact_id,
+                Staff.operator_id == Contact.operator_id,
+                Staff.telegram_id == _table.c.chat_id,
+            ),
+        )
+        .values(state="dead", outcome="reassigned", settled_at=bindparam("at"))
+    )
+)
+
+
+def drop_moved(s: Session, *, ids: Sequence[int], now: datetime) -> None:
+    """Gives up those of the rows for a contact's operator that would go to somebody who does not hold it any more."""
+    run(s, _MOVED, {"ids": list(ids), "at": now})
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:

@@ -1,0 +1,43 @@
+"""A contact is given away while a client's words are on their way to whoever held it."""
+
+import random
+
+import pytest
+
+from crm_core import bots, briefing, contacts, conversation, deliveries, outbox
+from crm_core.access import SYSTEM
+from crm_core.deliveries import Outcome
+from crm_core.outbox import Settled
+from crm_core.storage.database import Database
+from tests.core.arranging import BOT, NOW, open_office, saying
+
+
+@pytest.mark.parametrize("ends", ["in a flood wait", "with the process"])
+@pytest.mark.parametrize("is_given_away", [True, False])
+async def test_words_are_not_sent_again_to_who_has_lost_the_contact(
+    db: Database, ends: str, is_given_away: bool
+) -> None:
+    office = await db.write(open_office, weights=[1, 0], limit=5)
+    first, second = office.operator_ids
+    heard = await db.write(conversation.client_says, **saying(1))
+    await db.write(conversation.client_says, **saying(1, 2))
+    sending = [row for row in await db.read(outbox.waiting, bot_id=BOT) if row.kind in ("card", "to_operator")]
+    assert [(row.kind, row.chat_id) for row in sending] == [
+        (one, office.account(first)) for one in ("card", "to_operator")
+    ]
+    jobs = await db.write(briefing.claim, ids=[row.id for row in sending], fence=1)
+    if is_given_away:
+        await db.write(
+            contacts.give, contact_id=heard.contact_id, operator_id=second, actor=SYSTEM, now=NOW, chance=random.random
+        )
+    if ends == "with the process":
+        fence = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+        assert await db.write(deliveries.recover, bot_id=BOT, fence=fence, now=NOW) == 2
+    else:
+        outcomes = [Outcome(job, Settled(job.id, "pending", "flood_wait", not_before=NOW)) for job in jobs]
+        await db.write(
+            deliveries.record, bot_id=BOT, fence=1, outcomes=outcomes, gates=[], now=NOW, chance=random.random
+        )
+    told = [(row.kind, row.chat_id) for row in await db.read(outbox.waiting, bot_id=BOT)]
+    holder = office.account(second if is_given_away else first)
+    assert [chat for kind, chat in told if kind in ("card", "to_operator")] == [holder, holder]
