@@ -177,7 +177,7 @@ class Happenings:
         if ids:
             self.history.safety.may_exceed.add(operator + 1)
             self._administer(contacts.give, contact_id=ids[which % len(ids)], operator_id=operator + 1, actor=SYSTEM,
-                             confirmed=True, now=self.history.clock())  # fmt: skip
+                             confirmed=True, **self._moment_and_chance())  # fmt: skip
 
     def register(self, number: int, bot: int) -> None:
         """Another system registers a contact."""
@@ -203,6 +203,8 @@ class Happenings:
                 await life.db.write(_within(action, {name: value for name, value in inputs.items() if name in wanted}))
             except (CrmError, *DATABASE_AWAY, RuntimeError):
                 return
+            except Exception as error:
+                self.history.loop.troubles.append({"message": f"{action.__name__}: {error!r}"})
 
         with self.history.loop.owned_by(PROCESS):
             self.history.loop.create_task(call())
