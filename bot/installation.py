@@ -157,7 +157,7 @@ class Installation:
 
         heart = Heartbeat(on_clock_set=begin_anew, on_stood_still=self._tell_stood_still)
         beating = asyncio.create_task(heart.run(), name="heartbeat")
-        self._stack.callback(beating.cancel)
+        self._stack.push_async_callback(_end, beating)
 
     async def _tell_stood_still(self, seconds: float) -> None:
         try:
@@ -186,6 +186,12 @@ class Installation:
 
     async def _note_keys(self) -> None:
         await self.api.state.keyring.note_use()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancels a task and waits for its end: it may be in the middle of a statement."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def attempt(job: Callable[[], Awaitable[None]]) -> None:

@@ -60,7 +60,16 @@ class Shut:
     until: datetime
 
 
-_VERSIONS = Listed(lambda ids: select(Contact.id, Contact.version, Contact.message).where(Contact.id.in_(ids)))
+# Locked: whoever changes a contact in this very moment does not see the card that is being noted, nor do we see his
+# change; one of both has to wait for the other, or the card would stay as it was.
+_VERSIONS = Listed(
+    lambda ids: (
+        select(Contact.id, Contact.version, Contact.message)
+        .where(Contact.id.in_(ids))
+        .order_by(Contact.id)
+        .with_for_update(key_share=True)
+    )
+)
 
 
 def record(

@@ -160,7 +160,12 @@ async def test_a_backup_made_while_clients_write_is_an_installation_that_works(
         await anna.sees("and after the restore?", bot=bot)
         await house.settled()
     await check(elsewhere)
-    assert (await ask(elsewhere, "SELECT count(*) FROM messages WHERE author = 'client'"))[0][0] in (words, words + 1)
+    ((total, doubled),) = await ask(
+        elsewhere, "SELECT count(*), count(*) - count(DISTINCT text) FROM messages WHERE author = 'client'"
+    )
+    # What was said after the backup and not yet confirmed when the process ended comes once more: as news.
+    assert words < total <= said + 1
+    assert doubled == 0
 
 
 @pytest.mark.fault("F66")

@@ -1,5 +1,7 @@
 """A short soak, so that the long one (`make soak`) never rots: two kills, few people, faults in each tenth call."""
 
+import pytest
+
 from tests.soak.plan import Plan
 from tests.soak.play import play
 from tests.soak.result import table
@@ -10,6 +12,8 @@ SHORT = Plan(
 )  # fmt: skip
 
 
+# On the other database: DATABASE=postgres make soak.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_short_soak_reaches_every_target(database_url: str) -> None:
     found = await play(SHORT, database_url)
     assert found.is_well, "\n".join([table(found.lines), *found.evidence])

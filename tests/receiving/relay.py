@@ -52,6 +52,9 @@ class Relay:
         self.accepted += 1
         there, onward = await asyncio.open_connection(*self._target)
         self._open |= {writer, onward}
+        if self._server is None or not self._server.is_serving():  # it went down while this one was being passed on
+            writer.transport.abort()
+            onward.transport.abort()
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(b"CONNECT "):
