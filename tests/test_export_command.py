@@ -108,7 +108,7 @@ async def test_without_a_database_or_a_folder_one_sentence_says_so(tmp_path: Pat
 
 async def test_stopped_in_the_middle_it_leaves_nothing(database_url: str, tmp_path: Path) -> None:
     db = open_database(database_url)
-    await db.write(many, 100_000)  # seconds of work, so that the signal comes in the middle of it
+    await db.write(many, 40_000)  # seconds of work, so that the signal comes in the middle of it
     await db.close()
     here = tmp_path / "here"
     here.mkdir()

@@ -256,7 +256,7 @@ class Person:
         return next((seen for seen in reversed(messages) if seen.sender != self.id and seen.matches(wanted)), None)
 
     async def sees(
-        self, wanted: Wanted = None, *, bot: Place | None = None, kind: str | None = None, timeout: float = 5,
+        self, wanted: Wanted = None, *, bot: Place | None = None, kind: str | None = None, timeout: float = 20,
         after: SeenMessage | None = None,
     ) -> SeenMessage:  # fmt: skip
         """Wait until a message of somebody else that matches stands in the chat; the newest such.
@@ -287,7 +287,7 @@ class Person:
         lines = "\n".join(f"  {seen}" for seen in messages) or "  nothing"
         return f"{self.first_name} did not see {wanted!r} within {timeout} s, but\n{lines}"
 
-    async def sees_gone(self, message: SeenMessage, *, timeout: float = 5) -> None:
+    async def sees_gone(self, message: SeenMessage, *, timeout: float = 20) -> None:
         """Wait until a message is deleted.
 
         :raises AssertionError: when it still stands after `timeout` seconds
@@ -303,7 +303,7 @@ class Person:
             await self._door.wait("changed", person=self.id, place=message.place, after=seq, timeout=left)
 
     async def sees_nothing_new(
-        self, *, bot: Place | None = None, settled: Callable[[], Awaitable[Any]] | None = None, timeout: float = 5
+        self, *, bot: Place | None = None, settled: Callable[[], Awaitable[Any]] | None = None, timeout: float = 20
     ) -> None:
         """Wait until everything has settled, and find nothing new from others since he last looked or wrote.
 

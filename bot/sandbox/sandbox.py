@@ -160,7 +160,7 @@ class SandboxApi:
         """Tell how to know that the program under test has done its work; awaited by `settles`, after the queues."""
         self._settled.append(hook)
 
-    async def online(self, bot: BotHandle, timeout: float = 5) -> None:
+    async def online(self, bot: BotHandle, timeout: float = 20) -> None:
         """Wait until a bot waits for updates, in a long poll or with a webhook.
 
         :raises AssertionError: when it does not within `timeout` seconds
@@ -168,7 +168,7 @@ class SandboxApi:
         if not await self._door.wait("online", bot=bot.id, timeout=timeout):
             raise AssertionError(f"@{bot.username} does not receive after {timeout} s")
 
-    async def settles(self, timeout: float = 5) -> None:
+    async def settles(self, timeout: float = 20) -> None:
         """Wait until every bot has confirmed its updates and waits for more, and every hook has returned.
 
         :raises AssertionError: when that does not happen in `timeout` seconds

@@ -121,7 +121,7 @@ class CallbackPress:
         self.id = callback_id
         self.data = data
 
-    async def answer(self, timeout: float = 5) -> str | None:
+    async def answer(self, timeout: float = 20) -> str | None:
         """Wait for the toast or alert; its text, None when the bot answered without one.
 
         :param timeout: seconds
@@ -131,7 +131,7 @@ class CallbackPress:
         text: str | None = found["text"]
         return text
 
-    async def full_answer(self, timeout: float = 5) -> Json:
+    async def full_answer(self, timeout: float = 20) -> Json:
         """Like `answer`, as {"text", "show_alert", "url"}."""
         found: Json | None = await self._door.wait("callback_answer", callback_id=self.id, timeout=timeout)
         if found is None:

@@ -112,7 +112,7 @@ class Eyes:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def more(self, number: int, *, within: float = 20) -> None:
+    async def more(self, number: int, *, within: float = 60) -> None:
         """Waits until so many more messages have been seen."""
         wanted = len(self.seen) + number
         await self.until(lambda: len(self.seen) >= wanted, within=within)
