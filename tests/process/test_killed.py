@@ -18,7 +18,7 @@ from tests.people import TOKEN, House
 from tests.process.installation import Eyes, Lives
 from tests.receiving.test_poison import POISON
 
-CLIENTS, EACH, KILLS = 25, 10, 40
+CLIENTS, EACH, KILLS = 25, 20, 40
 WORDS = re.compile(r"word (\d+) of (\d+)")
 
 # Prime distances, so that the kinds take turns: together they befall every eighth call.
