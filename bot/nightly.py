@@ -11,8 +11,9 @@ import structlog
 from bot.settings import Settings
 from crm_core import alerts
 from crm_core.backups import nightly
-from crm_core.backups.apart import Made, NotMade, make_copy_apart
+from crm_core.backups.apart import Made, make_copy_apart
 from crm_core.backups.errors import BackupError
+from crm_core.elsewhere import NoResult
 from crm_core.storage.database import Database
 from crm_core.storage.glance import sqlite_path
 
@@ -49,7 +50,10 @@ class Nightly:
             await self._tell(self._untold)
         if self._not_before is not None and self._not_before - AGAIN_AFTER <= now < self._not_before:
             return
-        target = due(self.settings, now=now)
+        target = nightly.due(
+            self.folder, self.database, at=time.fromisoformat(self.settings.backup_at),
+            zone=ZoneInfo(self.settings.timezone), now=now,
+        )  # fmt: skip
         if target is None:
             return
         self._not_before = now + AGAIN_AFTER
@@ -59,7 +63,7 @@ class Nightly:
         except BackupError as error:
             log.error("backup_failed", reason=error.code, **error.fields)
             await self._tell(error.code)
-        except (NotMade, OSError) as error:
+        except (NoResult, OSError) as error:
             log.error("backup_failed", reason="not_made", error=getattr(error, "strerror", None) or str(error))
             await self._tell("not_writable" if isinstance(error, OSError) else "not_made")
         else:
@@ -73,12 +77,3 @@ class Nightly:
         self._untold = reason
         await self.db.write(alerts.tell_no_backup, reason=reason, now=self.clock())
         self._untold = None
-
-
-def due(settings: Settings, *, now: datetime) -> Path | None:
-    """The backup that should be there by now and is not."""
-    database = sqlite_path(settings.database_url)
-    return nightly.due(
-        nightly.folder_of(database, settings.backup_dir), database,
-        at=time.fromisoformat(settings.backup_at), zone=ZoneInfo(settings.timezone), now=now,
-    )  # fmt: skip

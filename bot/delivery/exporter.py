@@ -29,8 +29,9 @@ from bot.logs import describe_error
 from bot.texts import Translator, translator
 from bot.texts.exports import how_far, number, order_name, table_words, what_name
 from bot.texts.phrases import period_name
+from crm_core.elsewhere import NoResult
 from crm_core.exports import jobs
-from crm_core.exports.apart import NotMade, make_apart
+from crm_core.exports.apart import make_apart
 from crm_core.exports.jobs import Asked, Job
 from crm_core.exports.making import Made, Order
 from crm_core.storage.database import Database
@@ -121,7 +122,7 @@ class Exporter:
                 count = await self._make_and_send(bot, job, name, _)
                 state, outcome = "done", f"{count} rows"
                 words = "✅ " + _sent(count, _)
-        except (NotMade, NotDelivered, OSError) as error:
+        except (NoResult, NotDelivered, OSError) as error:
             outcome = f"{type(error).__name__}: {error}"
             log.error("export_failed", export_id=job.id, error=describe_error(error))
         screen = say(f"{name}\n{words}", keyboard=_more(job, _))

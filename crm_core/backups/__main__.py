@@ -1,22 +1,20 @@
 """Makes one copy: source and target come in, what became of it goes out. `crm_core.backups.apart` starts this."""
 
-import contextlib
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from crm_core.backups.copying import make_copy
 from crm_core.backups.errors import BackupError
+from crm_core.elsewhere import give_way
 
 PAUSE = 0.005  # seconds after each MiB: the disk is the running process's first of all
 
 
 def main() -> None:
     """Reads an order from standard input, and obeys."""
-    with contextlib.suppress(OSError, AttributeError):  # not on Windows
-        os.nice(15)
+    give_way(15)
     order = json.load(sys.stdin)
     try:
         made = make_copy(Path(order["source"]), Path(order["target"]), clock=lambda: datetime.now(UTC), pause=PAUSE)

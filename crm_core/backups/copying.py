@@ -17,10 +17,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from crm_core.backups.errors import BackupError
-from crm_core.storage.glance import BUSY_SECONDS, known_revisions
+from crm_core.storage.glance import known_revisions, open_reader
 
 PAGES_AT_ONCE = 256  # a MiB: between two such steps others get the disk
 SYNC_EVERY = 16  # steps: one flush of gigabytes in the end would hold up the flushes of the running process
@@ -71,10 +70,7 @@ def make_copy(
         with closing(open_reader(source)) as reading, closing(_open_part(part)) as writing:
             taken_at = clock()
             reading.execute("BEGIN")
-            (pages,), (page_size,) = (
-                reading.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size")
-            )
-            _check_space(target.parent, pages * page_size)
+            _check_space(target.parent, _size(reading))
             steps = 0
 
             def after_step(_status: int, remaining: int, total: int) -> None:
@@ -98,19 +94,6 @@ def make_copy(
         os.replace(part, target)
         sync_folder(target.parent)
     return found
-
-
-def open_reader(path: Path) -> sqlite3.Connection:
-    """Opens a database that may be in use, for reading alone: it cannot write, nor move the journal into the file."""
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-    )
-    try:
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
 
 
 def examine(path: Path, *, thoroughly: bool = True) -> Copy:

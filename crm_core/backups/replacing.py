@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from crm_core.backups.copying import Copy, examine, make_copy, open_reader, sync_folder
+from crm_core.backups.copying import Copy, examine, make_copy, sync_folder
 from crm_core.backups.errors import BackupError
+from crm_core.storage.glance import open_reader
 from crm_core.storage.known import is_empty
 
 COMPANIONS = ("-wal", "-shm", "-journal")

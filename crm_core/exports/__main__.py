@@ -1,11 +1,10 @@
 """Makes one export: the order comes in, progress and the files' names go out. `crm_core.exports.apart` starts this."""
 
 import asyncio
-import contextlib
 import json
-import os
 import sys
 
+from crm_core.elsewhere import give_way
 from crm_core.exports.apart import from_text
 from crm_core.exports.making import Made, make
 from crm_core.storage.database import open_database
@@ -26,8 +25,7 @@ def _say(**what: object) -> None:
 
 def main() -> None:
     """Reads an order from standard input and makes it; ends with 1 and the kind of error where that is not possible."""
-    with contextlib.suppress(OSError, AttributeError):  # not on Windows
-        os.nice(10)  # what people write comes before tables
+    give_way(10)
     try:
         made = asyncio.run(_make(sys.stdin.read()))
     except Exception as error:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,43 +9,27 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from crm_core.elsewhere import NoResult, no_result, process_of
 from crm_core.exports.files import Form, Words
 from crm_core.exports.making import Made, Order, Progress
 from crm_core.exports.rows import Span, What
 
-ROOT = Path(__file__).parents[2]  # where `crm_core` is found, wherever the program was started
 SILENT_AT_MOST = 600.0  # seconds: putting a large workbook together takes long, and says nothing meanwhile
 
 
-class NotMade(Exception):
-    """There is no export; the text says what happened, for the log."""
-
-
 async def make_apart(url: URL, order: Order, *, on_progress: Progress) -> Made:
-    """The same as `making.make`, elsewhere. Whoever is cancelled here ends that process too. Raises NotMade.
+    """The same as `making.make`, elsewhere. Whoever is cancelled here ends that process too. Raises NoResult.
 
     Args:
         url: of the database.
         on_progress: called in this event loop.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "crm_core.exports", cwd=ROOT, start_new_session=True,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-    except OSError as error:
-        raise NotMade(f"no process: {error}") from error
-    complaint = asyncio.ensure_future(process.stderr.read())  # type: ignore[union-attr]
-    try:
+    async with process_of("crm_core.exports") as process:
         made = await _listen(process, _as_text(url, order), on_progress)
+        complaint = await process.stderr.read()  # type: ignore[union-attr]
         await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        said = await complaint
     if made is None:
-        raise NotMade((said.decode(errors="replace").strip().splitlines() or [f"status {process.returncode}"])[-1])
+        raise no_result(process, complaint)
     return made
 
 
@@ -65,7 +48,7 @@ async def _listen(process: asyncio.subprocess.Process, order: bytes, on_progress
         try:
             line = await asyncio.wait_for(process.stdout.readline(), SILENT_AT_MOST)
         except TimeoutError:
-            raise NotMade("silent for too long") from None
+            raise NoResult("silent for too long") from None
         if not line:
             return made
         said = json.loads(line)

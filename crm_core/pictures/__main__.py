@@ -1,19 +1,16 @@
 """Draws one picture: SVG comes in, PNG goes out. `crm_core.pictures.drawing` starts this as a process."""
 
-import contextlib
-import os
 import sys
 
 import resvg_py
 
+from crm_core.elsewhere import give_way
 from crm_core.pictures.font import BOLD, REGULAR
 
 
 def main() -> None:
     """Reads SVG from standard input and writes PNG to standard output."""
-    # What people write comes before pictures.
-    with contextlib.suppress(OSError, AttributeError):  # not on Windows
-        os.nice(10)
+    give_way(10)
     svg = sys.stdin.buffer.read().decode()
     png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True, font_files=[str(REGULAR), str(BOLD)])
     sys.stdout.buffer.write(bytes(png))

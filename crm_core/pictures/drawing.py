@@ -6,35 +6,19 @@ while nobody asks, which is nearly always, since pictures are kept; and should d
 """
 
 import asyncio
-import sys
-from pathlib import Path
+
+from crm_core.elsewhere import NoResult, no_result, process_of
 
 LONGEST = 10.0  # seconds
-ROOT = Path(__file__).parents[2]  # where `crm_core` is found, wherever the program was started
-
-
-class NotDrawn(Exception):
-    """There is no picture; the text says what happened, for the log."""
 
 
 async def draw(svg: str) -> bytes:
-    """A picture as PNG. Raises NotDrawn."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "crm_core.pictures", cwd=ROOT, start_new_session=True,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-    except OSError as error:
-        raise NotDrawn(f"no process: {error}") from error
-    try:
-        png, complaint = await asyncio.wait_for(process.communicate(svg.encode()), LONGEST)
-    except TimeoutError:
-        raise NotDrawn(f"not done within {LONGEST} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    """A picture as PNG. Raises NoResult."""
+    async with process_of("crm_core.pictures") as process:
+        try:
+            png, complaint = await asyncio.wait_for(process.communicate(svg.encode()), LONGEST)
+        except TimeoutError:
+            raise NoResult(f"not done within {LONGEST} s") from None
     if process.returncode != 0 or not png.startswith(b"\x89PNG"):
-        last = complaint.decode(errors="replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
-        raise NotDrawn(last[0])
+        raise no_result(process, complaint)
     return png

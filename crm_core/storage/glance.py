@@ -61,6 +61,19 @@ def _postgres(url: str) -> Iterator[Ask]:
         yield lambda question, *values: connection.execute(question.replace("?", "%s"), values).fetchall()
 
 
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Opens a SQLite file that may be in use, to read it alone: cannot write, nor move the journal into the file."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints are the writer's, see `crm_core.storage.sqlite`
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 def sqlite_path(url: str) -> Path:
     """The file that a `sqlite:///` address names."""
     return Path(url.partition(":///")[2].partition("?")[0])

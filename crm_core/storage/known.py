@@ -9,7 +9,8 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+
+from crm_core.storage.glance import open_reader
 
 MARK = b"This installation has a database. See docs/operations.md, Backup.\n"
 
@@ -70,7 +71,7 @@ def check_known(path: Path, *, backups: list[Path]) -> None:
 def check_whole(path: Path) -> None:
     """Raises sqlite3.DatabaseError for a damaged file; one that would take long is looked at by the nightly backup."""
     if path.exists() and path.stat().st_size <= LOOKED_THROUGH_AT_START:
-        with closing(_open(path)) as connection:
+        with closing(open_reader(path)) as connection:
             ((said, *_),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         if said != "ok":
             raise sqlite3.DatabaseError(str(said).splitlines()[-1])
@@ -83,7 +84,7 @@ def is_empty(path: Path) -> bool:
         return False
     people = {"leads", "contacts", "operators", "staff", "bots", "api_keys"} & tables
     try:
-        with closing(_open(path)) as connection:
+        with closing(open_reader(path)) as connection:
             return not any(connection.execute(f"SELECT 1 FROM {one} LIMIT 1").fetchone() for one in people)  # noqa: S608
     except sqlite3.Error:
         return False
@@ -92,11 +93,7 @@ def is_empty(path: Path) -> bool:
 def _tables(path: Path) -> set[str] | None:
     """The tables of a file; None for one that is damaged."""
     try:
-        with closing(_open(path)) as connection:
+        with closing(open_reader(path)) as connection:
             return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error:
         return None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)

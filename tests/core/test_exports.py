@@ -19,9 +19,10 @@ from bot.texts import translator
 from bot.texts.exports import table_words
 from crm_core import events, statistics
 from crm_core.access import Actor, telegram
+from crm_core.elsewhere import NoResult
 from crm_core.errors import ExportUnderWay, NotAllowed
 from crm_core.exports import files, jobs, making
-from crm_core.exports.apart import NotMade, make_apart
+from crm_core.exports.apart import make_apart
 from crm_core.exports.files import FORMULA, Form, inert
 from crm_core.exports.making import Made, Order, make
 from crm_core.exports.rows import Span, What
@@ -324,14 +325,14 @@ async def test_what_cannot_be_made_elsewhere_is_an_error(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = order(What.LEADS, Form.CSV, tmp_path / "nowhere" / "a.csv")
-    with pytest.raises(NotMade, match="FileNotFoundError"):
+    with pytest.raises(NoResult, match="FileNotFoundError"):
         await make_apart(db.url, gone, on_progress=lambda *_: None)
     away = make_url("postgresql://me:hunter2@127.0.0.1:1/crm")
-    with pytest.raises(NotMade, match="OperationalError") as found:
+    with pytest.raises(NoResult, match="OperationalError") as found:
         await make_apart(away, order(What.LEADS, Form.CSV, tmp_path / "a.csv"), on_progress=lambda *_: None)
     assert "hunter2" not in str(found.value)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(NotMade, match="no process"):
+    with pytest.raises(NoResult, match="no process"):
         await make_apart(db.url, gone, on_progress=lambda *_: None)
 
 

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from bot.texts import translator
 from bot.texts.pictures import columns, statistics_words
 from crm_core import statistics
+from crm_core.elsewhere import NoResult
 from crm_core.operators import OperatorFacts
 from crm_core.pictures.arrivals import Step, columns_of, step_for
-from crm_core.pictures.drawing import NotDrawn, draw
+from crm_core.pictures.drawing import draw
 from crm_core.pictures.font import drawable, fitting, width
 from crm_core.pictures.panels import BARS, tick
 from crm_core.pictures.statistics import WIDE, statistics_picture
@@ -135,10 +136,10 @@ def test_it_is_never_longer_than_a_phone(operators: int, sources: int) -> None:
 
 
 async def test_what_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NotDrawn):
+    with pytest.raises(NoResult):
         await draw("<svg")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(NotDrawn, match="no process"):
+    with pytest.raises(NoResult, match="no process"):
         await draw(picture(EMPTY))
 
 
