@@ -7,11 +7,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
-
 from bot.sandbox import acting, content
 from bot.sandbox.chats import PrivateChat
 from bot.sandbox.faults import Fault
+from bot.sandbox.transcript import button_data
 from crm_core import contacts, operators, sources
 from crm_core.access import SYSTEM
 from crm_core.errors import CrmError
@@ -46,13 +45,16 @@ class Happenings:
         person = self.history.clients[client]
         self._said += 1
         word = f"word {self._said} of {person}"
-        said: Json = {
-            "text": content.text(word).wire(),
-            "photo": content.photo(caption=word).wire(),
-            "location": content.location(1.0, float(self._said)).wire(),
-            "album": content.album(content.photo(caption=word), content.photo()).wire(),
-        }[kind]
-        acting.send(self.world, person=person, place=BOT_IDS[bot], content=said, reply_to=reply_to)
+        match kind:
+            case "photo":
+                said = content.photo(caption=word)
+            case "location":
+                said = content.location(1.0, float(self._said))
+            case "album":
+                said = content.album(content.photo(caption=word), content.photo())
+            case _:
+                said = content.text(word)
+        acting.send(self.world, person=person, place=BOT_IDS[bot], content=said.wire(), reply_to=reply_to)
 
     def start(self, client: int, bot: int) -> None:
         """A client presses Start."""
@@ -96,7 +98,7 @@ class Happenings:
             (entry.message["message_id"], data)
             for entry in self.world.transcript.entries
             if entry.chat_id == account and entry.bot_id == BOT_IDS[bot]
-            for data in _buttons(entry.message)
+            for data in button_data(entry.message)
         ]
         if shown:
             message_id, data = shown[which % len(shown)]
@@ -107,7 +109,7 @@ class Happenings:
         found = [
             (one.id, data)
             for one in self._chat(account, bot).messages.values()
-            for data in _buttons(one.json)
+            for data in button_data(one.json)
             if data.startswith(action)
         ]
         if found:
@@ -118,7 +120,7 @@ class Happenings:
         """An operator replies to a card, or to a copy, naming the client whom he means."""
         account = OPERATOR_ACCOUNTS[operator]
         seen = [(one, client) for one in self._chat(account, bot).messages.values()
-                if (client := self.history.client_shown(account, BOT_IDS[bot], one)) is not None]  # fmt: skip
+                if (client := self.history.client_shown(one)) is not None]  # fmt: skip
         if seen:
             message, client = seen[-1 - which % len(seen)]
             self._said += 1
@@ -182,9 +184,9 @@ class Happenings:
     def register(self, number: int, bot: int) -> None:
         """Another system registers a contact."""
         self._said += 1
+        words = Words("text", text=f"word {self._said} of the site")
         self._administer(contacts.register, source_id=self._source(bot), lead=LeadFacts(external_id=f"crm-{number}"),
-                         words=Words("text", text=f"word {self._said} of the site"), actor=SYSTEM,
-                         **self._moment_and_chance())  # fmt: skip
+                         words=words, **self._moment_and_chance())  # fmt: skip
 
     def _source(self, bot: int) -> int:
         found = self.history.ask("SELECT id FROM sources WHERE bot_id = ? AND slug IS NULL", BOT_IDS[bot])
@@ -198,9 +200,8 @@ class Happenings:
         life = self.history.life
 
         async def call() -> None:
-            wanted = action.__code__.co_varnames[: action.__code__.co_argcount + action.__code__.co_kwonlyargcount]
             try:
-                await life.db.write(_within(action, {name: value for name, value in inputs.items() if name in wanted}))
+                await life.db.write(action, **inputs)
             except (CrmError, *DATABASE_AWAY, RuntimeError):
                 return
             except Exception as error:
@@ -265,19 +266,6 @@ class Happenings:
         if seconds > 0:
             self.history.safety.may_be_early = True  # nobody can know how long an hour is, with the clock wrong
 
-    def pass_(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Time passes."""
         self.history.pass_time(seconds)
-
-
-def _within(action: Callable[..., Any], inputs: Json) -> Callable[[Session], Any]:
-    def body(s: Session) -> Any:
-        return action(s, **inputs)
-
-    body.__name__ = action.__name__
-    return body
-
-
-def _buttons(message: Json) -> list[str]:
-    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-    return [button["callback_data"] for row in rows for button in row if "callback_data" in button]

@@ -49,6 +49,7 @@ class History:
         self.safety = Safety(self)
         self.people = Happenings(self)
         self.life: Life
+        self.db: SimulatedDatabase
 
     def _meet(self) -> None:
         for number, token in enumerate(TOKENS):
@@ -75,7 +76,7 @@ class History:
         """A look at what is committed."""
         return self.file.ask(query, values)
 
-    def client_shown(self, account: int, bot_id: int, message: StoredMessage) -> int | None:
+    def client_shown(self, message: StoredMessage) -> int | None:
         """Whose words a message before an operator's eyes stands for."""
         if message.copied_from is not None and message.copied_from[0] in self.clients:
             return message.copied_from[0]
@@ -100,7 +101,7 @@ class History:
         except Violation as violation:
             return violation
         finally:
-            self.life.db.end(power_cut=False)  # type: ignore[attr-defined]
+            self.db.end(power_cut=False)
             self.wire.drop()
             self.loop.forget_process()
             self.file.end()
@@ -112,10 +113,10 @@ class History:
     def _begin_life(self) -> None:
         self.lives += 1
         self._note(f"life {self.lives}")
-        db = SimulatedDatabase(self.file, self.loop)
-        self.life = Life(self._settings, loop=self.loop, wire=self.wire, db=db, clock=self.clock,
+        self.db = SimulatedDatabase(self.file, self.loop)
+        self.life = Life(self._settings, loop=self.loop, wire=self.wire, db=self.db, clock=self.clock,
                          chance=self.rolls.random)  # fmt: skip
-        self.safety.begin_life(db)
+        self.safety.begin_life(self.db)
         with self.loop.owned_by(PROCESS):
             self.loop.create_task(self._start(self.life))
 
@@ -139,7 +140,7 @@ class History:
         self.safety.may_be_early |= self.may_linger
         with self.loop.owned_by(TELEGRAM):
             self.wire.drop()
-        self.life.db.end(power_cut=power_cut)  # type: ignore[attr-defined]
+        self.db.end(power_cut=power_cut)
         self.loop.forget_process()
         self.safety.end_life(power_cut=power_cut)
         if power_cut:
@@ -166,7 +167,7 @@ class History:
     def _happen(self, happening: Happening) -> None:
         self._note(f"── {happening}")
         with self.loop.owned_by(TELEGRAM):
-            getattr(self.people, happening.what if happening.what != "pass" else "pass_")(**happening.arguments)
+            getattr(self.people, happening.what)(**happening.arguments)
 
     def _move(self, number: int) -> None:
         for _ in range(400 if number == QUIET else number):
@@ -180,12 +181,12 @@ class History:
         self.file.accidents.disarm()
         self.wire.is_down = False
         until = self.moves + RESTLESS
-        while not self._is_quiet():
-            if self.moves > until:
-                raise Violation("never at rest", self._unfinished())
-            self._step()
+        self._rest(until)
         self.life.tick(at_most=99)
-        while self.loop.moves or not self._is_quiet():
+        self._rest(until)
+
+    def _rest(self, until: int) -> None:
+        while not self._is_quiet():
             if self.moves > until:
                 raise Violation("never at rest", self._unfinished())
             self._step()

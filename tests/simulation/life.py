@@ -1,12 +1,12 @@
 """One life of the process: the whole composition root on the simulated loop, without HTTP server and threads."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from bot.app import App
 from bot.delivery.pauses import Pauses
-from bot.installation import Job
+from bot.installation import Job, attempt
 from bot.settings import Settings
 from bot.telegram import Telegram
 from crm_core import staff, statistics
@@ -69,8 +69,8 @@ class Life(App):
                 self._ticks[place] = ((job, every), now)
                 name = job.__name__.strip("_")
 
-                def run(job: Callable[[], object] = job) -> None:
-                    self._loop.create_task(_attempt(job))
+                def run(job: Callable[[], Awaitable[None]] = job) -> None:
+                    self._loop.create_task(attempt(job))
 
                 self._loop.moves.append(Move(f"tick {name}", run))
 
@@ -82,11 +82,3 @@ class Life(App):
             and all(runner.sender is not None and runner.sender.idle.is_set() for runner in self.fleet.runners)
             and self.worker.idle.is_set()
         )
-
-
-async def _attempt(job: Callable[[], object]) -> None:
-    """As the clock of production: what fails now is tried again at its next time."""
-    try:
-        await job()  # type: ignore[misc]
-    except Exception:
-        return

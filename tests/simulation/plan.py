@@ -22,7 +22,7 @@ _TROUBLE = {
     "outage": 1,
     "disk": 3,
     "clock": 1,
-    "pass": 2,
+    "wait": 2,
     "poison": 1,
     "renumber": 1,
 }
@@ -116,6 +116,6 @@ def _happening(rolls: Random, *, has_second_bot: bool) -> Happening:
             arguments = {"statements": rolls.randrange(1, 30), "ends_all": rolls.random() < 0.4}
         case "clock":
             arguments = {"seconds": rolls.choice((-3600, -5, 3600, 86_400))}
-        case "pass":
+        case "wait":
             arguments = {"seconds": rolls.choice((1.0, 5.0, 31.0))}
     return Happening(after, what, arguments)
