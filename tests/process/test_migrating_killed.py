@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from sqlalchemy import JSON, MetaData, NullPool, create_engine, make_url, text
 from sqlalchemy.engine import Engine
 
 from crm_core.storage import migrate as migrating
-from crm_core.storage.glance import newest_revision, revisions
+from crm_core.storage.glance import newest_revision, revisions, sqlite_path
 from crm_core.storage.migrate import migrate
 from crm_core.storage.sqlite import sqlite_engine
 from tests.processes import ROOT
@@ -88,6 +87,8 @@ def engine_of(url: str) -> Engine:
 
 def prepare(url: str, revision: str) -> None:
     """A database as the first version left it, brought to an older revision."""
+    if url.startswith("sqlite"):
+        sqlite_path(url).parent.mkdir()
     engine = engine_of(url)
     with engine.begin() as connection:
         command.upgrade(migrating._config(connection), "0001")
@@ -144,23 +145,6 @@ def schema(url: str) -> list[Any]:
     return rows
 
 
-@pytest.fixture
-def empty(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """A database of the kind with nothing in it."""
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite":
-        yield f"sqlite:///{tmp_path / 'older.db'}"
-        return
-    older = url.set(database=f"{url.database}_older")
-    server = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {older.database} TEMPLATE template0"))
-    yield older.render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {older.database} WITH (FORCE)"))
-    server.dispose()
-
-
 class Killer:
     """Runs migrations and kills them; see `tests.process.migrations`."""
 
@@ -191,24 +175,24 @@ async def killer() -> AsyncIterator[Killer]:
 @pytest.mark.fault("F68")
 @pytest.mark.parametrize("revision", ["nothing", *OLDER])
 async def test_a_migration_killed_at_any_statement_is_all_or_nothing(
-    revision: str, empty: str, database_url: str, killer: Killer
+    revision: str, elsewhere: str, database_url: str, killer: Killer
 ) -> None:
     """F68: from every revision that was ever released, with what people had in it; and then once more, twice."""
     if revision != "nothing":
-        prepare(empty, revision)
-    before = content(empty) if revision != "nothing" else None
-    at_first = revisions(empty)
+        prepare(elsewhere, revision)
+    before = content(elsewhere) if revision != "nothing" else None
+    at_first = revisions(elsewhere)
     for step in range(1, 1000, 11 if revision == "nothing" else 3):
-        status = await killer.migrates(empty, dies_at=step)
-        assert revisions(empty) == at_first
+        status = await killer.migrates(elsewhere, dies_at=step)
+        assert revisions(elsewhere) == at_first
         if status == -signal.SIGQUIT:  # everything was done, and not yet committed
             break
         assert status == -signal.SIGKILL
     assert step > 3, "there was nothing to interrupt"
     if before is not None:
-        assert content(empty) == before
-    assert migrate(empty) == at_first
-    assert migrate(empty) == (newest_revision(), newest_revision())
-    assert schema(empty) == schema(database_url)
+        assert content(elsewhere) == before
+    assert migrate(elsewhere) == at_first
+    assert migrate(elsewhere) == (newest_revision(), newest_revision())
+    assert schema(elsewhere) == schema(database_url)
     if before is not None:
-        assert content(empty) == before
+        assert content(elsewhere) == before
