@@ -15,11 +15,11 @@ class Exclusion(StrEnum):
     FULL = "full"
 
 
-@dataclass(
-    slots=True, unsafe_hash=True
-)  # one for each operator at each contact, and frozen they cost four times as much
+@dataclass(slots=True, unsafe_hash=True)
 class Candidate:
-    """An operator as a source sees him at the moment of the choice; not to be changed.
+    """An operator as a source sees him at the moment of the choice.
+
+    Not to be changed, though not frozen: each choice makes one for each operator, which would cost four times as much.
 
     Attributes:
         weight: how much of the source he should get.

@@ -159,9 +159,9 @@ class Lanes:
         now = self.clock()
         wait = self.pace.wait_chat(chat_id)
         if row.not_before is not None:
-            if row.not_before - now > LONGEST_PAUSE:
-                row = self._lanes[chat_id][0] = replace(row, not_before=now + LONGEST_PAUSE)
-            wait = max(wait, ((row.not_before or now) - now).total_seconds())
+            due = min(row.not_before, now + LONGEST_PAUSE)
+            row = self._lanes[chat_id][0] = replace(row, not_before=due)
+            wait = max(wait, (due - now).total_seconds())
         if wait > 0:
             heapq.heappush(self._later, (now.timestamp() + wait, row.id, chat_id))
         else:
