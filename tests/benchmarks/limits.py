@@ -25,7 +25,7 @@ LONGER = 1.15  # at most so many times what the limits need
 GIVE_UP = 400.0  # seconds
 # Seconds from one message of a chat to the next one that nothing keeps back, and how late that may be: it is counted
 # from Telegram's answer.
-CHAT_INTERVAL, TOLERANCE = 1.05, 1.0
+CHAT_INTERVAL, TOLERANCE = 1.05, 0.5
 
 
 async def compare(prepared: Path, folder: Path, operator_ids: Sequence[int]) -> list[Line]:
@@ -45,7 +45,7 @@ async def compare(prepared: Path, folder: Path, operator_ids: Sequence[int]) -> 
     sent = [entry for entry in said if entry["event"] in ("new", "edited") and entry["time"] <= ended]
     taken = ended - sent[0]["time"]
     needed = _needed(Counter(entry["chat"] for entry in sent))
-    passed = _passed_over(met.arrived, sent[0]["time"])
+    passed = _passed_over(met.arrived, [(entry["time"], entry["chat"]) for entry in sent])
     waits = [one.time - sent[0]["time"] for one in met.arrived]
     what = f"backlog of {TOTAL} to {len(operator_ids)}, limits on"
     return [
@@ -65,23 +65,30 @@ def _needed(by_chat: Counter[int]) -> float:
     return max(for_bot, max(by_chat.values()) - CHAT_BURST)
 
 
-def _passed_over(arrived: Sequence[Arrival], begun: float) -> int:
+def _passed_over(arrived: Sequence[Arrival], sent: Sequence[tuple[float, int]]) -> int:
     """How many messages came while a clearly older one waited whose own chat had been free for a while.
 
     Requests that are under way at once overtake each other by some places, which is not counted. Clients wrote their
     first messages one after the other, then their second ones, and so on.
+
+    Args:
+        sent: every request, words or not, in the order of time: its moment and its chat.
     """
     places = {age: place for place, age in enumerate(sorted({_age(one) for one in arrived}))}
     waiting: defaultdict[int, deque[int]] = defaultdict(deque)
     for one in sorted(arrived, key=_age):
         waiting[one.chat].append(places[_age(one)])
+    begun = sent[0][0]
     free = dict.fromkeys(waiting, begun + 2 * CHAT_INTERVAL)  # an answer to Start and a menu come before
+    earlier = deque(sent)
     count = 0
     for one in arrived:
+        while earlier and earlier[0][0] < one.time:
+            moment, chat = earlier.popleft()
+            free[chat] = moment + CHAT_INTERVAL
         older, since = places[_age(one)] - AT_ONCE, one.time - TOLERANCE
         count += any(lane and lane[0] < older and free[chat] < since for chat, lane in waiting.items())
         waiting[one.chat].remove(places[_age(one)])
-        free[one.chat] = one.time + CHAT_INTERVAL
     return count
 
 
