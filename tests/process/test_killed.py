@@ -68,7 +68,7 @@ async def test_forty_kills_and_a_faulty_telegram(sandbox: Sandbox, database_url:
             await client.says(f"word {said[client.id]} of {client.id}", to=bot)
             said[client.id] += 1
 
-    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
         for life in range(KILLS):
             await lives.start()
             speaking = asyncio.create_task(speak(min(len(turns), rolls.randrange(2, 22))))

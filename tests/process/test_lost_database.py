@@ -19,8 +19,9 @@ from bot.settings import load_settings
 from crm_core.backups.copying import examine, make_copy
 from crm_core.storage.known import DatabaseMissing, lock_path
 from tests.core.test_storage_backup import damage
+from tests.forks import ROOT
 from tests.people import TOKEN, House
-from tests.processes import ROOT, Ended, command, environment
+from tests.processes import Ended, command, environment
 
 
 class Folder:

@@ -1,9 +1,6 @@
 """F68: a migration that is killed at any statement, from every version, with data: all or nothing, the same schema."""
 
-import asyncio
 import signal
-import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,7 +12,9 @@ from crm_core.storage import migrate as migrating
 from crm_core.storage.glance import newest_revision, revisions, sqlite_path
 from crm_core.storage.migrate import migrate
 from crm_core.storage.sqlite import sqlite_engine
-from tests.processes import ROOT
+from tests.forks import fork
+from tests.process.migrations import migrate_and_die
+from tests.processes import environment
 
 OLDER = [f"{number:04}" for number in range(1, int(newest_revision()))]
 MOMENT = 1_790_000_000_000
@@ -145,37 +144,16 @@ def schema(url: str) -> list[Any]:
     return rows
 
 
-class Killer:
-    """Runs migrations and kills them; see `tests.process.migrations`."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def migrates(self, url: str, *, dies_at: int) -> int:
-        """Returns the exit status."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{dies_at} {url}\n".encode())
-        await self._process.stdin.drain()
-        return int(await self._process.stdout.readline())
-
-
-@pytest.fixture
-async def killer() -> AsyncIterator[Killer]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.process.migrations", cwd=ROOT, stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    yield Killer(process)
-    assert process.stdin is not None
-    process.stdin.close()
-    assert await process.wait() == 0
+async def killed(url: str, *, at: int) -> int:
+    """Has a database migrated by a process that is killed at a statement; returns its exit status."""
+    process = await fork(migrate_and_die, url, at, environment=environment({}), listen=False)
+    return await process.wait()
 
 
 @pytest.mark.fault("F68")
 @pytest.mark.parametrize("revision", ["nothing", *OLDER])
 async def test_a_migration_killed_at_any_statement_is_all_or_nothing(
-    revision: str, elsewhere: str, database_url: str, killer: Killer
+    revision: str, elsewhere: str, database_url: str
 ) -> None:
     """F68: from every revision that was ever released, with what people had in it; and then once more, twice."""
     if revision != "nothing":
@@ -183,7 +161,7 @@ async def test_a_migration_killed_at_any_statement_is_all_or_nothing(
     before = content(elsewhere) if revision != "nothing" else None
     at_first = revisions(elsewhere)
     for step in range(1, 1000, 11 if revision == "nothing" else 3):
-        status = await killer.migrates(elsewhere, dies_at=step)
+        status = await killed(elsewhere, at=step)
         assert revisions(elsewhere) == at_first
         if status == -signal.SIGQUIT:  # everything was done, and not yet committed
             break

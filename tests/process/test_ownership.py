@@ -1,8 +1,7 @@
 """One process at a time works for a bot; another takes over when it is gone, and who lost his locks stops at once."""
 
 import asyncio
-import os
-import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
@@ -13,30 +12,21 @@ from bot.settings import load_settings
 from tests.people import TOKEN, House
 from tests.process.installation import Lives
 from tests.process.lives import HURRIED
-
-
-async def _run_command(database_url: str, sandbox: Sandbox) -> tuple[int, str]:
-    """`python -m bot run` until it ends by itself; its exit status and what it said."""
-    settings = {
-        "BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url, "HTTP_PORT": "0",
-    }  # fmt: skip
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+from tests.processes import command
 
 
 @pytest.mark.fault("F60")
 async def test_a_second_process_on_a_file_is_refused_and_on_a_server_stands_by(
-    sandbox: Sandbox, database_url: str
+    sandbox: Sandbox, database_url: str, tmp_path: Path
 ) -> None:
     async with await House.open(sandbox, database_url) as house:
         anna, ivan = await house.operator("Anna"), house.client()
         if database_url.startswith("sqlite"):
-            status, said = await _run_command(database_url, sandbox)
-            assert status == 2
+            ended = await command(
+                "run", folder=tmp_path, BOT_TOKENS=TOKEN, DATABASE_URL=database_url, TELEGRAM_API_URL=sandbox.url
+            )
+            assert ended.status == 2
+            said = ended.out + ended.err
             assert "Another Mini-CRM works on" in said
             assert "Traceback" not in said
             assert len(said.strip().splitlines()) == 1
@@ -57,7 +47,7 @@ async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbo
         return
     async with await House.open(sandbox, database_url) as house:
         anna = await house.operator("Anna")
-    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
         await first.start()
         await sandbox.online(house.shop, timeout=20)
         settings = load_settings(

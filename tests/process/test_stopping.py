@@ -27,7 +27,7 @@ async def test_a_stop_under_load_is_quick_and_loses_nothing(sandbox: Sandbox, da
     def words() -> list[str]:
         return [entry.message.get("text", "") for entry in eyes.seen]
 
-    async with await Lives.open(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
         await lives.start()
         for number in range(EACH):
             for client in clients:

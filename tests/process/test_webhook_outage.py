@@ -37,7 +37,7 @@ async def test_while_its_database_is_away_it_says_so_and_loses_nothing(
     async with await House.open(sandbox, database_url, admin=False) as house:
         anna, ivan = await house.operator("Anna"), house.client()
     address = f"http://127.0.0.1:{unused_tcp_port}"
-    async with await Lives.open(
+    async with Lives(
         token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url, HTTP_PORT=str(unused_tcp_port),
         WEBHOOK_URL=address, WEBHOOK_SECRET=SECRET,
     ) as lives:  # fmt: skip

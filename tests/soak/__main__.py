@@ -23,7 +23,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mini-crm-soak-", ignore_cleanup_errors=True) as folder:
         with _database(kind, Path(folder)) as url:
             log = Path(folder) / "log"
-            found = asyncio.run(play(Plan(minutes=minutes, seed=seed), url, log=str(log)))
+            found = asyncio.run(play(Plan(minutes=minutes, seed=seed), url, log=log))
         _show_log(log)
     print(table(found.lines), *found.evidence, sep="\n")
     return 0 if found.is_well else 1

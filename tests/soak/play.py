@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bot.sandbox import RemoteSandbox
@@ -36,7 +37,7 @@ class Outcome:
         return all(one.is_met is not False for one in self.lines)
 
 
-async def play(plan: Plan, database_url: str, *, log: str | None = None) -> Outcome:
+async def play(plan: Plan, database_url: str, *, log: Path | None = None) -> Outcome:
     """Plays it and returns what was reached.
 
     Args:
@@ -45,7 +46,7 @@ async def play(plan: Plan, database_url: str, *, log: str | None = None) -> Outc
     """
     async with await RemoteSandbox.launch("--limits", "--seed", str(plan.seed)) as sandbox:
         town = await settle_in(plan, sandbox, database_url)
-        lives = await Lives.open(
+        lives = Lives(
             token=town.tokens, database_url=database_url, telegram_api_url=sandbox.url, limited=True,
             is_hurried=plan.is_hurried, log=log, ADMIN_IDS=str(town.admin.id),
         )  # fmt: skip
