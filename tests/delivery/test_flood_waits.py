@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from bot.sandbox import Sandbox
 from crm_core.storage.tables import OutboxRow
+from tests.flow.arranging import until
 from tests.people import House, MovableClock
 
 
@@ -20,12 +21,6 @@ async def due(house: House, clock: MovableClock, seconds: float) -> None:
     """Moves the clock on and lets the senders see it, as the clock of the app does every two seconds."""
     clock.forward(seconds=seconds)
     await house.app.fleet.look_again()
-
-
-async def until(house: House, query: str, value: int) -> None:
-    """Waits until an SQL query finds a value."""
-    while await house.db.read(lambda s: s.execute(text(query)).scalar_one()) != value:
-        continue
 
 
 @pytest.mark.fault("F30")

@@ -1,5 +1,6 @@
 """What stories need to be so, arranged directly; and what stands in the database, looked up afresh."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -78,3 +79,10 @@ def told(person: Person, words: str) -> int:
 def now(person: Person, message: SeenMessage) -> SeenMessage:
     """A message as it stands now."""
     return next(seen for seen in person.chat() if seen.id == message.id)
+
+
+async def until(house: House, query: str, wanted: Any) -> None:
+    """Waits until an SQL query finds a value."""
+    async with asyncio.timeout(20):
+        while await value(house, query) != wanted:
+            continue

@@ -13,7 +13,7 @@ from bot.delivery.pauses import Pauses
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core import events
 from crm_core.storage.tables import Contact, Event, Export
-from tests.delivery.test_flood_waits import until
+from tests.flow.arranging import until
 from tests.flow.steering import presses, types
 from tests.people import House, MovableClock
 

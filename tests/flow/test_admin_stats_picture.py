@@ -6,7 +6,7 @@ import pytest
 
 from bot.delivery.pauses import Pauses
 from bot.sandbox import Sandbox
-from tests.delivery.test_flood_waits import until
+from tests.flow.arranging import until
 from tests.flow.steering import presses, types
 from tests.people import House, MovableClock
 from tests.pictures import difference, file_id, opened, sent_picture
