@@ -138,8 +138,8 @@ def _elsewhere(contact: ContactBrief, _: Translator) -> Styled:
 
 def _buttons(contact: ContactBrief, _: Translator) -> dict[str, Any] | None:
     carries: dict[str, Any] = {"contact_id": contact.id, "version": contact.version}
-    take = _button(_("✋ Take"), TakeContact(**carries))
-    close = _button(_("✔️ Close"), CloseContact(**carries))
+    take = button(_("✋ Take"), TakeContact(**carries))
+    close = button(_("✔️ Close"), CloseContact(**carries))
     match contact.status:
         case "new":
             return {"inline_keyboard": [[take, close]]}
@@ -149,6 +149,6 @@ def _buttons(contact: ContactBrief, _: Translator) -> dict[str, Any] | None:
             return None
 
 
-def _button(text: str, pressed: CallbackData) -> dict[str, str]:
+def button(text: str, pressed: CallbackData) -> dict[str, str]:
     """A button under a message, as Telegram wants it."""
     return {"text": text, "callback_data": pressed.pack()}

@@ -27,6 +27,8 @@ async def test_a_period_changes_picture_and_words(house: House, clock: MovableCl
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
     clock.forward(days=3)
+    await types(house, house.olga, "/queue")
+    await house.olga.sees("received nothing for 72 hours")  # which may come between
     today = await types(house, house.olga, "/stats")
     week = await presses(house, house.olga, today, "7 days")
     assert week.text.startswith("📊 Statistics: 7 days\nContacts: 1\n")
