@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import cache
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -78,10 +79,7 @@ def create_app(
     app.state.lead_total, app.state.contact_total = Total(Lead.__table__), Total(Contact.__table__)
     app.state.exposition = Exposition(counts=counts or Counts(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
-    everywhere = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    app.router.routes += [_placed(route, "") for route in everywhere]
-    app.router.routes += [_placed(route, PREFIX) for route in everywhere]
-    app.router.routes += [*health.router.routes, *metrics.router.routes, *own_routes, *docs.routes()]
+    app.router.routes += [*_everywhere(), *health.router.routes, *metrics.router.routes, *own_routes, *docs.routes()]
     render_problems(app)
     return app
 
@@ -94,6 +92,13 @@ def _middleware(desk: Desk, keyring: Keyring, cors_origins: Sequence[str], shell
             expose_headers=CORS_SHOWN, max_age=3600,
         ))  # fmt: skip
     return found
+
+
+@cache
+def _everywhere() -> Sequence[APIRoute]:
+    """The routes at both of their addresses. They belong to no application, and looking through them takes long."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return [_placed(route, prefix) for prefix in ("", PREFIX) for route in routes]
 
 
 def _placed(route: APIRoute, prefix: str) -> APIRoute:
