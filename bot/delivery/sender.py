@@ -37,6 +37,7 @@ log = structlog.get_logger("delivery")
 
 REQUEST_TIMEOUT = 30  # seconds for one request
 FULL_LOOK = 30  # of so many looks into the outbox one reads all of it, the others only what is new
+LATE = 1_000  # rows: with PostgreSQL one that has its number already may be committed after so many others
 
 
 class Sender:
@@ -124,7 +125,7 @@ class Sender:
             pause = timedelta(seconds=self._pauses.recovered)
             await self.db.write(deliveries.recover, bot_id=self.bot.id, fence=self.fence, now=self.clock(), pause=pause)
             self._lanes.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fence=self.fence))
-        after = 0 if is_full else self._lanes.highest
+        after = 0 if is_full else self._lanes.highest - LATE
         while rows := await self.db.read(outbox.waiting, bot_id=self.bot.id, after=after):
             after = rows[-1].id
             self._lanes.add(rows)

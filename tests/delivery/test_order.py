@@ -4,15 +4,18 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
 from aiogram import Bot
 from aiogram.methods import SendMessage, TelegramMethod
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.orm import Session
 
 from bot.delivery.pace import Pace
 from bot.delivery.sender import Sender
 from bot.sandbox import Sandbox
 from crm_core import bots, outbox
 from crm_core.outbox import Send
-from crm_core.storage.database import Database
+from crm_core.storage.database import ANNOUNCEMENTS, Database
 from tests.people import House
 
 BOT, NOW = 700001, datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -73,6 +76,29 @@ async def test_looking_again_while_rows_are_under_way_sends_nothing_twice(db: Da
     one.stop()
     await running
     assert sorted(pen.said, key=int) == texts
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_what_another_process_commits_later_than_it_wrote_it_is_found(db: Database) -> None:
+    """Rows get their numbers when they are written: a lower one may appear after a higher one has been sent."""
+    pen = Pen()
+    one = await sender(db, pen)
+    running = asyncio.create_task(one.run())
+    await one.look_again()  # the first look reads everything
+    another = create_engine(db.url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    with Session(another, info={ANNOUNCEMENTS: []}) as s:
+        outbox.add(s, [Send(outbox.ANSWER, BOT, 6, payload={"text": "earlier"})], now=NOW)
+        s.flush()
+        await put(db, "later")
+        await one.look_again()
+        await one.idle.wait()
+        s.commit()
+    another.dispose()
+    await one.look_again()
+    await one.idle.wait()
+    one.stop()
+    await running
+    assert pen.said == ["later", "earlier"]
 
 
 async def test_what_is_claimed_while_the_sender_stops_is_still_recorded(db: Database) -> None:
