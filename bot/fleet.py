@@ -235,13 +235,13 @@ class Fleet:
                     task.result()
             raise NoLongerOurs
         finally:
-            sender, runner.sender = runner.sender, None
             self.outlet.senders.pop(runner.bot.id, None)
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            sender.stop()
+            runner.sender.stop()
             await asyncio.gather(sending, return_exceptions=True)
+            runner.sender = None  # not before: what it was still sending may be answered with a flood wait, to be kept
 
     async def _receive(self, runner: Runner) -> None:
         if self.webhook is None:

@@ -1,14 +1,17 @@
 """After a 429 nothing goes to that chat before its time: not by another way, not by another process."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 import pytest
+from aiogram import Bot
 from sqlalchemy import update
 
+from bot.delivery.gatekeeper import chat_of
 from bot.sandbox import Sandbox
 from crm_core.storage.tables import OutboxRow
-from tests.flow.arranging import until
+from tests.flow.arranging import count, until
 from tests.people import House, MovableClock
 
 
@@ -78,6 +81,35 @@ async def test_a_restart_in_a_flood_wait_sends_nothing_early(
         for words in ("a question", "and another", "a third"):
             await anna.sees(words, bot=again.shop)
         assert len(sandbox.refusals) == 1
+
+
+@pytest.mark.fault("F31")
+async def test_a_flood_wait_that_comes_while_it_stops_holds_for_the_next_life(
+    sandbox: Sandbox, database_url: str
+) -> None:
+    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+    async with await House.open(sandbox, database_url) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+
+        async def hesitate(make_request: Any, bot: Bot, method: Any) -> Any:
+            if chat_of(method) == anna.id:
+                is_asked.set()
+                await may_answer.wait()
+            return await make_request(bot, method)
+
+        (runner,) = house.app.fleet.runners
+        runner.bot.session.middleware(hesitate)
+        sender = runner.sender
+        assert sender is not None
+        sandbox.fail(kind="flood", retry_after=3600, method="sendMessage", chat=anna)
+        await ivan.says("a question", to=house.shop)
+        await is_asked.wait()
+        stopping = asyncio.create_task(house.app.fleet.stop())
+        await sender._stopping.wait()
+        may_answer.set()
+        await stopping
+        assert await count(house, "outbox", "outcome = 'flood_wait'") == 1
+        assert await count(house, "gates") == 1
 
 
 async def test_flood_waits_of_several_chats_shut_the_bot(

@@ -9,7 +9,7 @@ import contextvars
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any
 
 Callback = Callable[..., object]
 PROCESS, TELEGRAM = "process", "telegram"
+DISK_SLOW = 0.5  # seconds for one piece of work
 
 
 @dataclass(eq=False, slots=True)
@@ -26,11 +27,13 @@ class Move:
     Attributes:
         label: what it is, for whoever reads a history.
         owner: PROCESS if it ends with the process, TELEGRAM if not.
+        disk_since: for work of the disk, the moment from which on it has been at it.
     """
 
     label: str
     run: Callable[[], object]
     owner: str = PROCESS
+    disk_since: float | None = None
 
 
 class Handle(asyncio.Handle):
@@ -69,6 +72,8 @@ class Loop(asyncio.AbstractEventLoop):
         self.troubles: list[dict[str, Any]] = []
         """What nobody has caught."""
         self.tasks: list[asyncio.Task[Any]] = []
+        self.disk_quick_since = 0.0
+        """Before this moment the disk was busy for long; what was to be stored had to wait."""
         self._ready: deque[Handle] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
@@ -119,11 +124,17 @@ class Loop(asyncio.AbstractEventLoop):
     def perform(self, move: Move) -> None:
         """Makes a move."""
         self.moves.remove(move)
+        self._watch_disk([move])
         with self.owned_by(move.owner):
             move.run()
 
+    def _watch_disk(self, moves: Iterable[Move]) -> None:
+        if any(move.disk_since is not None and self.now - move.disk_since > DISK_SLOW for move in moves):
+            self.disk_quick_since = self.now
+
     def forget_process(self) -> None:
         """The process has ended: what it waited for, and what it was about to do, is gone."""
+        self._watch_disk(self.moves)
         self.moves = [move for move in self.moves if move.owner != PROCESS]
         self._ready = deque(handle for handle in self._ready if handle.owner != PROCESS)
         self._timers = [timer for timer in self._timers if timer[2].owner != PROCESS]
@@ -186,7 +197,8 @@ class Loop(asyncio.AbstractEventLoop):
                     future.set_result(result)
 
         called = func.args[0] if isinstance(func, partial) else func  # asyncio.to_thread wraps what it is given
-        self.moves.append(Move(f"disk: {getattr(called, '__name__', 'a thread')}", work))
+        label = f"disk: {getattr(called, '__name__', 'a thread')}"
+        self.moves.append(Move(label, work, disk_since=self.now))
         return future
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

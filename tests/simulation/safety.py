@@ -32,7 +32,7 @@ _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
     WHERE w.weight > 0 AND o.is_active AND o.is_online AND o.removed_at IS NULL"""
 ON_ITS_WAY = 2.0  # seconds in which what was being sent to an operator still comes to him
-STORED_WITHIN = 1.0  # seconds in which a gate reaches the disk, in a process that is let live
+STORED_WITHIN = 1.0  # seconds in which a gate reaches a disk that works, in a process that is let live
 
 
 class Violation(Exception):
@@ -80,8 +80,10 @@ class Safety:
         # Rows carry the process's clock, our moments are Telegram's.
         skew = self.history.skew.total_seconds()
         noted = {key: min(until, known[key] - skew) for key, until in self._told.items() if key in known}
-        due = self.history.loop.now - STORED_WITHIN
-        self._told = {key: until for key, until in self._told.items() if self._told_at[key] < due} | noted
+        due, quick_since = self.history.loop.now - STORED_WITHIN, self.history.loop.disk_quick_since
+        self._told = {
+            key: until for key, until in self._told.items() if max(self._told_at[key], quick_since) < due
+        } | noted
 
     def after_step(self) -> None:
         """Cheap as long as nothing has changed."""
