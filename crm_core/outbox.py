@@ -299,7 +299,7 @@ def orphans(s: Session, *, bot_id: int, fence: int) -> list[Row[Any]]:
         run(
             s,
             select(_table)
-            .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence != fence)
+            .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence < fence)
             .order_by(_table.c.id),
         )
     )

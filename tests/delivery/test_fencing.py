@@ -33,6 +33,17 @@ async def test_an_outcome_that_comes_too_late_changes_nothing_while_the_next_lif
     assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
 
 
+async def test_a_life_that_was_replaced_without_knowing_leaves_alone_what_the_next_one_sends(db: Database) -> None:
+    older = await begin(db)
+    newer = await begin(db)
+    await db.write(outbox.add, [Send(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
+    [row] = await db.read(outbox.waiting, bot_id=BOT)
+    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fence=newer))) == 1
+    assert await db.write(deliveries.recover, bot_id=BOT, fence=older, now=NOW) == 0
+    arrived = Settled(row.id, "sent", "ok")
+    assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
+
+
 async def test_an_update_that_two_lives_work_on_is_finished_by_one(db: Database) -> None:
     await begin(db)
     [row] = await db.write(inbox.store, bot_id=BOT, updates=[Update(1, "5", {"update_id": 1})], now=NOW)
