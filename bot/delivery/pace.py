@@ -40,9 +40,13 @@ class Bucket:
 
     due: float = 0.0
 
-    def wait(self, limit: Limit, now: float) -> float:
-        """Seconds until a request is allowed, 0 if it is now."""
-        self.due = min(self.due, now + limit.interval * (limit.burst + AHEAD))
+    def wait(self, limit: Limit, now: float, *, ahead: int = AHEAD) -> float:
+        """Seconds until a request is allowed, 0 if it is now.
+
+        Args:
+            ahead: how many requests may have been promised for later.
+        """
+        self.due = min(self.due, now + limit.interval * (limit.burst + ahead))
         # Less than a microsecond is what is left of rounding, and would be slept for again and again.
         wait = self.due - limit.interval * (limit.burst - 1) - now
         return wait if wait > 1e-6 else 0.0
@@ -135,7 +139,7 @@ class Pace:
         if not self.limited:
             return 0.0
         at = self.clock().timestamp()
-        wait = self._left.wait(BOT, at)
+        wait = self._left.wait(BOT, at, ahead=0)
         if wait <= 0:
             self._left.book(BOT, at)
         return wait

@@ -98,6 +98,15 @@ def test_a_clock_that_is_set_back_silences_nobody(still: StillClock) -> None:
     assert (pace.wait_bot(), pace.wait_chat(5)) == (0, 0)
 
 
+@pytest.mark.fault("F69")
+def test_a_clock_that_is_set_back_does_not_keep_at_the_door_what_was_about_to_go(still: StillClock) -> None:
+    """Its words would go seconds after they were looked up, perhaps to an operator who has lost the contact."""
+    pace = Pace(still)
+    assert pace.leave() == 0
+    still.forward(-3600)
+    assert pace.leave() < 0.1
+
+
 def test_without_limits_only_gates_count(still: StillClock) -> None:
     pace = Pace(still, limited=False)
     assert [pace.book(5) for _ in range(50)] == [0.0] * 50
