@@ -35,7 +35,9 @@ class History:
         self.trace: list[str] = []
         self.violation: Violation | None = None
         self.may_linger = False
-        self.moves = self.lives = self.power_cuts = 0
+        self.moves = self.lives = 0
+        self.forgotten: list[tuple[float, float]] = []
+        """From the last flush to the end of it, for each power cut: what people saw then, the process knows no more."""
         self.loop = Loop()  # type: ignore[abstract]
         self.file = FILE
         self.file.begin(folder, template())
@@ -135,7 +137,6 @@ class History:
         for _ in range(callbacks):
             if not self._callback():
                 break
-        self.power_cuts += power_cut
         # What lingers on its way, and is answered to nobody, arrives at a moment that the next life cannot know.
         self.safety.may_be_early |= self.may_linger
         with self.loop.owned_by(TELEGRAM):
@@ -146,6 +147,7 @@ class History:
         if power_cut:
             for move in list(self.loop.moves):  # what was on its way arrives, long before the machine is up again
                 self.loop.perform(move)
+            self.forgotten.append((self.db.flushed_at, self.loop.now + 0.001))  # moments of messages are rounded
             self.loop.advance(self.loop.now + POWER_CUT)
         self._begin_life()
 

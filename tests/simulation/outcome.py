@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox.transcript import NEW, button_data
 from tests.core import invariants
-from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
+from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies) -> None
         for account in OPERATOR_ACCOUNTS:
             seen = copies.get((bot_id, account, chat_id, message_id), [])
             allowed, dead = tried.get((ref, account), (0, 0))
-            if len(seen) > allowed + history.power_cuts * FORGOTTEN:
+            if len(seen) > allowed + len(history.forgotten) * FORGOTTEN:
                 raise Violation(
                     "doubled without doubt", f"{_text!r}: {len(seen)} copies for {account}, {allowed} allowed"
                 )
@@ -156,7 +156,7 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies) -> No
                 ref, client, contact_id = kept[key]
                 seen = copies.get((bot_id, client, account, one.id), [])
                 allowed, dead = tried.get((ref, client), (0, 0))
-                if len(seen) > allowed + history.power_cuts * FORGOTTEN:
+                if len(seen) > allowed + len(history.forgotten) * FORGOTTEN:
                     raise Violation("doubled without doubt", f"{one.json['text']!r}: {len(seen)}, {allowed} allowed")
                 if not seen and not dead:
                     raise Violation("a client never saw an answer", one.json.get("text"))
@@ -177,7 +177,7 @@ _OUR_OWN = """
 
 def _notices_come_once(history: "History") -> None:
     """I18: greetings and the like are sent at most once, whatever became of the answer."""
-    if history.power_cuts:
+    if history.forgotten:
         return  # what was noted of them may be gone with it
     allowed = {(bot_id, chat_id): number for bot_id, chat_id, number in history.ask(_OUR_OWN)}
     seen: Counter[tuple[int | None, int]] = Counter(
@@ -201,7 +201,7 @@ _BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": []}
 
 def _cards_are_new(history: "History") -> None:
     """A card shows how its contact stands now, and only to who holds it; or it could not be changed."""
-    cards = history.ask(_POSTED_CARDS)
+    cards, changed = history.ask(_POSTED_CARDS), _last_changed(history)
     newest: dict[tuple[int, int, int], int] = {}
     for bot_id, chat_id, message_id, contact_id, *_ in cards:
         newest[bot_id, chat_id, contact_id] = max(message_id, newest.get((bot_id, chat_id, contact_id), 0))
@@ -209,12 +209,24 @@ def _cards_are_new(history: "History") -> None:
         card = history.world.dialogue(bot_id, chat_id).messages.get(message_id)
         if card is None or _excused(history, "card_edit", contact_id, chat_id):
             continue
+        at = changed[bot_id, chat_id, message_id]
+        if any(since <= at <= until for since, until in history.forgotten):  # by a change that nobody was told had been
+            continue
         shown = button_data(card.json)
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
         is_newest = message_id == newest[bot_id, chat_id, contact_id]
         if shown != due and (shown or is_newest):
             raise Violation("a card shows what was", f"#{contact_id} for {chat_id}: {shown}, not {due}")
+
+
+def _last_changed(history: "History") -> dict[tuple[int, int, int], float]:
+    """When each message became what it is: (bot, chat, message) → seconds of the history."""
+    return {
+        (entry.bot_id, entry.chat_id, entry.message["message_id"]): entry.time - BEGINS.timestamp()
+        for entry in history.world.transcript.entries
+        if entry.bot_id is not None and entry.request_id is not None
+    }
 
 
 def _told(history: "History", bot_id: int, person: int) -> set[int]:

@@ -140,6 +140,7 @@ class SimulatedDatabase(SqliteDatabase):
         self._reader: Connection | None = None
         self.flushed_bytes = file.journal()
         """How much of the journal would survive a power cut."""
+        self.flushed_at = loop.now
 
     def _add(self, body: Any) -> asyncio.Future[Any]:
         if self._connection is not None:
@@ -168,7 +169,7 @@ class SimulatedDatabase(SqliteDatabase):
         return await future
 
     def _flush_journal(self) -> None:
-        self.flushed_bytes = self._file.journal()
+        self.flushed_bytes, self.flushed_at = self._file.journal(), self._loop.now
 
     def end(self, *, power_cut: bool) -> None:
         """The process is gone, and with a power cut also what the disk had not been asked to keep."""
