@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from bot.sandbox.transcript import NEW, button_data
+from bot.sandbox.transcript import EDITED, NEW, button_data
 from tests.core import invariants
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
@@ -225,7 +225,7 @@ def _last_changed(history: "History") -> dict[tuple[int, int, int], float]:
     return {
         (entry.bot_id, entry.chat_id, entry.message["message_id"]): entry.time - BEGINS.timestamp()
         for entry in history.world.transcript.entries
-        if entry.bot_id is not None and entry.request_id is not None
+        if entry.event in (NEW, EDITED) and entry.bot_id is not None and entry.request_id is not None
     }
 
 
