@@ -123,12 +123,17 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies) -> None
 
 
 def _in_order_of_storing(history: "History") -> dict[tuple[int, int], list[int]]:
-    """I3: what a person has said in a contact, as it was stored: Telegram's ids rise with what he said."""
+    """I3: what a person has said in a contact, as it was stored: Telegram's ids rise with what he said.
+
+    An operator's words wait where he was asked, at the very message, for whom they are.
+    """
     found: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for contact_id, chat_id, message_id in history.ask(
-        "SELECT contact_id, chat_id, message_id FROM messages WHERE message_id IS NOT NULL ORDER BY id"
+    asked = {(bot_id, account): _told(history, bot_id, account) for bot_id in BOT_IDS for account in OPERATOR_ACCOUNTS}
+    for contact_id, bot_id, chat_id, message_id in history.ask(
+        "SELECT contact_id, bot_id, chat_id, message_id FROM messages WHERE message_id IS NOT NULL ORDER BY id"
     ):
-        found[contact_id, chat_id].append(message_id)
+        if message_id not in asked.get((bot_id, chat_id), ()):
+            found[contact_id, chat_id].append(message_id)
     return found
 
 
