@@ -142,11 +142,14 @@ def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
     if rows:
         run(s, _REMEMBER, rows)
     # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
-    cards = {one.job.contact_id: one for one in sent if one.job.kind == outbox.CARD and one.job.contact}
-    if cards:
-        for contact_id, version, message in run(s, _VERSIONS, {"ids": sorted(filter(None, cards))}):
-            brief = cards[contact_id].job.contact
-            if brief is not None and (brief.version, brief.first_text) != (version, message):
+    # Of one contact several may have arrived at once: of who had it, and of who was given it meanwhile.
+    shown: dict[int, set[tuple[int, str | None]]] = {}
+    for one in sent:
+        if one.job.kind == outbox.CARD and one.job.contact_id and one.job.contact:
+            shown.setdefault(one.job.contact_id, set()).add((one.job.contact.version, one.job.contact.first_text))
+    if shown:
+        for contact_id, version, message in run(s, _VERSIONS, {"ids": sorted(shown)}):
+            if shown[contact_id] != {(version, message)}:
                 contacts.refresh_cards(s, contact_id=contact_id, now=now)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from crm_core import bots, briefing, contacts, conversation, deliveries, outbox
 from crm_core.access import SYSTEM
+from crm_core.briefing import Job
 from crm_core.deliveries import Outcome
 from crm_core.outbox import Settled
 from crm_core.storage.database import Database
@@ -41,3 +42,25 @@ async def test_words_are_not_sent_again_to_who_has_lost_the_contact(
     told = [(row.kind, row.chat_id) for row in await db.read(outbox.waiting, bot_id=BOT)]
     holder = office.account(second if is_given_away else first)
     assert [chat for kind, chat in told if kind in ("card", "to_operator")] == [holder, holder]
+
+
+async def test_the_card_of_who_has_lost_the_contact_is_changed_though_both_arrive_at_once(db: Database) -> None:
+    office = await db.write(open_office, weights=[1, 0], limit=5)
+    first, second = office.operator_ids
+    heard = await db.write(conversation.client_says, **saying(1))
+
+    async def claimed(operator_id: int) -> Job:
+        (row,) = [one for one in await db.read(outbox.waiting, bot_id=BOT)
+                  if (one.kind, one.chat_id) == (outbox.CARD, office.account(operator_id))]  # fmt: skip
+        (job,) = await db.write(briefing.claim, ids=[row.id], fence=1)
+        return job
+
+    earlier = await claimed(first)
+    await db.write(
+        contacts.give, contact_id=heard.contact_id, operator_id=second, actor=SYSTEM, now=NOW, chance=random.random
+    )
+    later = await claimed(second)
+    outcomes = [Outcome(job, Settled(job.id, "sent", "ok", result_id=job.id)) for job in (earlier, later)]
+    await db.write(deliveries.record, bot_id=BOT, fence=1, outcomes=outcomes, gates=[], now=NOW, chance=random.random)
+    edits = [row.chat_id for row in await db.read(outbox.waiting, bot_id=BOT) if row.kind == outbox.CARD_EDIT]
+    assert office.account(first) in edits
