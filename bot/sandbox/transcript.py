@@ -55,6 +55,7 @@ class Entry:
             "message_id": message.get("message_id"),
             "sender": message.get("from", {}).get("id"),
             "kind": self.kind,
+            "album": message.get("media_group_id"),
             "text": message.get("text", message.get("caption", "")),
             "entities": message.get("entities", message.get("caption_entities", [])),
             "buttons": button_labels(message),

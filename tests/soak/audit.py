@@ -13,9 +13,14 @@ Key = tuple[int, int, int]  # bot, chat, message
 
 @dataclass(slots=True)
 class Said:
-    """A message of a client or an operator. `text` is the newest; `arrivals` are where it stands, oldest first."""
+    """A message of a client or an operator. `text` is the newest; `arrivals` are where it stands, oldest first.
+
+    Attributes:
+        asked_at: the message at which its author is asked or told about it: itself, or the first item of its album.
+    """
 
     key: Key
+    asked_at: Key
     time: float
     kind: str
     text: str
@@ -48,6 +53,7 @@ class Audit:
         self.cards: defaultdict[Key, int] = defaultdict(int)  # (bot, operator's chat, contact): how many came
         self.answered: set[Key] = set()  # operators' words of which a press was answered, perhaps by a refusal
         self.own_phones: set[Key] = set()  # clients' own contacts complete the lead, and are passed on to nobody
+        self._albums: dict[tuple[int, int, str], Key] = {}  # the first item of each
         self._unread: dict[tuple[int, str], Key] = {}  # (bot, text): for what arrives in other words than a copy
 
     def hear(self, entry: Json) -> None:
@@ -67,7 +73,9 @@ class Audit:
             said = self.said[key]
             said.text, said.is_edited = entry["text"], True
         else:
-            said = self.said[key] = Said(key, entry["time"], entry["kind"], entry["text"])
+            album = (entry["bot"], entry["chat"], entry["album"])
+            asked_at = self._albums.setdefault(album, key) if entry["album"] else key
+            self.said[key] = Said(key, asked_at, entry["time"], entry["kind"], entry["text"])
         if entry["text"]:
             self._unread[entry["bot"], entry["text"]] = key
 
@@ -109,12 +117,12 @@ class Audit:
 
     def is_told(self, said: Said) -> bool:
         """Whether somebody was told, at his very message, what became of it; being asked is not being told."""
-        answers = [self.shown[key] for key in self.told[said.key]]
-        return said.key in self.answered or any(not one.asks for one in answers)
+        answers = [self.shown[key] for key in self.told[said.key] + self.told[said.asked_at]]
+        return said.asked_at in self.answered or any(not one.asks for one in answers)
 
     def is_asked(self, said: Said) -> bool:
         """Whether an operator was asked whom his words are for: then they may come later than his next ones."""
-        return any(self.shown[key].asks for key in self.told[said.key])
+        return any(self.shown[key].asks for key in self.told[said.asked_at])
 
     def is_card(self, key: Key) -> bool:
         """Whether a message of a bot is a card."""
