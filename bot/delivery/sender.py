@@ -74,6 +74,7 @@ class Sender:
             db=db, bot_id=bot.id, fence=fence, clock=clock, chance=chance, pauses=pauses, on_recorded=self._conclude
         )
         self._looks = 0
+        self._late = 0 if db.numbers_rise else LATE
         self._wake = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -125,7 +126,7 @@ class Sender:
             pause = timedelta(seconds=self._pauses.recovered)
             await self.db.write(deliveries.recover, bot_id=self.bot.id, fence=self.fence, now=self.clock(), pause=pause)
             self._lanes.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fence=self.fence))
-        after = 0 if is_full else self._lanes.highest - LATE
+        after = 0 if is_full else self._lanes.highest - self._late
         while rows := await self.db.read(outbox.waiting, bot_id=self.bot.id, after=after):
             after = rows[-1].id
             self._lanes.add(rows)

@@ -12,7 +12,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -56,7 +56,10 @@ class Database(ABC):
 
     Attributes:
         troubles: why nothing can be written, from the first failure until something was written again; else nothing.
+        numbers_rise: whether a row that is committed later has the higher number: so it is where one writes at a time.
     """
+
+    numbers_rise: ClassVar[bool] = True
 
     url: URL
     listeners: list[Listener] = field(default_factory=list)
