@@ -89,9 +89,7 @@ async def fork(
     """
     heard = [_forking.Pipe(duplex=False) for _ in range(2)] if listen else []
     told = [writer for _, writer in heard]
-    process = _forking.Process(
-        target=_become, args=(work, args, folder, dict(environment), told, log), daemon=True
-    )  # fmt: skip
+    process = _forking.Process(target=_become, args=(work, args, folder, dict(environment), told, log), daemon=True)
     process.start()
     for writer in told:
         writer.close()

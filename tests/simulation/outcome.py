@@ -20,6 +20,9 @@ Tried = dict[tuple[int, int], tuple[int, int]]
 Copies = dict[tuple[int, int, int, int], list[int]]
 """Where true copies stand: (bot, chat, original's chat, original's id) → their places in the transcript."""
 
+Told = dict[tuple[int, int], set[int]]
+"""(bot, person) → the messages at which he was told something."""
+
 FORGOTTEN = 5  # attempts of one row, doubtful ones too, whose record a power cut may take away
 
 
@@ -27,10 +30,10 @@ def check_outcome(history: "History") -> None:
     """Raises Violation."""
     _everything_is_finished(history)
     _books(history)
-    _words_are_kept_once(history)
-    tried, copies = _tried(history), _copies(history)
-    _clients_are_heard(history, tried, copies)
-    _operators_are_heard(history, tried, copies)
+    tried, copies, told = _tried(history), _copies(history), _told(history)
+    _words_are_kept_once(history, told)
+    _clients_are_heard(history, tried, copies, told)
+    _operators_are_heard(history, tried, copies, told)
     _notices_come_once(history)
     _cards_are_new(history)
 
@@ -60,7 +63,7 @@ def _books(history: "History") -> None:
             raise Violation("the books are wrong", error) from None
 
 
-def _words_are_kept_once(history: "History") -> None:
+def _words_are_kept_once(history: "History", told: Told) -> None:
     """I2: everything that a client said is a message of a contact, once; or he was told why not."""
     kept = Counter(
         tuple(row) for row in history.ask("SELECT bot_id, chat_id, message_id FROM messages WHERE author = 'client'")
@@ -71,10 +74,9 @@ def _words_are_kept_once(history: "History") -> None:
     for bot_id in BOT_IDS:
         for client in history.clients:
             chat = history.world.dialogue(bot_id, client)
-            told = _told(history, bot_id, client)
             for one in chat.messages.values():
                 is_words = one.request_id is None and not one.json.get("text", "").startswith("/")
-                if is_words and (bot_id, client, one.id) not in kept and one.id not in told:
+                if is_words and (bot_id, client, one.id) not in kept and one.id not in told[bot_id, client]:
                     raise Violation("a client's message is lost", f"{client}: {one.json.get('text', one.kind)}")
 
 
@@ -89,7 +91,7 @@ _TRIED = """
     WHERE kind IN ('to_operator', 'to_client') GROUP BY message_ref, chat_id"""
 
 
-def _clients_are_heard(history: "History", tried: Tried, copies: Copies) -> None:
+def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: Told) -> None:
     """I17, I18, I19: the last holder of a contact saw all of its words, in order, and doubles only after doubt."""
     cards = _cards(history)
     firsts: set[int] = set()
@@ -117,27 +119,26 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies) -> None
     for (contact_id, account), places in order.items():
         if places != sorted(places):
             raise Violation("out of order", f"#{contact_id} for {account}: {places}")
-    for (contact_id, chat), said in _in_order_of_storing(history).items():
+    for (contact_id, chat), said in _in_order_of_storing(history, told).items():
         if said != sorted(said):
             raise Violation("kept out of order", f"#{contact_id} of {chat}: {said}")
 
 
-def _in_order_of_storing(history: "History") -> dict[tuple[int, int], list[int]]:
+def _in_order_of_storing(history: "History", told: Told) -> dict[tuple[int, int], list[int]]:
     """I3: what a person has said in a contact, as it was stored: Telegram's ids rise with what he said.
 
     An operator's words wait where he was asked, at the very message, for whom they are.
     """
     found: dict[tuple[int, int], list[int]] = defaultdict(list)
-    asked = {(bot_id, account): _told(history, bot_id, account) for bot_id in BOT_IDS for account in OPERATOR_ACCOUNTS}
     for contact_id, bot_id, chat_id, message_id in history.ask(
         "SELECT contact_id, bot_id, chat_id, message_id FROM messages WHERE message_id IS NOT NULL ORDER BY id"
     ):
-        if message_id not in asked.get((bot_id, chat_id), ()):
+        if chat_id not in OPERATOR_ACCOUNTS or message_id not in told[bot_id, chat_id]:
             found[contact_id, chat_id].append(message_id)
     return found
 
 
-def _operators_are_heard(history: "History", tried: Tried, copies: Copies) -> None:
+def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told: Told) -> None:
     """I15, I17, I18: an operator's words reached the client once, or he knows that they did not."""
     kept = {
         (bot_id, chat_id, message_id): (ref, client, contact_id)
@@ -149,13 +150,13 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies) -> No
     for bot_id in BOT_IDS:
         for account in OPERATOR_ACCOUNTS:
             chat = history.world.dialogue(bot_id, account)
-            told = _told(history, bot_id, account)
+            answered = told[bot_id, account]
             for one in chat.messages.values():
                 if one.request_id is not None or one.json.get("text", "").startswith("/"):
                     continue
                 key = (bot_id, account, one.id)
                 if key not in kept:
-                    if one.id not in told and not chat.blocked:
+                    if one.id not in answered and not chat.blocked:
                         raise Violation("an operator's words are lost", one.json.get("text"))
                     continue
                 ref, client, contact_id = kept[key]
@@ -165,9 +166,12 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies) -> No
                     raise Violation("doubled without doubt", f"{one.json['text']!r}: {len(seen)}, {allowed} allowed")
                 if not seen and not dead:
                     raise Violation("a client never saw an answer", one.json.get("text"))
-                is_told = one.id in told or any(  # once for all words that wait for a client who has blocked the bot
-                    f"#{contact_id}: the client has blocked" in other.json.get("text", "")
-                    for other in chat.messages.values()
+                is_told = (
+                    one.id in answered
+                    or any(  # once for all words that wait for a client who has blocked the bot
+                        f"#{contact_id}: the client has blocked" in other.json.get("text", "")
+                        for other in chat.messages.values()
+                    )
                 )
                 if dead and not seen and not is_told and not chat.blocked:
                     raise Violation("nobody was told that an answer did not arrive", one.json.get("text"))
@@ -234,7 +238,12 @@ def _last_changed(history: "History") -> dict[tuple[int, int, int], float]:
     }
 
 
-def _told(history: "History", bot_id: int, person: int) -> set[int]:
+def _told(history: "History") -> Told:
+    people = (*history.clients, *OPERATOR_ACCOUNTS)
+    return {(bot_id, person): _told_to(history, bot_id, person) for bot_id in BOT_IDS for person in people}
+
+
+def _told_to(history: "History", bot_id: int, person: int) -> set[int]:
     """The messages of a person that were answered at the very message, or would have been if he could be written to."""
     chat = history.world.dialogue(bot_id, person)
     answers = {
