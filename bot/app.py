@@ -9,24 +9,24 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiogram import Bot
 
-from bot.delivery.exporter import Exporter
-from bot.delivery.gatekeeper import Gatekeeper
-from bot.delivery.outlet import Outlet
-from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
-from bot.delivery.pictures import Pictures
-from bot.fleet import Fleet, Runner, Webhook
-from bot.handling import Handler
-from bot.installation import LOOK_EVERY, OWNERSHIP_EVERY, Installation, Job, utc_now
-from bot.links import ADMIN_PAYLOAD, link, new_code
+from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
+from bot.delivery.rate_limit_middleware import Gatekeeper
+from bot.delivery.senders import Outlet
+from bot.receiving.dispatcher import Handler
+from bot.receiving.staff_cache import Roster
 from bot.receiving.updates import happened_at
-from bot.receiving.web import webhook_routes
+from bot.receiving.webhook import webhook_routes
 from bot.receiving.worker import Worker
-from bot.roster import Roster
+from bot.reports.export_files import Exporter
+from bot.reports.statistics_picture import Pictures
+from bot.runtime.installation import LOOK_EVERY, OWNERSHIP_EVERY, Installation, Job, utc_now
+from bot.runtime.supervisor import Fleet, Runner, Webhook
+from bot.screens.links import ADMIN_PAYLOAD, link, new_code
 from bot.settings import Settings
-from bot.telegram import Telegram
-from crm_core import staff
-from crm_core.access import SYSTEM
-from crm_core.inbox import Received
+from bot.telegram.session import Telegram
+from crm_core.access.actors import SYSTEM
+from crm_core.messaging.inbox import Received
+from crm_core.team import accounts as staff
 
 log = structlog.get_logger("app")
 

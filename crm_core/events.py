@@ -9,8 +9,8 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import announce
-from crm_core.storage.hot import Hot
-from crm_core.storage.rows import run
+from crm_core.storage.execute import run
+from crm_core.storage.prepared import Hot
 from crm_core.storage.tables import Event
 
 LEAD_CREATED = "lead_created"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from crm_core.contacts.leads import fold
 from crm_core.errors import BadName, BadSlug, BadValue
-from crm_core.leads import fold
 
 NAME_LONGEST = 64
 DESCRIPTION_LONGEST = 500

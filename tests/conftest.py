@@ -17,7 +17,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from bot.sandbox import Sandbox
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
-from tests.people import House, MovableClock
+from tests.support.people import House, MovableClock
 
 DATABASES = ("sqlite", "postgres")
 

@@ -2,9 +2,10 @@
 
 from aiogram import Router
 
-from bot.admins import admins, assign, export, giving, operators, queue, sources, start, stats
-from bot.admins.asking import Ending, Listening
-from bot.filters import IsAdmin
+from bot.admins import admins, assign, export, operators, queue, sources, start, stats
+from bot.admins import assign_contact as giving
+from bot.handling.filters import IsAdmin
+from bot.handling.prompts import Ending, Listening
 
 router = Router(name="admins")
 router.message.outer_middleware(Listening())

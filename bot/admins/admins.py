@@ -6,20 +6,20 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.acting import Act
-from bot.admins.looking import look
-from bot.admins.meaning import say_usage
-from bot.admins.screens import back, button, in_lines, keyboard, titled, typed
-from bot.answers import Answer, say
-from bot.callbacks import InviteAdmin, ListAdmins, RemoveAdmin
-from bot.links import ADMIN_PAYLOAD, link, new_code
+from bot.handling.act import Act
+from bot.handling.queries import look
+from bot.handling.typed_names import say_usage
+from bot.screens.buttons import InviteAdmin, ListAdmins, RemoveAdmin
+from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
+from bot.screens.links import ADMIN_PAYLOAD, link, new_code
+from bot.screens.message import Answer, say
 from bot.texts import Translator
-from crm_core import staff
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
 from crm_core.errors import AdminNotFound
 from crm_core.names import Line, named, resembling
-from crm_core.staff import Admin
 from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
+from crm_core.team.accounts import Admin
 
 router = Router(name="admins.admins")
 

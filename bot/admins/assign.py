@@ -9,15 +9,13 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 
-from bot.acting import Act
-from bot.admins.asking import Answers, ask
-from bot.admins.giving import give, operators_to_choose
-from bot.admins.looking import look
+from bot.admins.assign_contact import give, operators_to_choose
 from bot.admins.operator_screens import unreached
-from bot.admins.screens import back, button, in_lines, keyboard, page_of, sentences, titled, turning, typed
 from bot.admins.source_screens import sign, weight_screen, weights_screen
-from bot.answers import Answer, say
-from bot.callbacks import (
+from bot.handling.act import Act
+from bot.handling.prompts import Answers, ask
+from bot.handling.queries import look
+from bot.screens.buttons import (
     AskWeight,
     AssignSource,
     SetWeight,
@@ -27,17 +25,20 @@ from bot.callbacks import (
     WeightsAt,
     WeightsOf,
 )
+from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, sentences, titled, turning, typed
+from bot.screens.message import Answer, say
 from bot.texts import Translator
 from bot.texts.phrases import given_out, percent
 from bot.texts.refusals import refusal
-from crm_core import operators, sources
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
+from crm_core.conversation.prompts import Asked
 from crm_core.errors import AmbiguousNames, CrmError
 from crm_core.names import Line, read_number
-from crm_core.operators import Crew, OperatorDetails, OperatorFacts
-from crm_core.prompts import Asked
-from crm_core.sources import WEIGHT_LARGEST, SourceListed
+from crm_core.routing import sources
+from crm_core.routing.sources import WEIGHT_LARGEST, SourceListed
 from crm_core.storage.database import Database
+from crm_core.team import operators
+from crm_core.team.operators import Crew, OperatorDetails, OperatorFacts
 
 router = Router(name="admins.assign")
 

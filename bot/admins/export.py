@@ -5,16 +5,16 @@ from zoneinfo import ZoneInfo
 from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 
-from bot.acting import Act
-from bot.admins.looking import look
-from bot.admins.screens import button, in_lines, keyboard, titled, typed
-from bot.answers import Answer, say
-from bot.callbacks import ShowExport, StartExport
+from bot.handling.act import Act
+from bot.handling.queries import look
+from bot.screens.buttons import ShowExport, StartExport
+from bot.screens.keyboards import button, in_lines, keyboard, titled, typed
+from bot.screens.message import Answer, say
 from bot.texts import Translator
 from bot.texts.exports import about, form_name, order_name, what_name
 from bot.texts.phrases import period_name
 from crm_core import statistics
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
 from crm_core.exports import jobs
 from crm_core.exports.files import Form
 from crm_core.exports.rows import What

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.admins.screens import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
-from bot.answers import Answer, say
-from bot.callbacks import (
+from bot.screens.buttons import (
     AddOperator,
     AskLimit,
     InviteOperator,
@@ -17,9 +15,11 @@ from bot.callbacks import (
     TypeLimit,
     WeightsOf,
 )
+from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.screens.message import Answer, say
 from bot.texts import Translator
 from bot.texts.phrases import percent
-from crm_core.operators import OperatorDetails, OperatorFacts
+from crm_core.team.operators import OperatorDetails, OperatorFacts
 
 LIMITS = (1, 3, 5, 10, 15, 20, 30, 50)
 

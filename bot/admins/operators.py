@@ -6,14 +6,12 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.acting import Act
-from bot.admins.asking import Answers, ask
-from bot.admins.looking import look
-from bot.admins.meaning import new_name, say_usage, which_operator
 from bot.admins.operator_screens import limits_screen, operator_screen, operators_screen, removal_screen
-from bot.admins.screens import sentences, typed
-from bot.answers import Answer
-from bot.callbacks import (
+from bot.handling.act import Act
+from bot.handling.prompts import Answers, ask
+from bot.handling.queries import look
+from bot.handling.typed_names import new_name, say_usage, which_operator
+from bot.screens.buttons import (
     AddOperator,
     AskLimit,
     InviteOperator,
@@ -25,15 +23,18 @@ from bot.callbacks import (
     SwitchOperator,
     TypeLimit,
 )
-from bot.links import OPERATOR_PAYLOAD, link, new_code
+from bot.screens.keyboards import sentences, typed
+from bot.screens.links import OPERATOR_PAYLOAD, link, new_code
+from bot.screens.message import Answer
 from bot.texts import Translator
 from bot.texts.phrases import given_out
-from crm_core import operators, staff
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
+from crm_core.conversation.prompts import Asked
 from crm_core.names import Line, read_number
-from crm_core.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails
-from crm_core.prompts import Asked
 from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
+from crm_core.team import operators
+from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails
 
 router = Router(name="admins.operators")
 

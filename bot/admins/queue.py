@@ -3,15 +3,15 @@
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.acting import Act
-from bot.admins.looking import look
-from bot.admins.screens import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
-from bot.answers import Answer, say, shorten
-from bot.callbacks import ChooseOperator, ShowQueue
+from bot.handling.act import Act
+from bot.handling.queries import look
+from bot.screens.buttons import ChooseOperator, ShowQueue
+from bot.screens.keyboards import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
+from bot.screens.message import Answer, say, shorten
 from bot.texts import Translator
 from bot.texts.phrases import age
-from crm_core import queue
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
+from crm_core.routing import queue
 from crm_core.storage.database import Database
 
 router = Router(name="admins.queue")

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 
 from bot.admins.operator_screens import mark
-from bot.admins.screens import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
-from bot.answers import Answer, say
-from bot.callbacks import (
+from bot.screens.buttons import (
     AddLink,
     AskWeight,
     DescribeSource,
@@ -18,11 +16,13 @@ from bot.callbacks import (
     TypeWeight,
     WeightsAt,
 )
-from bot.links import link
+from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.screens.links import link
+from bot.screens.message import Answer, say
 from bot.texts import Translator
 from bot.texts.phrases import percent
-from crm_core.operators import OperatorFacts
-from crm_core.sources import Share, SourceDetails, SourceListed
+from crm_core.routing.sources import Share, SourceDetails, SourceListed
+from crm_core.team.operators import OperatorFacts
 
 WEIGHTS = (0, 1, 10, 20, 30, 50, 60, 100)
 SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights

@@ -6,14 +6,12 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.acting import Act
-from bot.admins.asking import Answers, ask
-from bot.admins.looking import look
-from bot.admins.meaning import new_name, say_usage, which_source
-from bot.admins.screens import back, button, in_lines, keyboard, sentences, typed
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
-from bot.answers import Answer, say
-from bot.callbacks import (
+from bot.handling.act import Act
+from bot.handling.prompts import Answers, ask
+from bot.handling.queries import look
+from bot.handling.typed_names import new_name, say_usage, which_source
+from bot.screens.buttons import (
     AddLink,
     DescribeSource,
     ListSources,
@@ -22,14 +20,18 @@ from bot.callbacks import (
     ShowSource,
     SwitchSource,
 )
+from bot.screens.keyboards import back, button, in_lines, keyboard, sentences, typed
+from bot.screens.message import Answer, say
 from bot.texts import Translator
 from bot.texts.phrases import given_out
-from crm_core import operators, sources, staff
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
+from crm_core.conversation.prompts import Asked
 from crm_core.names import Line
-from crm_core.prompts import Asked
-from crm_core.sources import SourceDetails
+from crm_core.routing import sources
+from crm_core.routing.sources import SourceDetails
 from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
+from crm_core.team import operators
 
 router = Router(name="admins.sources")
 

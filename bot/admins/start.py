@@ -4,17 +4,17 @@ from aiogram import Router
 from aiogram.filters import CommandStart
 from aiogram.types import Message
 
-from bot.acting import Act
 from bot.admins.help import help_text
-from bot.admins.screens import typed
-from bot.answers import say
-from bot.filters import IsOperator, IsSpoken
+from bot.handling.act import Act
+from bot.handling.filters import IsOperator, IsSpoken
 from bot.operators.presence import help_text as operator_help
 from bot.operators.presence import start_text as operator_start
+from bot.screens.keyboards import typed
+from bot.screens.message import say
 from bot.texts import Translator
-from crm_core.access import Actor
-from crm_core.staff import Member
+from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
+from crm_core.team.accounts import Member
 
 router = Router(name="admins.start")
 hints = Router(name="admins.hints")

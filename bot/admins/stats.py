@@ -6,17 +6,17 @@ from zoneinfo import ZoneInfo
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.acting import Act
-from bot.admins.looking import look
-from bot.admins.screens import button, in_lines, keyboard, typed
 from bot.admins.stats_text import overall_text, stats_text
-from bot.answers import CAPTION_LONGEST, Answer, say, with_picture
-from bot.callbacks import ShowStats, ShowStatsWords
+from bot.handling.act import Act
+from bot.handling.queries import look
+from bot.screens.buttons import ShowStats, ShowStatsWords
+from bot.screens.keyboards import button, in_lines, keyboard, typed
+from bot.screens.message import CAPTION_LONGEST, Answer, say, with_picture
 from bot.texts import Translator
 from bot.texts.phrases import period_name
 from crm_core import statistics
-from crm_core.access import Actor
-from crm_core.messages import utf16_units
+from crm_core.access.actors import Actor
+from crm_core.messaging.messages import utf16_units
 from crm_core.statistics import Period, Statistics
 from crm_core.storage.database import Database
 

@@ -7,10 +7,10 @@ from aiogram.utils.formatting import Bold, Text
 
 from bot.admins.operator_screens import load, mark, state, unreached
 from bot.admins.source_screens import sign
-from bot.answers import TEXT_LONGEST
+from bot.screens.message import TEXT_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import age, duration, percent, period_name
-from crm_core.messages import utf16_units
+from crm_core.messaging.messages import utf16_units
 from crm_core.statistics import Cause, Gap, Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
 
 SHARES_SHOWN = 12  # operators under one source

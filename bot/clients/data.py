@@ -4,12 +4,12 @@ from aiogram import Router
 from aiogram.filters import Command, CommandObject
 from aiogram.types import Message, ReplyKeyboardRemove, User
 
-from bot.acting import Act
-from bot.answers import say
-from bot.filters import IsOwnPhone
+from bot.handling.act import Act
+from bot.handling.filters import IsOwnPhone
+from bot.handling.incoming import person_of
+from bot.screens.message import say
 from bot.texts import Translator
-from bot.words import person_of
-from crm_core import conversation
+from crm_core.conversation import client_messages as conversation
 
 router = Router(name="clients.data")
 

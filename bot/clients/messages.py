@@ -3,10 +3,11 @@
 from aiogram import Router
 from aiogram.types import Message, User
 
-from bot.acting import Act
-from bot.filters import IsForOperator, IsSpoken
-from bot.words import person_of, words_of
-from crm_core import conversation, edits
+from bot.handling.act import Act
+from bot.handling.filters import IsForOperator, IsSpoken
+from bot.handling.incoming import person_of, words_of
+from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import edits
 
 COMMANDS = frozenset({"start", "help", "privacy", "email"})
 

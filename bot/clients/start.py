@@ -4,11 +4,11 @@ from aiogram import Router
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
 
-from bot.acting import Act
-from bot.answers import Answer, say
+from bot.handling.act import Act
+from bot.handling.incoming import person_of
+from bot.screens.message import Answer, say
 from bot.texts import Translator
-from bot.words import person_of
-from crm_core import conversation
+from crm_core.conversation import client_messages as conversation
 
 router = Router(name="clients.start")
 

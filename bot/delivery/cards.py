@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.callbacks import CloseContact, TakeContact
+from bot.screens.buttons import CloseContact, TakeContact
 from bot.texts import Translator
 from bot.texts.phrases import age, kind_name
-from crm_core.briefing import ContactBrief
-from crm_core.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
+from crm_core.delivery.claims import ContactBrief
+from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 
 TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # directions of writing
 

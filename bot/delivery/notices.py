@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
-from crm_core.briefing import ContactBrief
+from crm_core.delivery.claims import ContactBrief
 
 
 def client_notice(code: str, contact: ContactBrief | None, payload: dict[str, Any], _: Translator) -> str | None:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import structlog
 
-from bot.delivery.pauses import Pauses
+from bot.delivery.backoff import Pauses
 from bot.logs import describe_error
-from crm_core import deliveries, outbox
-from crm_core.deliveries import Outcome, Shut
+from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery.outcomes import Outcome, Shut
+from crm_core.messaging import outbox
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("delivery")
@@ -32,7 +33,7 @@ class Recorder:
     ) -> None:
         """
         Args:
-            fence: see `crm_core.bots.start`.
+            fence: see `crm_core.delivery.bots.start`.
             on_recorded: told of outcomes that stand now; only then may their chats go on.
         """
         self.db, self.bot_id, self.fence, self.clock = db, bot_id, fence, clock

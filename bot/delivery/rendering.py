@@ -29,12 +29,12 @@ from aiogram.types import (
 from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery import cards, notices
-from bot.delivery.methods import CopyWords, SendWords
-from bot.menus import commands_for
+from bot.screens.menus import commands_for
+from bot.telegram.methods import CopyWords, SendWords
 from bot.texts import Translator
-from crm_core import outbox
-from crm_core.briefing import Job, MessageBrief
-from crm_core.messages import fits_units, utf16_units
+from crm_core.delivery.claims import Job, MessageBrief
+from crm_core.messaging import outbox
+from crm_core.messaging.messages import fits_units, utf16_units
 
 UNSEEN_LINKS = {"is_disabled": True}  # a link in a client's words must not open a picture on a card
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)

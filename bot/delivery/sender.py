@@ -16,21 +16,23 @@ from aiogram import Bot
 from aiogram.types import Message, MessageId
 from sqlalchemy.orm import Session
 
-from bot.delivery.gatekeeper import already_paced
-from bot.delivery.lanes import Lanes
-from bot.delivery.pace import SOON, Pace
-from bot.delivery.pauses import DEFAULT_PAUSES, Pauses
-from bot.delivery.pictures import Pictures
+from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
+from bot.delivery.chat_queues import Lanes
+from bot.delivery.rate_limit import SOON, Pace
+from bot.delivery.rate_limit_middleware import already_paced
 from bot.delivery.recorder import Recorder
 from bot.delivery.rendering import NothingToSend, render
-from bot.delivery.verdict import Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
 from bot.logs import describe_error
+from bot.reports.statistics_picture import Pictures
+from bot.telegram.verdict import Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
 from bot.texts import pick_language, translator
-from crm_core import briefing, deliveries, outbox
-from crm_core.briefing import Job
-from crm_core.counts import Counts
-from crm_core.deliveries import Outcome, Shut
-from crm_core.outbox import Queued, Settled
+from crm_core.delivery import claims as briefing
+from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery.claims import Job
+from crm_core.delivery.outcomes import Outcome, Shut
+from crm_core.messaging import outbox
+from crm_core.messaging.outbox import Queued, Settled
+from crm_core.monitoring.process_counters import Counts
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("delivery")
@@ -60,7 +62,7 @@ class Sender:
     ) -> None:
         """
         Args:
-            fence: the number of this life of the bot; see `crm_core.bots.start`.
+            fence: the number of this life of the bot; see `crm_core.delivery.bots.start`.
             on_refused: told whenever Telegram refuses the bot's token.
             pictures: for rows that ask for one; without it they are sent as text.
             counts: where attempts are counted.

@@ -4,7 +4,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 
-from bot.sandbox.transcript import NEW, Entry
+from bot.sandbox.world.transcript import NEW, Entry
 
 _NAME = re.compile(r"👤 (.+?)(?: @\w+)?$", re.MULTILINE)
 _NUMBER = re.compile(r"#(\d+)")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.sandbox.content import Content, document, location, photo, sticker, video_note, voice
+from bot.sandbox.world.content import Content, document, location, photo, sticker, video_note, voice
 
 CLIENT, OPERATOR = "client", "operator"
 SHOP, CARE = "shop", "care"

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.demo.arrivals import number_in, read_card
 from bot.demo.screen import Screen
-from bot.sandbox.transcript import NEW, Entry
+from bot.sandbox.world.transcript import NEW, Entry
 from bot.texts import Translator
 from bot.texts.phrases import kind_name
 from crm_core import events

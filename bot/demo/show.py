@@ -25,7 +25,9 @@ from bot.logs import set_up_logging
 from bot.sandbox import BotHandle, Person, Sandbox, SeenMessage
 from bot.settings import Settings
 from bot.texts import translator
-from crm_core import operators, sources, statistics
+from crm_core import statistics
+from crm_core.routing import sources
+from crm_core.team import operators
 
 WEIGHTS = (30, 10, 60)
 LIMITS = (2, 1, 3)  # small, so that some clients wait

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from bot.demo.arrivals import Arrivals
 from bot.demo.dialogues import CLIENT, Dialogue, Said
 from bot.sandbox import BotHandle, Person, SeenMessage
-from bot.sandbox.content import Content, text
+from bot.sandbox.world.content import Content, text
 
 Pause = Callable[[tuple[float, float]], Awaitable[None]]
 """Waits between so many and so many seconds."""

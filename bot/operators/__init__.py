@@ -2,7 +2,7 @@
 
 from aiogram import Router
 
-from bot.filters import IsOperator
+from bot.handling.filters import IsOperator
 from bot.operators import buttons, presence, replies
 
 router = Router(name="operators")

@@ -3,12 +3,13 @@
 from aiogram import Router
 from aiogram.types import CallbackQuery
 
-from bot.acting import Act
-from bot.answers import say
-from bot.callbacks import CloseContact, SendTo, ShowCard, TakeContact
+from bot.handling.act import Act
+from bot.screens.buttons import CloseContact, SendTo, ShowCard, TakeContact
+from bot.screens.message import say
 from bot.texts import Translator
-from crm_core import contacts, replies
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
+from crm_core.contacts import lifecycle as contacts
+from crm_core.conversation import operator_messages as replies
 
 router = Router(name="operators.buttons")
 

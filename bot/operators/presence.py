@@ -7,15 +7,16 @@ from aiogram.filters import Command, CommandStart
 from aiogram.types import InlineKeyboardButton, Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
-from bot.acting import Act
-from bot.answers import Answer, rows, say, shorten
-from bot.callbacks import ShowCard
-from bot.filters import IsNoAdmin
+from bot.handling.act import Act
+from bot.handling.filters import IsNoAdmin
+from bot.screens.buttons import ShowCard
+from bot.screens.message import Answer, rows, say, shorten
 from bot.texts import Translator
 from bot.texts.phrases import age
-from crm_core import operators, staff
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
+from crm_core.team import operators
 
 router = Router(name="operators.presence")
 

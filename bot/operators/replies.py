@@ -3,15 +3,16 @@
 from aiogram import Router
 from aiogram.types import InlineKeyboardButton, Message
 
-from bot.acting import Act
-from bot.answers import Answer, rows, say, shorten
-from bot.callbacks import SendTo
-from bot.filters import IsSpoken
+from bot.handling.act import Act
+from bot.handling.filters import IsSpoken
+from bot.handling.incoming import words_of
+from bot.screens.buttons import SendTo
+from bot.screens.message import Answer, rows, say, shorten
 from bot.texts import Translator
-from bot.words import words_of
-from crm_core import edits, replies
-from crm_core.access import Actor
-from crm_core.replies import Asked, Option, Sent
+from crm_core.access.actors import Actor
+from crm_core.conversation import edits
+from crm_core.conversation import operator_messages as replies
+from crm_core.conversation.operator_messages import Asked, Option, Sent
 
 router = Router(name="operators.replies")
 

@@ -9,11 +9,12 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramConflictError, TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
 
 from bot.logs import describe_error
-from bot.receiving.hearing import Hearing
+from bot.receiving.last_received import Hearing
 from bot.receiving.updates import GetRawUpdates, to_update
 from bot.receiving.worker import Worker
-from crm_core import bots, inbox
-from crm_core.inbox import Fresh, Update
+from crm_core.delivery import bots
+from crm_core.messaging import inbox
+from crm_core.messaging.inbox import Fresh, Update
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("receiving")

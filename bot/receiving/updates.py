@@ -4,7 +4,7 @@ from typing import Any
 
 from aiogram.methods.base import TelegramMethod
 
-from crm_core.inbox import Update
+from crm_core.messaging.inbox import Update
 
 # Telegram remembers this between calls; it is sent with every call, so that it is always what stands here.
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]

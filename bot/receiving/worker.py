@@ -15,8 +15,8 @@ import structlog
 from pydantic import ValidationError
 
 from bot.logs import describe_error
-from crm_core import inbox
-from crm_core.inbox import AlreadyFinished, Fresh, Received, Stored
+from crm_core.messaging import inbox
+from crm_core.messaging.inbox import AlreadyFinished, Fresh, Received, Stored
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger("receiving")

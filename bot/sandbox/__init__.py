@@ -9,10 +9,10 @@ async with await Sandbox.start() as sandbox:
 """
 
 from bot.sandbox.errors import SandboxError
-from bot.sandbox.people import BotHandle, GroupHandle, Person
-from bot.sandbox.remote import RemoteSandbox
-from bot.sandbox.sandbox import Sandbox, SandboxApi
-from bot.sandbox.seen import CallbackPress, SeenMessage
+from bot.sandbox.people.people import BotHandle, GroupHandle, Person
+from bot.sandbox.people.remote import RemoteSandbox
+from bot.sandbox.people.sandbox import Sandbox, SandboxApi
+from bot.sandbox.people.seen import CallbackPress, SeenMessage
 
 __all__ = [
     "BotHandle", "CallbackPress", "GroupHandle", "Person", "RemoteSandbox", "Sandbox", "SandboxApi", "SandboxError",

@@ -5,9 +5,9 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
-from bot.sandbox.faults import KINDS
-from bot.sandbox.limits import STALL
-from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.people.sandbox import Sandbox
+from bot.sandbox.world.faults import KINDS
+from bot.sandbox.world.limits import STALL
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:

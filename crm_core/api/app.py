@@ -10,17 +10,18 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import contacts, docs, forms, health, keys, leads, metrics, operators, sources, statistics
+from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources, statistics
 from crm_core.api.call import Desk
-from crm_core.api.exposition import Exposition
-from crm_core.api.gate import Gate
+from crm_core.api.guard import Gate
 from crm_core.api.keyring import Keyring
+from crm_core.api.metrics import route as metrics
+from crm_core.api.metrics.exposition import Exposition
 from crm_core.api.problems import render_problems
 from crm_core.api.schema import openapi
-from crm_core.assignment import Chance
-from crm_core.counts import Counts
-from crm_core.pages import Total
+from crm_core.monitoring.process_counters import Counts
+from crm_core.routing.assignment import Chance
 from crm_core.storage.database import Database
+from crm_core.storage.paging import Total
 from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
@@ -60,7 +61,7 @@ def create_app(
 
     Args:
         clock, chance: the present moment and rolls in [0, 1).
-        new_key: makes the text of a key, see `crm_core.api_keys`.
+        new_key: makes the text of a key, see `crm_core.access.api_keys`.
         timezone: when a day begins in statistics.
         bot_ids: the bots that this process runs, whose progress it answers for.
         cors_origins: sites whose pages may call, such as `https://example.com`.

@@ -9,11 +9,11 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from crm_core.access import Actor
-from crm_core.api_keys import ADMIN, FORM, READ, WRITE, includes
-from crm_core.assignment import Chance
+from crm_core.access.actors import Actor
+from crm_core.access.api_keys import ADMIN, FORM, READ, WRITE, includes
+from crm_core.api.idempotency import Asked
 from crm_core.errors import NotAllowed
-from crm_core.idempotency import Asked
+from crm_core.routing.assignment import Chance
 from crm_core.storage.database import Database
 
 
@@ -22,9 +22,9 @@ class Desk:
     """What an installation gives to every request.
 
     Attributes:
-        new_key: makes the text of a key, see `crm_core.api_keys`.
+        new_key: makes the text of a key, see `crm_core.access.api_keys`.
         bot_ids: the bots that this process runs.
-        running: calls with an `Idempotency-Key` that are being done, see `crm_core.api.once`.
+        running: calls with an `Idempotency-Key` that are being done, see `crm_core.api.idempotent`.
     """
 
     db: Database

@@ -7,20 +7,23 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core import contact_details, contact_lists, contacts, replies
-from crm_core.access import access_contact
+from crm_core.access.actors import access_contact
 from crm_core.api.call import Call, Reading, Writing
 from crm_core.api.etags import IfMatch, Matching, tag_of_version
 from crm_core.api.fields import Body, Email, ExternalId, FullName, Id, Message, Moment, Phone, Said, Shown, example
+from crm_core.api.idempotent import once
 from crm_core.api.leads import RegisteredContact, bring
-from crm_core.api.once import once
 from crm_core.api.paging import Page, show_place
 from crm_core.api.periods import When, moment
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contact_lists import Filter, Status
+from crm_core.contacts import details as contact_details
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lists as contact_lists
+from crm_core.contacts.leads import LeadFacts
+from crm_core.contacts.lists import Filter, Status
+from crm_core.conversation import operator_messages as replies
 from crm_core.errors import CrmError, Outdated
-from crm_core.leads import LeadFacts
-from crm_core.pages import Total
+from crm_core.storage.paging import Total
 
 router = APIRouter(tags=["contacts"])
 T = TypeVar("T")

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from starlette.responses import Response
 
-from crm_core import leads
+from crm_core.contacts import leads
+from crm_core.contacts.leads import EMAIL_LONGEST
 from crm_core.errors import BadEmail
-from crm_core.leads import EMAIL_LONGEST
-from crm_core.messages import utf16_units
+from crm_core.messaging.messages import utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
 
 # Both databases count to 2**63; the schema's bounds are floating-point numbers, which say this one exactly.

@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Response
 from pydantic import model_validator
 
-from crm_core import contacts
 from crm_core.api.call import Submitting
 from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
-from crm_core.api.once import once
+from crm_core.api.idempotent import once
 from crm_core.api.schema import refusals
-from crm_core.leads import LeadFacts, phone_key
-from crm_core.messages import Words
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.leads import LeadFacts, phone_key
+from crm_core.messaging.messages import Words
 
 router = APIRouter(tags=["contacts"])
 

@@ -5,12 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
-from crm_core import progress
 from crm_core.api.call import Desk
 from crm_core.api.fields import Shown, example
 from crm_core.api.problems import problem
 from crm_core.api.schema import refusals
-from crm_core.progress import Progress
+from crm_core.monitoring import liveness as progress
+from crm_core.monitoring.liveness import Progress
 
 router = APIRouter(tags=["health"])
 

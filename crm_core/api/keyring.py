@@ -6,8 +6,8 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Any
 
-from crm_core import api_keys
-from crm_core.api_keys import KeyFacts, KeysChanged
+from crm_core.access import api_keys
+from crm_core.access.api_keys import KeyFacts, KeysChanged
 from crm_core.storage.database import DATABASE_AWAY, Database
 
 FRESH = timedelta(seconds=2)  # after which keys made or revoked by another process are known here

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core import api_keys
-from crm_core.access import access_admin
+from crm_core.access import api_keys
+from crm_core.access.actors import access_admin
+from crm_core.access.api_keys import KeyFacts
 from crm_core.api.call import Call, Steering
 from crm_core.api.fields import WHOLE, Body, Id, Moment, Name, Shown, example
-from crm_core.api.once import once
+from crm_core.api.idempotent import once
 from crm_core.api.schema import refusals
-from crm_core.api_keys import KeyFacts
 
 router = APIRouter(tags=["keys"])
 

@@ -8,19 +8,21 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core import contacts, leads, pages
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Writing
 from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example, written
-from crm_core.api.once import once
+from crm_core.api.idempotent import once
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contacts import Requested
-from crm_core.leads import LeadFacts
-from crm_core.messages import Words
-from crm_core.pages import LeadFilter
+from crm_core.contacts import leads
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.leads import LeadFacts
+from crm_core.contacts.lifecycle import Requested
+from crm_core.messaging.messages import Words
+from crm_core.storage import paging as pages
 from crm_core.storage.locks import lock_row
+from crm_core.storage.paging import LeadFilter
 from crm_core.storage.tables import Lead
 
 router = APIRouter(tags=["leads"])

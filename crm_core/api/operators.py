@@ -7,15 +7,16 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
-from crm_core import operators, pages
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Steering
 from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
-from crm_core.api.once import once
+from crm_core.api.idempotent import once
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.operators import OperatorFacts
+from crm_core.storage import paging as pages
+from crm_core.team import operators
+from crm_core.team.operators import OperatorFacts
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from crm_core.api.words import sentence
+from crm_core.api.error_texts import sentence
 from crm_core.errors import CrmError
 from crm_core.storage.database import DATABASE_AWAY
 

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from crm_core.access.api_keys import ADMIN, FORM, READ, WRITE
 from crm_core.api.call import scope_of
 from crm_core.api.problems import MEDIA_TYPE, REASONS
-from crm_core.api_keys import ADMIN, FORM, READ, WRITE
 
 DESCRIPTION = """\
 Contacts come in, are given out by the weights of their source and the limits of operators, and are worked on here or

@@ -7,16 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core import pages, sources
-from crm_core.access import Actor
+from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Steering
 from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
-from crm_core.api.once import once
+from crm_core.api.idempotent import once
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.sources import SourceDetails, SourceListed
+from crm_core.routing import sources
+from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.storage import paging as pages
 from crm_core.storage.locks import lock_sources
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Makes one copy: source and target come in, what became of it goes out. `crm_core.backups.apart` starts this."""
+"""Makes one copy: source and target come in, the result goes out. `crm_core.backups.in_subprocess` starts this."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crm_core.backups.copying import make_copy
 from crm_core.backups.errors import BackupError
-from crm_core.elsewhere import give_way
+from crm_core.subprocesses import give_way
 
 PAUSE = 0.005  # seconds after each MiB: the disk is the running process's first of all
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crm_core.backups.errors import BackupError
-from crm_core.storage.glance import known_revisions, open_reader
+from crm_core.storage.probe import known_revisions, open_reader
 
 PAGES_AT_ONCE = 256  # a MiB: between two such steps others get the disk
 SYNC_EVERY = 16  # steps: one flush of gigabytes in the end would hold up the flushes of the running process

@@ -1,4 +1,4 @@
-"""What can be wrong with a backup, as codes with fields; the words are the command's (`bot.troubles`)."""
+"""What can be wrong with a backup, as codes with fields; the words are the command's (`bot.commands.explain`)."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.backups.copying import sync_folder
 from crm_core.backups.errors import BackupError
-from crm_core.storage.known import RESTORING
+from crm_core.storage.installed_mark import RESTORING
 
 AS_WE_ARE = ("--no-owner", "--no-privileges", "--no-password")  # roles differ from server to server
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]*@")

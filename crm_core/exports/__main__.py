@@ -1,13 +1,16 @@
-"""Makes one export: the order comes in, progress and the files' names go out. `crm_core.exports.apart` starts this."""
+"""Makes one export: the order comes in, progress and the files' names go out.
+
+`crm_core.exports.in_subprocess` starts this.
+"""
 
 import asyncio
 import json
 import sys
 
-from crm_core.elsewhere import give_way
-from crm_core.exports.apart import from_text
+from crm_core.exports.in_subprocess import from_text
 from crm_core.exports.making import Made, make
 from crm_core.storage.database import open_database
+from crm_core.subprocesses import give_way
 
 
 async def _make(text: str) -> Made:

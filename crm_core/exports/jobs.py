@@ -7,15 +7,16 @@ from typing import Any
 from sqlalchemy import bindparam, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from crm_core import events, outbox
-from crm_core.access import Actor, access_admin
+from crm_core import events
+from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import ExportUnderWay
 from crm_core.events import Happened
 from crm_core.exports.files import Form
 from crm_core.exports.rows import Span, What
+from crm_core.messaging import outbox
 from crm_core.statistics import Period
 from crm_core.storage.database import announce
-from crm_core.storage.rows import changed
+from crm_core.storage.execute import changed
 from crm_core.storage.tables import Export, Staff
 
 _export = Export.__table__

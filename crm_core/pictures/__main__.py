@@ -4,8 +4,8 @@ import sys
 
 import resvg_py
 
-from crm_core.elsewhere import give_way
 from crm_core.pictures.font import BOLD, REGULAR
+from crm_core.subprocesses import give_way
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ while nobody asks, which is nearly always, since pictures are kept; and should d
 
 import asyncio
 
-from crm_core.elsewhere import NoResult, no_result, process_of
+from crm_core.subprocesses import NoResult, no_result, process_of
 
 LONGEST = 10.0  # seconds
 

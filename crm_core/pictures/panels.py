@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crm_core.operators import OperatorFacts
 from crm_core.pictures.font import drawable, width
 from crm_core.pictures.svg import (
     FAINT,
@@ -27,6 +26,7 @@ from crm_core.pictures.svg import (
 )
 from crm_core.pictures.words import Words
 from crm_core.statistics import Lengths, OperatorNumbers, ShareNumbers, SourceNumbers, Statistics
+from crm_core.team.operators import OperatorFacts
 
 WIDE = 1144  # pixels inside a card
 TITLE, NORMAL, SMALL = 38, 34, 28  # sizes of letters

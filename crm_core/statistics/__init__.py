@@ -8,6 +8,7 @@ so that a million contacts cost no more than ten:
     key = await db.read(statistics.version)  # whatever was made from figures is good until this changes
 """
 
+from crm_core.statistics.buckets import Grain
 from crm_core.statistics.dashboard import (
     AssignedStats,
     OperatorStats,
@@ -15,6 +16,7 @@ from crm_core.statistics.dashboard import (
     operator_stats,
     source_stats,
 )
+from crm_core.statistics.durations import Lengths
 from crm_core.statistics.figures import (
     Arrivals,
     OperatorNumbers,
@@ -26,11 +28,9 @@ from crm_core.statistics.figures import (
 )
 from crm_core.statistics.folding import fold, prepare, start_again
 from crm_core.statistics.gaps import Cause, Gap
-from crm_core.statistics.lengths import Lengths
 from crm_core.statistics.periods import Period, beginning
+from crm_core.statistics.reading import backlog, version
 from crm_core.statistics.recount import Difference, differences
-from crm_core.statistics.spans import Grain
-from crm_core.statistics.tallies import backlog, version
 
 __all__ = [
     "Arrivals",

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from crm_core import operators
 from crm_core.statistics import recount
 from crm_core.statistics.figures import BySource, by_source_of, held_by, source_numbers
-from crm_core.statistics.tallies import state, totals
+from crm_core.statistics.reading import state, totals
+from crm_core.team import operators
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,19 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm_core import events, operators, sources
-from crm_core.operators import OperatorFacts
-from crm_core.queue import WAITS
-from crm_core.sources import Share, SourceListed
+from crm_core import events
+from crm_core.routing import sources
+from crm_core.routing.queue import WAITS
+from crm_core.routing.sources import Share, SourceListed
+from crm_core.statistics.buckets import Grain, start_of
+from crm_core.statistics.durations import Histogram, Lengths
 from crm_core.statistics.gaps import NO_GAP, Gap, gap
-from crm_core.statistics.lengths import Histogram, Lengths
-from crm_core.statistics.spans import Grain, start_of
+from crm_core.statistics.reading import Totals, arrived, totals
 from crm_core.statistics.sums import Sums
-from crm_core.statistics.tallies import Totals, arrived, totals
-from crm_core.storage.rows import run
+from crm_core.storage.execute import run
 from crm_core.storage.tables import Contact, Operator
+from crm_core.team import operators
+from crm_core.team.operators import OperatorFacts
 
 _contact = Contact.__table__
 BySource = dict[int, dict[int, Sums]]

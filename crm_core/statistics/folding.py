@@ -14,13 +14,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from crm_core.statistics.facts import Facts, gather
-from crm_core.statistics.lengths import Histogram
+from crm_core.statistics.buckets import ALL, Grain, local, span_of
+from crm_core.statistics.durations import Histogram
+from crm_core.statistics.gathering import Facts, gather
+from crm_core.statistics.reading import STATE, state_of
 from crm_core.statistics.settled import settled
-from crm_core.statistics.spans import ALL, Grain, local, span_of
 from crm_core.statistics.sums import NAMES, Sums, values_of
-from crm_core.statistics.tallies import STATE, state_of
-from crm_core.storage.rows import changed, run
+from crm_core.storage.execute import changed, run
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
 
 SLICE = 2_000

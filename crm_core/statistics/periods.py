@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from crm_core.statistics.spans import day_span, ranges
+from crm_core.statistics.buckets import day_span, ranges
 
 
 class Period(StrEnum):

@@ -8,9 +8,9 @@ from sqlalchemy import BigInteger, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core import events
+from crm_core.statistics.reading import state, totals
 from crm_core.statistics.sums import Sums
-from crm_core.statistics.tallies import state, totals
-from crm_core.storage.rows import run
+from crm_core.storage.execute import run
 from crm_core.storage.tables import Contact
 
 _contact = Contact.__table__

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
-from crm_core.storage.known import RESTORING, RestoreUnfinished
+from crm_core.storage.installed_mark import RESTORING, RestoreUnfinished
 from crm_core.storage.sqlite import sqlite_engine
 
 MIGRATION_LOCK = 7_200  # an advisory lock of our own: two processes that start at once migrate one after the other

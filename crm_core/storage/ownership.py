@@ -15,7 +15,7 @@ from sqlalchemy import URL, NullPool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from crm_core.storage.known import lock_path
+from crm_core.storage.installed_mark import lock_path
 
 BOT_LOCKS = 7_202  # our own number space among advisory locks
 ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer for so long is taken for lost

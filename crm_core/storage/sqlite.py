@@ -26,8 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T, Unwritable
-from crm_core.storage.hot import as_sqlalchemy
-from crm_core.storage.rows import CONNECTION
+from crm_core.storage.execute import CONNECTION
+from crm_core.storage.prepared import as_sqlalchemy
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 BUSY_PAUSE = 0.02  # seconds between tries to begin, for the writer: it must not block the loop meanwhile

@@ -335,7 +335,7 @@ class Event(Base):
 class Tally(Base):
     """What became of a source's contacts, in sums: so that statistics need not count them all (`crm_core.statistics`).
 
-    A row per span in which contacts were opened (all time, a month, a day: `crm_core.statistics.spans`), source and
+    A row per span in which contacts were opened (all time, a month, a day: `crm_core.statistics.buckets`), source and
     operator; operator 0 is the source itself.
     """
 
@@ -369,7 +369,7 @@ class ArrivalTally(Base):
 
 
 class LengthTally(Base):
-    """How long something took, over the contacts opened in a span: a histogram (`crm_core.statistics.lengths`)."""
+    """How long something took, over the contacts opened in a span: a histogram (`crm_core.statistics.durations`)."""
 
     __tablename__ = "length_tallies"
 
@@ -515,7 +515,7 @@ class ApiKey(Base):
 class Idempotency(Base):
     """A call of the API that carried an `Idempotency-Key`, and its answer: the same call gets the same answer again.
 
-    The row commits with what the call did (`crm_core.idempotency`), so there is none of a call that is under way.
+    The row commits with what the call did (`crm_core.api.idempotency`), so there is none of a call that is under way.
     """
 
     __tablename__ = "idempotency"

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from crm_core.storage.hot import Hot
+from crm_core.storage.prepared import Hot
 
 
 def upserting(s: Session, table: Any) -> Any:

@@ -9,12 +9,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from bot.keys import new_key
-from crm_core import api_keys
-from crm_core.access import SYSTEM
+from bot.runtime.random_codes import new_key
+from crm_core.access import api_keys
+from crm_core.access.actors import SYSTEM
 from crm_core.api.app import create_app
 from crm_core.storage.database import Database
-from tests.people import MovableClock
+from tests.support.people import MovableClock
 
 Calling = Callable[..., httpx2.AsyncClient]
 

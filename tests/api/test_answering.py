@@ -7,10 +7,10 @@ import httpx2
 import pytest
 
 from bot.sandbox import Person, SeenMessage
-from crm_core import operators
+from crm_core.team import operators
 from tests.api.test_contacts import V1
 from tests.api.test_problems import refused
-from tests.people import House
+from tests.support.people import House
 
 
 @pytest.fixture

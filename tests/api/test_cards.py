@@ -6,8 +6,9 @@ import httpx2
 import pytest
 
 from bot.sandbox import Sandbox
-from crm_core import operators, sources
-from tests.people import SECOND_TOKEN, TOKEN, House
+from crm_core.routing import sources
+from crm_core.team import operators
+from tests.support.people import SECOND_TOKEN, TOKEN, House
 
 
 @pytest.fixture

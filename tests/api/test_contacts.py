@@ -13,7 +13,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problems import refused
-from tests.people import MovableClock
+from tests.support.people import MovableClock
 
 V1 = "/api/v1"
 
@@ -76,7 +76,7 @@ async def test_a_contact_is_shown_with_all_that_was_said_and_done(api: httpx2.As
 async def test_a_long_contact_is_shown_from_its_end_and_read_in_pages(
     api: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm_core.contact_details.SHOWN_AT_ONCE", 3)
+    monkeypatch.setattr("crm_core.contacts.details.SHOWN_AT_ONCE", 3)
     await office(api, "Anna")
     await bring(api, message="0")
     for number in range(1, 6):
@@ -133,7 +133,7 @@ async def test_contacts_are_found_by_all_that_they_have(api: httpx2.AsyncClient,
 async def test_all_contacts_are_counted_and_what_a_filter_finds_up_to_where_pages_end(
     api: httpx2.AsyncClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm_core.contact_lists.COUNTED_AT_MOST", 3)
+    monkeypatch.setattr("crm_core.contacts.lists.COUNTED_AT_MOST", 3)
     await office(api, "Anna")
     for number in range(1, 6):
         await bring(api)

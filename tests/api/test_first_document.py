@@ -13,7 +13,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from tests.api.test_commands import served
-from tests.people import TOKEN
+from tests.support.people import TOKEN
 
 SET_UP = r"""
 # 1. Создать операторов

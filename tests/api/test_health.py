@@ -7,11 +7,12 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from bot.receiving.updates import to_update
-from crm_core import bots, inbox
-from crm_core.progress import INBOX_SECONDS
+from crm_core.delivery import bots
+from crm_core.messaging import inbox
+from crm_core.monitoring.liveness import INBOX_SECONDS
 from crm_core.storage.database import Database
 from tests.api.test_problems import refused
-from tests.people import MovableClock
+from tests.support.people import MovableClock
 
 BOT = 700001
 

@@ -8,16 +8,16 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from bot.keys import new_key
-from crm_core import api_keys
-from crm_core.access import SYSTEM
-from crm_core.api import gate
+from bot.runtime.random_codes import new_key
+from crm_core.access import api_keys
+from crm_core.access.actors import SYSTEM
+from crm_core.api import guard as gate
 from crm_core.api.call import scope_of
 from crm_core.api.limits import FORM_RATE, KEY_RATE, RateLimit
 from crm_core.storage.database import Database, open_database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problems import refused
-from tests.people import MovableClock
+from tests.support.people import MovableClock
 
 ADMIN = {"name": "deploy", "scope": "admin"}
 

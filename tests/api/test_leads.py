@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from crm_core import pages
-from tests.people import MovableClock
+from crm_core.storage import paging as pages
+from tests.support.people import MovableClock
 
 CLIENT = {
     "email": "client@example.com", "source_id": 1, "message": "Здравствуйте, хочу узнать о ваших услугах",

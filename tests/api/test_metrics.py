@@ -18,17 +18,19 @@ from sqlalchemy.orm import Session
 
 from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
-from crm_core import bots, events, inbox, outbox, statistics
-from crm_core.api.series import LENGTHS
-from crm_core.counts import LAGS, BotSeen, Counts
-from crm_core.statistics.tallies import TAIL
+from crm_core import events, statistics
+from crm_core.api.metrics.series import LENGTHS
+from crm_core.delivery import bots
+from crm_core.messaging import inbox, outbox
+from crm_core.monitoring.process_counters import LAGS, BotSeen, Counts
+from crm_core.statistics.reading import TAIL
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Event
 from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import bring, office
 from tests.api.test_problems import refused
-from tests.people import SECOND_TOKEN, TOKEN, House, MovableClock
 from tests.receiving.outage import outage, until_away
+from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
 
 BOT = 700001
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"

@@ -10,17 +10,17 @@ from fastapi.routing import APIRoute
 from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
-from crm_core import idempotency
+from crm_core.api import idempotency
+from crm_core.api.idempotency import Answer, Asked, Trouble
 from crm_core.errors import ContactNotFound, NotAllowed
-from crm_core.idempotency import Answer, Asked, Trouble
 from crm_core.storage.database import Database, announce, open_database
 from crm_core.storage.locks import try_lock_name
 from crm_core.storage.tables import Alert, Idempotency
 from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import V1, bring, office
 from tests.api.test_problems import refused
-from tests.core.arranging import NOW
-from tests.people import MovableClock
+from tests.domain.arranging import NOW
+from tests.support.people import MovableClock
 
 SITE = {"name": "Another site"}
 REQUEST = {"email": "ivan@example.com", "source_id": 1, "message": "Hello"}

@@ -9,12 +9,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
+from crm_core.api.error_texts import SENTENCES, sentence
 from crm_core.api.limits import BODY_LARGEST
 from crm_core.api.problems import REASONS
-from crm_core.api.words import SENTENCES, sentence
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling
-from tests.said_in_code import ERRORS, raised
+from tests.support.source_scan import ERRORS, raised
 
 NEW = "/leads/register_contact/"
 CLIENT: dict[str, Any] = {"email": "client@example.com", "source_id": 1}

@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from sqlalchemy.orm import Session
 
-from bot.installation import Installation
+from bot.runtime.installation import Installation
 from bot.settings import load_settings
 from tests.api.test_contacts import V1, load, office
-from tests.core.invariants import check_loads, check_nobody_waits_in_vain, check_states
+from tests.domain.invariants import check_loads, check_nobody_waits_in_vain, check_states
 
 POSTERS, CONTACTS = 64, 500
 

@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from bot.installation import Installation
-from bot.keys import new_key
+from bot.runtime.installation import Installation
+from bot.runtime.random_codes import new_key
 from bot.settings import load_settings
-from crm_core import api_keys
-from crm_core.access import SYSTEM
-from crm_core.api import gate
+from crm_core.access import api_keys
+from crm_core.access.actors import SYSTEM
+from crm_core.api import guard as gate
 from crm_core.api.limits import Rate
 from crm_core.storage.tables import ApiKey
 from tests.api.schemathesis_hooks import OWN_KEY
 from tests.api.test_contacts import bring, office
-from tests.forks import ROOT
+from tests.support.forks import ROOT
 
 HERE = Path(__file__).parent
 EXAMPLES = 4  # of each operation, besides those that the schema's own limits and examples make

@@ -18,10 +18,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core import contacts, conversation
-from crm_core.access import telegram
-from crm_core.leads import LeadFacts, telegram_external_id
-from crm_core.messages import Words
+from crm_core.access.actors import telegram
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.leads import LeadFacts, telegram_external_id
+from crm_core.conversation import client_messages as conversation
+from crm_core.messaging.messages import Words
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.tables import Contact, Staff
 from tests.benchmarks import years

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import processes
 from tests.benchmarks.callers import Calls, aside, call, send
 from tests.benchmarks.processes import running
+from tests.support import processes
 
 OPERATORS = 10
 SECONDS = 1.5  # of each measurement

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.delivery.lanes import AT_ONCE
+from bot.delivery.chat_queues import AT_ONCE
 from tests.benchmarks.conversations import CLIENTS, EACH
 from tests.benchmarks.programs import Arrival, meeting, ours
 from tests.benchmarks.table import Line, percentile

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from crm_core import contacts
-from crm_core.leads import LeadFacts
-from crm_core.messages import Words
-from crm_core.storage import hot
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.leads import LeadFacts
+from crm_core.messaging.messages import Words
+from crm_core.storage import prepared as hot
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median
 

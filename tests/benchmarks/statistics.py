@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crm_core import metrics, statistics
-from crm_core.api.exposition import Exposition
-from crm_core.counts import Counts
+from crm_core import statistics
+from crm_core.api.metrics.exposition import Exposition
+from crm_core.monitoring import metrics
+from crm_core.monitoring.process_counters import Counts
 from crm_core.statistics import Period, recount
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median

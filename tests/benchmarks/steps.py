@@ -17,19 +17,23 @@ from aiogram import Bot
 from aiogram.types import Message
 from sqlalchemy.orm import Session
 
-from bot.delivery.methods import SendWords
+from bot.commands.run import run_loop
 from bot.delivery.rendering import render
+from bot.handling.incoming import person_of, words_of
 from bot.receiving.updates import to_update
-from bot.running import run_loop
 from bot.sandbox import RemoteSandbox
-from bot.telegram import Telegram
+from bot.telegram.methods import SendWords
+from bot.telegram.session import Telegram
 from bot.texts import translator
-from bot.words import person_of, words_of
-from crm_core import bots, briefing, conversation, deliveries, inbox
-from crm_core.briefing import Job
-from crm_core.deliveries import Outcome
-from crm_core.inbox import Fresh
-from crm_core.outbox import Queued, Settled
+from crm_core.conversation import client_messages as conversation
+from crm_core.delivery import bots
+from crm_core.delivery import claims as briefing
+from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery.claims import Job
+from crm_core.delivery.outcomes import Outcome
+from crm_core.messaging import inbox
+from crm_core.messaging.inbox import Fresh
+from crm_core.messaging.outbox import Queued, Settled
 from crm_core.storage.database import Database, announced, open_database
 from tests.benchmarks.prepared import prepare
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from bot.delivery.pace import Pace
+from bot.delivery.rate_limit import Pace
 from bot.delivery.sender import Sender
-from crm_core import outbox
-from crm_core.briefing import Job
-from crm_core.outbox import Queued, Send
+from crm_core.delivery.claims import Job
+from crm_core.messaging import outbox
+from crm_core.messaging.outbox import Queued, Send
 from crm_core.storage.database import Database, announced
 from tests.delivery.test_order import BOT, NOW, Pen, put, sender
 

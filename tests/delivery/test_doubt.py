@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bot.delivery import cards
-from bot.delivery.pauses import Pauses
+from bot.delivery.backoff import Pauses
 from bot.sandbox import Person, Sandbox
-from tests.people import House, MovableClock
+from tests.support.people import House, MovableClock
 
 SHORT = Pauses(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
 

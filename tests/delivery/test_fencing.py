@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crm_core import bots, deliveries, inbox, outbox
-from crm_core.inbox import AlreadyFinished, Stored, Update
-from crm_core.outbox import Send, Settled
+from crm_core.delivery import bots
+from crm_core.delivery import outcomes as deliveries
+from crm_core.messaging import inbox, outbox
+from crm_core.messaging.inbox import AlreadyFinished, Stored, Update
+from crm_core.messaging.outbox import Send, Settled
 from crm_core.storage.database import Database
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

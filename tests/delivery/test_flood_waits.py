@@ -8,11 +8,11 @@ import pytest
 from aiogram import Bot
 from sqlalchemy import update
 
-from bot.delivery.gatekeeper import chat_of
+from bot.delivery.rate_limit_middleware import chat_of
 from bot.sandbox import Sandbox
 from crm_core.storage.tables import OutboxRow
-from tests.flow.arranging import count, until
-from tests.people import House, MovableClock
+from tests.stories.arranging import count, until
+from tests.support.people import House, MovableClock
 
 
 def calls(house: House) -> int:

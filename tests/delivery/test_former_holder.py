@@ -4,13 +4,18 @@ import random
 
 import pytest
 
-from crm_core import bots, briefing, contacts, conversation, deliveries, outbox
-from crm_core.access import SYSTEM
-from crm_core.briefing import Job
-from crm_core.deliveries import Outcome
-from crm_core.outbox import Settled
+from crm_core.access.actors import SYSTEM
+from crm_core.contacts import lifecycle as contacts
+from crm_core.conversation import client_messages as conversation
+from crm_core.delivery import bots
+from crm_core.delivery import claims as briefing
+from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery.claims import Job
+from crm_core.delivery.outcomes import Outcome
+from crm_core.messaging import outbox
+from crm_core.messaging.outbox import Settled
 from crm_core.storage.database import Database
-from tests.core.arranging import BOT, NOW, open_office, saying
+from tests.domain.arranging import BOT, NOW, open_office, saying
 
 
 @pytest.mark.parametrize("ends", ["in a flood wait", "with the process"])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.delivery.pauses import Pauses
+from bot.delivery.backoff import Pauses
 from bot.sandbox import Person, Sandbox, SeenMessage
-from tests.flow.arranging import count, give, now, told
-from tests.people import House, MovableClock
+from tests.stories.arranging import count, give, now, told
+from tests.support.people import House, MovableClock
 
 
 def calls(house: House, method: str) -> int:

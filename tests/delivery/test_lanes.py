@@ -1,9 +1,9 @@
 """Which of many chats is next."""
 
-from bot.delivery.lanes import GIVES_WAY, Lanes
-from bot.delivery.pace import Pace
-from bot.sandbox.kit import StillClock
-from crm_core.outbox import CARD, CLIENT_NOTICE, TO_OPERATOR, Queued
+from bot.delivery.chat_queues import GIVES_WAY, Lanes
+from bot.delivery.rate_limit import Pace
+from crm_core.messaging.outbox import CARD, CLIENT_NOTICE, TO_OPERATOR, Queued
+from tests.support.telegram_kit import StillClock
 
 BOT, CLIENT, OTHER, ANNA, BORIS = 1, 5, 6, 7, 8
 

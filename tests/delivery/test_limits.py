@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from bot.sandbox import Sandbox
-from tests.people import House
+from tests.support.people import House
 
 CLIENTS, OPERATORS = 60, 10
 

@@ -10,13 +10,14 @@ from aiogram.methods import SendMessage, TelegramMethod
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session
 
-from bot.delivery.pace import Pace
+from bot.delivery.rate_limit import Pace
 from bot.delivery.sender import Sender
 from bot.sandbox import Sandbox
-from crm_core import bots, outbox
-from crm_core.outbox import Send
+from crm_core.delivery import bots
+from crm_core.messaging import outbox
+from crm_core.messaging.outbox import Send
 from crm_core.storage.database import ANNOUNCEMENTS, Database
-from tests.people import House
+from tests.support.people import House
 
 BOT, NOW = 700001, datetime(2026, 11, 21, 12, tzinfo=UTC)
 

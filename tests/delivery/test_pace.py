@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.delivery.pace import BOT, GROUP, PRIVATE, Limit, Pace
-from bot.sandbox.kit import StillClock
+from bot.delivery.rate_limit import BOT, GROUP, PRIVATE, Limit, Pace
+from tests.support.telegram_kit import StillClock
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core import bots, deliveries, outbox
-from crm_core.outbox import Send, Settled
+from crm_core.delivery import bots
+from crm_core.delivery import outcomes as deliveries
+from crm_core.messaging import outbox
+from crm_core.messaging.outbox import Send, Settled
 from crm_core.storage.database import Database
 from crm_core.storage.tables import OutboxRow
 

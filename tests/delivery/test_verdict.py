@@ -22,7 +22,7 @@ from aiohttp import ClientConnectorDNSError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp_socks import ProxyConnectionError
 
-from bot.delivery.verdict import DEFAULT_FLOOD_WAIT, Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
+from bot.telegram.verdict import DEFAULT_FLOOD_WAIT, Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
 
 SAY = SendMessage(chat_id=1, text="words")
 HOST = ConnectionKey("localhost", 1, False, True, None, None, None)

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 
 from bot.receiving import worker as workers
 from bot.sandbox import Sandbox
-from crm_core.inbox import Fresh, Received, Stored
+from crm_core.messaging.inbox import Fresh, Received, Stored
 from crm_core.storage.tables import Contact, InboxRow
-from tests.people import House
+from tests.support.people import House
 
 
 async def inbox_rows(house: House) -> list[Any]:

@@ -4,8 +4,8 @@ import pytest
 
 from bot.receiving import polling
 from bot.sandbox import Sandbox
-from bot.sandbox.kit import strict_bot
-from tests.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.telegram_kit import strict_bot
 
 
 @pytest.mark.fault("F23")

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.receiving import worker as workers
-from tests.flow.arranging import count, told
-from tests.people import House
+from tests.stories.arranging import count, told
+from tests.support.people import House
 
 
 @pytest.mark.fault("F17", "F78")

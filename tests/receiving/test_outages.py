@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot import fleet
-from bot.delivery.pauses import Pauses
+from bot.delivery.backoff import Pauses
 from bot.receiving import polling
+from bot.runtime import supervisor as fleet
 from bot.sandbox import Person, Sandbox
-from crm_core import replies
-from crm_core.access import telegram
-from tests.flow.arranging import value
-from tests.people import House, MovableClock
+from crm_core.access.actors import telegram
+from crm_core.conversation import operator_messages as replies
 from tests.receiving.relay import Relay
+from tests.stories.arranging import value
+from tests.support.people import House, MovableClock
 
 HASTY = Pauses(retry_first=0.05, retry_last=0.1, connect=0.05)
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
-from crm_core import inbox
+from crm_core.messaging import inbox
 from crm_core.storage.tables import InboxRow
-from tests.people import House
+from tests.support.people import House
 
 # A forward of before Bot API 7.0 with a hidden author, which aiogram 3.31 refuses to parse.
 POISON: dict[str, Any] = {

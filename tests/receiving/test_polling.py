@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from bot.receiving import worker as workers
 from bot.sandbox import Sandbox
-from crm_core.inbox import Received, Stored
+from crm_core.messaging.inbox import Received, Stored
 from crm_core.storage.tables import Contact, InboxRow
-from tests.people import House
 from tests.receiving.outage import outage, until_away
+from tests.support.people import House
 
 
 @pytest.mark.fault("F16")

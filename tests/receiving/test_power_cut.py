@@ -11,7 +11,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from crm_core.storage.sqlite import SqliteDatabase
-from tests.people import House
+from tests.support.people import House
 
 CLIENTS, CUTS = 3, 25
 

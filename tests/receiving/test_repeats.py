@@ -6,9 +6,9 @@ import pytest
 
 from bot.receiving.polling import Poller
 from bot.sandbox import Sandbox
-from crm_core.inbox import Received
-from tests.flow.arranging import count, told, value
-from tests.people import House
+from crm_core.messaging.inbox import Received
+from tests.stories.arranging import count, told, value
+from tests.support.people import House
 
 
 @pytest.mark.fault("F10")

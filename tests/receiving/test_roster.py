@@ -1,7 +1,7 @@
 """Who is on the staff is known before anything is worked on: a press of an operator is no client's."""
 
 from bot.sandbox import Sandbox
-from tests.people import House
+from tests.support.people import House
 
 
 async def test_presses_that_waited_for_a_start_are_an_operators(sandbox: Sandbox, database_url: str) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from bot.sandbox import Sandbox
-from crm_core import outbox
-from tests.flow.arranging import count
-from tests.people import SECOND_TOKEN, TOKEN, House
+from crm_core.messaging import outbox
+from tests.stories.arranging import count
+from tests.support.people import SECOND_TOKEN, TOKEN, House
 
 THREE = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot", "700003:" + "sale" * 9: "sale_bot"}
 

@@ -10,12 +10,12 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bot.receiving import web
+from bot.receiving import webhook as web
 from bot.sandbox import Sandbox
-from crm_core.inbox import Received
+from crm_core.messaging.inbox import Received
 from crm_core.storage.tables import Contact, InboxRow
-from tests.people import House
 from tests.receiving.outage import outage, until_away
+from tests.support.people import House
 
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
 HEADER = "X-Telegram-Bot-Api-Secret-Token"

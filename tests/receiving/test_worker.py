@@ -15,8 +15,9 @@ from sqlalchemy.util import await_only
 from bot.receiving import worker as workers
 from bot.receiving.updates import to_update
 from bot.receiving.worker import Worker
-from crm_core import bots, inbox
-from crm_core.inbox import Received, Stored, Update
+from crm_core.delivery import bots
+from crm_core.messaging import inbox
+from crm_core.messaging.inbox import Received, Stored, Update
 from crm_core.storage.database import Database
 from crm_core.storage.tables import InboxRow
 

@@ -9,8 +9,8 @@ from aiogram.types import Message, Update
 from pydantic_core import from_json
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from bot.sandbox.kit import StillClock, strict_bot, unknown_fields
-from bot.sandbox.updates import UpdateQueue
+from bot.sandbox.world.updates import UpdateQueue
+from tests.support.telegram_kit import StillClock, strict_bot, unknown_fields
 
 TOKEN = "42:secret"  # noqa: S105
 Connect = Callable[[BotHandle], Bot]

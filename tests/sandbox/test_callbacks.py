@@ -6,7 +6,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import CallbackQuery, InaccessibleMessage, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot.sandbox import BotHandle, Person
-from bot.sandbox.kit import StillClock
+from tests.support.telegram_kit import StillClock
 
 TAKE = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="✅ Take", callback_data="take:15:3")]])
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"

@@ -6,8 +6,8 @@ from aiogram.utils.text_decorations import html_decoration, markdown_decoration
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.entities import format_text, utf16_length
 from bot.sandbox.errors import ApiError
+from bot.sandbox.markup.entities import format_text, utf16_length
 
 # No signs that the server finds entities by itself in, nor such as MarkdownV2 gives a meaning at the start of a line.
 LETTERS = st.text(st.sampled_from("abcdeя🙂<>&\"'*_~|`[](){}.!=-\\"), min_size=1, max_size=8)

@@ -16,7 +16,8 @@ from aiogram.exceptions import (
 )
 from aiogram.types import InputMediaPhoto
 
-from bot.sandbox import BotHandle, Person, Sandbox, SandboxError, content
+from bot.sandbox import BotHandle, Person, Sandbox, SandboxError
+from bot.sandbox.world import content
 
 
 @pytest.mark.parametrize(

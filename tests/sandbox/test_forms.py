@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.sandbox.errors import ApiError
-from bot.sandbox.forms import read
+from bot.sandbox.wire.forms import read
 
 URLENCODED = b"application/x-www-form-urlencoded"
 

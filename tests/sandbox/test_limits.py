@@ -5,7 +5,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramRetryAfter
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from bot.sandbox.kit import StillClock
+from tests.support.telegram_kit import StillClock
 
 
 @pytest.fixture(autouse=True)

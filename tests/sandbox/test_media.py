@@ -9,7 +9,8 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramEntityTooLarge
 from aiogram.types import BufferedInputFile, InputMediaDocument, InputMediaPhoto, InputMediaVideo, InputPollOption
 
-from bot.sandbox import BotHandle, Person, Sandbox, content
+from bot.sandbox import BotHandle, Person, Sandbox
+from bot.sandbox.world import content
 
 Connect = Callable[[BotHandle], Bot]
 

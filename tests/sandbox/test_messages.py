@@ -17,8 +17,9 @@ from aiogram.types import (
     ReplyParameters,
 )
 
-from bot.sandbox import BotHandle, Person, Sandbox, content
-from bot.sandbox.kit import StillClock
+from bot.sandbox import BotHandle, Person, Sandbox
+from bot.sandbox.world import content
+from tests.support.telegram_kit import StillClock
 
 Connect = Callable[[BotHandle], Bot]
 

@@ -8,8 +8,9 @@ import pytest
 from aiogram import Bot
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.sandbox import RemoteSandbox, Sandbox, SandboxApi, SandboxError, content
-from bot.sandbox.kit import strict_bot
+from bot.sandbox import RemoteSandbox, Sandbox, SandboxApi, SandboxError
+from bot.sandbox.world import content
+from tests.support.telegram_kit import strict_bot
 
 TOKEN = "42:secret"  # noqa: S105
 TAKE = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Take", callback_data="take:1:1")]])

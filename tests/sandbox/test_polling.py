@@ -9,7 +9,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramConflictError, TelegramNetworkError, TelegramUnauthorizedError
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from bot.sandbox.kit import StillClock
+from tests.support.telegram_kit import StillClock
 
 Connect = Callable[[BotHandle], Bot]
 

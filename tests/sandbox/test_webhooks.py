@@ -10,7 +10,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiohttp import web
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from bot.sandbox.kit import StillClock
+from tests.support.telegram_kit import StillClock
 
 
 class Receiver:

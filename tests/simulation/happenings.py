@@ -7,16 +7,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox import acting, content
-from bot.sandbox.chats import PrivateChat
-from bot.sandbox.faults import Fault
-from bot.sandbox.transcript import button_data
-from crm_core import contacts, operators, sources
-from crm_core.access import SYSTEM
+from bot.sandbox.actions import acting
+from bot.sandbox.world import content
+from bot.sandbox.world.chats import PrivateChat
+from bot.sandbox.world.faults import Fault
+from bot.sandbox.world.transcript import button_data
+from crm_core.access.actors import SYSTEM
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
-from crm_core.leads import LeadFacts
-from crm_core.messages import Words
+from crm_core.messaging.messages import Words
+from crm_core.routing import sources
 from crm_core.storage.database import DATABASE_AWAY
+from crm_core.team import operators
 from tests.simulation.loop import PROCESS
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bot.sandbox.chats import StoredMessage
-from bot.sandbox.server import Server
-from bot.sandbox.state import World
+from bot.sandbox.server.server import Server
+from bot.sandbox.world.chats import StoredMessage
+from bot.sandbox.world.state import World
 from tests.simulation.happenings import Happenings
 from tests.simulation.life import Life
 from tests.simulation.loop import PROCESS, TELEGRAM, Loop

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from bot.app import App
-from bot.delivery.pauses import Pauses
-from bot.installation import Job, attempt
+from bot.delivery.backoff import Pauses
+from bot.runtime.installation import Job, attempt
 from bot.settings import Settings
-from bot.telegram import Telegram
-from crm_core import staff, statistics
+from bot.telegram.session import Telegram
+from crm_core import statistics
 from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
 from tests.simulation.loop import Loop, Move
 from tests.simulation.telegram import SimulatedTelegram, Wire
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from bot.sandbox.transcript import EDITED, NEW, button_data
-from tests.core import invariants
+from bot.sandbox.world.transcript import EDITED, NEW, button_data
+from tests.domain import invariants
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
 

@@ -10,10 +10,13 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from bot.settings import Settings, load_settings
-from crm_core import bots, operators, sources, staff
-from crm_core.access import SYSTEM
+from crm_core.access.actors import SYSTEM
+from crm_core.delivery import bots
+from crm_core.routing import sources
 from crm_core.storage.database import ANNOUNCEMENTS
 from crm_core.storage.migrate import migrate
+from crm_core.team import accounts as staff
+from crm_core.team import operators
 from tests.simulation.plan import BOTS, OPERATORS
 
 BEGINS = datetime(2026, 1, 5, 12, tzinfo=UTC)

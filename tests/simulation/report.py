@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.sandbox.transcript import CALLBACK_ANSWER, Entry
+from bot.sandbox.world.transcript import CALLBACK_ANSWER, Entry
 from tests.simulation.history import History
 from tests.simulation.plan import Happening
 from tests.simulation.search import Found

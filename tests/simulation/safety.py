@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 from sqlalchemy.orm import Session
 
-from bot.sandbox.transcript import Entry
-from tests.core import invariants
+from bot.sandbox.world.transcript import Entry
+from tests.domain import invariants
 from tests.simulation.prepared import BEGINS, OPERATOR_ACCOUNTS
 from tests.simulation.storage import SimulatedDatabase
 from tests.simulation.telegram import Line, fields

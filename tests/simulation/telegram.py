@@ -15,8 +15,8 @@ from aiogram.types import WebhookInfo
 from aiohttp import BytesPayload
 from aiohttp.client_reqrep import ConnectionKey
 
-from bot.sandbox.server import Server
-from bot.telegram import Telegram
+from bot.sandbox.server.server import Server
+from bot.telegram.session import Telegram
 from tests.simulation.loop import TELEGRAM, Loop, Move
 
 _KEPT = Response[WebhookInfo]  # pydantic makes it anew, in milliseconds, whenever nobody holds it

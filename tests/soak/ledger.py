@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tests.core import invariants
+from tests.domain import invariants
 from tests.soak.audit import Audit, Key
 
 CHECKS = (

@@ -35,7 +35,7 @@ class Plan:
         kill_every: seconds that a life of the process has.
         hurry: how many times faster than usual operators work.
         fault_factor: the distances of the faults are multiplied by it.
-        is_hurried: whether repeats come sooner than in production (`tests.process.lives.HURRIED`).
+        is_hurried: whether repeats come sooner than in production (`tests.processes.restarts.HURRIED`).
         settle_within: seconds for everything to settle in the end.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.sandbox import RemoteSandbox
 from tests.benchmarks.processes import resident_megabytes
-from tests.process.installation import Lives
+from tests.processes.installation import Lives
 from tests.soak import admins, ledger, result
 from tests.soak.audit import Audit
 from tests.soak.clients import Client

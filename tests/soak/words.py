@@ -3,8 +3,8 @@
 from random import Random
 from typing import Any
 
-from bot.sandbox import content
-from bot.sandbox.content import Content
+from bot.sandbox.world import content
+from bot.sandbox.world.content import Content
 
 Json = dict[str, Any]
 LONG = "and so on, at length, " * 160  # beyond what a card shows in full

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from bot.sandbox.chats import Group, PrivateChat
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
 from bot.sandbox.methods.targets import known_chat
+from bot.sandbox.world.chats import Group, PrivateChat
 
 Json = dict[str, Any]
 

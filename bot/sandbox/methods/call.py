@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from bot.sandbox.bots import BotAccount
 from bot.sandbox.errors import bad_request
-from bot.sandbox.forms import Fields, Upload, Uploads
+from bot.sandbox.wire.forms import Fields, Upload, Uploads
+from bot.sandbox.world.bots import BotAccount
 
 if TYPE_CHECKING:
-    from bot.sandbox.state import World
+    from bot.sandbox.world.state import World
 
 
 class Call:

@@ -1,9 +1,9 @@
 """answerCallbackQuery."""
 
-from bot.sandbox.entities import utf16_length
 from bot.sandbox.errors import bad_request
+from bot.sandbox.markup.entities import utf16_length
 from bot.sandbox.methods.call import Call, method
-from bot.sandbox.transcript import CALLBACK_ANSWER, Entry
+from bot.sandbox.world.transcript import CALLBACK_ANSWER, Entry
 
 MAX_ANSWER = 200  # characters; https://core.telegram.org/bots/api#answercallbackquery
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"

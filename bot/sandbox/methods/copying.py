@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from bot.sandbox.chats import Chat, StoredMessage
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
 from bot.sandbox.methods.messages import message_ids
 from bot.sandbox.methods.sending import caption_content, send
 from bot.sandbox.methods.targets import known_chat, writable_chat
+from bot.sandbox.world.chats import Chat, StoredMessage
 
 Json = dict[str, Any]
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from bot.sandbox.errors import ApiError, bad_request
-from bot.sandbox.files import (
+from bot.sandbox.methods.call import Call, method
+from bot.sandbox.world.files import (
     MAX_DOWNLOAD,
     MAX_PHOTO,
     MAX_RATIO,
@@ -14,7 +15,6 @@ from bot.sandbox.files import (
     file_id,
     png_size,
 )
-from bot.sandbox.methods.call import Call, method
 
 Json = dict[str, Any]
 

@@ -6,11 +6,11 @@ Topics in private chats are not known here. The bot gets the service messages of
 
 from typing import Any
 
-from bot.sandbox.chats import Group, StoredMessage, Topic
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
 from bot.sandbox.methods.targets import writable_chat
-from bot.sandbox.transcript import DELETED
+from bot.sandbox.world.chats import Group, StoredMessage, Topic
+from bot.sandbox.world.transcript import DELETED
 
 Json = dict[str, Any]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bot.sandbox.chats import Chat
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call
+from bot.sandbox.world.chats import Chat
 
 Json = dict[str, Any]
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from bot.sandbox.chats import Chat
-from bot.sandbox.content import as_document, build_dice, build_poll
 from bot.sandbox.errors import ApiError, bad_request
-from bot.sandbox.files import describe
 from bot.sandbox.methods.call import Call, Handler, method
 from bot.sandbox.methods.files import resolve_file
 from bot.sandbox.methods.messages import replace
 from bot.sandbox.methods.sending import caption_content, send
 from bot.sandbox.methods.targets import own_message, writable_chat
-from bot.sandbox.state import MEDIA, Violation
+from bot.sandbox.world.chats import Chat
+from bot.sandbox.world.content import as_document, build_dice, build_poll
+from bot.sandbox.world.files import describe
+from bot.sandbox.world.state import MEDIA, Violation
 
 Json = dict[str, Any]
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from bot.sandbox.chats import Chat, Group, StoredMessage
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
 from bot.sandbox.methods.markup import inline_markup
 from bot.sandbox.methods.sending import caption_content, send, text_content
 from bot.sandbox.methods.targets import known_chat, own_message, writable_chat
-from bot.sandbox.transcript import DELETED, EDITED, REACTION
+from bot.sandbox.world.chats import Chat, Group, StoredMessage
+from bot.sandbox.world.transcript import DELETED, EDITED, REACTION
 
 Json = dict[str, Any]
 

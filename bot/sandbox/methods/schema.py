@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from bot.sandbox.methods.call import Call
-from bot.sandbox.state import Violation
+from bot.sandbox.world.state import Violation
 
 if TYPE_CHECKING:
     from aiogram.methods.base import TelegramMethod

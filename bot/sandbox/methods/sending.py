@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from bot.sandbox.chats import Chat, Group, StoredMessage
-from bot.sandbox.entities import MAX_CAPTION, MAX_TEXT, format_text, utf16_length
 from bot.sandbox.errors import bad_request
+from bot.sandbox.markup.entities import MAX_CAPTION, MAX_TEXT, format_text, utf16_length
 from bot.sandbox.methods.call import Call
 from bot.sandbox.methods.markup import apply_markup
+from bot.sandbox.world.chats import Chat, Group, StoredMessage
 
 Json = dict[str, Any]
 

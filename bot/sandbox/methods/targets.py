@@ -1,8 +1,8 @@
 """Which chat a call means, and whether the bot may act in it (research note L13)."""
 
-from bot.sandbox.chats import Chat, Group, PrivateChat, StoredMessage
 from bot.sandbox.errors import bad_request, forbidden
 from bot.sandbox.methods.call import Call
+from bot.sandbox.world.chats import Chat, Group, PrivateChat, StoredMessage
 
 
 def chat_number(call: Call, name: str = "chat_id") -> int:

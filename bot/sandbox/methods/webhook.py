@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.sandbox.errors import ApiError, bad_request
+from bot.sandbox.intake.webhooks import Webhook
 from bot.sandbox.methods.call import Call, method
-from bot.sandbox.webhooks import Webhook
 
 Json = dict[str, Any]
 

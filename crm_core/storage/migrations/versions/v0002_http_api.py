@@ -10,7 +10,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-DIGITS = 10  # of the end of a phone; as `crm_core.leads.phone_key` at this revision
+DIGITS = 10  # of the end of a phone; as `crm_core.contacts.leads.phone_key` at this revision
 
 
 def upgrade() -> None:

@@ -1,0 +1,260 @@
+"""The commands. Each imports what it needs when it runs: `--help` and `migrate` do not wait for aiogram."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from bot import __version__
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+NO_TOKENS = """\
+BOT_TOKENS is empty: write /newbot to @BotFather in Telegram, then put the token into .env as BOT_TOKENS=123456789:AA…
+To see everything at work without a token first: make demo"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mini-crm", message="%(prog)s %(version)s")
+def main() -> None:
+    """Mini-CRM: a Telegram bot with a CRM inside. Settings come from the environment and .env (see .env.example)."""
+
+
+@main.command()
+@click.option("--no-limits", is_flag=True, help="Ignore Telegram's limits on sending; only against a sandbox.")
+def run(no_limits: bool) -> None:
+    """Work until stopped (SIGTERM or Ctrl-C)."""
+    _stop_at_once_while_starting()
+    settings = _settings()
+    if not settings.bot_tokens:
+        _refuse(NO_TOKENS)
+    _work(settings, limited=not no_limits)
+
+
+@main.command()
+def serve() -> None:
+    """Serve the HTTP API until stopped; the bots too, if BOT_TOKENS names any (else without Telegram)."""
+    _stop_at_once_while_starting()
+    settings = _settings()
+    if not settings.bot_tokens:
+        click.echo(f"{NO_TOKENS}\nUntil then the HTTP API is served alone.")
+    _work(settings)
+
+
+@main.command()
+@click.option("--forever", is_flag=True, envvar="DEMO_FOREVER", help="Go on until Ctrl-C (also DEMO_FOREVER=1).")
+@click.option("--fast", is_flag=True, help="Without the pauses in which people read and write.")
+def demo(forever: bool, fast: bool) -> None:
+    """Show the whole product at work, with no token and no internet."""
+    from bot.demo import play
+
+    sys.exit(play(forever=forever, fast=fast))
+
+
+@main.command()
+@click.option("--remove-webhooks", is_flag=True, help="Remove webhooks that keep bots from being polled.")
+@click.option("--recount", is_flag=True, help="Have the sums of the statistics made anew, where they are wrong.")
+def doctor(remove_webhooks: bool, recount: bool) -> None:
+    """Check settings, database and bots, and say what to do."""
+    from bot.commands.doctor import examine
+
+    sys.exit(examine(remove_webhooks=remove_webhooks, recount=recount))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to this version (`run` does so by itself)."""
+    settings = _settings()
+    from crm_core.storage.probe import revisions
+
+    with _explained(settings):
+        current, newest = revisions(settings.database_url)
+        if current == newest:
+            click.echo(f"The database is up to date (revision {newest}).")
+            return
+        from bot.runtime.migrating import bring_up_to_date
+
+        before, after = bring_up_to_date(settings.database_url)
+        click.echo(f"The database was brought from {before or 'nothing'} to revision {after}.")
+
+
+@main.command()
+@click.argument("operator", required=False)
+@click.option("--bot", metavar="USERNAME", help="The bot that the link opens; the first one otherwise.")
+def invite(operator: str | None, bot: str | None) -> None:
+    """Print a one-time link that makes whoever opens it an admin, or the OPERATOR of that name."""
+    settings = _settings()
+    from bot.commands.invite import new_link
+
+    with _explained(settings):
+        text, is_link = asyncio.run(new_link(settings.database_url, operator=operator, username=bot))
+    if not is_link:
+        _refuse(text)
+    click.echo(text)
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["contacts", "leads", "operators", "events"]))
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx"]), help="By the file's name; otherwise xlsx.")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="2026-11-01; from the start.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="This day included; until now.")
+@click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Written over if it is there; otherwise contacts.xlsx, …, here.")  # fmt: skip
+@click.option("--language", type=click.Choice(["ru", "en"]), help="Of the headings; otherwise DEFAULT_LANGUAGE.")
+def export(
+    what: str, form: str | None, first: datetime | None, last: datetime | None, path: Path | None, language: str | None
+) -> None:
+    """Write contacts, leads, operators or events of some days to a file for Excel (and note that it was done)."""
+    settings = _settings()
+    from bot.commands.export import NotExported
+    from bot.commands.export import export as make
+
+    form = form or (path.suffix[1:].lower() if path and path.suffix.lower() in (".csv", ".xlsx") else "xlsx")
+    with _explained(settings):
+        try:
+            make(
+                settings, what=what, form=form, first=first, last=last, path=path or Path(f"{what}.{form}"),
+                language=language or settings.default_language,
+            )  # fmt: skip
+        except NotExported as error:
+            _refuse(str(error))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--force", is_flag=True, help="Replace the file also if it is no backup.")
+def backup(path: Path, force: bool) -> None:
+    """Copy the database to a FILE, also while it is in use, and check the copy."""
+    settings = _settings()
+    from bot.commands.backup import back_up
+
+    with _explained(settings):
+        back_up(settings, target=path, force=force)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--replace", is_flag=True, help="Put a database that is not empty aside (SQLite); it is kept.")
+def restore(path: Path, replace: bool) -> None:
+    """Put a backup in the database's place. What may have been sent since is not sent again."""
+    settings = _settings()
+    from bot.commands.restore import restore as put_back
+
+    with _explained(settings):
+        put_back(settings, backup=path, replace=replace)
+
+
+@main.group("api-key")
+def api_key() -> None:
+    """Keys of the HTTP API: whoever calls it from another machine needs one."""
+
+
+@api_key.command("create")
+@click.argument("name")
+@click.option("--scope", type=click.Choice(["read", "write", "admin", "form"]), required=True,
+              help="read: look; write: bring and work on contacts; admin: all; form: for a public page.")  # fmt: skip
+@click.option("--expires", "days", type=click.IntRange(1, 3650), metavar="DAYS", help="How long it is good; for ever.")
+@click.option("--source", metavar="NAME", help="With --scope form: the source that it brings contacts to.")
+def create_api_key(name: str, scope: str, days: int | None, source: str | None) -> None:
+    """Make a key and print it, once."""
+    settings = _settings()
+    from bot.commands.api_keys import Refused, create
+
+    with _explained(settings):
+        try:
+            key = create(settings.database_url, name=name, scope=scope, days=days, source=source)
+        except Refused as error:
+            _refuse(str(error))
+    click.echo(key)
+    click.echo("Keep it well: it is not shown again. Send it as `Authorization: Bearer …` or `X-API-Key: …`.", err=True)
+
+
+@api_key.command("list")
+def list_api_keys() -> None:
+    """Show every key by its name and public beginning."""
+    settings = _settings()
+    from bot.commands.api_keys import table
+
+    with _explained(settings):
+        click.echo(table(settings.database_url))
+
+
+@api_key.command("revoke")
+@click.argument("name")
+def revoke_api_key(name: str) -> None:
+    """End the key of a NAME, of a beginning or of a number, for good."""
+    settings = _settings()
+    from bot.commands.api_keys import Refused, revoke
+
+    with _explained(settings):
+        try:
+            revoked = revoke(settings.database_url, name=name)
+        except Refused as error:
+            _refuse(str(error))
+    click.echo(f"The key {revoked} opens nothing any more (within two seconds, where a process is running).")
+
+
+@main.command()
+def health() -> None:
+    """Exit with 0 while work goes on, with 1 and the reason otherwise (for Docker's HEALTHCHECK)."""
+    settings = _settings()
+    from bot.commands.health import troubles
+
+    found = troubles(settings)
+    for text in found:
+        click.echo(text, err=True)
+    if found:
+        sys.exit(1)
+    click.echo("healthy")
+
+
+def _stop_at_once_while_starting() -> None:
+    """From the first moment: importing takes seconds, and as process 1 of a container we would not hear a signal."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
+def _work(settings: "Settings", *, limited: bool = True) -> None:
+    from bot.commands.run import run_loop, run_until_stopped
+    from bot.logs import set_up_logging
+
+    set_up_logging(level=settings.log_level, form=settings.log_format)
+    with _explained(settings):
+        run_loop(run_until_stopped(settings, limited=limited))
+
+
+def _settings() -> "Settings":
+    from bot.settings import BadSettings, load_settings
+
+    try:
+        return load_settings()
+    except BadSettings as error:
+        _refuse(str(error))
+
+
+def _refuse(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(2)
+
+
+@contextmanager
+def _explained(settings: "Settings") -> Iterator[None]:
+    """Turns what a database can do to us into one sentence and a status; anything else is a bug and shows itself."""
+    try:
+        yield
+    except Exception as error:
+        from bot.commands.explain import explain
+
+        explained = explain(error, settings.database_url)
+        if explained is None:
+            raise
+        text, status = explained
+        click.echo(text, err=True)
+        sys.exit(status)

@@ -1,0 +1,219 @@
+"""`mini-crm doctor`: looks at everything that an installation rests on, and says what to do about what it finds."""
+
+import asyncio
+import platform
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from bot.commands.explain import explain, shown
+from bot.settings import BadSettings, Settings, load_settings
+from crm_core.backups import copying, nightly
+from crm_core.backups.errors import BackupError
+from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS, revisions, sqlite_path
+
+GOOD, NOTE, BAD = "✓", "!", "✗"
+BACKUP_OLD = timedelta(hours=30)  # one is made every night, and a night may be missed for a few hours
+COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination.
+
+    Attributes:
+        mark: whether it is good, worth knowing, or keeps something from working.
+        advice: what to do, where there is something.
+    """
+
+    mark: str
+    text: str
+    advice: str = ""
+
+
+def examine(*, remove_webhooks: bool = False, recount: bool = False) -> int:
+    """Prints the findings as they come. Returns the exit status: 1 if something keeps the product from working.
+
+    Args:
+        remove_webhooks: whether to remove webhooks that keep bots from being polled.
+        recount: whether to have the sums of the statistics made anew where they are wrong.
+    """
+    return asyncio.run(_print_all(remove_webhooks, recount))
+
+
+async def _print_all(remove_webhooks: bool, recount: bool) -> int:
+    is_bad = False
+    async for one in _all(remove_webhooks, recount):
+        is_bad = is_bad or one.mark == BAD
+        click.echo(f"{click.style(one.mark, fg=COLOURS[one.mark])} {one.text}")
+        if one.advice:
+            click.echo(f"    {one.advice}")
+    return 1 if is_bad else 0
+
+
+async def _all(remove_webhooks: bool, recount: bool) -> AsyncIterator[Finding]:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        for line in str(error).splitlines():
+            yield Finding(BAD, line, "Correct it in the environment or in .env; .env.example explains every setting.")
+        return
+    async for finding in look(settings, remove_webhooks=remove_webhooks, recount=recount):
+        yield finding
+
+
+async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bool = False) -> AsyncIterator[Finding]:
+    """Everything that is found with settings that can be read, from what is near to what is far."""
+    yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
+    for finding in _database(settings):
+        yield finding
+    for finding in _backups(settings, datetime.now(UTC)):
+        yield finding
+    if revisions_match(settings):
+        async for finding in _contents(settings, recount):
+            yield finding
+    if not settings.bot_tokens:
+        yield Finding(BAD, "BOT_TOKENS is empty", "Write /newbot to @BotFather and put the token into .env.")
+        return
+    from bot.commands.doctor_telegram import look_at_bots  # only now: it imports aiogram, which takes seconds
+
+    async for mark, text, advice in look_at_bots(settings, remove_webhooks=remove_webhooks):
+        yield Finding(mark, text, advice)
+
+
+def revisions_match(settings: Settings) -> bool:
+    """Whether the database can be read and is of this version."""
+    try:
+        current, newest = revisions(settings.database_url)
+    except Exception:
+        return False  # what is wrong has been said already
+    return current == newest
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    where = shown(settings.database_url)
+    try:
+        current, newest = revisions(settings.database_url)
+    except Exception as error:
+        explained = explain(error, settings.database_url)
+        yield Finding(BAD, explained[0] if explained else f"{where} cannot be read ({type(error).__name__}).")
+        return
+    if current == newest:
+        yield Finding(GOOD, f"Database {where} is up to date (revision {newest})")
+    elif current is None:
+        yield Finding(NOTE, f"Database {where} is not made yet", "`mini-crm migrate` or the first run makes it.")
+    elif current < newest:
+        yield Finding(NOTE, f"Database {where} is of revision {current}, {newest} is the newest",
+                      "`mini-crm migrate` or the next run upgrades it; a SQLite file is copied first.")  # fmt: skip
+    else:
+        yield Finding(BAD, f"Database {where} is of revision {current}, unknown to this version",
+                      "Install the version of Mini-CRM that made it.")  # fmt: skip
+    if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
+        yield Finding(
+            NOTE, f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections writing at once may damage a file",
+            "Mini-CRM writes through one connection only, so nothing is to be done; let no other program write there.",
+        )  # fmt: skip
+
+
+def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
+    if not settings.database_url.startswith("sqlite"):
+        return
+    database = sqlite_path(settings.database_url)
+    folder = nightly.folder_of(database, settings.backup_dir)
+    made = nightly.existing(folder, database)
+    if not settings.backup_keep:
+        yield Finding(NOTE, "Nightly backups are off (BACKUP_KEEP=0)", "`mini-crm backup FILE` makes one at any time.")
+    if not made:
+        if settings.backup_keep and database.exists():
+            yield Finding(
+                NOTE, f"There is no nightly backup in {folder} yet", "The first is made a minute after a start."
+            )
+        return
+    try:
+        newest = copying.examine(made[-1], thoroughly=False)
+    except BackupError as error:
+        yield Finding(
+            BAD, f"The last backup, {made[-1]}, is no good: {error.fields.get('why', error.code)}",
+            "Move it away; another one is made while Mini-CRM runs. Check the disk that it is on.",
+        )  # fmt: skip
+        return
+    age = now - (newest.taken_at or datetime.fromtimestamp(made[-1].stat().st_mtime, UTC))
+    hours = int(age.total_seconds() // 3600)
+    old = f"{hours} h" if hours < 48 else f"{hours // 24} days"
+    text = f"The last backup is {old} old and whole ({made[-1]}; {len(made)} are kept)"
+    if age > BACKUP_OLD and settings.backup_keep:
+        yield Finding(NOTE, text, "One is made every night while Mini-CRM runs; its log says why not (backup_failed).")
+    else:
+        yield Finding(GOOD, text)
+
+
+async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]:
+    from crm_core.access import api_keys
+    from crm_core.api.loopback import is_loopback
+    from crm_core.monitoring.integrity import examine as look_through
+    from crm_core.storage.database import open_database
+
+    db = open_database(settings.database_url)
+    try:
+        found = await db.read(look_through)
+        has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
+    finally:
+        await db.close()
+    if not found.has_admin and not settings.admin_ids:
+        yield Finding(
+            NOTE, "There is no admin yet", "`mini-crm run` prints a one-time link; `mini-crm invite` a new one."
+        )
+    if not has_key and not is_loopback(settings.http_host):
+        yield Finding(
+            BAD, f"HTTP_HOST={settings.http_host} serves other machines, and there is no API key that is good",
+            "mini-crm api-key create NAME --scope admin",
+        )  # fmt: skip
+    for load in found.wrong_loads:
+        yield Finding(
+            BAD, f"The load of {load.name} is kept as {load.kept}, but {load.counted} contacts are open",
+            "This should never be: please report it with what happened before.",
+        )  # fmt: skip
+    if not found.wrong_loads:
+        yield Finding(GOOD, "Every operator's load is the number of his open contacts")
+    for wrong in found.wrong_sums:
+        yield Finding(
+            BAD, f"Statistics, {wrong.what}: {wrong.tallied} are kept, {wrong.counted} are there",
+            "`mini-crm doctor --recount` makes the sums anew; please report it with what happened before.",
+        )  # fmt: skip
+    if found.wrong_sums and recount:
+        yield await _recount(settings)
+    if not found.wrong_sums:
+        yield Finding(GOOD, "The sums of the statistics are what a count of the contacts gives")
+    for one in found.absent:
+        if one.has_joined:
+            bots = ", ".join(f"@{bot}" for bot in one.missing_bots)
+            yield Finding(NOTE, f"{one.name} cannot be reached by {bots}", "He presses Start there, once.")
+        else:
+            yield Finding(NOTE, f"{one.name} has not joined", f'`mini-crm invite "{one.name}"` prints a new link.')
+    for name in found.deserted:
+        yield Finding(NOTE, f"Nobody has a weight at {name}: its contacts wait", f"In Telegram: /assign {name} Anna 10")
+    if found.waiting:
+        yield Finding(NOTE, f"{found.waiting} contacts wait for an operator", "In Telegram: /queue")
+    if found.dead_updates:
+        yield Finding(NOTE, f"{found.dead_updates} updates of the last week could not be processed",
+                      "They are kept (table inbox, state dead) with the kind of error; please report it.")  # fmt: skip
+    if found.dead_deliveries or found.uncertain:
+        text = f"{found.dead_deliveries} messages of the last week could not be delivered"
+        yield Finding(NOTE, f"{text}, {found.uncertain} perhaps",
+                      "Those concerned were told in Telegram; table outbox, column outcome, says why.")  # fmt: skip
+
+
+async def _recount(settings: Settings) -> Finding:
+    from bot.commands.database import OnlyOneWriter, writing
+    from crm_core import statistics
+
+    try:
+        async with writing(settings.database_url) as db:
+            await db.write(statistics.start_again)
+    except OnlyOneWriter as error:
+        return Finding(BAD, f"Mini-CRM is running, and SQLite {error.version} is safe with one writer only",
+                       "Stop it for a moment, then `mini-crm doctor --recount` again.")  # fmt: skip
+    return Finding(NOTE, "The sums are made anew while Mini-CRM runs; /stats says how much is left")

@@ -1,0 +1,59 @@
+"""The part of `mini-crm doctor` that asks Telegram: tokens, and webhooks that are left set."""
+
+from collections.abc import AsyncIterator
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramNotFound, TelegramUnauthorizedError
+from aiogram.methods import GetMe, GetWebhookInfo
+
+from bot.runtime.supervisor import remove_webhook
+from bot.settings import Settings
+from bot.telegram.session import Telegram
+
+TIMEOUT = 15  # seconds for a question
+Line = tuple[str, str, str]  # mark, text, advice
+
+
+async def look_at_bots(settings: Settings, *, remove_webhooks: bool) -> AsyncIterator[Line]:
+    """A line or two for each token."""
+    session = Telegram(url=settings.telegram_api_url, proxy=settings.telegram_proxy)
+    try:
+        for token in settings.bot_tokens:
+            bot = Bot(token, session=session)
+            try:
+                async for line in _look_at(bot, settings, remove_webhooks):
+                    yield line
+            except (TelegramUnauthorizedError, TelegramNotFound):
+                yield "✗", f"Telegram refuses the token of bot {bot.id}", "Take the valid one from @BotFather: /mybots."
+            except Exception as error:
+                where = settings.telegram_api_url
+                yield (
+                    "✗", f"Bot {bot.id}: {where} cannot be reached ({type(error).__name__})",
+                    "Check the network, TELEGRAM_API_URL and TELEGRAM_PROXY.",
+                )  # fmt: skip
+    finally:
+        await session.close()
+
+
+async def _look_at(bot: Bot, settings: Settings, remove_webhooks: bool) -> AsyncIterator[Line]:
+    me = await bot(GetMe(), request_timeout=TIMEOUT)
+    yield "✓", f"@{me.username} answers (bot {me.id})", ""
+    info = await bot(GetWebhookInfo(), request_timeout=TIMEOUT)
+    if settings.webhook_url is None:
+        if info.url and remove_webhooks:
+            await remove_webhook(bot)
+            yield "✓", f"@{me.username}: the webhook that was set is removed; what waits at Telegram is kept", ""
+        elif info.url:
+            yield (
+                "✗", f"@{me.username} has a webhook set, so it cannot be polled",
+                "If nothing else needs it: `mini-crm doctor --remove-webhooks`. Otherwise set WEBHOOK_URL.",
+            )  # fmt: skip
+        return
+    wanted = f"{settings.webhook_url}/telegram/{bot.id}"
+    if info.url != wanted:
+        yield "!", f"@{me.username}: its webhook is not {wanted} yet", "`mini-crm run` sets it."
+    elif info.last_error_message:
+        yield (
+            "!", f"@{me.username}: Telegram could not deliver lately ({info.last_error_message})",
+            "Check that WEBHOOK_URL leads to HTTP_HOST:HTTP_PORT from outside.",
+        )  # fmt: skip

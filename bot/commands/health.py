@@ -1,0 +1,38 @@
+"""Health by progress (`crm_core.monitoring.liveness`), for a container that asks twice a minute.
+
+Looks at the database, and asks the process whether it can write there; no aiogram, so that it is cheap enough.
+"""
+
+from datetime import UTC, datetime
+
+from bot.commands.explain import explain
+from bot.runtime import control as shell
+from bot.settings import Settings
+from crm_core.monitoring import liveness as progress
+from crm_core.storage.probe import glance
+
+
+def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
+    """What is wrong, a sentence each; nothing while all is well.
+
+    Args:
+        now: the present moment if not given.
+    """
+    try:
+        with glance(settings.database_url) as ask:
+            found = progress.look(ask, now=now or datetime.now(UTC), bot_ids=settings.bot_ids)
+    except Exception as error:
+        explained = explain(error, settings.database_url)
+        return [explained[0] if explained else f"The database cannot be read ({type(error).__name__})."]
+    return found.troubles() or _of_process(settings)
+
+
+def _of_process(settings: Settings) -> list[str]:
+    """What the process on this machine says of itself: that a disk is full cannot be seen from outside by reading."""
+    try:
+        shell.ask_openly(settings.database_url, settings.http_port, "/readyz")
+    except shell.NotReached:
+        return []  # it may be starting, or listen elsewhere
+    except shell.Refusal as refusal:
+        return [str(refusal)]
+    return []

@@ -1,0 +1,69 @@
+"""`mini-crm invite`: who has the shell has the authority, so it needs no admin."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from bot.commands.database import OnlyOneWriter, writing
+from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
+from crm_core.access.actors import SYSTEM
+from crm_core.errors import OperatorNotFound
+from crm_core.storage.database import Database
+from crm_core.storage.probe import revisions
+from crm_core.team import accounts as staff
+from crm_core.team import operators
+
+NO_BOTS = (
+    "No bot has run here yet, so there is nothing to link to: start `mini-crm run` once, it prints the first link."
+)
+
+RUNNING = (
+    "Mini-CRM is running on this database, and the SQLite library here ({version}) is safe with one writer only. "
+    "Invite from Telegram (/admins add, /operators), or stop it for a moment."
+)
+
+
+async def new_link(url: str, *, operator: str | None, username: str | None) -> tuple[str, bool]:
+    """A one-time link into the admins, or into an operator's place.
+
+    Args:
+        url: as in the setting `DATABASE_URL`.
+        operator: name or number; None for an admin's link.
+        username: of the bot to open; the first one if None.
+
+    Returns the link and True, or a sentence that says why there is none and False.
+    """
+    current, newest = revisions(url)
+    if current != newest:
+        return NO_BOTS if current is None else "The database is of another version: `mini-crm migrate` first.", False
+    try:
+        async with writing(url) as db:
+            return await _link(db, operator, username)
+    except OnlyOneWriter as error:
+        return RUNNING.format(version=error.version), False
+    except OperatorNotFound as error:
+        close = ", ".join(error.fields["close"])
+        text = f"There is no operator {operator}." + (f" Did you mean {close}?" if close else "")
+        return f"{text} An admin adds operators in Telegram: /operators add Anna 10", False
+
+
+async def _link(db: Database, operator: str | None, username: str | None) -> tuple[str, bool]:
+    usernames = list((await db.read(staff.bot_usernames)).values())
+    wanted = username.removeprefix("@") if username else None
+    bot = next((one for one in usernames if wanted in (None, one)), None)
+    if bot is None:
+        known = ", ".join(f"@{one}" for one in usernames)
+        return f"There is no bot @{wanted} here; there are {known}." if usernames else NO_BOTS, False
+    code = new_code()
+    payload = await db.write(_invite, code=code, operator=operator, now=datetime.now(UTC))
+    return link(bot, payload), True
+
+
+def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> str:
+    if operator is not None:
+        operator_id = operators.find(s, name=operator).id
+        staff.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+        return OPERATOR_PAYLOAD + code
+    # Not `first_admin`: that link would stop working when the next start prints its own.
+    staff.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
+    return ADMIN_PAYLOAD + code

@@ -1,0 +1,65 @@
+"""Every request to Telegram passes here, whoever makes it: paced before, and a flood wait noted after."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aiogram import Bot
+from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
+from aiogram.exceptions import TelegramRetryAfter
+from aiogram.methods import GetMe, GetWebhookInfo, Response, TelegramMethod
+from aiogram.methods.base import TelegramType
+
+from bot.delivery.rate_limit import Pace
+from bot.receiving.updates import GetRawUpdates
+from bot.telegram.verdict import Flood, judge
+from crm_core.monitoring.process_counters import Counts
+
+# Set by the sender, which asks the pace itself: its request must not be counted twice.
+already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
+
+LONGEST_HOLD = 10.0  # seconds; who would have to wait longer is told so instead of being held
+# Reading has no part in the limits on sending, and a bot that must not send should still receive.
+READING = (GetRawUpdates, GetMe, GetWebhookInfo)
+
+OnFlood = Callable[[int, int | None, float], None]
+
+
+class Gatekeeper(BaseRequestMiddleware):
+    """Holds requests while a gate is shut, and shuts gates. Receiving has its own rhythm and is left alone."""
+
+    def __init__(self, on_flood: OnFlood, counts: Counts) -> None:
+        self.paces: dict[int, Pace] = {}
+        self._on_flood, self._counts = on_flood, counts
+
+    async def __call__(
+        self, make_request: NextRequestMiddlewareType[TelegramType], bot: Bot, method: TelegramMethod[TelegramType]
+    ) -> Response[TelegramType]:
+        pace = None if isinstance(method, READING) else self.paces.get(bot.id)
+        chat_id = chat_of(method)
+        if pace is not None and not already_paced.get():
+            await self._admit(pace, method, chat_id)
+        try:
+            return await make_request(bot, method)
+        except Exception as error:
+            verdict = judge(error)
+            if isinstance(verdict, Flood):
+                self._counts.count_flood_wait(bot.id)
+                if pace is not None:
+                    self._on_flood(bot.id, chat_id, verdict.after)
+            raise
+
+    async def _admit(self, pace: Pace, method: TelegramMethod[Any], chat_id: int | None) -> None:
+        wait = max(pace.wait_bot(), pace.wait_chat(chat_id) if chat_id is not None else 0.0)
+        if wait > LONGEST_HOLD:
+            raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
+        await asyncio.sleep(pace.book(chat_id))
+        await pace.held_up()
+
+
+def chat_of(method: TelegramMethod[Any]) -> int | None:
+    """The chat that a request is about, None for a request about none."""
+    chat_id = getattr(method, "chat_id", None)
+    return chat_id if isinstance(chat_id, int) else None

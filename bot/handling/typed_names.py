@@ -1,0 +1,58 @@
+"""Finding out whom and what an admin means by what he typed."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from aiogram.utils.formatting import Code, Text
+
+from bot.handling.act import Act
+from bot.handling.queries import look
+from bot.screens.message import say
+from crm_core.access.actors import Actor
+from crm_core.names import Line
+from crm_core.routing import sources
+from crm_core.routing.sources import SourceListed
+from crm_core.storage.database import Database
+from crm_core.team import operators
+from crm_core.team.operators import OperatorFacts
+
+T = TypeVar("T")
+BETWEEN = frozenset({"=", "->", "→"})
+
+
+async def which_operator(db: Database, actor: Actor, line: Line) -> OperatorFacts:
+    """The operator that a line names. Raises NotAllowed, OperatorNotFound with close names."""
+    known = await look(db, actor, operators.listing)
+    found = operators.pick(known, line)
+    if found is None:
+        raise operators.missed(known, line)
+    return found
+
+
+async def which_source(db: Database, actor: Actor, line: Line) -> SourceListed:
+    """The source that a line names. Raises NotAllowed, SourceNotFound with close names."""
+    known = await look(db, actor, sources.listing)
+    found = sources.pick(known, line)
+    if found is None:
+        raise sources.missed(known, line)
+    return found
+
+
+def new_name(line: Line, pick: Callable[[Line], T | None]) -> tuple[Line, Line] | None:
+    """A line that names something known and then says something new: `Anna = Anna Maria`, or without the sign.
+
+    Returns the two parts, None where the line does not come apart.
+    """
+    for at, word in enumerate(line.words):
+        if word.text in BETWEEN and not word.is_quoted and 0 < at < len(line) - 1:
+            return line.from_word(0, at), line.from_word(at + 1)
+    for known, rest in line.splits():
+        if pick(known) is not None:
+            return known, rest
+    first, sign, rest_raw = line.raw.partition("=")
+    return (Line.of(first), Line.of(rest_raw.strip())) if sign and first.strip() and rest_raw.strip() else None
+
+
+async def say_usage(act: Act, words: str, example: str) -> None:
+    """One sentence: what is missing, and how it would be right. The example can be copied with a touch."""
+    await act.answer(say(Text(words, ": ", Code(example))))

@@ -1,0 +1,35 @@
+"""Somebody blocked a bot, or let it in again."""
+
+from aiogram import F, Router
+from aiogram.enums import ChatMemberStatus
+from aiogram.types import ChatMemberUpdated
+
+from bot.handling.act import Act
+from crm_core.conversation import client_messages as conversation
+from crm_core.team import accounts as staff
+from crm_core.team import operators
+from crm_core.team.accounts import Member
+
+
+def membership_router() -> Router:
+    """A router for changes of the private chat itself: staff and clients have the same, each in their dispatcher."""
+    router = Router(name="membership")
+    router.my_chat_member.register(on_blocked, F.new_chat_member.status == ChatMemberStatus.KICKED)
+    router.my_chat_member.register(on_unblocked, F.new_chat_member.status == ChatMemberStatus.MEMBER)
+    return router
+
+
+async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
+    """The bot cannot write to him any more."""
+    if member is not None:
+        await act(operators.lose_reach, telegram_id=member.telegram_id, bot_id=act.bot_id)
+    else:
+        await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
+
+
+async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
+    """The bot can write to him again."""
+    if member is not None:
+        await act(staff.reach, telegram_id=member.telegram_id, bot_id=act.bot_id)
+    else:
+        await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)

@@ -1,0 +1,233 @@
+"""One stored update through the dispatcher: who it is from is looked up, one handler acts, the update is finished."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiogram import Bot, Dispatcher, Router
+from aiogram.methods import AnswerCallbackQuery
+from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, TelegramObject
+from sqlalchemy.exc import IntegrityError
+
+from bot import admins, clients, operators
+from bot.delivery.senders import Outlet
+from bot.handling.act import Act
+from bot.membership.blocking import membership_router
+from bot.membership.joining import joining_router
+from bot.receiving.staff_cache import Roster
+from bot.receiving.worker import Again
+from bot.screens.message import say
+from bot.telegram.verdict import judge
+from bot.texts import Translator, pick_language, translator
+from bot.texts.refusals import refusal
+from crm_core.access.actors import telegram
+from crm_core.contacts import lifecycle as contacts
+from crm_core.conversation import client_messages as conversation
+from crm_core.errors import CrmError, IsStaff, NotAllowed
+from crm_core.messaging import messages
+from crm_core.messaging.inbox import Received
+from crm_core.messaging.messages import NotRecordedYet
+from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
+from crm_core.team.accounts import Account, Member
+
+log = structlog.get_logger("handling")
+
+# What is asked for (`ALLOWED_UPDATES`), and what it is read as.
+EVENTS: dict[str, type[TelegramObject]] = {
+    "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
+}  # fmt: skip
+TOAST_LONGEST = 200  # answerCallbackQuery
+UNRECORDED_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; then the worker tries again
+ABOUT_A_CARD = frozenset(
+    {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
+)
+
+
+def _dispatcher(*routers: Router) -> Dispatcher:
+    dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.include_routers(*routers)
+    return dispatcher
+
+
+# Routers can hang on one dispatcher only, so these are made once; all that differs between installations comes in with
+# each update. Clients and staff share no handlers, and a message should not ask its way through those of the others.
+# Words come first: they are nearly all that clients send, and every router that is asked before costs them time.
+CLIENTS = _dispatcher(clients.words, joining_router(), clients.commands, membership_router())
+# An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
+STAFF = _dispatcher(joining_router(), membership_router(), admins.router, operators.router)
+
+
+@dataclass
+class Handler:
+    """Works on updates for all bots of one installation.
+
+    Attributes:
+        bots: by Telegram id.
+        extra: what handlers may ask for by name besides the usual (`timezone`, …).
+    """
+
+    db: Database
+    outlet: Outlet
+    bots: dict[int, Bot]
+    roster: Roster
+    clock: Callable[[], datetime]
+    chance: Callable[[], float]
+    default_language: str
+    extra: dict[str, Any] = field(default_factory=dict)
+    _toasts: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def __call__(self, row: Received) -> None:
+        """Handles one update. Raises what cannot be told to anybody; then the update is tried again."""
+        user = _user(row.raw)
+        member = await self.roster.member(user["id"]) if user else None
+        code = user.get("language_code") if user else None
+        _ = translator(pick_language(code or (member.language if member else None), self.default_language))
+        if member is not None and user is not None:
+            await self._meet_again(member, user, row)
+        query = row.raw.get("callback_query")
+        pressed = query.get("message") if isinstance(query, dict) else None
+        chat = _chat(row.raw) or user or {}
+        act = Act(
+            self.db, self.outlet, row, row.bot_id, chat.get("id", 0), self.clock, self.chance,
+            pressed=pressed["message_id"] if pressed else None,
+        )  # fmt: skip
+        toast = None
+        if chat.get("type", "private") == "private":  # bots have nothing to say in groups
+            toast = await self._dispatch(row, act, member, user, _)
+        if not act.is_done:
+            await act(_nothing)
+        if query:
+            self._show_toast(self.bots[row.bot_id], query["id"], toast)
+
+    async def _dispatch(
+        self, row: Received, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
+    ) -> str | None:
+        dispatcher = CLIENTS if member is None else STAFF
+        try:
+            toast = await self._feed(
+                dispatcher, row, act=act, member=member, actor=telegram(user["id"]) if user else None, _=_
+            )
+        except IsStaff:
+            self.roster.forget()
+            raise Again from None
+        except CrmError as error:
+            if isinstance(error, NotAllowed):
+                self.roster.forget()
+            return await self._refuse(error, row, act, _)
+        except IntegrityError as error:
+            if not messages.is_known_already(error):
+                raise
+            log.warning("message_known_already", bot_id=row.bot_id)
+            return None
+        return toast if isinstance(toast, str) else None
+
+    async def _feed(self, dispatcher: Dispatcher, row: Received, **given: Any) -> Any:
+        """Runs the handler; a reply that overtook the number of what it answers waits until that is recorded.
+
+        The event goes to the routers directly: what a dispatcher wraps around every update besides (a state machine, a
+        second look at who wrote, error handlers) is not used here, nor is its model of all that an update may be.
+        """
+        bot = self.bots[row.bot_id]
+        kind = next((name for name in EVENTS if row.raw.get(name) is not None), None)
+        if kind is None:  # something that Telegram has since invented, and that nobody asked for
+            return None
+        event = EVENTS[kind].model_validate(row.raw[kind], context={"bot": bot})
+        for pause in UNRECORDED_PAUSES:
+            try:
+                return await dispatcher.propagate_event(
+                    kind, event, bot=bot, db=self.db, event_from_user=getattr(event, "from_user", None), **given,
+                    **self.extra,
+                )  # fmt: skip
+            except NotRecordedYet:
+                await asyncio.sleep(pause)
+        raise Again
+
+    async def _refuse(self, error: CrmError, row: Received, act: Act, _: Translator) -> str:
+        """Says why nothing was done, at the very message; a card that asked for it is brought up to date."""
+        text = refusal(error, _)
+        if act.pressed is None:
+            message = row.raw.get("message")
+            await act.answer(say(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
+        elif error.code in ABOUT_A_CARD:
+            await act(
+                contacts.refresh_pressed_card, contact_id=error.fields["contact"], bot_id=act.bot_id,
+                chat_id=act.chat_id, message_id=act.pressed,
+            )  # fmt: skip
+        return text
+
+    async def _meet_again(self, member: Member, user: dict[str, Any], row: Received) -> None:
+        """A member of staff who writes can be written to; and what Telegram shows of him may have changed."""
+        if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
+            await self.db.write(
+                staff.reach, telegram_id=member.telegram_id, bot_id=row.bot_id, now=self.clock(), chance=self.chance
+            )
+            self.roster.forget()
+        name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
+        if (member.name, member.language) != (name, user.get("language_code")):
+            account = Account(member.telegram_id, name, user.get("username"), user.get("language_code"))
+            await self.db.write(staff.know, account=account)
+            self.roster.forget()
+
+    def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:
+        """Ends the button's waiting state; at most once and best effort: it is worth nothing after some seconds."""
+        task = asyncio.create_task(self._answer_query(bot, query_id, text))
+        self._toasts.add(task)
+        task.add_done_callback(self._toasts.discard)
+
+    async def _answer_query(self, bot: Bot, query_id: str, text: str | None) -> None:
+        try:
+            await bot(
+                AnswerCallbackQuery(callback_query_id=query_id, text=(text or "")[:TOAST_LONGEST] or None),
+                request_timeout=10,
+            )
+        except Exception as error:
+            log.info("toast_not_shown", bot_id=bot.id, verdict=type(judge(error)).__name__)
+
+    async def is_paced(self, row: Received) -> bool:
+        """Whether a conversation is slowed when it floods: clients are, staff are not."""
+        user = _user(row.raw)
+        return user is not None and await self.roster.member(user["id"]) is None
+
+    async def tell_slowed(self, row: Received) -> None:
+        """Tells a client who floods that his words are passed on one by one."""
+        user = _user(row.raw)
+        if user is not None:
+            await self.db.write(
+                conversation.tell_slowed,
+                bot_id=row.bot_id,
+                chat_id=user["id"],
+                language=user.get("language_code"),
+                now=self.clock(),
+            )
+
+    async def finish_toasts(self) -> None:
+        """Waits for the button answers under way."""
+        if self._toasts:
+            await asyncio.wait(self._toasts, timeout=2)
+
+
+def _nothing(s: Any) -> None:
+    """The action of an update that concerns nobody."""
+
+
+def _user(raw: dict[str, Any]) -> dict[str, Any] | None:
+    for happened in raw.values():
+        if isinstance(happened, dict):
+            user = happened.get("from")
+            if isinstance(user, dict) and isinstance(user.get("id"), int):
+                return user
+    return None
+
+
+def _chat(raw: dict[str, Any]) -> dict[str, Any] | None:
+    for happened in raw.values():
+        if isinstance(happened, dict):
+            message = happened.get("message") if "chat_instance" in happened else happened
+            chat = message.get("chat") if isinstance(message, dict) else None
+            if isinstance(chat, dict) and isinstance(chat.get("id"), int):
+                return chat
+    return None

@@ -1,0 +1,59 @@
+"""Who is on the staff, remembered for a moment so that a client's message costs no look-up.
+
+It only picks the handlers; the right to an effect is asked again inside its transaction (`crm_core.access.actors`).
+"""
+
+import asyncio
+from typing import Any
+
+from crm_core import events
+from crm_core.events import Logged
+from crm_core.storage.database import Database
+from crm_core.team import accounts as staff
+from crm_core.team.accounts import Member
+
+REMEMBERED = 5.0  # seconds; changes made by this process are seen at once, those of another within this time
+
+
+class Roster:
+    """The staff by Telegram id."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._members: dict[int, Member] = {}
+        self._stale_at = 0.0
+        self._changes = 0
+        self._known = 0  # of how many changes the members that are remembered know
+        self._reading: asyncio.Task[None] | None = None
+        self._reading_knows = 0
+        db.listeners.append(self._notice)
+
+    async def member(self, telegram_id: int) -> Member | None:
+        """The member of staff that an account is, None for everybody else.
+
+        While it is being read, everybody waits: who was taken for a client because nothing is known yet would press
+        his buttons in vain.
+        """
+        if asyncio.get_running_loop().time() >= self._stale_at:
+            if self._reading is None or self._reading.done() or self._reading_knows < self._changes:
+                self._reading, self._reading_knows = asyncio.create_task(self._read()), self._changes
+            await asyncio.shield(self._reading)  # all who wait go on together: one by one, others would overtake them
+        return self._members.get(telegram_id)
+
+    async def _read(self) -> None:
+        began, changes = asyncio.get_running_loop().time(), self._changes
+        members = {one.telegram_id: one for one in await self._db.read(staff.members)}
+        if changes >= self._known:  # or a later read was quicker
+            self._members, self._known = members, changes
+        if changes == self._changes:  # a change during the read leaves it stale
+            self._stale_at = began + REMEMBERED
+
+    def forget(self) -> None:
+        """Looks again at the next question."""
+        self._stale_at = 0.0
+        self._changes += 1
+
+    def _notice(self, announcements: list[Any]) -> None:
+        for one in announcements:
+            if isinstance(one, Logged) and one.fields["kind"] in (events.STAFF_CHANGED, events.OPERATOR_CHANGED):
+                self.forget()

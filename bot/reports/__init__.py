@@ -1,0 +1,1 @@
+"""Files made beside the messages and uploaded: the statistics picture, exports."""

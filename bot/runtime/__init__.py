@@ -1,0 +1,1 @@
+"""One running process: its bots, its periodic jobs, its start and its stop."""

@@ -1,0 +1,130 @@
+"""The way of commands into a process that is running, where its database has one writer only (SQLite).
+
+The process leaves an address and a key of its own beside the database file, readable to its owner alone: who may read
+the file may read the database too, so it gives away nothing more. It is gone with the process.
+"""
+
+import contextlib
+import getpass
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crm_core.storage.probe import sqlite_path
+
+if TYPE_CHECKING:
+    from crm_core.access.actors import Actor
+
+MARK = "mcs_"  # of such a key, which is kept nowhere else
+TIMEOUT = 30.0  # seconds
+HEALTH_TIMEOUT = 3.0
+ACTOR_LONGEST = 48  # characters, in `events`
+
+
+class NotReached(Exception):
+    """The running process cannot be asked."""
+
+
+class Refusal(Exception):
+    """The running process refused; the text is its own."""
+
+
+def open_shell(database_url: str, *, address: str, key: str) -> Path:
+    """Leaves the file. Returns its path, for the end."""
+    path = _path(database_url)
+    path.unlink(missing_ok=True)  # of a process that was killed
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as opened:
+        json.dump({"address": address, "key": key}, opened)
+    return path
+
+
+def ask_openly(database_url: str, port: int, path: str) -> Any:
+    """Calls what needs no key, of the process that is running on a database here.
+
+    Args:
+        port: the setting `HTTP_PORT`, where nothing beside the database says it.
+
+    Raises NotReached, Refusal for a 503 of ours.
+    """
+    try:
+        if database_url.startswith("sqlite"):
+            address = json.loads(_path(database_url).read_text())["address"]
+        else:
+            address = f"http://127.0.0.1:{port}"
+        request = urllib.request.Request(address + path)  # noqa: S310 - our own address
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=HEALTH_TIMEOUT) as said:
+            return json.loads(said.read())
+    except urllib.error.HTTPError as error:
+        with contextlib.closing(error):
+            said = json.loads(error.read() or b"{}")
+        if error.code == 503 and said.get("code") == "stalled":
+            raise Refusal(said["detail"]) from None
+        raise NotReached from error
+    except (OSError, ValueError, KeyError) as error:
+        raise NotReached from error
+
+
+def ask(database_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Calls the API of the process that is running on a database. Returns what it answers.
+
+    Raises NotReached, Refusal.
+    """
+    try:
+        found = json.loads(_path(database_url).read_text())
+        request = urllib.request.Request(  # noqa: S310 - an address that we wrote ourselves
+            found["address"] + path, None if body is None else json.dumps(body).encode(),
+            {"X-API-Key": found["key"], "Content-Type": "application/json"}, method=method,
+        )  # fmt: skip
+        # Not through a proxy that the environment may name.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT) as answer:
+            said = answer.read()
+            return json.loads(said) if said else None
+    except urllib.error.HTTPError as error:
+        with contextlib.closing(error):
+            detail = json.loads(error.read() or b"{}").get("detail", error.reason)
+        raise Refusal(str(detail)) from None
+    except (OSError, ValueError, KeyError) as error:
+        raise NotReached from error
+
+
+def who() -> "Actor":
+    """Who acts at the terminal."""
+    from crm_core.access.actors import Actor  # it imports SQLAlchemy
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = "?"
+    return Actor(f"shell:{user}"[:ACTOR_LONGEST])
+
+
+class ProgressLine:
+    """One line on the terminal, written over and over; nothing where nobody looks."""
+
+    def __init__(self, what: str, of_what: str) -> None:
+        self._what, self._of_what, self._is_seen, self._shown = what, of_what, sys.stderr.isatty(), ""
+
+    def show(self, done: int, total: int) -> None:
+        """So many are done, of so many."""
+        if self._is_seen:
+            part = f" ({100 * done // total} %)" if total else ""
+            text = f"{self._what}: {done:,} of {total:,} {self._of_what}{part}"
+            click.echo(f"\r{text.ljust(len(self._shown))}", nl=False, err=True)
+            self._shown = text
+
+    def end(self) -> None:
+        """Leaves the line."""
+        if self._shown:
+            click.echo(err=True)
+
+
+def _path(database_url: str) -> Path:
+    path = sqlite_path(database_url)
+    return path.with_name(f"{path.name}.shell")

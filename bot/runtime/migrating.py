@@ -1,0 +1,39 @@
+"""Bringing the database to this version at a start, and for `mini-crm migrate`; never making one where one was lost."""
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from crm_core.backups import nightly
+from crm_core.storage import installed_mark as known
+from crm_core.storage import migrate
+from crm_core.storage.ownership import ownership
+from crm_core.storage.probe import sqlite_path
+
+
+def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
+    """Migrates a database that nobody else works on. Returns the revision before and after.
+
+    Raises DatabaseMissing, RestoreUnfinished, UnknownRevision, and what the driver raises, also for a damaged file.
+    """
+    if not url.startswith("sqlite"):
+        return migrate.migrate(url)
+    path = sqlite_path(url)
+    known.check_known(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
+    known.check_whole(path)
+    revisions = migrate.migrate(url)
+    known.mark_known(path)
+    return revisions
+
+
+def bring_up_to_date(url: str) -> tuple[str | None, str]:
+    """Migrates while nobody else works on the file (an older process would go on with the older schema).
+
+    Returns the revision before and after. Raises AlreadyRunning, and what `prepare` raises.
+    """
+    owner = ownership(make_url(url))
+    try:
+        return prepare(url)
+    finally:
+        asyncio.run(owner.release())

@@ -1,0 +1,1 @@
+"""How a bot receives updates from the local Telegram: long polling and webhooks."""

@@ -1,0 +1,124 @@
+"""Delivery of updates to a webhook: one after another per chat or per presser, repeated until a 2xx.
+
+Rules: research notes W2-W6; WebhookActor.cpp of the server. A method in the answer's body is not carried out.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from bot.sandbox.world.bots import BotAccount
+from bot.sandbox.world.updates import Lane, Queued
+
+if TYPE_CHECKING:
+    from bot.sandbox.world.state import World
+
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a name, not a secret
+TIMEOUT = 60  # seconds until an answer counts as missing
+GONE_LIMIT = 23 * 3600  # seconds of 410 after which the webhook is removed; WEBHOOK_DROP_TIMEOUT
+MAX_RETRY_AFTER = 3600  # seconds
+
+
+class Webhook:
+    """A bot's webhook and the tasks that feed it, one per lane with something to deliver."""
+
+    def __init__(self, world: "World", bot: BotAccount, url: str, secret: str | None, connections: int) -> None:
+        self._world = world
+        self._bot = bot
+        self._headers = {"Content-Type": "application/json"} | ({SECRET_HEADER: secret} if secret else {})
+        self._slots = asyncio.Semaphore(connections)
+        self._lanes: dict[Lane, deque[Queued]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gone_since: float | None = None
+        self.url = url
+        self.connections = connections
+        self.last_error: tuple[int, str] | None = None
+        self.attempts = 0
+
+    def start(self) -> None:
+        """Deliver what is queued, and from now on what comes."""
+        for update in self._bot.queue.items.values():
+            self._put(update)
+        self._bot.queue.on_push = self._put
+
+    def stop(self) -> None:
+        """Deliver nothing more; what is not confirmed stays queued."""
+        self._bot.queue.on_push = lambda update: None
+        for task in self._tasks:
+            task.cancel()
+
+    def _put(self, update: Queued) -> None:
+        lane = self._lanes.get(update.lane)
+        if lane is not None:
+            lane.append(update)
+            return
+        self._lanes[update.lane] = deque([update])
+        task = asyncio.get_running_loop().create_task(self._feed(update.lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _feed(self, lane: Lane) -> None:
+        waiting = self._lanes[lane]
+        while waiting:
+            await self._deliver(waiting[0])
+            waiting.popleft()
+            if not self._bot.queue.items:
+                self._world.polled(self._bot)
+        del self._lanes[lane]
+
+    async def _deliver(self, update: Queued) -> None:
+        attempt = 0
+        queue = self._bot.queue
+        while update.id in queue.items:
+            if update.dies <= self._world.now():
+                queue.drop_dead()
+                return
+            async with self._slots:
+                wait = await self._post(update)
+            if wait is None:
+                queue.remove(update)
+                return
+            ceiling = self._world.random.uniform(60, 120)  # WEBHOOK_MAX_RESEND_TIMEOUT
+            await asyncio.sleep(max(wait, min(2.0**attempt, ceiling)) * self._world.webhook_second)
+            attempt += 1
+
+    async def _post(self, update: Queued) -> float | None:
+        """Seconds that the receiver asks to wait at least, or None when it has taken the update."""
+        self.attempts += 1
+        client = self._world.client()
+        try:
+            async with client.post(
+                self.url, data=update.body, headers=self._headers, allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(TIMEOUT),
+            ) as answer:  # fmt: skip
+                await answer.read()
+                status, reason, after = answer.status, answer.reason, answer.headers.get("Retry-After", "")
+        except TimeoutError:
+            return self._note("Read timeout expired")
+        except aiohttp.ClientError as error:
+            return self._note(
+                "Connection refused" if isinstance(error, aiohttp.ClientConnectorError) else "Connection reset"
+            )
+        if 200 <= status < 300:
+            self._gone_since = None
+            return None
+        self._note(f"Wrong response from the webhook: {status} {reason}")
+        self._count_gone(status)
+        return float(min(int(after), MAX_RETRY_AFTER)) if after.isdigit() else 0.0
+
+    def _note(self, error: str) -> float:
+        self.last_error = (int(self._world.now()), error)
+        return 0.0
+
+    def _count_gone(self, status: int) -> None:
+        now = self._world.now()
+        if status != 410:
+            self._gone_since = None
+        elif self._gone_since is None:
+            self._gone_since = now
+        elif now - self._gone_since >= GONE_LIMIT and self._bot.webhook is self:
+            self._bot.webhook = None
+            # The task that noticed it is one of those to stop.
+            asyncio.get_running_loop().call_soon(self.stop)

@@ -1,0 +1,1 @@
+"""Entities, and the HTML and Markdown that are parsed into them."""

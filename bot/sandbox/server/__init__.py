@@ -1,0 +1,1 @@
+"""The HTTP server: Bot API requests and the control interface."""

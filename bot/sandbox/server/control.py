@@ -1,0 +1,73 @@
+"""The control routes: every action on the sandbox by name, for the clients in this process and for those over HTTP.
+
+`POST /sandbox/<action>` takes a JSON object of arguments and answers `{"result": …}`, or 400 and `{"error": …}`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from bot.sandbox.actions import acting, reading
+from bot.sandbox.actions import control_actions as ordering
+from bot.sandbox.errors import SandboxError
+from bot.sandbox.wire.http import Request
+from bot.sandbox.world.state import World
+
+Json = dict[str, Any]
+
+# At once.
+ACTIONS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        acting.send, acting.edit, acting.delete, acting.react, acting.block, acting.unblock, acting.deactivate,
+        acting.press, acting.vote,
+        reading.view, reading.transcript, reading.stats, reading.refusals, reading.violations, reading.commands,
+        reading.callback, reading.bots, reading.keyboard, reading.confirmed,
+        ordering.add_bot, ordering.add_person, ordering.add_group, ordering.set_member, ordering.upgrade,
+        ordering.fail, ordering.mend, ordering.set_limits, ordering.revoke, ordering.inject, ordering.jump,
+        ordering.preload, ordering.configure, ordering.cut_all,
+    )
+}  # fmt: skip
+
+# After something has happened, at most `timeout` seconds later.
+WAITS: dict[str, Callable[..., Awaitable[Any]]] = {
+    function.__name__: function
+    for function in (reading.changed, reading.callback_answer, reading.settled, reading.online)
+}
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def serve_control(world: World, request: Request, action: str) -> None:
+    """Run one action for a client over HTTP."""
+    try:
+        arguments = from_json(request.body) if request.body else {}
+        if action in ACTIONS:
+            _answer(request, ACTIONS[action](world, **arguments))
+        elif action in WAITS:
+            task = asyncio.get_running_loop().create_task(_wait(world, request, action, arguments))
+            _tasks.add(task)
+            task.add_done_callback(_tasks.discard)
+            request.on_disconnect = task.cancel
+        else:
+            raise SandboxError(f"there is no action {action!r}")
+    except (SandboxError, TypeError, ValueError, KeyError) as error:
+        _complain(request, error)
+
+
+async def _wait(world: World, request: Request, action: str, arguments: Json) -> None:
+    try:
+        _answer(request, await WAITS[action](world, **arguments))
+    except (SandboxError, TypeError, ValueError, KeyError) as error:
+        _complain(request, error)
+
+
+def _answer(request: Request, result: Any) -> None:
+    request.respond(200, to_json({"result": result}))
+
+
+def _complain(request: Request, error: Exception) -> None:
+    text = str(error) if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+    request.respond(400, to_json({"error": text}))

@@ -1,0 +1,1 @@
+"""HTTP on the bare connection, and the forms that requests carry."""

@@ -1,0 +1,1 @@
+"""The state of the local Telegram: bots, chats, files, updates, limits, faults."""

@@ -1,0 +1,1 @@
+"""What messages of the bot are made of: text, buttons, keyboards, menus, links."""

@@ -1,0 +1,64 @@
+"""What we say to somebody who asked: text with entities, and buttons. Values never become markup."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyKeyboardMarkup, ReplyKeyboardRemove
+from aiogram.utils.formatting import Text
+
+Keyboard = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
+TEXT_LONGEST = 4096  # UTF-16 units, sendMessage
+CAPTION_LONGEST = 1024  # UTF-16 units, sendPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished message of ours, as the outbox keeps it."""
+
+    payload: dict[str, Any]
+
+
+def say(content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int | None = None) -> Answer:
+    """An answer.
+
+    Args:
+        content: plain words, or formatting nodes; either may hold values from people, which stay literal.
+        keyboard: buttons under it.
+        reply_to: Telegram's id of the message in the same chat that it answers.
+    """
+    node = content if isinstance(content, Text) else Text(content)
+    text, entities = node.render()
+    payload: dict[str, Any] = {"text": text}
+    if entities:
+        payload["entities"] = [entity.model_dump(exclude_none=True, mode="json") for entity in entities]
+    if keyboard is not None:
+        payload["keyboard"] = keyboard.model_dump(exclude_none=True, mode="json")
+    if reply_to is not None:
+        payload["reply_to"] = reply_to
+    return Answer(payload)
+
+
+def with_picture(answer: Answer, caption: Answer, *, language: str, stands: bool, **about: Any) -> Answer:
+    """The same answer with a picture, which is made when it is sent; if it cannot be, the answer goes as it is.
+
+    Args:
+        caption: what stands under the picture instead, within `CAPTION_LONGEST`, with buttons.
+        language: of the picture's words.
+        stands: whether the message whose button was pressed has a picture already.
+        about: what the picture shows; see `bot.reports.statistics_picture`.
+    """
+    picture = {**caption.payload, **about, "stands": stands}
+    return Answer({**answer.payload, "language": language, "picture": picture})
+
+
+def rows(buttons: Sequence[InlineKeyboardButton], *, each: int = 1) -> InlineKeyboardMarkup:
+    """Inline buttons, `each` in a row."""
+    lines = [list(buttons[start : start + each]) for start in range(0, len(buttons), each)]
+    return InlineKeyboardMarkup(inline_keyboard=lines)
+
+
+def shorten(text: str | None, length: int = 40) -> str:
+    """The beginning of somebody's words, in one line, for a button or a list."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"

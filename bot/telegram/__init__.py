@@ -1,0 +1,1 @@
+"""The wire to Telegram: the HTTP session, the methods used, and what an answer means."""

@@ -1,0 +1,149 @@
+"""What an attempt to send meant, as a pure function of what was raised; the sender obeys.
+
+Beware: a proxy's HTML 502 and an unparsable 200 arrive as `ClientDecodeError`, which is no `TelegramAPIError`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramConflictError,
+    TelegramEntityTooLarge,
+    TelegramForbiddenError,
+    TelegramMigrateToChat,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
+from aiohttp import ClientConnectorError
+
+from bot.telegram.session import PROXY_ERRORS
+
+DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """It stands in the chat, or already stood there as it should."""
+
+    message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Not sent: Telegram says to wait, in seconds."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Surely not sent; it may be tried again soon."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether it was sent."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The bot itself is refused: its token is not valid (any more)."""
+
+    reason: str = "token_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Not sent, and never will be as it is."""
+
+    reason: str
+
+
+Verdict = Sent | Flood | NotSent | Unknown | Refused | Dead
+
+# Telegram's descriptions, lower case, by what they mean to us; the first that occurs decides.
+_BAD_REQUESTS = (
+    ("chat not found", "chat_not_found"),
+    ("message can't be copied", "not_copyable"),
+    ("message to copy not found", "original_gone"),
+    ("message to edit not found", "message_gone"),
+    ("message can't be edited", "message_gone"),
+    ("message is too long", "too_long"),
+    ("can't parse entities", "bad_entities"),
+)
+
+
+def judge(error: BaseException) -> Verdict:
+    """The meaning of a failed attempt (reliability list, section 2.1).
+
+    Args:
+        error: what the request raised; success needs no judge.
+    """
+    match error:
+        case TelegramRetryAfter(retry_after=seconds):
+            return Flood(float(seconds))
+        case TelegramMigrateToChat():
+            return Dead("migrated")
+        case TelegramForbiddenError():
+            return Dead(_forbidden(str(error).lower()))
+        case TelegramUnauthorizedError() | TelegramNotFound():
+            return Refused()
+        case TelegramEntityTooLarge():
+            return Dead("too_large")
+        case TelegramBadRequest():
+            return _bad_request(str(error).lower())
+        case TelegramConflictError():
+            return NotSent("conflict")
+        case TelegramServerError():
+            return Unknown("server_error")
+        case TelegramNetworkError():
+            # Only a connection that never came about is sure not to have carried the request.
+            return (
+                NotSent("no_connection")
+                if isinstance(error.__cause__, (ClientConnectorError, *PROXY_ERRORS))
+                else Unknown("no_answer")
+            )
+        case ClientDecodeError(data={"error_code": 429}):
+            return Flood(_flood_wait(error.data))
+        case ClientDecodeError():
+            return Unknown("unreadable_answer")
+        case TelegramAPIError() if "too many requests" in str(error).lower():
+            return Flood(DEFAULT_FLOOD_WAIT)
+        case TelegramAPIError():
+            return Unknown("api_error")
+        case _:
+            return Dead(f"internal_{type(error).__name__}")
+
+
+def _flood_wait(answer: dict[str, Any]) -> float:
+    """The seconds of a 429 whose parameters aiogram cannot read, such as a fraction."""
+    parameters = answer.get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if isinstance(seconds, int | float) and 0 < seconds < 10**6:
+        return float(seconds)
+    return DEFAULT_FLOOD_WAIT
+
+
+def _forbidden(text: str) -> str:
+    if "deactivated" in text:
+        return "deactivated"
+    return "not_started" if "initiate conversation" in text else "blocked"
+
+
+def _bad_request(text: str) -> Verdict:
+    if "message is not modified" in text:
+        return Sent()
+    for fragment, reason in _BAD_REQUESTS:
+        if fragment in text:
+            return Dead(reason)
+    return Dead("bad_request")

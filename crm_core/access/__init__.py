@@ -1,0 +1,1 @@
+"""Who may do what: people of the staff, and API keys."""

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: the route, the series and their exposition."""

@@ -1,0 +1,32 @@
+"""/metrics: all figures for Prometheus, in its plain text. docs/operations.md says what each means."""
+
+import asyncio
+import logging
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from crm_core.api.call import Reading
+from crm_core.api.guard import METRICS
+from crm_core.api.metrics.exposition import Exposition
+from crm_core.monitoring import metrics as core
+from crm_core.storage.database import DATABASE_AWAY
+
+READ_WITHIN = 5.0  # seconds; Prometheus waits ten, and should still hear that the database is away
+
+router = APIRouter(tags=["health"])
+log = logging.getLogger("api")
+
+
+@router.get(METRICS, response_class=PlainTextResponse, summary="Show figures for Prometheus", operation_id="metrics")
+async def metrics(request: Request, call: Reading) -> PlainTextResponse:
+    """Gauges, counters and histograms as plain text. While the database is away, only what the process counts."""
+    exposition: Exposition = request.app.state.exposition
+    figures = None
+    try:
+        async with asyncio.timeout(READ_WITHIN):
+            figures = await call.db.read(core.figures)
+    except (*DATABASE_AWAY, TimeoutError) as error:
+        log.error("database away: %s", type(error).__name__)
+    return PlainTextResponse(exposition.text(figures, now=call.now), media_type=CONTENT_TYPE_PLAIN_0_0_4)

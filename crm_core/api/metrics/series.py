@@ -1,0 +1,146 @@
+"""The value of each metric now, by its name in `crm_core.api.metrics.exposition`: of database and process."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+
+from crm_core.monitoring.metrics import Figures
+from crm_core.monitoring.process_counters import LAGS, Counts
+from crm_core.statistics import Lengths, ShareNumbers, Statistics
+
+LENGTHS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200)
+"""Bounds of the histograms of how long things take, in seconds."""
+
+STATES = ("starting", "running", "refused", "conflict", "away", "standby")
+REMOVED = ("removed", "removed")
+"""Labels of all operators together who are none any more: they come and go, and series should not pile up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """A histogram: how many are within each bound, then all of them; and their sum."""
+
+    bounds: Sequence[int]
+    within: Iterable[int]
+    total: float
+
+
+Rows = Iterable[tuple[Sequence[object], float | Heights]]
+"""Values of the labels, and what they have."""
+
+
+def of_process(counts: Counts) -> dict[str, Rows]:
+    """What this process counts of the bots that it runs."""
+    bots = counts.bots()
+    named = {bot_id: (bot_id, one.username or "") for bot_id, one in bots.items()}
+    # A series that begins at 1 shows no increase: what may happen begins at 0.
+    attempts = {(bot_id, "sent", "ok"): 0 for bot_id in bots} | counts.attempts
+    return {
+        "bot_state": [
+            ((*named[bot_id], state), int(one.state == state)) for bot_id, one in bots.items() for state in STATES
+        ],
+        "deliveries_total": [((*named[bot_id], *why), n) for (bot_id, *why), n in attempts.items() if bot_id in named],
+        "flood_waits_total": [(labels, counts.flood_waits[bot_id]) for bot_id, labels in named.items()],
+        "update_lag_seconds": [
+            (labels, Heights(LAGS, accumulate(counts.lags[bot_id].numbers), counts.lags[bot_id].total))
+            for bot_id, labels in named.items()
+        ],
+    }
+
+
+def of_figures(figures: Figures, now: datetime) -> dict[str, Rows]:
+    """What the database tells."""
+    numbers = figures.numbers
+    found: dict[str, Rows] = {
+        **_operators(numbers),
+        **_standings(figures),
+        **_queues(numbers, now),
+        **_workloads(figures, now),
+        "share_planned": _shares(numbers, lambda one: one.planned),
+        "statistics_behind_events": [((), numbers.behind)],
+    }
+    # While all is tallied anew, sums are too low: told nothing, Prometheus goes on from the last that it was told.
+    return found if numbers.behind else {**found, **_sums(numbers)}
+
+
+def _operators(numbers: Statistics) -> dict[str, Rows]:
+    staff = [((one.facts.id, one.facts.name), one.facts) for one in numbers.operators]
+    return {
+        "operator_load": [(labels, one.current_leads) for labels, one in staff],
+        "operator_limit": [(labels, one.max_leads) for labels, one in staff],
+    }
+
+
+def _standings(figures: Figures) -> dict[str, Rows]:
+    sources = {one.source.id: one.source.name for one in figures.numbers.sources}
+    operators = {one.facts.id: one.facts.name for one in figures.numbers.operators}
+    rows = [
+        ((one.source_id, sources[one.source_id], one.operator_id, operators[one.operator_id]), one.why_not)
+        for one in figures.standings
+    ]
+    return {
+        "operator_eligible": [(labels, int(why_not is None)) for labels, why_not in rows],
+        "operator_kept_out": [((*labels, why_not), 1) for labels, why_not in rows if why_not is not None],
+    }
+
+
+def _queues(numbers: Statistics, now: datetime) -> dict[str, Rows]:
+    queues = [((one.source.id, one.source.name), one) for one in numbers.sources]
+    return {
+        "queue_length": [(labels, one.waiting) for labels, one in queues],
+        "queue_oldest_age_seconds": [(labels, _age(one.oldest, now)) for labels, one in queues],
+    }
+
+
+def _workloads(figures: Figures, now: datetime) -> dict[str, Rows]:
+    loads = [((one.bot_id, one.username), one) for one in figures.workloads]
+    return {
+        "inbox_depth": [(labels, one.updates) for labels, one in loads],
+        "inbox_oldest_age_seconds": [(labels, _age(one.oldest_update, now)) for labels, one in loads],
+        "outbox_depth": [(labels, one.unsent) for labels, one in loads],
+        "outbox_oldest_age_seconds": [(labels, _age(one.oldest_unsent, now)) for labels, one in loads],
+    }
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
+
+
+def _sums(numbers: Statistics) -> dict[str, Rows]:
+    share = numbers.unassigned_share
+    return {
+        "share_actual": _shares(numbers, lambda one: one.actual),
+        "contacts_held": _shares(numbers, lambda one: one.contacts),
+        "contacts_opened_total": [((one.source.id, one.source.name), one.contacts) for one in numbers.sources],
+        "contacts_unassigned": [((), numbers.unassigned)],
+        "contacts_unassigned_share": [] if share is None else [((), share)],
+        "time_to_assignment_seconds": _lengths(numbers.to_assignment),
+        "time_to_take_seconds": _lengths(numbers.to_take),
+        "time_to_first_reply_seconds": _lengths(numbers.to_reply),
+    }
+
+
+def _lengths(found: Lengths) -> Rows:
+    return [((), Heights(LENGTHS, (*found.cumulated(LENGTHS), found.count), found.histogram.total / 1000))]
+
+
+def _shares(numbers: Statistics, of: Callable[[ShareNumbers], float | None]) -> Rows:
+    """A number of each operator at each source; where one has none, nobody at the source does."""
+    for one in numbers.sources:
+        for labels, theirs in _together(one.shares):
+            known = [number for share in theirs if (number := of(share)) is not None]
+            if known:
+                yield (one.source.id, one.source.name, *labels), sum(known)
+
+
+def _together(shares: Sequence[ShareNumbers]) -> Iterator[tuple[tuple[object, object], Sequence[ShareNumbers]]]:
+    """Each operator by himself, and all those together who were removed."""
+    gone = []
+    for one in shares:
+        if one.is_removed:
+            gone.append(one)
+        else:
+            yield (one.operator_id, one.operator), [one]
+    if gone:
+        yield REMOVED, gone

@@ -1,0 +1,1 @@
+"""Contacts and the leads they belong to: lifecycle, transfer, lists, details."""

@@ -1,0 +1,118 @@
+"""One contact as the API shows it: with what was said in it, what became of the words, and who did what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import access_contact
+from crm_core.contacts import lists as contact_lists
+from crm_core.messaging import outbox
+from crm_core.storage.execute import run
+from crm_core.storage.paging import Listed
+from crm_core.storage.tables import Event, Message, OutboxRow, Posted
+
+_message, _event = Message.__table__, Event.__table__
+_outbox, _posted = OutboxRow.__table__, Posted.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of a contact.
+
+    Attributes:
+        delivery: of an operator's words to a client in Telegram: `pending`, `sent`, `uncertain`, `failed`. None for
+            other words, and where it is not known any more.
+        reason: why they failed.
+    """
+
+    id: int
+    author: str
+    operator_id: int | None
+    kind: str
+    text: str | None
+    created_at: datetime
+    delivery: str | None = None
+    reason: str | None = None
+
+
+def message(s: Session, *, contact_id: int, message_id: int) -> Said:
+    """One message, as it is now. It must be of this contact."""
+    mine = _page(s, select(*_SAID).where(_message.c.id == message_id), _message, contact_id, 0, 1, newest_first=True)
+    found: Said = _with_deliveries(s, contact_id, mine).rows[0]
+    return found
+
+
+_SAID = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "created_at")]
+_DELIVERY = {"pending": "pending", "sending": "pending", "sent": "sent", "uncertain": "uncertain", "dead": "failed"}
+
+
+def messages(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Listed:
+    """What was said in a contact, a page at a time, oldest first unless told otherwise. Raises ContactNotFound."""
+    return _with_deliveries(s, contact_id, _page(s, select(*_SAID), _message, contact_id, skip, limit, newest_first))
+
+
+def _with_deliveries(s: Session, contact_id: int, found: Listed) -> Listed:
+    chat_id = access_contact(s, contact_id).chat_id
+    mine = [row.id for row in found.rows if row.author == "operator"]
+    sent = _deliveries(s, contact_id, chat_id, mine) if chat_id is not None and mine else {}
+    return Listed([Said(*row, *sent.get(row.id, (None, None))) for row in found.rows], found.total)
+
+
+def _deliveries(
+    s: Session, contact_id: int, chat_id: int, message_ids: Sequence[int]
+) -> dict[int, tuple[str, str | None]]:
+    """What became of words on their way to a client: the outbox keeps it for a week, what stands in a chat is kept."""
+    there = select(_posted.c.message_ref).where(
+        _posted.c.contact_id == contact_id, _posted.c.chat_id == chat_id, _posted.c.message_ref.in_(message_ids)
+    )
+    found: dict[int, tuple[str, str | None]] = dict.fromkeys(run(s, there).scalars(), ("sent", None))
+    tried = select(_outbox.c.message_ref, _outbox.c.state, _outbox.c.outcome).where(
+        _outbox.c.contact_id == contact_id, _outbox.c.kind == outbox.TO_CLIENT, _outbox.c.message_ref.in_(message_ids)
+    )
+    for ref, state, outcome in run(s, tried):
+        found[ref] = _DELIVERY[state], outcome if state == "dead" else None
+    return found
+
+
+def happenings(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Listed:
+    """What happened to a contact: who, when, what, why. Raises ContactNotFound."""
+    access_contact(s, contact_id)
+    columns = (_event.c[name] for name in ("id", "at", "kind", "actor", "operator_id", "reason"))
+    return _page(s, select(*columns), _event, contact_id, skip, limit, newest_first)
+
+
+def _page(
+    s: Session, statement: Select[Any], table: Any, contact_id: int, skip: int, limit: int, newest_first: bool
+) -> Listed:
+    of_contact = table.c.contact_id == contact_id
+    order = table.c.id.desc() if newest_first else table.c.id
+    rows = run(s, statement.where(of_contact).order_by(order).offset(skip).limit(limit)).all()
+    return Listed(rows, run(s, select(func.count()).select_from(table).where(of_contact)).scalar_one())
+
+
+SHOWN_AT_ONCE = 100
+"""So many of its newest messages and events come with a contact; all of them have lists of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """A contact with the newest of what was said and done, oldest first, and how much of either there is."""
+
+    contact: Any
+    messages: Sequence[Said]
+    messages_count: int
+    events: Sequence[Any]
+    events_count: int
+
+
+def details(s: Session, *, contact_id: int) -> Details:
+    """All about one contact. Raises ContactNotFound."""
+    last: dict[str, Any] = {"contact_id": contact_id, "skip": 0, "limit": SHOWN_AT_ONCE, "newest_first": True}
+    said, done = messages(s, **last), happenings(s, **last)
+    return Details(
+        contact_lists.one(s, contact_id=contact_id), said.rows[::-1], said.total, done.rows[::-1], done.total
+    )

@@ -1,0 +1,188 @@
+"""Leads: people who wrote, found by an external id or an e-mail."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_key
+from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
+from crm_core.events import Happened
+from crm_core.storage.execute import changed, run
+from crm_core.storage.prepared import Hot, hot_insert
+from crm_core.storage.tables import Lead
+
+EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
+PHONE_DIGITS = 10  # without the country's code, which is written in many ways
+_NEVER = r"@\s\x00-\x1f\x7f,;<>\"()\[\]\\"  # in an address
+_EMAIL = re.compile(rf"[^{_NEVER}]+@[^{_NEVER}.]+(\.[^{_NEVER}.]+)+")
+
+_table = Lead.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """What is known of a person at the moment he writes; at least one of the first two finds him again."""
+
+    external_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    full_name: str | None = None
+    username: str | None = None
+    language: str | None = None
+
+
+# Where the two name different leads, the external id says who it is.
+_FIND = Hot(
+    select(_table.c.id, _table.c.external_id, _table.c.email, _table.c.phone, _table.c.full_name)
+    .where(or_(_table.c.external_id == bindparam("external_id"), _table.c.email == bindparam("email")))
+    .order_by(case((_table.c.external_id == bindparam("external_id"), 0), else_=1))
+    .limit(1)
+)
+_INSERT = hot_insert(_table)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A lead as another system is told of him."""
+
+    id: int
+    external_id: str | None
+    email: str | None
+    phone: str | None
+    full_name: str | None
+
+
+def telegram_external_id(user_id: int) -> str:
+    """The external id of a Telegram account (DESIGN, section 1)."""
+    return f"tg:{user_id}"
+
+
+def check_email(text: str) -> str:
+    """An e-mail address, trimmed and case-folded. Raises BadEmail for what cannot be one."""
+    email = text.strip().casefold()
+    if len(email) > EMAIL_LONGEST or not _EMAIL.fullmatch(email):
+        raise BadEmail(field="email")
+    return email
+
+
+def recognise(s: Session, facts: LeadFacts, *, now: datetime) -> Known:
+    """The lead of an external id or e-mail, made if nobody has either; what was not known of him is taken over.
+
+    What is known stays as it is: anybody who can name an address could otherwise change whose it is.
+    """
+    row = run(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).one_or_none()
+    if row is None:
+        return Known(create(s, facts, now=now), facts.external_id, facts.email, facts.phone, facts.full_name)
+    known = Known(*row)
+    news: dict[str, Any] = {
+        name: getattr(facts, name)
+        for name in ("external_id", "email", "phone", "full_name")
+        if getattr(facts, name) is not None and getattr(known, name) is None
+    }
+    return _complete(s, known, news, now) if news else known
+
+
+def _complete(s: Session, known: Known, news: dict[str, Any], now: datetime) -> Known:
+    values = dict(news)
+    if "email" in news and _owner_of(s, news["email"]) is not None:
+        del values["email"]  # found by the external id, but the address is somebody else's
+        values["email_hint"] = news.pop("email")
+    if "phone" in news:
+        values["phone_key"] = phone_key(news["phone"])
+    if "full_name" in news:
+        values["name_folded"] = fold(news["full_name"])
+    s.execute(update(_table).where(_table.c.id == known.id).values(values))
+    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=known.id, reason="completed")])
+    return replace(known, **news)
+
+
+def _owner_of(s: Session, email: str) -> int | None:
+    owner: int | None = s.execute(select(_table.c.id).where(_table.c.email == email)).scalar_one_or_none()
+    return owner
+
+
+def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
+    """A new lead; the caller has looked that there is none."""
+    lead_id: int = run(
+        s,
+        _INSERT,
+        {
+            "external_id": facts.external_id,
+            "email": facts.email,
+            "phone": facts.phone,
+            "phone_key": phone_key(facts.phone),
+            "full_name": facts.full_name,
+            "username": facts.username,
+            "language": facts.language,
+            "name_folded": fold(facts.full_name),
+            "created_at": now,
+        },
+    ).scalar_one()
+    events.record(s, [Happened(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
+    return lead_id
+
+
+def fold(name: str | None) -> str | None:
+    """A name as it is searched: case-folded, ё as е, spaces single."""
+    return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
+
+
+def phone_key(phone: str | None) -> str | None:
+    """A phone as it is searched: its last ten digits, so that +7 999 and 8 (999) are one. None without digits."""
+    return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
+
+
+def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None) -> None:
+    """Takes over what Telegram now shows of a person."""
+    s.execute(
+        update(_table)
+        .where(_table.c.id == lead_id)
+        .values(full_name=full_name, username=username, language=language, name_folded=fold(full_name))
+    )
+
+
+def set_phone(s: Session, *, lead_id: int, phone: str, now: datetime) -> None:
+    """Stores a phone that its owner shared."""
+    s.execute(update(_table).where(_table.c.id == lead_id).values(phone=phone, phone_key=phone_key(phone)))
+    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="phone")])
+
+
+def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Actor, now: datetime) -> None:
+    """Corrects what is known of a lead, through the API.
+
+    Args:
+        values: any of `email` (checked), `phone`, `full_name`; None takes it away.
+
+    Raises NotAllowed, LeadNotFound, EmailTaken.
+    """
+    access_key(s, actor, scopes=("write", "admin"))
+    new: dict[str, str | None] = dict(values)
+    if new.get("email") is not None and _owner_of(s, str(new["email"])) not in (None, lead_id):
+        raise EmailTaken()
+    if "phone" in new:
+        new["phone_key"] = phone_key(new["phone"])
+    if "full_name" in new:
+        new["name_folded"] = fold(new["full_name"])
+    if changed(s, update(_table).where(_table.c.id == lead_id).values(new or {"id": lead_id})) != 1:
+        raise LeadNotFound(lead=lead_id)
+    if new:
+        events.record(s, [Happened(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="corrected")])
+
+
+def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
+    """Stores an e-mail that its owner named.
+
+    Where another lead has it, nothing is merged (anybody can type anybody's address): the operator sees it as a hint.
+
+    Raises BadEmail.
+    """
+    address = check_email(email)
+    is_free = _owner_of(s, address) in (None, lead_id)
+    values = {"email": address, "email_hint": None} if is_free else {"email_hint": address}
+    s.execute(update(_table).where(_table.c.id == lead_id).values(values))
+    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="email")])

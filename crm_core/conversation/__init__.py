@@ -1,0 +1,1 @@
+"""What clients and operators write, in both directions, and questions that the bot asked."""

@@ -1,0 +1,280 @@
+"""What clients say: their words find their contact, or begin one. What operators say is in `replies`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from crm_core.contacts import leads
+from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.leads import LeadFacts
+from crm_core.errors import IsStaff, SourceOff
+from crm_core.messaging import messages, outbox
+from crm_core.messaging.messages import Words
+from crm_core.routing.assignment import Chance, SourceFacts
+from crm_core.storage.execute import changed, run
+from crm_core.storage.locks import lock_contact
+from crm_core.storage.prepared import Hot
+from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
+
+_chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
+
+_writer = aliased(Staff)
+_KNOWN = Hot(
+    select(
+        _chat.c.lead_id,
+        _chat.c.is_blocked,
+        _lead.c.full_name,
+        _lead.c.username,
+        _lead.c.language,
+        exists().where(_writer.telegram_id == _chat.c.chat_id).correlate(_chat).label("is_staff"),
+        _chat.c.source_id.label("booked"),
+        Source.id.label("source_id"),
+        Source.name.label("source_name"),
+        Source.strategy,
+        Source.is_active,
+        _contact.c.id.label("contact_id"),
+        _contact.c.version,
+        Staff.telegram_id.label("operator_chat"),
+    )
+    .select_from(_chat)
+    .join(_lead, _lead.c.id == _chat.c.lead_id)
+    .join(
+        Source,
+        or_(
+            Source.id == _chat.c.source_id,
+            and_(_chat.c.source_id.is_(None), Source.bot_id == _chat.c.bot_id, Source.slug.is_(None)),
+        ),
+    )
+    .outerjoin(
+        _contact,
+        and_(
+            _contact.c.lead_id == _chat.c.lead_id,
+            _contact.c.source_id == Source.id,
+            _contact.c.status != "closed",
+            _contact.c.chat_id.is_not(None),
+        ),
+    )
+    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id"))
+)
+_NEW_CHAT = Hot(insert(_chat))
+_NEWCOMER = Hot(
+    select(
+        Source.id.label("source_id"),
+        Source.name.label("source_name"),
+        Source.strategy,
+        Source.is_active,
+        exists().where(_writer.telegram_id == bindparam("chat_id")).label("is_staff"),
+        select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
+    ).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A client in his chat with a bot: what is stored of him, the source that his words are for, what is open there."""
+
+    lead_id: int
+    is_blocked: bool
+    full_name: str | None
+    username: str | None
+    language: str | None
+    is_staff: bool
+    booked: int | None
+    source: SourceFacts
+    contact_id: int | None = None
+    version: int = 0
+    operator_chat: int | None = None
+
+
+def _known(s: Session, *, bot_id: int, chat_id: int) -> Known | None:
+    row: Any = run(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
+    if row is None:
+        return None
+    source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+    return Known(
+        row.lead_id, row.is_blocked, row.full_name, row.username, row.language, row.is_staff, row.booked, source,
+        row.contact_id, row.version, row.operator_chat,
+    )  # fmt: skip
+
+
+def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
+    row: Any = run(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id, "external_id": person.external_id}).one()
+    lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now)
+    run(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
+    if row.lead_id is None:
+        source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+        return Known(lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source)
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
+    assert known is not None, "the chat was stored a line above"
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Where a client's words went. `is_new` says that they opened the contact."""
+
+    contact_id: int
+    lead_id: int
+    is_new: bool
+
+
+def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
+    """The client of a chat as he is known, made known if he is not; what Telegram shows of him is taken over.
+
+    Raises IsStaff for an account that is on the staff by now: staff who write to a bot are no clients.
+    """
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
+    if known is None:
+        known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    if known.is_staff:
+        raise IsStaff()
+    if (known.full_name, known.username, known.language) != (person.full_name, person.username, person.language):
+        leads.rename(
+            s, lead_id=known.lead_id, full_name=person.full_name, username=person.username, language=person.language
+        )
+    if known.is_blocked:
+        set_blocked(s, bot_id=bot_id, chat_id=chat_id, is_blocked=False)
+    return known
+
+
+def begin(
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, slug: str | None = None
+) -> str | None:
+    """A client pressed Start, perhaps by a source link: then his next contact in this chat is that source's.
+
+    Args:
+        slug: what the link names. A link of yesterday may lead to a source that is gone or switched off; the client is
+            welcome all the same, at the bot's own source.
+
+    Returns the name of the source that was booked, if one was.
+    """
+    meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    if slug is None:
+        return None
+    wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))
+    source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
+    if source is None:
+        return None
+    _book(s, bot_id, chat_id, source.id)
+    return str(source.name)
+
+
+def client_says(
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, words: Words, now: datetime, chance: Chance
+) -> Heard:
+    """A client wrote: his words join his open contact at the chat's source, or open one.
+
+    A Telegram reply to something of another open contact of his goes there instead. A source link whose source was
+    switched off meanwhile books nothing any more: the words are for the bot's own source.
+
+    Raises SourceOff where nothing is open and the source takes nothing new.
+    """
+    known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    joined = _join_open(s, known, bot_id, chat_id, words, now)
+    if joined is not None:
+        return Heard(joined, known.lead_id, is_new=False)
+    if not known.source.is_active:
+        if known.booked is None:
+            raise SourceOff(source=known.source.name)
+        _book(s, bot_id, chat_id, None)
+        return client_says(s, bot_id=bot_id, chat_id=chat_id, person=person, words=words, now=now, chance=chance)
+    chat = contacts.ClientChat(bot_id, chat_id)
+    opened = contacts.open_contact(
+        s, source=known.source, lead_id=known.lead_id, words=words, chat=chat, now=now, chance=chance
+    )
+    return Heard(opened.id, known.lead_id, is_new=True)
+
+
+def _join_open(s: Session, known: Known, bot_id: int, chat_id: int, words: Words, now: datetime) -> int | None:
+    """Adds words to the open contact that they are for. Returns its id, None where none is open."""
+    answered = None
+    if words.reply_to is not None:
+        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=words.reply_to)
+    while True:
+        target: Known | Row[Any] = known
+        if answered is not None and answered.contact_id != known.contact_id:
+            target = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id) or known
+        if target.contact_id is None:
+            return None
+        if lock_contact(s, target.contact_id, version=target.version):
+            break
+        # Somebody closed it, or gave it to somebody else, between our look and our lock.
+        known = _known(s, bot_id=bot_id, chat_id=chat_id) or known
+    is_about_it = answered is not None and answered.contact_id == target.contact_id
+    original = messages.store(
+        s, words, contact_id=target.contact_id, author="client", now=now,
+        reply_to=answered.message_ref if answered is not None and is_about_it else None,
+    )  # fmt: skip
+    if target.operator_chat is not None:
+        copy = outbox.Send(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
+        outbox.add(s, [copy], now=now)
+    return int(target.contact_id)
+
+
+_OPEN_OF = (
+    select(_contact.c.id.label("contact_id"), _contact.c.version, Staff.telegram_id.label("operator_chat"))
+    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(
+        _contact.c.id == bindparam("contact_id"),
+        _contact.c.lead_id == bindparam("lead_id"),
+        _contact.c.status != "closed",
+    )
+)
+
+
+def _open_contact_of(s: Session, contact_id: int, *, lead_id: int) -> Row[Any] | None:
+    return s.execute(_OPEN_OF, {"contact_id": contact_id, "lead_id": lead_id}).one_or_none()
+
+
+def _book(s: Session, bot_id: int, chat_id: int, source_id: int | None) -> None:
+    s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
+
+
+def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: str, now: datetime) -> None:
+    """A client shared his own phone: it completes the lead, and his open cards."""
+    known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
+    _refresh_cards_of(s, known.lead_id, now)
+
+
+def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
+    """A client named his e-mail: it completes the lead, and his open cards. Raises BadEmail."""
+    known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
+    _refresh_cards_of(s, known.lead_id, now)
+
+
+def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
+    mine = select(_contact.c.id).where(_contact.c.lead_id == lead_id, _contact.c.status != "closed")
+    for contact_id in s.execute(mine).scalars().all():
+        contacts.refresh_cards(s, contact_id=contact_id, now=now)
+
+
+SLOWED_AGAIN = timedelta(minutes=10)  # one flood is told of once
+
+
+def tell_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None, now: datetime) -> bool:
+    """Tells a client, once in ten minutes, that he writes faster than his words are passed on; whether he was told."""
+    told = changed(
+        s,
+        update(_chat)
+        .where(
+            _chat.c.bot_id == bot_id,
+            _chat.c.chat_id == chat_id,
+            or_(_chat.c.slowed_at.is_(None), _chat.c.slowed_at <= now - SLOWED_AGAIN),
+        )
+        .values(slowed_at=now),
+    )
+    if told:
+        payload = {"code": "slowed", "language": language}
+        outbox.add(s, [outbox.Send(outbox.CLIENT_NOTICE, bot_id, chat_id, payload=payload)], now=now)
+    return bool(told)
+
+
+def set_blocked(s: Session, *, bot_id: int, chat_id: int, is_blocked: bool) -> None:
+    """Remembers whether a client's chat can be written to."""
+    s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(is_blocked=is_blocked))

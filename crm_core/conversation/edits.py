@@ -1,0 +1,115 @@
+"""Words that their author changed: what is stored, and whatever shows it to the other side, change too."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import Actor, access_contact, access_operator
+from crm_core.contacts import lifecycle as contacts
+from crm_core.messaging import messages, outbox
+from crm_core.messaging.messages import Original, Words
+from crm_core.storage.execute import run
+from crm_core.storage.tables import Contact, Message, OutboxRow, PendingReply, Posted, Staff
+
+_contact, _message, _outbox = Contact.__table__, Message.__table__, OutboxRow.__table__
+_pending = PendingReply.__table__
+
+_FIND = select(
+    _message.c.id, _message.c.contact_id, _message.c.author, _message.c.kind, _message.c.text, _message.c.entities
+).where(
+    _message.c.bot_id == bindparam("bot_id"),
+    _message.c.chat_id == bindparam("chat_id"),
+    _message.c.message_id == bindparam("message_id"),
+    _message.c.author == bindparam("author"),
+)
+
+
+def client_edits(s: Session, *, words: Words, now: datetime) -> int | None:
+    """A client changed a message of his. Returns the contact's id, None for a message that belongs to none."""
+    row = _find(s, words, author="client")
+    if row is None or not _is_changed(row, words):
+        return None
+    _change(s, row, words, now)
+    first = s.execute(select(func.min(_message.c.id)).where(_message.c.contact_id == row.contact_id)).scalar_one()
+    if first == row.id:
+        s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=words.text))
+        contacts.refresh_cards(s, contact_id=row.contact_id, now=now)
+        _send_if_outgrown(s, row, words, now)
+    return int(row.contact_id)
+
+
+def operator_edits(s: Session, *, actor: Actor, words: Words, now: datetime) -> int | None:
+    """An operator changed a message of his; he may while he holds its contact. Returns the contact's id.
+
+    Words that still wait for him to say whom they are for change where they wait.
+
+    Raises NotAllowed, ContactClosed, ContactHeld.
+    """
+    operator = access_operator(s, actor)
+    row = _find(s, words, author="operator")
+    if row is None:
+        _change_pending(s, words)
+        return None
+    if not _is_changed(row, words):
+        return None
+    contacts.check_holder(s, access_contact(s, row.contact_id), operator.id)
+    _change(s, row, words, now)
+    return int(row.contact_id)
+
+
+def _find(s: Session, words: Words, *, author: str) -> Row[Any] | None:
+    place = {"bot_id": words.bot_id, "chat_id": words.chat_id, "message_id": words.message_id}
+    return run(s, _FIND, {**place, "author": author}).one_or_none()
+
+
+def _is_changed(row: Row[Any], words: Words) -> bool:
+    """Telegram reports more than changed words: a live location that moves, a link whose preview has come."""
+    return (row.text, row.entities) != (words.text, words.entities)
+
+
+def _change(s: Session, row: Row[Any], words: Words, now: datetime) -> None:
+    s.execute(update(_message).where(_message.c.id == row.id).values(text=words.text, entities=words.entities))
+    there = select(Posted.bot_id, Posted.chat_id).where(Posted.message_ref == row.id)
+    # A copy that is on its way may carry the old words: the edit goes after it, and finds it then.
+    on_its_way = select(_outbox.c.bot_id, _outbox.c.chat_id).where(
+        _outbox.c.message_ref == row.id,
+        _outbox.c.kind.in_((outbox.TO_OPERATOR, outbox.TO_CLIENT)),
+        _outbox.c.state == "sending",
+    )
+    for bot_id, chat_id in s.execute(there.union(on_its_way)).all():
+        once = f"copy:{bot_id}:{chat_id}:{row.id}"
+        outbox.add(s, [outbox.Send(outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, once=once)], now=now)
+
+
+def _send_if_outgrown(s: Session, row: Row[Any], words: Words, now: datetime) -> None:
+    """A first text that stood on the card in full, and no longer fits there, follows as a copy."""
+    before = Original(row.id, row.kind, row.text, can_copy=True)
+    after = Original(row.id, row.kind, words.text, can_copy=True)
+    if not messages.fits_card(before) or messages.fits_card(after):
+        return
+    holder = s.execute(
+        select(_contact.c.bot_id, Staff.telegram_id)
+        .join(Staff, Staff.operator_id == _contact.c.operator_id)
+        .where(_contact.c.id == row.contact_id, _contact.c.status != "closed")
+    ).one_or_none()
+    if holder is not None:
+        copy = outbox.Send(outbox.TO_OPERATOR, holder.bot_id, holder.telegram_id, row.contact_id, row.id)
+        outbox.add(s, [copy], now=now)
+
+
+def _change_pending(s: Session, words: Words) -> None:
+    mine = select(_pending.c.id, _pending.c.messages).where(
+        _pending.c.bot_id == words.bot_id, _pending.c.chat_id == words.chat_id
+    )
+    for row in s.execute(mine).all():
+        if any(kept.get("message_id") == words.message_id for kept in row.messages):
+            changed = [
+                {**kept, "text": words.text, "entities": words.entities}
+                if kept.get("message_id") == words.message_id
+                else kept
+                for kept in row.messages
+            ]
+            s.execute(update(_pending).where(_pending.c.id == row.id).values(messages=changed))
+            return

@@ -1,0 +1,1 @@
+"""What the sender needs of the database: bots, claimed rows, outcomes."""

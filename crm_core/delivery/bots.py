@@ -1,0 +1,122 @@
+"""The bots of this installation: known by Telegram's id, shown with their state."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ScalarSelect, Table, TextClause, func, select, update
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import SYSTEM
+from crm_core.messaging import inbox, outbox
+from crm_core.messaging.alerts import tell_admins
+from crm_core.routing import sources
+from crm_core.storage.execute import changed, run
+from crm_core.storage.tables import Bot, Gate, InboxRow, OutboxRow
+from crm_core.storage.upsert import upserting
+
+RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
+
+KEPT_BY_TELEGRAM = timedelta(hours=24)  # https://core.telegram.org/bots/api#getting-updates
+
+_bot, _gate = Bot.__table__, Gate.__table__
+
+
+def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
+    """A bot whose token Telegram accepts begins a new life: it is known, has its source, and fences older lives off.
+
+    Returns the fencing number of this life.
+    """
+    shown = {"username": username, "name": name, "position": position, "state": RUNNING}
+    statement = upserting(s, _bot).values(id=bot_id, fence=0, **shown)
+    s.execute(statement.on_conflict_do_update(index_elements=["id"], set_=shown))
+    sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
+    fence: int = s.execute(
+        update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
+    ).scalar_one()
+    return fence
+
+
+def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
+    """Shows how a bot fares; admins are told when its token is refused or somebody else polls it."""
+    is_news = changed(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
+    if is_news and state in (REFUSED, CONFLICT):
+        username = s.execute(select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
+        tell_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=username)
+
+
+def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
+    """A token was refused at the start; a bot that was never seen running has nothing to be shown at."""
+    if s.execute(select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:
+        set_state(s, bot_id=bot_id, state=REFUSED, now=now)
+
+
+def hear(s: Session, *, bot_id: int, now: datetime) -> None:
+    """Notes that a bot has just taken from Telegram whatever waited for it.
+
+    If it had not for longer than Telegram keeps messages, admins are told that some may be lost: only people can find
+    out, and only if they know.
+    """
+    before = s.execute(select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bot_id)).one_or_none()
+    s.execute(update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
+    if before is not None and before.heard_at is not None and now - before.heard_at > KEPT_BY_TELEGRAM:
+        hours = (now - before.heard_at) // timedelta(hours=1)
+        tell_admins(
+            s, cause=f"deaf:{bot_id}", code="updates_lost", now=now, bot_id=bot_id, bot=before.username, hours=hours
+        )
+
+
+def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:
+    """Telegram said wait: nothing goes to this chat before `until`, after a restart neither."""
+    statement = upserting(s, _gate).values(bot_id=bot_id, chat_id=chat_id, not_before=until)
+    s.execute(statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
+
+
+def shut_bot(s: Session, *, bot_id: int, until: datetime) -> None:
+    """Telegram said wait in several chats at once: nothing goes out through this bot before `until`."""
+    s.execute(update(_bot).where(_bot.c.id == bot_id).values(not_before=until))
+
+
+def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, dict[int, datetime]]:
+    """What is still shut: the bot's own gate, and each chat's."""
+    own = s.execute(select(_bot.c.not_before).where(_bot.c.id == bot_id, _bot.c.not_before > now)).scalar_one_or_none()
+    rows = s.execute(
+        select(_gate.c.chat_id, _gate.c.not_before).where(_gate.c.bot_id == bot_id, _gate.c.not_before > now)
+    )
+    return own, {row.chat_id: row.not_before for row in rows}
+
+
+def count(s: Session) -> int:
+    """How many bots are known."""
+    return s.execute(select(func.count()).select_from(_bot)).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What waits for one bot: updates that are not finished, rows that are not sent, since when the oldest of each."""
+
+    bot_id: int
+    username: str
+    updates: int
+    oldest_update: datetime | None
+    unsent: int
+    oldest_unsent: datetime | None
+
+
+def _waiting(table: Table, condition: TextClause, since: str) -> tuple[ScalarSelect[int], ScalarSelect[datetime]]:
+    """How many rows of a bot wait, and since when the oldest; through an index that holds nothing that is finished."""
+    mine = select(func.count()).where(table.c.bot_id == _bot.c.id, condition)
+    oldest = mine.with_only_columns(table.c[since]).order_by(table.c.id).limit(1)
+    return mine.scalar_subquery(), oldest.scalar_subquery()
+
+
+_WORKLOADS = select(
+    _bot.c.id,
+    _bot.c.username,
+    *_waiting(InboxRow.__table__, inbox.WAITS, "received_at"),
+    *_waiting(OutboxRow.__table__, outbox.UNSETTLED, "created_at"),
+).order_by(_bot.c.position, _bot.c.id)
+
+
+def workloads(s: Session) -> list[Workload]:
+    """What waits for each bot that was ever known."""
+    return [Workload(*row) for row in run(s, _WORKLOADS)]

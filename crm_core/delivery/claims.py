@@ -1,0 +1,264 @@
+"""What the words of outbox rows need, read in the very transaction that claims them: the newest state there is.
+
+Reading for a whole batch at once keeps the number of statements independent of its size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session, aliased
+
+from crm_core.messaging import outbox
+from crm_core.routing import queue
+from crm_core.storage.execute import run
+from crm_core.storage.prepared import Listed
+from crm_core.storage.tables import Contact, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
+
+EARLIER = aliased(Contact)
+FIRST = aliased(Message)
+HOLDER_STAFF = aliased(Staff)
+
+WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.CLIENT_NOTICE)
+FOR_STAFF = (outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.STAFF_NOTICE, outbox.MENU)
+WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBrief:
+    """A contact as a card or a notice shows it, at one version."""
+
+    id: int
+    version: int
+    status: str
+    source: str
+    bot_id: int | None
+    created_at: datetime
+    taken_at: datetime | None
+    closed_at: datetime | None
+    operator: str | None
+    operator_chat: int | None
+    lead_name: str | None
+    lead_username: str | None
+    lead_language: str | None
+    phone: str | None
+    email: str | None
+    email_hint: str | None
+    first_kind: str | None
+    first_text: str | None
+    first_entities: list[dict[str, Any]] | None
+    earlier: int
+    last_operator: str | None
+    place: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBrief:
+    """A stored message that is to be copied, and what the copy should answer in its new chat.
+
+    Attributes:
+        reply_to: Telegram's id, in the chat where the copy goes, of the message that it answers; None for none.
+        copy_id: Telegram's id of the copy that stands in that chat already, if one does.
+    """
+
+    id: int
+    kind: str
+    text: str | None
+    entities: list[dict[str, Any]] | None
+    chat_id: int | None
+    message_id: int | None
+    can_copy: bool
+    reply_to: int | None
+    copy_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed row with all that its words need.
+
+    Attributes:
+        language: the reader's, None if unknown.
+        roles: the reader's on the staff: `operator`, `admin`.
+    """
+
+    id: int
+    kind: str
+    bot_id: int
+    chat_id: int
+    contact_id: int | None
+    payload: dict[str, Any]
+    attempts: int
+    ambiguous: int
+    language: str | None
+    contact: ContactBrief | None = None
+    message: MessageBrief | None = None
+    roles: tuple[str, ...] = ()
+
+
+_earlier_count = (
+    select(func.count()).select_from(EARLIER).where(EARLIER.lead_id == Contact.lead_id, EARLIER.id < Contact.id)
+).scalar_subquery()
+_last_operator = (
+    select(Operator.name)
+    .join(EARLIER, EARLIER.operator_id == Operator.id)
+    .where(EARLIER.lead_id == Contact.lead_id, EARLIER.id < Contact.id)
+    .order_by(EARLIER.id.desc())
+    .limit(1)
+).scalar_subquery()
+_first_message = (  # of the client: an operator may have written first, where a contact came without words
+    select(Message.id)
+    .where(Message.contact_id == Contact.id, Message.author == "client")
+    .order_by(Message.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_HOLDER = aliased(Operator)
+
+_CONTACTS = Listed(
+    lambda ids: (
+        select(
+            Contact.id,
+            Contact.version,
+            Contact.status,
+            Source.name,
+            Contact.bot_id,
+            Contact.created_at,
+            Contact.taken_at,
+            Contact.closed_at,
+            _HOLDER.name,
+            HOLDER_STAFF.telegram_id,
+            Lead.full_name,
+            Lead.username,
+            Lead.language,
+            Lead.phone,
+            Lead.email,
+            Lead.email_hint,
+            FIRST.kind,
+            FIRST.text,
+            FIRST.entities,
+            _earlier_count,
+            _last_operator,
+            Contact.source_id,
+        )
+        .join(Source, Source.id == Contact.source_id)
+        .join(Lead, Lead.id == Contact.lead_id)
+        .outerjoin(_HOLDER, _HOLDER.id == Contact.operator_id)
+        .outerjoin(HOLDER_STAFF, HOLDER_STAFF.operator_id == Contact.operator_id)
+        .outerjoin(FIRST, FIRST.id == _first_message)
+        .where(Contact.id.in_(ids))
+    )
+)
+
+ANSWERED = aliased(Message)
+
+
+def _newest_there(*conditions: Any) -> Any:
+    """Telegram's id of the newest of these messages of ours in the chat where a row goes.
+
+    `+ 0` keeps SQLite from the key (bot, chat, message), which it prefers for its order: it would look through all that
+    was ever posted in the chat.
+    """
+    place = (Posted.bot_id + 0 == OutboxRow.bot_id, Posted.chat_id == OutboxRow.chat_id)
+    return select(func.max(Posted.message_id)).where(*conditions, *place).scalar_subquery()
+
+
+_MESSAGES = Listed(
+    lambda ids: (
+        select(
+            OutboxRow.id,
+            Message.id,
+            Message.kind,
+            Message.text,
+            Message.entities,
+            Message.chat_id,
+            Message.message_id,
+            Message.can_copy,
+            func.coalesce(
+                # The answered message itself, if it was written in the chat where this copy goes …
+                select(ANSWERED.message_id)
+                .where(
+                    ANSWERED.id == Message.reply_to,
+                    ANSWERED.bot_id == OutboxRow.bot_id,
+                    ANSWERED.chat_id == OutboxRow.chat_id,
+                )
+                .scalar_subquery(),
+                # … or our copy of it there, …
+                _newest_there(Posted.message_ref == Message.reply_to),
+                # … or the card: in an operator's chat every copy hangs on it. Clients have no cards.
+                _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
+            ),
+            _newest_there(Posted.message_ref == Message.id),
+        )
+        .join(Message, Message.id == OutboxRow.message_ref)
+        .where(OutboxRow.id.in_(ids))
+    )
+)
+_READERS = Listed(
+    lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id).where(
+        Staff.telegram_id.in_(ids)
+    )
+)
+
+
+def claim(s: Session, *, ids: Sequence[int], fence: int) -> list[Job]:
+    """Claims rows (see `outbox.claim`) and reads what each needs."""
+    rows = outbox.claim(s, ids=ids, fence=fence)
+    if not rows:
+        return []
+    contacts = _contacts(s, {row.contact_id for row in rows if row.kind in WITH_CONTACT and row.contact_id})
+    messages = _messages(s, [row.id for row in rows if row.kind in WITH_MESSAGE])
+    readers = _readers(s, {row.chat_id for row in rows if row.kind in FOR_STAFF})
+    return [_job(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows]
+
+
+def _job(row: Row[Any], contact: ContactBrief | None, message: MessageBrief | None, reader: Row[Any] | None) -> Job:
+    language: str | None = None
+    roles: tuple[str, ...] = ()
+    if reader is not None:
+        language = reader.language
+        roles = tuple(role for role, has in (("operator", reader.operator_id), ("admin", reader.is_admin)) if has)
+    elif contact is not None:
+        language = contact.lead_language
+    else:
+        language = row.payload.get("language")
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        bot_id=row.bot_id,
+        chat_id=row.chat_id,
+        contact_id=row.contact_id,
+        payload=row.payload,
+        attempts=row.attempts,
+        ambiguous=row.ambiguous,
+        language=language,
+        contact=contact,
+        message=message,
+        roles=roles,
+    )
+
+
+def _contacts(s: Session, ids: set[int]) -> dict[int | None, ContactBrief]:
+    if not ids:
+        return {}
+    briefs: dict[int | None, ContactBrief] = {}
+    for *fields, source_id in run(s, _CONTACTS, {"ids": sorted(ids)}):
+        place = None
+        if fields[8] is None and fields[2] == "new":  # nobody holds it: the client is told at which place he waits
+            place = queue.place_of(s, contact_id=fields[0], source_id=source_id)
+        briefs[fields[0]] = ContactBrief(*fields, *[place])
+    return briefs
+
+
+def _messages(s: Session, ids: list[int]) -> dict[int, MessageBrief]:
+    if not ids:
+        return {}
+    return {row_id: MessageBrief(*fields) for row_id, *fields in run(s, _MESSAGES, {"ids": ids})}
+
+
+def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:
+    if not chats:
+        return {}
+    rows: list[Row[Any]] = list(run(s, _READERS, {"ids": sorted(chats)}))
+    return {row.telegram_id: row for row in rows}

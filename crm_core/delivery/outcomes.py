@@ -1,0 +1,308 @@
+"""What follows from an attempt to send: the row settled, the message remembered, and whoever must know told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.contacts import lifecycle as contacts
+from crm_core.conversation import client_messages as conversation
+from crm_core.delivery import bots
+from crm_core.delivery.claims import Job
+from crm_core.events import Happened
+from crm_core.messaging import alerts, outbox
+from crm_core.messaging.outbox import Settled
+from crm_core.routing.assignment import Chance
+from crm_core.storage.execute import run
+from crm_core.storage.locks import lock_contact
+from crm_core.storage.prepared import Listed
+from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
+from crm_core.storage.upsert import hot_upsert
+from crm_core.team import operators
+
+# Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
+# because buttons carry contact and version.
+AT_LEAST_ONCE = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
+# Repeating these changes nothing ("message is not modified" is success).
+REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
+# The rest (greetings and the like) is sent at most once.
+
+AMBIGUOUS_AT_MOST = 5
+UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
+REMEMBERED = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE})
+
+
+def after_unknown(kind: str, ambiguous: int) -> str:
+    """The state of a row when nobody knows whether an attempt was applied.
+
+    Args:
+        ambiguous: how many attempts of the row ended so, this one included.
+
+    Returns `pending` (send again) or `uncertain` (stop, and say so).
+    """
+    if kind in REPEATABLE or (kind in AT_LEAST_ONCE and ambiguous < AMBIGUOUS_AT_MOST):
+        return "pending"
+    return "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An attempt and what became of it."""
+
+    job: Job
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A gate that Telegram has shut: a chat's, or (chat None) the whole bot's."""
+
+    chat_id: int | None
+    until: datetime
+
+
+# Locked: whoever changes a contact in this very moment does not see the card that is being noted, nor do we see his
+# change; one of both has to wait for the other, or the card would stay as it was.
+_VERSIONS = Listed(
+    lambda ids: (
+        select(Contact.id, Contact.version, Contact.message)
+        .where(Contact.id.in_(ids))
+        .order_by(Contact.id)
+        .with_for_update(key_share=True)
+    )
+)
+
+
+def record(
+    s: Session,
+    *,
+    bot_id: int,
+    fence: int,
+    outcomes: Sequence[Outcome],
+    gates: Sequence[Shut],
+    now: datetime,
+    chance: Chance,
+) -> None:
+    """Settles a batch of attempts and draws the conclusions, all in one transaction.
+
+    Of an older life of the bot only the message ids are kept: what stands in a chat stands there, whoever sent it.
+    """
+    for gate in gates:
+        if gate.chat_id is None:
+            bots.shut_bot(s, bot_id=bot_id, until=gate.until)
+        else:
+            bots.shut_chat(s, bot_id=bot_id, chat_id=gate.chat_id, until=gate.until)
+    if not outcomes:
+        return
+    mine = outbox.settle(s, settled=[one.settled for one in outcomes], fence=fence, now=now)
+    _let_go(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
+    sent = [one for one in outcomes if one.settled.state == "sent"]
+    _remember(s, sent, now)
+    for one in outcomes:
+        if one.job.id not in mine:
+            continue
+        if one.settled.state == "dead":
+            _mourn(s, one, now=now, chance=chance)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
+            _tell_card_dead(s, one.job.bot_id, one.job.contact_id, now)
+        elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
+            _tell_author(s, one, "delivery_uncertain", now)
+        elif (
+            one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
+        ):
+            _tell_author(s, one, "maybe_doubled", now)
+
+
+def _let_go(s: Session, again: Sequence[Any], now: datetime) -> None:
+    """Gives up what would be sent again to an operator whose contact was given away while it was on its way.
+
+    Args:
+        again: what waits again, as jobs or as rows of the outbox.
+    """
+    theirs = [one for one in again if one.kind in (outbox.CARD, outbox.TO_OPERATOR) and one.contact_id is not None]
+    for contact_id in sorted({one.contact_id for one in theirs}):
+        lock_contact(s, contact_id)  # whoever gives it away this moment has not seen these rows waiting
+    if theirs:
+        outbox.drop_moved(s, ids=[one.id for one in theirs], now=now)
+
+
+_REMEMBER = hot_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
+
+
+def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
+    """Keeps which message in which chat stands for what, so that replies to it find their contact."""
+    rows = [
+        {
+            "bot_id": one.job.bot_id, "chat_id": one.job.chat_id, "message_id": one.settled.result_id,
+            "contact_id": one.job.contact_id, "is_card": one.job.kind == outbox.CARD,
+            "message_ref": one.job.message.id if one.job.message else None,
+        }
+        for one in sent
+        if one.job.kind in REMEMBERED and one.job.contact_id and one.settled.result_id
+    ]  # fmt: skip
+    if rows:
+        run(s, _REMEMBER, rows)
+    # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
+    # Of one contact several may have arrived at once: of who had it, and of who was given it meanwhile.
+    shown: dict[int, set[tuple[int, str | None]]] = {}
+    for one in sent:
+        if one.job.kind == outbox.CARD and one.job.contact_id and one.job.contact:
+            shown.setdefault(one.job.contact_id, set()).add((one.job.contact.version, one.job.contact.first_text))
+    if shown:
+        for contact_id, version, message in run(s, _VERSIONS, {"ids": sorted(shown)}):
+            if shown[contact_id] != {(version, message)}:
+                contacts.refresh_cards(s, contact_id=contact_id, now=now)
+
+
+def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
+    """A row that nobody will ever read: whoever should know is told, and what follows from it is done."""
+    job, why = one.job, one.settled.outcome
+    dead = Happened(
+        events.DELIVERY_DEAD,
+        now,
+        events.SYSTEM,
+        contact_id=job.contact_id,
+        reason=why,
+        data={"outbox_id": job.id, "kind": job.kind},
+    )
+    events.record(s, [dead])
+    if why in UNREACHABLE:
+        if _is_staff(s, job.chat_id):
+            operators.lose_reach(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, chance=chance)
+        else:
+            conversation.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
+            words = s.execute(_FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
+            outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
+            if job.kind == outbox.TO_CLIENT:
+                _tell_author(s, one, "client_unreachable", now)
+            elif words is not None:  # a notice of ours found the chat shut, before the operator's words came to it
+                payload = {"code": "client_unreachable", "contact": words.contact_id, "reply_to": words.message_id}
+                notice = outbox.Send(outbox.STAFF_NOTICE, job.bot_id, words.chat_id, words.contact_id, payload=payload)
+                outbox.add(s, [notice], now=now)
+            elif job.contact_id is not None:
+                _tell_holder(s, job, "client_unreachable", now)
+    elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
+        _tell_author(s, one, "delivery_failed", now)
+    elif job.kind == outbox.CARD:
+        _tell_card_dead(s, job.bot_id, job.contact_id, now)
+    elif job.kind == outbox.CARD_EDIT and why == "message_gone" and job.contact_id is not None:
+        contacts.replace_card(
+            s, contact_id=job.contact_id, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"],
+            now=now,
+        )  # fmt: skip
+
+
+_FIRST_WORDS = (
+    select(Message.contact_id, Message.chat_id, Message.message_id)
+    .join(OutboxRow, OutboxRow.message_ref == Message.id)
+    .where(
+        OutboxRow.bot_id == bindparam("bot_id"),
+        OutboxRow.chat_id == bindparam("chat_id"),
+        OutboxRow.kind == outbox.TO_CLIENT,
+        outbox.UNSETTLED,
+        OutboxRow.state == "pending",
+        Message.chat_id.is_not(None),
+    )
+    .order_by(OutboxRow.id)
+    .limit(1)
+)
+
+
+def _tell_card_dead(s: Session, bot_id: int, contact_id: int | None, now: datetime) -> None:
+    alerts.tell_admins(s, cause=f"card:{contact_id}", code="card_dead", now=now, bot_id=bot_id, contact=contact_id)
+
+
+def _is_staff(s: Session, chat_id: int) -> bool:
+    return s.execute(select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
+
+
+def _tell_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
+    """Tells the operator, at the very message: his own that went to a client, or a client's that came to him."""
+    job = one.job
+    if job.message is None:
+        return
+    chat_id: int | None
+    reply_to: int | None
+    if job.kind == outbox.TO_CLIENT and job.message.chat_id is None:  # written in the name of whoever holds it
+        chat_id = _holder_chat(s, job.contact_id)
+        shown = select(func.max(Posted.message_id)).where(
+            Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
+        )
+        reply_to = s.execute(shown).scalar_one()
+    elif job.kind == outbox.TO_CLIENT:
+        chat_id, reply_to = job.message.chat_id, job.message.message_id
+    else:
+        chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.reply_to
+    if chat_id is not None:
+        payload = {
+            "code": code,
+            "contact": job.contact_id,
+            "reply_to": reply_to,
+            "kind": job.message.kind,
+            "why": one.settled.outcome,
+        }
+        outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now)
+
+
+def _holder_chat(s: Session, contact_id: int | None) -> int | None:
+    return s.execute(
+        select(Staff.telegram_id)
+        .join(Contact, Contact.operator_id == Staff.operator_id)
+        .where(Contact.id == contact_id)
+    ).scalar_one_or_none()
+
+
+def _tell_holder(s: Session, job: Job, code: str, now: datetime) -> None:
+    holder = _holder_chat(s, job.contact_id)
+    if holder is not None:
+        payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
+        once = f"{code}:{job.contact_id}"
+        outbox.add(
+            s,
+            [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, once=once)],
+            now=now,
+        )
+
+
+def recover(s: Session, *, bot_id: int, fence: int, now: datetime, pause: timedelta = timedelta(seconds=2)) -> int:
+    """Decides rows that an older life of the bot left in `sending`: nobody knows whether they arrived.
+
+    Args:
+        fence: the life that decides.
+        pause: before what is sent again is sent.
+
+    Returns how many there were.
+    """
+    left = outbox.orphans(s, bot_id=bot_id, fence=fence)
+    for row in left:
+        state = after_unknown(row.kind, row.ambiguous + 1)
+        due = now + pause if state == "pending" else None
+        outbox.adopt(s, row_id=row.id, fence=fence)
+        settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)
+        outbox.settle(s, settled=[settled], fence=fence, now=now)
+        if state == "uncertain" and row.kind == outbox.CARD:
+            _tell_card_dead(s, bot_id, row.contact_id, now)
+        elif state == "uncertain" and row.message_ref is not None:
+            tell_about_lost_attempt(s, row, now, code="delivery_uncertain")
+    _let_go(s, left, now)
+    return len(left)
+
+
+def tell_about_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
+    """Tells the operator, at the very message, that nobody knows whether it arrived; `row` is one of the outbox."""
+    author = s.execute(
+        select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
+    ).one_or_none()
+    if author is None:
+        return
+    chat_id, reply_to = (author.chat_id, author.message_id) if row.kind == outbox.TO_CLIENT else (row.chat_id, None)
+    if chat_id is None:  # written through the API, in the name of whoever holds the contact
+        chat_id = _holder_chat(s, row.contact_id)
+        if chat_id is None:
+            return
+    payload = {"code": code, "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
+    outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now)

@@ -1,0 +1,1 @@
+"""What comes in and what goes out, as rows: inbox, messages, outbox, alerts."""

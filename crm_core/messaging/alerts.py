@@ -1,0 +1,74 @@
+"""Telling admins at once, and of one cause not more than once in ten minutes."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, case, select
+from sqlalchemy.orm import Session
+
+from crm_core.messaging import outbox
+from crm_core.storage.execute import run
+from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
+from crm_core.storage.upsert import upserting
+
+QUIET = timedelta(minutes=10)
+A_DAY = timedelta(hours=20)
+
+_ADMIN_CHATS = (
+    select(StaffChat.telegram_id, StaffChat.bot_id)
+    .join(Staff, Staff.telegram_id == StaffChat.telegram_id)
+    .join(Bot, Bot.id == StaffChat.bot_id)
+    .where(Staff.is_admin, StaffChat.is_reachable)
+    # A bot whose token is refused cannot carry the news of it.
+    .order_by(
+        StaffChat.telegram_id,
+        case((Bot.state == "running", 0), else_=1),
+        case((Bot.id == bindparam("preferred"), 0), else_=1),
+        Bot.position,
+    )
+)
+
+
+def tell_admins(
+    s: Session, *, cause: str, code: str, now: datetime, bot_id: int | None = None, quiet: timedelta = QUIET,
+    **fields: Any,
+) -> bool:  # fmt: skip
+    """Queues a notice to every admin unless they heard of the same cause a moment ago.
+
+    Args:
+        cause: what makes two alerts the same: `limit:3`, `waits:7`.
+        code: the text to use; `fields` are its values.
+        bot_id: the bot that should speak, where the admin has started it.
+        quiet: how long they are not told of the cause again.
+
+    Returns whether it was told.
+    """
+    statement = upserting(s, Alert.__table__).values(cause=cause, told_at=now)
+    statement = statement.on_conflict_do_update(
+        index_elements=["cause"], set_={"told_at": now}, where=Alert.__table__.c.told_at <= now - quiet
+    )
+    if run(s, statement.returning(Alert.__table__.c.cause)).first() is None:
+        return False
+    chats: dict[int, int] = {}
+    for telegram_id, speaker in run(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
+        chats.setdefault(telegram_id, speaker)
+    payload = {"code": code, **fields}
+    outbox.add(
+        s,
+        [outbox.Send(outbox.STAFF_NOTICE, speaker, chat, payload=payload) for chat, speaker in chats.items()],
+        now=now,
+    )
+    return True
+
+
+def tell_stood_still(s: Session, *, seconds: int, now: datetime) -> None:
+    """Tells admins that the process could do nothing for a while: clients felt it, and the machine is the cause."""
+    tell_admins(s, cause="stood_still", code="stood_still", now=now, seconds=seconds)
+
+
+def tell_no_backup(s: Session, *, reason: str, now: datetime) -> None:
+    """Tells admins, once a day, that the night has no backup; `reason` is a code of `crm_core.backups.errors`."""
+    if reason == "damaged":
+        tell_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=A_DAY)
+    else:
+        tell_admins(s, cause="backup", code="backup_failed", now=now, quiet=A_DAY, why=reason)

@@ -1,0 +1,236 @@
+"""What Telegram handed over: stored raw before it is confirmed, finished exactly once."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.events import Happened
+from crm_core.messaging.alerts import tell_admins
+from crm_core.storage.execute import changed, run
+from crm_core.storage.prepared import Hot, Listed, hot_insert
+from crm_core.storage.tables import InboxRow
+from crm_core.storage.upsert import hot_upsert
+
+_table = InboxRow.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A raw update on its way into the inbox. Updates of one `conversation` are worked on in order, one at a time."""
+
+    update_id: int
+    conversation: str
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An update that waits to be worked on."""
+
+    id: int
+    bot_id: int
+    conversation: str
+    raw: dict[str, Any]
+    attempts: int = 0
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """An update that came alone and is worked on at once: it is stored in the transaction of its effect."""
+
+    bot_id: int
+    update_id: int
+    conversation: str
+    raw: dict[str, Any]
+
+
+Received = Stored | Fresh
+
+_INSERT = hot_insert(_table)
+_KNOWN = Listed(
+    lambda ids: select(_table.c.update_id, _table.c.digest, _table.c.epoch, _table.c.id, _table.c.state).where(
+        _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(ids)
+    )
+)
+
+
+def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) -> list[Stored]:
+    """Stores a batch and returns what of it is still to be worked on; only after the commit may it be confirmed.
+
+    That is what is new, and what was known but is not finished: an earlier call may have committed without anybody
+    hearing of it, because the connection to the database was lost in that moment.
+
+    The key is the pair (bot, update id), never an order of ids: Telegram may restart its numbers, lower too. The same
+    id with another body is therefore another update, kept under the next epoch.
+    """
+    if not updates:
+        return []
+    known: dict[int, dict[str, tuple[int, int, str]]] = {}
+    ids = {one.update_id for one in updates}
+    for update_id, digest, epoch, row_id, state in run(s, _KNOWN, {"bot_id": bot_id, "ids": sorted(ids)}):
+        known.setdefault(update_id, {})[digest] = (epoch, row_id, state)
+    unfinished, fresh, rows = [], [], []
+    for one in updates:
+        raw, digest = _as_text(one.raw)
+        bodies = known.setdefault(one.update_id, {})
+        if digest in bodies:
+            _, row_id, state = bodies[digest]
+            if state == "new" and row_id:
+                unfinished.append(Stored(row_id, bot_id, one.conversation, one.raw))
+            continue
+        if bodies:
+            tell_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
+        epoch = max((known_epoch for known_epoch, _, _ in bodies.values()), default=-1) + 1
+        bodies[digest] = (epoch, 0, "new")  # no row id yet: a twin in the same batch is dropped
+        fresh.append(one)
+        rows.append(
+            {
+                "bot_id": bot_id,
+                "update_id": one.update_id,
+                "epoch": epoch,
+                "digest": digest,
+                "conversation": one.conversation,
+                "raw": raw,
+                "state": "new",
+                "attempts": 0,
+                "received_at": now,
+            }
+        )
+    if rows:
+        new_ids = run(s, _INSERT, rows).scalars()
+        unfinished += [
+            Stored(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(new_ids, fresh, strict=True)
+        ]
+    return unfinished
+
+
+def _as_text(raw: dict[str, Any]) -> tuple[str, str]:
+    """An update as it is stored, and its digest."""
+    text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+    try:
+        body = text.encode()
+    except UnicodeEncodeError:  # half of a character; one update like that must not keep a batch from being stored
+        text = json.dumps(raw, separators=(",", ":"))
+        body = text.encode()
+    return text, hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+# Said as the indexes say it: SQLite uses a partial index only for the very condition that it was made with.
+WAITS = text("inbox.state = 'new'")
+_WAITING = (
+    select(_table.c.id, _table.c.conversation, _table.c.raw, _table.c.attempts, _table.c.not_before)
+    .where(_table.c.bot_id == bindparam("bot_id"), WAITS, _table.c.id > bindparam("after"))
+    .order_by(_table.c.id)
+    .limit(bindparam("limit"))
+)
+_OF_CONVERSATION = _WAITING.where(_table.c.conversation == bindparam("conversation"))
+
+
+def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: str | None = None) -> list[Stored]:
+    """Unfinished updates of a bot, or of one conversation of it, in the order of arrival."""
+    statement = _WAITING if conversation is None else _OF_CONVERSATION
+    values = {"bot_id": bot_id, "after": after, "limit": limit}
+    if conversation is not None:
+        values["conversation"] = conversation  # type: ignore[assignment]
+    rows = run(s, statement, values)
+    return [Stored(row.id, bot_id, row.conversation, json.loads(row.raw), row.attempts, row.not_before) for row in rows]
+
+
+_FINISH = Hot(
+    update(_table)
+    .where(_table.c.id == bindparam("row_id"), _table.c.state == "new")
+    .values(state="done", finished_at=bindparam("at"))
+)
+
+
+class AlreadyFinished(Exception):
+    """Another life of this process has finished the update; whatever this one was about to change is undone."""
+
+
+class AlreadyStored(Exception):
+    """The number of a fresh update is known: it came before, or Telegram's numbers began anew."""
+
+
+_INSERT_FINISHED = hot_upsert(_table, lambda insert: insert.on_conflict_do_nothing().returning(_table.c.id))
+
+
+def finish(s: Session, row: Received, *, now: datetime) -> None:
+    """Marks an update as done, in the transaction of its effect: so it has exactly one.
+
+    A fresh one is stored here, done already. Raises AlreadyFinished; AlreadyStored, after which `store` knows what to
+    do with it.
+    """
+    if isinstance(row, Stored):
+        if changed(s, _FINISH, {"row_id": row.id, "at": now}) != 1:
+            raise AlreadyFinished(row.id)
+        return
+    raw, digest = _as_text(row.raw)
+    values = {
+        "bot_id": row.bot_id, "update_id": row.update_id, "epoch": 0, "digest": digest,
+        "conversation": row.conversation, "raw": raw, "state": "done", "attempts": 0,
+        "received_at": now, "finished_at": now,
+    }  # fmt: skip
+    if run(s, _INSERT_FINISHED, values).one_or_none() is None:
+        raise AlreadyStored(row.update_id)
+
+
+def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> bool:
+    """Notes a failed attempt and when to try again. `error` names the kind, never its text: that may quote a client.
+
+    Returns False if there is nothing to try: the update was finished elsewhere.
+    """
+    statement = (
+        update(_table)
+        .where(_table.c.id == inbox_id, _table.c.state == "new")
+        .values(attempts=_table.c.attempts + 1, error=error[:200], not_before=not_before)
+    )
+    return changed(s, statement) == 1
+
+
+def bury(s: Session, *, inbox_id: int, bot_id: int, error: str, now: datetime) -> None:
+    """Gives an update up: it stays, raw, for a person to look at, admins are told, and its conversation moves on."""
+    buried = changed(
+        s,
+        update(_table)
+        .where(_table.c.id == inbox_id, _table.c.state == "new")
+        .values(state="dead", attempts=_table.c.attempts + 1, error=error[:200], finished_at=now),
+    )
+    if buried == 1:
+        dead = Happened(
+            events.UPDATE_DEAD, now, events.SYSTEM, reason=error[:64], data={"inbox_id": inbox_id, "bot_id": bot_id}
+        )
+        events.record(s, [dead])
+        tell_admins(
+            s, cause=f"update:{bot_id}", code="update_dead", now=now, bot_id=bot_id, inbox=inbox_id, error=error
+        )
+
+
+def counts(s: Session) -> dict[str, int]:
+    """How many updates are in each state."""
+    return {row.state: row[1] for row in s.execute(select(_table.c.state, func.count()).group_by(_table.c.state))}
+
+
+def oldest_waiting(s: Session) -> datetime | None:
+    """When the oldest unfinished update arrived: what health looks at."""
+    found: datetime | None = s.execute(select(func.min(_table.c.received_at)).where(WAITS)).scalar_one()
+    return found
+
+
+def dead(s: Session, *, limit: int = 20) -> list[Row[Any]]:
+    """Updates that were given up, newest first: (id, bot_id, error, received_at)."""
+    query = select(_table.c.id, _table.c.bot_id, _table.c.error, _table.c.received_at).where(_table.c.state == "dead")
+    return list(s.execute(query.order_by(_table.c.id.desc()).limit(limit)))
+
+
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
+    """Deletes updates finished longer ago than `keep`, which exceeds Telegram's own 24 hours. Returns how many."""
+    done = (_table.c.state == "done", _table.c.finished_at < now - keep)
+    return changed(s, _table.delete().where(*done))

@@ -1,0 +1,187 @@
+"""What people say in a contact: stored once, copied to the other side in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from crm_core.messaging import outbox
+from crm_core.storage.execute import run
+from crm_core.storage.prepared import Hot, hot_insert
+from crm_core.storage.tables import Message, OutboxRow, Posted
+
+# UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
+# for names, notes and state. A longer text is cut on the card and follows in full as a copy.
+CARD_TEXT_LIMIT = 3_000
+
+_message = Message.__table__
+_posted = Posted.__table__
+_outbox = OutboxRow.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One message of a person, as it came.
+
+    Attributes:
+        kind: Telegram's content type: `text`, `photo`, `voice`, …
+        text, entities: text or caption with its formatting, as Telegram gave it.
+        bot_id, chat_id, message_id: where the original is; none for words from the API.
+        reply_to: Telegram's id of the message in the same chat that this answers.
+        can_copy: whether Telegram lets a bot copy it (copyMessage).
+    """
+
+    kind: str
+    text: str | None = None
+    entities: list[dict[str, Any]] | None = None
+    bot_id: int | None = None
+    chat_id: int | None = None
+    message_id: int | None = None
+    reply_to: int | None = None
+    can_copy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A stored message that is to be copied."""
+
+    id: int
+    kind: str
+    text: str | None
+    can_copy: bool
+
+
+_INSERT = hot_insert(_message)
+
+
+def store(
+    s: Session,
+    words: Words,
+    *,
+    contact_id: int,
+    author: str,
+    now: datetime,
+    operator_id: int | None = None,
+    reply_to: int | None = None,
+) -> Original:
+    """Keeps a message of a contact; `reply_to` is the stored message that it answers."""
+    message_ref = run(
+        s,
+        _INSERT,
+        {
+            "contact_id": contact_id,
+            "author": author,
+            "operator_id": operator_id,
+            "kind": words.kind,
+            "text": words.text,
+            "entities": words.entities,
+            "bot_id": words.bot_id,
+            "chat_id": words.chat_id,
+            "message_id": words.message_id,
+            "reply_to": reply_to,
+            "can_copy": words.can_copy,
+            "created_at": now,
+        },
+    ).scalar_one()
+    return Original(message_ref, words.kind, words.text, words.can_copy)
+
+
+def is_known_already(error: IntegrityError) -> bool:
+    """Whether an action failed because a message of Telegram's is stored already: its update came under a new number.
+
+    That happens when an older database was put back, or Telegram began its numbers anew; the first one had its effect.
+    """
+    said = str(error.orig)
+    return "messages.message_id" in said or _ONCE_ONLY in said
+
+
+_ONCE_ONLY = "uq_messages_bot_id_chat_id_message_id"
+_SAID = (
+    select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy)
+    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.author == "client")
+    .order_by(_message.c.id)
+)
+
+
+def said_by_client(s: Session, contact_id: int) -> list[Original]:
+    """All that a client has said in a contact, in order: what its next operator must get."""
+    return [Original(*row) for row in run(s, _SAID, {"contact_id": contact_id})]
+
+
+def fits_card(original: Original) -> bool:
+    """Whether a first message stands on the card in full, so that no copy of it has to follow."""
+    return original.kind == "text" and utf16_units(original.text or "") <= CARD_TEXT_LIMIT
+
+
+def utf16_units(text: str) -> int:
+    """Length as Telegram counts it."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def fits_units(text: str, units: int) -> str:
+    """The longest beginning of a text within so many UTF-16 units, never cutting a character in two."""
+    return text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")
+
+
+def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.Send]:
+    """Rows that bring a client's messages to an operator after the card, less a first one that the card shows."""
+    rest = said[1:] if said and fits_card(said[0]) else said
+    return [outbox.Send(outbox.TO_OPERATOR, bot_id, chat_id, contact_id, original.id) for original in rest]
+
+
+_POSTED = Hot(
+    select(_posted.c.contact_id, _posted.c.message_ref).where(
+        _posted.c.bot_id == bindparam("bot_id"),
+        _posted.c.chat_id == bindparam("chat_id"),
+        _posted.c.message_id == bindparam("message_id"),
+    )
+)
+_ORIGINAL = Hot(
+    select(_message.c.contact_id, _message.c.id).where(
+        _message.c.bot_id == bindparam("bot_id"),
+        _message.c.chat_id == bindparam("chat_id"),
+        _message.c.message_id == bindparam("message_id"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a Telegram reply points at: a contact and, where it is not the card, one message of it."""
+
+    contact_id: int
+    message_ref: int | None
+
+
+class NotRecordedYet(Exception):
+    """A reply came before what it answers was recorded: Telegram had delivered that, its number is on its way to us."""
+
+
+_ON_ITS_WAY = select(
+    exists().where(
+        _outbox.c.bot_id == bindparam("bot_id"),
+        _outbox.c.chat_id == bindparam("chat_id"),
+        outbox.UNSETTLED,
+        _outbox.c.state == "sending",
+        _outbox.c.contact_id.is_not(None),
+    )
+)
+
+
+def reply_target(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> Target | None:
+    """The contact that a message in a chat belongs to, by what was recorded when it was sent; never guessed.
+
+    Both what our bot has put there and what the person himself wrote there count. None for a message of no contact.
+    Raises NotRecordedYet while nobody can tell.
+    """
+    place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
+    row = run(s, _POSTED, place).one_or_none() or run(s, _ORIGINAL, place).one_or_none()
+    if row is None:
+        if run(s, _ON_ITS_WAY, {"bot_id": bot_id, "chat_id": chat_id}).scalar_one():
+            raise NotRecordedYet()
+        row = run(s, _POSTED, place).one_or_none()  # it may have been recorded between the first look and the second
+    return None if row is None else Target(*row)

@@ -1,0 +1,1 @@
+"""Numbers that an observer reads: counters, metrics, liveness, integrity."""

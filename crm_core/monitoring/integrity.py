@@ -1,0 +1,91 @@
+"""What should hold in a database, and what in it needs a person: for `mini-crm doctor`."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from crm_core import statistics
+from crm_core.routing import queue, sources
+from crm_core.statistics import Difference
+from crm_core.storage.tables import Contact, InboxRow, Operator, OutboxRow, Weight
+from crm_core.team import accounts as staff
+from crm_core.team import operators
+
+
+@dataclass(frozen=True, slots=True)
+class WrongLoad:
+    """An operator whose kept load is not the number of his open contacts."""
+
+    name: str
+    kept: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """An operator whom contacts cannot reach: he has not joined, or has not started some bots that he should serve."""
+
+    name: str
+    has_joined: bool
+    missing_bots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """Everything found.
+
+    Attributes:
+        dead_updates, dead_deliveries, uncertain: rows that were given up, or whose arrival nobody knows, in the last
+            seven days (older ones are purged).
+        deserted: names of sources that are on and where no operator has a weight.
+        wrong_sums: figures of the statistics that a plain count of the contacts finds otherwise.
+    """
+
+    has_admin: bool
+    wrong_loads: tuple[WrongLoad, ...]
+    absent: tuple[Absent, ...]
+    deserted: tuple[str, ...]
+    wrong_sums: tuple[Difference, ...]
+    waiting: int
+    dead_updates: int
+    dead_deliveries: int
+    uncertain: int
+
+
+def examine(s: Session) -> Checkup:
+    """Looks through a database of the newest revision; changes nothing."""
+    inbox = {row[0]: row[1] for row in s.execute(select(InboxRow.state, func.count()).group_by(InboxRow.state))}
+    outbox = {row[0]: row[1] for row in s.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
+    return Checkup(
+        has_admin=staff.has_admin(s),
+        wrong_loads=tuple(_wrong_loads(s)),
+        absent=tuple(
+            Absent(one.name, one.telegram_id is not None, one.missing_bots)
+            for one in operators.listing(s)
+            if one.is_active and (one.telegram_id is None or one.missing_bots)
+        ),
+        deserted=tuple(_deserted(s)),
+        wrong_sums=tuple(statistics.differences(s)),
+        waiting=queue.length(s),
+        dead_updates=inbox.get("dead", 0),
+        dead_deliveries=outbox.get("dead", 0),
+        uncertain=outbox.get("uncertain", 0),
+    )
+
+
+def _wrong_loads(s: Session) -> list[WrongLoad]:
+    counted = func.count(Contact.id)
+    rows = s.execute(
+        select(Operator.name, Operator.current_leads, counted)
+        .outerjoin(Contact, and_(Contact.operator_id == Operator.id, queue.OPEN))
+        .group_by(Operator.id, Operator.name, Operator.current_leads)
+        .having(Operator.current_leads != counted)
+        .order_by(Operator.id)
+    )
+    return [WrongLoad(*row) for row in rows]
+
+
+def _deserted(s: Session) -> list[str]:
+    served = set(s.execute(select(Weight.source_id).distinct()).scalars())
+    return [one.name for one in sources.listing(s) if one.is_active and one.id not in served]

@@ -1,0 +1,1 @@
+"""Who gets a contact: the choice, the assignment, the queue, the sources."""

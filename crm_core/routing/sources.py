@@ -1,0 +1,337 @@
+"""Sources: channels that contacts come from, and how each shares its contacts out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, exists, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_admin
+from crm_core.contacts.leads import fold
+from crm_core.errors import NameTaken, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
+from crm_core.events import Happened
+from crm_core.names import Line, check_description, check_name, check_number, check_slug, named, resembling
+from crm_core.routing import queue
+from crm_core.routing.assignment import Chance
+from crm_core.storage.execute import changed
+from crm_core.storage.locks import lock_sources
+from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
+
+WEIGHT_LARGEST = 1_000
+
+_source, _weight = Source.__table__, Weight.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class SourceListed:
+    """A source as lists and screens show it. `bot` is the username of its bot, None for another system."""
+
+    id: int
+    name: str
+    description: str | None
+    slug: str | None
+    is_active: bool
+    strategy: str
+    bot: str | None
+
+
+def listing(s: Session) -> list[SourceListed]:
+    """Every source, in the order of making."""
+    rows = s.execute(
+        select(
+            _source.c.id,
+            _source.c.name,
+            _source.c.description,
+            _source.c.slug,
+            _source.c.is_active,
+            _source.c.strategy,
+            Bot.username,
+        )
+        .outerjoin(Bot, Bot.id == _source.c.bot_id)
+        .order_by(_source.c.id)
+    )
+    return [SourceListed(*row) for row in rows]
+
+
+def one(s: Session, *, source_id: int) -> SourceListed:
+    """One source. Raises SourceNotFound."""
+    for listed in listing(s):
+        if listed.id == source_id:
+            return listed
+    raise SourceNotFound(name=str(source_id), close=[])
+
+
+def pick(known: Sequence[SourceListed], line: Line) -> SourceListed | None:
+    """The one of these sources that a typed line names, by name or else by the word of its link or its number."""
+    return named(
+        line, known, name=lambda one: one.name, also=lambda one, text: fold(text) == one.slug or text == str(one.id)
+    )
+
+
+def missed(known: Sequence[SourceListed], line: Line) -> SourceNotFound:
+    """What to raise where a line names none of them: it offers names that come close."""
+    return SourceNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+
+
+def find(s: Session, *, name: str) -> SourceListed:
+    """The source of a name, link word or number, as an admin types it. Raises SourceNotFound with close names."""
+    known, line = listing(s), Line.of(name)
+    found = pick(known, line)
+    if found is None:
+        raise missed(known, line)
+    return found
+
+
+def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> int:
+    """A source of its own under a bot, reached by the link `?start=src_<slug>`. Returns its id.
+
+    Raises NotAllowed, BadSlug, BadName, SlugTaken, NameTaken.
+    """
+    access_admin(s, actor)
+    checked = check_slug(slug)
+    if s.execute(select(_source.c.id).where(_source.c.slug == checked)).first():
+        raise SlugTaken(slug=checked)
+    return _insert(s, name=_check_free_name(s, name), slug=checked, bot_id=bot_id, actor=actor, now=now)
+
+
+def add(s: Session, *, name: str, description: str | None, actor: Actor, now: datetime) -> int:
+    """A source without a bot: another system that brings contacts through the API. Returns its id.
+
+    Raises NotAllowed, BadName, BadValue, NameTaken.
+    """
+    access_admin(s, actor)
+    described = check_description(description or "")
+    source_id = _insert(s, name=_check_free_name(s, name), slug=None, bot_id=None, actor=actor, now=now)
+    if described is not None:
+        _change(s, source_id, description=described)
+    return source_id
+
+
+def remove(s: Session, *, source_id: int, actor: Actor, now: datetime) -> None:
+    """Takes a source away that nothing has come from, with its weights.
+
+    Raises NotAllowed, SourceNotFound, and SourceInUse where it is a bot's own, has contacts, or a form brings some.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    # A contact that is just being made at it waits for this row, and then finds that the source is gone.
+    s.execute(select(_source.c.id).where(_source.c.id == source_id).with_for_update())
+    source = one(s, source_id=source_id)
+    is_main = source.bot is not None and source.slug is None
+    if is_main or _is_in_use(s, source_id):
+        raise SourceInUse(source=source.name)
+    s.execute(_weight.delete().where(_weight.c.source_id == source_id))
+    s.execute(update(Chat).where(Chat.source_id == source_id).values(source_id=None))
+    s.execute(_source.delete().where(_source.c.id == source_id))
+    _record(s, source_id, "removed", actor, now)
+
+
+def _is_in_use(s: Session, source_id: int) -> bool:
+    has_contacts = exists().where(Contact.source_id == source_id)
+    has_form = exists().where(ApiKey.source_id == source_id)
+    return bool(s.execute(select(or_(has_contacts, has_form))).scalar_one())
+
+
+def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: datetime) -> int:
+    """The source that a bot is, made at its first start and named after its @username. Returns its id."""
+    found = s.execute(
+        select(_source.c.id).where(_source.c.bot_id == bot_id, _source.c.slug.is_(None))
+    ).scalar_one_or_none()
+    if found is not None:
+        return int(found)
+    name = username if _is_free(s, username) else f"{username} {bot_id}"
+    return _insert(s, name=name, slug=None, bot_id=bot_id, actor=actor, now=now)
+
+
+def _insert(s: Session, *, name: str, slug: str | None, bot_id: int | None, actor: Actor, now: datetime) -> int:
+    values = {"name": name, "slug": slug, "bot_id": bot_id, "is_active": True, "strategy": "random", "created_at": now}
+    source_id: int = s.execute(insert(_source).returning(_source.c.id), values).scalar_one()
+    _record(s, source_id, "added", actor, now)
+    return source_id
+
+
+def _is_free(s: Session, name: str, *, besides: int = 0) -> bool:
+    names = s.execute(select(_source.c.name).where(_source.c.id != besides)).scalars()
+    return fold(name) not in {fold(one) for one in names}
+
+
+def _check_free_name(s: Session, name: str, *, besides: int = 0) -> str:
+    checked = check_name(name)
+    if not _is_free(s, checked, besides=besides):
+        raise NameTaken(name=checked)
+    return checked
+
+
+def rename(s: Session, *, source_id: int, name: str, actor: Actor, now: datetime) -> str:
+    """Another name for a source. Returns it as stored. Raises NotAllowed, SourceNotFound, BadName, NameTaken."""
+    access_admin(s, actor)
+    checked = _check_free_name(s, name, besides=source_id)
+    _change(s, source_id, name=checked)
+    _record(s, source_id, "renamed", actor, now)
+    return checked
+
+
+def describe(s: Session, *, source_id: int, description: str, actor: Actor, now: datetime) -> str | None:
+    """What a source is, in a line for staff. Raises NotAllowed, SourceNotFound, BadValue."""
+    access_admin(s, actor)
+    checked = check_description(description)
+    _change(s, source_id, description=checked)
+    _record(s, source_id, "described", actor, now)
+    return checked
+
+
+def change(
+    s: Session, *, source_id: int, actor: Actor, now: datetime, chance: Chance, values: dict[str, Any]
+) -> "SourceDetails":
+    """Changes what is given, all or nothing. Returns the source as it is then.
+
+    Args:
+        values: any of `name`, `description`, `is_active`, `strategy`.
+
+    Raises NotAllowed, SourceNotFound, BadName, BadValue, NameTaken.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    before = one(s, source_id=source_id)
+    who: dict[str, Any] = {"source_id": source_id, "actor": actor, "now": now}
+    if values.get("name", before.name) != before.name:
+        rename(s, name=values["name"], **who)
+    if values.get("description", before.description) != before.description:
+        describe(s, description=values["description"] or "", **who)
+    if values.get("strategy", before.strategy) != before.strategy:
+        set_strategy(s, strategy=values["strategy"], **who)
+    if values.get("is_active", before.is_active) != before.is_active:
+        set_active(s, is_active=values["is_active"], chance=chance, **who)
+    return details(s, source_id=source_id)
+
+
+def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, chance: Chance) -> int:
+    """Whether a source takes new contacts and gives out waiting ones; open ones go on.
+
+    Returns how many waiting contacts found an operator. Raises NotAllowed, SourceNotFound.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    _change(s, source_id, is_active=is_active)
+    _record(s, source_id, "switched_on" if is_active else "switched_off", actor, now)
+    return queue.fill(s, source_ids=[source_id], actor=actor, now=now, chance=chance)
+
+
+def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now: datetime) -> None:
+    """How a source chooses: `random` by chance, or `exact`, levelling shares contact by contact.
+
+    Raises NotAllowed, SourceNotFound.
+    """
+    access_admin(s, actor)
+    _change(s, source_id, strategy=strategy)
+    s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))  # only `exact` counts
+    _record(s, source_id, f"strategy_{strategy}", actor, now)
+
+
+def set_weight(
+    s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime, chance: Chance
+) -> int:
+    """How much of a source an operator should get; 0 takes him off it. The queue is emptied as far as it can be.
+
+    Returns how many waiting contacts found an operator. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    checked = check_number(weight, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
+    one(s, source_id=source_id)
+    if s.execute(select(Operator.id).where(Operator.id == operator_id, Operator.removed_at.is_(None))).first() is None:
+        raise OperatorNotFound(name=str(operator_id), close=[])
+    lock_sources(s, [source_id])
+    mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
+    if checked == 0:
+        s.execute(_weight.delete().where(*mine))
+    elif changed(s, update(_weight).where(*mine).values(weight=checked)) == 0:
+        s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": checked, "dealt": 0})
+    # Shares begin anew: what was dealt under other weights must not be made up for under these.
+    s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
+    event = Happened(
+        events.WEIGHT_CHANGED, now, actor.label, source_id=source_id, operator_id=operator_id, data={"weight": checked}
+    )
+    events.record(s, [event])
+    return queue.fill(s, source_ids=[source_id], actor=actor, now=now, chance=chance)
+
+
+def weights(s: Session, *, source_id: int) -> list[Row[Any]]:
+    """Who works at a source: (operator_id, name, weight), the largest weight first."""
+    return list(
+        s.execute(
+            select(_weight.c.operator_id, Operator.name, _weight.c.weight)
+            .join(Operator, Operator.id == _weight.c.operator_id)
+            .where(_weight.c.source_id == source_id)
+            .order_by(_weight.c.weight.desc(), Operator.name)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What an operator gets of a source: his weight, and `part`, that weight of the sum of all there."""
+
+    source_id: int
+    source: str
+    operator_id: int
+    operator: str
+    weight: int
+    part: float
+
+
+def shares(s: Session) -> list[Share]:
+    """Every weight with the planned share that it makes: weight / sum of the source's weights, whoever is away.
+
+    In the order of the sources' making, the largest share first.
+    """
+    rows = s.execute(
+        select(
+            _weight.c.source_id, _source.c.name.label("source"), _weight.c.operator_id,
+            Operator.name.label("operator"), _weight.c.weight,
+        )
+        .join(Operator, Operator.id == _weight.c.operator_id)
+        .join(_source, _source.c.id == _weight.c.source_id)
+        .where(Operator.removed_at.is_(None))
+        .order_by(_weight.c.source_id, _weight.c.weight.desc(), Operator.name_folded)
+    ).all()  # fmt: skip
+    sums: Counter[int] = Counter()
+    for row in rows:
+        sums[row.source_id] += row.weight
+    return [
+        Share(row.source_id, row.source, row.operator_id, row.operator, row.weight, row.weight / sums[row.source_id])
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDetails:
+    """A source with who works there and how many contacts wait."""
+
+    source: SourceListed
+    shares: tuple[Share, ...]
+    waiting: int
+
+
+def details(s: Session, *, source_id: int) -> SourceDetails:
+    """All that a source's screen shows. Raises SourceNotFound."""
+    source = one(s, source_id=source_id)
+    mine = tuple(share for share in shares(s) if share.source_id == source_id)
+    return SourceDetails(source, mine, queue.length(s, source_id=source_id))
+
+
+def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> SourceDetails:
+    """The same as `add_link`, returning what the new source's screen shows."""
+    return details(s, source_id=add_link(s, bot_id=bot_id, slug=slug, name=name, actor=actor, now=now))
+
+
+def _change(s: Session, source_id: int, **values: Any) -> None:
+    if changed(s, update(_source).where(_source.c.id == source_id).values(values)) != 1:
+        raise SourceNotFound(name=str(source_id), close=[])
+
+
+def _record(s: Session, source_id: int, reason: str, actor: Actor, now: datetime) -> None:
+    events.record(s, [Happened(events.SOURCE_CHANGED, now, actor.label, source_id=source_id, reason=reason)])

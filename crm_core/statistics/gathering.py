@@ -1,0 +1,202 @@
+"""What happened, summed: events between two ids, told by the quarter of an hour in which their contacts were opened.
+
+Who has a contact follows from who got it and who lost it, so giving it on, returning it and opening it again spoil
+nothing; how long something took is told by the first event of its kind. A contact's opening and its source never
+change, so the same events always give the same sums, at whatever moment they are summed.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, case, cast, func, select, true, type_coerce
+from sqlalchemy.orm import Session, aliased
+
+from crm_core import events
+from crm_core.routing.choose import Exclusion
+from crm_core.statistics.buckets import QUARTER_MS
+from crm_core.statistics.durations import Histogram
+from crm_core.statistics.sums import Sums, owed
+from crm_core.storage.execute import run
+from crm_core.storage.tables import Contact, Event
+
+Weights = dict[int, dict[int, int]]
+"""Per source, then per operator."""
+
+Draw = tuple[int, int, str | None]
+"""Quarter of an hour, source, and who could not get the contact, as the event says it."""
+
+LENGTHS = (events.CONTACT_ASSIGNED, events.CONTACT_TAKEN, events.REPLIED)
+"""What ends a length that begins with the contact's opening, the first time that it happens."""
+
+OFF = (Exclusion.INACTIVE, Exclusion.OFFLINE, Exclusion.UNREACHABLE)
+
+
+@dataclass(slots=True)
+class Facts:
+    """Sums of what happened to contacts.
+
+    Attributes:
+        sums: per quarter of an hour (since 1970), source and operator; operator 0 is the source itself.
+        lengths: per quarter of an hour and the event that ended them.
+        weights: as they are after the last event.
+    """
+
+    weights: Weights
+    sums: defaultdict[tuple[int, int, int], Sums] = field(default_factory=lambda: defaultdict(Sums))
+    lengths: defaultdict[tuple[int, str], Histogram] = field(default_factory=lambda: defaultdict(Histogram))
+
+
+_event, _contact = Event.__table__, Contact.__table__
+_earlier = aliased(Event.__table__)
+
+
+# Joined with nothing, so that SQLite does not take the index by kind: it would read all events there ever were.
+def _kind(table: Any) -> Any:
+    return table.c.kind + ""
+
+
+_QUARTER = (type_coerce(_contact.c.created_at, BigInteger) // QUARTER_MS).label("quarter")
+_BETWEEN = and_(_event.c.id > bindparam("after"), _event.c.id <= bindparam("until"))
+_OF_CONTACTS = _event.join(_contact, _contact.c.id == _event.c.contact_id)
+
+_MOVES = (events.CONTACT_CREATED, events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)
+_WHAT = (
+    # Weights may change between two of these events: only then each is looked at by itself, in its order.
+    case((bindparam("apart"), _event.c.id), else_=0).label("event_id"),
+    _event.c.kind,
+    _event.c.reason,
+    _event.c.source_id,
+    _event.c.operator_id,
+    cast(_event.c.data, Text).label("data"),
+    _QUARTER,
+)
+_MOVED = (
+    select(*_WHAT, func.count().label("times"))
+    .select_from(_OF_CONTACTS)
+    .where(_BETWEEN, _kind(_event).in_(_MOVES))
+    .group_by(*_WHAT)
+    .order_by("event_id")
+)
+
+_FORMER = (
+    select(case((_earlier.c.kind == events.CONTACT_ASSIGNED, _earlier.c.operator_id)))
+    .where(
+        _earlier.c.contact_id == _event.c.contact_id,
+        _earlier.c.id < _event.c.id,
+        _kind(_earlier).in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
+    )
+    .order_by(_earlier.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_BY_HAND = (
+    select(_event.c.source_id, _FORMER.label("former"), _QUARTER)
+    .select_from(_OF_CONTACTS)
+    .where(_BETWEEN, _kind(_event) == events.CONTACT_ASSIGNED, _event.c.reason == "by_hand")
+)
+
+_BEFORE = (
+    select(true())
+    .where(
+        _earlier.c.contact_id == _event.c.contact_id,
+        _earlier.c.id < _event.c.id,
+        _kind(_earlier) == _event.c.kind,
+    )
+    .exists()
+)
+_PASSED = (type_coerce(_event.c.at, BigInteger) - type_coerce(_contact.c.created_at, BigInteger)).label("passed")
+_TOOK = (
+    select(_event.c.kind, _PASSED, _QUARTER, func.count().label("times"))
+    .select_from(_OF_CONTACTS)
+    .where(_BETWEEN, _kind(_event).in_(LENGTHS), ~_BEFORE)
+    .group_by(_event.c.kind, _PASSED, _QUARTER)
+)
+
+_WEIGHTS_CHANGED = (
+    select(_event.c.id, _event.c.kind, _event.c.source_id, _event.c.operator_id, _event.c.data)
+    .where(
+        _BETWEEN,
+        (_kind(_event) == events.WEIGHT_CHANGED)
+        | and_(_kind(_event).in_((events.OPERATOR_CHANGED, events.SOURCE_CHANGED)), _event.c.reason == "removed"),
+    )
+    .order_by(_event.c.id)
+)
+
+
+def gather(s: Session, *, after: int, until: int, weights: Weights, lengths: bool = True) -> Facts:
+    """Sums the events with ids above `after` up to `until`.
+
+    Args:
+        weights: as they were after the event `after`; left as they are.
+        lengths: whether lengths are wanted too.
+    """
+    facts = Facts({source_id: dict(theirs) for source_id, theirs in weights.items()})
+    between = {"after": after, "until": until}
+    changes = list(run(s, _WEIGHTS_CHANGED, between))
+    is_by_hand = False
+    draws = Counter[Draw]()
+    for row in run(s, _MOVED, {**between, "apart": bool(changes)}):
+        while changes and changes[0].id < row.event_id:
+            _settle(facts, draws)
+            _change(facts.weights, changes.pop(0))
+        _count(facts, draws, row)
+        is_by_hand = is_by_hand or row.reason == "by_hand"
+    _settle(facts, draws)
+    for change in changes:
+        _change(facts.weights, change)
+    if is_by_hand:
+        for row in run(s, _BY_HAND, between):
+            if row.former is not None:
+                facts.sums[row.quarter, row.source_id, row.former].lost += 1
+    if lengths:
+        for row in run(s, _TOOK, between):
+            facts.lengths[row.quarter, row.kind].add(row.passed, row.times)
+    return facts
+
+
+def _change(weights: Weights, change: Any) -> None:
+    if change.kind == events.OPERATOR_CHANGED:  # who is removed has no weight anywhere
+        for theirs in weights.values():
+            theirs.pop(change.operator_id, None)
+        return
+    if change.kind == events.SOURCE_CHANGED:  # SQLite may give its number to the next one
+        weights.pop(change.source_id, None)
+        return
+    theirs = weights.setdefault(change.source_id, {})
+    theirs[change.operator_id] = change.data["weight"]
+    if not theirs[change.operator_id]:
+        del theirs[change.operator_id]
+
+
+def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
+    place = row.quarter, row.source_id
+    if row.kind == events.CONTACT_CREATED:
+        facts.sums[*place, 0].opened += row.times
+    elif row.operator_id is None:
+        return  # it began to wait, which takes it from nobody
+    elif row.kind == events.CONTACT_QUEUED:
+        facts.sums[*place, row.operator_id].returned += row.times
+    elif row.reason == "by_hand":
+        facts.sums[*place, row.operator_id].given += row.times
+    else:
+        facts.sums[*place, row.operator_id].drawn += row.times
+        draws[*place, row.data] += row.times
+
+
+def _settle(facts: Facts, draws: Counter[Draw]) -> None:
+    """Adds what draws owed by the weights as they were then, and forgets the draws."""
+    for (quarter, source_id, data), times in draws.items():
+        off, full = kept_out(json.loads(data) if data else None)
+        for operator_id, sums in owed(facts.weights.get(source_id, {}), off=off, full=full).items():
+            facts.sums[quarter, source_id, operator_id].add(sums, times)
+    draws.clear()
+
+
+def kept_out(data: Mapping[str, list[int]] | None) -> tuple[set[int], set[int]]:
+    """Who could not get a contact at its draw, as the event says: who was away, and who was at his limit."""
+    excluded = data or {}
+    off = {one for why in OFF for one in excluded.get(why, [])}
+    return off, set(excluded.get(Exclusion.FULL, []))

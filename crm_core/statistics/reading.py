@@ -1,0 +1,178 @@
+"""Reading sums: those that are kept in tables (see `folding`), and what happened that is not in them yet.
+
+So a reading looks at the rows of its period and at few events, and its figures are nevertheless those of this moment.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from crm_core.statistics.buckets import Grain, bounds, local, span_of
+from crm_core.statistics.durations import Histogram
+from crm_core.statistics.gathering import Facts, Weights, gather
+from crm_core.statistics.periods import Days
+from crm_core.statistics.sums import NAMES, Sums
+from crm_core.storage.execute import run
+from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
+
+TAIL = 20_000
+"""Event ids that a reading looks at beyond what is folded. Only making all anew leaves more; then it looks at none."""
+
+_tally, _arrivals, _lengths = Tally.__table__, ArrivalTally.__table__, LengthTally.__table__
+_state, _event = TallyState.__table__, Event.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the tallies go.
+
+    Attributes:
+        zone: whose days they are.
+        after: events up to this id are in them.
+        newest: the newest event's id.
+        weights: as they were after the event `after`.
+    """
+
+    zone: ZoneInfo
+    generation: int
+    after: int
+    newest: int
+    weights: Weights
+
+    @property
+    def until(self) -> int:
+        """Up to which event a reading looks."""
+        return self.newest if self.newest - self.after <= TAIL else self.after
+
+    @property
+    def behind(self) -> int:
+        """How many event ids are beyond a reading: 0 unless everything is being tallied anew."""
+        return self.newest - self.until
+
+
+_NEWEST = func.coalesce(select(func.max(_event.c.id)).scalar_subquery(), 0).label("newest")
+STATE = select(_state.c.zone, _state.c.generation, _state.c.after, _state.c.weights, _state.c.watch, _NEWEST)
+"""The state's row, for `state_of`."""
+
+
+def state_of(row: Any) -> State:
+    """A state from its row."""
+    weights = {
+        int(source_id): {int(operator_id): weight for operator_id, weight in theirs.items()}
+        for source_id, theirs in row.weights.items()
+    }
+    return State(ZoneInfo(row.zone), row.generation, row.after, row.newest, weights)
+
+
+def state(s: Session) -> State:
+    """How far the tallies go now."""
+    return state_of(run(s, STATE).one())
+
+
+def backlog(s: Session) -> int:
+    """How many event ids are not folded yet."""
+    row = run(s, select(_state.c.after, _NEWEST)).one()
+    return int(row.newest - row.after)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums of the contacts that were opened in a period.
+
+    Attributes:
+        state: how far they go.
+        sums: per source and operator; operator 0 is the source itself.
+        lengths: per event that ended them.
+    """
+
+    state: State
+    sums: defaultdict[tuple[int, int], Sums] = field(default_factory=lambda: defaultdict(Sums))
+    lengths: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(Histogram))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Contacts opened in a span, and how many of them have an operator."""
+
+    opened: int
+    held: int
+
+
+def _within(column: Any, spans: Iterable[tuple[int, int]]) -> Any:
+    return or_(*(and_(column >= low, column <= high) for low, high in spans))
+
+
+def tail(s: Session, known: State, *, lengths: bool) -> Facts:
+    """What happened that is not in the tallies yet, with lengths or without."""
+    if known.until == known.after:
+        return Facts(known.weights)
+    return gather(s, after=known.after, until=known.until, weights=known.weights, lengths=lengths)
+
+
+_SUMMED = select(
+    _tally.c.source_id, _tally.c.operator_id, *(func.sum(_tally.c[name]).label(name) for name in NAMES)
+).group_by(_tally.c.source_id, _tally.c.operator_id)
+
+
+def totals(s: Session, *, since: datetime | None, until: datetime | None = None, lengths: bool = True) -> Totals:
+    """Sums of the contacts opened in a period of whole days: a day begun counts whole.
+
+    Args:
+        since, until: None for all that was before, or has been since; `until` itself is not in.
+        lengths: whether lengths are wanted too.
+    """
+    known = state(s)
+    days = Days.of(since=since, until=until, zone=known.zone)
+    found = Totals(known)
+    for row in run(s, _SUMMED.where(_within(_tally.c.span, days.ranges()))):
+        found.sums[row[0], row[1]] = Sums(*map(int, row[2:]))
+    if lengths:
+        for row in run(s, select(_lengths).where(_within(_lengths.c.span, days.ranges()))):
+            found.lengths[row.kind].merge(row.buckets, row.total, row.longest)
+    when, facts = local(known.zone), tail(s, known, lengths=lengths)
+    for (quarter, source_id, operator_id), one in facts.sums.items():
+        if days.covers(when(quarter)):
+            found.sums[source_id, operator_id].add(one)
+    for (quarter, kind), some in facts.lengths.items():
+        if days.covers(when(quarter)):
+            found.lengths[kind].merge(some.pairs(), some.total, some.longest)
+    return found
+
+
+def arrived(
+    s: Session, *, since: datetime | None, until: datetime | None, grain: Grain
+) -> tuple[State, dict[int, Arrived]]:
+    """Contacts opened in a period, per hour, day or month, in order; a day (or month) begun counts whole.
+
+    Returns how far the figures go, and the spans in which there were any.
+    """
+    known = state(s)
+    days = Days.of(since=since, until=until, zone=known.zone)
+    low, high = bounds(grain, days.first, days.last)
+    found: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for row in run(s, select(_arrivals).where(_arrivals.c.span >= low, _arrivals.c.span <= high)):
+        found[row.span] = [row.opened, row.held]
+    when = local(known.zone)
+    for (quarter, _, _), one in tail(s, known, lengths=False).sums.items():
+        span = span_of(when(quarter), grain)
+        if low <= span <= high:
+            found[span][0] += one.opened
+            found[span][1] += one.held
+    return known, {span: Arrived(*found[span]) for span in sorted(found)}
+
+
+def version(s: Session) -> str:
+    """Changes whenever something has happened that a figure may come from, and costs next to nothing.
+
+    Folding does not change it. Periods that end with today change at midnight besides.
+    """
+    ahead = select(_event.c.id).where(_event.c.id > _state.c.after).limit(TAIL + 1).correlate(_state).subquery()
+    number = select(func.count()).select_from(ahead).scalar_subquery()
+    row = run(s, select(_state.c.generation, (_state.c.events + number).label("events"))).one()
+    return f"{row.generation}.{row.events}"

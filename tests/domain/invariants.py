@@ -1,0 +1,96 @@
+"""What must hold in the database after every transaction, whatever happened; each check looks afresh."""
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from crm_core.routing import assignment, queue
+from crm_core.routing.choose import exclusion
+
+
+def check_all(s: Session) -> None:
+    """Every check below."""
+    check_loads(s)
+    check_one_open_contact_each(s)
+    check_states(s)
+    check_nobody_waits_in_vain(s)
+    check_holders_are_told(s)
+
+
+def _rows(s: Session, query: str) -> list[Any]:
+    return list(s.execute(text(query)))
+
+
+def check_loads(s: Session) -> None:
+    """An operator's load is the number of open contacts that he holds; who is removed holds none."""
+    wrong = _rows(
+        s,
+        "SELECT o.id, o.current_leads, count(c.id) FROM operators o "
+        "LEFT JOIN contacts c ON c.operator_id = o.id AND c.status <> 'closed' "
+        "GROUP BY o.id, o.current_leads, o.removed_at "
+        "HAVING o.current_leads <> count(c.id) OR (o.removed_at IS NOT NULL AND count(c.id) > 0)",
+    )
+    assert wrong == [], f"(operator, load, open contacts): {wrong}"
+
+
+def check_one_open_contact_each(s: Session) -> None:
+    """A client of Telegram has at most one open contact at a source."""
+    wrong = _rows(
+        s,
+        "SELECT lead_id, source_id, count(*) FROM contacts WHERE status <> 'closed' AND chat_id IS NOT NULL "
+        "GROUP BY lead_id, source_id HAVING count(*) > 1",
+    )
+    assert wrong == [], f"(lead, source, open contacts): {wrong}"
+
+
+def check_states(s: Session) -> None:
+    """Who is in progress or closed has, or had, an operator; the times say the same as the status."""
+    wrong = _rows(
+        s,
+        "SELECT id, status FROM contacts WHERE (status <> 'new' AND operator_id IS NULL) "
+        "OR (status = 'closed') <> (closed_at IS NOT NULL) OR (status = 'in_progress' AND taken_at IS NULL) "
+        "OR (operator_id IS NOT NULL AND assigned_at IS NULL) OR (operator_id IS NULL) <> (queued_at IS NOT NULL)",
+    )
+    assert wrong == [], f"(contact, status): {wrong}"
+
+
+def check_nobody_waits_in_vain(s: Session) -> None:
+    """Where a contact waits at a source that is on, nobody who is eligible there has room."""
+    for source_id, chat_id in _rows(
+        s, "SELECT source_id, max(chat_id) FROM contacts WHERE operator_id IS NULL AND status = 'new' "
+        "GROUP BY source_id, chat_id IS NULL"
+    ):  # fmt: skip
+        source = queue.seen_by(assignment.source_facts(s, source_id), chat_id=chat_id)
+        free = [one for one in assignment.candidates(s, source) if source.is_active and exclusion(one) is None]
+        assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
+
+
+def check_holders_are_told(s: Session) -> None:
+    """While nothing is sent yet: the holder of a contact, and nobody else, has its card and all words on their way."""
+    held = _rows(
+        s,
+        "SELECT c.id, s.telegram_id FROM contacts c JOIN staff s ON s.operator_id = c.operator_id "
+        "WHERE c.status <> 'closed' AND c.bot_id IS NOT NULL",
+    )
+    holder: dict[int, int] = {row.id: row.telegram_id for row in held}
+    waiting = _rows(
+        s,
+        "SELECT contact_id, chat_id, kind, message_ref FROM outbox WHERE state = 'pending' AND contact_id IS NOT NULL "
+        "ORDER BY id",
+    )
+    cards = {(row.contact_id, row.chat_id) for row in waiting if row.kind == "card"}
+    copies = [(row.contact_id, row.chat_id, row.message_ref) for row in waiting if row.kind == "to_operator"]
+    assert len(copies) == len(set(copies)), "a copy is on its way twice"
+    for contact_id, account in holder.items():
+        assert (contact_id, account) in cards, f"no card of {contact_id} for {account}"
+    said: dict[int, list[int]] = {}
+    for contact_id, message_id in _rows(s, "SELECT contact_id, id FROM messages WHERE author = 'client' ORDER BY id"):
+        said.setdefault(contact_id, []).append(message_id)
+    for contact_id, account in holder.items():
+        due = [message_id for of, chat, message_id in copies if (of, chat) == (contact_id, account)]
+        assert due == said.get(contact_id, [])[1:], (
+            f"words of {contact_id} for {account}: {due}, said {said.get(contact_id)}"
+        )
+    foreign = [(of, chat) for of, chat, _ in copies if of in holder and holder[of] != chat]
+    assert foreign == [], f"copies on their way to who does not hold the contact: {foreign}"

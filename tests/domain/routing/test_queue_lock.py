@@ -1,0 +1,49 @@
+"""A place that is freed and a contact that finds none, in the same moment: neither may miss the other."""
+
+import asyncio
+import random
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
+
+from crm_core.access.actors import telegram
+from crm_core.contacts import lifecycle as contacts
+from crm_core.conversation import client_messages as conversation
+from crm_core.storage.database import Database
+from tests.domain.arranging import NOW, open_office, saying
+from tests.domain.invariants import check_all
+
+
+async def test_who_queues_while_a_place_is_freed_is_not_missed(db: Database) -> None:
+    """PostgreSQL: whoever frees a place waits for who is about to queue, and finds him. SQLite has one writer."""
+    office = await db.write(open_office, weights=[1], limit=1)
+    held = await db.write(conversation.client_says, **saying(1))
+    queued, may_end = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def arrive(s: Session) -> None:
+        conversation.client_says(s, **saying(2))
+        if db.url.get_backend_name() != "sqlite":
+            loop.call_soon(queued.set)
+            await_only(may_end.wait())
+        queued.set()
+
+    arriving = asyncio.create_task(db.write(arrive))
+    await queued.wait()
+    actor = telegram(office.account(office.operator_ids[0]))
+    closing = asyncio.create_task(
+        db.write(contacts.close, contact_id=held.contact_id, version=1, actor=actor, now=NOW, chance=random.random)
+    )
+    while not closing.done() and not await _somebody_waits_for_a_lock(db):
+        pass
+    may_end.set()
+    await asyncio.gather(arriving, closing)
+    await db.read(check_all)
+
+
+async def _somebody_waits_for_a_lock(db: Database) -> bool:
+    if db.url.get_backend_name() == "sqlite":
+        return True
+    query = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    return await db.read(lambda s: s.execute(query).first()) is not None

@@ -1,0 +1,87 @@
+"""Moments at which a process can be made to end itself, with SIGKILL, the first time that it comes there."""
+
+import os
+import signal
+from functools import wraps
+from typing import Any, NoReturn
+
+from bot.app import App
+from bot.delivery.sender import Sender
+from bot.receiving.polling import Poller
+from crm_core.conversation import client_messages as conversation
+from crm_core.messaging import outbox
+
+
+def _die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("nothing comes after SIGKILL")
+
+
+def arm(point: str) -> None:
+    """Prepares this process to die at a point.
+
+    Args:
+        point: `fetched` (not stored yet), `stored` (not confirmed yet, not worked on), `handling` (inside the
+            transaction), `applied` (after the commit of the effect), `claimed` (a copy is marked as being sent, no
+            request was made), `sent` (Telegram has accepted a copy, which is not recorded).
+    """
+    {"fetched": _fetched, "stored": _stored, "handling": _handling, "applied": _applied, "claimed": _claimed,
+     "sent": _sent}[point]()  # fmt: skip
+
+
+def _fetched() -> None:
+    async def take_in(*_: Any) -> NoReturn:
+        _die()
+
+    Poller._take_in = take_in  # type: ignore[assignment, method-assign]
+
+
+def _stored() -> None:
+    original = Poller._take_in
+
+    async def take_in(poller: Poller, updates: Any) -> NoReturn:
+        await original(poller, updates)
+        _die()
+
+    Poller._take_in = take_in  # type: ignore[assignment, method-assign]
+
+
+def _handling() -> None:
+    original = conversation.client_says
+
+    @wraps(original)  # whoever calls it looks at what it takes
+    def client_says(*args: Any, **inputs: Any) -> NoReturn:
+        original(*args, **inputs)
+        _die()
+
+    conversation.client_says = client_says
+
+
+def _applied() -> None:
+    def on_finished(*_: Any) -> NoReturn:
+        _die()
+
+    App._on_finished = on_finished  # type: ignore[assignment, method-assign]
+
+
+def _claimed() -> None:
+    original = Sender._attempt
+
+    async def attempt(sender: Sender, job: Any, after: float) -> Any:
+        if job.kind == outbox.TO_OPERATOR:
+            _die()
+        return await original(sender, job, after)
+
+    Sender._attempt = attempt  # type: ignore[assignment, method-assign]
+
+
+def _sent() -> None:
+    original = Sender._attempt
+
+    async def attempt(sender: Sender, job: Any, after: float) -> Any:
+        verdict = await original(sender, job, after)
+        if job.kind == outbox.TO_OPERATOR:
+            _die()
+        return verdict
+
+    Sender._attempt = attempt  # type: ignore[assignment, method-assign]

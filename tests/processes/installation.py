@@ -1,0 +1,105 @@
+"""An installation in processes of its own, and what its operators have seen so far."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, Self
+
+from bot.sandbox import Sandbox
+from bot.sandbox.world.transcript import NEW, Entry
+from tests.processes.restarts import live
+from tests.support.forks import Forked, fork
+
+
+class Lives:
+    """Starts, kills and stops an installation; see `tests.processes.restarts`."""
+
+    def __init__(
+        self, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False, is_hurried: bool = True,
+        log: Path | None = None, **more: str,
+    ) -> None:  # fmt: skip
+        """The first life begins with `start`.
+
+        Args:
+            token: or several, with commas between them.
+            limited: whether it keeps to Telegram's limits.
+            is_hurried: whether it pauses for shorter than usual before it tries something again.
+            log: a file for what it logs, instead of standard error.
+            more: further settings by their names.
+        """
+        self._environment = {
+            **os.environ,
+            "BOT_TOKENS": token, "DATABASE_URL": database_url, "TELEGRAM_API_URL": telegram_api_url,
+            "DEFAULT_LANGUAGE": "en", "HTTP_PORT": "0", "LIVES_LIMITED": "1" if limited else "",
+            "LIVES_HURRIED": "1" if is_hurried else "", **more,
+        }  # fmt: skip
+        self._log = log
+        self._process: Forked | None = None
+
+    @property
+    def process_id(self) -> int:
+        """Of the newest life."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, *, until: str = "") -> int:
+        """Starts a process and returns its id. It may be one that kills itself, see `tests.processes.crash_points`."""
+        self._process = await fork(live, until, environment=self._environment, listen=False, log=self._log)
+        return self._process.pid
+
+    async def died(self) -> int:
+        """Waits until a life that kills itself has done so; returns its exit status."""
+        assert self._process is not None
+        try:
+            return await asyncio.wait_for(self._process.wait(), 20)
+        except TimeoutError:
+            self._process.send_signal(signal.SIGTERM)  # it did not come to that point: the status says so
+            return await self._process.wait()
+
+    async def kill(self) -> None:
+        """SIGKILL, at once; returns when the process has gone."""
+        assert self._process is not None
+        self._process.kill()
+        assert await self._process.wait() == -signal.SIGKILL
+
+    async def stop(self) -> int:
+        """SIGTERM; returns the exit status when the process has ended by itself."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return await self._process.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
+
+
+class Eyes:
+    """What has appeared before some people's eyes since they were opened, and waiting for more of it."""
+
+    def __init__(self, sandbox: Sandbox, people: Collection[int]) -> None:
+        self.seen: list[Entry] = []
+        self._people = set(people)
+        self._changed = asyncio.Event()
+        sandbox.world.transcript.listeners.append(self._notice)
+
+    def _notice(self, entry: Entry) -> None:
+        if entry.chat_id in self._people and entry.event == NEW and entry.request_id is not None:
+            self.seen.append(entry)
+            self._changed.set()
+
+    async def until(self, condition: Callable[[], Any], *, within: float) -> None:
+        """Waits until a condition on what was seen holds, but not longer than `within` seconds."""
+        async with asyncio.timeout(within):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def more(self, number: int, *, within: float = 60) -> None:
+        """Waits until so many more messages have been seen."""
+        wanted = len(self.seen) + number
+        await self.until(lambda: len(self.seen) >= wanted, within=within)

@@ -1,0 +1,286 @@
+"""The log of a whole story on its most talkative level, with everything going wrong: no token, nobody's words."""
+
+import asyncio
+import contextlib
+import io
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+import structlog
+from sqlalchemy import make_url
+
+from bot.delivery import cards
+from bot.delivery.backoff import Pauses
+from bot.logs import mask, set_up_logging
+from bot.receiving import polling
+from bot.receiving import worker as workers
+from bot.runtime.random_codes import new_key
+from bot.sandbox import Sandbox
+from bot.sandbox.world import content as kinds
+from bot.sandbox.world.content import photo
+from crm_core import statistics
+from crm_core.access import api_keys
+from crm_core.access.actors import SYSTEM
+from crm_core.messaging.inbox import Received
+from crm_core.storage.database import announce
+from tests.receiving.outage import outage, until_away
+from tests.receiving.relay import Relay
+from tests.stories.arranging import count
+from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+
+WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
+SHORT = Pauses(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
+
+
+PASSWORD, PROXY_PASSWORD, SECRET = "okapi-of-the-database", "axolotl-of-the-proxy", "narwhal-of-the-webhook"
+PHONE = "79990000001"
+CONTENTS = [
+    photo(caption=f"{WORDS} on a photo"), kinds.video(caption=WORDS), kinds.voice(), kinds.video_note(),
+    kinds.audio(title=WORDS), kinds.document(caption=f"{WORDS} in a file"), kinds.animation(), kinds.sticker(),
+    kinds.location(), kinds.venue(), kinds.contact(f"+{PHONE}", WORDS), kinds.poll(f"{WORDS}?", WORDS, "no"),
+    kinds.dice(value=4), kinds.paid_media(), kinds.story(), kinds.giveaway(), kinds.quiz(f"{WORDS}?", "yes", WORDS),
+    kinds.album(kinds.photo(caption=WORDS), kinds.photo()),
+]  # fmt: skip
+
+
+@pytest.fixture(params=["console", "json"])
+def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+    """Everything that the log gets, on the level DEBUG; the settings of logging are put back afterwards."""
+    root, seen = logging.getLogger(), io.StringIO()
+    before = (root.handlers[:], root.level, structlog.get_config(), warnings.showwarning)
+    levels = {name: logging.getLogger(name).level for name in ("aiogram", "aiohttp", "aiosqlite", "sqlalchemy")}
+    with contextlib.redirect_stderr(seen), contextlib.redirect_stdout(seen):
+        structlog.configure(**{**structlog.get_config(), "cache_logger_on_first_use": False})
+        set_up_logging(level="DEBUG", form=request.param)
+        structlog.configure(cache_logger_on_first_use=False)
+        yield seen
+    root.handlers[:], warnings.showwarning = before[0], before[3]
+    root.setLevel(before[1])
+    structlog.configure(**before[2])
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def check(written: io.StringIO, *secrets: str) -> str:
+    """All that was written, in which none of these stands, however it was written."""
+    text = written.getvalue()
+    for secret in (WORDS, TOKEN.split(":")[1], SECOND_TOKEN.split(":")[1], "Traceback", *secrets):
+        lines = [line for line in text.splitlines() if secret.lower() in line.lower()]
+        assert lines == []
+    return text
+
+
+@pytest.mark.fault("F79")
+async def test_a_story_with_everything_going_wrong(
+    sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    async with await House.open(sandbox, database_url, tokens=tokens, pauses=SHORT) as house:
+        anna, ivan = await house.operator("Anna"), house.client("Ivan")
+        for kind in ("cut", "html_502", "http_500", "garbage"):
+            sandbox.fail(kind=kind, method="sendMessage", chat=anna)
+        sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} is wrong", method="copyMessage", chat=anna)
+        await ivan.says(f"a {WORDS} in a text", to=house.shop)
+        await ivan.sends(photo(caption=f"a {WORDS} in a picture"), to=house.shop)
+        await ivan.sees("#1")
+        await house.settled()
+        card = await anna.sees("shop_bot", bot=house.shop)
+        await anna.replies(card, f"a {WORDS} in an answer")
+        sandbox.inject_raw(house.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
+        await ivan.sees(f"a {WORDS} in an answer")
+
+        render = cards.card
+
+        def fail(contact: Any, **rest: Any) -> Any:
+            if contact.id == 2:
+                raise LookupError(contact.first_text)
+            return render(contact, **rest)
+
+        monkeypatch.setattr(cards, "card", fail)
+        await house.client("Petra").says(f"a {WORDS} that cannot be rendered", to=house.shop)
+        await house.olga.sees("The card of #2 can't be delivered", bot=house.shop)
+        sandbox.revoke(house.bots[1])
+        await house.olga.sees("refuses the token of @help_bot", bot=house.shop)
+        await _break_things(house)
+        await house.settled()
+    text = check(written)
+    for event in ("render_failed", "bot_state", "update_buried", "not_deliverable", "contact_assigned", "unexpected"):
+        assert event in text
+    assert "a listener failed" in text or "library_error" in text
+
+
+@pytest.mark.fault("F79")
+async def test_a_whole_day_names_nobody_and_nothing_that_is_secret(
+    sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch, clock: MovableClock,
+    unused_tcp_port: int,
+) -> None:  # fmt: skip
+    """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
+    monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
+    monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
+    monkeypatch.setattr(workers, "RETRIES", (0.01,) * 3)
+    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
+    url, key, forged = make_url(database_url), new_key(), new_key()
+    if url.get_backend_name() != "sqlite":
+        database_url = url.set(password=PASSWORD).render_as_string(hide_password=False)
+    async with Relay(sandbox.url) as relay:
+        proxy = relay.url.replace("//", f"//mule:{PROXY_PASSWORD}@")
+        async with await House.open(
+            sandbox, database_url, clock=clock, pauses=SHORT, settings={"telegram_proxy": proxy}
+        ) as house:
+            await house.db.write(api_keys.create, key=key, name="desk", scope="admin", actor=SYSTEM, now=clock())
+            await _talk(house)
+            await _call(house.app.http.address, key, forged)
+            clock.forward(hours=12)
+            await _suffer(house, relay, database_url, monkeypatch)
+            clock.forward(hours=12)
+            await house.app.fleet.look_again()
+            await _break_things(house)
+            await house.settled()
+    await _hook(sandbox, database_url, unused_tcp_port)
+    text = check(
+        written, key, forged, key[14:], forged[14:], PASSWORD, PROXY_PASSWORD, SECRET, PHONE, "quagga", "example.com/",
+        f"mule:{PROXY_PASSWORD}", "@example",
+    )  # fmt: skip
+    for event in ("contact_assigned", "update_failed", "receiving_failed", "unexpected", "not_deliv"):
+        assert event in text
+
+
+async def _talk(house: House) -> None:
+    """Whatever people may say and press."""
+    anna, ivan = await house.operator("Anna Quagga"), house.client("Ivan Quagga", username="quagga")
+    await ivan.starts(house.shop, f"src_{WORDS}")
+    await ivan.shares_phone(house.shop)
+    await ivan.says("/email quagga@example.com")
+    for content in CONTENTS:
+        await ivan.sends(content, to=house.shop)
+    said = await ivan.says(f"a {WORDS} that is changed")
+    await ivan.edits(said, f"another {WORDS}")
+    card = await anna.sees("#1", bot=house.shop)
+    await anna.presses(card, "Take")
+    await ivan.sees("is with you")
+    for content in CONTENTS[:8]:
+        await anna.sends(content, to=house.shop, reply_to=card)
+    for command in ("/my", "/offline", "/online", f"/{WORDS}"):
+        await anna.says(command)
+    for command in (
+        f"/operators add {WORDS} 3", f"/sources link {WORDS} {WORDS}", f"/assign {WORDS} {WORDS} 5", "/stats", "/queue",
+        f"/operators rename {WORDS} quagga", f"/admins add {WORDS}", f"/{WORDS} {WORDS}", WORDS,
+    ):  # fmt: skip
+        await house.olga.says(command, to=house.shop)
+    await anna.presses_forged(house.shop, f"take:{WORDS}")
+    await house.settled()
+
+
+async def _call(address: str, key: str, forged: str) -> None:
+    """Whatever programs may ask of the API."""
+    known = {"email": "quagga@example.com", "phone": f"+{PHONE}", "full_name": "Quagga"}
+    person = {**known, "message": WORDS, "source_id": 1}
+    keys = ({"X-API-Key": forged}, {"Authorization": f"Bearer {key}"}, {"X-API-Key": key}, {"X-API-Key": WORDS})
+    async with aiohttp.ClientSession() as caller:
+        for given in keys:
+            for method, path, body in (
+                ("POST", "/leads/register_contact/", json.dumps(person)), ("POST", "/leads/register_contact/", WORDS),
+                ("POST", "/leads/register_contact/", json.dumps({**person, "email": WORDS})),
+                ("GET", f"/api/v1/leads/?search={WORDS}&email=quagga@example.com", None), ("GET", f"/{WORDS}", None),
+                ("POST", "/api/v1/contacts/1/messages", json.dumps({"text": WORDS})),
+            ):  # fmt: skip
+                async with caller.request(method, f"{address}{path}", data=body, headers=given) as answer:
+                    await answer.read()
+
+
+async def _suffer(house: House, relay: Relay, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever may fail while somebody speaks: a handler, the proxy, the database, Telegram."""
+    ivan, petra = house.client("Ivan Quagga"), house.client("Petra Quagga")
+    handle, failed = house.app.worker._handle, 0
+
+    async def fails(row: Received) -> None:
+        nonlocal failed
+        if failed < 3:
+            failed += 1
+            raise LookupError(WORDS, row.raw)
+        await handle(row)
+
+    house.app.worker._handle = fails
+    await ivan.says(f"{WORDS} in a handler that fails", to=house.shop)
+    await ivan.sees("Your request", timeout=15)
+    house.sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} {PHONE}", method="sendMessage", chat=petra)
+    for kind in ("cut", "html_502", "http_500", "garbage", "silent"):
+        house.sandbox.fail(kind=kind, every=7, times=2)
+    await petra.says(f"{WORDS} in a request that fails", to=house.shop)
+    house.sandbox.inject_raw(house.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
+    await house.settled()
+    house.sandbox.mend()
+    await relay.down()
+    await petra.says(f"{WORDS} while the proxy is away")
+    await house.db.write(statistics.prepare, zone="UTC")
+    await relay.up()
+    await house.settled()
+    async with outage(database_url, monkeypatch):
+        await until_away(house.db)
+        await petra.says(f"{WORDS} while the database is away")
+        await until_away(house.db)
+    said = await petra.says(f"{WORDS} afterwards")
+    while await count(house, "messages", f"message_id = {said.id}") == 0:
+        continue
+
+
+async def _hook(sandbox: Sandbox, database_url: str, port: int) -> None:
+    """Webhooks: a start that fails first, and whatever comes to the address."""
+    sandbox.fail(kind="html_502", method="setWebhook")
+    settings = {"webhook_url": f"http://127.0.0.1:{port}", "webhook_secret": SECRET, "http_port": port}
+    async with await House.open(sandbox, database_url, settings=settings, admin=False, pauses=SHORT) as house:
+        header, body = "X-Telegram-Bot-Api-Secret-Token", json.dumps({"update_id": 1, "message": {"text": WORDS}})
+        async with aiohttp.ClientSession() as caller:
+            for secret, said in ((SECRET, WORDS), (SECRET, body), (SECRET + "x", body), (WORDS, body)):
+                address = f"http://127.0.0.1:{port}/telegram/{house.shop.id}"
+                async with caller.post(address, data=said, headers={header: secret}) as answer:
+                    await answer.read()
+        await house.app.fleet.idle()
+
+
+async def _break_things(house: House) -> None:
+    """Errors that nobody expects: in a listener, in a task that nobody waits for, in a library, in a warning."""
+
+    def listen(announcements: list[Any]) -> None:
+        if WORDS in announcements:
+            raise LookupError(WORDS)
+
+    house.db.listeners.append(listen)
+    await house.db.write(lambda s: announce(s, WORDS))
+    loop = asyncio.get_running_loop()
+    loop.call_exception_handler({"message": "Task exception was never retrieved", "exception": LookupError(WORDS)})
+    logging.getLogger("sqlalchemy.pool").debug("SELECT %s", WORDS)
+    logging.getLogger("anything").info("a statement with %s", WORDS)
+    try:
+        raise LookupError(WORDS)
+    except LookupError:
+        logging.getLogger("anything").exception("it quotes %s", WORDS)
+        structlog.get_logger("ours").exception("ours_failed")
+    logging.getLogger("anything").warning("for https://api.telegram.org/bot%s/getMe", TOKEN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning(f"an update with {WORDS}", RuntimeWarning, "/somewhere/dispatcher.py", 272)
+
+
+def test_without_words_the_log_still_says_where(written: io.StringIO) -> None:
+    try:
+        raise LookupError(WORDS)
+    except LookupError:
+        structlog.get_logger("ours").error("ours_failed", exc_info=sys.exc_info(), inbox_id=5)
+    text = check(written)
+    assert "LookupError at test_logs.py" in text
+    assert "ours_failed" in text
+
+
+def test_keys_of_the_api_are_shown_by_their_public_beginning_alone() -> None:
+    key, shell = new_key(), "mcs_" + new_key()
+    masked = mask(f"caller sent {key}; X-API-Key: {key}; Authorization: Bearer {shell}")
+    assert key not in masked
+    assert shell not in masked
+    assert f"sent {key[:12]}***;" in masked

@@ -1,0 +1,104 @@
+"""One process at a time works for a bot; another takes over when it is gone, and who lost his locks stops at once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+from bot.app import App
+from bot.sandbox import Sandbox
+from bot.settings import load_settings
+from tests.processes.installation import Lives
+from tests.processes.restarts import HURRIED
+from tests.support.people import TOKEN, House
+from tests.support.processes import command
+
+
+@pytest.mark.fault("F60")
+async def test_a_second_process_on_a_file_is_refused_and_on_a_server_stands_by(
+    sandbox: Sandbox, database_url: str, tmp_path: Path
+) -> None:
+    async with await House.open(sandbox, database_url) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        if database_url.startswith("sqlite"):
+            ended = await command(
+                "run", folder=tmp_path, BOT_TOKENS=TOKEN, DATABASE_URL=database_url, TELEGRAM_API_URL=sandbox.url
+            )
+            assert ended.status == 2
+            said = ended.out + ended.err
+            assert "Another Mini-CRM works on" in said
+            assert "Traceback" not in said
+            assert len(said.strip().splitlines()) == 1
+            await ivan.says("Hello", to=house.shop)
+            await anna.sees("Hello", bot=house.shop)
+            return
+        second = App(house.settings, limited=False, pauses=HURRIED)
+        async with second:
+            await second.fleet.settled()
+            assert second.fleet.runners[0].state == "standby"
+            await ivan.says("Hello", to=house.shop)
+            await anna.sees("Hello", bot=house.shop)
+
+
+@pytest.mark.fault("F61")
+async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbox: Sandbox, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        return
+    async with await House.open(sandbox, database_url) as house:
+        anna = await house.operator("Anna")
+    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
+        await first.start()
+        await sandbox.online(house.shop, timeout=20)
+        settings = load_settings(
+            bot_tokens=[TOKEN], database_url=database_url, telegram_api_url=sandbox.url, http_port=0
+        )
+        async with App(settings, limited=False, pauses=HURRIED) as second:
+            await second.fleet.settled()
+            assert second.fleet.runners[0].state == "standby"
+            ivan = house.client()
+            sandbox.fail(kind="slow", method="sendMessage", chat=anna, delay=30)
+            await ivan.says("Hello", to=house.shop)  # the first begins to send it, and dies
+            await anna.sees("Hello", bot=house.shop)
+            await first.kill()
+            await ivan.says("Anybody there?")
+            await anna.sees("Anybody there?", bot=house.shop, timeout=15)
+            assert second.fleet.runners[0].state == "running"
+
+
+@pytest.mark.fault("F61")
+async def test_who_loses_his_locks_stops_and_starts_over(sandbox: Sandbox, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        return
+    async with await House.open(sandbox, database_url, pauses=HURRIED) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        runner = house.app.fleet.runners[0]
+        sender = runner.sender
+        assert sender is not None
+        await asyncio.to_thread(_cut_lock_connections, database_url)
+        runner.settled.clear()
+        await house.app.fleet.check_ownership()
+        await runner.settled.wait()
+        while runner.state != "running":
+            runner.settled.clear()
+            await runner.settled.wait()
+        assert runner.sender is not sender
+        assert runner.sender is not None
+        assert runner.sender.fence > sender.fence
+        await ivan.says("Hello", to=house.shop)
+        await anna.sees("Hello", bot=house.shop)
+        await house.app.fleet.check_ownership()
+        assert runner.state == "running"
+
+
+def _cut_lock_connections(database_url: str) -> None:
+    engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    with engine.begin() as connection:
+        cut = connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+                " (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        ).all()
+        assert len(cut) == 1
+    engine.dispose()

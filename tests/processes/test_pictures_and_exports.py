@@ -1,0 +1,65 @@
+"""What is made in processes of its own is made by the real program too: its event loop, its folders, its end."""
+
+import asyncio
+from pathlib import Path
+
+from bot.sandbox import Sandbox
+from crm_core.exports import jobs
+from tests.processes.installation import Eyes
+from tests.support.people import TOKEN, House
+from tests.support.processes import running
+
+
+def left(folder: Path, name: str = "") -> list[Path]:
+    """What exports have put anywhere below a folder."""
+    return list(folder.rglob(f"mini-crm-export-*/{name}" if name else "mini-crm-export-*"))
+
+
+async def test_a_picture_and_a_file(sandbox: Sandbox, database_url: str, tmp_path: Path) -> None:
+    async with await House.open(sandbox, database_url) as house:
+        olga = house.olga
+        await house.client("Ivan").says("Hello", to=house.shop)
+        await house.settled()
+    settings = {"BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url}
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    async with running("run", folder=tmp_path, TMPDIR=str(folder), **settings) as bot:
+        await bot.says("is running")
+        await olga.says("/stats", to=house.shop)
+        await olga.sees("📊 Statistics: today", kind="photo", timeout=30)
+        await olga.says("/export")
+        screen = await olga.sees("📤 Export", timeout=30)
+        await (await olga.presses(screen, "Excel")).answer()
+        await olga.sees(kind="document", after=screen, timeout=30)
+        await olga.sees("1 row, sent below.", timeout=30)
+        ended = await bot.stop()
+    assert ended.status == 0
+    assert "Traceback" not in ended.err
+    assert left(tmp_path) == []
+
+
+async def test_an_export_does_not_hold_up_the_end(sandbox: Sandbox, database_url: str, tmp_path: Path) -> None:
+    async with await House.open(sandbox, database_url) as house:
+        olga = house.olga
+        await house.client("Ivan").says("Hello", to=house.shop)
+        await house.settled()
+    settings = {"BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url}
+    # Telegram does not answer while the file is sent.
+    sandbox.fail(kind="slow", method="sendDocument", delay=60, applied=False)
+    eyes = Eyes(sandbox, [olga.id])
+    async with running("run", folder=tmp_path, TMPDIR=str(tmp_path), **settings) as bot:
+        await bot.says("is running")
+        await olga.says("/export", to=house.shop)
+        screen = await olga.sees("📤 Export", timeout=30)
+        await (await olga.presses(screen, "CSV")).answer()
+        while not left(tmp_path, "*.csv"):  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(9):
+            ended = await bot.stop()
+    assert ended.status == 0
+    assert left(tmp_path) == []
+    assert not [entry for entry in eyes.seen if entry.kind == "document"]
+    sandbox.mend()
+    async with await House.open(sandbox, database_url, admin=False) as house:  # the next life begins it again
+        assert await house.db.read(jobs.is_under_way, asked_by=olga.id)
+        await olga.sees(kind="document", bot=house.shop, timeout=30)

@@ -1,0 +1,254 @@
+"""/operators: add, limit, switch, rename, remove, invite; by buttons and typed."""
+
+import re
+
+import pytest
+
+from bot.sandbox import Person, Sandbox, SeenMessage
+from tests.stories.steering import presses, types
+from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+
+LINK = re.compile(r"https://t\.me/(\w+)\?start=(op_[\w-]+)")
+
+
+async def joins(house: House, person: Person, invitation: SeenMessage) -> None:
+    found = LINK.search(invitation.text)
+    assert found is not None
+    assert found[1] == "shop_bot"
+    await person.starts(house.shop, found[2])
+    await house.settled()
+
+
+async def test_added_by_a_line_he_joins_by_the_link_and_works(house: House) -> None:
+    added = await types(house, house.olga, "/operators add Anna Maria 2")
+    assert "Anna Maria is added, with a limit of 2" in added.text
+    assert "has not opened the invitation" in added.text
+    assert "No weight anywhere yet" in added.text
+
+    anna = house.client("Anna")
+    await joins(house, anna, added)
+    await anna.sees("Welcome, Anna Maria!")
+    await types(house, house.olga, '/assign shop_bot "Anna Maria" 30')
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await anna.sees("#1")
+
+    listed = await types(house, house.olga, "/operators")
+    assert "🟢 Anna Maria: online; 1 of 2, 1 free" in listed.text
+
+
+async def test_added_by_buttons(house: House) -> None:
+    screen = await types(house, house.olga, "/operators")
+    assert "Nobody yet" in screen.text
+    question = await presses(house, house.olga, screen, "Add an operator")
+    assert "for example: Anna 10" in question.text
+    assert question.labels == ["✖️ Cancel"]
+    added = await types(house, house.olga, "Anna 3")
+    assert "limit of 3" in added.text
+    await joins(house, house.client("Anna"), added)
+
+    screen = await presses(house, house.olga, added, "Operators")
+    assert "🟢 Anna: online; 0 of 3, 3 free" in screen.text
+
+
+async def test_without_a_limit_it_is_ten_and_quotes_keep_a_number_in_the_name(house: House) -> None:
+    assert "Anna is added, with a limit of 10" in (await types(house, house.olga, "/operators add Anna")).text
+    added = await types(house, house.olga, '/operators add "Agent 7"')
+    assert "Agent 7 is added, with a limit of 10" in added.text
+    added = await types(house, house.olga, "/operators add Boris «Razor» 4")
+    assert "Boris «Razor» is added, with a limit of 4" in added.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/operators add", "Write the name and the limit: /operators add Anna 10"),
+        ("/operators add anna 5", "The name «anna» is taken; choose another."),
+        ("/operators add Boris 1001", "A limit is a whole number from 0 to 1000."),
+        ("/operators add Boris -1", "A limit is a whole number from 0 to 1000."),
+        ("/operators add " + "x" * 65, "A name has 1 to 64 characters and does not begin with / or #."),
+        ("/operators limit", "Write whom you mean: /operators limit Anna 15"),
+        ("/operators limit Anna", "Write the operator and the limit: /operators limit Anna 15"),
+        ("/operators limit Anna many", "A limit is a whole number from 0 to 1000."),
+        ("/operators limit Ann 5", "There is no operator «Ann»; /operators lists them. Did you mean «Anna»?"),
+        ("/operators off Zoe", "There is no operator «Zoe»; /operators lists them."),
+        ("/operators rename Anna", "Write both names with = between them: /operators rename Anna = Anna Maria"),
+        ("/operators frobnicate", "There is no operator «frobnicate»; /operators lists them."),
+    ],
+)
+async def test_bad_input_gets_one_sentence_and_changes_nothing(house: House, typed: str, said: str) -> None:
+    await house.operator("Anna", limit=3)
+    before = (await types(house, house.olga, "/operators")).text
+    assert (await types(house, house.olga, typed)).text == said
+    assert (await types(house, house.olga, "/operators")).text == before
+
+
+async def test_a_raised_limit_empties_the_queue(house: House) -> None:
+    anna = await house.operator("Anna", limit=1)
+    for name in ("Ivan", "Pyotr", "Kira", "Lev"):
+        await house.client(name).says("Hello", to=house.shop)
+        await house.settled()
+
+    done = await types(house, house.olga, "/operators limit anna 2")
+    assert "Anna may hold 2 open contacts at once now. 1 waiting contact is assigned." in done.text
+    await anna.sees("#2")
+    screen = await presses(house, house.olga, done, "Limit")
+    assert "Now: 2." in screen.text
+    screen = await presses(house, house.olga, screen, "5")
+    assert "2 waiting contacts are assigned." in screen.text
+    assert "Open contacts: 4 of 5, 1 free" in screen.text
+    await anna.sees("#4")
+
+
+async def test_a_limit_typed_after_a_button(house: House) -> None:
+    await house.operator("Anna", limit=1)
+    screen = await types(house, house.olga, "/operators Anna")
+    screen = await presses(house, house.olga, screen, "Limit")
+    question = await presses(house, house.olga, screen, "Another number")
+    assert "from 0 to 1000" in question.text
+    assert (await types(house, house.olga, "a lot")).text == "A limit is a whole number from 0 to 1000."
+    assert "Anna may hold 7" in (await types(house, house.olga, "7")).text
+
+
+async def test_switched_off_nothing_new_comes_and_on_it_comes_at_once(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    await ivan.says("First", to=house.shop)
+    card = await anna.sees("#1")
+    done = await types(house, house.olga, "/operators off Anna")
+    assert "⛔️ switched off" in done.text
+    await house.client("Kira").says("Second", to=house.shop)
+    await house.olga.sees("#2 waits at shop_bot: nobody is eligible (switched off)")
+    await anna.replies(card, "I can still answer")
+    await ivan.sees("I can still answer")
+
+    screen = await presses(house, house.olga, done, "Switch on")
+    assert "Anna is switched on: new contacts may come. 1 waiting contact is assigned." in screen.text
+    await anna.sees("#2")
+    screen = await presses(house, house.olga, screen, "Switch off")
+    assert "⛔️ switched off" in screen.text
+    assert "switched on" in (await types(house, house.olga, "/operators on 1")).text
+
+
+async def test_renamed(house: House) -> None:
+    await house.operator("Anna")
+    done = await types(house, house.olga, "/operators rename Anna = Anna Maria")
+    assert "The name is Anna Maria now." in done.text
+    assert "The name is Anya now." in (await types(house, house.olga, '/operators rename "Anna Maria" "Anya"')).text
+    question = await presses(house, house.olga, done, "Rename")
+    assert "new name of Anya" in question.text
+    assert "The name is Анна now." in (await types(house, house.olga, "Анна")).text
+
+
+@pytest.mark.fault("F54")
+async def test_removed_his_contacts_go_to_others_and_he_is_no_operator(house: House) -> None:
+    anna = await house.operator("Anna", limit=2)
+    ivan = house.client("Ivan")
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("#1")
+    await anna.presses(card, "Take")
+    await house.settled()
+    boris = await house.operator("Boris", limit=5)
+
+    question = await types(house, house.olga, "/operators remove Anna")
+    assert "Remove Anna for good? 1 open contact goes back" in question.text
+    assert (await presses(house, house.olga, question, "No, keep")).text.startswith("👤 Anna")
+    question = await types(house, house.olga, "/operators remove Anna")
+    screen = await presses(house, house.olga, question, "Yes, remove")
+    assert "Anna is removed. 1 contact went back to the queue." in screen.text
+    assert "Anna:" not in screen.text
+    await boris.sees("#1")
+
+    await anna.says("Hello?")
+    await house.settled()
+    assert await anna.sees("Your request is #2")  # from now on she is a client like any other
+    assert "There is no operator «Anna»" in (await types(house, house.olga, "/operators Anna")).text
+
+
+async def test_removed_with_nobody_else_the_admin_hears_that_they_wait(house: House) -> None:
+    await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await house.settled()
+    question = await types(house, house.olga, "/operators remove Anna")
+    screen = await presses(house, house.olga, question, "Yes, remove")
+    assert "1 contact went back to the queue. 1 of them waits: /queue" in screen.text
+    await house.olga.sees("#1 waits at shop_bot: nobody is eligible (no operator has a weight there)")
+
+
+async def test_pressing_remove_twice_removes_once(house: House) -> None:
+    await house.operator("Anna")
+    question = await types(house, house.olga, "/operators remove Anna")
+    await presses(house, house.olga, question, "Yes, remove")
+    again = await house.olga.presses(question, "Yes, remove", stale=True)
+    assert "There is no operator" in (await again.answer() or "")
+
+
+async def test_a_new_link_replaces_the_old_one(house: House) -> None:
+    first = await types(house, house.olga, "/operators add Anna 5")
+    second = await types(house, house.olga, "/operators link Anna")
+    assert "Earlier links do not work any more." in second.text
+    charlie = house.client("Charlie")
+    await joins(house, charlie, first)
+    await charlie.sees("This invitation is not valid any more")
+    anna = house.client("Anna")
+    await joins(house, anna, second)
+    await anna.sees("Welcome, Anna!")
+    await joins(house, charlie, second)  # and each opens once
+    await charlie.sees("This invitation is not valid any more")
+
+    third = await presses(house, house.olga, second, "New invitation")
+    assert LINK.search(third.text)[2] != LINK.search(second.text)[2]  # type: ignore[index]
+
+
+async def test_a_link_lives_for_a_week(house: House, clock: MovableClock) -> None:
+    added = await types(house, house.olga, "/operators add Anna 5")
+    clock.forward(days=7, seconds=1)
+    anna = house.client("Anna")
+    await joins(house, anna, added)
+    await anna.sees("This invitation is not valid any more")
+
+
+async def test_another_account_takes_the_place_over(house: House) -> None:
+    anna = await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    card = await anna.sees("#1")
+    link = await types(house, house.olga, "/operators link Anna")
+    clara = house.client("Clara")
+    await joins(house, clara, link)
+    await clara.sees("Welcome, Anna!")
+    await (await anna.presses(card, "Take", stale=True)).answer()  # who lost the place has no say any more
+    await house.settled()
+    assert (await clara.sees("#1")).labels == ["✋ Take", "✔️ Close"]
+    assert "Open contacts: 1 of" in (await types(house, house.olga, "/operators Anna")).text
+
+
+async def test_an_admin_who_becomes_an_operator_gets_what_waits(house: House) -> None:
+    added = await types(house, house.olga, "/operators add Olga 5")
+    await types(house, house.olga, "/assign shop_bot Olga 1")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await house.olga.sees("#1 waits at shop_bot")
+    await joins(house, house.olga, added)
+    card = await house.olga.sees(lambda seen: "✋ Take" in seen.labels)
+    assert "#1" in card.text
+
+
+async def test_more_operators_than_fit_on_a_page(house: House) -> None:
+    for number in range(1, 12):
+        await types(house, house.olga, f"/operators add Agent-{number:02} 5")
+    screen = await types(house, house.olga, "/operators")
+    assert "page 1 of 2" in screen.text
+    assert "Agent-08" in screen.text
+    assert "Agent-09" not in screen.text
+    screen = await presses(house, house.olga, screen, "▶️")
+    assert "Agent-11" in screen.text
+    assert "▶️" not in screen.labels
+    screen = await presses(house, house.olga, screen, "◀️")
+    assert "page 1 of 2" in screen.text
+
+
+async def test_which_bots_he_has_not_started_is_shown(sandbox: Sandbox, database_url: str) -> None:
+    two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    async with await House.open(sandbox, database_url, tokens=two) as house:
+        await house.operator("Anna")
+        screen = await types(house, house.olga, "/assign help_bot Anna 5")
+        assert "⚠️ Anna: has not pressed Start in @help_bot." in screen.text
+        assert "has not pressed Start in @help_bot" in (await types(house, house.olga, "/operators Anna")).text

@@ -1,0 +1,82 @@
+"""/queue: what waits, oldest first, and giving it by hand."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.stories.steering import presses, types
+from tests.support.people import House, MovableClock
+
+
+async def test_nobody_waits(house: House) -> None:
+    screen = await types(house, house.olga, "/queue")
+    assert screen.text == "Nobody waits. 👍"
+    await house.client("Ivan").says("Do you have bicycles?", to=house.shop)
+    await house.settled()
+    screen = await presses(house, house.olga, screen, "Look again")
+    assert "⏳ 1 contact waits" in screen.text
+
+
+async def test_oldest_first_and_given_from_there(house: House, clock: MovableClock) -> None:
+    anna = await house.operator("Anna")
+    await types(house, house.olga, "/operators limit Anna 0")
+    clock.ahead = timedelta(minutes=-7)
+    await house.client("Ivan", last_name="Petrov").says("Do you have bicycles?", to=house.shop)
+    await house.settled()
+    clock.ahead = timedelta()
+    await house.client("Kira").says("A bell, please", to=house.shop)
+    await house.settled()
+
+    screen = await types(house, house.olga, "/queue")
+    assert screen.text == (
+        "⏳ 2 contacts wait\n"
+        "#1 · 7 min · shop_bot · Ivan Petrov\n      Do you have bicycles?\n"
+        "#2 · just now · shop_bot · Kira\n      A bell, please"
+    )
+    assert screen.labels == ["Assign #1", "Assign #2", "🔄 Look again"]
+    screen = await presses(house, house.olga, screen, "Assign #2")
+    assert screen.labels == ["🟠 Anna 0/0", "◀️ Waiting contacts"]
+    screen = await presses(house, house.olga, screen, "Anna")
+    assert screen.text == "Anna is not free for #2: at the limit. Give it all the same?"
+    screen = await presses(house, house.olga, screen, "Give it all the same")
+    assert screen.text == "#2 is with Anna now."
+    await anna.sees("A bell, please")
+    screen = await presses(house, house.olga, screen, "Waiting contacts")
+    assert "⏳ 1 contact waits" in screen.text
+
+
+async def test_a_press_for_a_contact_that_is_gone_from_the_queue_does_nothing(house: House) -> None:
+    anna = await house.operator("Anna", limit=1)
+    for name in ("Ivan", "Kira"):
+        await house.client(name).says("Hello", to=house.shop)
+        await house.settled()
+    screen = await types(house, house.olga, "/queue")
+    screen = await presses(house, house.olga, screen, "Assign #2")
+    boris = await house.operator("Boris", limit=1)  # gets #2 at once
+    await boris.sees("#2")
+    press = await house.olga.presses(screen, "Anna")
+    assert await press.answer() == "#2 is with Boris."
+    assert anna.looks("#2") is None
+
+
+async def test_in_pages(house: House) -> None:
+    for number in range(1, 20):
+        await house.client(f"Client {number}").says("Hello", to=house.shop)
+    await house.settled()
+    screen = await types(house, house.olga, "/queue")
+    assert "⏳ 19 contacts wait · page 1 of 3" in screen.text
+    assert [label for label in screen.labels if "#" in label] == [f"Assign #{number}" for number in range(1, 9)]
+    screen = await presses(house, house.olga, screen, "▶️")
+    screen = await presses(house, house.olga, screen, "▶️")
+    assert [label for label in screen.labels if "#" in label] == ["Assign #17", "Assign #18", "Assign #19"]
+    assert "▶️" not in screen.labels
+
+
+@pytest.mark.fault("F76")
+async def test_words_of_a_client_are_no_markup(house: House) -> None:
+    await house.client("<b>Ivan</b>").says("<a href='x'>*Hello*</a>\n" + "very " * 40, to=house.shop)
+    await house.settled()
+    screen = await types(house, house.olga, "/queue")
+    assert "<b>Ivan</b>" in screen.text
+    assert "      <a href='x'>*Hello*</a> very very" in screen.text
+    assert [one["type"] for one in screen.entities] == ["bold"]  # the title alone

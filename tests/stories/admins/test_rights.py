@@ -1,0 +1,198 @@
+"""Nobody but admins steers: not by typing, not by forged buttons, not a moment after the role was lost."""
+
+from collections.abc import Iterator
+
+import pytest
+from aiogram import Router
+from aiogram.filters import Command
+from aiogram.filters.callback_data import CallbackData, CallbackQueryFilter
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from bot import admins
+from bot import operators as bot_operators
+from bot.handling.queries import look
+from bot.sandbox import Person
+from bot.screens import buttons as callbacks
+from bot.screens.menus import commands_for
+from bot.texts import translator
+from crm_core import statistics
+from crm_core.access.actors import telegram
+from crm_core.errors import NotAllowed
+from crm_core.routing import sources
+from crm_core.storage.database import Database
+from crm_core.storage.tables import Staff
+from crm_core.team import accounts as staff
+from crm_core.team import operators
+from tests.stories.steering import presses, types
+from tests.support.people import House, MovableClock
+
+PEOPLE_TOO = {"start", "help"}  # commands that everybody has
+
+
+def handlers(router: Router, kind: str) -> Iterator[object]:
+    for inner in router.chain_tail:
+        for handler in inner.observers[kind].handlers:
+            yield from (one.callback for one in handler.filters or [])
+
+
+def commands() -> list[str]:
+    """Every command that admins have, as their routers know it."""
+    found = [
+        str(name) for one in handlers(admins.router, "message") if isinstance(one, Command) for name in one.commands
+    ]
+    return sorted(set(found) - PEOPLE_TOO)
+
+
+def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
+    """Every kind of button that admins' routers answer."""
+    return [one.callback_data for one in handlers(router, "callback_query") if isinstance(one, CallbackQueryFilter)]
+
+
+EXAMPLES = {
+    "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "version": 2,
+    "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
+}  # fmt: skip
+
+
+def forged(kind: type[CallbackData], house: House) -> str:
+    values = {**EXAMPLES, "telegram_id": house.olga.id, "bot_id": house.shop.id}
+    return kind(**{name: values[name] for name in kind.model_fields}).pack()
+
+
+def test_the_walk_finds_all_of_them() -> None:
+    assert commands() == ["admins", "assign", "export", "operators", "queue", "sources", "stats"]
+    in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - PEOPLE_TOO
+    assert set(commands()) == in_menu
+    defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
+    assert set(buttons()) == defined - {CallbackData} - set(buttons(bot_operators.router))
+
+
+def test_every_button_fits_into_64_bytes() -> None:
+    for kind in buttons():
+        largest = {
+            name: values for name, values in {
+                **dict.fromkeys(EXAMPLES, 2**31 - 1), "telegram_id": 2**53 - 1, "bot_id": 2**53 - 1,
+                "period": "today", "is_on": True, "is_sure": True, "is_exact": True,
+                "what": "operators", "form": "xlsx",
+            }.items() if name in kind.model_fields
+        }  # fmt: skip
+        assert len(kind(**largest).pack().encode()) <= 64
+
+
+async def snapshot(house: House) -> object:
+    return (
+        await house.db.read(operators.listing),
+        await house.db.read(sources.listing),
+        await house.db.read(sources.shares),
+        await house.db.read(staff.admins),
+        (await house.db.read(statistics.overview, since=None)).contacts,
+    )
+
+
+async def tries_everything(house: House, who: Person, clock: MovableClock) -> None:
+    for name in commands():
+        for rest in ("", " add X 1", " #1 Anna", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
+            clock.forward(seconds=3)  # slowly enough for a client
+            await who.says(f"/{name}{rest}", to=house.shop)
+            await house.settled()
+    for kind in buttons():
+        clock.forward(seconds=3)
+        press = await who.presses_forged(house.shop, forged(kind, house))
+        assert (await press.answer() or "") == ""
+    await house.settled()
+
+
+def saw_nothing_of_admins(who: Person) -> bool:
+    marks = ("📤", "📊", "👥", "📥", "🔑", "⚖️", "start=", "Nobody waits", "contact waits", "contacts wait")
+    return not any(mark in seen.text for seen in who.chat() for mark in marks if seen.sender != who.id)
+
+
+@pytest.mark.fault("F53")
+async def test_a_stranger_gets_nothing_of_it(house: House, clock: MovableClock) -> None:
+    await house.operator("Anna")
+    charlie = house.client("Charlie")
+    await charlie.says("Hello", to=house.shop)
+    await house.settled()
+    before = await snapshot(house)
+    await tries_everything(house, charlie, clock)
+    assert await snapshot(house) == before
+    assert saw_nothing_of_admins(charlie)
+
+
+async def test_an_operator_who_is_no_admin_gets_nothing_of_it(house: House, clock: MovableClock) -> None:
+    anna = await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await anna.presses(await anna.sees("#1"), "Take")
+    await house.settled()
+    before = await snapshot(house)
+    await tries_everything(house, anna, clock)
+    assert await snapshot(house) == before
+    assert saw_nothing_of_admins(anna)
+
+
+@pytest.mark.fault("F55")
+async def test_a_role_lost_a_moment_ago_is_refused_at_the_effect(house: House) -> None:
+    """The roster still remembers the admin when he presses: rights are asked for where the effect is."""
+    await house.operator("Anna")
+    roster = house.app.fleet.handler.roster
+    await types(house, house.olga, "/operators")
+    roster.forget = lambda: None  # type: ignore[method-assign]
+    roster._stale_at = float("inf")
+    await house.db.write(_demote, house.olga.id)
+    member = await roster.member(house.olga.id)
+    assert member is not None
+    assert member.is_admin
+    before = await snapshot(house)
+    for name in commands():
+        for rest in ("", " add X 1", " link x Y", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
+            assert (await types(house, house.olga, f"/{name}{rest}")).text == "You may not do this. Ask an admin."
+    for kind in buttons():
+        press = await house.olga.presses_forged(house.shop, forged(kind, house))
+        assert await press.answer() == "You may not do this. Ask an admin."
+    assert await snapshot(house) == before
+
+
+def _demote(s: Session, telegram_id: int) -> None:
+    s.execute(update(Staff).where(Staff.telegram_id == telegram_id).values(is_admin=False))
+
+
+@pytest.mark.fault("F53")
+@pytest.mark.parametrize(
+    "data", ["op:99999999999999999999", "op:-1", "op:x", "op:", "op:1:2:3", "stats:never", "give_to:1:1:1:9"]
+)
+async def test_nonsense_in_a_button_does_nothing(house: House, data: str) -> None:
+    press = await house.olga.presses_forged(house.shop, data)
+    await press.answer()
+    await types(house, house.olga, "/queue")
+    assert house.olga.looks("could not be processed") is None
+
+
+async def test_reads_ask_for_the_role_too(db: Database) -> None:
+    with pytest.raises(NotAllowed):
+        await look(db, telegram(5), statistics.overview, since=None)
+
+
+async def test_menus_follow_the_roles(house: House) -> None:
+    def menu(who: Person) -> list[str]:
+        return [one["command"] for one in house.sandbox.commands_seen_by(who, house.shop)]
+
+    clients = ["start", "email", "privacy", "help"]
+    of_admins = ["stats", "export", "queue", "assign", "operators", "sources", "admins"]
+    of_operators = ["my", "online", "offline"]
+    peter = house.client("Peter", language="ru")
+    assert menu(peter) == clients
+    assert menu(house.olga) == [*of_admins, "help"]
+    anna = await house.operator("Anna")
+    assert menu(anna) == [*of_operators, "help"]
+
+    code = (await types(house, house.olga, "/admins add")).text.split("start=")[1].split()[0]
+    await anna.starts(house.shop, code)
+    await house.settled()
+    assert menu(anna) == [*of_operators, *of_admins, "help"]
+    question = await types(house, house.olga, "/admins remove Anna")
+    await presses(house, house.olga, question, "Yes, remove")
+    assert menu(anna) == [*of_operators, "help"]
+    question = await types(house, house.olga, "/operators remove Anna")
+    await presses(house, house.olga, question, "Yes, remove")
+    assert menu(anna) == clients

@@ -1,0 +1,209 @@
+"""/stats: how it goes, today, in 7 and 30 days, in all."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from bot.admins.stats_text import cause, stats_text
+from bot.sandbox import Sandbox
+from bot.texts import translator
+from crm_core import events, statistics
+from crm_core.access.actors import SYSTEM
+from crm_core.messaging.messages import utf16_units
+from crm_core.routing import sources
+from crm_core.statistics import Cause, Gap, Lengths, Period, Statistics
+from crm_core.storage.tables import Event, Operator, Source, Weight
+from crm_core.team import operators
+from tests.stories.steering import presses, types
+from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+
+
+async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
+    anna = await house.operator("Anna", weight=30, limit=1)
+    await types(house, house.olga, "/operators add Boris 5")
+    await types(house, house.olga, "/assign shop_bot Boris 10")
+    ivan = house.client("Ivan")
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("#1")
+    await house.client("Kira").says("Hello", to=house.shop)
+    await house.settled()
+    clock.forward(seconds=80)
+    await anna.presses(card, "Take")
+    await house.settled()
+    clock.forward(seconds=40)
+    await anna.replies(card, "Good morning")
+    await ivan.sees("Good morning")
+
+    text = (await types(house, house.olga, "/stats")).text
+    # The clock goes on meanwhile, by a second at most.
+    text = text.replace("1 min 21 s", "1 min 20 s").replace("2 min 1 s", "2 min 0 s")
+    assert text == (
+        "📊 Statistics: today\n"
+        "Contacts: 2\n"
+        "Without an operator: 1 (50 %)\n"
+        "Waiting now: 1, the oldest: 2 min\n"
+        "\n"
+        "From the first word, on average / 95 of 100 within\n"
+        "• to an operator: 0 s / 0 s\n"
+        "• to the take: 1 min 20 s / 1 min 20 s\n"
+        "• to the first reply: 2 min 0 s / 2 min 0 s\n"
+        "\n"
+        "👥 Operators\n"
+        "🟠 Anna: online, at the limit\n"
+        "      1 of 1, 0 free; 1 contact\n"
+        "✉️ Boris: has not opened the invitation yet\n"
+        "      0 of 5, 5 free; 0 contacts\n"
+        "\n"
+        "📥 Sources: planned → actual share\n"
+        "🤖 shop_bot: 2 contacts; 1 waits\n"
+        "      Anna: 75 % → 100 % (1)\n"
+        "      Boris: 25 % → 0 % (0)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "of_anna", "of_boris"),
+    [("en", "others were away", "was away"), ("ru", "других не было на месте", "не было на месте")],
+)
+async def test_why_a_share_is_not_as_planned(house: House, language: str, of_anna: str, of_boris: str) -> None:
+    house.sandbox.world.people[house.olga.id].user["language_code"] = language
+    await house.operator("Anna", weight=30)
+    boris = await house.operator("Boris", weight=10)
+    await boris.says("/offline")
+    await boris.sees("You are offline")
+    for number in range(8):
+        await house.client(f"Client {number}").says("Hello", to=house.shop)
+    await house.settled()
+    text = (await types(house, house.olga, "/stats")).text
+    assert f"Anna: 75 % → 100 % (8) · {of_anna}\n" in text
+    assert text.endswith(f"Boris: 25 % → 0 % (0) · {of_boris}")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_cause_has_words_for_both_sides(language: str) -> None:
+    said = {cause(Gap(more, one, {}), translator(language)) for one in Cause for more in (5.0, -5.0)}
+    assert len(said) == 9
+    assert all(said)
+    assert cause(Gap(0.2, None, {}), translator(language)) == ""
+
+
+def test_it_says_what_is_still_being_counted() -> None:
+    nothing = Lengths(0, None, None)
+    numbers = Statistics((), (), 0, 0, 0, nothing, nothing, nothing, behind=1234)
+    said = stats_text(numbers, Period.ALL, translator("en"), now=datetime.now(UTC)).as_kwargs()["text"]
+    assert said.splitlines()[1] == "⏳ Still being counted, the figures are not complete. Events left: 1234"
+
+
+async def test_the_running_process_keeps_the_sums(house: House) -> None:
+    """Whatever waits to be folded at a start, or comes, does not stay for readings to add up."""
+    await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await house.settled()
+    rows = [{"at": house.clock(), "kind": events.LEAD_CHANGED, "actor": events.CLIENT} for _ in range(5000)]
+    await house.db.write(lambda s: s.execute(insert(Event.__table__), rows))
+    while await house.db.read(statistics.backlog) >= 500:
+        continue
+    assert "Contacts: 1\n" in (await types(house, house.olga, "/stats")).text
+
+
+async def test_states_of_operators(sandbox: Sandbox, database_url: str) -> None:
+    two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    async with await House.open(sandbox, database_url, tokens=two) as house:
+        anna = await house.operator("Anna", bots=house.bots)
+        await house.operator("Boris")
+        await house.operator("Clara", bots=house.bots)
+        await types(house, house.olga, "/operators off Boris")
+        await anna.says("/offline", to=house.shop)
+        await anna.blocks(house.bots[1])
+        await house.settled()
+        text = (await types(house, house.olga, "/stats")).text
+        assert (
+            "⚪️ Anna: offline\n      0 of 10, 10 free; 0 contacts\n      ⚠️ has not pressed Start in @help_bot" in text
+        )
+        assert "⛔️ Boris: switched off" in text
+        assert "🟢 Clara: online" in text
+
+
+async def test_periods_by_buttons(house: House, clock: MovableClock) -> None:
+    await house.operator("Anna")
+    for name, days in (("Ivan", -40), ("Kira", -20), ("Lev", -5), ("Mia", 0)):
+        clock.ahead = timedelta(days=days)
+        await house.client(name).says("Hello", to=house.shop)
+        await house.settled()
+    screen = await types(house, house.olga, "/stats")
+    assert screen.labels == ["· today ·", "7 days", "30 days", "all time"]
+    counted = {"today": 1, "7 days": 2, "30 days": 3, "all time": 4}
+    for label, count in counted.items():
+        screen = await presses(house, house.olga, screen, label)
+        assert f"Statistics: {label}\nContacts: {count}\n" in screen.text
+        assert f"· {label} ·" in screen.labels
+
+
+async def test_today_begins_at_midnight_of_the_setting(sandbox: Sandbox, database_url: str) -> None:
+    clock = MovableClock()
+    # A zone in which midnight was an hour ago, whatever time it is here.
+    hours = (1 - clock().hour) % 24
+    zone = f"Etc/GMT{-hours:+d}" if hours <= 12 else f"Etc/GMT{24 - hours:+d}"
+    async with await House.open(sandbox, database_url, clock=clock, settings={"timezone": zone}) as house:
+        clock.ahead = timedelta(hours=-2)
+        await house.client("Ivan").says("Yesterday", to=house.shop)
+        await house.settled()
+        clock.ahead = timedelta()
+        await house.client("Kira").says("Today", to=house.shop)
+        await house.settled()
+        screen = await types(house, house.olga, "/stats")
+        assert "Contacts: 1\n" in screen.text
+        assert "Contacts: 2\n" in (await presses(house, house.olga, screen, "7 days")).text
+
+
+async def test_it_fits_one_message_however_many_there_are(house: House) -> None:
+    def grow(s: Session) -> None:
+        for number in range(300):
+            name = f"Operator with a rather long name, number {number:03}"
+            s.execute(insert(Operator.__table__), {
+                "name": name, "name_folded": name.casefold(), "is_active": True, "is_online": True, "max_leads": 1000,
+                "current_leads": 0, "created_at": house.clock(),
+            })  # fmt: skip
+            s.execute(insert(Source.__table__), {
+                "name": f"Source with a rather long name, number {number:03}", "slug": f"s{number}",
+                "bot_id": house.shop.id, "is_active": True, "strategy": "random", "created_at": house.clock(),
+            })  # fmt: skip
+        staff = [one.id for one in operators.listing(s)]
+        for source in sources.listing(s):
+            for operator_id in staff[:20]:
+                s.execute(insert(Weight.__table__), {
+                    "source_id": source.id, "operator_id": operator_id, "weight": 10, "dealt": 0,
+                })  # fmt: skip
+
+    await house.db.write(grow)
+    screen = await types(house, house.olga, "/stats")
+    assert screen.text.startswith("📊 Statistics: today\nContacts: 0\n")
+    assert screen.text.endswith("• to the first reply: – / –")  # the picture shows the rest
+    assert utf16_units(screen.text) <= 1024
+    screen = await presses(house, house.olga, screen, "all time")
+    assert screen.text.startswith("📊 Statistics: all time")
+    await (await house.olga.presses(screen, "In words")).answer()
+    await house.settled()
+    spelled = await house.olga.sees("👥 Operators")
+    assert spelled.text.startswith("📊 Statistics: all time")
+    assert utf16_units(spelled.text) <= 4096
+    assert "Operator with a rather long name, number 000" in spelled.text
+    assert "🤖 shop_bot: 0 contacts" in spelled.text
+    assert spelled.text.count("… and ") >= 2
+    for words in ("/operators", "/sources", "/assign", "/assign shop_bot", "/sources shop_bot", "/operators 1"):
+        screen = await types(house, house.olga, words)
+        assert utf16_units(screen.text) <= 4096
+        assert len(screen.labels) <= 100
+
+
+async def test_a_source_with_a_removed_operators_contacts(house: House) -> None:
+    anna = await house.operator("Anna")
+    await house.client("Ivan").says("Hello", to=house.shop)
+    await anna.presses(await anna.sees("#1"), "Close")
+    await house.settled()
+    number = (await house.db.read(operators.listing))[0].id
+    await house.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=house.clock(), chance=random.random)
+    assert "Anna (removed): – → 100 % (1)" in (await types(house, house.olga, "/stats")).text

@@ -1,0 +1,302 @@
+"""What clients write: any kind of content opens a contact or joins the open one, and they hear of it once."""
+
+from typing import Any
+
+import pytest
+
+from bot.sandbox import Sandbox
+from bot.sandbox.world import content as kinds
+from tests.stories.arranging import count, link, now, switch, told
+from tests.support.people import SECOND_TOKEN, TOKEN, House
+
+COPYABLE = {
+    "photo": kinds.photo(caption="the receipt"),
+    "video": kinds.video(caption="how it rattles"),
+    "voice": kinds.voice(),
+    "video_note": kinds.video_note(),
+    "audio": kinds.audio(title="a song"),
+    "document": kinds.document(caption="the contract"),
+    "animation": kinds.animation(),
+    "sticker": kinds.sticker(),
+    "location": kinds.location(),
+    "venue": kinds.venue(),
+    "contact": kinds.contact("+79990000002", "Pavel"),
+    "poll": kinds.poll("Which colour?", "red", "blue"),
+    "dice": kinds.dice(value=4),
+}
+NAMES = {
+    "photo": "photo", "video": "video", "voice": "voice message", "video_note": "round video", "audio": "audio",
+    "document": "file", "animation": "animation", "sticker": "sticker", "location": "location", "venue": "place",
+    "contact": "phone contact", "poll": "poll", "dice": "dice",
+}  # fmt: skip
+NOT_COPYABLE = {
+    "paid media": kinds.paid_media(),
+    "giveaway": kinds.giveaway(),
+    "story": kinds.story(),
+    "poll": kinds.quiz("Two and two?", "four", "five"),
+}
+
+
+async def test_any_kind_opens_a_contact_and_any_kind_joins_it(house: House) -> None:
+    anna = await house.operator("Anna", limit=20)
+    for kind, content in COPYABLE.items():
+        ivan = house.client(f"Ivan {kind}")
+        first = await ivan.sends(content, to=house.shop)
+        card = await anna.sees(f"Ivan {kind}")
+        assert f"[{NAMES[kind]}]" in card.text
+        copy = await anna.sees(kind=kind, after=card)
+        assert (copy.copied_from, copy.reply_to) == ((ivan.id, first.id), card.id)
+
+        second = await ivan.sends(content)
+        another = await anna.sees(kind=kind, after=copy)
+        assert (another.copied_from, another.reply_to) == ((ivan.id, second.id), card.id)
+        assert another.raw.get("caption") == first.raw.get("caption")
+        assert told(ivan, "Your request") == 1
+
+
+async def test_formatting_survives_on_the_card_and_in_copies(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("<b>Two</b> <i>red</i> <code>bikes</code> 🚲 <u>today</u>", to=house.shop, parse_mode="HTML")
+    card = await anna.sees("Two red bikes 🚲 today")
+    assert {cut(card.text, one): one["type"] for one in card.entities} == {
+        "#1": "bold", "Two": "bold", "red": "italic", "bikes": "code", "today": "underline",
+    }  # fmt: skip
+    await ivan.says("<s>or</s> <a href='https://example.com'>these</a>", parse_mode="HTML")
+    copy = await anna.sees("or these")
+    assert [one["type"] for one in copy.entities] == ["strikethrough", "text_link"]
+
+
+@pytest.mark.fault("F15", "F45")
+@pytest.mark.parametrize("name", NOT_COPYABLE)
+async def test_what_cannot_be_copied_is_named_as_the_first_message_and_later(house: House, name: str) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.sends(NOT_COPYABLE[name], to=house.shop)
+    card = await anna.sees("#1")
+    assert f"[{name}]" in card.text
+    notice = await anna.sees("does not let a bot copy", after=card)
+    assert notice.text == f"⚠️ #1: the client sent something that Telegram does not let a bot copy: {name}."
+    assert notice.reply_to == card.id
+    await ivan.sees("Your request is #1")
+
+    await ivan.sends(NOT_COPYABLE[name])
+    again = await anna.sees("does not let a bot copy", after=notice)
+    assert again.reply_to == card.id
+    await anna.replies(again, "Please send it as a file")
+    await ivan.sees("Please send it as a file")
+
+
+@pytest.mark.fault("F45")
+async def test_protected_words_are_passed_on_and_a_protected_caption_is_told(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("#1")
+    await ivan.says("a secret", protected=True)
+    assert (await anna.sees("a secret", after=card)).reply_to == card.id
+    await ivan.sends(kinds.photo(caption="<b>not bold</b>"), protected=True)
+    notice = await anna.sees("does not let a bot copy: photo", after=card)
+    assert notice.text.endswith(": photo.\n<b>not bold</b>")
+
+
+async def test_notes_of_telegram_about_the_chat_are_no_words(house: House) -> None:
+    anna = await house.operator("Anna")
+    anna.chat(house.shop)
+    ivan = house.client()
+    await ivan.sends(kinds.service(), to=house.shop)
+    await ivan.sees_nothing_new()
+    await anna.sees_nothing_new(bot=house.shop)
+
+
+@pytest.mark.fault("F43")
+async def test_an_album_arrives_whole_and_in_order(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    items = await ivan.sends_all(
+        kinds.album(kinds.photo(caption="all of it"), kinds.photo(), kinds.video()), to=house.shop
+    )
+    card = await anna.sees("#1")
+    await house.settled()
+    copies = [seen.copied_from for seen in anna.chat() if seen.copied_from]
+    assert copies == [(ivan.id, item.id) for item in items]
+    assert "[photo]" in card.text
+    assert told(ivan, "Your request") == 1
+
+
+async def test_words_join_in_order_and_the_client_is_told_once(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    for number in range(20):
+        await ivan.says(f"line {number}", to=house.shop)
+    card = await anna.sees("line 0")
+    await anna.sees("line 19")
+    await house.settled()
+    copies = [seen for seen in anna.chat() if seen.copied_from]
+    assert [seen.text for seen in copies] == [f"line {number}" for number in range(1, 20)]
+    assert {seen.reply_to for seen in copies} == {card.id}
+    assert told(ivan, "Your request") == 1
+
+
+@pytest.mark.fault("F59")
+async def test_who_waits_is_told_his_place_and_everything_said_follows_the_card(house: House) -> None:
+    anna = await house.operator("Anna", limit=1)
+    clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
+    for client in clients:
+        await client.says(f"{client.first_name} asks", to=house.shop)
+        await house.settled()
+    ivan, maria, pavel = clients
+    assert (await ivan.sees("#1")).text == "Your request is #1. Anna will answer you here."
+    text = (await maria.sees("#2")).text
+    assert text == "Your request is #2. Everybody is busy at the moment; you are next in the queue."
+    text = (await pavel.sees("#3")).text
+    assert text == "Your request is #3. Everybody is busy at the moment; you are number 2 in the queue."
+
+    await maria.sends(kinds.photo(caption="while waiting"))
+    await house.settled()
+    await anna.presses(await anna.sees("#1"), "Close")
+    card = await anna.sees("Maria asks")
+    copy = await anna.sees("while waiting")
+    assert (copy.kind, copy.reply_to) == ("photo", card.id)
+    assert anna.looks("Pavel asks") is None
+    assert told(maria, "Your request") == 1
+
+
+async def test_a_closed_contact_is_followed_by_a_new_one_that_knows_the_old(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("First", to=house.shop)
+    await anna.presses(await anna.sees("#1"), "Close")
+    await ivan.sees("Request #1 is closed")
+    await ivan.says("One more thing")
+    card = await anna.sees("#2")
+    assert "🕘 1 earlier contact, the last with Anna" in card.text
+    await ivan.sees("Your request is #2")
+
+
+async def test_a_reply_goes_to_the_contact_it_answers_while_that_is_open(house: House) -> None:
+    anna = await house.operator("Anna")
+    await link(house, "vk", "VK ads", anna)
+    ivan = house.client()
+    asked = await ivan.says("About bikes", to=house.shop)
+    bikes = await anna.sees("About bikes")
+    await ivan.starts(house.shop, "src_vk")
+    await ivan.says("About skis")
+    skis = await anna.sees("About skis")
+
+    await ivan.says("The red one", reply_to=asked)
+    assert (await anna.sees("The red one")).reply_to == bikes.id
+    await ivan.says("Size 42")
+    assert (await anna.sees("Size 42")).reply_to == skis.id
+
+    await anna.presses(bikes, "Close")
+    await ivan.sees("Request #1 is closed")
+    await ivan.says("Or the blue one", reply_to=asked)
+    assert (await anna.sees("Or the blue one")).reply_to == skis.id
+
+
+@pytest.mark.fault("F47")
+async def test_a_reply_to_what_we_do_not_know_joins_the_talk_as_plain_words(house: House) -> None:
+    """He answers our greeting, or something that his own Telegram has and we never saw."""
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.starts(house.shop)
+    greeting = await ivan.sees()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    await ivan.replies(greeting, "To your greeting")
+    copy = await anna.sees("To your greeting")
+    assert (copy.text, copy.reply_to) == ("To your greeting", card.id)
+    said = await ivan.says("And another")
+    await anna.sees("And another")
+    lost = {**said.raw, "message_id": 9_999, "text": "unseen"}
+    house.sandbox.inject_raw(house.shop, {"message": {**said.raw, "message_id": said.id + 500, "text": "to the unseen",
+                                                      "reply_to_message": lost}})  # fmt: skip
+    # It cannot be copied, since no chat has it; that it came, and with whom, the operator is told.
+    assert (await anna.sees("#1: a message (text) was deleted")).text.startswith("🗑 #1")
+
+
+async def test_an_answer_of_the_client_stands_under_what_it_answers(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    question = await anna.replies(card, "Which colour?")
+    await ivan.replies(await ivan.sees("Which colour?"), "Red")
+    assert (await anna.sees("Red")).reply_to == question.id
+
+
+async def test_the_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
+        shop, desk = house.bots
+        anna = await house.operator("Anna", bots=[shop, desk])
+        ivan = house.client(username="ivan")
+        await ivan.says("To the shop", to=shop)
+        await anna.sees("To the shop", bot=shop)
+        await ivan.says("To the desk", to=desk)
+        card = await anna.sees("To the desk", bot=desk)
+        assert "#2" in card.text
+        assert "1 earlier contact, the last with Anna" in card.text
+        # Each is answered by the bot that it was written to.
+        await anna.replies(card, "The desk answers")
+        await ivan.sees("The desk answers", bot=desk)
+        assert ivan.looks("The desk answers", bot=shop) is None
+        assert await count(house, "leads") == 1
+        assert await count(house, "contacts") == 2
+
+
+@pytest.mark.fault("F48")
+async def test_an_edited_message_changes_the_card_and_the_copies(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    first = await ivan.says("Two bikes", to=house.shop)
+    second = await ivan.sends(kinds.photo(caption="like this"))
+    card = await anna.sees("Two bikes")
+    await anna.sees("like this")
+    await ivan.edits(first, "Three bikes")
+    assert (await anna.sees("Three bikes")).id == card.id
+    await ivan.edits(second, "or like this")
+    changed = await anna.sees("or like this")
+    assert (changed.kind, changed.edited) == ("photo", True)
+
+
+async def test_an_edit_that_outgrows_the_card_follows_as_a_copy(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    first = await ivan.says("Short", to=house.shop)
+    card = await anna.sees("Short")
+    await ivan.edits(first, "Long " * 800)
+    copy = await anna.sees("Long", after=card)
+    assert (copy.text, copy.reply_to) == (("Long " * 800).strip(), card.id)
+    await house.settled()
+    assert "in full below" in now(anna, card).text
+
+
+async def test_a_moving_location_brings_no_flood_of_edits(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("I am on my way", to=house.shop)
+    where = await ivan.sends(kinds.location())
+    await anna.sees(kind="location")
+    await house.settled()
+    for _ in range(3):
+        house.sandbox.inject_raw(house.shop, {"edited_message": where.raw})
+    await anna.sees_nothing_new(bot=house.shop)
+    assert await count(house, "outbox", "state = 'dead'") == 0
+
+
+async def test_a_source_that_is_off_refuses_in_a_sentence(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await switch(house, await house.source_id(), is_active=False)
+    await ivan.says("Anybody there?", to=house.shop)
+    assert (await ivan.sees("No requests")).text == "No requests are taken here at the moment. Please try later."
+    await switch(house, await house.source_id(), is_active=True)
+    await ivan.says("And now?")
+    await anna.sees("And now?")
+
+
+def cut(text: str, entity: dict[str, Any]) -> str:
+    """What an entity covers; Telegram counts in UTF-16 units."""
+    units = text.encode("utf-16-le")
+    return units[entity["offset"] * 2 : (entity["offset"] + entity["length"]) * 2].decode("utf-16-le")

@@ -1,0 +1,228 @@
+"""How clients begin: the greeting, source links, their data, help, and blocking the bot."""
+
+import re
+
+import pytest
+
+from bot.sandbox import Sandbox
+from bot.sandbox.world import content as kinds
+from tests.stories.arranging import count, link, now, operator_id, switch, told, value
+from tests.support.people import House, MovableClock
+
+
+@pytest.mark.parametrize(
+    ("code", "default", "speaks"),
+    [
+        ("en", "ru", "en"),
+        ("en-GB", "ru", "en"),
+        ("ru", "en", "ru"),
+        ("de", "en", "en"),
+        ("de", "ru", "ru"),
+        (None, "ru", "ru"),
+    ],
+)
+async def test_the_greeting_speaks_the_clients_language(
+    sandbox: Sandbox, database_url: str, code: str | None, default: str, speaks: str
+) -> None:
+    async with await House.open(sandbox, database_url, settings={"default_language": default}) as house:
+        ivan = sandbox.person("Ivan", language_code=code)
+        await ivan.starts(house.shop)
+        greeting = await ivan.sees()
+        language = "ru" if re.search("[а-я]", greeting.text) else "en"
+        assert language == speaks
+        keyboard = ivan.keyboard()
+        assert keyboard is not None
+        assert keyboard["keyboard"][0][0]["request_contact"] is True
+        assert await count(house, "contacts") == 0
+
+
+async def test_a_source_link_books_one_contact(house: House) -> None:
+    anna = await house.operator("Anna")
+    boris = await house.operator("Boris", weight=1)
+    await house.weight(await operator_id(house, boris), 0)  # Boris works at the link alone, Anna at the bot alone
+    await link(house, "vk", "VK ads", boris)
+    ivan = house.client()
+
+    await ivan.starts(house.shop, "src_vk")
+    await ivan.says("From your advertisement")
+    card = await boris.sees("From your advertisement")
+    assert "#1 · VK ads" in card.text
+    await ivan.says("Still there?")  # joins
+    await boris.sees("Still there?")
+
+    await boris.presses(card, "Close")
+    await ivan.sees("Request #1 is closed")
+    await ivan.says("Something else")
+    card = await anna.sees("Something else")
+    assert "#2 · shop_bot" in card.text
+    assert boris.looks("Something else") is None
+
+
+@pytest.mark.parametrize("payload", ["src_gone", "src_", "anything", "src_VK", "op_", "src_vk and more"])
+async def test_a_link_that_means_nothing_greets_all_the_same(house: House, payload: str) -> None:
+    anna = await house.operator("Anna")
+    await link(house, "vk", "VK ads", anna)
+    ivan = house.client()
+    await ivan.starts(house.shop, payload)
+    await ivan.sees()
+    await ivan.says("Hello")
+    assert "· shop_bot" in (await anna.sees("Hello")).text
+
+
+async def test_a_link_whose_source_is_switched_off_meanwhile_leads_to_the_bots_own(house: House) -> None:
+    anna = await house.operator("Anna")
+    source_id = await link(house, "vk", "VK ads", anna)
+    ivan = house.client()
+    await ivan.starts(house.shop, "src_vk")
+    await house.settled()
+    await switch(house, source_id, is_active=False)
+    await ivan.says("Hello")
+    assert "· shop_bot" in (await anna.sees("Hello")).text
+
+
+async def test_a_phone_is_noted_from_its_owner_only_and_shown_once_taken(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.starts(house.shop)
+    await ivan.sees("Hello!")
+    await ivan.taps("Share my phone")
+    await ivan.sees("your phone is noted")
+    assert ivan.keyboard() is None
+    assert await count(house, "contacts") == 0  # his number is no request
+
+    await ivan.sends(kinds.contact("+79995555555", "Maria"))
+    card = await anna.sees("[phone contact]")
+    assert "+7999" not in card.text
+    await anna.presses(card, "Take")
+    await anna.sees("📞 +79990000001")
+    assert await value(house, "SELECT phone FROM leads") == "+79990000001"
+
+
+async def test_a_number_without_its_plus_gets_one(house: House) -> None:
+    ivan = house.client()
+    await ivan.shares_phone(house.shop, phone="79990000001")
+    await ivan.sees("your phone is noted")
+    assert await value(house, "SELECT phone FROM leads") == "+79990000001"
+
+
+async def test_data_that_come_during_the_talk_appear_on_the_card(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    await ivan.says("/email Ivan@Example.COM")
+    await ivan.sees("your e-mail is noted")
+    await house.settled()
+    assert "✉️" not in now(anna, card).text
+    await anna.presses(card, "Take")
+    await anna.sees("✉️ ivan@example.com")
+    await ivan.shares_phone()
+    await anna.sees("📞 +79990000001")
+    assert await count(house, "contacts") == 1
+
+
+@pytest.mark.parametrize("typed", ["/email", "/email nonsense", "/email a@b", "/email " + "x" * 250 + "@example.com"])
+async def test_an_address_that_is_none_is_told_so(house: House, typed: str) -> None:
+    ivan = house.client()
+    await ivan.says(typed, to=house.shop)
+    assert "you@example.com" in (await ivan.sees()).text
+    assert await count(house, "leads", "email IS NOT NULL") == 0
+
+
+async def test_an_address_that_another_client_has_merges_nothing_and_is_hinted_at(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    await ivan.says("/email both@example.com", to=house.shop)
+    await ivan.sees("your e-mail is noted")
+    await maria.says("Hello", to=house.shop)
+    await maria.says("/email both@example.com")
+    await maria.sees("your e-mail is noted")  # nobody learns from us whose an address is
+    await anna.presses(await anna.sees("Hello"), "Take")
+    card = await anna.sees("which another client has")
+    assert "⚠️ Named both@example.com, which another client has" in card.text
+    assert "✉️" not in card.text
+    assert await count(house, "leads") == 2
+    assert await count(house, "leads", "email = 'both@example.com'") == 1
+
+
+async def test_help_and_privacy_answer_and_open_nothing(house: House) -> None:
+    ivan = house.client()
+    await ivan.says("/help", to=house.shop)
+    assert "/email" in (await ivan.sees("operator")).text
+    await ivan.says("/privacy")
+    assert "phone" in (await ivan.sees("Kept are")).text
+    assert await count(house, "contacts") == 0
+
+
+async def test_a_command_that_is_none_is_words(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("/price of a bike", to=house.shop)
+    await anna.sees("/price of a bike")
+
+
+@pytest.mark.fault("F34")
+async def test_who_blocks_and_returns_is_answered_again(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    await house.settled()  # he has read that his request is booked
+    await ivan.blocks(house.shop)
+    await house.settled()
+    lost = await anna.replies(card, "Are you there?")
+    told_so = await anna.sees("has blocked the bot")
+    assert told_so.reply_to == lost.id
+    assert told_so.text == "The client of #1 has blocked the bot; this was not delivered."
+
+    await ivan.says("I am back")
+    await anna.sees("I am back")
+    await anna.replies(card, "Welcome back")
+    await ivan.sees("Welcome back")
+    assert ivan.looks("Are you there?") is None
+
+
+async def test_a_client_who_renames_himself_is_shown_by_his_new_name(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan", username="ivan")
+    await ivan.says("Hello", to=house.shop)
+    await anna.presses(await anna.sees("👤 Ivan @ivan"), "Close")
+    await ivan.sees("is closed")
+    ivan.user.update(first_name="Johann", username="johann")
+    await ivan.says("Hello again")
+    await anna.sees("👤 Johann @johann")
+
+
+@pytest.mark.fault("F17", "F78")
+async def test_a_flood_delays_nobody_else_and_is_told_once(house: House) -> None:
+    anna = await house.operator("Anna", limit=50)
+    ivan, others = house.client("Ivan"), [house.client(f"Client {number}") for number in range(10)]
+    for number in range(1000):
+        await ivan.says(f"flood {number}", to=house.shop)
+    for other in others:
+        await other.says(f"{other.first_name} asks", to=house.shop)
+    for other in others:
+        await anna.sees(f"{other.first_name} asks", timeout=30)
+        await other.sees("Your request is", timeout=30)
+    await ivan.sees("You are writing very fast", timeout=30)
+    # All of it is stored, hardly any of it is held in memory, and what was passed on is in order.
+    assert await count(house, "inbox", f"conversation = '{house.shop.id}:{ivan.id}'") == 1000
+    passed = [seen.text for seen in anna.chat() if seen.text.startswith("flood")]
+    assert passed == [f"flood {number}" for number in range(1, len(passed) + 1)]
+    assert len(passed) < 100
+    assert told(ivan, "You are writing very fast") == 1
+    assert told(ivan, "Your request is") == 1
+
+
+async def test_a_slowed_clients_words_go_on_as_time_passes(house: House, clock: MovableClock) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    for number in range(29):
+        await ivan.says(f"line {number}", to=house.shop)
+    await anna.sees("line 28")
+    clock.forward(minutes=2)
+    for number in range(29, 50):
+        await ivan.says(f"line {number}")
+    await anna.sees("line 49")
+    await house.settled()
+    assert told(ivan, "very fast") == 0

@@ -1,0 +1,102 @@
+"""Whatever people are called and write: a card can be sent, says it literally, and no sign of theirs steers it."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.delivery.cards import card
+from bot.texts import translator
+from crm_core.delivery.claims import ContactBrief
+from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
+from tests.stories.operators.test_cards import HOSTILE
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MESSAGE_LONGEST = 4096  # sendMessage, in UTF-16 units
+PLAIN = ContactBrief(
+    id=15, version=3, status="new", source="shop_bot", bot_id=700001, created_at=NOW, taken_at=None, closed_at=None,
+    operator="Anna", operator_chat=7, lead_name="Ivan", lead_username="ivan", lead_language="en", phone=None,
+    email=None, email_hint=None, first_kind="text", first_text="Hello", first_entities=None, earlier=0,
+    last_operator=None,
+)  # fmt: skip
+
+# Characters beyond the first plane, joiners, marks that turn the direction of writing, markup of every kind.
+ODD = st.sampled_from(
+    [
+        "😀",
+        "👨‍👩‍👧‍👦",
+        "\u200b",
+        "\u202e",
+        "\u2066",
+        "é",
+        "مرحبا",
+        "<b>",
+        "</a>",
+        "*",
+        "_",
+        "`",
+        "[x](tg://user?id=1)",
+        "\n",
+    ]
+)
+WORDS = st.lists(st.one_of(st.text(alphabet=st.characters(codec="utf-8"), max_size=40), ODD), max_size=60).map("".join)
+NAMES = st.one_of(st.sampled_from(HOSTILE), WORDS).map(lambda name: fits_units(name, 128))
+STYLES = st.sampled_from(["bold", "italic", "underline", "spoiler", "code"])
+MANY = [{"type": "bold", "offset": 2 * number, "length": 1} for number in range(150)]
+
+
+@st.composite
+def formatted(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
+    """A message as Telegram brings it: parts in some style, up to the longest that it takes."""
+    parts = draw(st.lists(st.tuples(st.one_of(WORDS, ODD), st.one_of(st.none(), STYLES)), max_size=130))
+    times = draw(st.sampled_from([1, 1, 1, 40, 400]))
+    text, entities = "", list[dict[str, Any]]()
+    for part, style in parts * times:
+        end = utf16_units(text) + utf16_units(part)
+        if end > MESSAGE_LONGEST:
+            break
+        if style is not None and part.strip():
+            entities.append({"type": style, "offset": end - utf16_units(part), "length": utf16_units(part)})
+        text += part
+    return text, entities
+
+
+@pytest.mark.fault("F46", "F76")
+@settings(max_examples=150, deadline=None)
+@given(
+    name=NAMES, source=NAMES.filter(bool), words=formatted(), language=st.sampled_from(["ru", "en"]),
+    status=st.sampled_from(["new", "in_progress"]),
+)  # fmt: skip
+@example(name="x", source="s", words=("a" * 4096, []), language="ru", status="new")
+@example(name="x", source="s", words=("😀" * 2048, []), language="ru", status="new")
+@example(name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress")
+def test_any_name_and_any_words_make_a_card(
+    name: str, source: str, words: tuple[str, list[dict[str, Any]]], language: str, status: str
+) -> None:
+    text, entities = words
+    contact = dataclasses.replace(
+        PLAIN, lead_name=name, source=source, first_text=text, first_entities=entities, status=status
+    )
+    made = card(contact, chat_id=7, _=translator(language), now=NOW)
+    shown, units = made.text, made.text.encode("utf-16-le")
+    assert utf16_units(shown) <= MESSAGE_LONGEST
+    assert (text if utf16_units(text) <= CARD_TEXT_LIMIT else fits_units(text, CARD_TEXT_LIMIT)) in shown
+    for one in made.entities:
+        first, end = one["offset"], one["offset"] + one["length"]
+        assert 0 <= first < end <= len(units) // 2
+        for edge in (first, end):  # no character is cut in two
+            units[: edge * 2].decode("utf-16-le")
+    # What is marked is our own, and what the client himself marked in his words.
+    assert {one["type"] for one in made.entities} <= {"bold", "italic", *(one["type"] for one in entities)}
+    assert made.entities[0]["offset"] == 0
+    assert shown.startswith("#15 · ")
+    assert made.keyboard is not None
+    pressed = {button["callback_data"] for row in made.keyboard["inline_keyboard"] for button in row}
+    assert pressed <= {"take:15:3", "close:15:3"}
+    # The name is one line, whatever is in it.
+    head = shown[: shown.index("👤 ")]
+    assert shown[len(head) :].splitlines()[0].startswith("👤 ")
+    assert " ".join(name.split()) in shown

@@ -1,0 +1,437 @@
+"""Cards and their buttons: what they show, to whom, and that a press has one effect at most."""
+
+import asyncio
+import re
+
+import pytest
+
+from bot.sandbox import Sandbox
+from bot.sandbox.world import content as kinds
+from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
+from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+
+HOSTILE = [
+    "<b>bold</b> & <script>alert(1)</script>",
+    "*bold* _italic_ `code` [link](tg://user?id=1) \\ {x} {0} %s",
+    "‮gnp.exe shown backwards",
+    "zero​width‍joiner‌s",
+    "👨‍👩‍👧‍👦 🇷🇺 é ﷽",
+    "/take 1\n🟢 In progress\n#2 · fake",
+    "@shop_bot +79990000001 https://example.com a@b.cd #1 $USD",
+    "مرحبا שלום",
+]
+
+# Telegram itself makes these of any text.
+FOUND_BY_TELEGRAM = {"mention", "bot_command", "hashtag", "cashtag", "url", "email", "phone_number"}
+
+
+async def test_a_card_before_it_is_taken_and_after(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan", last_name="Petrov", username="ivan")
+    await ivan.shares_phone(house.shop)
+    await ivan.says("/email ivan@example.com")
+    await ivan.says("Do you have bicycles?")
+    card = await anna.sees("bicycles")
+    assert card.text == "#1 · shop_bot\n👤 Ivan Petrov @ivan\n\nDo you have bicycles?\n\n🆕 New · just now"
+    assert card.labels == ["✋ Take", "✔️ Close"]
+
+    await anna.presses(card, "Take")
+    taken = await anna.sees("In progress")
+    assert taken.id == card.id
+    assert taken.text == (
+        "#1 · shop_bot\n👤 Ivan Petrov @ivan\n📞 +79990000001\n✉️ ivan@example.com\n\nDo you have bicycles?\n\n"
+        "🟢 In progress · just now"
+    )
+    assert taken.labels == ["✔️ Close"]
+    assert (await ivan.sees("with you")).text == "Anna is with you now, request #1."
+
+    await anna.presses(taken, "Close")
+    closed = await anna.sees("✔️ Closed")
+    assert (closed.id, closed.labels) == (card.id, [])
+    assert closed.text.endswith("Do you have bicycles?\n\n✔️ Closed")
+    assert (await ivan.sees("is closed")).text == (
+        "Request #1 is closed. Thank you! Write again at any time, and a new one will be opened."
+    )
+
+
+async def test_a_card_tells_its_age_when_it_is_brought_up_to_date(house: House, clock: MovableClock) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("New · just now")
+    clock.forward(hours=3, minutes=5)
+    await anna.presses(card, "Take")
+    await anna.sees("In progress · 3 h")
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_text_from_people_stays_literal(house: House, text: str) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client(text.replace("\n", " ")[:64], username="ivan")
+    await ivan.says(text, to=house.shop)
+    card = await anna.sees("#1")
+    assert f"\n\n{text}\n\n🆕 New" in card.text
+    assert card.text.splitlines()[1].replace("⁨", "").replace("⁩", "") == f"👤 {ivan.first_name} @ivan"
+    assert [one["type"] for one in card.entities if one["type"] not in FOUND_BY_TELEGRAM] == ["bold"]  # the number
+    await ivan.says(text + "!")
+    copy = await anna.sees(text + "!", after=card)
+    assert {one["type"] for one in copy.entities} <= FOUND_BY_TELEGRAM
+
+
+@pytest.mark.fault("F46")
+@pytest.mark.parametrize("text", ["a" * 4096, "🚲" * 2048, "б" * 3001, ("word " * 800).strip()])
+async def test_a_long_first_text_is_cut_on_the_card_and_follows_in_full(house: House, text: str) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("N" * 64, last_name="P" * 64, username="u" * 32)
+    first = await ivan.says(text, to=house.shop)
+    card = await anna.sees("in full below")
+    assert len(card.text.encode("utf-16-le")) // 2 <= 4096
+    assert "�" not in card.text
+    copy = await anna.sees(after=card)
+    assert (copy.text, copy.copied_from, copy.reply_to) == (text, (ivan.id, first.id), card.id)
+
+
+@pytest.mark.fault("F46")
+async def test_the_fullest_card_fits(house: House) -> None:
+    anna = await house.operator("A" * 64)
+    source_id = await link(house, "long", "S" * 64, anna)
+    assert source_id
+    maria, ivan = house.client("Maria"), house.client("😀" * 32, last_name="😀" * 32, username="u" * 32)
+    address = "e" * 200 + "@" + "d" * 40 + ".example.com"
+    await maria.says(f"/email {address}", to=house.shop)
+    await house.settled()
+    await ivan.says(f"/email 2{address}", to=house.shop)
+    await ivan.says(f"/email {address}")
+    await ivan.shares_phone()
+    for text in ("first", "😀" * 1500):
+        await ivan.starts(house.shop, "src_long")
+        await ivan.says(text)
+        card = await anna.sees(text)
+        await anna.presses(card, "Take")
+        await anna.sees("In progress")
+        await house.settled()
+        card = now(anna, card)
+        assert text in card.text
+        await anna.presses(card, "Close")
+        await house.settled()
+    assert len(card.text.encode("utf-16-le")) // 2 <= 4096
+    for part in (f"✉️ 2{address}", f"Named {address}, which another client has", "1 earlier contact, the last with A"):
+        assert part in card.text
+    assert await count(house, "outbox", "state = 'dead'") == 0
+
+
+async def test_a_card_counts_earlier_contacts_and_names_who_had_the_last(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    for number in range(1, 4):
+        await ivan.says(f"question {number}", to=house.shop)
+        card = await anna.sees(f"question {number}")
+        if number == 1:
+            assert "🕘" not in card.text
+        if number == 3:
+            assert "🕘 2 earlier contacts, the last with Anna" in card.text
+        await anna.presses(card, "Close")
+        await ivan.sees(f"Request #{number} is closed")
+
+
+@pytest.mark.fault("F51")
+async def test_pressing_twice_is_pressing_once(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    presses = [await anna.presses(card, "Take") for _ in range(3)]
+    answers = [await press.answer() for press in presses]
+    assert answers[0] == "#1 is yours. Reply to the card to write to the client."
+    assert answers[1:] == ["#1 is yours already."] * 2
+    await house.settled()
+    assert told(ivan, "Anna is with you now") == 1
+
+    card = now(anna, card)
+    presses = [await anna.presses(card, "Close", stale=True) for _ in range(3)]
+    answers = [await press.answer() for press in presses]
+    assert answers == ["#1 is closed."] * 3
+    await house.settled()
+    assert told(ivan, "is closed") == 1
+    assert await value(house, "SELECT current_leads FROM operators") == 0
+    assert await count(house, "events", "kind = 'contact_closed'") == 1
+
+
+@pytest.mark.fault("F52")
+async def test_a_button_of_an_older_state_does_nothing_and_brings_the_card_up_to_date(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    old = await anna.sees("Hello")
+    await anna.presses(old, "Take")
+    await anna.sees("In progress")
+    await house.settled()
+    press = await anna.presses(old, "Close", stale=True)  # version 1; taking made it 2
+    assert await press.answer() == "The card of #1 was out of date; it is fresh now, please press again."
+    assert await value(house, "SELECT status FROM contacts") == "in_progress"
+    await anna.presses(now(anna, old), "Close")
+    await ivan.sees("is closed")
+
+
+async def test_a_card_of_somebody_else_says_who_holds_the_contact(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("My secret number is 42", to=house.shop)
+    old = await anna.sees("My secret")
+    await anna.presses(old, "Take")
+    await ivan.sees("Anna is with you")
+    boris = await house.operator("Boris")
+    await give(house, 1, boris)
+
+    card = await boris.sees("My secret")
+    assert card.labels == ["✋ Take", "✔️ Close"]
+    await house.settled()
+    assert now(anna, old).text == "#1 · shop_bot\n↪️ Now with Boris"
+    assert now(anna, old).labels == []
+    for button in ("Take", "Close"):
+        press = await anna.presses(old, button, stale=True)
+        assert await press.answer() == "#1 is with Boris."
+    refused = await anna.replies(old, "Hello from Anna")
+    answer = await anna.sees("#1 is with Boris.")
+    assert answer.reply_to == refused.id
+    await house.settled()
+    assert ivan.looks("Hello from Anna") is None
+
+    await boris.presses(card, "Take")
+    await ivan.sees("Boris is with you now")
+    await house.settled()
+    await boris.presses(now(boris, card), "Close")
+    await ivan.sees("is closed")
+    await house.settled()
+    assert now(anna, old).text == "#1 · shop_bot\n↪️ Closed"
+
+
+@pytest.mark.fault("F51")
+async def test_two_people_at_once_have_one_effect(house: House) -> None:
+    """Anna takes while the contact is given to Boris; whoever is first, one holds it and both cards say so."""
+    anna, boris = await house.operator("Anna", limit=20), await house.operator("Boris", limit=20)
+    await house.weight(await operator_id(house, boris), 0)
+    for number in range(1, 9):
+        ivan = house.client(f"Ivan {number}")
+        await ivan.says(f"question {number}", to=house.shop)
+        card = await anna.sees(f"question {number}")
+        await house.settled()
+        press, _ = await asyncio.gather(anna.presses(card, "Take"), give(house, number, boris))
+        toast = await press.answer()
+        assert toast in (
+            f"#{number} is yours. Reply to the card to write to the client.",
+            f"#{number} is with Boris.",
+            f"The card of #{number} was out of date; it is fresh now, please press again.",
+        )
+        await house.settled()
+        assert await value(house, f"SELECT operator_id FROM contacts WHERE id = {number}") == 2  # noqa: S608
+        assert now(anna, card).text == f"#{number} · shop_bot\n↪️ Now with Boris"
+        assert boris.looks(f"question {number}", bot=house.shop) is not None
+    assert await value(house, "SELECT current_leads FROM operators WHERE name = 'Anna'") == 0
+    assert await value(house, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 8
+
+
+FORGED = [
+    "take:1:1", "take:2:1", "close:1:1", "take:999:1", "close:-1:1", "take:x:1", "take:99999999999999999999:1", "take",
+    "take:1", "take:1:1:1", "send:1:1", "card:1", "", "🙂", "x" * 64, "give:1:1", "op_rm:1:1",
+]  # fmt: skip
+
+
+@pytest.mark.fault("F53")
+@pytest.mark.parametrize("data", FORGED)
+async def test_forged_data_of_a_stranger_have_no_effect_and_tell_nothing(house: House, data: str) -> None:
+    anna = await house.operator("Anna")
+    ivan, charlie = house.client("Ivan"), house.client("Charlie")
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    await charlie.starts(house.shop)
+    await charlie.sees("Hello!")
+    await house.settled()
+    for message, inaccessible in ((card.id, False), (1, False), (1, True), (None, False)):
+        if message is not None and not inaccessible and message > len(charlie.chat()):
+            message = None
+        press = await charlie.presses_forged(house.shop, data, message=message, inaccessible=inaccessible)
+        assert await press.answer() is None
+    await charlie.sees_nothing_new()
+    assert await value(house, "SELECT status FROM contacts") == "new"
+    assert (now(anna, card).text, now(anna, card).labels) == (card.text, card.labels)
+
+
+@pytest.mark.fault("F53")
+@pytest.mark.parametrize("data", FORGED)
+async def test_forged_data_of_an_operator_have_no_effect(house: House, data: str) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    boris = await house.operator("Boris")
+    await house.settled()
+    for message in (1, None):
+        press = await boris.presses_forged(house.shop, data, message=message)
+        toast = await press.answer()
+        assert toast is None or re.fullmatch(
+            r"#1 is with Anna\.|There is no contact #\d+\. .*|This was sent already\.", toast
+        )
+    await house.settled()
+    assert await value(house, "SELECT status FROM contacts") == "new"
+    assert now(anna, card).text == card.text
+    assert boris.looks("Hello", bot=house.shop) is None
+    assert await count(house, "inbox", "state <> 'done'") == 0
+
+
+@pytest.mark.fault("F54")
+async def test_a_removed_operator_can_do_nothing_with_his_old_cards(house: House) -> None:
+    boris = await house.operator("Boris")
+    ivan = house.client()
+    await ivan.says("My secret", to=house.shop)
+    old = await boris.sees("My secret")
+    words = await boris.replies(old, "Hello from Boris")
+    await ivan.sees("Hello from Boris")
+    anna = await house.operator("Anna")
+    await remove(house, boris)
+    card = await anna.sees("My secret")
+    await house.settled()
+    assert now(boris, old).text == "#1 · shop_bot\n↪️ Now with Anna"
+
+    press = await boris.presses(old, "Close", stale=True)
+    assert await press.answer() is None
+    await boris.edits(words, "Changed by Boris")
+    await house.settled()
+    assert ivan.looks("Changed by Boris") is None
+    # He is nobody's operator now: what he writes is a client's, and nothing of it goes to Ivan.
+    await boris.replies(old, "Let me in")
+    assert "👤 Boris" in (await anna.sees("Let me in")).text
+    await house.settled()
+    assert ivan.looks("Let me in") is None
+    await ivan.says("Anybody?")
+    assert (await anna.sees("Anybody?")).reply_to == card.id
+    assert boris.looks("Anybody?") is None
+
+
+@pytest.mark.fault("F57")
+async def test_closing_gives_the_place_to_whoever_waits_longest(house: House) -> None:
+    anna = await house.operator("Anna", limit=1)
+    clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
+    for client in clients:
+        await client.says(f"{client.first_name} asks", to=house.shop)
+        await house.settled()
+    for client in clients:
+        card = await anna.sees(f"{client.first_name} asks")
+        await anna.presses(card, "Close")
+        await client.sees("is closed")
+    await house.settled()
+    assigned = re.findall(r"(\w+) asks", "\n".join(seen.text for seen in anna.chat()))
+    assert assigned == ["Ivan", "Maria", "Pavel"]
+    # In the very transaction of the close: no moment at which the place was free while somebody waited.
+    order = await value(house, "SELECT max(id) FROM events WHERE kind = 'contact_closed' AND contact_id = 1")
+    assert await count(house, "events", f"kind = 'contact_assigned' AND contact_id = 2 AND id > {order}") == 1
+
+
+async def test_an_operator_of_two_bots_has_each_talk_in_its_own_chat(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
+        shop, desk = house.bots
+        anna = await house.operator("Anna", bots=[shop, desk])
+        ivan, maria = house.client("Ivan"), house.client("Maria")
+        await ivan.says("To the shop", to=shop)
+        await house.settled()
+        await maria.says("To the desk", to=desk)
+        in_shop, in_desk = await anna.sees("To the shop", bot=shop), await anna.sees("To the desk", bot=desk)
+        await house.settled()
+        await anna.presses(in_shop, "Take")
+        await anna.presses(in_desk, "Take")
+        await ivan.sees("Anna is with you", bot=shop)
+        await maria.sees("Anna is with you", bot=desk)
+        # What is no reply goes to the one contact in progress of the bot that it is written to.
+        await anna.says("for Ivan", to=shop)
+        await ivan.sees("for Ivan")
+        await anna.says("for Maria", to=desk)
+        await maria.sees("for Maria")
+        await anna.says("/my", to=shop)
+        mine = await anna.sees("2 open contacts", bot=shop)
+        assert "#2 · Maria · help_bot · just now · @help_bot" in mine.text
+        assert mine.labels == ["#1"]
+        # A button that names a contact of the other bot copies nothing from there.
+        press = await anna.presses_forged(shop, "card:2", message=mine)
+        assert await press.answer() == "That contact lives in @help_bot; please do it there."
+
+
+@pytest.mark.fault("F36")
+async def test_who_has_not_pressed_start_in_a_bot_gets_nothing_there(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
+        shop, desk = house.bots
+        anna = await house.operator("Anna", bots=[shop])
+        await house.weight(await operator_id(house, anna), 1, bot=desk)
+        maria = house.client("Maria")
+        await maria.says("To the desk", to=desk)
+        await maria.sees("next in the queue")
+        await anna.says("/start", to=shop)
+        assert "@help_bot" in (await anna.sees("Please press Start")).text
+
+        await anna.starts(desk)
+        await anna.sees("To the desk", bot=desk)
+        await anna.says("/start", to=shop)
+        await house.settled()
+        assert "@help_bot" not in (anna.chat(shop)[-1]).text
+
+
+@pytest.mark.fault("F36")
+async def test_who_blocks_the_bot_loses_his_contacts_and_gets_new_ones_when_he_returns(house: House) -> None:
+    boris = await house.operator("Boris")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    await ivan.says("Ivan asks", to=house.shop)
+    await house.settled()
+    await maria.says("Maria asks", to=house.shop)
+    cards = [await boris.sees("Ivan asks"), await boris.sees("Maria asks")]
+    await boris.presses(cards[0], "Take")
+    await ivan.sees("Boris is with you")
+    anna = await house.operator("Anna", limit=1)
+    await boris.blocks(house.shop)
+    await anna.sees("Ivan asks")  # the oldest; Maria waits, since Anna has one place
+    alert = await house.olga.sees("can't be reached", bot=house.shop)
+    assert alert.text == (
+        "🚫 Boris can't be reached through @shop_bot: the bot is blocked or was never started there. "
+        "2 contacts went back to the queue."
+    )
+    await house.settled()
+    assert await value(house, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 0
+    pavel = house.client("Pavel")
+    await pavel.says("Pavel asks", to=house.shop)
+    await pavel.sees("number 2 in the queue")
+
+    await boris.unblocks(house.shop)
+    fresh = await boris.sees("Maria asks", after=cards[1])
+    await boris.sees("Pavel asks")
+    await house.settled()
+    assert fresh.labels == ["✋ Take", "✔️ Close"]
+    assert now(boris, cards[0]).text == "#1 · shop_bot\n↪️ Now with Anna"
+    assert now(boris, cards[0]).labels == []
+
+
+@pytest.mark.fault("F50")
+async def test_a_press_on_a_card_that_telegram_does_not_show_any_more_works(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello")
+    await house.settled()
+    press = await anna.presses_forged(house.shop, "take:1:1", message=card, inaccessible=True)
+    assert "#1 is yours" in (await press.answer() or "")
+    await ivan.sees("Anna is with you")
+    await anna.sees("In progress")
+
+
+async def test_a_deleted_card_can_be_shown_again(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    await ivan.sends(kinds.photo(caption="this one"), to=house.shop)
+    card = await anna.sees("[photo]")
+    await house.settled()
+    await anna.deletes(card)
+    await anna.says("/my")
+    await anna.presses(await anna.sees("1 open contact"), "#1")
+    again = await anna.sees("[photo]")
+    assert again.labels == ["✋ Take", "✔️ Close"]
+    await house.settled()
+    await anna.replies(again, "Got it")
+    await ivan.sees("Got it")

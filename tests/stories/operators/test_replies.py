@@ -1,0 +1,413 @@
+"""What operators write: it reaches the client that it is meant for, or they are asked; never a guess, never a loss."""
+
+import pytest
+
+from bot.sandbox import Person, Sandbox, SeenMessage
+from bot.sandbox.world import content as kinds
+from tests.stories.arranging import count, give, now, remove, told, value
+from tests.stories.clients.test_messages import COPYABLE, NOT_COPYABLE
+from tests.support.people import SECOND_TOKEN, TOKEN, House
+
+
+async def ask(house: House, client: Person, operator: Person, words: str) -> SeenMessage:
+    """A client's request, and its card."""
+    await client.says(words, to=house.shop)
+    card = await operator.sees(words, bot=house.shop)
+    await house.settled()
+    return card
+
+
+async def test_joining_by_the_link_and_help(house: House) -> None:
+    anna = await house.operator("Anna")
+    welcome = await anna.sees("Welcome, Anna! You are an operator now.")
+    await anna.says("/help")
+    text = (await anna.sees("Each contact comes as a card", after=welcome)).text
+    for command in ("/my", "/online", "/offline"):
+        assert command in text
+    await anna.says("/start")
+    await anna.sees("You are an operator here")
+
+
+async def test_a_link_opens_once(house: House) -> None:
+    anna = await house.operator("Anna")
+    used = next(seen.text for seen in anna.chat(house.shop) if seen.text.startswith("/start op_"))
+    charlie = house.client("Charlie")
+    await charlie.says(used, to=house.shop)
+    assert "not valid any more" in (await charlie.sees()).text
+    await charlie.says("/my")
+    await anna.sees("👤 Charlie\n\n/my")  # a client's words
+
+
+async def test_my_lists_what_is_open(house: House) -> None:
+    anna = await house.operator("Anna", limit=40)
+    await anna.says("/my")
+    assert (await anna.sees("no open")).text == "You have no open contacts."
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Do you have bicycles?")
+    await ask(house, house.client("Maria"), anna, ("And skis? " * 20).strip())
+    await anna.presses(card, "Take")
+    await anna.says("/my")
+    mine = await anna.sees("2 open contacts")
+    assert mine.text == (
+        "2 open contacts\n🟢 #1 · Ivan · shop_bot · just now\n      Do you have bicycles?\n"
+        "🆕 #2 · Maria · shop_bot · just now\n      And skis? And skis? And skis? And skis?…"
+    )
+    assert mine.buttons == [["#1", "#2"]]
+
+
+async def test_a_long_list_still_fits_a_message(house: House) -> None:
+    anna = await house.operator("Anna", limit=1000)
+    for number in range(30):
+        client = house.client("😀" * 32, last_name=f"{number} " + "😀" * 25)
+        await client.says("🚲" * 2000, to=house.shop)
+    await house.settled()
+    await anna.says("/my")
+    mine = await anna.sees("30 open contacts")
+    assert "… and 15 more" in mine.text
+    await anna.says("to whom is this?")
+    question = await anna.sees("To whom?")
+    assert len(question.labels) == 20
+    assert "reply to its card" in question.text
+    assert await count(house, "outbox", "state = 'dead'") == 0
+
+
+async def test_offline_gets_nothing_new_and_online_gets_what_waits(house: House) -> None:
+    anna = await house.operator("Anna")
+    await anna.says("/offline")
+    await anna.sees("You are offline")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    await ivan.says("Ivan asks", to=house.shop)
+    await ivan.sees("you are next in the queue")
+    await maria.says("Maria asks", to=house.shop)
+    await maria.sees("number 2 in the queue")
+    await anna.says("/online")
+    text = (await anna.sees("You are online")).text
+    assert text == "You are online: new contacts come to you. 2 waiting contacts are assigned."
+    await anna.sees("Ivan asks")
+    card = await anna.sees("Maria asks")
+    await anna.says("/offline")
+    await anna.replies(card, "I will answer all the same")
+    await maria.sees("I will answer all the same")
+
+
+async def test_a_reply_of_any_kind_to_the_card_reaches_the_client(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client()
+    card = await ask(house, ivan, anna, "Show me")
+    for kind, content in COPYABLE.items():
+        sent = await anna.replies(card, content)
+        copy = await ivan.sees(kind=kind)
+        assert copy.copied_from == (anna.id, sent.id)
+        assert copy.raw.get("caption") == sent.raw.get("caption")
+    await anna.sends(kinds.text("<b>bold</b> &amp; <i>fine</i>", parse_mode="HTML"), reply_to=card)
+    copy = await ivan.sees("bold & fine")
+    assert [one["type"] for one in copy.entities] == ["bold", "italic"]
+    assert told(ivan, "Anna is with you now") == 1  # writing takes, once
+
+
+async def test_a_reply_to_any_message_of_the_contact_reaches_its_client(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    first = await ask(house, ivan, anna, "Ivan asks")
+    other = await ask(house, maria, anna, "Maria asks")
+    await anna.presses(first, "Take")
+    await anna.presses(other, "Take")
+
+    said = await ivan.says("One more thing")
+    copy = await anna.sees("One more thing")
+    await house.settled()
+    mine = await anna.replies(copy, "to the copy")
+    got = await ivan.sees("to the copy")
+    assert got.reply_to == said.id
+    await house.settled()
+    await anna.replies(mine, "to my own words")
+    assert (await ivan.sees("to my own words")).reply_to == got.id
+
+    await ivan.sends(kinds.story())
+    notice = await anna.sees("does not let a bot copy")
+    await house.settled()
+    await anna.replies(notice, "to the notice")
+    await ivan.sees("to the notice")
+    assert [seen.text for seen in maria.chat() if seen.copied_from] == []
+
+
+async def test_words_that_are_no_reply_go_to_the_one_in_progress(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    first = await ask(house, ivan, anna, "Ivan asks")
+    await ask(house, maria, anna, "Maria asks")
+    await anna.presses(first, "Take")
+    await anna.says("This is for Ivan")
+    await ivan.sees("This is for Ivan")
+    await house.settled()
+    assert maria.looks("This is for Ivan") is None
+
+
+async def test_with_several_in_progress_he_is_asked(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan, maria, pavel = house.client("Ivan"), house.client("Maria"), house.client("Pavel")
+    for client in (ivan, maria):
+        await anna.presses(await ask(house, client, anna, f"{client.first_name} asks"), "Take")
+    await ask(house, pavel, anna, "Pavel asks")
+    words = await anna.says("Who is this for?")
+    question = await anna.sees("To whom?")
+    assert question.text == "To whom? It will be sent when you choose."
+    assert question.reply_to == words.id
+    assert question.labels == ["#1 Ivan · Ivan asks", "#2 Maria · Maria asks"]
+    await house.settled()
+    assert ivan.looks("Who is") is None
+    assert maria.looks("Who is") is None
+
+    press = await anna.presses(question, "#2")
+    assert await press.answer() == "Sent to #2."
+    assert (await maria.sees("Who is this for?")).copied_from == (anna.id, words.id)
+    await house.settled()
+    assert (now(anna, question).text, now(anna, question).labels) == ("Sent to #2.", [])
+    press = await anna.presses(question, "#1", stale=True)
+    assert await press.answer() == "This was sent already."
+    await house.settled()
+    assert ivan.looks("Who is") is None
+
+
+async def test_with_nothing_taken_he_is_asked_and_the_choice_takes(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    await ask(house, ivan, anna, "Ivan asks")
+    await anna.sends(kinds.voice())
+    question = await anna.sees("To whom?")
+    await anna.presses(question, "#1 Ivan")
+    await ivan.sees(kind="voice")
+    await ivan.sees("Anna is with you now")
+
+
+async def test_an_album_is_asked_about_once_and_its_late_items_follow(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    for client in (ivan, maria):
+        await anna.presses(await ask(house, client, anna, f"{client.first_name} asks"), "Take")
+    items = await anna.sends_all(kinds.album(kinds.photo(caption="one"), kinds.photo(), kinds.video(caption="three")))
+    question = await anna.sees("To whom?")
+    await house.settled()
+    assert told(anna, "To whom?") == 1
+    await anna.presses(question, "#1")
+    await ivan.sees("three")
+    assert [seen.copied_from for seen in ivan.chat() if seen.copied_from] == [(anna.id, item.id) for item in items]
+
+    # Telegram delivers the items of an album one by one: this one comes after the choice (and is deleted at once).
+    house.sandbox.inject_raw(house.shop, {"message": {**items[0].raw, "message_id": 500, "caption": "late"}})
+    await anna.sees("🗑 #1: a message (photo) was deleted")
+    await house.settled()
+    assert told(anna, "To whom?") == 0  # the only question has become "Sent to #1."
+
+
+async def test_an_album_that_replies_goes_whole_where_its_first_item_points(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    for client in (ivan, maria):
+        card = await ask(house, client, anna, f"{client.first_name} asks")
+        await anna.presses(card, "Take")
+    items = await anna.sends_all(kinds.album(kinds.photo(), kinds.photo()), reply_to=card)
+    await house.settled()
+    assert [seen.copied_from for seen in maria.chat() if seen.copied_from] == [(anna.id, item.id) for item in items]
+    assert told(anna, "To whom?") == 0
+
+
+@pytest.mark.fault("F47")
+async def test_a_reply_to_something_of_no_contact_is_asked_about(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    await anna.presses(await ask(house, ivan, anna, "Ivan asks"), "Take")
+    await anna.says("/help")
+    help_text = await anna.sees("Each contact comes", after=await anna.sees("#1"))
+    await anna.replies(help_text, "Thanks")
+    await anna.presses(await anna.sees("To whom?"), "#1")
+    await ivan.sees("Thanks")
+
+
+@pytest.mark.fault("F48")
+async def test_words_changed_before_the_choice_are_sent_as_changed(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    await ask(house, ivan, anna, "Ivan asks")
+    words = await anna.says("fifty")
+    question = await anna.sees("To whom?")
+    await anna.edits(words, "fifteen")
+    await anna.presses(question, "#1")
+    await ivan.sees("fifteen")
+    await house.settled()
+    assert await value(house, "SELECT text FROM messages WHERE author = 'operator'") == "fifteen"
+
+
+async def test_changed_words_change_at_the_clients(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    words = await anna.replies(card, "fifty")
+    got = await ivan.sees("fifty")
+    await anna.edits(words, "fifteen")
+    assert (await ivan.sees("fifteen")).id == got.id
+    picture = await anna.sends(kinds.photo(caption="left"), reply_to=card)
+    got = await ivan.sees("left")
+    await anna.edits(picture, "right")
+    assert (await ivan.sees("right")).id == got.id
+
+
+async def test_words_of_a_contact_that_is_not_his_any_more_stay_as_they_are(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    words = await anna.replies(card, "fifty")
+    await ivan.sees("fifty")
+    boris = await house.operator("Boris")
+    await give(house, 1, boris)
+    await anna.edits(words, "five hundred")
+    await anna.sees("#1 is with Boris.")
+    await house.settled()
+    assert ivan.looks("five hundred") is None
+
+
+@pytest.mark.fault("F45")
+@pytest.mark.parametrize("name", NOT_COPYABLE)
+async def test_what_cannot_be_passed_on_is_said_so(house: House, name: str) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    sent = await anna.replies(card, NOT_COPYABLE[name])
+    refused = await anna.sees("Telegram does not let a bot pass this on")
+    assert refused.reply_to == sent.id
+    assert refused.text == f"Telegram does not let a bot pass this on ({name}). Send it in another form."
+    assert await value(house, "SELECT status FROM contacts") == "new"
+
+
+async def test_commands_are_never_passed_on(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    for sent in (await anna.says("/offlin"), await anna.replies(card, "/price 5")):
+        refused = await anna.sees("begins with a slash")
+        assert (
+            refused.reply_to == sent.id or (await anna.sees("begins with a slash", after=refused)).reply_to == sent.id
+        )
+    await house.settled()
+    assert [seen.text for seen in ivan.chat() if seen.copied_from] == []
+
+
+async def test_with_nothing_open_he_is_told(house: House) -> None:
+    anna = await house.operator("Anna")
+    sent = await anna.says("Anybody?")
+    refused = await anna.sees("This went to nobody")
+    assert refused.reply_to == sent.id
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Close")
+    await ivan.sees("is closed")
+    sent = await anna.replies(card, "One more thing")
+    refused = await anna.sees("#1 is closed.")
+    assert refused.reply_to == sent.id
+    await house.settled()
+    assert ivan.looks("One more thing") is None
+
+
+@pytest.mark.fault("F35")
+async def test_a_client_who_left_is_told_of_at_the_first_message_and_refused_after(house: House) -> None:
+    """Telegram says 403 before it says that the bot was blocked: the account was deleted."""
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    ivan.deactivates()
+    first = await anna.replies(card, "Are you there?")
+    notice = await anna.sees("has blocked the bot")
+    assert notice.reply_to == first.id
+    assert notice.text == "🚫 #1: the client has blocked the bot. Nothing can be delivered until he writes again."
+    await house.settled()
+    assert told(anna, "has blocked the bot") == 1
+    second = await anna.replies(notice, "Hello?")
+    refused = await anna.sees("this was not delivered")
+    assert refused.reply_to == second.id
+
+
+async def test_a_failed_delivery_is_told_at_that_message(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    house.sandbox.fail(kind="error", method="copyMessage", code=400, text="Bad Request: something new", chat=ivan)
+    sent = await anna.replies(card, kinds.photo())
+    told_so = await anna.sees("could not be delivered")
+    assert told_so.reply_to == sent.id
+    assert told_so.text == "⚠️ #1: this message (photo) could not be delivered."
+    await anna.replies(told_so, "Again in words")
+    await ivan.sees("Again in words")
+
+
+async def test_words_that_their_author_deleted_in_the_queue_are_told_as_such(house: House) -> None:
+    anna = await house.operator("Anna", limit=1)
+    ivan, maria = house.client("Ivan"), house.client("Maria")
+    card = await ask(house, ivan, anna, "Ivan asks")
+    await maria.says("Maria asks", to=house.shop)
+    regretted = await maria.sends(kinds.photo())
+    await house.settled()
+    await maria.deletes(regretted)
+    await anna.presses(card, "Close")
+    told_so = await anna.sees("deleted")
+    assert told_so.text == "🗑 #2: a message (photo) was deleted by its author before it could be passed on."
+
+
+async def test_a_former_holder_gets_nothing_more(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan")
+    await ask(house, ivan, anna, "Ivan asks")
+    boris = await house.operator("Boris")
+    await give(house, 1, boris)
+    card = await boris.sees("Ivan asks")
+    await ivan.says("For Boris alone")
+    await boris.sees("For Boris alone")
+    await house.settled()
+    assert anna.looks("For Boris alone") is None
+
+    await remove(house, boris)  # and back to Anna, with all that was said
+    await anna.sees("For Boris alone")
+    await house.settled()
+    assert now(boris, card).text == "#1 · shop_bot\n↪️ Now with Anna"
+
+
+@pytest.mark.fault("F54")
+async def test_what_a_removed_operator_was_asked_is_asked_no_more(house: House) -> None:
+    anna, ivan = await house.operator("Anna"), house.client("Ivan")
+    await ask(house, ivan, anna, "Ivan asks")
+    await anna.says("a secret price")
+    question = await anna.sees("To whom?")
+    await remove(house, anna)
+    press = await anna.presses(question, "#1", stale=True)
+    assert await press.answer() is None
+    await house.settled()
+    assert ivan.looks("a secret price") is None
+    assert await value(house, "SELECT count(*) FROM messages WHERE author = 'operator'") == 0
+
+
+@pytest.mark.fault("F53")
+async def test_a_forged_choice_moves_nothing(sandbox: Sandbox, database_url: str) -> None:
+    """Boris presses Anna's question; Anna names a contact of another bot, or one that is not hers."""
+    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
+        shop, desk = house.bots
+        anna = await house.operator("Anna", bots=[shop, desk])
+        ivan, maria = house.client("Ivan"), house.client("Maria")
+        await ask(house, ivan, anna, "Ivan asks")
+        await maria.says("Maria asks", to=desk)
+        await anna.sees("Maria asks", bot=desk)
+        boris = await house.operator("Boris")
+        await house.settled()
+        await anna.says("secret", to=shop)
+        question = await anna.sees("To whom?")
+
+        press = await boris.presses_forged(shop, "send:1:1", message=1)
+        assert await press.answer() == "This was sent already."
+        press = await anna.presses_forged(shop, "send:2:1", message=question)
+        assert await press.answer() == "That contact lives in @help_bot; please do it there."
+        press = await anna.presses_forged(desk, "send:2:1", message=1)
+        assert await press.answer() == "This was sent already."
+        await house.settled()
+        assert maria.looks("secret") is None
+
+        await anna.presses(question, "#1")
+        await ivan.sees("secret")

@@ -1,0 +1,34 @@
+"""The main job: a client writes, an operator takes it, they talk, he closes it."""
+
+from tests.support.people import House
+
+
+async def test_from_first_word_to_close(house: House) -> None:
+    anna = await house.operator("Anna")
+    ivan = house.client("Ivan", last_name="Petrov", username="ivan")
+
+    await ivan.says("Do you have bicycles?", to=house.shop)
+    card = await anna.sees("#1")
+    assert "shop_bot" in card.text
+    assert "Ivan Petrov @ivan" in card.text
+    assert "Do you have bicycles?" in card.text
+    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert (await ivan.sees("#1")).text == "Your request is #1. Anna will answer you here."
+
+    press = await anna.presses(card, "Take")
+    assert "#1 is yours" in (await press.answer() or "")
+    await ivan.sees("Anna is with you now")
+    await house.settled()
+    card = await anna.sees("In progress")
+    assert card.labels == ["✔️ Close"]
+
+    await anna.replies(card, "Yes, three kinds")
+    answer = await ivan.sees("Yes, three kinds")
+    await ivan.replies(answer, "The red one, please")
+    copied = await anna.sees("The red one, please")
+    assert copied.reply_to is not None
+
+    await anna.presses(card, "Close")
+    await ivan.sees("Request #1 is closed")
+    await house.settled()
+    assert (await anna.sees("Closed")).labels == []

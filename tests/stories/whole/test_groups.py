@@ -1,0 +1,39 @@
+"""Groups and topics: the product talks to people one by one, so a bot that is put into a group keeps silent there."""
+
+import pytest
+
+from tests.stories.arranging import count
+from tests.support.people import House
+
+
+@pytest.mark.fault("F37", "F38", "F39", "F40")
+async def test_a_bot_in_a_group_hears_nothing_and_says_nothing(house: House) -> None:
+    anna, ivan = await house.operator("Anna"), house.client()
+    group = house.sandbox.group("Team", [anna, ivan, house.shop], forum=False)
+    await ivan.says("Hello, group", to=group)
+    await anna.says("/my", to=group)
+    group.upgrade()
+    await ivan.says("Hello, supergroup", to=group)
+    group.set_member(house.shop, "kicked")
+    await house.settled()
+    assert await count(house, "inbox", "state <> 'done'") == 0
+    assert await count(house, "contacts") == 0
+    assert await count(house, "outbox", "chat_id < 0") == 0
+    # And nobody counts as having blocked the bot: what was said about the group is not about a person.
+    await ivan.says("Hello, bot", to=house.shop)
+    await anna.sees("Hello, bot", bot=house.shop)
+
+
+@pytest.mark.fault("F39")
+async def test_the_number_of_a_thread_in_a_private_chat_is_not_looked_at(house: House) -> None:
+    """Telegram may number threads of private chats; where an answer goes is decided by what it answers."""
+    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
+    await ivan.says("Ivan asks", to=house.shop, thread=77)
+    await petra.says("Petra asks", to=house.shop, thread=77)
+    card = await anna.sees("Ivan asks", bot=house.shop)
+    await anna.sees("Petra asks")
+    await anna.says("For Ivan", to=house.shop, reply_to=card, thread=78)
+    await ivan.sees("For Ivan")
+    await house.settled()
+    assert petra.looks("For Ivan") is None
+    assert all("message_thread_id" not in seen.raw for seen in anna.chat() if seen.sender == house.shop.id)

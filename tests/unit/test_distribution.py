@@ -1,0 +1,124 @@
+"""Deciding is arithmetic: shares follow weights, among those who are eligible, and each exclusion has its reason."""
+
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
+
+ROOM = 1_000_000
+
+
+def pool(*weights: int) -> list[Candidate]:
+    return [Candidate(number, weight, load=0, limit=ROOM) for number, weight in enumerate(weights, start=1)]
+
+
+def chosen(candidates: list[Candidate], roll: float, *, strategy: str = "random") -> int | None:
+    choice = choose(candidates, roll, strategy=strategy)
+    return choice.operator.operator_id if choice.operator else None
+
+
+def test_shares_follow_weights_within_four_standard_deviations() -> None:
+    chance, times = random.Random(2026), 10_000
+    candidates = pool(30, 10, 60)
+    counts = {1: 0, 2: 0, 3: 0}
+    for _ in range(times):
+        counts[chosen(candidates, chance.random()) or 0] += 1
+    for candidate in candidates:
+        share = candidate.weight / 100
+        assert abs(counts[candidate.operator_id] - times * share) <= 4 * math.sqrt(times * share * (1 - share))
+
+
+def test_shares_hold_among_those_who_are_eligible() -> None:
+    chance, times = random.Random(7), 10_000
+    candidates = [*pool(30, 10), Candidate(3, 60, load=5, limit=5)]
+    ones = sum(chosen(candidates, chance.random()) == 1 for _ in range(times))
+    assert abs(ones - times * 0.75) <= 4 * math.sqrt(times * 0.75 * 0.25)
+
+
+def test_exact_shares_are_never_further_off_than_one_contact() -> None:
+    chance, candidates = random.Random(7), pool(30, 10, 60)
+    for times in range(1, 1_001):
+        choice = choose(candidates, chance.random(), strategy="exact")
+        assert choice.operator is not None
+        candidates = [
+            replace(one, dealt=one.dealt + 1) if one.operator_id == choice.operator.operator_id else one
+            for one in candidates
+        ]
+        assert all(abs(one.dealt - times * one.weight / 100) <= 1 for one in candidates), times
+
+
+@pytest.mark.parametrize(
+    ("roll", "expected"), [(0.0, 1), (0.299999, 1), (0.3, 2), (0.399999, 2), (0.4, 3), (0.999999, 3)]
+)
+def test_a_roll_falls_into_the_span_of_its_weight(roll: float, expected: int) -> None:
+    assert chosen(pool(30, 10, 60), roll) == expected
+
+
+CANDIDATE = Candidate(1, 5, load=4, limit=5)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "why"),
+    [
+        (CANDIDATE, None),
+        (replace(CANDIDATE, weight=0), Exclusion.NO_WEIGHT),
+        (replace(CANDIDATE, is_active=False), Exclusion.INACTIVE),
+        (replace(CANDIDATE, is_reachable=False), Exclusion.UNREACHABLE),
+        (replace(CANDIDATE, is_online=False), Exclusion.OFFLINE),
+        (replace(CANDIDATE, load=5), Exclusion.FULL),
+        (replace(CANDIDATE, load=6), Exclusion.FULL),
+        (replace(CANDIDATE, limit=0, load=0), Exclusion.FULL),
+    ],
+)
+def test_each_exclusion_has_its_reason(candidate: Candidate, why: Exclusion | None) -> None:
+    assert exclusion(candidate) is why
+    choice = choose([candidate], 0.5)
+    assert (choice.operator is None) == (why is not None)
+    assert choice.reason == (why or "random")
+
+
+def test_nobody_is_chosen_from_nobody_and_all_reasons_are_named() -> None:
+    assert choose([], 0.5).reason == "no_operators"
+    choice = choose([replace(CANDIDATE, load=9), replace(CANDIDATE, operator_id=2, is_online=False)], 0.5)
+    assert (choice.operator, choice.reason) == (None, "full+offline")
+    assert choice.excluded == ((1, Exclusion.FULL), (2, Exclusion.OFFLINE))
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_exact_never_deals_a_whole_contact_too_much(weights: list[int], chance: random.Random) -> None:
+    candidates = pool(*weights)
+    for times in range(1, 60):
+        choice = choose(candidates, chance.random(), strategy="exact")
+        assert choice.operator is not None
+        dealt = choice.operator.dealt + 1
+        assert dealt * sum(weights) < times * choice.operator.weight + sum(weights)
+        candidates = [
+            replace(one, dealt=dealt) if one.operator_id == choice.operator.operator_id else one for one in candidates
+        ]
+
+
+candidates_of_any_kind = st.lists(
+    st.builds(
+        Candidate, operator_id=st.integers(1, 9), weight=st.integers(0, 1000), load=st.integers(0, 5),
+        limit=st.integers(0, 5), is_active=st.booleans(), is_online=st.booleans(), is_reachable=st.booleans(),
+        dealt=st.integers(0, 10_000),
+    ),
+    max_size=9,
+)  # fmt: skip
+
+
+@given(candidates_of_any_kind, st.floats(0, 1, exclude_max=True), st.sampled_from(["random", "exact"]))
+def test_whoever_is_chosen_is_eligible_and_somebody_is_whenever_anybody_is(
+    candidates: list[Candidate], roll: float, strategy: str
+) -> None:
+    choice = choose(candidates, roll, strategy=strategy)
+    eligible = [one for one in candidates if exclusion(one) is None]
+    assert (choice.operator is not None) == bool(eligible)
+    if choice.operator is not None:
+        assert choice.operator in eligible
+    assert len(choice.excluded) == len(candidates) - len(eligible)

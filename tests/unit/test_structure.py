@@ -1,0 +1,130 @@
+"""Rules worth keeping, where no tool keeps them (import directions are contracts of import-linter, see `make lint`)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.texts import translator
+from bot.texts.refusals import REFUSALS
+from crm_core import errors
+from crm_core.errors import CrmError
+from crm_core.storage.probe import newest_revision
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(path for folder in ("bot", "crm_core") for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of ours that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.split(".")[0] in ("bot", "crm_core", "tests")}
+
+
+@pytest.mark.parametrize("name", ["routing/choose", "errors"])
+def test_deciding_and_errors_use_nothing_of_ours(name: str) -> None:
+    assert imports(ROOT / f"crm_core/{name}.py") == set()
+
+
+def test_the_sandbox_uses_nothing_of_ours_but_itself() -> None:
+    foreign = {
+        f"{path.name}: {name}"
+        for path in (ROOT / "bot/sandbox").rglob("*.py")
+        for name in imports(path)
+        if name != "bot.sandbox" and not name.startswith("bot.sandbox.")
+    }
+    assert foreign == set()
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        if any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "getenv", "import environ"))
+    }
+    assert readers == {"bot/settings.py"}
+
+
+def test_the_core_has_no_clock_and_no_chance_of_its_own() -> None:
+    """Time and chance are arguments, so that a story can decide both."""
+    own = {
+        f"{path.relative_to(ROOT)}: {call}"
+        for path in (ROOT / "crm_core").rglob("*.py")
+        for call in ("datetime.now", "time.time", "import random", "import secrets")
+        if call in path.read_text(encoding="utf-8")
+    }
+    assert own == {
+        "crm_core/backups/__main__.py: datetime.now",  # a program of its own, which nobody gives a clock
+        "crm_core/storage/migrate.py: datetime.now",  # the default of a command
+        "crm_core/storage/types.py: datetime.now",  # in the text of an error
+    }
+
+
+def every_error(kind: type[CrmError] = CrmError) -> Iterator[type[CrmError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from every_error(child)
+
+
+def test_every_error_has_a_code_of_its_own_and_words() -> None:
+    ours = [error for error in every_error() if error.__module__ == errors.__name__]
+    codes = [error.code for error in ours]
+    assert len(codes) == len(set(codes))
+    assert set(codes) == set(REFUSALS)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_every_language_can_be_read(language: str) -> None:
+    assert translator(language).language == language
+
+
+def public_functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for node in tree.body:
+        if isinstance(node, kinds) and not node.name.startswith("_") and not _is_overload(node):
+            yield node.name, node
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    return "overload" in [ast.unparse(decorator) for decorator in node.decorator_list]
+
+
+def has_docstring(node: ast.AST) -> bool:
+    # An error whose name says it all needs no sentence that says it again.
+    is_plain_error = isinstance(node, ast.ClassDef) and all(isinstance(part, ast.Assign) for part in node.body)
+    return is_plain_error or ast.get_docstring(node) is not None  # type: ignore[arg-type]
+
+
+def test_whatever_is_public_says_what_it_is_for() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in MODULES
+        if "migrations" not in path.parts
+        for name, node in public_functions(ast.parse(path.read_text(encoding="utf-8")))
+        if not has_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if path.stat().st_size and ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
+    ]
+    assert silent == []
+
+
+def test_the_quick_look_knows_the_newest_revision_that_alembic_knows() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "crm_core/storage/migrations"))
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()

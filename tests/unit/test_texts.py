@@ -1,0 +1,273 @@
+"""Words for people: every text has its Russian one, says the same, and every code of the core has its words."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from string import Formatter
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+
+from bot.delivery.notices import client_notice, staff_notice
+from bot.handling.incoming import SPOKEN
+from bot.texts import LANGUAGES, catalogue, translator
+from bot.texts.phrases import kind_name, why_nobody
+from bot.texts.refusals import REFUSALS, refusal
+from bot.texts.translator import CATALOGUES
+from crm_core import errors
+from crm_core.delivery.claims import ContactBrief
+from crm_core.errors import CrmError
+from crm_core.routing.choose import Exclusion
+from tests.support.source_scan import ERRORS, announced, labels, raised
+
+TOAST_LONGEST = 200  # answerCallbackQuery
+LABEL_LONGEST = 20  # two buttons stand beside each other on a phone
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
+
+RU = translator("ru")
+KEPT = catalogue.read("ru")
+ENTRIES = [message for message in KEPT if message.id]
+PLURALS = [message for message in ENTRIES if message.pluralizable]
+
+
+def ids(message: Message) -> tuple[str, ...]:
+    """The English text of an entry, or its two forms."""
+    return (message.id,) if isinstance(message.id, str) else tuple(message.id)
+
+
+def named(message: Message) -> str:
+    """An entry as pytest names it."""
+    return ids(message)[0]
+
+
+# --- the catalogue and the code ---------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_has_what_the_code_says_and_nothing_else() -> None:
+    """`python -m bot.texts.catalogue` brings it there; what it adds is to be translated."""
+
+    def texts(of: Catalog) -> set[tuple[str, ...]]:
+        return {ids(message) for message in of if message.id}
+
+    said, kept = texts(catalogue.extracted()), texts(KEPT)
+    assert len(said) > 200
+    assert {"missing": said - kept, "unused": kept - said} == {"missing": set(), "unused": set()}
+
+
+def test_keeping_the_catalogue_twice_changes_nothing() -> None:
+    path = CATALOGUES / "ru.po"
+    assert catalogue.as_file(catalogue.updated("ru")) == path.read_bytes()
+
+
+def test_the_header_names_nobody_and_no_day() -> None:
+    text = (CATALOGUES / "ru.po").read_text(encoding="utf-8")
+    head = text.partition("\n\n")[0]
+    assert '"Project-Id-Version: Mini-CRM\\n"' in head
+    assert "nplurals=3" in head
+    assert not re.search(r"@|Date|YEAR|FULL NAME", head)
+
+
+def test_every_text_is_translated() -> None:
+    assert [ids(message) for message in catalogue.untranslated(KEPT)] == []
+    assert [ids(message) for message in KEPT if message.fuzzy] == []
+
+
+def test_languages_are_those_with_a_catalogue() -> None:
+    assert {*LANGUAGES} == {"en", *(path.stem for path in CATALOGUES.glob("*.po"))}
+
+
+# --- a translation says the same --------------------------------------------------------------------------------------
+
+
+def fields(text: str) -> set[str]:
+    """The values that a text has places for."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def test_a_translation_takes_the_same_values() -> None:
+    wrong = {}
+    for message in ENTRIES:
+        wanted = set().union(*map(fields, ids(message)))
+        if [fields(form) for form in catalogue.forms(message)] != [wanted] * (3 if message.pluralizable else 1):
+            wrong[named(message)] = message.string
+    assert wrong == {}
+
+
+COMMAND = re.compile(r"(?<![\w/])/[a-z]+")
+SIGN = re.compile(r"[^\w\s{(/#,«]+ ")  # an emoji or a bullet at the beginning
+END = re.compile(r"[.:?!…]?$")  # what follows is joined to it
+
+
+def frame(text: str) -> tuple[object, ...]:
+    """What a text has besides words: commands, the sign before it, the end, lines."""
+    sign, end = SIGN.match(text), END.search(text)
+    return tuple(sorted(COMMAND.findall(text))), sign and sign[0], end and end[0], text.count("\n")
+
+
+def test_a_translation_has_the_same_commands_signs_and_lines() -> None:
+    wrong = {}
+    for message in ENTRIES:
+        if {frame(form) for form in catalogue.forms(message)} != {frame(ids(message)[0])}:
+            wrong[named(message)] = message.string
+    assert wrong == {}
+
+
+# Which form a number asks for, as a Russian says it; the catalogue's own rule is not asked.
+FORM_AT = {0: 2, 1: 0, 2: 1, 5: 2, 11: 2, 12: 2, 21: 0, 22: 1, 25: 2, 101: 0, 111: 2, 112: 2, 122: 1}
+# The words that agree with a number; a new text with another such word adds it here.
+AGREEING = {
+    forms[0]: forms
+    for forms in [
+        ("обращение", "обращения", "обращений"),
+        ("открытое", "открытых", "открытых"),
+        ("прошлое", "прошлых", "прошлых"),
+        ("ждёт", "ждут", "ждут"),
+        ("вернётся", "вернутся", "вернутся"),
+        ("уйдёт", "уйдут", "уйдут"),
+        ("источник", "источника", "источников"),
+        ("строка", "строки", "строк"),
+        ("сообщение", "сообщения", "сообщений"),
+    ]
+}
+
+
+@pytest.mark.parametrize("message", PLURALS, ids=named)
+@pytest.mark.parametrize(("n", "form"), FORM_AT.items())
+def test_words_agree_with_their_number(message: Message, n: int, form: int) -> None:
+    one, (single, several) = catalogue.forms(message)[0], ids(message)
+    bent = re.sub(r"\w+", lambda word: AGREEING.get(word[0], (word[0],) * 3)[form], one)
+    assert set(re.findall(r"\w+", one)) & AGREEING.keys()
+    assert RU.plural(single, several, n).format(n=n) == bent.format(n=n)
+
+
+def test_numbers_read_as_a_russian_says_them() -> None:
+    said = [RU.plural("{n} contact", "{n} contacts", n).format(n=n) for n in (1, 2, 5, 11, 21, 22, 25, 101, 111)]
+    assert said == [
+        "1 обращение", "2 обращения", "5 обращений", "11 обращений", "21 обращение", "22 обращения", "25 обращений",
+        "101 обращение", "111 обращений",
+    ]  # fmt: skip
+
+
+# --- buttons ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", sorted(labels()))
+def test_a_label_fits_its_button(label: str) -> None:
+    words = RU(label)
+    assert words != label
+    assert len(re.sub(r"\{\w+\}", "", words)) <= LABEL_LONGEST
+
+
+def test_labels_are_found() -> None:
+    assert {"✋ Take", "✔️ Close", "📞 Share my phone", "No, keep"} <= labels()
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+SAMPLES: dict[str, Any] = {
+    "bot": "shop_bot", "close": ["Анна", "Анна Мария"], "contact": 15, "example": '/assign "shop" "Анна Мария" 30',
+    "field": "limit", "kind": "photo", "maximum": 64, "minimum": 0, "name": "Ана", "operator": "Анна", "role": "admin",
+    "slug": "vk", "source": "shop_bot", "version": 3, "why": "full+offline",
+}  # fmt: skip
+
+
+def variants(name: str, given: tuple[str, ...]) -> Iterator[CrmError]:
+    """An error as it may be made: with the values that ask for other words, too."""
+    values = {one: SAMPLES.get(one, 7) for one in given}
+    yield ERRORS[name](**values)
+    if name == "ContactHeld":
+        yield ERRORS[name](**{**values, "operator": None})
+    if "close" in given:
+        yield ERRORS[name](**{**values, "close": []})
+    if "field" in given:
+        yield from (ERRORS[name](**{**values, "field": field}) for field in ("weight", "description", "anything"))
+
+
+def test_every_error_has_words_and_no_words_are_left_over() -> None:
+    codes = [kind.code for kind in ERRORS.values()]
+    assert len(codes) == len(set(codes))
+    assert REFUSALS.keys() == set(codes)
+
+
+@pytest.mark.parametrize(("name", "given"), raised())
+def test_a_refusal_says_itself_with_what_it_is_given(name: str, given: tuple[str, ...]) -> None:
+    for error in variants(name, given):
+        english, russian = (refusal(error, translator(language)) for language in ("en", "ru"))
+        assert CYRILLIC.search(russian)
+        assert english != russian
+        for text in (english, russian):
+            assert 5 < len(text) <= TOAST_LONGEST  # pressed buttons are answered with it
+            assert "{" not in text
+            assert "None" not in text
+
+
+def test_close_names_are_offered() -> None:
+    error = errors.OperatorNotFound(name="Ана", close=["Анна", "Яна"])
+    assert refusal(error, RU) == "Оператора «Ана» нет. Список: /operators. Может быть, «Анна», «Яна»?"
+
+
+# --- notices ----------------------------------------------------------------------------------------------------------
+
+CONTACT = ContactBrief(
+    id=15, version=1, status="new", source="shop_bot", bot_id=700001, created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    taken_at=None, closed_at=None, operator="Анна", operator_chat=7, lead_name="Иван", lead_username=None,
+    lead_language="ru", phone=None, email=None, email_hint=None, first_kind="text", first_text="Привет",
+    first_entities=None, earlier=0, last_operator=None,
+)  # fmt: skip
+NOTICED: dict[str, Any] = {
+    **SAMPLES, "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5, "reply_to": 77,
+    "returned": 3, "why": "full", "zone": "Europe/Moscow",
+}  # fmt: skip
+
+
+def test_announced_codes_are_found() -> None:
+    found = {code: is_for_clients for code, is_for_clients, _ in announced()}
+    expected = {"registered": True, "taken": True, "closed": True, "slowed": True, "contact_waits": False}
+    expected |= {"bot_refused": False, "delivery_failed": False, "maybe_doubled": False, "update_dead": False}
+    assert expected.items() <= found.items()
+
+
+@pytest.mark.parametrize(("code", "is_for_clients", "given"), announced())
+def test_a_notice_has_words_of_its_own(code: str, is_for_clients: bool, given: tuple[str, ...]) -> None:
+    payload = {"code": code, **{one: NOTICED.get(one, 7) for one in given}}
+
+    def say(code: str, language: str) -> str | None:
+        _ = translator(language)
+        if not is_for_clients:
+            return staff_notice({**payload, "code": code}, _)
+        return client_notice(code, None if code == "slowed" else CONTACT, payload, _)
+
+    english, russian = say(code, "en"), say(code, "ru")
+    assert english
+    assert russian
+    assert english != russian
+    assert CYRILLIC.search(russian)
+    for text in (english, russian):
+        assert "{" not in text
+        assert "None" not in text
+        assert text != code
+    assert code == "slowed" or say("no such code", "en") != english
+
+
+@pytest.mark.parametrize("place", [1, 2, 5])
+def test_a_waiting_client_learns_his_place(place: int) -> None:
+    waiting = dataclasses.replace(CONTACT, operator=None, operator_chat=None, place=place)
+    text = client_notice("registered", waiting, {"code": "registered"}, RU)
+    assert text is not None
+    assert ("следующая" in text) if place == 1 else text.endswith(f": {place}.")
+
+
+# --- codes within other texts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", sorted(kind.value for kind in SPOKEN))
+def test_every_kind_of_message_has_a_name(kind: str) -> None:
+    assert CYRILLIC.search(kind_name(kind, RU))
+
+
+@pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off"])
+def test_every_reason_to_wait_has_words(why: str) -> None:
+    assert CYRILLIC.search(why_nobody(why, RU))
+    assert why_nobody(f"{why}+full", RU).endswith(", лимит исчерпан")
