@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.api.conftest import Calling, make_key
-from tests.api.test_problems import refused
+from tests.api.test_problem_details import refused
 from tests.support.people import MovableClock
 
 V1 = "/api/v1"
@@ -45,7 +45,7 @@ async def load(api: httpx2.AsyncClient) -> dict[str, int]:
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_contact_is_shown_with_all_that_was_said_and_done(api: httpx2.AsyncClient, clock: MovableClock) -> None:
+async def test_contact_details_show_messages_and_events(api: httpx2.AsyncClient, clock: MovableClock) -> None:
     (anna,) = await office(api, "Anna")
     made = await bring(api, message="Where is my order?", full_name="Ivan", phone="+79991234567")
     clock.forward(minutes=1)
@@ -73,7 +73,7 @@ async def test_a_contact_is_shown_with_all_that_was_said_and_done(api: httpx2.As
     assert (shown["messages_count"], shown["events_count"]) == (2, 4)
 
 
-async def test_a_long_contact_is_shown_from_its_end_and_read_in_pages(
+async def test_long_contact_shows_latest_entries_and_pages_the_rest(
     api: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crm_core.contacts.details.SHOWN_AT_ONCE", 3)
@@ -93,7 +93,7 @@ async def test_a_long_contact_is_shown_from_its_end_and_read_in_pages(
         assert refused(await api.get(V1 + address), 404)["detail"] == "Contact not found"
 
 
-async def test_contacts_are_found_by_all_that_they_have(api: httpx2.AsyncClient, clock: MovableClock) -> None:
+async def test_contact_list_supports_every_filter(api: httpx2.AsyncClient, clock: MovableClock) -> None:
     anna, boris = await office(api, "Anna", "Boris", limit=2)
     made = []
     for number in range(5):  # four of them find a place
@@ -130,7 +130,7 @@ async def test_contacts_are_found_by_all_that_they_have(api: httpx2.AsyncClient,
     assert 'status=active&skip=1&limit=1>; rel="next"' in found.headers["Link"]
 
 
-async def test_all_contacts_are_counted_and_what_a_filter_finds_up_to_where_pages_end(
+async def test_total_count_is_exact_unfiltered_and_capped_when_filtered(
     api: httpx2.AsyncClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crm_core.contacts.lists.COUNTED_AT_MOST", 3)
@@ -146,7 +146,7 @@ def _opened(s: Session, *, at: datetime) -> None:
     s.execute(update(Contact).values(created_at=at))
 
 
-async def test_a_day_begins_where_the_installation_is(db: Database, api: httpx2.AsyncClient, app: FastAPI) -> None:
+async def test_date_filter_uses_the_installation_timezone(db: Database, api: httpx2.AsyncClient, app: FastAPI) -> None:
     object.__setattr__(app.state.desk, "timezone", "Europe/Moscow")
     await office(api, "Anna")
     await bring(api)
@@ -165,13 +165,15 @@ async def test_a_day_begins_where_the_installation_is(db: Database, api: httpx2.
     ["from=yesterday", "from=2026-01-01T00:00:00", "to=1767225600", "from=2026-13-01", "status=old", "order=id",
      "source_id=x", "unknown=1", "skip=100001", "limit=1001"],
 )  # fmt: skip
-async def test_a_filter_that_makes_no_sense_is_refused_by_its_name(api: httpx2.AsyncClient, query: str) -> None:
+async def test_invalid_contact_filter_is_refused_by_field_name(api: httpx2.AsyncClient, query: str) -> None:
     problem = refused(await api.get(f"{V1}/contacts/?{query}"), 422)
     assert [one["field"] for one in problem["errors"]] == [query.partition("=")[0]]
 
 
 @pytest.mark.parametrize("number", [1, 100])
-async def test_a_list_costs_a_constant_number_of_statements(api: httpx2.AsyncClient, db: Database, number: int) -> None:
+async def test_contact_list_uses_constant_number_of_statements(
+    api: httpx2.AsyncClient, db: Database, number: int
+) -> None:
     await office(api, "Anna", limit=1000)
     for one in range(number):
         await bring(api, f"client{one}@example.com", message="Hello")
@@ -194,7 +196,7 @@ async def test_a_list_costs_a_constant_number_of_statements(api: httpx2.AsyncCli
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_waits_is_given_by_hand(api: httpx2.AsyncClient) -> None:
+async def test_waiting_contact_is_assigned_manually_after_confirmation(api: httpx2.AsyncClient) -> None:
     anna, boris = await office(api, "Anna", "Boris", limit=0)
     waiting = await bring(api)
     assert waiting["operator_id"] is None
@@ -214,7 +216,7 @@ async def test_what_waits_is_given_by_hand(api: httpx2.AsyncClient) -> None:
     assert unknown["detail"] == "Operator not found"
 
 
-async def test_one_who_is_switched_off_gets_nothing_by_mistake(api: httpx2.AsyncClient) -> None:
+async def test_inactive_operator_is_not_assigned_without_confirmation(api: httpx2.AsyncClient) -> None:
     (anna,) = await office(api, "Anna")
     await api.patch(f"/operators/{anna}", json={"is_active": False})
     await bring(api)
@@ -223,7 +225,7 @@ async def test_one_who_is_switched_off_gets_nothing_by_mistake(api: httpx2.Async
     assert (await api.get(f"{V1}/contacts/1")).json()["operator_id"] is None
 
 
-async def test_a_close_frees_the_place_for_the_oldest_that_waits(api: httpx2.AsyncClient) -> None:
+async def test_close_frees_capacity_for_oldest_waiting_contact(api: httpx2.AsyncClient) -> None:
     (anna,) = await office(api, "Anna", limit=1)
     for number in range(3):
         await bring(api, f"client{number}@example.com")
@@ -241,7 +243,7 @@ async def test_a_close_frees_the_place_for_the_oldest_that_waits(api: httpx2.Asy
         assert refused(await api.post(f"{V1}/contacts/99/{action}", json=body), 404)["code"] == "contact_not_found"
 
 
-async def test_what_nobody_holds_is_neither_taken_nor_answered_nor_closed(api: httpx2.AsyncClient) -> None:
+async def test_unassigned_contact_cannot_be_taken_answered_or_closed(api: httpx2.AsyncClient) -> None:
     await office(api)
     await bring(api)
     for action, body in (("take", None), ("close", None), ("messages", {"text": "Hello?"})):
@@ -249,7 +251,7 @@ async def test_what_nobody_holds_is_neither_taken_nor_answered_nor_closed(api: h
         assert (problem["code"], problem["detail"]) == ("contact_held", "The contact is queued")
 
 
-async def test_words_meant_for_one_operator_are_never_said_by_another(api: httpx2.AsyncClient) -> None:
+async def test_reply_in_name_of_wrong_operator_is_refused(api: httpx2.AsyncClient) -> None:
     anna, boris = await office(api, "Anna", "Boris", limit=1)
     holder = (await bring(api))["operator_id"]
     other = boris if holder == anna else anna
@@ -261,14 +263,14 @@ async def test_words_meant_for_one_operator_are_never_said_by_another(api: httpx
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "\x00", "x" * 4097, "🙂" * 2049, 5, None])
-async def test_words_that_cannot_be_sent_are_refused(api: httpx2.AsyncClient, text: Any) -> None:
+async def test_invalid_reply_text_is_refused(api: httpx2.AsyncClient, text: Any) -> None:
     await office(api, "Anna")
     await bring(api)
     problem = refused(await api.post(f"{V1}/contacts/1/messages", json={"text": text}), 422)
     assert [one["field"] for one in problem["errors"]] == ["text"]
 
 
-async def test_a_key_for_contacts_may_do_all_of_it_and_its_number_is_written_down(
+async def test_write_key_may_change_contacts_and_is_recorded_as_actor(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     admin = calling(await make_key(db, clock, "admin"))
@@ -284,7 +286,7 @@ async def test_a_key_for_contacts_may_do_all_of_it_and_its_number_is_written_dow
     assert actors == {"client", "system", "api:2"}
 
 
-async def test_the_dashboard_and_the_figures_agree(api: httpx2.AsyncClient) -> None:
+async def test_dashboard_and_statistics_show_the_same_figures(api: httpx2.AsyncClient) -> None:
     anna, boris = await office(api, "Anna", "Boris", limit=2)
     for number in range(5):
         await bring(api, f"client{number}@example.com")

@@ -31,7 +31,7 @@ def _operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]
     return [(method.upper(), path, one) for path, item in schema["paths"].items() for method, one in item.items()]
 
 
-async def test_the_page_asks_nobody_else_for_anything(api: httpx2.AsyncClient) -> None:
+async def test_docs_page_loads_no_external_resources(api: httpx2.AsyncClient) -> None:
     for address in ("/docs", "/docs/"):
         page = await api.get(address)
         assert page.status_code == 200
@@ -50,7 +50,7 @@ async def test_the_page_asks_nobody_else_for_anything(api: httpx2.AsyncClient) -
     assert "validatorUrl: null" in start
 
 
-async def test_the_page_needs_no_key(calling: Calling, db: Database, clock: MovableClock) -> None:
+async def test_docs_and_schema_need_no_key(calling: Calling, db: Database, clock: MovableClock) -> None:
     await make_key(db, clock, "admin")
     stranger = calling(client=("203.0.113.7", 5), host="crm.example")
     for address in ("/docs", "/docs/", "/openapi.json", "/healthz", "/readyz"):
@@ -58,7 +58,7 @@ async def test_the_page_needs_no_key(calling: Calling, db: Database, clock: Mova
     assert (await stranger.get("/redoc")).status_code == 401  # there is none
 
 
-async def test_the_schema_shows_every_route_once(app: FastAPI, api: httpx2.AsyncClient) -> None:
+async def test_schema_lists_every_route_once(app: FastAPI, api: httpx2.AsyncClient) -> None:
     schema = await _schema(api)
     shown = {(method, path) for method, path, _ in _operations(schema)}
     routes = {
@@ -73,7 +73,7 @@ async def test_the_schema_shows_every_route_once(app: FastAPI, api: httpx2.Async
     assert len(ids) == len(set(ids))
 
 
-async def test_each_operation_says_what_it_does_and_what_it_refuses(api: httpx2.AsyncClient) -> None:
+async def test_schema_describes_every_operation_and_its_error_responses(api: httpx2.AsyncClient) -> None:
     schema = await _schema(api)
     tags = {one["name"] for one in schema["tags"]}
     for method, path, one in _operations(schema):
@@ -93,7 +93,7 @@ async def test_each_operation_says_what_it_does_and_what_it_refuses(api: httpx2.
         assert ("security" in one) == (not is_public)
 
 
-async def test_the_examples_are_what_may_be_sent(app: FastAPI, api: httpx2.AsyncClient) -> None:
+async def test_request_examples_are_valid(app: FastAPI, api: httpx2.AsyncClient) -> None:
     seen = 0
     for route in app.routes:
         if isinstance(route, APIRoute) and route.body_field is not None:
@@ -105,6 +105,6 @@ async def test_the_examples_are_what_may_be_sent(app: FastAPI, api: httpx2.Async
 
 
 @pytest.mark.parametrize("name", ["OperatorShown", "SourceShown", "RegisteredContact", "ContactOfLead", "LeadShown"])
-async def test_what_is_shown_has_an_example(api: httpx2.AsyncClient, name: str) -> None:
+async def test_response_models_have_complete_examples(api: httpx2.AsyncClient, name: str) -> None:
     model = (await _schema(api))["components"]["schemas"][name]
     assert set(model["example"]) == set(model["properties"])

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.api.test_contacts import V1, bring, office
-from tests.api.test_problems import refused
+from tests.api.test_problem_details import refused
 
 CHANGES = [
     ("/operators/1", {"max_leads": 3}, {"name": "Annette"}),
@@ -22,7 +22,7 @@ def at(*tags: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("address", "change", "other"), CHANGES)
-async def test_a_change_meets_the_state_that_it_was_made_for(
+async def test_change_with_outdated_etag_is_refused(
     api: httpx2.AsyncClient, address: str, change: dict[str, Any], other: dict[str, Any]
 ) -> None:
     await office(api, "Anna")
@@ -43,7 +43,7 @@ async def test_a_change_meets_the_state_that_it_was_made_for(
 
 
 @pytest.mark.parametrize("tag", ['W/"{}"', "{}", '"{}', "", '""', '"other"', "**"])
-async def test_what_is_no_strong_tag_of_now_never_matches(api: httpx2.AsyncClient, tag: str) -> None:
+async def test_if_match_without_current_strong_etag_is_refused(api: httpx2.AsyncClient, tag: str) -> None:
     await office(api, "Anna")
     seen = (await api.get(f"{V1}/operators/1")).headers["ETag"].strip('"')
     answer = await api.patch(f"{V1}/operators/1", json={"max_leads": 3}, headers=at(tag.format(seen)))
@@ -51,7 +51,7 @@ async def test_what_is_no_strong_tag_of_now_never_matches(api: httpx2.AsyncClien
     refused(await api.patch(f"{V1}/operators/9", json={"max_leads": 3}, headers=at(tag.format(seen))), 404)
 
 
-async def test_work_under_way_makes_no_change_fail(api: httpx2.AsyncClient) -> None:
+async def test_load_change_does_not_invalidate_operator_etag(api: httpx2.AsyncClient) -> None:
     made = await api.post("/operators/", json={"name": "Anna"})
     await api.post("/sources/", json={"name": "Site"})
     await api.post("/sources/1/assign_operator", json={"operator_id": 1})
@@ -63,7 +63,7 @@ async def test_work_under_way_makes_no_change_fail(api: httpx2.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("address", ["/operators/1", "/sources/2"])
-async def test_what_has_changed_is_not_removed_unseen(api: httpx2.AsyncClient, address: str) -> None:
+async def test_delete_with_outdated_etag_is_refused(api: httpx2.AsyncClient, address: str) -> None:
     await office(api, "Anna")
     await api.post("/sources/", json={"name": "Shop"})
     seen = (await api.get(address)).headers["ETag"]
@@ -74,7 +74,7 @@ async def test_what_has_changed_is_not_removed_unseen(api: httpx2.AsyncClient, a
 
 
 @pytest.mark.parametrize("address", ["/operators/1", "/sources/2", "/leads/1"])
-async def test_of_changes_that_meet_one_is_made(api: httpx2.AsyncClient, address: str) -> None:
+async def test_one_of_concurrent_changes_with_same_etag_succeeds(api: httpx2.AsyncClient, address: str) -> None:
     await office(api, "Anna")  # Anna works at source 1, so nothing but her own row keeps her as she is here
     await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 0})
     await api.post("/sources/", json={"name": "Shop"})
@@ -86,7 +86,7 @@ async def test_of_changes_that_meet_one_is_made(api: httpx2.AsyncClient, address
     assert sorted(statuses) == [200] + [412] * 7
 
 
-async def test_an_action_meets_the_contact_that_it_was_meant_for(api: httpx2.AsyncClient) -> None:
+async def test_contact_action_with_outdated_etag_is_refused(api: httpx2.AsyncClient) -> None:
     anna, boris = await office(api, "Anna", "Boris", limit=1)
     holder = (await bring(api))["operator_id"]
     other = {"operator_id": boris if holder == anna else anna}
@@ -106,7 +106,7 @@ async def test_an_action_meets_the_contact_that_it_was_meant_for(api: httpx2.Asy
     assert refused(await api.post(f"{V1}/contacts/1/close", headers=at("*")), 409)["code"] == "contact_closed"
 
 
-async def test_of_closes_that_meet_one_is_made(api: httpx2.AsyncClient) -> None:
+async def test_one_of_concurrent_closes_succeeds(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna", limit=1)
     for number in range(3):
         await bring(api, f"client{number}@example.com")

@@ -4,7 +4,7 @@ import httpx2
 
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
-from tests.api.test_problems import fields, refused
+from tests.api.test_problem_details import fields, refused
 from tests.support.people import MovableClock
 
 
@@ -19,7 +19,7 @@ async def _page(calling: Calling, db: Database, clock: MovableClock) -> tuple[ht
     )
 
 
-async def test_what_a_visitor_sends_becomes_a_contact_of_the_forms_source(
+async def test_form_submission_becomes_contact_of_the_forms_source(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     visitor, admin = await _page(calling, db, clock)
@@ -30,7 +30,7 @@ async def test_what_a_visitor_sends_becomes_a_contact_of_the_forms_source(
     assert (contact["source_id"], contact["message"]) == (2, "Call me")
 
 
-async def test_a_visitor_with_a_phone_alone_is_known_by_it(calling: Calling, db: Database, clock: MovableClock) -> None:
+async def test_form_visitors_with_same_phone_are_one_lead(calling: Calling, db: Database, clock: MovableClock) -> None:
     visitor, admin = await _page(calling, db, clock)
     for phone in ("+7 999 123-45-67", "8 (999) 123 45 67"):
         assert (await visitor.post("/api/v1/forms/", json={"phone": phone})).status_code == 201
@@ -38,7 +38,7 @@ async def test_a_visitor_with_a_phone_alone_is_known_by_it(calling: Calling, db:
     assert (lead["contacts_count"], lead["phone"]) == (2, "+7 999 123-45-67")
 
 
-async def test_nobody_can_be_called_back_without_an_address(
+async def test_form_without_usable_email_or_phone_is_refused(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     visitor, _ = await _page(calling, db, clock)
@@ -49,16 +49,16 @@ async def test_nobody_can_be_called_back_without_an_address(
     ]
 
 
-async def test_a_forms_key_can_do_nothing_else(calling: Calling, db: Database, clock: MovableClock) -> None:
+async def test_forms_endpoint_and_form_key_accept_only_each_other(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
     visitor, admin = await _page(calling, db, clock)
     refused(await visitor.get("/leads/"), 403)
     refused(await visitor.post("/leads/register_contact/", json={"email": "a@example.com", "source_id": 1}), 403)
     refused(await admin.post("/api/v1/forms/", json={"email": "a@example.com"}), 403)
 
 
-async def test_a_browser_lets_pages_of_the_named_sites_call_and_no_others(
-    calling: Calling, db: Database, clock: MovableClock
-) -> None:
+async def test_cors_allows_only_configured_origins(calling: Calling, db: Database, clock: MovableClock) -> None:
     visitor, _ = await _page(calling, db, clock)
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-api-key"}
     allowed = await calling().options("/api/v1/forms/", headers={"Origin": "https://shop.example", **asks})

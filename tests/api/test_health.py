@@ -11,19 +11,19 @@ from crm_core.delivery import bots
 from crm_core.messaging import inbox
 from crm_core.monitoring.liveness import INBOX_SECONDS
 from crm_core.storage.database import Database
-from tests.api.test_problems import refused
+from tests.api.test_problem_details import refused
 from tests.support.people import MovableClock
 
 BOT = 700001
 
 
-async def test_alive_and_ready(api: httpx2.AsyncClient) -> None:
+async def test_idle_api_is_alive_and_ready(api: httpx2.AsyncClient) -> None:
     assert (await api.get("/healthz")).json() == {"status": "alive"}
     ready = await api.get("/readyz")
     assert ready.json() == {"status": "ready", "oldest_update_seconds": 0, "oldest_unsent_seconds": 0}
 
 
-async def test_work_that_stands_still_is_no_readiness(
+async def test_stalled_update_makes_readiness_fail(
     app: FastAPI, api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
     app.state.desk.bot_ids.append(BOT)
@@ -40,7 +40,7 @@ async def test_work_that_stands_still_is_no_readiness(
     assert (await api.get("/readyz")).status_code == 200
 
 
-async def test_another_process_answers_for_its_own_bots(
+async def test_readiness_ignores_bots_of_another_process(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
     await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=clock())

@@ -16,7 +16,7 @@ from crm_core.api.call import scope_of
 from crm_core.api.limits import FORM_RATE, KEY_RATE, RateLimit
 from crm_core.storage.database import Database, open_database
 from tests.api.conftest import Calling, make_key
-from tests.api.test_problems import refused
+from tests.api.test_problem_details import refused
 from tests.support.people import MovableClock
 
 ADMIN = {"name": "deploy", "scope": "admin"}
@@ -25,7 +25,7 @@ ADMIN = {"name": "deploy", "scope": "admin"}
 # --- without a key ----------------------------------------------------------------------------------------------------
 
 
-async def test_without_a_key_only_this_machine_is_answered(calling: Calling) -> None:
+async def test_without_keys_only_local_callers_are_answered(calling: Calling) -> None:
     for caller in (calling(), calling(host="127.0.0.1:8000"), calling(host="[::1]:8000", client=("::1", 5))):
         assert (await caller.get("/operators/")).status_code == 200
     for headers in ({"Origin": "http://localhost:3000"}, {"Origin": "http://127.0.0.1:8000"}):
@@ -44,7 +44,7 @@ async def test_without_a_key_only_this_machine_is_answered(calling: Calling) -> 
         assert "mini-crm api-key create" in problem["detail"]
 
 
-async def test_from_the_first_key_on_nothing_is_answered_without(
+async def test_after_first_key_every_call_needs_a_valid_key(
     api: httpx2.AsyncClient, calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     made = await api.post("/api/v1/keys/", json=ADMIN)
@@ -63,7 +63,7 @@ async def test_from_the_first_key_on_nothing_is_answered_without(
 # --- with keys --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_key_is_taken_in_both_headers_and_from_anywhere(
+async def test_key_is_accepted_in_both_headers_from_any_address(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     key = await make_key(db, clock, "read")
@@ -76,7 +76,7 @@ async def test_a_key_is_taken_in_both_headers_and_from_anywhere(
     refused(await calling(headers={"Authorization": f"Basic {key}"}, **far).get("/operators/"), 401)
 
 
-async def test_a_key_is_kept_as_a_digest_and_shown_by_its_beginning(
+async def test_key_is_stored_as_digest_and_shown_by_prefix(
     api: httpx2.AsyncClient, calling: Calling, db: Database
 ) -> None:
     made = (await api.post("/api/v1/keys/", json={**ADMIN, "expires_in_days": 30})).json()
@@ -90,7 +90,7 @@ async def test_a_key_is_kept_as_a_digest_and_shown_by_its_beginning(
 
 
 @pytest.mark.fault("F73")
-async def test_a_key_ends_when_it_expires(calling: Calling, db: Database, clock: MovableClock) -> None:
+async def test_expired_key_is_refused(calling: Calling, db: Database, clock: MovableClock) -> None:
     key = await make_key(db, clock, "read", expires_at=clock() + timedelta(days=1))
     assert (await calling(key).get("/operators/")).status_code == 200
     clock.forward(days=1)
@@ -98,7 +98,7 @@ async def test_a_key_ends_when_it_expires(calling: Calling, db: Database, clock:
 
 
 @pytest.mark.fault("F73")
-async def test_a_key_revoked_by_another_process_ends_within_seconds(
+async def test_key_revoked_by_another_process_is_refused_within_seconds(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     key = await make_key(db, clock, "read")
@@ -111,7 +111,7 @@ async def test_a_key_revoked_by_another_process_ends_within_seconds(
     refused(await calling(key).get("/operators/"), 401)
 
 
-async def test_an_admins_key_that_is_revoked_this_moment_has_no_effect(
+async def test_change_with_just_revoked_admin_key_is_refused(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     """What is remembered lets the call in; the right is asked for again where the effect is."""
@@ -125,9 +125,7 @@ async def test_an_admins_key_that_is_revoked_this_moment_has_no_effect(
     refused(await admin.post("/operators/", json={"name": "Anna"}), 403)
 
 
-async def test_when_a_key_was_last_used_is_written_down_later(
-    app: FastAPI, calling: Calling, db: Database, clock: MovableClock
-) -> None:
+async def test_last_use_of_a_key_is_recorded(app: FastAPI, calling: Calling, db: Database, clock: MovableClock) -> None:
     key = await make_key(db, clock, "read")
     await calling(key).get("/operators/")
     await app.state.keyring.note_use()
@@ -136,7 +134,7 @@ async def test_when_a_key_was_last_used_is_written_down_later(
     assert abs(clock() - kept.last_used_at) < timedelta(seconds=10)
 
 
-async def test_who_did_it_is_the_key(calling: Calling, db: Database, clock: MovableClock) -> None:
+async def test_event_actor_is_the_calling_key(calling: Calling, db: Database, clock: MovableClock) -> None:
     from sqlalchemy import text
 
     key = await make_key(db, clock, "admin")
@@ -145,7 +143,7 @@ async def test_who_did_it_is_the_key(calling: Calling, db: Database, clock: Mova
     assert actors == ["api:1"]
 
 
-async def test_names_of_keys_are_unique_and_sources_of_forms_exist(api: httpx2.AsyncClient, calling: Calling) -> None:
+async def test_key_names_are_unique_and_form_keys_need_a_source(api: httpx2.AsyncClient, calling: Calling) -> None:
     await api.post("/sources/", json={"name": "Site"})
     admin = calling((await api.post("/api/v1/keys/", json=ADMIN)).json()["key"])
     assert refused(await admin.post("/api/v1/keys/", json=ADMIN), 409)["code"] == "name_taken"
@@ -181,7 +179,7 @@ def needed(method: str, path: str) -> str:
     return "read" if method == "GET" else "write"
 
 
-def test_every_route_is_in_the_table(app: FastAPI) -> None:
+def test_every_route_requires_the_expected_scope(app: FastAPI) -> None:
     for route in app.routes:
         if isinstance(route, APIRoute):
             (method,) = route.methods or {"GET"}
@@ -190,7 +188,7 @@ def test_every_route_is_in_the_table(app: FastAPI) -> None:
 
 
 @pytest.mark.fault("F73")
-async def test_every_route_answers_to_the_keys_that_may_and_to_no_other(
+async def test_every_route_accepts_only_keys_of_sufficient_scope(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "FORM_RATE", KEY_RATE)  # there are more routes than a form may call at once
@@ -220,7 +218,7 @@ async def test_every_route_answers_to_the_keys_that_may_and_to_no_other(
 # --- how many ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_lets_a_burst_through_and_then_a_steady_stream() -> None:
+def test_rate_limit_allows_a_burst_then_a_steady_rate() -> None:
     limit, rate = RateLimit(), KEY_RATE
     assert all(limit.wait(1, rate, now=0.0) == 0 for _ in range(rate.burst))
     early = limit.wait(1, rate, now=0.0)
@@ -232,9 +230,7 @@ def test_a_rate_lets_a_burst_through_and_then_a_steady_stream() -> None:
     assert limit.wait(1, rate, now=1_000.0) == 0
 
 
-async def test_a_key_that_asks_too_much_is_told_when_to_go_on(
-    calling: Calling, db: Database, clock: MovableClock
-) -> None:
+async def test_rate_limited_key_gets_429_with_retry_after(calling: Calling, db: Database, clock: MovableClock) -> None:
     await calling().post("/sources/", json={"name": "Site"})
     caller = calling(await make_key(db, clock, "form", source_id=1))
     answers = [await caller.get("/api/v1/operators/") for _ in range(FORM_RATE.burst + 5)]

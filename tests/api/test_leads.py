@@ -24,7 +24,7 @@ async def site(api: httpx2.AsyncClient) -> httpx2.AsyncClient:
     return api
 
 
-async def test_a_request_becomes_a_contact_of_a_lead(site: httpx2.AsyncClient, clock: MovableClock) -> None:
+async def test_register_contact_creates_lead_and_contact(site: httpx2.AsyncClient, clock: MovableClock) -> None:
     made = await site.post("/leads/register_contact/", json=CLIENT)
     assert made.status_code == 201
     created_at = made.json()["created_at"]
@@ -50,7 +50,7 @@ async def test_a_request_becomes_a_contact_of_a_lead(site: httpx2.AsyncClient, c
     ]  # fmt: skip
 
 
-async def test_an_address_seen_before_is_the_same_lead(site: httpx2.AsyncClient) -> None:
+async def test_known_email_adds_contact_to_existing_lead(site: httpx2.AsyncClient) -> None:
     await site.post("/leads/register_contact/", json={"email": "Client1@Test.com", "source_id": 1, "full_name": "Ann"})
     again = await site.post(
         "/leads/register_contact/",
@@ -65,7 +65,7 @@ async def test_an_address_seen_before_is_the_same_lead(site: httpx2.AsyncClient)
     assert other.json()["lead_id"] == 2
 
 
-async def test_with_nobody_available_a_contact_is_kept_without_an_operator(site: httpx2.AsyncClient) -> None:
+async def test_contact_without_available_operator_is_stored_unassigned(site: httpx2.AsyncClient) -> None:
     await site.patch("/operators/1", json={"is_active": False})
     made = (await site.post("/leads/register_contact/", json={"email": "urgent@test.com", "source_id": 1})).json()
     created_at = made.pop("created_at")
@@ -77,14 +77,16 @@ async def test_with_nobody_available_a_contact_is_kept_without_an_operator(site:
 
 
 @pytest.mark.parametrize("address", ["/leads/register_contact/", "/api/v1/contacts/"])
-async def test_a_contact_needs_a_source_that_there_is(site: httpx2.AsyncClient, address: str) -> None:
+async def test_contact_with_unknown_source_is_refused_and_stores_nothing(
+    site: httpx2.AsyncClient, address: str
+) -> None:
     who = {"lead_external_id": "crm-1"} if "contacts/" in address[8:] else {"email": "client@example.com"}
     refused = await site.post(address, json={**who, "source_id": 99})
     assert (refused.status_code, refused.json()["detail"]) == (404, "Source not found")
     assert (await site.get("/leads/")).json() == []  # nothing is left of what was refused
 
 
-async def test_a_lead_is_known_by_an_external_id_as_in_the_second_document(site: httpx2.AsyncClient) -> None:
+async def test_lead_is_matched_by_external_id_or_email(site: httpx2.AsyncClient) -> None:
     first = await site.post("/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})
     assert first.status_code == 201
     assert (first.json()["lead_id"], first.json()["operator_id"], first.json()["email"]) == (1, 1, None)
@@ -96,7 +98,7 @@ async def test_a_lead_is_known_by_an_external_id_as_in_the_second_document(site:
     assert (await site.get("/api/v1/leads/1")).json()["external_id"] == "crm-1"
 
 
-async def test_where_id_and_address_name_two_leads_the_id_says_who_it_is(site: httpx2.AsyncClient) -> None:
+async def test_external_id_takes_precedence_over_email(site: httpx2.AsyncClient) -> None:
     for number in (1, 2):
         who = {"lead_external_id": f"crm-{number}", "email": f"{number}@example.com"}
         await site.post("/api/v1/contacts/", json={**who, "source_id": 1})
@@ -114,7 +116,7 @@ async def _found(api: httpx2.AsyncClient, **filters: Any) -> list[int]:
     return [one["id"] for one in answer.json()]
 
 
-async def test_leads_are_found_however_they_are_written(site: httpx2.AsyncClient) -> None:
+async def test_leads_are_found_by_name_phone_and_email_in_any_spelling(site: httpx2.AsyncClient) -> None:
     for number, (name, phone) in enumerate((("Алексей Иванов", "+79991234567"), ("Пётр 100%", "8 (999) 765-43-21"))):
         body = {"email": f"{number}@Example.com", "source_id": 1, "full_name": name, "phone": phone}
         await site.post("/leads/register_contact/", json=body)
@@ -132,7 +134,7 @@ async def test_leads_are_found_however_they_are_written(site: httpx2.AsyncClient
     assert (page.headers["X-Total-Count"], page.links["next"]["url"]) == ("2", "/leads/?name=%D0%B5&skip=1&limit=1")
 
 
-async def test_a_lead_is_corrected(site: httpx2.AsyncClient) -> None:
+async def test_lead_is_changed_and_duplicate_email_is_refused(site: httpx2.AsyncClient) -> None:
     await site.post("/leads/register_contact/", json=CLIENT)
     await site.post("/leads/register_contact/", json={"email": "other@example.com", "source_id": 1})
     changed = await site.patch("/leads/1", json={"full_name": "Пётр", "phone": None, "email": "New@example.com"})
@@ -149,15 +151,13 @@ async def test_a_lead_is_corrected(site: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.fault("F73")
-async def test_what_is_not_there_is_not_found(site: httpx2.AsyncClient) -> None:
+async def test_unknown_lead_returns_404(site: httpx2.AsyncClient) -> None:
     for address in ("/leads/1", "/leads/1/contacts", "/api/v1/leads/-1/contacts"):
         answer = await site.get(address)
         assert (answer.status_code, answer.json()["detail"]) == (404, "Lead not found")
 
 
-async def test_all_leads_are_counted_however_many_times_it_was_asked(
-    site: httpx2.AsyncClient, clock: MovableClock
-) -> None:
+async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, clock: MovableClock) -> None:
     """Only those that came since are counted again; the number is true all the same."""
     for number in range(6):
         await site.post("/leads/register_contact/", json={"email": f"{number}@example.com", "source_id": 1})

@@ -28,7 +28,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Event
 from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import bring, office
-from tests.api.test_problems import refused
+from tests.api.test_problem_details import refused
 from tests.receiving.outage import outage, until_away
 from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
 
@@ -89,7 +89,7 @@ async def until(house: House, holds: Callable[[Scrape], bool]) -> Scrape:
 # --- people at work ---------------------------------------------------------------------------------------------------
 
 
-async def test_an_operator_gets_contacts_and_one_waits(house: House, clock: MovableClock) -> None:
+async def test_metrics_show_loads_shares_queue_and_response_times(house: House, clock: MovableClock) -> None:
     anna, boris = await house.operator("Anna", weight=3, limit=2), await house.operator("Boris")
     await boris.says("/offline")
     await boris.sees("You are offline")
@@ -140,7 +140,7 @@ async def test_an_operator_gets_contacts_and_one_waits(house: House, clock: Mova
         assert private not in found.text
 
 
-async def test_a_flood_wait_is_counted_and_what_waits_for_it_is_seen(house: House, clock: MovableClock) -> None:
+async def test_flood_wait_is_counted_and_pending_message_is_shown(house: House, clock: MovableClock) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     before = await scraped(house)
     assert before("flood_waits_total", bot_id=str(house.shop.id)) == 0
@@ -163,7 +163,7 @@ async def test_a_flood_wait_is_counted_and_what_waits_for_it_is_seen(house: Hous
     assert (found("outbox_oldest_age_seconds"), found("flood_waits_total")) == (0, 1)
 
 
-async def test_a_flood_wait_of_reading_is_one_too(sandbox: Sandbox, database_url: str) -> None:
+async def test_flood_wait_of_get_updates_is_counted(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url) as house:
         ivan = house.client()
         sandbox.fail(kind="flood", retry_after=1, method="getUpdates")
@@ -172,7 +172,7 @@ async def test_a_flood_wait_of_reading_is_one_too(sandbox: Sandbox, database_url
         await until(house, lambda one: one("flood_waits_total") == 1)
 
 
-async def test_what_cannot_be_delivered_is_counted_with_its_reason(house: House) -> None:
+async def test_undeliverable_message_is_counted_with_its_reason(house: House) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     await ivan.says("a question", to=house.shop)
     card = await anna.sees("a question")
@@ -184,7 +184,7 @@ async def test_what_cannot_be_delivered_is_counted_with_its_reason(house: House)
     assert found("deliveries_total", verdict="dead", reason="blocked") == 1
 
 
-async def test_updates_that_come_late_are_seen_to_lag(house: House, clock: MovableClock) -> None:
+async def test_late_updates_are_counted_in_the_lag_histogram(house: House, clock: MovableClock) -> None:
     before = (await scraped(house)).within("update_lag_seconds", bot="shop_bot")
     assert before[2] > 0  # Olga has started the bot
     clock.forward(seconds=1000)  # it was written a quarter of an hour before it comes
@@ -197,7 +197,7 @@ async def test_updates_that_come_late_are_seen_to_lag(house: House, clock: Movab
     assert 1000 <= found("update_lag_seconds_sum") < 1100
 
 
-async def test_a_bot_that_is_refused_is_shown_so_and_others_run(sandbox: Sandbox, database_url: str) -> None:
+async def test_refused_bot_state_is_shown_beside_running_bot(sandbox: Sandbox, database_url: str) -> None:
     house = await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"})
     sandbox.revoke(house.bots[1])
     async with house:
@@ -209,7 +209,7 @@ async def test_a_bot_that_is_refused_is_shown_so_and_others_run(sandbox: Sandbox
 # --- the same figures everywhere --------------------------------------------------------------------------------------
 
 
-async def test_totals_are_those_of_stats_and_of_the_api(
+async def test_metrics_agree_with_statistics_and_api(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
     ids = await office(api, "Anna", "Boris", "Vera", limit=3)
@@ -255,7 +255,7 @@ async def test_totals_are_those_of_stats_and_of_the_api(
     assert sum(number for _, number in found.all("contacts_held")) == 11 - found("contacts_unassigned")
 
 
-async def test_a_source_that_is_off_keeps_everybody_out(api: httpx2.AsyncClient) -> None:
+async def test_inactive_source_makes_operators_ineligible(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna")
     assert (await scrape(api))("operator_eligible") == 1
     assert (await scrape(api)).all("operator_kept_out") == []
@@ -264,7 +264,7 @@ async def test_a_source_that_is_off_keeps_everybody_out(api: httpx2.AsyncClient)
     assert (found("operator_eligible"), found("operator_kept_out", reason="source_off")) == (0, 1)
 
 
-async def test_while_sums_are_made_anew_nothing_is_told_too_low(
+async def test_outdated_totals_are_omitted_while_statistics_are_rebuilt(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
     await office(api, "Anna", limit=1)
@@ -295,7 +295,7 @@ def settled(state: str, outcome: str, *, ambiguous: bool = False) -> outbox.Sett
     return outbox.Settled(1, state, outcome, ambiguous=ambiguous)
 
 
-def test_attempts_are_counted_by_what_they_meant() -> None:
+def test_delivery_attempts_are_counted_by_verdict_and_reason() -> None:
     counts = Counts()
     for one in (
         settled("sent", "ok"), settled("sent", "ok"), settled("pending", "flood_wait"),
@@ -309,7 +309,7 @@ def test_attempts_are_counted_by_what_they_meant() -> None:
     }  # fmt: skip
 
 
-def test_lags_are_counted_up_to_their_bound_and_a_clock_before_telegrams_is_none() -> None:
+def test_lag_histogram_counts_by_bound_and_negative_lag_as_zero() -> None:
     counts = Counts()
     for lag in (-3.0, 0.0, 1.0, 1.1, LAGS[-1] + 1.0):
         counts.count_update(BOT, lag=lag)
@@ -320,7 +320,9 @@ def test_lags_are_counted_up_to_their_bound_and_a_clock_before_telegrams_is_none
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
-async def test_what_waits_is_told_per_bot(api: httpx2.AsyncClient, db: Database, clock: MovableClock) -> None:
+async def test_queue_depths_and_ages_are_shown_per_bot(
+    api: httpx2.AsyncClient, db: Database, clock: MovableClock
+) -> None:
     for bot_id in (BOT, BOT + 1):
         await db.write(bots.start, bot_id=bot_id, username=f"bot_{bot_id}", name="Bot", position=0, now=clock())
     for number in (1, 2):
@@ -342,7 +344,7 @@ async def test_what_waits_is_told_per_bot(api: httpx2.AsyncClient, db: Database,
         assert 600 <= found(name, **busy) < 660
 
 
-async def test_names_are_escaped(api: httpx2.AsyncClient) -> None:
+async def test_names_in_labels_are_escaped(api: httpx2.AsyncClient) -> None:
     names = ['Анна "Nan" \\ de la O\'Hara', "}{=,", "a\\nb"]
     for name in names:
         assert (await api.post("/operators/", json={"name": name})).status_code == 201
@@ -350,7 +352,7 @@ async def test_names_are_escaped(api: httpx2.AsyncClient) -> None:
     assert sorted(one["operator"] for one, _ in found.all("operator_load")) == sorted(names)
 
 
-async def test_a_reading_costs_a_constant_number_of_statements(
+async def test_scrape_uses_constant_number_of_statements(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
     await office(api, "Anna", "Boris")
@@ -402,7 +404,7 @@ async def writing(database_url: str) -> AsyncIterator[None]:
         engine.dispose()
 
 
-async def test_a_reading_waits_for_no_writer(
+async def test_scrape_does_not_wait_for_writers(
     api: httpx2.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await office(api, "Anna", limit=7)
@@ -412,7 +414,7 @@ async def test_a_reading_waits_for_no_writer(
         assert (found("database_up"), found("operator_limit")) == (1, 7)
 
 
-async def test_while_the_database_is_away_the_process_speaks_for_itself(
+async def test_scrape_during_database_outage_shows_process_counters(
     app: FastAPI, calling: Calling, db: Database, database_url: str, clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -455,9 +457,7 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
 # --- who may, and what is written down --------------------------------------------------------------------------------
 
 
-async def test_a_scrape_needs_a_key_of_scope_read_once_there_are_keys(
-    calling: Calling, db: Database, clock: MovableClock
-) -> None:
+async def test_scrape_requires_read_scope_once_keys_exist(calling: Calling, db: Database, clock: MovableClock) -> None:
     assert (await calling().get("/metrics")).status_code == 200
     refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     await calling().post("/sources/", json={"name": "Site"})
@@ -480,7 +480,7 @@ async def scrape_at(api: httpx2.AsyncClient, address: str) -> Scrape:
     return Scrape(await api.get(address))
 
 
-async def test_each_metric_says_what_it_is_and_is_documented(api: httpx2.AsyncClient) -> None:
+async def test_each_metric_has_help_and_is_documented(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna")
     found = (await scrape(api)).text
     helps = dict(re.findall(r"^# HELP (mini_crm_\w+) (.+)$", found, re.MULTILINE))
@@ -494,7 +494,7 @@ async def test_each_metric_says_what_it_is_and_is_documented(api: httpx2.AsyncCl
     ]
 
 
-async def test_the_labels_that_are_documented_are_those_that_there_are(house: House) -> None:
+async def test_documented_labels_match_exposed_labels(house: House) -> None:
     anna, ivan = await house.operator("Anna", limit=1), house.client()
     await ivan.says("a question", to=house.shop)
     await anna.sees("a question")
@@ -507,7 +507,7 @@ async def test_the_labels_that_are_documented_are_those_that_there_are(house: Ho
             assert sorted(sample) == sorted(re.findall(r"`(\w+)`", labels)), name
 
 
-async def test_there_are_no_more_series_for_more_contacts(api: httpx2.AsyncClient) -> None:
+async def test_number_of_series_does_not_grow_with_contacts(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna")
     await bring(api, "client@example.com")
     before = len((await scrape(api)).samples)

@@ -12,7 +12,7 @@ async def _waiting(api: httpx2.AsyncClient) -> list[Any]:
     return [one["id"] for one in found if one["operator_id"] is None]
 
 
-async def test_an_operator_is_added_and_listed(api: httpx2.AsyncClient) -> None:
+async def test_operator_is_added_and_listed(api: httpx2.AsyncClient) -> None:
     added = await api.post("/operators/", json={"name": "Иван Петров", "is_active": True, "max_leads": 15})
     assert added.status_code == 201
     assert added.json() == IVAN
@@ -22,7 +22,7 @@ async def test_an_operator_is_added_and_listed(api: httpx2.AsyncClient) -> None:
         assert listed.headers["X-Total-Count"] == "1"
 
 
-async def test_a_name_is_enough_and_both_documents_names_of_the_limit_are_taken(api: httpx2.AsyncClient) -> None:
+async def test_operator_defaults_and_both_limit_field_names_are_accepted(api: httpx2.AsyncClient) -> None:
     added = await api.post("/operators/", json={"name": "Anna"})
     assert added.json() == {"id": 1, "name": "Anna", "is_active": True, "max_leads": 10, "current_leads": 0}
     added = await api.post("/operators/", json={"name": "Boris", "max_load_limit": 3, "is_active": False})
@@ -31,7 +31,7 @@ async def test_a_name_is_enough_and_both_documents_names_of_the_limit_are_taken(
     assert changed.json()["max_leads"] == 4
 
 
-async def test_an_operator_is_changed_in_part(api: httpx2.AsyncClient) -> None:
+async def test_operator_is_changed_partially(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json={"name": "Иван Петров"})
     body = {"name": "Иван Петров (старший)", "is_active": False, "max_leads": 20}
     changed = await api.patch("/operators/1", json=body)
@@ -40,7 +40,7 @@ async def test_an_operator_is_changed_in_part(api: httpx2.AsyncClient) -> None:
     assert (await api.patch("/operators/1", json={})).json()["max_leads"] == 20
 
 
-async def test_raising_a_limit_and_switching_on_give_out_what_waits(api: httpx2.AsyncClient) -> None:
+async def test_raised_limit_or_activation_assigns_waiting_contacts(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json={"name": "Anna", "max_leads": 0})
     await api.post("/sources/", json={"name": "Site"})
     await api.post("/sources/1/assign_operator", json={"operator_id": 1})
@@ -55,7 +55,7 @@ async def test_raising_a_limit_and_switching_on_give_out_what_waits(api: httpx2.
     assert await _waiting(api) == []
 
 
-async def test_a_removed_operator_returns_what_he_held(api: httpx2.AsyncClient) -> None:
+async def test_removed_operator_returns_contacts_to_the_queue(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json={"name": "Anna"})
     await api.post("/sources/", json={"name": "Site"})
     await api.post("/sources/1/assign_operator", json={"operator_id": 1})
@@ -68,7 +68,7 @@ async def test_a_removed_operator_returns_what_he_held(api: httpx2.AsyncClient) 
     assert (await api.get("/api/v1/operators/1")).status_code == 404
 
 
-async def test_an_operator_is_shown_with_his_weights(api: httpx2.AsyncClient) -> None:
+async def test_operator_details_show_weights(api: httpx2.AsyncClient) -> None:
     for name in ("Anna", "Boris"):
         await api.post("/operators/", json={"name": name})
     await api.post("/sources/", json={"name": "Site"})
@@ -81,7 +81,7 @@ async def test_an_operator_is_shown_with_his_weights(api: httpx2.AsyncClient) ->
     assert (shown["telegram_id"], shown["is_online"], shown["missing_bots"]) == (None, True, [])
 
 
-async def test_two_operators_have_two_names(api: httpx2.AsyncClient) -> None:
+async def test_operator_names_are_unique_ignoring_case(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json={"name": "Анна"})
     refused = await api.post("/operators/", json={"name": "анна"})
     assert (refused.status_code, refused.json()["code"]) == (409, "name_taken")

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from crm_core.api.server import STOP_SECONDS, HttpServer, PortTaken
 
 
-async def test_it_ends_though_somebody_is_still_sending(app: FastAPI) -> None:
+async def test_shutdown_ends_within_grace_despite_unfinished_request(app: FastAPI) -> None:
     """A request that never ends, and a connection that is kept, hold nobody up for longer than the grace."""
     server = HttpServer(app, host="127.0.0.1", port=0)
     await server.start()
@@ -30,7 +30,7 @@ async def test_it_ends_though_somebody_is_still_sending(app: FastAPI) -> None:
         await asyncio.open_connection("127.0.0.1", server.port)
 
 
-async def test_two_servers_do_not_share_a_port(app: FastAPI) -> None:
+async def test_second_server_on_the_same_port_is_refused(app: FastAPI) -> None:
     first = HttpServer(app, host="127.0.0.1", port=0)
     await first.start()
     second = HttpServer(app, host="127.0.0.1", port=first.port)
@@ -42,7 +42,7 @@ async def test_two_servers_do_not_share_a_port(app: FastAPI) -> None:
     await first.stop()
 
 
-async def test_what_is_not_http_is_refused(app: FastAPI) -> None:
+async def test_non_http_input_is_refused_and_server_keeps_running(app: FastAPI) -> None:
     server = HttpServer(app, host="127.0.0.1", port=0)
     await server.start()
     for sent in (
@@ -64,7 +64,7 @@ async def test_what_is_not_http_is_refused(app: FastAPI) -> None:
 @pytest.mark.parametrize(
     ("host", "shown"), [("0.0.0.0", "http://127.0.0.1:"), ("127.0.0.1", "http://127.0.0.1:")]  # noqa: S104
 )  # fmt: skip
-async def test_an_address_that_a_browser_here_can_open(app: FastAPI, host: str, shown: str) -> None:
+async def test_server_address_can_be_opened_locally(app: FastAPI, host: str, shown: str) -> None:
     server = HttpServer(app, host=host, port=0)
     await server.start()
     assert server.address.startswith(shown)

@@ -6,7 +6,7 @@ ANNA = {"name": "Anna", "max_leads": 5}
 SITE = {"name": "Site", "description": "The form"}
 
 
-async def test_a_source_is_added_and_listed(api: httpx2.AsyncClient) -> None:
+async def test_source_is_added_and_listed(api: httpx2.AsyncClient) -> None:
     added = await api.post("/sources/", json={"name": "Telegram Бот", "description": "Основной бот в Telegram"})
     assert added.status_code == 201
     assert added.json() == {"id": 1, "name": "Telegram Бот", "description": "Основной бот в Telegram"}
@@ -16,7 +16,7 @@ async def test_a_source_is_added_and_listed(api: httpx2.AsyncClient) -> None:
     assert listed.headers["X-Total-Count"] == "2"
 
 
-async def test_a_second_call_changes_the_weight_and_nought_removes_it(api: httpx2.AsyncClient) -> None:
+async def test_assign_operator_again_changes_weight_and_zero_removes_it(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json=ANNA)
     await api.post("/sources/", json=SITE)
     for weight in (None, 30, 40, 0):
@@ -27,7 +27,7 @@ async def test_a_second_call_changes_the_weight_and_nought_removes_it(api: httpx
         assert [one["weight"] for one in shares] == ([] if weight == 0 else [weight or 1])
 
 
-async def test_who_or_what_is_not_there_is_named_as_in_the_document(api: httpx2.AsyncClient) -> None:
+async def test_assign_with_unknown_source_or_operator_returns_404(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json=ANNA)
     await api.post("/sources/", json=SITE)
     for address, body, detail in (
@@ -41,7 +41,7 @@ async def test_who_or_what_is_not_there_is_named_as_in_the_document(api: httpx2.
         assert refused.json()["detail"] == detail
 
 
-async def test_a_weight_and_an_unused_source_can_be_removed(api: httpx2.AsyncClient) -> None:
+async def test_weight_and_unused_source_can_be_removed(api: httpx2.AsyncClient) -> None:
     await api.post("/operators/", json=ANNA)
     await api.post("/sources/", json=SITE)
     await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 3})
@@ -53,7 +53,7 @@ async def test_a_weight_and_an_unused_source_can_be_removed(api: httpx2.AsyncCli
     assert (await api.get("/api/v1/operators/1")).json()["sources"] == []
 
 
-async def test_a_source_with_contacts_is_switched_off_instead(api: httpx2.AsyncClient) -> None:
+async def test_source_with_contacts_can_only_be_deactivated(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/", json=SITE)
     await api.post("/leads/register_contact/", json={"email": "client@example.com", "source_id": 1})
     refused = await api.delete("/sources/1")
@@ -65,7 +65,7 @@ async def test_a_source_with_contacts_is_switched_off_instead(api: httpx2.AsyncC
     assert (refused.status_code, refused.json()["code"]) == (409, "source_off")
 
 
-async def test_two_sources_have_two_names(api: httpx2.AsyncClient) -> None:
+async def test_source_names_are_unique_ignoring_case(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/", json=SITE)
     assert (await api.post("/sources/", json={"name": "site"})).json()["code"] == "name_taken"
     await api.post("/sources/", json={"name": "Shop"})

@@ -31,7 +31,7 @@ def saying(one: Sender, *texts: str, chats: range, claims: list[Job], fails: boo
     return body
 
 
-async def test_the_first_row_of_each_free_chat_is_claimed_and_the_rest_follows_in_order(db: Database) -> None:
+async def test_first_row_of_each_free_chat_is_claimed_and_the_rest_follows(db: Database) -> None:
     pen = Pen()
     one = await sender(db, pen)
     db.listeners.append(lambda told: one.add([row for row in told if isinstance(row, Queued)]))
@@ -47,7 +47,7 @@ async def test_the_first_row_of_each_free_chat_is_claimed_and_the_rest_follows_i
     assert pen.said == ["1", "1", "2", "2"]
 
 
-async def test_a_claim_that_was_rolled_back_leaves_no_trace(db: Database) -> None:
+async def test_rolled_back_claim_leaves_no_trace(db: Database) -> None:
     pen = Pen()
     one = await sender(db, pen)
     running = asyncio.create_task(one.run())
@@ -65,7 +65,7 @@ async def test_a_claim_that_was_rolled_back_leaves_no_trace(db: Database) -> Non
     assert pen.said == ["after all"]
 
 
-async def test_a_claim_of_which_nobody_heard_is_found(db: Database) -> None:
+async def test_committed_claim_with_lost_confirmation_is_found_and_sent(db: Database) -> None:
     """The connection was lost in the moment of the commit: it stands, though whoever made it was told otherwise."""
     pen = Pen()
     one = await sender(db, pen)
@@ -82,7 +82,7 @@ async def test_a_claim_of_which_nobody_heard_is_found(db: Database) -> None:
     assert pen.said == ["found"]
 
 
-async def test_a_stop_waits_for_what_was_promised(db: Database) -> None:
+async def test_stop_waits_for_claimed_rows_to_be_sent(db: Database) -> None:
     pen = Pen()
     one = await sender(db, pen)
     running = asyncio.create_task(one.run())
@@ -98,7 +98,7 @@ async def test_a_stop_waits_for_what_was_promised(db: Database) -> None:
     assert await db.write(outbox.orphans, bot_id=BOT, fence=1_000) == []
 
 
-async def test_no_more_is_claimed_than_may_go_soon(db: Database) -> None:
+async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database) -> None:
     one = await sender(db, Pen())
     clock = lambda: datetime.now(UTC)  # noqa: E731
     one.pace = one._lanes.pace = Pace(clock)  # with Telegram's limits

@@ -19,7 +19,7 @@ async def begin(db: Database) -> int:
     return await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
 
 
-async def test_an_outcome_that_comes_too_late_changes_nothing_while_the_next_life_sends(db: Database) -> None:
+async def test_late_outcome_of_superseded_session_is_ignored(db: Database) -> None:
     older = await begin(db)
     await db.write(outbox.add, [Send(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
     [row] = await db.read(outbox.waiting, bot_id=BOT)
@@ -35,7 +35,7 @@ async def test_an_outcome_that_comes_too_late_changes_nothing_while_the_next_lif
     assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
 
 
-async def test_a_life_that_was_replaced_without_knowing_leaves_alone_what_the_next_one_sends(db: Database) -> None:
+async def test_superseded_session_does_not_recover_rows_of_its_successor(db: Database) -> None:
     older = await begin(db)
     newer = await begin(db)
     await db.write(outbox.add, [Send(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
@@ -46,7 +46,7 @@ async def test_a_life_that_was_replaced_without_knowing_leaves_alone_what_the_ne
     assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
 
 
-async def test_an_update_that_two_lives_work_on_is_finished_by_one(db: Database) -> None:
+async def test_update_handled_by_two_sessions_is_finished_once(db: Database) -> None:
     await begin(db)
     [row] = await db.write(inbox.store, bot_id=BOT, updates=[Update(1, "5", {"update_id": 1})], now=NOW)
     assert isinstance(row, Stored)

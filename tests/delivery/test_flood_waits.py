@@ -27,7 +27,7 @@ async def due(house: House, clock: MovableClock, seconds: float) -> None:
 
 
 @pytest.mark.fault("F30")
-async def test_one_chat_waits_and_the_others_go_on(house: House, clock: MovableClock) -> None:
+async def test_flood_wait_of_one_chat_does_not_delay_others(house: House, clock: MovableClock) -> None:
     anna, boris = await house.operator("Anna"), await house.operator("Boris")
     await boris.says("/offline")
     await boris.sees("You are offline")
@@ -57,7 +57,7 @@ async def test_one_chat_waits_and_the_others_go_on(house: House, clock: MovableC
 
 
 @pytest.mark.fault("F31")
-async def test_a_restart_in_a_flood_wait_sends_nothing_early(
+async def test_restart_during_a_flood_wait_sends_nothing_early(
     sandbox: Sandbox, database_url: str, clock: MovableClock
 ) -> None:
     async with await House.open(sandbox, database_url, clock=clock) as house:
@@ -84,7 +84,7 @@ async def test_a_restart_in_a_flood_wait_sends_nothing_early(
 
 
 @pytest.mark.fault("F31")
-async def test_a_flood_wait_that_comes_while_it_stops_holds_for_the_next_life(
+async def test_flood_wait_received_while_stopping_is_stored_for_next_session(
     sandbox: Sandbox, database_url: str
 ) -> None:
     is_asked, may_answer = asyncio.Event(), asyncio.Event()
@@ -112,7 +112,7 @@ async def test_a_flood_wait_that_comes_while_it_stops_holds_for_the_next_life(
         assert await count(house, "gates") == 1
 
 
-async def test_flood_waits_of_several_chats_shut_the_bot(
+async def test_flood_waits_in_several_chats_pause_the_whole_bot(
     sandbox: Sandbox, database_url: str, clock: MovableClock
 ) -> None:
     async with await House.open(sandbox, database_url, clock=clock) as house:
@@ -143,7 +143,9 @@ async def test_flood_waits_of_several_chats_shut_the_bot(
 
 @pytest.mark.fault("F32")
 @pytest.mark.parametrize("seconds", [2.5, None], ids=["a fraction", "none given"])
-async def test_a_429_that_aiogram_cannot_read_is_honoured(house: House, clock: MovableClock, seconds: Any) -> None:
+async def test_flood_wait_with_unreadable_retry_after_is_honoured(
+    house: House, clock: MovableClock, seconds: Any
+) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     house.sandbox.fail(kind="flood", retry_after=seconds, method="sendMessage", chat=anna)
     await ivan.says("a question", to=house.shop)
@@ -158,7 +160,7 @@ async def test_a_429_that_aiogram_cannot_read_is_honoured(house: House, clock: M
 
 
 @pytest.mark.fault("F33")
-async def test_a_429_of_getupdates_is_honoured(house: House) -> None:
+async def test_flood_wait_of_get_updates_is_honoured(house: House) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     house.sandbox.fail(kind="flood", retry_after=1, method="getUpdates")
     await ivan.says("a question", to=house.shop)

@@ -51,7 +51,7 @@ async def put(db: Database, *texts: str, chat: int = 5) -> None:
     await db.write(outbox.add, sends, now=NOW)
 
 
-async def test_a_backlog_goes_before_what_is_announced_at_the_start(db: Database) -> None:
+async def test_backlog_is_sent_before_rows_announced_at_start(db: Database) -> None:
     pen = Pen()
     one = await sender(db, pen)
     await put(db, "1", "2", "3", "4")
@@ -65,7 +65,7 @@ async def test_a_backlog_goes_before_what_is_announced_at_the_start(db: Database
     assert pen.said == ["1", "2", "3", "4"]
 
 
-async def test_looking_again_while_rows_are_under_way_sends_nothing_twice(db: Database) -> None:
+async def test_rereading_the_outbox_while_sending_causes_no_duplicates(db: Database) -> None:
     pen = Pen()
     one = await sender(db, pen)
     running = asyncio.create_task(one.run())
@@ -80,7 +80,7 @@ async def test_looking_again_while_rows_are_under_way_sends_nothing_twice(db: Da
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_what_another_process_commits_later_than_it_wrote_it_is_found(db: Database) -> None:
+async def test_row_committed_late_by_another_process_is_found_and_sent(db: Database) -> None:
     """Rows get their numbers when they are written: a lower one may appear after a higher one has been sent."""
     pen = Pen()
     one = await sender(db, pen)
@@ -102,7 +102,7 @@ async def test_what_another_process_commits_later_than_it_wrote_it_is_found(db: 
     assert pen.said == ["later", "earlier"]
 
 
-async def test_what_is_claimed_while_the_sender_stops_is_still_recorded(db: Database) -> None:
+async def test_row_claimed_while_the_sender_stops_is_still_recorded(db: Database) -> None:
     """Or the next life would take it for doubtful, and send it again."""
     pen = Pen()
     pen.go_on.clear()
@@ -123,7 +123,7 @@ async def test_what_is_claimed_while_the_sender_stops_is_still_recorded(db: Data
     assert "first" in pen.said
 
 
-async def test_one_slow_chat_delays_no_other(sandbox: Sandbox, database_url: str) -> None:
+async def test_slow_chat_delays_no_other_chat(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url) as house:
         anna = await house.operator("Anna")
         slow, quick = house.client("Slow"), house.client("Quick")

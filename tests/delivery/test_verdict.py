@@ -76,5 +76,5 @@ def flood(seconds: Any) -> ClientDecodeError:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_every_failure_has_one_meaning(error: Exception, verdict: Verdict) -> None:
+def test_every_delivery_error_maps_to_its_verdict(error: Exception, verdict: Verdict) -> None:
     assert judge(error) == verdict

@@ -2,7 +2,7 @@
 
 What is wrong, in a sentence or two.
 caught-by: simulation
-caught-by: tests/delivery/test_rows.py::test_an_older_life_gets_nothing
+caught-by: tests/delivery/test_outbox_rows.py::test_superseded_session_can_neither_claim_nor_settle_rows
 
 --- a/crm_core/outbox.py
 +++ b/crm_core/outbox.py

@@ -11,7 +11,7 @@ from tests.mutants.patches import FOLDER, SIMULATION, Change, DoesNotApply, read
 ROOT = Path(__file__).parents[2]
 
 
-def test_each_fits_the_present_code() -> None:
+def test_every_mutant_patch_applies_and_compiles() -> None:
     patches = read_patches()
     assert len(patches) == len(list(FOLDER.glob("*.patch"))) >= 24
     for patch in patches:
@@ -23,14 +23,14 @@ def test_each_fits_the_present_code() -> None:
             compile(text[change.file], change.file, "exec")
 
 
-def test_who_should_notice_exists() -> None:
+def test_every_named_catching_test_exists() -> None:
     for patch in read_patches():
         for story in patch.caught_by:
             path, _, name = story.partition("::")
             assert story == SIMULATION or not name or f"def {name}(" in (ROOT / path).read_text(), story
 
 
-def test_a_change_whose_place_is_gone_or_not_clear_is_refused() -> None:
+def test_change_without_a_unique_place_is_refused() -> None:
     change = Change("a.py", "    x = 1\n", "    x = 2\n")
     assert replaced("def f():\n    x = 1\n", change) == "def f():\n    x = 2\n"
     for text in ("def f():\n    y = 1\n", "def f():\n    x = 1\n    x = 1\n", "def f():\n        x = 1\n"):
@@ -39,7 +39,7 @@ def test_a_change_whose_place_is_gone_or_not_clear_is_refused() -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_one_that_is_found_at_once() -> None:
+async def test_confirm_before_commit_mutant_is_caught() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.mutants", "--only", "confirm-before-commit", "--seeds", "100", "--processes", "1",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -27,7 +27,9 @@ def resident(process_id: int) -> float:
 
 @pytest.mark.fault("F16")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is held is the same with the other one
-async def test_a_hundred_thousand_waiting_updates_fill_no_memory(sandbox: Sandbox, database_url: str) -> None:
+async def test_100000_pending_updates_keep_memory_bounded_and_messages_in_order(
+    sandbox: Sandbox, database_url: str
+) -> None:
     shop = sandbox.add_bot(TOKEN, "shop_bot")
     sandbox.preload(shop, PEOPLE, EACH, text="{number} of {person}")
     done = "SELECT count(*) FROM inbox WHERE state = 'done'"

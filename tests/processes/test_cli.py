@@ -36,7 +36,7 @@ def shop(sandbox: Sandbox) -> BotHandle:
 # --- before anything runs ---------------------------------------------------------------------------------------------
 
 
-async def test_without_a_token_two_lines_say_what_to_do(tmp_path: Path) -> None:
+async def test_run_without_token_explains_what_to_do_in_two_lines(tmp_path: Path) -> None:
     ended = await command("run", folder=tmp_path)
     assert ended.status == 2
     assert ended.out == ""
@@ -45,7 +45,7 @@ async def test_without_a_token_two_lines_say_what_to_do(tmp_path: Path) -> None:
     assert "make demo" in second
 
 
-async def test_bad_settings_end_with_their_sentences(tmp_path: Path) -> None:
+async def test_invalid_settings_stop_commands_without_showing_values(tmp_path: Path) -> None:
     for words in (["run"], ["migrate"], ["invite"], ["health"]):
         ended = await command(*words, folder=tmp_path, BOT_TOKENS="secret-thing", TIMEZONE="Nowhere")
         assert ended.status == 2
@@ -53,13 +53,13 @@ async def test_bad_settings_end_with_their_sentences(tmp_path: Path) -> None:
         assert "secret-thing" not in ended.err
 
 
-async def test_help_and_version(tmp_path: Path) -> None:
+async def test_help_and_version_are_printed(tmp_path: Path) -> None:
     assert "migrate" in (await fresh_command("--help", folder=tmp_path)).out
     assert (await fresh_command("--version", folder=tmp_path)).out == f"mini-crm {__version__}\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["migrate"], ["health"], ["api-key", "--help"]])
-def test_what_must_be_quick_loads_neither_aiogram_nor_sqlalchemy(words: list[str], tmp_path: Path) -> None:
+def test_quick_commands_import_neither_aiogram_nor_sqlalchemy(words: list[str], tmp_path: Path) -> None:
     migrate(f"sqlite:///{tmp_path}/data/mini_crm.db")
     loads = (
         "import sys, json; from bot.commands.cli import main; main({}, standalone_mode=False);"
@@ -77,14 +77,14 @@ def test_what_must_be_quick_loads_neither_aiogram_nor_sqlalchemy(words: list[str
 # --- migrate ----------------------------------------------------------------------------------------------------------
 
 
-async def test_migrate_makes_a_database_and_then_has_nothing_to_do(tmp_path: Path) -> None:
+async def test_migrate_creates_database_and_then_changes_nothing(tmp_path: Path) -> None:
     first = await command("migrate", folder=tmp_path)
     assert (first.status, "brought from nothing" in first.out) == (0, True)
     second = await command("migrate", folder=tmp_path)
     assert (second.status, "up to date" in second.out) == (0, True)
 
 
-async def test_a_database_of_a_newer_version_is_refused_and_not_touched(tmp_path: Path) -> None:
+async def test_database_of_newer_version_is_refused_unchanged(tmp_path: Path) -> None:
     url, path = f"sqlite:///{tmp_path}/crm.db", tmp_path / "crm.db"
     migrate(url)
     with sqlite3.connect(path) as connection:
@@ -99,7 +99,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_not_touched(tmp_path
     assert path.read_bytes() == before
 
 
-async def test_a_database_that_is_none_is_said_to_be_damaged(tmp_path: Path) -> None:
+async def test_file_that_is_no_database_is_reported_as_damaged(tmp_path: Path) -> None:
     (tmp_path / "crm.db").write_bytes(b"these are no tables, but words\n" * 100)
     for words in (["migrate"], ["run"]):
         ended = await command(*words, folder=tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/crm.db", BOT_TOKENS=TOKEN)
@@ -108,7 +108,7 @@ async def test_a_database_that_is_none_is_said_to_be_damaged(tmp_path: Path) -> 
         assert "Traceback" not in ended.err
 
 
-async def test_a_server_that_is_away_is_said_without_its_password(tmp_path: Path) -> None:
+async def test_unreachable_server_is_reported_without_its_password(tmp_path: Path) -> None:
     for words in (["migrate"], ["run"], ["health"]):
         ended = await command(
             *words, folder=tmp_path, DATABASE_URL="postgresql://me:hunter2@127.0.0.1:1/crm", BOT_TOKENS=TOKEN
@@ -123,7 +123,9 @@ async def test_a_server_that_is_away_is_said_without_its_password(tmp_path: Path
 
 
 @pytest.mark.fault("F25")
-async def test_a_first_start_and_its_end(sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path) -> None:
+async def test_first_start_creates_admin_despite_bad_token_and_stops_on_signal(
+    sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path
+) -> None:
     """The link that is printed makes the first admin; one wrong token stops nobody; SIGTERM ends it with status 0."""
     settings = {"DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url, "BOT_TOKENS": f"{TOKEN},{WRONG}"}
     async with fresh_running("run", folder=tmp_path, **settings) as bot:
@@ -147,7 +149,7 @@ async def test_a_first_start_and_its_end(sandbox: Sandbox, shop: BotHandle, data
     assert "t.me" not in ended.out  # there is an admin
 
 
-async def test_one_process_for_a_file(sandbox: Sandbox, shop: BotHandle, tmp_path: Path) -> None:
+async def test_second_process_on_one_sqlite_file_is_refused(sandbox: Sandbox, shop: BotHandle, tmp_path: Path) -> None:
     settings = {"TELEGRAM_API_URL": sandbox.url, "BOT_TOKENS": TOKEN}
     async with running("run", folder=tmp_path, **settings) as bot:
         await bot.says("is running")
@@ -158,7 +160,7 @@ async def test_one_process_for_a_file(sandbox: Sandbox, shop: BotHandle, tmp_pat
         assert (await command("migrate", folder=tmp_path, **settings)).status == 0
 
 
-async def test_a_stop_in_the_middle_of_work_loses_nothing(
+async def test_stop_during_work_loses_and_duplicates_nothing(
     sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path
 ) -> None:
     """SIGTERM while sixty clients write: what is left goes on at the next start, and nothing comes twice."""
@@ -203,7 +205,9 @@ async def hire(url: str, telegram_id: int, name: str) -> None:
 # --- invite -----------------------------------------------------------------------------------------------------------
 
 
-async def test_links_from_the_shell(sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path) -> None:
+async def test_invite_command_prints_working_links(
+    sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path
+) -> None:
     """An operator's and an admin's; each works once the bot runs."""
     settings = {"DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url, "BOT_TOKENS": TOKEN}
     early = await command("invite", folder=tmp_path, **settings)
@@ -224,7 +228,7 @@ async def test_links_from_the_shell(sandbox: Sandbox, shop: BotHandle, database_
         assert (await bot.stop()).status == 0
 
 
-def test_the_console_script_is_the_same_command() -> None:
+def test_console_script_and_module_run_the_same_command() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'mini-crm = "bot.commands.cli:main"' in text
     assert "from bot.commands.cli import main" in (ROOT / "bot/__main__.py").read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ async def arrange(sandbox: Sandbox, database_url: str) -> tuple[Person, Person, 
 
 
 @pytest.mark.fault("F1", "F2", "F3", "F4", "F5", "F6")
-async def test_wherever_it_is_killed_each_message_has_one_effect(sandbox: Sandbox, database_url: str) -> None:
+async def test_process_killed_at_any_point_applies_each_message_once(sandbox: Sandbox, database_url: str) -> None:
     anna, ivan, petra = await arrange(sandbox, database_url)
     eyes = Eyes(sandbox, [anna.id])
     shop = sandbox.bots()[0]
@@ -88,9 +88,7 @@ async def test_wherever_it_is_killed_each_message_has_one_effect(sandbox: Sandbo
 
 
 @pytest.mark.fault("F31")
-async def test_killed_in_a_flood_wait_of_an_hour_it_sends_nothing_before_its_end(
-    sandbox: Sandbox, database_url: str
-) -> None:
+async def test_flood_wait_is_respected_across_kills_and_restarts(sandbox: Sandbox, database_url: str) -> None:
     anna, ivan, petra = await arrange(sandbox, database_url)
     eyes = Eyes(sandbox, [anna.id])
     shop = sandbox.bots()[0]

@@ -43,7 +43,7 @@ async def examine(
     )
 
 
-async def test_all_is_well(house: House) -> None:
+async def test_doctor_reports_healthy_installation(house: House) -> None:
     await house.operator("Anna")
     ended = await examine(house)
     assert not ended.is_bad, ended.out
@@ -53,7 +53,7 @@ async def test_all_is_well(house: House) -> None:
     assert TOKEN not in ended.out
 
 
-async def test_whoever_cannot_be_reached_is_named(house: House) -> None:
+async def test_doctor_names_unreachable_operators_and_sources_without_weights(house: House) -> None:
     """One who has not joined, one who has blocked the bot; and a source where nobody works."""
     await house.db.write(operators.add, name="Boris", max_leads=3, actor=SYSTEM, now=house.clock())
     first = await examine(house)
@@ -69,7 +69,7 @@ async def test_whoever_cannot_be_reached_is_named(house: House) -> None:
     assert not second.is_bad  # worth knowing, but it works
 
 
-async def test_a_load_that_is_wrong(house: House) -> None:
+async def test_doctor_reports_wrong_operator_load(house: House) -> None:
     await house.operator("Anna")
     assert await house.db.write(changed, update(Operator.__table__).values(current_leads=3)) == 1
     ended = await examine(house)
@@ -77,7 +77,7 @@ async def test_a_load_that_is_wrong(house: House) -> None:
     assert "✗ The load of Anna is kept as 3, but 0 contacts are open" in ended.out
 
 
-async def test_sums_of_statistics_that_are_wrong(house: House) -> None:
+async def test_doctor_reports_and_repairs_wrong_statistics_sums(house: House) -> None:
     await house.operator("Anna")
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
@@ -95,7 +95,7 @@ async def test_sums_of_statistics_that_are_wrong(house: House) -> None:
     assert not (await examine(house)).is_bad
 
 
-async def test_a_host_that_strangers_reach_needs_a_key(house: House) -> None:
+async def test_doctor_requires_an_api_key_for_a_public_host(house: House) -> None:
     ended = await examine(house, http_host="0.0.0.0")  # noqa: S104
     assert ended.is_bad
     assert "✗ HTTP_HOST=0.0.0.0 serves other machines" in ended.out
@@ -104,7 +104,7 @@ async def test_a_host_that_strangers_reach_needs_a_key(house: House) -> None:
     assert not (await examine(house, http_host="0.0.0.0")).is_bad  # noqa: S104
 
 
-async def test_tokens_and_webhooks(house: House) -> None:
+async def test_doctor_reports_refused_tokens_and_removes_webhooks(house: House) -> None:
     care = house.sandbox.add_bot(SECOND_TOKEN, "care_bot")
     await set_webhook(house, SECOND_TOKEN)
     both = (TOKEN, SECOND_TOKEN)
@@ -144,7 +144,9 @@ async def set_webhook(house: House, token: str) -> None:
         ),
     ],
 )
-async def test_before_anything_runs(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
+async def test_doctor_reports_bad_settings_and_unreachable_servers(
+    settings: dict[str, Any], words: str, tmp_path: Path
+) -> None:
     ended = await command("doctor", folder=tmp_path, **{"BOT_TOKENS": TOKEN, **settings})
     assert ended.status == 1
     assert words in ended.out
@@ -152,7 +154,7 @@ async def test_before_anything_runs(settings: dict[str, Any], words: str, tmp_pa
     assert "hunter2" not in ended.out
 
 
-async def test_the_last_backup_is_looked_at(house: House) -> None:
+async def test_doctor_checks_age_and_integrity_of_last_backup(house: House) -> None:
     """How old it is, and whether a restore would take it."""
     if not house.settings.database_url.startswith("sqlite"):
         assert "backup" not in (await examine(house)).out

@@ -52,7 +52,7 @@ async def recorded(database_url: str) -> list[Event]:
     return found
 
 
-async def test_days_of_the_installations_zone(database_url: str, tmp_path: Path) -> None:
+async def test_export_days_follow_the_installation_timezone(database_url: str, tmp_path: Path) -> None:
     await arranged(database_url)
     settings = {"DATABASE_URL": database_url, "TIMEZONE": "Europe/Moscow"}
     ended = await command(
@@ -71,7 +71,7 @@ async def test_days_of_the_installations_zone(database_url: str, tmp_path: Path)
     }  # fmt: skip
 
 
-async def test_xlsx_unless_told_otherwise(database_url: str, tmp_path: Path) -> None:
+async def test_export_writes_xlsx_unless_another_format_is_given(database_url: str, tmp_path: Path) -> None:
     await arranged(database_url)
     ended = await command("export", "contacts", "--language", "en", folder=tmp_path, DATABASE_URL=database_url)
     assert ended.out == "contacts.xlsx: 5 rows, times of UTC\n"
@@ -87,7 +87,7 @@ async def test_xlsx_unless_told_otherwise(database_url: str, tmp_path: Path) -> 
         assert (tmp_path / f"a.{form}").exists()
 
 
-async def test_without_a_database_or_a_folder_one_sentence_says_so(tmp_path: Path) -> None:
+async def test_export_without_database_or_folder_fails_with_one_sentence(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/crm.db"
     ended = await command("export", "leads", folder=tmp_path, DATABASE_URL=url)
     assert (ended.status, ended.err) == (2, "There is no database yet; the first `mini-crm run` makes it.\n")
@@ -107,7 +107,7 @@ async def test_without_a_database_or_a_folder_one_sentence_says_so(tmp_path: Pat
     assert (away.status, "cannot be reached" in away.err, "hunter2" in away.err) == (1, True, False)
 
 
-async def test_stopped_in_the_middle_it_leaves_nothing(database_url: str, tmp_path: Path) -> None:
+async def test_interrupted_export_leaves_no_file(database_url: str, tmp_path: Path) -> None:
     db = open_database(database_url)
     await db.write(many, 40_000)  # seconds of work, so that the signal comes in the middle of it
     await db.close()
@@ -128,7 +128,7 @@ async def begun(folder: Path) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_beside_a_running_installation(tmp_path: Path) -> None:
+async def test_export_works_beside_a_running_installation(tmp_path: Path) -> None:
     """An old SQLite must have one writer only: then the file is made all the same, and it is said what is missing."""
     url = f"sqlite:///{tmp_path}/crm.db"
     migrate(url)
@@ -146,7 +146,7 @@ async def test_beside_a_running_installation(tmp_path: Path) -> None:
         assert (noted, ended.err) == (1, "")
 
 
-def test_it_does_not_load_aiogram(tmp_path: Path) -> None:
+def test_export_command_does_not_import_aiogram(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/crm.db"
     migrate(url)
     loads = (
@@ -163,7 +163,7 @@ def test_it_does_not_load_aiogram(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["crm_core.exports", "crm_core.pictures"])
-def test_neither_do_the_processes_that_are_started_for_one_thing(module: str) -> None:
+def test_export_and_picture_subprocesses_do_not_import_aiogram(module: str) -> None:
     loads = f"import sys, runpy; runpy.run_module('{module}'); print(sorted(sys.modules))"
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", loads], cwd=ROOT, env=environment({}), capture_output=True, text=True, check=True
@@ -172,7 +172,7 @@ def test_neither_do_the_processes_that_are_started_for_one_thing(module: str) ->
     assert module != "crm_core.pictures" or "'sqlalchemy'" not in done.stdout
 
 
-def test_the_choices_are_all_there_is() -> None:
+def test_export_choices_match_supported_kinds_and_formats() -> None:
     kinds = {one.name: one.type for one in main.commands["export"].params}
     what, form = kinds["what"], kinds["form"]
     assert isinstance(what, Choice)

@@ -10,7 +10,7 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world.transcript import Entry
 from tests.processes.installation import Eyes, Lives
-from tests.processes.test_backup import ask
+from tests.processes.test_backup_and_restore import ask
 from tests.support.people import TOKEN, House
 from tests.support.processes import command
 
@@ -26,7 +26,7 @@ def words(entry: Entry) -> str:
 
 @pytest.mark.fault("F63")
 @pytest.mark.parametrize("writable", [0, 8192])
-async def test_a_disk_that_takes_nothing_loses_nothing(
+async def test_full_or_read_only_disk_loses_no_message(
     sandbox: Sandbox, writable: int, migrated_file: Path, tmp_path: Path
 ) -> None:
     """F63: no byte (a disk that was remounted to be read), or no more than there are (a full one).

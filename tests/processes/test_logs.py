@@ -77,7 +77,7 @@ def check(written: io.StringIO, *secrets: str) -> str:
 
 
 @pytest.mark.fault("F79")
-async def test_a_story_with_everything_going_wrong(
+async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
     sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
@@ -116,7 +116,7 @@ async def test_a_story_with_everything_going_wrong(
 
 
 @pytest.mark.fault("F79")
-async def test_a_whole_day_names_nobody_and_nothing_that_is_secret(
+async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
     sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch, clock: MovableClock,
     unused_tcp_port: int,
 ) -> None:  # fmt: skip
@@ -268,7 +268,7 @@ async def _break_things(house: House) -> None:
         warnings.showwarning(f"an update with {WORDS}", RuntimeWarning, "/somewhere/dispatcher.py", 272)
 
 
-def test_without_words_the_log_still_says_where(written: io.StringIO) -> None:
+def test_logged_exception_shows_location_without_its_message(written: io.StringIO) -> None:
     try:
         raise LookupError(WORDS)
     except LookupError:
@@ -278,7 +278,7 @@ def test_without_words_the_log_still_says_where(written: io.StringIO) -> None:
     assert "ours_failed" in text
 
 
-def test_keys_of_the_api_are_shown_by_their_public_beginning_alone() -> None:
+def test_api_keys_in_logs_are_masked_except_their_prefix() -> None:
     key, shell = new_key(), "mcs_" + new_key()
     masked = mask(f"caller sent {key}; X-API-Key: {key}; Authorization: Bearer {shell}")
     assert key not in masked

@@ -47,7 +47,7 @@ def names(folder: Path) -> list[str]:
         ("2026-11-22 00:00", "2026-11-21"),
     ],
 )
-def test_a_night_ends_at_the_time_that_is_set(now: str, day: str, tmp_path: Path) -> None:
+def test_backup_day_changes_at_the_configured_time(now: str, day: str, tmp_path: Path) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=MOSCOW)
     found = due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=moment)
     assert found == tmp_path / f"crm.{day}.db"
@@ -55,7 +55,7 @@ def test_a_night_ends_at_the_time_that_is_set(now: str, day: str, tmp_path: Path
     assert due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=moment) is None
 
 
-def test_missed_nights_are_made_up_by_one(tmp_path: Path) -> None:
+def test_missed_nights_are_made_up_by_one_backup(tmp_path: Path) -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     (tmp_path / "crm.2026-11-15.db").touch()
     found = due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=now)
@@ -66,7 +66,7 @@ def test_missed_nights_are_made_up_by_one(tmp_path: Path) -> None:
     assert due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=back) is None
 
 
-def test_what_is_not_ours_is_not_deleted(tmp_path: Path) -> None:
+def test_pruning_deletes_only_old_nightly_backups(tmp_path: Path) -> None:
     ours = [f"crm.2026-11-{day:02}.db" for day in range(1, 11)]
     others = ["crm.db", "crm.2026-11-01.db.gz", "other.2026-11-01.db", "crm.before-0007.20261101-000000.db", "a.txt"]
     for name in ours + others:
@@ -79,7 +79,7 @@ def test_what_is_not_ours_is_not_deleted(tmp_path: Path) -> None:
 # --- made -------------------------------------------------------------------------------------------------------------
 
 
-async def test_every_night_has_a_backup_and_a_week_of_them_is_kept(
+async def test_backup_is_made_every_night_and_seven_are_kept(
     home: House, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody asks for it: the process itself looks, once a minute, and so it does at its next start."""
@@ -108,7 +108,9 @@ async def test_every_night_has_a_backup_and_a_week_of_them_is_kept(
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_it_can_be_turned_off_and_put_elsewhere(sandbox: Sandbox, migrated_file: Path, tmp_path: Path) -> None:
+async def test_nightly_backup_can_be_turned_off_or_moved_to_another_folder(
+    sandbox: Sandbox, migrated_file: Path, tmp_path: Path
+) -> None:
     shutil.copy(migrated_file, tmp_path / "crm.db")
     url = f"sqlite:///{tmp_path / 'crm.db'}"
     off = await House.open(sandbox, url, settings={"backup_keep": 0})
@@ -121,7 +123,9 @@ async def test_it_can_be_turned_off_and_put_elsewhere(sandbox: Sandbox, migrated
     assert not (tmp_path / "backups").exists()
 
 
-async def test_a_stop_does_not_wait_for_a_backup(home: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_shutdown_does_not_wait_for_a_running_backup(
+    home: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The process that makes it is ended, and the next start makes it anew."""
     monkeypatch.setattr(installation, "BACK_UP_EVERY", 0.1)
     began = asyncio.Event()
@@ -141,7 +145,7 @@ async def test_a_stop_does_not_wait_for_a_backup(home: House, tmp_path: Path, mo
 
 
 @pytest.mark.fault("F63")
-async def test_admins_hear_once_a_day_that_there_is_no_backup(
+async def test_failed_backup_alerts_admins_once_a_day(
     home: House, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F63: a full disk; tried again every hour, and every copy that was there is still there."""
@@ -172,7 +176,7 @@ async def test_admins_hear_once_a_day_that_there_is_no_backup(
 
 
 @pytest.mark.fault("F63")
-async def test_an_alert_that_cannot_be_written_is_told_later(
+async def test_backup_alert_that_cannot_be_written_is_sent_later(
     home: House, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """F63: the disk that is too full for a backup may be too full for the news of it."""

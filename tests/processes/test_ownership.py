@@ -16,7 +16,7 @@ from tests.support.processes import command
 
 
 @pytest.mark.fault("F60")
-async def test_a_second_process_on_a_file_is_refused_and_on_a_server_stands_by(
+async def test_second_process_is_refused_on_sqlite_and_stands_by_on_postgres(
     sandbox: Sandbox, database_url: str, tmp_path: Path
 ) -> None:
     async with await House.open(sandbox, database_url) as house:
@@ -42,7 +42,7 @@ async def test_a_second_process_on_a_file_is_refused_and_on_a_server_stands_by(
 
 
 @pytest.mark.fault("F61")
-async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbox: Sandbox, database_url: str) -> None:
+async def test_standby_process_takes_over_after_a_kill(sandbox: Sandbox, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         return
     async with await House.open(sandbox, database_url) as house:
@@ -67,7 +67,9 @@ async def test_when_a_process_is_killed_the_one_that_stands_by_takes_over(sandbo
 
 
 @pytest.mark.fault("F61")
-async def test_who_loses_his_locks_stops_and_starts_over(sandbox: Sandbox, database_url: str) -> None:
+async def test_session_that_loses_its_locks_restarts_with_new_fencing_token(
+    sandbox: Sandbox, database_url: str
+) -> None:
     if database_url.startswith("sqlite"):
         return
     async with await House.open(sandbox, database_url, pauses=HURRIED) as house:

@@ -15,7 +15,9 @@ def left(folder: Path, name: str = "") -> list[Path]:
     return list(folder.rglob(f"mini-crm-export-*/{name}" if name else "mini-crm-export-*"))
 
 
-async def test_a_picture_and_a_file(sandbox: Sandbox, database_url: str, tmp_path: Path) -> None:
+async def test_running_process_sends_statistics_picture_and_export_file(
+    sandbox: Sandbox, database_url: str, tmp_path: Path
+) -> None:
     async with await House.open(sandbox, database_url) as house:
         olga = house.olga
         await house.client("Ivan").says("Hello", to=house.shop)
@@ -38,7 +40,9 @@ async def test_a_picture_and_a_file(sandbox: Sandbox, database_url: str, tmp_pat
     assert left(tmp_path) == []
 
 
-async def test_an_export_does_not_hold_up_the_end(sandbox: Sandbox, database_url: str, tmp_path: Path) -> None:
+async def test_shutdown_does_not_wait_for_export_and_next_session_repeats_it(
+    sandbox: Sandbox, database_url: str, tmp_path: Path
+) -> None:
     async with await House.open(sandbox, database_url) as house:
         olga = house.olga
         await house.client("Ivan").says("Hello", to=house.shop)

@@ -14,7 +14,7 @@ SHORT = Plan(
 
 # On the other database: DATABASE=postgres make soak.
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_a_short_soak_reaches_every_target(database_url: str) -> None:
+async def test_short_soak_meets_every_target(database_url: str) -> None:
     found = await play(SHORT, database_url)
     assert found.is_well, "\n".join([table(found.lines), *found.evidence])
     figures = {line.what: line.figure for line in found.lines}

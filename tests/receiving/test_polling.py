@@ -15,7 +15,7 @@ from tests.support.people import House
 
 
 @pytest.mark.fault("F16")
-async def test_a_backlog_is_fetched_only_as_fast_as_it_is_worked_on(
+async def test_backlog_is_fetched_only_as_fast_as_it_is_processed(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "HELD_ALL", 150)
@@ -45,7 +45,7 @@ async def test_a_backlog_is_fetched_only_as_fast_as_it_is_worked_on(
 
 
 @pytest.mark.fault("F11", "F13")
-async def test_numbers_that_restart_lower_lose_nothing(sandbox: Sandbox, database_url: str) -> None:
+async def test_update_ids_that_restart_lower_lose_no_message(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url) as house:
         anna, ivan = await house.operator("Anna"), house.client()
         await ivan.says("before", to=house.shop)
@@ -65,7 +65,7 @@ async def test_numbers_that_restart_lower_lose_nothing(sandbox: Sandbox, databas
 
 
 @pytest.mark.fault("F62")
-async def test_while_the_database_is_away_nothing_is_confirmed_and_nothing_buried(
+async def test_database_outage_confirms_no_update_and_creates_no_dead_letter(
     house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, ivan = await house.operator("Anna"), house.client()

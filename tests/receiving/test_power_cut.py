@@ -45,7 +45,7 @@ def stored(path: Path) -> set[int]:
 
 
 @pytest.mark.fault("F7")
-async def test_nothing_that_was_confirmed_is_missing_after_a_power_cut(
+async def test_power_cut_loses_no_confirmed_update(
     sandbox: Sandbox, migrated_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F7: cut off at twenty-five moments of a busy hour, in none of them does a confirmed update miss."""

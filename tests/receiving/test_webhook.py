@@ -51,7 +51,7 @@ async def count(house: House, table: Any) -> int:
     return await house.db.read(lambda s: int(s.execute(select(func.count()).select_from(table)).scalar_one()))
 
 
-async def test_a_story_through_the_webhook(hooked: House) -> None:
+async def test_client_request_and_take_work_through_webhook(hooked: House) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     await ivan.says("Do you have bicycles?", to=hooked.shop)
     card = await anna.sees("Do you have bicycles?", bot=hooked.shop)
@@ -65,14 +65,16 @@ async def test_a_story_through_the_webhook(hooked: House) -> None:
     [{}, {HEADER: ""}, {HEADER: "wrong"}, {HEADER: SECRET + "x"}, {HEADER: "s\u00e9cret"}, {HEADER: "\u00ff" * 300}],
     ids=["missing", "empty", "wrong", "longer", "not ASCII", "long and not ASCII"],
 )
-async def test_a_wrong_secret_is_refused(hooked: House, headers: dict[str, str]) -> None:
+async def test_webhook_with_wrong_secret_is_refused_and_stores_nothing(hooked: House, headers: dict[str, str]) -> None:
     before = await count(hooked, InboxRow)
     assert await post(hooked, message(1, "Hello"), headers=headers) == 401
     assert await count(hooked, InboxRow) == before
 
 
 @pytest.mark.fault("F22")
-async def test_what_is_too_large_or_no_update_is_not_stored(hooked: House, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_oversized_or_invalid_webhook_request_is_not_stored(
+    hooked: House, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = await count(hooked, InboxRow)
     assert await post(hooked, b"x" * (1024 * 1024 + 1)) == 413
     assert await post(hooked, b"{not json") == 200
@@ -85,7 +87,7 @@ async def test_what_is_too_large_or_no_update_is_not_stored(hooked: House, capsy
 
 
 @pytest.mark.fault("F19")
-async def test_the_same_update_again_has_one_effect(hooked: House) -> None:
+async def test_repeated_webhook_update_is_applied_once(hooked: House) -> None:
     for _ in range(3):
         assert await post(hooked, message(7, "Hello")) == 200
     await hooked.app.fleet.idle()
@@ -95,7 +97,7 @@ async def test_the_same_update_again_has_one_effect(hooked: House) -> None:
 
 
 @pytest.mark.fault("F19")
-async def test_an_update_that_comes_again_while_it_is_worked_on_has_one_effect(hooked: House) -> None:
+async def test_webhook_update_redelivered_during_processing_is_applied_once(hooked: House) -> None:
     handle, begun, go_on = hooked.app.worker._handle, asyncio.Event(), asyncio.Event()
     calls = 0
 
@@ -117,7 +119,7 @@ async def test_an_update_that_comes_again_while_it_is_worked_on_has_one_effect(h
 
 
 @pytest.mark.fault("F22")
-async def test_who_sends_slowly_or_without_end_is_sent_away(hooked: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_or_endless_webhook_body_is_rejected(hooked: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "SLOWEST_BODY", 0.1)
     before = await count(hooked, InboxRow)
     head = f"POST /telegram/{hooked.shop.id} HTTP/1.1\r\nHost: x\r\n{HEADER}: {SECRET}\r\n"
@@ -138,7 +140,7 @@ async def talk(house: House, words: str) -> int:
 
 
 @pytest.mark.fault("F20")
-async def test_while_the_database_is_away_telegram_keeps_it(
+async def test_webhook_returns_503_during_database_outage_and_telegram_retries(
     hooked: House, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
@@ -150,7 +152,7 @@ async def test_while_the_database_is_away_telegram_keeps_it(
 
 
 @pytest.mark.fault("F26")
-async def test_a_token_refused_while_telegram_delivers_is_seen(hooked: House) -> None:
+async def test_token_refused_while_receiving_by_webhook_is_detected(hooked: House) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     await ivan.says("Hello", to=hooked.shop)
     await anna.sees("Hello", bot=hooked.shop)

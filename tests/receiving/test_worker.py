@@ -77,7 +77,7 @@ class Desk:
         )
 
 
-async def test_a_long_conversation_is_read_on_in_order_while_more_of_it_comes(db: Database) -> None:
+async def test_long_conversation_is_processed_in_order_while_updates_arrive(db: Database) -> None:
     desk = Desk(db)
     worker = desk.worker()
     await worker.start(BOT)
@@ -97,7 +97,7 @@ async def test_a_long_conversation_is_read_on_in_order_while_more_of_it_comes(db
 
 
 @pytest.mark.fault("F16")
-async def test_memory_is_bounded_however_much_waits(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_memory_is_bounded_for_any_backlog(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "HELD_ALL", 200)
     for chat in range(40):
         await store(db, *(update(chat * 100 + number, chat) for number in range(40)))
@@ -125,7 +125,7 @@ def _in_small_batches(s: Session, *, limit: int, **rest: Any) -> list[Stored]:
     return _waiting(s, limit=min(limit, 20), **rest)
 
 
-async def test_what_comes_while_the_backlog_is_read_does_not_overtake_it(db: Database) -> None:
+async def test_updates_received_during_backlog_read_do_not_overtake_it(db: Database) -> None:
     backlog = [update(number) for number in range(1, 30)]
     await store(db, *backlog)
     desk = Desk(db)
@@ -139,7 +139,7 @@ async def test_what_comes_while_the_backlog_is_read_does_not_overtake_it(db: Dat
     assert desk.done[f"{BOT}:1"] == list(range(1, 33))
 
 
-async def test_a_bot_that_starts_over_works_on_nothing_twice_at_once(db: Database) -> None:
+async def test_restarted_bot_processes_no_update_twice(db: Database) -> None:
     desk, gate = Desk(db), asyncio.Event()
     worker = desk.worker()
 
@@ -158,7 +158,7 @@ async def test_a_bot_that_starts_over_works_on_nothing_twice_at_once(db: Databas
     assert desk.begun == 3
 
 
-async def test_a_bot_that_is_left_is_left_alone(db: Database) -> None:
+async def test_worker_processes_no_further_updates_of_a_bot_it_left(db: Database) -> None:
     desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
     worker = desk.worker()
 
@@ -178,7 +178,7 @@ async def test_a_bot_that_is_left_is_left_alone(db: Database) -> None:
     assert worker.held == 0
 
 
-async def test_a_failing_update_delays_its_conversation_alone_and_is_buried_in_the_end(db: Database) -> None:
+async def test_failing_update_delays_only_its_conversation_and_becomes_dead_letter(db: Database) -> None:
     desk = Desk(db)
     worker = desk.worker(retries=(0.01, 0.01))
 
@@ -194,7 +194,7 @@ async def test_a_failing_update_delays_its_conversation_alone_and_is_buried_in_t
     assert desk.begun == 5  # three times the first, once each of the others
 
 
-async def test_an_update_that_was_finished_elsewhere_is_not_tried_again(db: Database) -> None:
+async def test_failed_update_already_marked_done_is_not_retried(db: Database) -> None:
     """Whatever it failed on (its own traces, most likely), its conversation goes on at once."""
     desk = Desk(db)
     worker = desk.worker(retries=(60.0,))
@@ -212,7 +212,7 @@ async def test_an_update_that_was_finished_elsewhere_is_not_tried_again(db: Data
     assert set(await states(db)) == {"done"}
 
 
-async def test_a_conversation_survives_whatever_goes_wrong_around_it(
+async def test_error_outside_the_handler_does_not_stop_a_conversation(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.01)
@@ -236,7 +236,7 @@ async def test_a_conversation_survives_whatever_goes_wrong_around_it(
 
 
 @pytest.mark.fault("F2", "F10")
-async def test_a_batch_whose_commit_nobody_heard_of_is_worked_on_all_the_same(db: Database) -> None:
+async def test_batch_with_lost_commit_reply_is_processed_on_redelivery(db: Database) -> None:
     """Telegram hands it out again, since it was never confirmed; by then it is known, but nobody has begun it."""
     await store(db, update(1), update(2))
     desk = Desk(db)
@@ -251,7 +251,7 @@ async def test_a_batch_whose_commit_nobody_heard_of_is_worked_on_all_the_same(db
 
 
 @pytest.mark.fault("F12")
-async def test_an_id_that_returns_with_another_body_is_another_update(db: Database) -> None:
+async def test_reused_update_id_with_other_body_is_stored_as_new_update(db: Database) -> None:
     first, other = update(5), to_update(BOT, {"update_id": 5, "message": {"chat": {"id": 1}, "text": "a new life"}})
     assert len(await store(db, first)) == 1
     assert len(await store(db, other, other)) == 1
@@ -261,7 +261,7 @@ async def test_an_id_that_returns_with_another_body_is_another_update(db: Databa
     assert await db.read(lambda s: [tuple(row) for row in s.execute(query)]) == [(5, 0), (5, 1), (2, 0)]
 
 
-async def test_rows_that_were_committed_out_of_order_are_found_all_the_same(db: Database) -> None:
+async def test_rows_committed_out_of_order_are_all_processed(db: Database) -> None:
     """PostgreSQL hands out ids before it commits: what another connection stored may appear behind what is held."""
     if db.url.get_backend_name() == "sqlite":
         return
@@ -286,9 +286,7 @@ async def test_rows_that_were_committed_out_of_order_are_found_all_the_same(db: 
     assert sorted(desk.done[f"{BOT}:1"]) == list(range(1, 120))
 
 
-async def test_what_is_announced_while_the_rest_is_being_read_is_not_overlooked(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_update_added_while_rows_are_read_is_not_missed(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stored after the reading saw the inbox, announced before its result came back: it is in neither."""
     desk = Desk(db)
     worker = desk.worker()

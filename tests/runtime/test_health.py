@@ -52,18 +52,18 @@ async def ward(db: Database, database_url: str) -> Ward:
     return Ward(db, database_url)
 
 
-async def test_nothing_to_do_is_well(ward: Ward) -> None:
+async def test_idle_bot_is_healthy(ward: Ward) -> None:
     assert ward.ill(after=10_000) == []
 
 
-async def test_an_update_that_nobody_works_on(ward: Ward) -> None:
+async def test_update_waiting_without_progress_is_unhealthy(ward: Ward) -> None:
     await ward.receives()
     assert ward.ill(after=239) == []
     (text,) = ward.ill(after=250)
     assert text == "An update has waited for 250 s and none was finished meanwhile."
 
 
-async def test_a_flood_is_no_illness_while_it_is_worked_off(ward: Ward) -> None:
+async def test_update_backlog_is_healthy_while_updates_finish(ward: Ward) -> None:
     first = await ward.receives()
     await ward.receives()
     await ward.db.write(inbox.finish, first, now=START + timedelta(seconds=500))
@@ -71,7 +71,7 @@ async def test_a_flood_is_no_illness_while_it_is_worked_off(ward: Ward) -> None:
     assert len(ward.ill(after=750)) == 1
 
 
-async def test_an_update_that_is_to_be_tried_again_later(ward: Ward) -> None:
+async def test_update_waiting_for_its_retry_is_healthy(ward: Ward) -> None:
     row = await ward.receives()
     later = START + timedelta(seconds=1000)
     await ward.db.write(inbox.retry, inbox_id=row.id, error="Boom", not_before=later)
@@ -79,14 +79,14 @@ async def test_an_update_that_is_to_be_tried_again_later(ward: Ward) -> None:
     assert len(ward.ill(after=1300)) == 1
 
 
-async def test_words_that_are_not_sent(ward: Ward) -> None:
+async def test_unsent_message_without_progress_is_unhealthy(ward: Ward) -> None:
     await ward.must_send()
     assert ward.ill(after=599) == []
     (text,) = ward.ill(after=601)
     assert text == "A message has waited to be sent for 601 s and none was sent meanwhile."
 
 
-async def test_words_wait_while_others_are_sent(ward: Ward) -> None:
+async def test_waiting_message_is_healthy_while_others_are_sent(ward: Ward) -> None:
     await ward.must_send()
     await ward.must_send(chat_id=6)
     await ward.sends(500, chat_id=6)
@@ -95,7 +95,7 @@ async def test_words_wait_while_others_are_sent(ward: Ward) -> None:
 
 
 @pytest.mark.parametrize("gate", ["chat", "bot"])
-async def test_what_telegram_told_us_to_hold_back(gate: str, ward: Ward) -> None:
+async def test_message_held_back_by_flood_wait_is_healthy(gate: str, ward: Ward) -> None:
     await ward.must_send()
     until = START + timedelta(hours=1)
     if gate == "chat":
@@ -106,20 +106,20 @@ async def test_what_telegram_told_us_to_hold_back(gate: str, ward: Ward) -> None
     assert len(ward.ill(after=4300)) == 1
 
 
-async def test_a_refused_token_is_the_doctors_matter(ward: Ward) -> None:
+async def test_refused_token_is_not_reported_by_health(ward: Ward) -> None:
     await ward.must_send()
     await ward.db.write(bots.set_state, bot_id=BOT, state=bots.REFUSED, now=START)
     assert ward.ill(after=10_000) == []
 
 
-async def test_a_bot_that_is_no_longer_in_the_settings(ward: Ward) -> None:
+async def test_bot_removed_from_settings_is_ignored_by_health(ward: Ward) -> None:
     await ward.receives()
     await ward.must_send()
     ward.settings.bot_tokens = []
     assert ward.ill(after=10_000) == []
 
 
-def test_a_database_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_database_is_reported_and_not_created(tmp_path: Path) -> None:
     settings = Settings.model_construct(database_url=f"sqlite:///{tmp_path}/none.db", bot_tokens=[])
     (text,) = troubles(settings)
     assert "There is no database at" in text

@@ -18,7 +18,7 @@ async def newest_query(bot: Bot) -> CallbackQuery:
     return query.as_(bot)
 
 
-async def test_a_press_is_answered_once(bot: Bot, ivan: Person) -> None:
+async def test_press_can_be_answered_only_once(bot: Bot, ivan: Person) -> None:
     await bot.send_message(ivan.id, "#15", reply_markup=TAKE)
     press = await ivan.presses(await ivan.sees("#15"), "Take")
     query = await newest_query(bot)
@@ -31,7 +31,7 @@ async def test_a_press_is_answered_once(bot: Bot, ivan: Person) -> None:
         await query.answer("again")
 
 
-async def test_an_answer_comes_too_late(bot: Bot, ivan: Person, clock: StillClock) -> None:
+async def test_late_callback_answer_is_refused(bot: Bot, ivan: Person, clock: StillClock) -> None:
     await bot.send_message(ivan.id, "#15", reply_markup=TAKE)
     press = await ivan.presses(await ivan.sees("#15"), callback_data="take:15:3")
     query = await newest_query(bot)
@@ -42,7 +42,7 @@ async def test_an_answer_comes_too_late(bot: Bot, ivan: Person, clock: StillCloc
         await press.answer(timeout=0)
 
 
-async def test_an_answer_is_short(bot: Bot, ivan: Person) -> None:
+async def test_callback_answer_is_limited_to_200_characters(bot: Bot, ivan: Person) -> None:
     await ivan.presses_forged(BotHandle(42, "", "", ""), "x")
     query = await newest_query(bot)
     with pytest.raises(TelegramBadRequest, match="MESSAGE_TOO_LONG"):
@@ -50,7 +50,7 @@ async def test_an_answer_is_short(bot: Bot, ivan: Person) -> None:
     await query.answer("x" * 200, show_alert=True)
 
 
-async def test_buttons_that_are_not_there(bot: Bot, ivan: Person) -> None:
+async def test_press_of_missing_button_fails_unless_stale(bot: Bot, ivan: Person) -> None:
     sent = await bot.send_message(ivan.id, "#15", reply_markup=TAKE)
     card = await ivan.sees("#15")
     with pytest.raises(AssertionError, match="finds no button 'Close'"):
@@ -62,7 +62,7 @@ async def test_buttons_that_are_not_there(bot: Bot, ivan: Person) -> None:
     assert (await newest_query(bot)).data == "take:15:3"
 
 
-async def test_forged_presses(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+async def test_forged_press_carries_the_given_message_or_none(bot: Bot, ivan: Person, shop: BotHandle) -> None:
     await ivan.presses_forged(shop, "take:99:1", message=1)
     query = await newest_query(bot)
     assert isinstance(query.message, Message)

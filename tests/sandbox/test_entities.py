@@ -36,7 +36,7 @@ def shown(entities: list[MessageEntity]) -> list[tuple[int, int, str]]:
 
 
 @given(formatted(HTML_KINDS))
-def test_html_round_trip(message: tuple[str, list[MessageEntity]]) -> None:
+def test_html_round_trip_preserves_text_and_entities(message: tuple[str, list[MessageEntity]]) -> None:
     text, entities = message
     parsed, found = format_text(html_decoration.unparse(text, entities), "HTML", None)
     assert parsed == text
@@ -44,7 +44,7 @@ def test_html_round_trip(message: tuple[str, list[MessageEntity]]) -> None:
 
 
 @given(formatted(MARKDOWN_KINDS))
-def test_markdown_round_trip(message: tuple[str, list[MessageEntity]]) -> None:
+def test_markdown_round_trip_preserves_text_and_entities(message: tuple[str, list[MessageEntity]]) -> None:
     text, entities = message
     parsed, found = format_text(markdown_decoration.unparse(text, entities), "MarkdownV2", None)
     assert parsed == text
@@ -56,7 +56,7 @@ def kinds(text: str, mode: str | None = "HTML") -> list[tuple[str, str]]:
     return [(entity["type"], MessageEntity(**entity).extract_from(parsed)) for entity in entities]
 
 
-def test_html_of_every_kind() -> None:
+def test_html_entity_types_are_parsed() -> None:
     assert kinds('<a href="https://a.example/?x=1&amp;y=2">link</a>') == [("text_link", "link")]
     assert kinds('<a href="tg://user?id=7">Ann</a>') == [("text_mention", "Ann")]
     assert kinds('<pre><code class="language-python">x</code></pre>') == [("pre", "x")]
@@ -68,7 +68,7 @@ def test_html_of_every_kind() -> None:
     assert format_text("&lt;&#128578;&unknown;", "HTML", None)[0] == "<🙂&unknown;"
 
 
-def test_markdown_of_every_kind() -> None:
+def test_markdown_entity_types_are_parsed() -> None:
     assert kinds("[link](https://a.example/\\))", "MarkdownV2") == [("text_link", "link")]
     assert kinds("```python\nx = 1\n```", "MarkdownV2") == [("pre", "x = 1")]
     assert kinds("`a*b`", "MarkdownV2") == [("code", "a*b")]
@@ -79,7 +79,7 @@ def test_markdown_of_every_kind() -> None:
     assert kinds("*bold* [link](http://a.example)", "Markdown") == [("bold", "bold"), ("text_link", "link")]
 
 
-def test_the_server_finds_some_by_itself() -> None:
+def test_entities_without_markup_are_detected() -> None:
     assert kinds("/start #15 @shop_bot https://a.example/x, +79990000001 a@b.example", None) == [
         ("bot_command", "/start"),
         ("mention", "@shop_bot"),
@@ -90,7 +90,7 @@ def test_the_server_finds_some_by_itself() -> None:
     assert kinds("<code>/start</code> #tag") == [("code", "/start"), ("hashtag", "#tag")]
 
 
-def test_texts_are_trimmed() -> None:
+def test_texts_and_entities_are_trimmed() -> None:
     assert format_text("  <b> a</b> ", "HTML", None) == ("a", [{"type": "bold", "offset": 0, "length": 1}])
     assert format_text("ab", None, [{"type": "bold", "offset": 1, "length": 9}])[1][0]["length"] == 1
 
@@ -108,12 +108,12 @@ def test_texts_are_trimmed() -> None:
         ("_x", "Markdown", "Can't find end of the entity starting at byte offset 0"),
     ],
 )
-def test_complaints(source: str, mode: str, words: str) -> None:
+def test_malformed_markup_is_refused_with_telegrams_description(source: str, mode: str, words: str) -> None:
     with pytest.raises(ApiError) as caught:
         format_text(source, mode, None)
     assert caught.value.description == f"Bad Request: can't parse entities: {words}"
 
 
-def test_unknown_parse_mode() -> None:
+def test_unknown_parse_mode_is_refused() -> None:
     with pytest.raises(ApiError, match="unsupported parse_mode"):
         format_text("x", "BBCode", None)

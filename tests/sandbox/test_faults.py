@@ -39,7 +39,7 @@ from bot.sandbox.world import content
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
-async def test_what_a_fault_becomes(
+async def test_fault_raises_its_aiogram_exception(
     bot: Bot, sandbox: Sandbox, ivan: Person, order: dict[str, object], error: type[Exception], applied: bool
 ) -> None:
     sandbox.fail(method="sendMessage", times=1, **order)  # type: ignore[arg-type]
@@ -50,7 +50,9 @@ async def test_what_a_fault_becomes(
     await ivan.sees("second")
 
 
-async def test_slow_calls(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
+async def test_slow_call_is_applied_before_or_after_delay_or_times_out(
+    bot: Bot, sandbox: Sandbox, ivan: Person
+) -> None:
     sandbox.fail(method="sendMessage", kind="slow", delay=0.01, times=1)
     await bot.send_message(ivan.id, "applied, then slow")
     sandbox.fail(method="sendMessage", kind="slow", delay=0.01, applied=False, times=1)
@@ -61,7 +63,7 @@ async def test_slow_calls(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
     assert ivan.looks("lost") is not None
 
 
-async def test_orders_choose_their_calls(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+async def test_fault_applies_only_to_matching_calls(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
     anna = sandbox.person("Anna")
     await anna.starts(shop)
     fault = sandbox.fail(kind="http_500", every=2, chat=anna)
@@ -86,7 +88,7 @@ async def ivan_gets(bot: Bot, ivan: Person) -> bool:
     return True
 
 
-async def test_floods_on_order_are_counted(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
+async def test_injected_flood_wait_is_recorded_as_refusal(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
     sandbox.fail(kind="flood", retry_after=7, times=1)
     with pytest.raises(TelegramRetryAfter) as caught:
         await bot.send_message(ivan.id, "x")
@@ -94,12 +96,14 @@ async def test_floods_on_order_are_counted(bot: Bot, sandbox: Sandbox, ivan: Per
     assert [refusal.retry_after for refusal in sandbox.refusals] == [7]
 
 
-async def test_a_message_with_id_zero(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
+async def test_id_zero_fault_returns_message_id_zero(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
     sandbox.fail(kind="id_zero", times=1)
     assert (await bot.send_message(ivan.id, "x")).message_id == 0
 
 
-async def test_an_album_delivered_in_part(bot: Bot, sandbox: Sandbox, ivan: Person, shop: BotHandle) -> None:
+async def test_partial_fault_delivers_part_of_an_album(
+    bot: Bot, sandbox: Sandbox, ivan: Person, shop: BotHandle
+) -> None:
     picture = await ivan.sends(content.photo())
     media = [InputMediaPhoto(media=picture.raw["photo"][0]["file_id"]) for _ in range(3)]
     sandbox.fail(kind="partial", method="sendMediaGroup")
@@ -108,7 +112,7 @@ async def test_an_album_delivered_in_part(bot: Bot, sandbox: Sandbox, ivan: Pers
     assert len(ivan.chat(shop)) == 2 + 2
 
 
-async def test_every_connection_cut(bot: Bot, sandbox: Sandbox, shop: BotHandle) -> None:
+async def test_cut_all_drops_open_connections(bot: Bot, sandbox: Sandbox, shop: BotHandle) -> None:
     poll = asyncio.create_task(bot.get_updates(timeout=30))
     await sandbox.online(shop)
     sandbox.cut_all()

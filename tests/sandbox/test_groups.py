@@ -21,7 +21,7 @@ def forum(sandbox: Sandbox, shop: BotHandle, ivan: Person) -> GroupHandle:
     return sandbox.group("Desk", [ivan, shop], forum=True)
 
 
-async def test_a_group_knows_its_members(bot: Bot, forum: GroupHandle, ivan: Person, shop: BotHandle) -> None:
+async def test_group_returns_its_members_and_roles(bot: Bot, forum: GroupHandle, ivan: Person, shop: BotHandle) -> None:
     chat = await bot.get_chat(forum.id)
     assert (chat.type, chat.title, chat.is_forum) == ("supergroup", "Desk", True)
     assert (await bot.get_chat(ivan.id)).username == "ivan"
@@ -33,7 +33,7 @@ async def test_a_group_knows_its_members(bot: Bot, forum: GroupHandle, ivan: Per
         await bot.get_chat_member(forum.id, 5)
 
 
-async def test_talk_in_a_group(bot: Bot, ivan: Person, forum: GroupHandle) -> None:
+async def test_group_messages_reach_bot_and_members(bot: Bot, ivan: Person, forum: GroupHandle) -> None:
     said = await ivan.says("hello", to=forum)
     message = (await bot.get_updates())[-1].message
     assert message is not None
@@ -42,7 +42,7 @@ async def test_talk_in_a_group(bot: Bot, ivan: Person, forum: GroupHandle) -> No
     assert (await ivan.sees("hello", bot=forum)).text == "hello, Ivan"
 
 
-async def test_topics(bot: Bot, ivan: Person, forum: GroupHandle) -> None:
+async def test_topics_are_created_edited_closed_and_deleted(bot: Bot, ivan: Person, forum: GroupHandle) -> None:
     topic = await bot.create_forum_topic(forum.id, "Ivan Petrov")
     created = (await bot.get_updates())[-1].message
     assert created is not None
@@ -67,7 +67,7 @@ async def test_topics(bot: Bot, ivan: Person, forum: GroupHandle) -> None:
         await bot.close_forum_topic(forum.id, thread)
 
 
-async def test_topics_need_a_forum_and_the_right(
+async def test_topic_calls_need_a_forum_and_the_right(
     bot: Bot, sandbox: Sandbox, ivan: Person, shop: BotHandle, forum: GroupHandle
 ) -> None:
     plain = sandbox.group("Plain", [ivan, shop])
@@ -82,7 +82,9 @@ async def test_topics_need_a_forum_and_the_right(
         await bot.send_message(forum.id, "x", message_thread_id=topic.message_thread_id)
 
 
-async def test_a_group_becomes_a_supergroup(bot: Bot, sandbox: Sandbox, ivan: Person, shop: BotHandle) -> None:
+async def test_group_upgrade_migrates_to_a_supergroup(
+    bot: Bot, sandbox: Sandbox, ivan: Person, shop: BotHandle
+) -> None:
     group = sandbox.group("Desk", [ivan, shop])
     old = group.id
     group.upgrade()
@@ -97,7 +99,7 @@ async def test_a_group_becomes_a_supergroup(bot: Bot, sandbox: Sandbox, ivan: Pe
     await bot.send_message(group.id, "x")
 
 
-async def test_a_bot_that_was_put_out(bot: Bot, forum: GroupHandle, shop: BotHandle) -> None:
+async def test_removed_bot_cannot_send_to_group(bot: Bot, forum: GroupHandle, shop: BotHandle) -> None:
     forum.set_member(shop, "kicked")
     with pytest.raises(TelegramForbiddenError, match="bot was kicked from the supergroup chat"):
         await bot.send_message(forum.id, "x")
@@ -110,7 +112,9 @@ def commands(*names: str) -> list[BotCommand]:
     return [BotCommand(command=name, description=f"what {name} does") for name in names]
 
 
-async def test_menus(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person, forum: GroupHandle) -> None:
+async def test_command_menu_follows_scope_and_language(
+    bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person, forum: GroupHandle
+) -> None:
     anna = sandbox.person("Anna", language_code="en")
 
     def menu(person: Person, at: GroupHandle | None = None) -> list[str]:
@@ -136,6 +140,6 @@ async def test_menus(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person, 
     assert (await bot.get_my_description()).description == "A shop"
 
 
-async def test_goodbye(bot: Bot) -> None:
+async def test_log_out_and_close_succeed(bot: Bot) -> None:
     assert await bot.log_out()
     assert await bot.close()

@@ -31,7 +31,7 @@ def sent_file_id(message: Any, kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_file_goes_up_and_comes_down(bot: Bot, ivan: Person, kind: str) -> None:
+async def test_file_is_uploaded_downloaded_and_sent_by_id(bot: Bot, ivan: Person, kind: str) -> None:
     more = {"caption": "<i>see</i>", "parse_mode": "HTML"} if kind in CAPTIONED else {}
     message = await sender(bot, kind)(ivan.id, FILE, **more)
     assert (await ivan.sees("see" if more else None, kind=kind)).id == message.message_id
@@ -44,7 +44,7 @@ async def test_a_file_goes_up_and_comes_down(bot: Bot, ivan: Person, kind: str) 
     assert sent_file_id(again, kind) == sent_file_id(message, kind)
 
 
-async def test_a_file_id_belongs_to_one_bot(
+async def test_file_id_is_valid_for_its_own_bot_only(
     bot: Bot, connect: Connect, sandbox: Sandbox, shop: BotHandle, ivan: Person
 ) -> None:
     desk = sandbox.add_bot("43:other", username="desk_bot")
@@ -60,7 +60,7 @@ async def test_a_file_id_belongs_to_one_bot(
         await bot.send_document(ivan.id, file_id)
 
 
-async def test_a_group_gives_each_bot_its_own_ids(
+async def test_group_file_has_own_id_for_each_bot(
     bot: Bot, connect: Connect, sandbox: Sandbox, shop: BotHandle, ivan: Person
 ) -> None:
     desk = sandbox.add_bot("43:other", username="desk_bot")
@@ -73,7 +73,7 @@ async def test_a_group_gives_each_bot_its_own_ids(
         assert (await client.get_file(message.voice.file_id)).file_size == 5
 
 
-async def test_size_limits(bot: Bot, ivan: Person) -> None:
+async def test_oversized_or_empty_files_and_long_captions_are_refused(bot: Bot, ivan: Person) -> None:
     large = await ivan.sends(content.document(size=21 * 1024 * 1024))
     with pytest.raises(TelegramBadRequest, match="file is too big"):
         await bot.get_file(large.raw["document"]["file_id"])
@@ -92,7 +92,7 @@ def png(width: int, height: int) -> BufferedInputFile:
     return BufferedInputFile(head + b"\x08\x02\x00\x00\x00", "picture.png")
 
 
-async def test_sides_of_a_photo(bot: Bot, ivan: Person) -> None:
+async def test_photo_with_invalid_dimensions_is_refused(bot: Bot, ivan: Person) -> None:
     for width, height in ((9_000, 1_001), (2_001, 100), (10, 201)):
         with pytest.raises(TelegramBadRequest, match="PHOTO_INVALID_DIMENSIONS"):
             await bot.send_photo(ivan.id, png(width, height))
@@ -107,7 +107,7 @@ async def test_sides_of_a_photo(bot: Bot, ivan: Person) -> None:
         await changed
 
 
-async def test_a_text_gets_a_medium(bot: Bot, ivan: Person) -> None:
+async def test_text_message_can_be_edited_into_media(bot: Bot, ivan: Person) -> None:
     text = await bot.send_message(ivan.id, "in words")
     await bot.edit_message_media(
         InputMediaPhoto(media=FILE, caption="in a picture"), chat_id=ivan.id, message_id=text.message_id
@@ -118,7 +118,9 @@ async def test_a_text_gets_a_medium(bot: Bot, ivan: Person) -> None:
         await bot.edit_message_text("in words", chat_id=ivan.id, message_id=text.message_id)
 
 
-async def test_albums(bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox) -> None:
+async def test_album_is_sent_and_invalid_albums_are_refused(
+    bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox
+) -> None:
     picture, video = InputMediaPhoto(media=FILE, caption="<b>two</b>", parse_mode="HTML"), InputMediaVideo(media=FILE)
     sent = await bot.send_media_group(ivan.id, [picture, video])
     assert sent[0].media_group_id == sent[1].media_group_id
@@ -132,7 +134,7 @@ async def test_albums(bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox)
     assert [violation.problem for violation in sandbox.strictness_violations] == ["an album of one"]
 
 
-async def test_everything_without_a_file(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+async def test_content_without_file_is_sent_and_copied(bot: Bot, ivan: Person, shop: BotHandle) -> None:
     await bot.send_location(ivan.id, 55.75, 37.62)
     await bot.send_venue(ivan.id, 55.75, 37.62, "Office", "1, Main street")
     await bot.send_contact(ivan.id, "+79990000001", "Ann", last_name="Lee")
@@ -148,7 +150,7 @@ async def test_everything_without_a_file(bot: Bot, ivan: Person, shop: BotHandle
         await bot.copy_message(ivan.id, ivan.id, message.id)
 
 
-async def test_a_medium_is_replaced(bot: Bot, ivan: Person) -> None:
+async def test_media_of_a_message_is_replaced(bot: Bot, ivan: Person) -> None:
     sent = await bot.send_photo(ivan.id, FILE)
     await bot.edit_message_media(
         InputMediaVideo(media=FILE, caption="now"), chat_id=ivan.id, message_id=sent.message_id
@@ -166,14 +168,14 @@ async def test_a_medium_is_replaced(bot: Bot, ivan: Person) -> None:
     ],
     ids=lambda item: item.kind,
 )  # fmt: skip
-async def test_people_send_everything(bot: Bot, ivan: Person, item: content.Content) -> None:
+async def test_person_can_send_every_kind_of_content(bot: Bot, ivan: Person, item: content.Content) -> None:
     sent = await ivan.sends(item)
     message = (await bot.get_updates())[-1].message
     assert message is not None
     assert message.message_id == sent.id
 
 
-async def test_downloads_need_the_token(sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+async def test_download_requires_the_bots_token(sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
     await ivan.sends(content.document(name="a.pdf"))
     async with aiohttp.ClientSession() as client:
         for path, status in (

@@ -27,12 +27,12 @@ LONG_BUTTON = InlineKeyboardButton(text="x", callback_data="я" * 33)
 TAKE = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Take", callback_data="take:15:3")]])
 
 
-async def test_a_bot_knows_itself(bot: Bot) -> None:
+async def test_get_me_returns_the_bot(bot: Bot) -> None:
     me = await bot.get_me()
     assert (me.id, me.is_bot, me.username, me.first_name) == (42, True, "shop_bot", "Shop")
 
 
-async def test_a_message_is_seen_with_its_buttons(bot: Bot, ivan: Person) -> None:
+async def test_message_is_seen_with_its_buttons(bot: Bot, ivan: Person) -> None:
     sent = await bot.send_message(ivan.id, "Hello, <b>Ivan</b>", parse_mode="HTML", reply_markup=TAKE)
     seen = await ivan.sees("Hello, Ivan")
     assert (seen.id, seen.buttons, seen.kind) == (sent.message_id, [["Take"]], "text")
@@ -40,7 +40,9 @@ async def test_a_message_is_seen_with_its_buttons(bot: Bot, ivan: Person) -> Non
     assert sent.html_text == "Hello, <b>Ivan</b>"
 
 
-async def test_bots_are_apart(sandbox: Sandbox, shop: BotHandle, bot: Bot, connect: Connect, ivan: Person) -> None:
+async def test_chats_of_two_bots_are_separate(
+    sandbox: Sandbox, shop: BotHandle, bot: Bot, connect: Connect, ivan: Person
+) -> None:
     desk = sandbox.add_bot("43:other", username="desk_bot", name="Desk")
     await ivan.starts(desk)
     await bot.send_message(ivan.id, "from the shop")
@@ -49,7 +51,7 @@ async def test_bots_are_apart(sandbox: Sandbox, shop: BotHandle, bot: Bot, conne
     assert [seen.text for seen in ivan.chat(desk)] == ["/start", "from the desk"]
 
 
-async def test_replies_point_at_messages(bot: Bot, ivan: Person) -> None:
+async def test_reply_refers_to_an_existing_message(bot: Bot, ivan: Person) -> None:
     question = await ivan.says("How much?")
     await bot.send_message(ivan.id, "Ten", reply_parameters=ReplyParameters(message_id=question.id))
     answer = await ivan.sees("Ten")
@@ -60,7 +62,7 @@ async def test_replies_point_at_messages(bot: Bot, ivan: Person) -> None:
     assert (await bot.send_message(ivan.id, "Ten", reply_parameters=lonely)).reply_to_message is None
 
 
-async def test_an_edit_is_seen_and_keeps_the_place(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+async def test_edit_replaces_text_and_buttons_in_place(bot: Bot, ivan: Person, shop: BotHandle) -> None:
     sent = await bot.send_message(ivan.id, "one", reply_markup=TAKE)
     edited = await bot.edit_message_text("two", chat_id=ivan.id, message_id=sent.message_id)
     assert not isinstance(edited, bool)
@@ -70,7 +72,7 @@ async def test_an_edit_is_seen_and_keeps_the_place(bot: Bot, ivan: Person, shop:
     assert [entry["event"] for entry in ivan.history(shop)] == ["new", "new", "edited"]
 
 
-async def test_markup_and_captions_are_edited(bot: Bot, ivan: Person) -> None:
+async def test_reply_markup_and_caption_can_be_edited(bot: Bot, ivan: Person) -> None:
     sent = await bot.send_message(ivan.id, "card")
     await bot.edit_message_reply_markup(chat_id=ivan.id, message_id=sent.message_id, reply_markup=TAKE)
     assert (await ivan.sees("card")).labels == ["Take"]
@@ -84,7 +86,7 @@ async def test_markup_and_captions_are_edited(bot: Bot, ivan: Person) -> None:
         await bot.edit_message_caption(chat_id=ivan.id, message_id=sent.message_id, caption="text")
 
 
-async def test_a_copy_keeps_content_and_formatting(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+async def test_copy_keeps_content_and_formatting(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
     anna = sandbox.person("Anna")
     await anna.starts(shop)
     said = await ivan.says("It is <i>urgent</i>", parse_mode="HTML")
@@ -104,13 +106,13 @@ async def test_a_copy_keeps_content_and_formatting(bot: Bot, sandbox: Sandbox, s
     [content.service(), content.paid_media(), content.giveaway(), content.quiz("2*2?", "4", "5")],
     ids=lambda item: item.kind,
 )
-async def test_what_cannot_be_copied(bot: Bot, ivan: Person, item: content.Content) -> None:
+async def test_copy_of_uncopyable_content_is_refused(bot: Bot, ivan: Person, item: content.Content) -> None:
     sent = await ivan.sends(item)
     with pytest.raises(TelegramBadRequest, match="message can't be copied"):
         await bot.copy_message(ivan.id, ivan.id, sent.id)
 
 
-async def test_protected_content_stays(bot: Bot, ivan: Person) -> None:
+async def test_protected_message_cannot_be_copied_or_forwarded(bot: Bot, ivan: Person) -> None:
     secret = await ivan.says("secret", protected=True)
     with pytest.raises(TelegramBadRequest, match="message can't be copied"):
         await bot.copy_message(ivan.id, ivan.id, secret.id)
@@ -118,13 +120,13 @@ async def test_protected_content_stays(bot: Bot, ivan: Person) -> None:
         await bot.forward_message(ivan.id, ivan.id, secret.id)
 
 
-async def test_a_quiz_with_a_known_answer_is_copied(bot: Bot, ivan: Person) -> None:
+async def test_quiz_with_known_answer_is_copied(bot: Bot, ivan: Person) -> None:
     quiz = await ivan.sends(content.quiz("2*2?", "4", "5", known=True))
     await bot.copy_message(ivan.id, ivan.id, quiz.id)
     assert (await ivan.sees(kind="poll")).kind == "poll"
 
 
-async def test_several_copies_leave_out_what_cannot_travel(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+async def test_copy_of_several_messages_skips_uncopyable_ones(bot: Bot, ivan: Person, shop: BotHandle) -> None:
     album = await ivan.sends_all(content.album(content.photo(caption="one"), content.video()))
     service = await ivan.sends(content.service())
     copies = await bot.copy_messages(ivan.id, ivan.id, [*(seen.id for seen in album), service.id])
@@ -133,7 +135,9 @@ async def test_several_copies_leave_out_what_cannot_travel(bot: Bot, ivan: Perso
     assert last[0].raw["media_group_id"] == last[1].raw["media_group_id"] != album[0].raw["media_group_id"]
 
 
-async def test_a_forward_names_its_author(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+async def test_forwarded_message_names_its_author_unless_hidden(
+    bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person
+) -> None:
     said = await ivan.says("words")
     forwarded = await bot.forward_message(ivan.id, ivan.id, said.id)
     assert isinstance(forwarded.forward_origin, MessageOriginUser)
@@ -145,7 +149,7 @@ async def test_a_forward_names_its_author(bot: Bot, sandbox: Sandbox, shop: BotH
     assert len(await bot.forward_messages(hidden.id, hidden.id, [said.id])) == 1
 
 
-async def test_deleting(bot: Bot, ivan: Person, shop: BotHandle, clock: StillClock) -> None:
+async def test_messages_can_be_deleted_for_48_hours(bot: Bot, ivan: Person, shop: BotHandle, clock: StillClock) -> None:
     ids = [(await bot.send_message(ivan.id, f"message {number}")).message_id for number in range(3)]
     seen = await ivan.sees("message 0")
     assert await bot.delete_message(ivan.id, ids[0])
@@ -158,7 +162,7 @@ async def test_deleting(bot: Bot, ivan: Person, shop: BotHandle, clock: StillClo
         await bot.delete_message(ivan.id, ids[2])
 
 
-async def test_reactions_and_actions(bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle) -> None:
+async def test_reactions_and_chat_actions_are_shown(bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle) -> None:
     said = await ivan.says("thanks")
     await bot.set_message_reaction(ivan.id, said.id, [ReactionTypeEmoji(emoji="👍")])
     assert ivan.chat(shop)[-1].reactions == ["👍"]
@@ -166,7 +170,7 @@ async def test_reactions_and_actions(bot: Bot, ivan: Person, sandbox: Sandbox, s
     assert sandbox.world.dialogue(shop.id, ivan.id).actions == ["typing"]
 
 
-async def test_the_keyboard_under_the_input_field(bot: Bot, ivan: Person) -> None:
+async def test_reply_keyboard_button_sends_its_text_or_contact(bot: Bot, ivan: Person) -> None:
     rows = [[KeyboardButton(text="My number", request_contact=True), KeyboardButton(text="Prices")]]
     await bot.send_message(ivan.id, "Your number?", reply_markup=ReplyKeyboardMarkup(keyboard=rows))
     shared = await ivan.taps("My number")
@@ -215,14 +219,14 @@ BAD: dict[str, tuple[Callable[[Bot, int], object], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_refusals(bot: Bot, ivan: Person, name: str) -> None:
+async def test_invalid_calls_are_refused_with_telegrams_description(bot: Bot, ivan: Person, name: str) -> None:
     call, words = BAD[name]
     with pytest.raises(TelegramBadRequest) as caught:
         await call(bot, ivan.id)  # type: ignore[misc]
     assert caught.value.message == words
 
 
-async def test_the_longest_text_passes(bot: Bot, ivan: Person) -> None:
+async def test_longest_allowed_text_and_button_data_are_accepted(bot: Bot, ivan: Person) -> None:
     await bot.send_message(ivan.id, "🙂" * 2048)
     await bot.send_message(ivan.id, f"<b>{'x' * 4096}</b>", parse_mode="HTML")
     await bot.send_message(
@@ -231,7 +235,7 @@ async def test_the_longest_text_passes(bot: Bot, ivan: Person) -> None:
     )  # fmt: skip
 
 
-async def test_not_modified(bot: Bot, ivan: Person) -> None:
+async def test_edit_without_change_is_refused(bot: Bot, ivan: Person) -> None:
     sent = await bot.send_message(ivan.id, "same", reply_markup=TAKE)
     with pytest.raises(TelegramBadRequest, match="message is not modified: specified new message content and reply"):
         await bot.edit_message_text("same", chat_id=ivan.id, message_id=sent.message_id, reply_markup=TAKE)
@@ -239,7 +243,9 @@ async def test_not_modified(bot: Bot, ivan: Person) -> None:
         await bot.edit_message_reply_markup(chat_id=ivan.id, message_id=sent.message_id, reply_markup=TAKE)
 
 
-async def test_closed_doors(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+async def test_sending_to_unreachable_chats_is_forbidden(
+    bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person
+) -> None:
     stranger = sandbox.person("Stranger")
     with pytest.raises(TelegramForbiddenError, match="Forbidden: bot can't initiate conversation with a user"):
         await bot.send_message(stranger.id, "x")
@@ -255,7 +261,9 @@ async def test_closed_doors(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: P
         await bot.send_message(ivan.id, "x")
 
 
-async def test_unknown_tokens_and_methods(sandbox: Sandbox, connect: Connect, shop: BotHandle, bot: Bot) -> None:
+async def test_unknown_token_and_method_are_refused(
+    sandbox: Sandbox, connect: Connect, shop: BotHandle, bot: Bot
+) -> None:
     with pytest.raises(TelegramUnauthorizedError, match="Unauthorized"):
         await connect(BotHandle(id=77, token="77:nobody", username="x", name="x")).get_me()  # noqa: S106
 
@@ -266,6 +274,6 @@ async def test_unknown_tokens_and_methods(sandbox: Sandbox, connect: Connect, sh
         await bot(Dance.model_validate({"chat_id": 1, "text": "x"}))
 
 
-async def test_what_the_schema_does_not_have_is_noted(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
+async def test_unknown_parameter_is_recorded_as_violation(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
     await bot(SendMessage(chat_id=ivan.id, text="x", colour="green"))
     assert [violation.problem for violation in sandbox.strictness_violations] == ["unknown field 'colour'"]

@@ -14,7 +14,7 @@ from tests.support.telegram_kit import StillClock
 Connect = Callable[[BotHandle], Bot]
 
 
-async def test_ids_grow_by_one_from_a_random_start(bot: Bot, ivan: Person, sandbox: Sandbox) -> None:
+async def test_update_ids_grow_by_one_from_a_random_start(bot: Bot, ivan: Person, sandbox: Sandbox) -> None:
     for number in range(3):
         await ivan.says(f"message {number}")
     updates = await bot.get_updates()
@@ -25,7 +25,7 @@ async def test_ids_grow_by_one_from_a_random_start(bot: Bot, ivan: Person, sandb
     assert sandbox.world.bot(other.id).queue.next_id != first
 
 
-async def test_nothing_is_confirmed_without_an_offset(
+async def test_updates_are_not_confirmed_without_an_offset(
     bot: Bot, ivan: Person, shop: BotHandle, sandbox: Sandbox
 ) -> None:
     first = (await bot.get_updates())[0].update_id
@@ -34,7 +34,7 @@ async def test_nothing_is_confirmed_without_an_offset(
     assert sandbox.confirmed_ids(shop) == [first]
 
 
-async def test_odd_offsets(bot: Bot, ivan: Person) -> None:
+async def test_out_of_range_and_negative_offsets_are_handled_like_telegram(bot: Bot, ivan: Person) -> None:
     for number in range(4):
         await ivan.says(f"message {number}")
     every = [update.update_id for update in await bot.get_updates()]
@@ -44,14 +44,16 @@ async def test_odd_offsets(bot: Bot, ivan: Person) -> None:
     assert [update.update_id for update in await bot.get_updates()] == every[-2:]
 
 
-async def test_a_batch_has_a_hundred_at_most(bot: Bot, sandbox: Sandbox, shop: BotHandle) -> None:
+async def test_batch_contains_at_most_100_updates(bot: Bot, sandbox: Sandbox, shop: BotHandle) -> None:
     sandbox.preload(shop, people=15, each=10)
     assert len(await bot.get_updates()) == 100
     assert len(await bot.get_updates(limit=7)) == 7
     assert len(await bot.get_updates(limit=1000)) == 100
 
 
-async def test_a_long_poll_wakes_at_once(bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle) -> None:
+async def test_long_poll_returns_as_soon_as_an_update_arrives(
+    bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle
+) -> None:
     seen = (await bot.get_updates())[0].update_id
     poll = asyncio.create_task(bot.get_updates(offset=seen + 1, timeout=30))
     await sandbox.online(shop)
@@ -61,7 +63,7 @@ async def test_a_long_poll_wakes_at_once(bot: Bot, ivan: Person, sandbox: Sandbo
     assert updates[0].message.text == "now"
 
 
-async def test_a_second_poller_ends_the_first(
+async def test_second_poller_terminates_the_first_with_conflict(
     bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox, ivan: Person
 ) -> None:
     offset = (await bot.get_updates())[0].update_id + 1
@@ -74,7 +76,7 @@ async def test_a_second_poller_ends_the_first(
     assert len(await second) == 1
 
 
-async def test_a_killed_poller_is_no_poller(bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox) -> None:
+async def test_disconnected_poller_is_removed(bot: Bot, connect: Connect, shop: BotHandle, sandbox: Sandbox) -> None:
     first = asyncio.create_task(bot.get_updates(timeout=30))
     await sandbox.online(shop)
     poll = sandbox.world.bot(shop.id).poll
@@ -92,7 +94,7 @@ async def test_a_killed_poller_is_no_poller(bot: Bot, connect: Connect, shop: Bo
     assert await connect(shop).get_updates() == []
 
 
-async def test_a_webhook_shuts_out_polling(bot: Bot, shop: BotHandle, sandbox: Sandbox) -> None:
+async def test_active_webhook_refuses_polling(bot: Bot, shop: BotHandle, sandbox: Sandbox) -> None:
     poll = asyncio.create_task(bot.get_updates(timeout=30))
     await sandbox.online(shop)
     await bot.set_webhook("http://127.0.0.1:9/")
@@ -104,7 +106,7 @@ async def test_a_webhook_shuts_out_polling(bot: Bot, shop: BotHandle, sandbox: S
     assert await bot.get_updates() == []
 
 
-async def test_a_revoked_token_ends_the_poll(bot: Bot, shop: BotHandle, sandbox: Sandbox) -> None:
+async def test_revoked_token_ends_the_poll(bot: Bot, shop: BotHandle, sandbox: Sandbox) -> None:
     poll = asyncio.create_task(bot.get_updates(timeout=30))
     await sandbox.online(shop)
     sandbox.revoke(shop)
@@ -114,7 +116,7 @@ async def test_a_revoked_token_ends_the_poll(bot: Bot, shop: BotHandle, sandbox:
         await bot.get_me()
 
 
-async def test_updates_grow_old(bot: Bot, ivan: Person, clock: StillClock) -> None:
+async def test_pending_callbacks_and_messages_expire(bot: Bot, ivan: Person, clock: StillClock) -> None:
     await bot.get_updates()
     card = await bot.send_message(ivan.id, "x")
     await ivan._press(42, "data", card.message_id)
@@ -139,7 +141,7 @@ async def test_allowed_updates_are_remembered_and_do_not_filter_the_queue(bot: B
     assert (await bot.get_updates())[-1].event_type == "message_reaction"
 
 
-async def test_ids_may_jump_down(bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle) -> None:
+async def test_update_ids_may_jump_down(bot: Bot, ivan: Person, sandbox: Sandbox, shop: BotHandle) -> None:
     last = (await bot.get_updates())[-1].update_id
     await bot.get_updates(offset=last + 1)
     sandbox.jump(shop, to=5000)
@@ -147,13 +149,13 @@ async def test_ids_may_jump_down(bot: Bot, ivan: Person, sandbox: Sandbox, shop:
     assert [update.update_id for update in await bot.get_updates(offset=last + 1)] == [5000]
 
 
-async def test_own_messages_do_not_come_back(bot: Bot, ivan: Person) -> None:
+async def test_bots_own_messages_are_not_returned_as_updates(bot: Bot, ivan: Person) -> None:
     last = (await bot.get_updates())[-1].update_id
     await bot.send_message(ivan.id, "mine")
     assert await bot.get_updates(offset=last + 1) == []
 
 
-async def test_edits_and_blocks_are_told(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+async def test_edits_and_blocks_are_delivered_as_updates(bot: Bot, ivan: Person, shop: BotHandle) -> None:
     said = await ivan.says("one")
     await ivan.edits(said, "two")
     await ivan.blocks(shop)
@@ -162,14 +164,18 @@ async def test_edits_and_blocks_are_told(bot: Bot, ivan: Person, shop: BotHandle
     assert kinds == ["message", "message", "edited_message", "my_chat_member", "my_chat_member", "message"]
 
 
-async def test_poison_stays_as_it_is(bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person) -> None:
+async def test_injected_raw_update_is_delivered_unchanged(
+    bot: Bot, sandbox: Sandbox, shop: BotHandle, ivan: Person
+) -> None:
     update_id = sandbox.inject_raw(shop, {"message": {"message_id": "broken"}})
     async with aiohttp.ClientSession() as client, client.get(f"{sandbox.url}/bot{shop.token}/getUpdates") as answer:
         updates = (await answer.json())["result"]
     assert updates[1] == {"update_id": update_id, "message": {"message_id": "broken"}}
 
 
-async def test_tight_loops_are_slowed_when_paced(bot: Bot, ivan: Person, sandbox: Sandbox, clock: StillClock) -> None:
+async def test_repeated_poll_returns_fewer_updates_when_paced(
+    bot: Bot, ivan: Person, sandbox: Sandbox, clock: StillClock
+) -> None:
     sandbox.configure(paced=True)
     await ivan.says("two")
     assert len(await bot.get_updates(offset=0)) == 2

@@ -55,7 +55,7 @@ async def receiver(sandbox: Sandbox) -> AsyncIterator[Receiver]:
     await runner.cleanup()
 
 
-async def test_updates_arrive_with_the_secret(
+async def test_webhook_updates_carry_the_secret_token(
     bot: Bot, ivan: Person, receiver: Receiver, sandbox: Sandbox, shop: BotHandle
 ) -> None:
     await bot.set_webhook(receiver.url, secret_token="s3cret_-")  # noqa: S106
@@ -67,7 +67,9 @@ async def test_updates_arrive_with_the_secret(
     assert len(sandbox.confirmed_ids(shop)) == 2
 
 
-async def test_a_failure_holds_back_its_chat_only(bot: Bot, ivan: Person, receiver: Receiver, sandbox: Sandbox) -> None:
+async def test_failed_webhook_delivery_delays_only_its_chat(
+    bot: Bot, ivan: Person, receiver: Receiver, sandbox: Sandbox
+) -> None:
     failures = 3
 
     def fail_ivan(update: dict[str, Any]) -> int:
@@ -91,7 +93,7 @@ async def test_a_failure_holds_back_its_chat_only(bot: Bot, ivan: Person, receiv
     assert info.pending_update_count == 0
 
 
-async def test_expired_updates_are_given_up(
+async def test_expired_webhook_updates_are_dropped(
     bot: Bot, ivan: Person, receiver: Receiver, clock: StillClock, sandbox: Sandbox
 ) -> None:
     receiver.statuses = lambda update: 500
@@ -103,7 +105,9 @@ async def test_expired_updates_are_given_up(
     assert (await bot.get_webhook_info()).pending_update_count == 0
 
 
-async def test_a_day_of_410_removes_the_webhook(bot: Bot, ivan: Person, receiver: Receiver, clock: StillClock) -> None:
+async def test_webhook_that_answers_410_for_a_day_is_removed(
+    bot: Bot, ivan: Person, receiver: Receiver, clock: StillClock
+) -> None:
     receiver.statuses = lambda update: 410
     await bot.set_webhook(receiver.url)
     await receiver.gets(2)
@@ -113,7 +117,9 @@ async def test_a_day_of_410_removes_the_webhook(bot: Bot, ivan: Person, receiver
     assert len(await bot.get_updates()) == 1
 
 
-async def test_nobody_listens(bot: Bot, ivan: Person, sandbox: Sandbox, receiver: Receiver) -> None:
+async def test_unreachable_webhook_reports_connection_refused(
+    bot: Bot, ivan: Person, sandbox: Sandbox, receiver: Receiver
+) -> None:
     await bot.set_webhook("http://127.0.0.1:9/hook")
     while (await bot.get_webhook_info()).last_error_message is None:
         pass
@@ -129,6 +135,6 @@ async def test_nobody_listens(bot: Bot, ivan: Person, sandbox: Sandbox, receiver
         ("http://127.0.0.1/", "x" * 257, "secret token is too long"),
     ],
 )
-async def test_refused_webhooks(bot: Bot, url: str, secret: str | None, words: str) -> None:
+async def test_invalid_webhook_settings_are_refused(bot: Bot, url: str, secret: str | None, words: str) -> None:
     with pytest.raises(TelegramBadRequest, match=words):
         await bot.set_webhook(url, secret_token=secret)

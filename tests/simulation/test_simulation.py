@@ -18,12 +18,12 @@ async def _simulate(*options: str) -> tuple[int, str]:
 
 @pytest.mark.fault("F1", "F2", "F3", "F4", "F5", "F6", "F7", "F65")
 @pytest.mark.timeout(500)
-async def test_no_history_breaks_a_rule() -> None:
+async def test_simulated_histories_violate_no_rule() -> None:
     status, said = await _simulate("--seconds", str(SECONDS), "--seeds", str(AT_LEAST))
     assert status == 0, said
 
 
-async def test_a_seed_is_always_the_same_history() -> None:
+async def test_same_seed_produces_the_same_history() -> None:
     # With crashes, power cuts and faults, each told in full by two processes.
     for seed in ("16", "28"):
         (_, once), (_, again) = await asyncio.gather(_simulate("--seed", seed), _simulate("--seed", seed))

@@ -33,14 +33,14 @@ def test_shares_follow_weights_within_four_standard_deviations() -> None:
         assert abs(counts[candidate.operator_id] - times * share) <= 4 * math.sqrt(times * share * (1 - share))
 
 
-def test_shares_hold_among_those_who_are_eligible() -> None:
+def test_shares_follow_weights_among_eligible_operators() -> None:
     chance, times = random.Random(7), 10_000
     candidates = [*pool(30, 10), Candidate(3, 60, load=5, limit=5)]
     ones = sum(chosen(candidates, chance.random()) == 1 for _ in range(times))
     assert abs(ones - times * 0.75) <= 4 * math.sqrt(times * 0.75 * 0.25)
 
 
-def test_exact_shares_are_never_further_off_than_one_contact() -> None:
+def test_exact_strategy_deviates_from_shares_by_at_most_one_contact() -> None:
     chance, candidates = random.Random(7), pool(30, 10, 60)
     for times in range(1, 1_001):
         choice = choose(candidates, chance.random(), strategy="exact")
@@ -55,7 +55,7 @@ def test_exact_shares_are_never_further_off_than_one_contact() -> None:
 @pytest.mark.parametrize(
     ("roll", "expected"), [(0.0, 1), (0.299999, 1), (0.3, 2), (0.399999, 2), (0.4, 3), (0.999999, 3)]
 )
-def test_a_roll_falls_into_the_span_of_its_weight(roll: float, expected: int) -> None:
+def test_roll_selects_operator_by_cumulative_weight(roll: float, expected: int) -> None:
     assert chosen(pool(30, 10, 60), roll) == expected
 
 
@@ -75,14 +75,14 @@ CANDIDATE = Candidate(1, 5, load=4, limit=5)
         (replace(CANDIDATE, limit=0, load=0), Exclusion.FULL),
     ],
 )
-def test_each_exclusion_has_its_reason(candidate: Candidate, why: Exclusion | None) -> None:
+def test_each_ineligible_operator_is_excluded_with_its_reason(candidate: Candidate, why: Exclusion | None) -> None:
     assert exclusion(candidate) is why
     choice = choose([candidate], 0.5)
     assert (choice.operator is None) == (why is not None)
     assert choice.reason == (why or "random")
 
 
-def test_nobody_is_chosen_from_nobody_and_all_reasons_are_named() -> None:
+def test_choice_without_eligible_operators_names_all_reasons() -> None:
     assert choose([], 0.5).reason == "no_operators"
     choice = choose([replace(CANDIDATE, load=9), replace(CANDIDATE, operator_id=2, is_online=False)], 0.5)
     assert (choice.operator, choice.reason) == (None, "full+offline")
@@ -90,7 +90,7 @@ def test_nobody_is_chosen_from_nobody_and_all_reasons_are_named() -> None:
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_exact_never_deals_a_whole_contact_too_much(weights: list[int], chance: random.Random) -> None:
+def test_exact_strategy_never_exceeds_a_share_by_a_whole_contact(weights: list[int], chance: random.Random) -> None:
     candidates = pool(*weights)
     for times in range(1, 60):
         choice = choose(candidates, chance.random(), strategy="exact")
@@ -113,7 +113,7 @@ candidates_of_any_kind = st.lists(
 
 
 @given(candidates_of_any_kind, st.floats(0, 1, exclude_max=True), st.sampled_from(["random", "exact"]))
-def test_whoever_is_chosen_is_eligible_and_somebody_is_whenever_anybody_is(
+def test_choice_is_eligible_and_made_whenever_any_operator_is_eligible(
     candidates: list[Candidate], roll: float, strategy: str
 ) -> None:
     choice = choose(candidates, roll, strategy=strategy)

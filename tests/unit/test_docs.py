@@ -29,7 +29,7 @@ def default(name: str) -> str:
     return "" if value in (None, []) else str(value)
 
 
-def test_every_setting_is_in_the_example_with_its_default_and_a_comment() -> None:
+def test_env_example_lists_every_setting_with_default_and_comment() -> None:
     text = read(".env.example")
     shown = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
     assert shown == {name.upper(): default(name) for name in Settings.model_fields}
@@ -38,14 +38,14 @@ def test_every_setting_is_in_the_example_with_its_default_and_a_comment() -> Non
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_every_setting_is_in_the_readme_with_its_default(readme: str) -> None:
+def test_readme_lists_every_setting_with_its_default(readme: str) -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", read(readme), re.MULTILINE))
     wanted = {name.upper(): f"`{default(name)}`" if default(name) else "–" for name in Settings.model_fields}
     assert rows == wanted
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_every_secret_that_may_be_a_file_is_said(readme: str) -> None:
+def test_readme_lists_every_secret_that_may_come_from_a_file(readme: str) -> None:
     line = next(line for line in read(readme).splitlines() if "BOT_TOKENS_FILE" in line)
     assert set(re.findall(r"`([A-Z_]+)`", line)) == set(SECRETS)
     for name in SECRETS:
@@ -53,21 +53,21 @@ def test_every_secret_that_may_be_a_file_is_said(readme: str) -> None:
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_every_command_is_in_the_readme(readme: str) -> None:
+def test_readme_lists_every_command(readme: str) -> None:
     rows = re.findall(r"^\| `([a-z-]+)(?: [^`]*)?`.*? \|", read(readme), re.MULTILINE)
     assert sorted(rows) == sorted(main.commands)
 
 
 @pytest.mark.parametrize("readme", READMES)
 @pytest.mark.parametrize("roles", [(), ("operator",), ("admin",)])
-def test_whatever_stands_in_a_menu_is_in_the_readme(readme: str, roles: tuple[str, ...]) -> None:
+def test_readme_lists_every_menu_command(readme: str, roles: tuple[str, ...]) -> None:
     text = read(readme)
     for command in commands_for(roles, translator("en")):
         if command.command != "start":
             assert f"`/{command.command}" in text
 
 
-def test_both_readmes_have_the_same_parts() -> None:
+def test_both_readmes_have_the_same_structure() -> None:
     def parts(name: str) -> list[str]:
         return [line.split(" ")[0] for line in read(name).splitlines() if line.startswith(("#", "```", "|--"))]
 
@@ -75,20 +75,20 @@ def test_both_readmes_have_the_same_parts() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_lead_somewhere(page: Path) -> None:
+def test_relative_links_point_to_existing_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_make_targets_that_are_named_exist(readme: str) -> None:
+def test_make_targets_named_in_readme_exist(readme: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     assert set(re.findall(r"^make (\w+)", read(readme), re.MULTILINE)) <= targets
     assert {"demo", "run", "test", "lint", "bench", "lock"} <= targets
 
 
-def test_the_page_of_the_api_says_how_much_may_be_called() -> None:
+def test_api_page_states_the_actual_limits() -> None:
     text = " ".join(read("docs/api.md").split())
     for rate in (KEY_RATE, FORM_RATE):
         assert re.search(rf"\b{rate.per_second:.0f}( calls)? a second, {rate.burst} at once", text)
@@ -97,17 +97,17 @@ def test_the_page_of_the_api_says_how_much_may_be_called() -> None:
     assert f"{LIMIT_LARGEST:,}".replace(",", " ") in text
 
 
-def test_the_form_for_a_site_is_ten_lines() -> None:
+def test_site_form_example_has_ten_lines() -> None:
     text = read("docs/site-form.html")
     assert len(text.splitlines()) == 10
     assert "/api/v1/forms/" in text
 
 
-def test_the_changelog_knows_this_version() -> None:
+def test_changelog_has_an_entry_for_this_version() -> None:
     assert f"## {__version__} " in read("CHANGELOG.md")
 
 
-def test_no_file_names_a_registry() -> None:
+def test_no_file_names_a_package_registry() -> None:
     hosts = ("pypi" + ".org", "python" + "hosted.org", "docker" + ".io")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
     for name in listed.stdout.split():

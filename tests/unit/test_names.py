@@ -22,16 +22,16 @@ from crm_core.names import Line, check_name, check_slug, read_number, resembling
         ("  \n ", []),
     ],
 )
-def test_a_line_in_words(typed: str, words: list[str]) -> None:
+def test_typed_line_is_split_at_spaces_outside_quotes(typed: str, words: list[str]) -> None:
     assert [word.text for word in Line.of(typed).words] == words
 
 
-def test_a_name_can_contain_quotes() -> None:
+def test_name_may_contain_quotes() -> None:
     assert Line.of('Anna "Boss" 5').from_word(0, 2).readings == ('Anna "Boss"',)
     assert Line.of('"Anna Maria"').readings == ("Anna Maria", '"Anna Maria"')
 
 
-def test_only_an_unquoted_last_word_is_a_number() -> None:
+def test_only_unquoted_integer_at_line_end_is_a_number() -> None:
     assert Line.of("Anna 10").number == "10"
     assert Line.of("Anna -3").number == "-3"
     assert Line.of('Anna "10"').number is None
@@ -40,14 +40,14 @@ def test_only_an_unquoted_last_word_is_a_number() -> None:
     assert Line.of("").number is None
 
 
-def test_numbers_keep_to_their_range() -> None:
+def test_number_outside_its_range_or_malformed_is_refused() -> None:
     assert read_number("0", field="limit", minimum=0, maximum=1000) == 0
     for text in ("-1", "1001", "ten", "1.5", "", "9" * 40):
         with pytest.raises(BadValue):
             read_number(text, field="limit", minimum=0, maximum=1000)
 
 
-def test_close_misses_are_offered() -> None:
+def test_similar_names_are_suggested() -> None:
     known = ["Anna", "Boris", "Anna Maria", "Семён"]
     assert resembling("Ana", known)[0] == "Anna"
     assert resembling("семен", known) == ["Семён"]
@@ -55,7 +55,7 @@ def test_close_misses_are_offered() -> None:
     assert resembling("Xyz", known) == []
 
 
-def test_names_are_checked() -> None:
+def test_names_and_slugs_are_normalised_and_validated() -> None:
     assert check_name("  Anna \n Maria ") == "Anna Maria"
     for text in ("", "   ", "x" * 65, "/start", "#15", "a\x00b"):
         with pytest.raises(BadName):

@@ -102,17 +102,17 @@ def stories() -> dict[str, Story]:
     return found
 
 
-def test_the_list_is_whole() -> None:
+def test_fault_list_is_complete_with_valid_levels() -> None:
     assert [fault.number for fault in faults()] == [f"F{number}" for number in range(1, LAST + 1)]
     assert [fault.number for fault in faults() if not fault.levels or not fault.levels <= LEVELS] == []
 
 
-def test_every_fault_names_its_stories_or_says_why_it_does_not_apply() -> None:
+def test_every_fault_names_its_tests_or_why_it_does_not_apply() -> None:
     silent = [fault.number for fault in faults() if not fault.stories and not fault.proof.startswith(f"{NOT_HERE}: ")]
     assert silent == []
 
 
-def test_the_list_and_the_marks_say_the_same() -> None:
+def test_fault_list_and_test_marks_agree() -> None:
     marked: dict[str, set[str]] = defaultdict(set)
     for place, story in stories().items():
         for number in story.faults:
@@ -123,7 +123,7 @@ def test_the_list_and_the_marks_say_the_same() -> None:
         assert named == marked[number], f"{number}: listed {sorted(named)}, marked {sorted(marked[number])}"
 
 
-def test_what_is_for_both_databases_runs_on_both() -> None:
+def test_faults_for_both_databases_are_tested_on_both() -> None:
     for fault in faults():
         if "D" in fault.levels and fault.applies:
             assert any("database_url" in stories()[name].fixtures for name in fault.stories), fault.number
@@ -137,17 +137,17 @@ def has_processes(place: str) -> bool:
     )
 
 
-def test_what_needs_real_processes_has_them() -> None:
+def test_faults_needing_real_processes_are_tested_with_them() -> None:
     for fault in faults():
         if "C" in fault.levels and fault.applies:
             assert any(has_processes(name) for name in fault.stories), fault.number
 
 
-def test_every_story_that_the_page_names_exists() -> None:
+def test_every_test_named_on_the_page_exists() -> None:
     assert set(STORY.findall(PAGE.read_text(encoding="utf-8"))) <= set(stories())
 
 
-def test_every_invariant_names_where_it_is_checked() -> None:
+def test_every_invariant_names_its_check() -> None:
     rows = re.findall(r"^\| (I\d+) \| .+? \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.M)
     assert [number for number, _ in rows] == [f"I{number}" for number in range(1, 31)]
     assert [number for number, where in rows if not STORY.search(where) and not where.startswith(NOT_HERE)] == []

@@ -18,13 +18,13 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
 
 
-def test_nothing_has_to_be_set_to_be_read() -> None:
+def test_settings_load_without_any_value() -> None:
     settings = load_settings()
     assert settings.bot_tokens == []
     assert settings.database_url == "sqlite:///data/mini_crm.db"
 
 
-def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_overrides_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"BOT_TOKENS={TOKEN}\nDEFAULT_LANGUAGE=en\nADMIN_IDS=5, 6\n")
     monkeypatch.setenv("DEFAULT_LANGUAGE", "ru")
     settings = load_settings()
@@ -33,7 +33,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
     assert settings.default_language == "ru"
 
 
-def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_value_uses_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBHOOK_URL", "")
     monkeypatch.setenv("HTTP_PORT", "")
     assert load_settings().webhook_url is None
@@ -66,14 +66,16 @@ def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_FORMAT", "xml", "'console' or 'json'"),
     ],
 )
-def test_what_makes_no_sense_is_refused(name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_value_is_refused_with_its_sentence(
+    name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(BadSettings) as refused:
         load_settings()
     assert sentence in str(refused.value)
 
 
-def test_no_sentence_shows_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_texts_do_not_show_values(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BOT_TOKENS", "ADMIN_IDS", "DATABASE_URL", "WEBHOOK_SECRET", "HTTP_PORT", "TIMEZONE", "LOG_LEVEL"):
         monkeypatch.setenv(name, "hunter2!")
     with pytest.raises(BadSettings) as refused:
@@ -82,7 +84,7 @@ def test_no_sentence_shows_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None
     assert "hunter2" not in str(refused.value)
 
 
-def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_TOKENS", "x")
     monkeypatch.setenv("TIMEZONE", "x")
     with pytest.raises(BadSettings) as refused:
@@ -90,13 +92,13 @@ def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatc
     assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["BOT_TOKENS", "TIMEZONE"]
 
 
-def test_sites_that_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cors_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", "https://www.example.com, http://localhost:3000")
     assert load_settings().cors_origins == ["https://www.example.com", "http://localhost:3000"]
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_may_come_from_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secret_can_be_read_from_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = {
         "BOT_TOKENS": TOKEN, "DATABASE_URL": "postgresql://me:word@host/crm", "WEBHOOK_SECRET": "s" * 20,
         "TELEGRAM_PROXY": "socks5://me:word@host:1080",
@@ -107,7 +109,7 @@ def test_a_secret_may_come_from_a_file(name: str, monkeypatch: pytest.MonkeyPatc
     assert found == ([TOKEN] if name == "BOT_TOKENS" else values[name])
 
 
-def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_TOKENS_FILE", "/nowhere/tokens")
     with pytest.raises(BadSettings, match="BOT_TOKENS_FILE: the file cannot be read"):
         load_settings()
@@ -118,6 +120,6 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
     ["sqlite:///crm.db", "sqlite:////data/crm.db", "postgresql://me:w%40rd@host:5432/crm",
      "postgresql://me:@/crm?host=/run/postgresql", "postgresql+psycopg://host/crm"],
 )  # fmt: skip
-def test_databases_that_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_database_urls_are_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     assert load_settings().database_url == url

@@ -28,11 +28,11 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["routing/choose", "errors"])
-def test_deciding_and_errors_use_nothing_of_ours(name: str) -> None:
+def test_distribution_and_errors_import_no_project_modules(name: str) -> None:
     assert imports(ROOT / f"crm_core/{name}.py") == set()
 
 
-def test_the_sandbox_uses_nothing_of_ours_but_itself() -> None:
+def test_sandbox_imports_no_other_project_modules() -> None:
     foreign = {
         f"{path.name}: {name}"
         for path in (ROOT / "bot/sandbox").rglob("*.py")
@@ -51,7 +51,7 @@ def test_only_settings_read_the_environment() -> None:
     assert readers == {"bot/settings.py"}
 
 
-def test_the_core_has_no_clock_and_no_chance_of_its_own() -> None:
+def test_core_uses_no_clock_or_randomness_of_its_own() -> None:
     """Time and chance are arguments, so that a story can decide both."""
     own = {
         f"{path.relative_to(ROOT)}: {call}"
@@ -72,7 +72,7 @@ def every_error(kind: type[CrmError] = CrmError) -> Iterator[type[CrmError]]:
         yield from every_error(child)
 
 
-def test_every_error_has_a_code_of_its_own_and_words() -> None:
+def test_every_error_has_a_unique_code_and_a_text() -> None:
     ours = [error for error in every_error() if error.__module__ == errors.__name__]
     codes = [error.code for error in ours]
     assert len(codes) == len(set(codes))
@@ -80,7 +80,7 @@ def test_every_error_has_a_code_of_its_own_and_words() -> None:
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_every_language_can_be_read(language: str) -> None:
+def test_translator_loads_for_every_language(language: str) -> None:
     assert translator(language).language == language
 
 
@@ -101,7 +101,7 @@ def has_docstring(node: ast.AST) -> bool:
     return is_plain_error or ast.get_docstring(node) is not None  # type: ignore[arg-type]
 
 
-def test_whatever_is_public_says_what_it_is_for() -> None:
+def test_every_public_definition_has_a_docstring() -> None:
     silent = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in MODULES
@@ -112,7 +112,7 @@ def test_whatever_is_public_says_what_it_is_for() -> None:
     assert silent == []
 
 
-def test_every_module_says_what_it_is_for() -> None:
+def test_every_module_has_a_docstring() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in MODULES
@@ -121,7 +121,7 @@ def test_every_module_says_what_it_is_for() -> None:
     assert silent == []
 
 
-def test_the_quick_look_knows_the_newest_revision_that_alembic_knows() -> None:
+def test_newest_revision_matches_alembic() -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 

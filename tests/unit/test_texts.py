@@ -45,7 +45,7 @@ def named(message: Message) -> str:
 # --- the catalogue and the code ---------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_has_what_the_code_says_and_nothing_else() -> None:
+def test_catalogue_contains_exactly_the_texts_in_code() -> None:
     """`python -m bot.texts.catalogue` brings it there; what it adds is to be translated."""
 
     def texts(of: Catalog) -> set[tuple[str, ...]]:
@@ -56,12 +56,12 @@ def test_the_catalogue_has_what_the_code_says_and_nothing_else() -> None:
     assert {"missing": said - kept, "unused": kept - said} == {"missing": set(), "unused": set()}
 
 
-def test_keeping_the_catalogue_twice_changes_nothing() -> None:
+def test_updating_the_catalogue_again_changes_nothing() -> None:
     path = CATALOGUES / "ru.po"
     assert catalogue.as_file(catalogue.updated("ru")) == path.read_bytes()
 
 
-def test_the_header_names_nobody_and_no_day() -> None:
+def test_catalogue_header_names_no_person_or_date() -> None:
     text = (CATALOGUES / "ru.po").read_text(encoding="utf-8")
     head = text.partition("\n\n")[0]
     assert '"Project-Id-Version: Mini-CRM\\n"' in head
@@ -74,7 +74,7 @@ def test_every_text_is_translated() -> None:
     assert [ids(message) for message in KEPT if message.fuzzy] == []
 
 
-def test_languages_are_those_with_a_catalogue() -> None:
+def test_languages_match_the_catalogues() -> None:
     assert {*LANGUAGES} == {"en", *(path.stem for path in CATALOGUES.glob("*.po"))}
 
 
@@ -86,7 +86,7 @@ def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-def test_a_translation_takes_the_same_values() -> None:
+def test_translation_uses_the_same_placeholders() -> None:
     wrong = {}
     for message in ENTRIES:
         wanted = set().union(*map(fields, ids(message)))
@@ -106,7 +106,7 @@ def frame(text: str) -> tuple[object, ...]:
     return tuple(sorted(COMMAND.findall(text))), sign and sign[0], end and end[0], text.count("\n")
 
 
-def test_a_translation_has_the_same_commands_signs_and_lines() -> None:
+def test_translation_keeps_commands_signs_and_lines() -> None:
     wrong = {}
     for message in ENTRIES:
         if {frame(form) for form in catalogue.forms(message)} != {frame(ids(message)[0])}:
@@ -135,14 +135,14 @@ AGREEING = {
 
 @pytest.mark.parametrize("message", PLURALS, ids=named)
 @pytest.mark.parametrize(("n", "form"), FORM_AT.items())
-def test_words_agree_with_their_number(message: Message, n: int, form: int) -> None:
+def test_russian_words_agree_with_their_number(message: Message, n: int, form: int) -> None:
     one, (single, several) = catalogue.forms(message)[0], ids(message)
     bent = re.sub(r"\w+", lambda word: AGREEING.get(word[0], (word[0],) * 3)[form], one)
     assert set(re.findall(r"\w+", one)) & AGREEING.keys()
     assert RU.plural(single, several, n).format(n=n) == bent.format(n=n)
 
 
-def test_numbers_read_as_a_russian_says_them() -> None:
+def test_russian_numbers_use_the_right_plural_form() -> None:
     said = [RU.plural("{n} contact", "{n} contacts", n).format(n=n) for n in (1, 2, 5, 11, 21, 22, 25, 101, 111)]
     assert said == [
         "1 обращение", "2 обращения", "5 обращений", "11 обращений", "21 обращение", "22 обращения", "25 обращений",
@@ -154,13 +154,13 @@ def test_numbers_read_as_a_russian_says_them() -> None:
 
 
 @pytest.mark.parametrize("label", sorted(labels()))
-def test_a_label_fits_its_button(label: str) -> None:
+def test_translated_label_fits_its_button(label: str) -> None:
     words = RU(label)
     assert words != label
     assert len(re.sub(r"\{\w+\}", "", words)) <= LABEL_LONGEST
 
 
-def test_labels_are_found() -> None:
+def test_button_labels_are_found_in_code() -> None:
     assert {"✋ Take", "✔️ Close", "📞 Share my phone", "No, keep"} <= labels()
 
 
@@ -185,14 +185,14 @@ def variants(name: str, given: tuple[str, ...]) -> Iterator[CrmError]:
         yield from (ERRORS[name](**{**values, "field": field}) for field in ("weight", "description", "anything"))
 
 
-def test_every_error_has_words_and_no_words_are_left_over() -> None:
+def test_every_error_has_exactly_one_refusal_text() -> None:
     codes = [kind.code for kind in ERRORS.values()]
     assert len(codes) == len(set(codes))
     assert REFUSALS.keys() == set(codes)
 
 
 @pytest.mark.parametrize(("name", "given"), raised())
-def test_a_refusal_says_itself_with_what_it_is_given(name: str, given: tuple[str, ...]) -> None:
+def test_refusal_text_can_be_built_in_both_languages(name: str, given: tuple[str, ...]) -> None:
     for error in variants(name, given):
         english, russian = (refusal(error, translator(language)) for language in ("en", "ru"))
         assert CYRILLIC.search(russian)
@@ -203,7 +203,7 @@ def test_a_refusal_says_itself_with_what_it_is_given(name: str, given: tuple[str
             assert "None" not in text
 
 
-def test_close_names_are_offered() -> None:
+def test_refusal_suggests_similar_names() -> None:
     error = errors.OperatorNotFound(name="Ана", close=["Анна", "Яна"])
     assert refusal(error, RU) == "Оператора «Ана» нет. Список: /operators. Может быть, «Анна», «Яна»?"
 
@@ -222,7 +222,7 @@ NOTICED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_announced_codes_are_found() -> None:
+def test_notice_codes_are_found_in_code() -> None:
     found = {code: is_for_clients for code, is_for_clients, _ in announced()}
     expected = {"registered": True, "taken": True, "closed": True, "slowed": True, "contact_waits": False}
     expected |= {"bot_refused": False, "delivery_failed": False, "maybe_doubled": False, "update_dead": False}
@@ -230,7 +230,9 @@ def test_announced_codes_are_found() -> None:
 
 
 @pytest.mark.parametrize(("code", "is_for_clients", "given"), announced())
-def test_a_notice_has_words_of_its_own(code: str, is_for_clients: bool, given: tuple[str, ...]) -> None:
+def test_every_notice_has_its_own_text_in_both_languages(
+    code: str, is_for_clients: bool, given: tuple[str, ...]
+) -> None:
     payload = {"code": code, **{one: NOTICED.get(one, 7) for one in given}}
 
     def say(code: str, language: str) -> str | None:
@@ -252,7 +254,7 @@ def test_a_notice_has_words_of_its_own(code: str, is_for_clients: bool, given: t
 
 
 @pytest.mark.parametrize("place", [1, 2, 5])
-def test_a_waiting_client_learns_his_place(place: int) -> None:
+def test_waiting_client_notice_shows_queue_position(place: int) -> None:
     waiting = dataclasses.replace(CONTACT, operator=None, operator_chat=None, place=place)
     text = client_notice("registered", waiting, {"code": "registered"}, RU)
     assert text is not None
@@ -263,11 +265,11 @@ def test_a_waiting_client_learns_his_place(place: int) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(kind.value for kind in SPOKEN))
-def test_every_kind_of_message_has_a_name(kind: str) -> None:
+def test_every_message_kind_has_a_name(kind: str) -> None:
     assert CYRILLIC.search(kind_name(kind, RU))
 
 
 @pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off"])
-def test_every_reason_to_wait_has_words(why: str) -> None:
+def test_every_exclusion_reason_has_a_text(why: str) -> None:
     assert CYRILLIC.search(why_nobody(why, RU))
     assert why_nobody(f"{why}+full", RU).endswith(", лимит исчерпан")

@@ -72,7 +72,9 @@ def filters(source_id: int) -> list[Filter]:
 
 
 @pytest.mark.parametrize("few", [FEW, 0], ids=["few are open", "many are open"])
-async def test_every_filter_finds_what_fits_it(db: Database, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_filter_combination_returns_matching_contacts_in_order(
+    db: Database, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contact_lists, "FEW", few)
     office = await db.write(fill, number=120)
     known = await db.read(lambda s: s.execute(select(Contact.__table__)).all())
@@ -89,14 +91,14 @@ async def test_every_filter_finds_what_fits_it(db: Database, few: int, monkeypat
                 assert found.total == len(expected), wanted
 
 
-async def test_a_total_stops_where_pages_do(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_list_total_stops_at_the_counting_limit(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await db.write(fill, number=30)
     monkeypatch.setattr(contact_lists, "COUNTED_AT_MOST", 20)
     assert (await db.read(contact_lists.listing, wanted=Filter(), skip=0, limit=2)).total == 20
 
 
 @pytest.mark.parametrize("limit", [1, 100])
-async def test_a_list_costs_three_statements_however_long_it_is(db: Database, limit: int) -> None:
+async def test_contact_list_takes_three_statements_whatever_its_length(db: Database, limit: int) -> None:
     office = await db.write(fill, number=240)
     statements: list[str] = []
 
@@ -142,7 +144,7 @@ def plan(path: Path, statement: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("are_few", [True, False], ids=["few are open", "many are open"])
-def test_pages_and_totals_are_found_by_the_index_that_was_meant(migrated_file: Path, are_few: bool) -> None:
+def test_sqlite_finds_pages_and_totals_by_the_expected_index(migrated_file: Path, are_few: bool) -> None:
     for wanted in filters(1):
         index = expected_index(wanted, are_few=are_few)
         found = contact_lists.finding(
@@ -154,7 +156,7 @@ def test_pages_and_totals_are_found_by_the_index_that_was_meant(migrated_file: P
         assert is_sorted == (index in (OPEN, QUEUE, LEAD)), (wanted, steps)
 
 
-def test_what_is_counted_is_found_by_the_same_index(migrated_file: Path) -> None:
+def test_sqlite_counts_contacts_by_the_expected_index(migrated_file: Path) -> None:
     for wanted in filters(1):
         if wanted in (Filter(), Filter(Status.CLOSED)):  # nearly everything: counted wherever it stands
             continue

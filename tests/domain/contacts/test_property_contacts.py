@@ -246,7 +246,7 @@ def running(engine: Engine, kind: type[Helpdesk] = Helpdesk) -> Iterator[type[He
 
 
 @pytest.mark.fault("F51", "F55", "F57", "F58")
-def test_any_order_of_things_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
+def test_any_action_sequence_keeps_invariants_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
     with running(sqlite_engine(make_url(f"sqlite:///{path}"))) as machine:
@@ -255,7 +255,7 @@ def test_any_order_of_things_on_sqlite(migrated_file: Path, tmp_path: Path) -> N
 
 @pytest.mark.fault("F51", "F55", "F57", "F58")
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_any_order_of_things_on_postgres(database_url: str) -> None:
+def test_any_action_sequence_keeps_invariants_on_postgres(database_url: str) -> None:
     engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with running(engine) as machine:
         run_state_machine_as_test(machine, settings=settings(max_examples=10, stateful_step_count=30, deadline=None))

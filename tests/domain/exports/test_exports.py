@@ -67,7 +67,7 @@ def opened(s: Session, *, name: str = "Иван", message: str = "Здравст
 
 
 @pytest.mark.parametrize("form", Form)
-async def test_a_table_says_what_is_stored(db: Database, tmp_path: Path, form: Form) -> None:
+async def test_contacts_export_contains_stored_values_in_local_time(db: Database, tmp_path: Path, form: Form) -> None:
     def story(s: Session) -> None:
         books = Books(s)
         anna = books.operator("Анна", 1)
@@ -92,7 +92,7 @@ async def test_a_table_says_what_is_stored(db: Database, tmp_path: Path, form: F
 
 
 @pytest.mark.fault("F77")
-async def test_csv_opens_in_excel_of_the_readers_country(db: Database, tmp_path: Path) -> None:
+async def test_csv_uses_bom_crlf_and_the_delimiter_of_the_language(db: Database, tmp_path: Path) -> None:
     await db.write(lambda s: opened(s) if Books(s) else None)
     russian = (await make(db, order(What.LEADS, Form.CSV, tmp_path / "ru.csv"))).files[0].read_bytes()
     english = (await make(db, order(What.LEADS, Form.CSV, tmp_path / "en.csv", language="en"))).files[0].read_bytes()
@@ -103,7 +103,7 @@ async def test_csv_opens_in_excel_of_the_readers_country(db: Database, tmp_path:
 
 @pytest.mark.fault("F77")
 @pytest.mark.parametrize("start", FORMULA)
-async def test_nothing_is_calculated(db: Database, tmp_path: Path, start: str) -> None:
+async def test_formula_like_text_is_exported_as_plain_text(db: Database, tmp_path: Path, start: str) -> None:
     words = f"{start}1+1"
     await db.write(lambda s: opened(s, name=words, message=words, phone=words, email=words) if Books(s) else None)
     plain = await make(db, order(What.CONTACTS, Form.CSV, tmp_path / "a.csv"))
@@ -117,7 +117,7 @@ async def test_nothing_is_calculated(db: Database, tmp_path: Path, start: str) -
 
 
 @pytest.mark.fault("F77")
-async def test_links_and_long_formulas_stay_texts(db: Database, tmp_path: Path) -> None:
+async def test_xlsx_keeps_links_and_formulas_as_text_and_truncates_long_cells(db: Database, tmp_path: Path) -> None:
     await db.write(lambda s: opened(s, name=BOMB, message="https://evil.example/" + "x" * 40_000) if Books(s) else None)
     path = (await make(db, order(What.CONTACTS, Form.XLSX, tmp_path / "a.xlsx"))).files[0]
     book = load_workbook(path)
@@ -130,12 +130,12 @@ async def test_links_and_long_formulas_stay_texts(db: Database, tmp_path: Path) 
         assert "<f>" not in archive.read("xl/worksheets/sheet1.xml").decode()
 
 
-def test_what_is_no_formula_stays_as_it_is() -> None:
+def test_harmless_text_is_not_escaped() -> None:
     for words in ("1+1", "Анна", "'=1", " =1", "a=b", ""):
         assert inert(words) == words
 
 
-async def test_a_period_begins_and_ends_where_it_says(db: Database, tmp_path: Path) -> None:
+async def test_export_period_includes_its_start_and_excludes_its_end(db: Database, tmp_path: Path) -> None:
     begin, end = NOON, NOON + timedelta(days=2)
     moments = [begin - timedelta(milliseconds=1), begin, end - timedelta(milliseconds=1), end]
 
@@ -159,7 +159,7 @@ async def test_a_period_begins_and_ends_where_it_says(db: Database, tmp_path: Pa
     assert await found(What.EVENTS, Span(begin, end), 2) == ["event_1", "event_2"]
 
 
-async def test_operators_with_their_contacts_of_the_period(db: Database, tmp_path: Path) -> None:
+async def test_operators_export_counts_contacts_of_the_period(db: Database, tmp_path: Path) -> None:
     def story(s: Session) -> None:
         statistics.prepare(s, zone=MOSCOW)
         books = Books(s)
@@ -178,7 +178,7 @@ async def test_operators_with_their_contacts_of_the_period(db: Database, tmp_pat
     ]  # fmt: skip
 
 
-async def test_events_say_who(db: Database, tmp_path: Path) -> None:
+async def test_events_export_names_actor_source_reason_and_details(db: Database, tmp_path: Path) -> None:
     def story(s: Session) -> None:
         books = Books(s)
         s.execute(insert(Staff.__table__), {"telegram_id": 5, "name": "Ольга", "is_admin": True, "created_at": NOON})
@@ -212,7 +212,7 @@ def many(s: Session, number: int, *, message: str = "Здравствуйте") 
 
 
 @pytest.mark.parametrize("form", Form)
-async def test_pages_join_without_a_seam_and_progress_is_told(db: Database, tmp_path: Path, form: Form) -> None:
+async def test_export_pages_join_without_gaps_and_report_progress(db: Database, tmp_path: Path, form: Form) -> None:
     await db.write(many, 2_345)
     told: list[tuple[int, int]] = []
     made = await make(db, order(What.CONTACTS, form, tmp_path / f"a.{form}"), on_progress=lambda *how: told.append(how))
@@ -222,7 +222,7 @@ async def test_pages_join_without_a_seam_and_progress_is_told(db: Database, tmp_
 
 
 @pytest.mark.parametrize("form", Form)
-async def test_what_is_too_large_becomes_several_files(db: Database, tmp_path: Path, form: Form) -> None:
+async def test_export_above_size_limit_is_split_into_numbered_files(db: Database, tmp_path: Path, form: Form) -> None:
     await db.write(many, 1_200, message="Здравствуйте! " * 20)
     made = await make(db, order(What.CONTACTS, form, tmp_path / f"a.{form}", largest=200_000))
     count = len(made.files)
@@ -234,7 +234,9 @@ async def test_what_is_too_large_becomes_several_files(db: Database, tmp_path: P
     assert [int(row[0]) for rows in each for row in rows[1:]] == list(range(10, 1_210))
 
 
-async def test_much_csv_is_zipped_for_telegram(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_csv_is_zipped_when_a_file_size_limit_applies(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(making, "ZIPPED_FROM", 1_000)
     await db.write(many, 1_200)
     made = await make(db, order(What.CONTACTS, Form.CSV, tmp_path / "a.csv", largest=1_000_000))
@@ -248,7 +250,7 @@ async def test_much_csv_is_zipped_for_telegram(db: Database, tmp_path: Path, mon
     assert plain.files[0].name == "a.csv"
 
 
-async def test_a_full_sheet_is_followed_by_another(
+async def test_full_xlsx_sheet_is_continued_on_another_sheet(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "SHEET_LONGEST", 501)
@@ -261,7 +263,7 @@ async def test_a_full_sheet_is_followed_by_another(
 
 
 @pytest.mark.parametrize("form", Form)
-async def test_an_interrupted_export_leaves_nothing(db: Database, tmp_path: Path, form: Form) -> None:
+async def test_interrupted_export_leaves_no_files(db: Database, tmp_path: Path, form: Form) -> None:
     await db.write(many, 2_345)
 
     def stop(done: int, total: int) -> None:
@@ -275,7 +277,7 @@ async def test_an_interrupted_export_leaves_nothing(db: Database, tmp_path: Path
     assert list(here.iterdir()) == []
 
 
-async def test_what_was_there_stays_until_the_new_one_is_whole(db: Database, tmp_path: Path) -> None:
+async def test_existing_file_is_replaced_only_by_a_complete_export(db: Database, tmp_path: Path) -> None:
     await db.write(many, 1_500)
     path = tmp_path / "a.csv"
     path.write_text("yesterday's")
@@ -293,7 +295,7 @@ async def test_what_was_there_stays_until_the_new_one_is_whole(db: Database, tmp
     assert path.stat().st_mode & 0o077 == 0  # personal data, for nobody else
 
 
-async def test_a_place_that_cannot_be_written_is_an_error(db: Database, tmp_path: Path) -> None:
+async def test_export_to_missing_folder_raises_file_not_found(db: Database, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await make(db, order(What.LEADS, Form.CSV, tmp_path / "nowhere" / "a.csv"))
 
@@ -301,7 +303,7 @@ async def test_a_place_that_cannot_be_written_is_an_error(db: Database, tmp_path
 # --- in a process of its own ------------------------------------------------------------------------------------------
 
 
-async def test_made_elsewhere_it_is_the_same(db: Database, tmp_path: Path) -> None:
+async def test_export_in_subprocess_gives_an_identical_file(db: Database, tmp_path: Path) -> None:
     await db.write(many, 1_100)
     told: list[tuple[int, int]] = []
     span = Span(NOON, NOON + timedelta(seconds=500))
@@ -314,14 +316,14 @@ async def test_made_elsewhere_it_is_the_same(db: Database, tmp_path: Path) -> No
     assert (tmp_path / "a.csv").read_bytes() == there
 
 
-def test_it_is_made_on_the_loop_of_production_too(database_url: str, tmp_path: Path) -> None:
+def test_export_in_subprocess_works_with_uvloop(database_url: str, tmp_path: Path) -> None:
     """Which takes fewer arguments for a process than asyncio's own."""
     wanted = order(What.LEADS, Form.CSV, tmp_path / "a.csv")
     made = uvloop.run(make_apart(make_url(database_url), wanted, on_progress=lambda *_: None))
     assert (made.rows, len(read_csv(made.files[0]))) == (0, 1)
 
 
-async def test_what_cannot_be_made_elsewhere_is_an_error(
+async def test_export_subprocess_failures_raise_and_hide_the_password(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = order(What.LEADS, Form.CSV, tmp_path / "nowhere" / "a.csv")
@@ -336,7 +338,7 @@ async def test_what_cannot_be_made_elsewhere_is_an_error(
         await make_apart(db.url, gone, on_progress=lambda *_: None)
 
 
-async def test_whoever_gives_up_ends_it(db: Database, tmp_path: Path) -> None:
+async def test_cancelled_subprocess_export_leaves_no_file(db: Database, tmp_path: Path) -> None:
     await db.write(many, 1_500)
     begun = asyncio.Event()
     task = asyncio.create_task(
@@ -373,7 +375,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.mark.parametrize(("form", "rows"), [(Form.CSV, 200_000), (Form.XLSX, 40_000)])
-async def test_memory_does_not_grow_with_the_rows(db: Database, tmp_path: Path, form: Form, rows: int) -> None:
+async def test_export_memory_does_not_grow_with_row_count(db: Database, tmp_path: Path, form: Form, rows: int) -> None:
     await db.write(many, 1, message="Здравствуйте! " * 30)
     await db.write(doubled, rows)
     process = await asyncio.create_subprocess_exec(
@@ -421,7 +423,7 @@ def admins(s: Session) -> None:
         )
 
 
-async def test_asking_is_recorded_and_one_at_a_time(db: Database) -> None:
+async def test_export_request_is_recorded_and_limited_to_one_per_admin(db: Database) -> None:
     await db.write(admins)
     await db.write(asked, what=What.CONTACTS)
     with pytest.raises(ExportUnderWay):
@@ -438,13 +440,13 @@ async def test_asking_is_recorded_and_one_at_a_time(db: Database) -> None:
     }  # fmt: skip
 
 
-async def test_whoever_asks_twice_at_once_gets_one(db: Database) -> None:
+async def test_concurrent_export_requests_of_one_admin_start_one_export(db: Database) -> None:
     await db.write(admins)
     found = await asyncio.gather(*(db.write(asked) for _ in range(4)), return_exceptions=True)
     assert [one for one in found if not isinstance(one, ExportUnderWay)] == [1]
 
 
-async def test_each_is_taken_once_and_begun_again_by_the_next_life(db: Database) -> None:
+async def test_export_job_is_claimed_once_and_restarted_by_the_next_session(db: Database) -> None:
     await db.write(admins)
     await db.write(asked)
     await db.write(asked, actor=BOSS)
@@ -469,7 +471,7 @@ async def test_each_is_taken_once_and_begun_again_by_the_next_life(db: Database)
     await db.write(asked)  # now he may have another
 
 
-async def test_a_role_lost_meanwhile_gets_no_file(db: Database) -> None:
+async def test_export_job_of_removed_admin_is_no_longer_wanted(db: Database) -> None:
     await db.write(admins)
     await db.write(asked)
     job = await db.write(jobs.claim, bot_id=BOT, fence=3)

@@ -63,7 +63,7 @@ def picture(numbers: Statistics, *, language: str = "ru", arrivals: list[Arrival
     return statistics_picture(numbers, columns(Step.DAY, arrivals, _), words)
 
 
-async def test_another_name_is_another_picture_where_the_name_stands() -> None:
+async def test_operator_name_is_drawn_at_its_place_in_the_picture() -> None:
     """If the font were missing, resvg would draw no words at all, and both would be the same."""
     anna = await draw(picture(replace(EMPTY, operators=(operator("Анна"),))))
     boris = await draw(picture(replace(EMPTY, operators=(operator("Борис"),))))
@@ -76,7 +76,7 @@ async def test_another_name_is_another_picture_where_the_name_stands() -> None:
 
 
 @pytest.mark.parametrize("field", ["title", "period", "flow", "load", "shares", "times", "mean", "to_take"])
-async def test_every_part_has_its_words(field: str) -> None:
+async def test_every_label_is_drawn_in_the_picture(field: str) -> None:
     other: Any = {field: "Ёжик"}
     _ = translator("ru")
     words = statistics_words(Period.WEEK, Step.DAY, WEEK, _)
@@ -86,14 +86,14 @@ async def test_every_part_has_its_words(field: str) -> None:
     assert difference(before, after) is not None
 
 
-async def test_languages_differ_and_the_size_is_a_phones() -> None:
+async def test_picture_differs_by_language_and_has_the_expected_width() -> None:
     numbers = replace(EMPTY, operators=(operator("Anna"),), sources=(source("shop_bot", [share("Anna")]),))
     russian, english = await draw(picture(numbers)), await draw(picture(numbers, language="en"))
     assert difference(russian, english) is not None
     assert opened(russian).width == WIDE
 
 
-def test_whatever_people_are_called_stays_words() -> None:
+def test_markup_in_names_is_escaped_in_the_svg() -> None:
     named = replace(EMPTY, operators=(operator(HOSTILE),), sources=(source(HOSTILE, [share(HOSTILE)]),))
     root = ElementTree.fromstring(picture(named))  # noqa: S314 - our own text
     kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
@@ -102,7 +102,7 @@ def test_whatever_people_are_called_stays_words() -> None:
     assert sum(text.startswith("</text><image") for text in said) == 3
 
 
-def test_what_the_font_cannot_draw_is_left_out() -> None:
+def test_characters_missing_from_the_font_are_dropped() -> None:
     assert drawable("Анна 🌸") == "Анна"
     assert drawable("👩‍💻  Ольга\n") == "Ольга"
     assert drawable("😀 Gülşen Арам Արամ") == "😀 Gülşen Арам Արամ"
@@ -111,7 +111,7 @@ def test_what_the_font_cannot_draw_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", ["Светлана Константинопольская-Задунайская", "W" * 64, "i" * 64])
-def test_long_names_end_before_the_bar(name: str) -> None:
+def test_long_name_is_truncated_to_fit_its_width(name: str) -> None:
     cut = fitting(name, 300, 34)
     assert cut.endswith("…")
     assert width(cut, 34) <= 300
@@ -120,7 +120,7 @@ def test_long_names_end_before_the_bar(name: str) -> None:
 
 
 @pytest.mark.parametrize(("operators", "sources"), [(0, 0), (1, 1), (9, 2), (60, 50)])
-def test_it_is_never_longer_than_a_phone(operators: int, sources: int) -> None:
+def test_picture_height_is_limited_and_omitted_rows_are_counted(operators: int, sources: int) -> None:
     staff = tuple(operator(f"Оператор {number}", load=number, number=number) for number in range(operators))
     shares = [share(f"Оператор {number}") for number in range(min(operators, 20))]
     numbers = replace(
@@ -135,7 +135,7 @@ def test_it_is_never_longer_than_a_phone(operators: int, sources: int) -> None:
         assert "… и ещё 48 источников" in said
 
 
-async def test_what_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_drawing_failure_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoResult):
         await draw("<svg")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
@@ -143,12 +143,12 @@ async def test_what_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch)
         await draw(picture(EMPTY))
 
 
-def test_it_is_drawn_on_the_loop_of_production_too() -> None:
+def test_drawing_works_with_uvloop() -> None:
     """Which takes fewer arguments for a process than asyncio's own."""
     assert uvloop.run(draw(picture(EMPTY))).startswith(b"\x89PNG")
 
 
-async def test_drawing_happens_elsewhere() -> None:
+async def test_drawing_runs_in_a_subprocess() -> None:
     """resvg holds the interpreter while it draws, so it must not even be loaded here."""
     await draw(picture(EMPTY))
     assert "resvg_py" not in sys.modules
@@ -157,18 +157,18 @@ async def test_drawing_happens_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("highest", "step"), [(1, 1), (4, 1), (5, 2), (8, 2), (9, 5), (20, 5), (21, 10), (40_001, 20_000)]
 )
-def test_lines_of_a_chart_are_round_numbers(highest: int, step: int) -> None:
+def test_chart_gridlines_use_round_steps(highest: int, step: int) -> None:
     assert tick(highest) == step
 
 
-def test_a_span_of_days_makes_some_columns_not_hundreds() -> None:
+def test_chart_step_grows_with_the_period() -> None:
     today = MONDAY.date()
     for days, step in ((1, Step.DAY), (31, Step.DAY), (32, Step.WEEK), (210, Step.WEEK), (211, Step.MONTH)):
         assert step_for(today - timedelta(days=days - 1), today) is step
     assert step_for(today - timedelta(days=5000), today) is Step.YEAR
 
 
-def test_columns_are_marked_from_today_backwards() -> None:
+def test_chart_columns_are_labelled_backwards_from_today() -> None:
     zone = ZoneInfo("Asia/Vladivostok")
     month = [Arrivals(datetime(2026, 10, 23, tzinfo=zone) + timedelta(days=day), 1, 0) for day in range(30)]
     marks = [one.label for one in columns(Step.DAY, month, translator("ru"))]
@@ -177,7 +177,7 @@ def test_columns_are_marked_from_today_backwards() -> None:
     assert [one.label for one in columns(Step.DAY, WEEK[:2], translator("en"))] == ["Nov 16", "Nov 17"]
 
 
-async def test_columns_leave_no_day_out(db: Database) -> None:
+async def test_chart_columns_cover_every_span_including_empty_ones(db: Database) -> None:
     moscow = ZoneInfo("Europe/Moscow")
     evening = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)  # half past midnight of the 21st in Moscow
 
@@ -207,7 +207,7 @@ async def test_columns_leave_no_day_out(db: Database) -> None:
     assert sum(one.contacts for one in weeks) == 4
 
 
-async def test_no_columns_where_nobody_ever_came(db: Database) -> None:
+async def test_chart_without_contacts_says_so(db: Database) -> None:
     found = await db.read(columns_of, period=Period.ALL, now=MONDAY, zone=UTC)
     assert found == (Step.DAY, ())
     svg = statistics_picture(EMPTY, [], statistics_words(Period.ALL, *found, translator("en")))

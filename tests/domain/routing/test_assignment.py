@@ -28,7 +28,7 @@ async def rows(db: Database, query: str) -> list[Any]:
 
 
 @pytest.mark.fault("F56")
-async def test_sixty_four_clients_at_once_fill_fifty_places_and_wait_in_order(db: Database) -> None:
+async def test_concurrent_clients_fill_all_limits_and_leave_the_queue_in_order(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
     heard = await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 65)))
     assert len({one.contact_id for one in heard}) == 64
@@ -46,7 +46,7 @@ async def test_sixty_four_clients_at_once_fill_fifty_places_and_wait_in_order(db
     assert still == waiting[3:]
 
 
-async def test_sixty_four_messages_at_once_of_one_new_client_are_one_contact_of_one_lead(db: Database) -> None:
+async def test_concurrent_messages_of_new_client_open_one_contact_of_one_lead(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
     heard = await asyncio.gather(
         *(db.write(conversation.client_says, **saying(501, number)) for number in range(1, 65))
@@ -65,7 +65,7 @@ async def test_sixty_four_messages_at_once_of_one_new_client_are_one_contact_of_
 
 
 @pytest.mark.fault("F57")
-async def test_closes_and_new_clients_at_once_leave_nobody_waiting_in_vain(db: Database) -> None:
+async def test_concurrent_closes_and_new_clients_leave_no_capacity_unused(db: Database) -> None:
     office = await db.write(open_office, weights=[3, 1, 6], limit=4)
     await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 13)))
     for round_of in range(3):
@@ -80,7 +80,7 @@ async def test_closes_and_new_clients_at_once_leave_nobody_waiting_in_vain(db: D
 
 
 @pytest.mark.fault("F51")
-async def test_twenty_closes_of_one_contact_are_one(db: Database) -> None:
+async def test_concurrent_closes_of_one_contact_take_effect_once(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=2)
     await db.write(conversation.client_says, **saying(1))
     actor = telegram(office.account(office.operator_ids[0]))
@@ -94,7 +94,7 @@ async def test_twenty_closes_of_one_contact_are_one(db: Database) -> None:
     assert await rows(db, "SELECT count(*) FROM events WHERE kind = 'contact_closed'") == [(1,)]
 
 
-async def test_words_and_transfers_at_once_lose_no_word(db: Database) -> None:
+async def test_concurrent_messages_and_transfers_lose_no_message(db: Database) -> None:
     """A client writes while his contact is given from one operator to the other: each word is with who has it now."""
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
@@ -108,7 +108,7 @@ async def test_words_and_transfers_at_once_lose_no_word(db: Database) -> None:
 
 
 @pytest.mark.fault("F55")
-async def test_an_operators_words_go_only_while_he_holds_the_contact(db: Database) -> None:
+async def test_operator_messages_are_accepted_only_while_holding_the_contact(db: Database) -> None:
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
     heard = await db.write(conversation.client_says, **saying(1))
@@ -125,7 +125,7 @@ async def test_an_operators_words_go_only_while_he_holds_the_contact(db: Databas
 
 
 @pytest.mark.fault("F58")
-async def test_everything_at_once_keeps_the_books(db: Database) -> None:
+async def test_concurrent_actions_keep_loads_and_queue_consistent(db: Database) -> None:
     """Four operators and eight clients do whatever they do at the same time; then the books are looked at."""
     office = await db.write(open_office, weights=[3, 1, 6, 2], limit=2)
     chance = random.Random(11)
@@ -150,7 +150,7 @@ async def test_everything_at_once_keeps_the_books(db: Database) -> None:
         await db.read(check_all)
 
 
-async def test_the_sweeper_finds_what_nobody_announced(db: Database) -> None:
+async def test_sweep_assigns_waiting_contacts_after_unannounced_limit_change(db: Database) -> None:
     await db.write(open_office, weights=[1], limit=0)
     await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 6)))
 

@@ -15,7 +15,7 @@ from tests.domain.arranging import NOW, open_office, saying
 from tests.domain.invariants import check_all
 
 
-async def test_who_queues_while_a_place_is_freed_is_not_missed(db: Database) -> None:
+async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database) -> None:
     """PostgreSQL: whoever frees a place waits for who is about to queue, and finds him. SQLite has one writer."""
     office = await db.write(open_office, weights=[1], limit=1)
     held = await db.write(conversation.client_says, **saying(1))

@@ -72,7 +72,7 @@ class Books:
         events.record(self.s, [event])
 
 
-async def test_shares_are_compared_with_weights(db: Database) -> None:
+async def test_overview_compares_actual_shares_with_weights(db: Database) -> None:
     def story(s: Session) -> Statistics:
         books = Books(s)
         anna, boris = books.operator("Anna", 30), books.operator("Boris", 10)
@@ -94,7 +94,7 @@ async def test_shares_are_compared_with_weights(db: Database) -> None:
     assert [one.operator for one in shop.shares] == ["Clara", "Anna", "Boris"]
 
 
-async def test_who_lost_his_weight_or_left_still_counts_for_what_he_did(db: Database) -> None:
+async def test_unweighted_and_removed_operators_keep_their_past_contacts(db: Database) -> None:
     def story(s: Session) -> Statistics:
         books = Books(s)
         anna, boris = books.operator("Anna", 30), books.operator("Boris", 10)
@@ -110,7 +110,7 @@ async def test_who_lost_his_weight_or_left_still_counts_for_what_he_did(db: Data
     assert shares == {"Anna": (None, 0.5, False), "Boris": (None, 0.5, True)}
 
 
-async def test_only_what_was_opened_in_the_period_counts_but_all_that_waits(db: Database) -> None:
+async def test_overview_counts_contacts_of_the_period_but_all_waiting_ones(db: Database) -> None:
     def story(s: Session) -> Statistics:
         books = Books(s)
         anna = books.operator("Anna", 1)
@@ -126,7 +126,7 @@ async def test_only_what_was_opened_in_the_period_counts_but_all_that_waits(db: 
 
 
 @pytest.mark.parametrize(("count", "p95"), [(1, 1), (2, 2), (19, 19), (20, 19), (21, 20), (100, 95), (101, 96)])
-async def test_95_of_100_by_nearest_rank(db: Database, count: int, p95: int) -> None:
+async def test_p95_durations_use_nearest_rank(db: Database, count: int, p95: int) -> None:
     def story(s: Session) -> Statistics:
         books = Books(s)
         anna = books.operator("Anna", 1)
@@ -145,7 +145,7 @@ async def test_95_of_100_by_nearest_rank(db: Database, count: int, p95: int) -> 
         assert p95 * factor <= (lengths.p95 or 0) + 1e-9 <= p95 * factor * 1.008
 
 
-async def test_nothing_at_all(db: Database) -> None:
+async def test_overview_of_an_empty_database_is_empty(db: Database) -> None:
     found = await db.write(lambda s: statistics.overview(s, since=None))
     nothing = Lengths(0, None, None)
     assert (found.contacts, found.unassigned_share, found.operators, found.sources) == (0, None, (), ())
@@ -163,14 +163,14 @@ def test_periods_are_whole_days_of_the_time_zone() -> None:
 
 
 @pytest.mark.fault("F69")
-def test_a_day_begins_at_midnight_also_when_clocks_change() -> None:
+def test_period_starts_at_local_midnight_across_dst_changes() -> None:
     berlin = ZoneInfo("Europe/Berlin")  # 2026-03-29: 02:00 becomes 03:00
     now = datetime(2026, 3, 29, 10, tzinfo=UTC)
     assert statistics.beginning(Period.TODAY, now=now, zone=berlin) == datetime(2026, 3, 28, 23, tzinfo=UTC)
     assert statistics.beginning(Period.WEEK, now=now, zone=berlin) == datetime(2026, 3, 22, 23, tzinfo=UTC)
 
 
-async def test_the_dashboard_of_the_first_document(db: Database) -> None:
+async def test_dashboard_stats_report_capacity_weights_and_contact_counts(db: Database) -> None:
     def story(s: Session) -> tuple[list[OperatorStats], list[SourceStats]]:
         books = Books(s)
         anna, boris = books.operator("Anna", 30), books.operator("Boris", 70)

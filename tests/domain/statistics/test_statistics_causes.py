@@ -83,7 +83,7 @@ def causes(shares: Shares) -> dict[str, tuple[bool, Cause | None]]:
     return {name: (one.gap.contacts > 0, one.gap.cause) for name, one in shares.items()}
 
 
-async def test_as_planned(db: Database) -> None:
+async def test_shares_as_planned_have_no_gap_cause(db: Database) -> None:
     def story(s: Session) -> Shares:
         shop = Shop(s, [50, 50])
         shop.come(100)
@@ -94,7 +94,7 @@ async def test_as_planned(db: Database) -> None:
     assert {one.gap.cause for one in shares.values()} == {None}
 
 
-async def test_who_was_away(db: Database) -> None:
+async def test_share_gap_of_offline_operator_has_cause_off(db: Database) -> None:
     def story(s: Session) -> Shares:
         shop = Shop(s, [50, 50])
         shop.online("Boris", False)
@@ -110,7 +110,7 @@ async def test_who_was_away(db: Database) -> None:
     assert shares["Boris"].gap.parts[Cause.OFF] == pytest.approx(-10)
 
 
-async def test_who_was_full(db: Database) -> None:
+async def test_share_gap_of_full_operator_has_cause_full(db: Database) -> None:
     def story(s: Session) -> Shares:
         shop = Shop(s, [50, 50])
         shop.limit("Boris", 2)
@@ -122,7 +122,7 @@ async def test_who_was_full(db: Database) -> None:
     assert causes(shares) == {"Anna": (True, Cause.FULL), "Boris": (False, Cause.FULL)}
 
 
-async def test_of_two_causes_the_greater_one_is_named(db: Database) -> None:
+async def test_share_gap_names_the_greater_of_two_causes(db: Database) -> None:
     def story(s: Session) -> Shares:
         shop = Shop(s, [60, 20, 20])
         shop.online("Clara", False)
@@ -140,7 +140,7 @@ async def test_of_two_causes_the_greater_one_is_named(db: Database) -> None:
     }  # fmt: skip
 
 
-async def test_what_an_admin_gave_by_hand(db: Database) -> None:
+async def test_share_gap_after_manual_assignment_has_cause_by_hand(db: Database) -> None:
     def story(s: Session) -> tuple[Shares, Shares]:
         shop = Shop(s, [50, 50])
         made = shop.come(20)
@@ -156,7 +156,7 @@ async def test_what_an_admin_gave_by_hand(db: Database) -> None:
     assert causes(after) == {"Boris": (True, Cause.BY_HAND), "Anna": (False, Cause.BY_HAND)}
 
 
-async def test_what_came_back_from_who_is_gone(db: Database) -> None:
+async def test_contacts_returned_by_unreachable_operator_count_for_the_next_one(db: Database) -> None:
     """A contact that was returned and given anew counts for who has it now."""
 
     def story(s: Session) -> Shares:
@@ -171,7 +171,7 @@ async def test_what_came_back_from_who_is_gone(db: Database) -> None:
     assert causes(shares) == {"Anna": (True, Cause.OFF), "Boris": (False, Cause.OFF)}
 
 
-async def test_weights_that_changed_on_the_way(db: Database) -> None:
+async def test_share_gap_after_weight_change_has_cause_weight(db: Database) -> None:
     def story(s: Session) -> Shares:
         shop = Shop(s, [90, 10])
         shop.come(50)
@@ -185,7 +185,7 @@ async def test_weights_that_changed_on_the_way(db: Database) -> None:
     assert causes(shares) == {"Anna": (True, Cause.WEIGHT), "Boris": (False, Cause.WEIGHT)}
 
 
-async def test_chance_is_called_chance_as_far_as_it_explains(db: Database) -> None:
+async def test_plausible_streak_has_cause_chance_and_a_longer_one_unexplained(db: Database) -> None:
     def story(s: Session) -> tuple[Shares, Shares]:
         shop = Shop(s, [50, 50])
         shop.come(40)
@@ -199,7 +199,7 @@ async def test_chance_is_called_chance_as_far_as_it_explains(db: Database) -> No
     assert causes(at_last) == {"Anna": (True, Cause.UNEXPLAINED), "Boris": (False, Cause.UNEXPLAINED)}
 
 
-async def test_less_than_a_contact_is_no_gap(db: Database) -> None:
+async def test_share_gap_below_one_contact_has_no_cause(db: Database) -> None:
     def story(s: Session) -> Shares:
         shop = Shop(s, [75, 25])
         shop.online("Boris", False)
@@ -210,7 +210,7 @@ async def test_less_than_a_contact_is_no_gap(db: Database) -> None:
     assert [(one.contacts, one.gap.cause) for one in shares.values()] == [(3, None), (0, None)]
 
 
-async def test_without_a_plan_there_is_no_gap(db: Database) -> None:
+async def test_source_without_weights_has_no_planned_shares_or_causes(db: Database) -> None:
     def story(s: Session) -> list[tuple[float | None, Cause | None]]:
         shop = Shop(s, [50, 50])
         shop.come(20)
@@ -222,7 +222,7 @@ async def test_without_a_plan_there_is_no_gap(db: Database) -> None:
     assert await db.write(story) == [(None, None), (None, None)]
 
 
-async def test_only_draws_of_the_period_count(db: Database) -> None:
+async def test_gap_causes_consider_only_draws_of_the_period(db: Database) -> None:
     """Boris was away a week ago; of that, nothing is left in the figures of today."""
 
     def story(s: Session) -> tuple[Cause | None, Cause | None]:
@@ -255,7 +255,9 @@ SOME = st.sets(st.integers(1, 9))
 
 
 @given(WEIGHTS, SOME, SOME)
-def test_a_draw_owes_one_contact_and_no_more(weights: dict[int, int], off: set[int], full: set[int]) -> None:
+def test_draw_owes_one_contact_and_balances_gains_with_losses(
+    weights: dict[int, int], off: set[int], full: set[int]
+) -> None:
     found = owed(weights, off=off, full=full - off)
     missed = sum(one.missed_off + one.missed_full for one in found.values())
     gained = sum(one.gained_off + one.gained_full for one in found.values())
@@ -271,7 +273,7 @@ SUMS = st.builds(Sums, **{name: st.integers(0, 50) for name in ("drawn", "given"
 
 
 @given(st.lists(SUMS, min_size=1, max_size=5), st.floats(0, 1))
-def test_the_parts_of_a_gap_are_the_gap(everybody: list[Sums], planned: float) -> None:
+def test_parts_of_a_share_gap_sum_to_the_gap(everybody: list[Sums], planned: float) -> None:
     all_of_them = Sums()
     for one in everybody:
         one.due = one.drawn * WHOLE

@@ -79,9 +79,7 @@ def register_in(s: Session, place: Office, number: int) -> None:
 
 
 @ONLY_POSTGRES
-async def test_an_event_that_is_committed_late_is_neither_missed_nor_counted_twice(
-    db: Database, database_url: str
-) -> None:
+async def test_late_committed_event_is_counted_exactly_once(db: Database, database_url: str) -> None:
     place = await office(db)
     await register(db, place, 1)
     await fold_all(db)
@@ -102,7 +100,7 @@ async def test_an_event_that_is_committed_late_is_neither_missed_nor_counted_twi
 
 
 @ONLY_POSTGRES
-async def test_what_was_there_before_a_long_transaction_does_not_wait_for_it(db: Database, database_url: str) -> None:
+async def test_fold_does_not_wait_for_transactions_begun_later(db: Database, database_url: str) -> None:
     place = await office(db)
     for number in range(20):
         await register(db, place, number)
@@ -123,7 +121,7 @@ async def test_what_was_there_before_a_long_transaction_does_not_wait_for_it(db:
 
 @pytest.mark.fault("F60")
 @ONLY_POSTGRES
-async def test_two_processes_do_not_fold_at_once(db: Database, database_url: str) -> None:
+async def test_only_one_process_folds_at_a_time(db: Database, database_url: str) -> None:
     place = await office(db)
     await register(db, place, 1)
     with another(database_url) as s:
@@ -136,7 +134,7 @@ async def test_two_processes_do_not_fold_at_once(db: Database, database_url: str
 
 
 @ONLY_POSTGRES
-async def test_who_begins_anew_forgets_what_is_folded_at_that_moment_too(db: Database, database_url: str) -> None:
+async def test_start_again_discards_sums_being_folded_concurrently(db: Database, database_url: str) -> None:
     place = await office(db)
     await register(db, place, 1)
     with another(database_url) as s:
@@ -151,7 +149,7 @@ async def test_who_begins_anew_forgets_what_is_folded_at_that_moment_too(db: Dat
     await db.read(check)
 
 
-async def test_everybody_at_once(db: Database) -> None:
+async def test_concurrent_writes_folds_and_reads_keep_sums_correct(db: Database) -> None:
     """Writers, two that fold, readers: each reading is of one moment, and at the end the sums are right."""
     place = await office(db)
     total, done = 240, asyncio.Event()
@@ -203,7 +201,7 @@ def _both(s: Session) -> tuple[int, int]:
 # --- nobody waits ----------------------------------------------------------------------------------------------------
 
 
-async def test_reading_waits_for_nobody_who_writes(db: Database, database_url: str) -> None:
+async def test_statistics_reads_do_not_wait_for_writers(db: Database, database_url: str) -> None:
     place = await office(db)
     await register(db, place, 1)
     with another(database_url) as writer:
@@ -215,7 +213,7 @@ async def test_reading_waits_for_nobody_who_writes(db: Database, database_url: s
         writer.rollback()
 
 
-async def test_what_registers_a_contact_leaves_the_sums_alone(db: Database) -> None:
+async def test_registering_a_contact_does_not_touch_the_sums(db: Database) -> None:
     place = await office(db)
     await fold_all(db)
     before = await db.read(lambda s: (state(s).after, s.execute(select(func.count()).select_from(Tally)).scalar_one()))
@@ -225,7 +223,7 @@ async def test_what_registers_a_contact_leaves_the_sums_alone(db: Database) -> N
 
 
 @pytest.mark.parametrize("name", ["_MOVED", "_TOOK", "_BY_HAND", "_WEIGHTS_CHANGED"])
-def test_only_the_events_asked_for_are_looked_at(name: str, migrated_file: Path) -> None:
+def test_fact_queries_search_events_by_id_range(name: str, migrated_file: Path) -> None:
     """By their ids: SQLite would rather take all events of some kind that there ever were."""
     statement = re.sub(r"\(__\[POSTCOMPILE_\w+\]\)", "(?, ?)", str(getattr(facts, name).compile(dialect=dialect())))
     connection = sqlite3.connect(migrated_file)
@@ -241,7 +239,7 @@ def test_only_the_events_asked_for_are_looked_at(name: str, migrated_file: Path)
 # --- making them anew ------------------------------------------------------------------------------------------------
 
 
-async def test_another_time_zone_makes_them_anew(db: Database) -> None:
+async def test_time_zone_change_rebuilds_the_sums(db: Database) -> None:
     place = await office(db)
     for number in range(30):
         await register(db, place, number, hours=number * 5)
@@ -258,7 +256,7 @@ async def test_another_time_zone_makes_them_anew(db: Database) -> None:
     assert (days[0].start.date(), days[0].contacts) == (NOW.date(), 1)  # noon in UTC is 22 o'clock there
 
 
-async def test_over_an_old_database_it_says_how_much_is_missing(db: Database) -> None:
+async def test_overview_reports_backlog_while_dashboard_stats_stay_complete(db: Database) -> None:
     place = await office(db)
 
     def age(s: Session) -> None:
@@ -281,7 +279,7 @@ async def test_over_an_old_database_it_says_how_much_is_missing(db: Database) ->
     assert (await db.read(statistics.source_stats))[0].total_contacts == 1
 
 
-async def test_wrong_sums_are_found(db: Database) -> None:
+async def test_wrong_sums_are_detected_and_can_be_rebuilt(db: Database) -> None:
     place = await office(db)
     for number in range(5):
         await register(db, place, number)
@@ -298,7 +296,7 @@ async def test_wrong_sums_are_found(db: Database) -> None:
 
 
 @pytest.mark.parametrize("is_folded", [True, False])
-async def test_a_source_that_is_gone_leaves_no_weights_to_the_next_one(db: Database, is_folded: bool) -> None:
+async def test_removed_source_leaves_no_weights_to_the_next_source(db: Database, is_folded: bool) -> None:
     place = await office(db)
 
     def weigh(s: Session, name: str, operator_id: int) -> int:
@@ -319,7 +317,7 @@ async def test_a_source_that_is_gone_leaves_no_weights_to_the_next_one(db: Datab
     assert [who for source_id, who in found.sums if source_id == second] == [0, place.operator_ids[1]]
 
 
-async def test_events_that_concern_no_figure_are_passed_over(db: Database) -> None:
+async def test_events_irrelevant_to_statistics_are_skipped(db: Database) -> None:
     def story(s: Session) -> tuple[int, Any]:
         events.record(s, [Happened(events.LEAD_CHANGED, NOW, events.CLIENT, lead_id=1)])
         return statistics.fold(s), statistics.overview(s, since=None).contacts

@@ -99,7 +99,7 @@ def same(found: Totals, plain: Plain) -> None:
     assert {kind for kind, one in found.lengths.items() if one.counts} == {k for k, v in plain.lengths.items() if v}
 
 
-def test_sums_are_what_a_recount_finds_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
+def test_folded_sums_equal_a_recount_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
     with running(sqlite_engine(make_url(f"sqlite:///{path}")), Counted) as machine:
@@ -107,7 +107,7 @@ def test_sums_are_what_a_recount_finds_on_sqlite(migrated_file: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_sums_are_what_a_recount_finds_on_postgres(database_url: str) -> None:
+def test_folded_sums_equal_a_recount_on_postgres(database_url: str) -> None:
     engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with running(engine, Counted) as machine:
         run_state_machine_as_test(machine, settings=settings(max_examples=8, stateful_step_count=30, deadline=None))

@@ -36,12 +36,12 @@ def statements() -> Iterator[tuple[str, Any]]:
 READY = dict(statements())
 
 
-def test_there_are_statements_to_look_at() -> None:
+def test_statement_collection_finds_enough_statements() -> None:
     assert len(READY) > 25
 
 
 @pytest.mark.parametrize("name", READY)
-def test_a_growing_table_is_never_walked_through(name: str, migrated_file: Path) -> None:
+def test_prepared_statement_never_scans_a_growing_table(name: str, migrated_file: Path) -> None:
     text = str(READY[name].compile(dialect=dialect()))
     text = re.sub(r"\(__\[POSTCOMPILE_\w+\]\)", "(?)", text)
     connection = sqlite3.connect(migrated_file)

@@ -55,7 +55,7 @@ def numbers(path: Path) -> list[int]:
         return [row[0] for row in connection.execute("SELECT told_at FROM alerts ORDER BY cause")]
 
 
-def test_a_copy_is_of_one_moment_however_much_is_written_meanwhile(
+def test_backup_is_a_consistent_snapshot_despite_concurrent_writes(
     original: Path, writer: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F66: pages are read one by one while transactions go on; the copy has all that were before it, and no other."""
@@ -78,7 +78,9 @@ def test_a_copy_is_of_one_moment_however_much_is_written_meanwhile(
     assert examine(made.path) == made
 
 
-def test_a_copy_is_one_file_for_its_owner_alone(original: Path, writer: sqlite3.Connection, tmp_path: Path) -> None:
+def test_backup_is_a_single_file_private_to_its_owner(
+    original: Path, writer: sqlite3.Connection, tmp_path: Path
+) -> None:
     put(writer, 1)
     made = make_copy(original, tmp_path / "copies.db", clock=lambda: NOW)
     assert made.path.stat().st_mode & 0o777 == 0o600
@@ -87,7 +89,7 @@ def test_a_copy_is_one_file_for_its_owner_alone(original: Path, writer: sqlite3.
     assert numbers(made.path) == [1, 1]
 
 
-def test_the_journal_is_left_to_its_writer(original: Path, tmp_path: Path) -> None:
+def test_backup_leaves_the_database_file_and_journal_unchanged(original: Path, tmp_path: Path) -> None:
     """Below SQLite 3.51.3 a second connection that checkpoints may damage the file: this one never does."""
     child = (
         "import sqlite3, os, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
@@ -106,7 +108,7 @@ def digests(path: Path) -> list[str]:
     return [hashlib.sha256(one.read_bytes()).hexdigest() for one in (path, Path(f"{path}-wal")) if one.stat().st_size]
 
 
-def test_a_damaged_original_leaves_the_earlier_copy_alone(
+def test_damaged_database_does_not_replace_an_earlier_backup(
     original: Path, writer: sqlite3.Connection, tmp_path: Path
 ) -> None:
     """F64, F66: what is damaged is not copied over what is good."""
@@ -132,7 +134,7 @@ def damage(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 3\x00" + b"\x00" * 4000])
-def test_what_is_no_database_is_no_backup(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_refused_as_backup(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "copy.db"
     path.write_bytes(content)
     with pytest.raises(BackupError) as refused:
@@ -142,7 +144,7 @@ def test_what_is_no_database_is_no_backup(content: bytes, tmp_path: Path) -> Non
         examine(tmp_path / "none.db")
 
 
-def test_a_backup_of_a_version_to_come_is_refused(original: Path, tmp_path: Path) -> None:
+def test_backup_of_unknown_schema_revision_is_refused(original: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(original)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
@@ -152,7 +154,7 @@ def test_a_backup_of_a_version_to_come_is_refused(original: Path, tmp_path: Path
     assert not (tmp_path / "copy.db").exists()
 
 
-def test_a_reference_that_leads_nowhere_is_damage(original: Path, writer: sqlite3.Connection, tmp_path: Path) -> None:
+def test_dangling_foreign_key_is_reported_as_damage(original: Path, writer: sqlite3.Connection, tmp_path: Path) -> None:
     writer.execute("PRAGMA foreign_keys=OFF")
     writer.execute("INSERT INTO gates VALUES (4711, 1, 1)")
     with pytest.raises(BackupError) as refused:
@@ -160,7 +162,9 @@ def test_a_reference_that_leads_nowhere_is_damage(original: Path, writer: sqlite
     assert refused.value.fields["why"] == "a row of gates refers to a missing one of bots"
 
 
-def test_a_wrong_load_is_told_and_the_copy_made(original: Path, writer: sqlite3.Connection, tmp_path: Path) -> None:
+def test_wrong_load_is_reported_and_the_backup_still_made(
+    original: Path, writer: sqlite3.Connection, tmp_path: Path
+) -> None:
     """A drift in a number must not leave anybody without a backup."""
     writer.execute(
         "INSERT INTO operators (name, name_folded, is_active, is_online, max_leads, current_leads, created_at) "
@@ -169,7 +173,9 @@ def test_a_wrong_load_is_told_and_the_copy_made(original: Path, writer: sqlite3.
     assert make_copy(original, tmp_path / "copy.db", clock=lambda: NOW).wrong_loads == ("Anna",)
 
 
-def test_a_backup_is_not_what_fills_the_disk(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backup_is_refused_when_disk_space_is_short(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(copying, "RESERVE_BYTES", shutil.disk_usage(tmp_path).free)
     with pytest.raises(BackupError) as refused:
         make_copy(original, tmp_path / "copy.db", clock=lambda: NOW)
@@ -192,7 +198,7 @@ copying.make_copy(Path(sys.argv[1]), Path(sys.argv[2]), clock=lambda: datetime.n
 """
 
 
-async def test_a_copy_that_is_killed_leaves_what_was_there(original: Path, tmp_path: Path) -> None:
+async def test_killed_backup_keeps_the_earlier_one_and_is_cleaned_up_later(original: Path, tmp_path: Path) -> None:
     """F66: SIGKILL in the middle; the earlier copy stands, and the next one clears up."""
     target = tmp_path / "copies" / "copy.db"
     target.parent.mkdir()
@@ -212,7 +218,7 @@ async def test_a_copy_that_is_killed_leaves_what_was_there(original: Path, tmp_p
     assert [path.name for path in target.parent.iterdir()] == ["copy.db"]
 
 
-def test_a_disk_that_fills_up_on_the_way(original: Path, tmp_path: Path) -> None:
+def test_write_failure_during_backup_is_reported_and_leaves_no_file(original: Path, tmp_path: Path) -> None:
     """F63: whatever the free space was; the process may write so much and no more."""
     target = tmp_path / "copy.db"
 
@@ -227,7 +233,7 @@ def test_a_disk_that_fills_up_on_the_way(original: Path, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
 
 
-async def test_a_process_of_its_own_says_what_became_of_it(original: Path, tmp_path: Path) -> None:
+async def test_backup_subprocess_reports_its_result_or_refusal(original: Path, tmp_path: Path) -> None:
     made = await make_copy_apart(original, tmp_path / "copy.db")
     assert made.size == os.stat(tmp_path / "copy.db").st_size
     with pytest.raises(BackupError) as refused:

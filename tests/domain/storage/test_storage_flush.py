@@ -54,14 +54,14 @@ def words(s: Session) -> list[str]:
     return list(s.execute(text("SELECT word FROM words ORDER BY rowid")).scalars())
 
 
-async def test_a_note_is_committed_before_it_is_flushed(file: Database, disk: Disk) -> None:
+async def test_unflushed_write_is_committed_before_the_flush(file: Database, disk: Disk) -> None:
     disk.go_on.clear()
     await file.note(put, "noted")
     assert await file.read(words) == ["noted"]
 
 
 @pytest.mark.fault("F7")
-async def test_a_write_waits_for_the_disk(file: Database, disk: Disk) -> None:
+async def test_write_returns_only_after_the_flush(file: Database, disk: Disk) -> None:
     disk.go_on.clear()
     writing = asyncio.create_task(file.write(put, "written"))
     while not await file.read(words):  # committed, and seen by others
@@ -71,7 +71,7 @@ async def test_a_write_waits_for_the_disk(file: Database, disk: Disk) -> None:
     await writing
 
 
-async def test_who_commits_together_shares_a_flush(file: Database, disk: Disk) -> None:
+async def test_concurrent_writes_share_flushes(file: Database, disk: Disk) -> None:
     before = disk.flushes
     await asyncio.gather(*(file.write(put, str(number)) for number in range(100)))
     assert len(await file.read(words)) == 100
@@ -79,7 +79,7 @@ async def test_who_commits_together_shares_a_flush(file: Database, disk: Disk) -
 
 
 @pytest.mark.fault("F7")
-async def test_flushed_covers_what_was_noted_before(file: Database, disk: Disk) -> None:
+async def test_flushed_covers_earlier_unflushed_writes(file: Database, disk: Disk) -> None:
     await file.note(put, "noted")
     before = disk.flushes
     await file.flushed()
@@ -88,7 +88,7 @@ async def test_flushed_covers_what_was_noted_before(file: Database, disk: Disk) 
     assert disk.flushes == before + 1
 
 
-async def test_a_flush_under_way_covers_nothing_that_is_committed_meanwhile(file: Database, disk: Disk) -> None:
+async def test_running_flush_does_not_cover_later_commits(file: Database, disk: Disk) -> None:
     before = disk.flushes
     disk.go_on.clear()
     first = asyncio.create_task(file.write(put, "first"))
@@ -102,7 +102,7 @@ async def test_a_flush_under_way_covers_nothing_that_is_committed_meanwhile(file
     assert disk.flushes == before + 2
 
 
-async def test_a_failing_disk_is_heard_of(file: Database, disk: Disk) -> None:
+async def test_flush_failure_is_raised_to_the_writer(file: Database, disk: Disk) -> None:
     disk.is_broken = True
     with pytest.raises(OSError, match="the disk is gone"):
         await file.write(put, "written")

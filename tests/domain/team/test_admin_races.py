@@ -20,7 +20,7 @@ from crm_core.team.accounts import Account
 from tests.support.people import MovableClock
 
 
-async def test_two_admins_who_remove_each_other_leave_one(db: Database, clock: MovableClock) -> None:
+async def test_two_admins_removing_each_other_concurrently_leave_one_admin(db: Database, clock: MovableClock) -> None:
     for _ in range(10):
         await db.write(staff.ensure_admins, telegram_ids=[1, 2], now=clock())
         outcomes = await asyncio.gather(
@@ -34,7 +34,7 @@ async def test_two_admins_who_remove_each_other_leave_one(db: Database, clock: M
         assert len(await db.read(staff.admins)) == 1
 
 
-async def test_two_admins_who_give_the_last_place_away(db: Database, clock: MovableClock) -> None:
+async def test_concurrent_manual_assignments_do_not_exceed_limit_unconfirmed(db: Database, clock: MovableClock) -> None:
     def arrange(s: Session) -> tuple[int, int]:
         bots.start(s, bot_id=7, username="shop_bot", name="Shop", position=0, now=clock())
         anna = operators.add(s, name="Anna", max_leads=1, actor=SYSTEM, now=clock())
@@ -66,7 +66,7 @@ async def test_two_admins_who_give_the_last_place_away(db: Database, clock: Mova
     assert (await db.read(operators.one, operator_id=anna)).current_leads == 1
 
 
-async def test_two_people_who_open_one_invitation(db: Database, clock: MovableClock) -> None:
+async def test_invitation_opened_concurrently_admits_exactly_one_admin(db: Database, clock: MovableClock) -> None:
     def arrange(s: Session) -> None:
         bots.start(s, bot_id=7, username="shop_bot", name="Shop", position=0, now=clock())
         staff.invite(s, code="code", role="admin", actor=SYSTEM, now=clock())

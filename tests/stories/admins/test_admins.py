@@ -23,7 +23,7 @@ async def second_admin(house: House, name: str = "Peter") -> Person:
     return peter
 
 
-async def test_invited_by_a_link_that_opens_once(house: House) -> None:
+async def test_admin_invitation_link_works_once(house: House) -> None:
     invitation = await types(house, house.olga, "/admins add")
     peter, charlie = house.client("Peter"), house.client("Charlie")
     await peter.starts(house.shop, code_in(invitation))
@@ -33,7 +33,7 @@ async def test_invited_by_a_link_that_opens_once(house: House) -> None:
     assert (await types(house, peter, "/admins")).text == "🔑 Admins: 2\n• Olga\n• Peter (you)"
 
 
-async def test_by_buttons(house: House) -> None:
+async def test_admin_is_invited_and_removed_by_buttons(house: House) -> None:
     screen = await types(house, house.olga, "/admins")
     assert screen.labels == ["➕ Invite an admin"]
     screen = await presses(house, house.olga, screen, "Invite an admin")
@@ -50,7 +50,7 @@ async def test_by_buttons(house: House) -> None:
     assert screen.text == "Peter is no admin any more.\n\n🔑 Admins: 1\n• Olga (you)"
 
 
-async def test_removed_he_can_do_nothing_any_more(house: House) -> None:
+async def test_removed_admin_loses_access_and_becomes_a_client(house: House) -> None:
     peter = await second_admin(house)
     his_screen = await types(house, peter, "/operators")
     question = await types(house, house.olga, "/admins remove @peter")
@@ -61,21 +61,21 @@ async def test_removed_he_can_do_nothing_any_more(house: House) -> None:
     assert "Add an operator" in str((await peter.sees("Operators")).labels)
 
 
-async def test_the_last_one_stays(house: House) -> None:
+async def test_last_admin_cannot_be_removed(house: House) -> None:
     question = await types(house, house.olga, "/admins remove Olga")
     press = await house.olga.presses(question, "Yes, remove")
     assert await press.answer() == "This is the last admin; invite another first: /admins add."
     assert "Olga (you)" in (await types(house, house.olga, "/admins")).text
 
 
-async def test_an_admin_may_go(house: House) -> None:
+async def test_admin_may_remove_themselves(house: House) -> None:
     peter = await second_admin(house)
     screen = await presses(house, peter, await types(house, peter, "/admins remove Peter"), "Yes, remove")
     assert screen.text == "Peter is no admin any more."
     assert screen.labels == []
 
 
-async def test_unknown_ones(house: House, clock: MovableClock) -> None:
+async def test_invalid_admins_commands_and_expired_invitation_are_refused(house: House, clock: MovableClock) -> None:
     await second_admin(house)
     answer = await types(house, house.olga, "/admins remove Petr")
     assert answer.text == "There is no admin «Petr»; /admins lists them. Did you mean «Peter»?"

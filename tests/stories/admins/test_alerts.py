@@ -18,7 +18,7 @@ async def write(house: House, name: str) -> None:
 
 
 @pytest.mark.fault("F59")
-async def test_a_contact_waits_and_why(house: House, clock: MovableClock) -> None:
+async def test_waiting_contact_alerts_admins_with_reason_once_in_ten_minutes(house: House, clock: MovableClock) -> None:
     await write(house, "Ivan")
     await house.olga.sees("⏳ #1 waits at shop_bot: nobody is eligible (no operator has a weight there). /queue")
     await write(house, "Kira")
@@ -33,7 +33,7 @@ async def test_a_contact_waits_and_why(house: House, clock: MovableClock) -> Non
 
 
 @pytest.mark.fault("F59")
-async def test_all_reasons_are_named(house: House) -> None:
+async def test_waiting_alert_names_all_exclusion_reasons(house: House) -> None:
     anna = await house.operator("Anna", limit=0)
     boris = await house.operator("Boris")
     await house.operator("Clara")
@@ -46,7 +46,7 @@ async def test_all_reasons_are_named(house: House) -> None:
     assert anna.looks("#1") is None
 
 
-async def test_each_source_is_a_cause_of_its_own(house: House) -> None:
+async def test_waiting_alerts_are_limited_for_each_source_separately(house: House) -> None:
     await types(house, house.olga, "/sources link vk VK ads")
     await write(house, "Ivan")
     kira = house.client("Kira")
@@ -56,7 +56,7 @@ async def test_each_source_is_a_cause_of_its_own(house: House) -> None:
     await house.olga.sees("#2 waits at VK ads")
 
 
-async def test_an_operator_reached_his_limit(house: House, clock: MovableClock) -> None:
+async def test_operator_at_limit_alerts_admins_once_in_ten_minutes(house: House, clock: MovableClock) -> None:
     anna = await house.operator("Anna", limit=2)
     await write(house, "Ivan")
     assert told(house.olga, "has reached the limit") == 0
@@ -72,7 +72,7 @@ async def test_an_operator_reached_his_limit(house: House, clock: MovableClock) 
 
 
 @pytest.mark.fault("F36")
-async def test_an_operator_cannot_be_reached(house: House) -> None:
+async def test_operator_blocking_the_bot_alerts_admins_once(house: House) -> None:
     anna = await house.operator("Anna")
     await write(house, "Ivan")
     await anna.blocks(house.shop)
@@ -87,7 +87,7 @@ async def test_an_operator_cannot_be_reached(house: House) -> None:
 
 
 @pytest.mark.fault("F36")
-async def test_found_out_only_when_a_card_is_refused(house: House) -> None:
+async def test_card_refused_as_blocked_alerts_admins(house: House) -> None:
     anna = await house.operator("Anna")
     house.sandbox.fail(
         kind="error", method="sendMessage", chat=anna, code=403, text="Forbidden: bot was blocked by the user"
@@ -97,7 +97,7 @@ async def test_found_out_only_when_a_card_is_refused(house: House) -> None:
     await house.olga.sees("#1 waits at shop_bot")
 
 
-async def test_a_refused_token_is_told_through_another_bot(sandbox: Sandbox, database_url: str) -> None:
+async def test_refused_token_is_alerted_through_another_bot(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with await House.open(sandbox, database_url, tokens=two) as house:
         await house.olga.starts(house.bots[1])
@@ -107,7 +107,7 @@ async def test_a_refused_token_is_told_through_another_bot(sandbox: Sandbox, dat
         assert "Put a valid one into BOT_TOKENS and restart." in seen.text
 
 
-async def test_an_update_died(house: House) -> None:
+async def test_dead_letter_updates_alert_admins_once(house: House) -> None:
     for number in (1, 2):
         house.sandbox.inject_raw(house.shop, {"message": {"message_id": number, "date": "never", "chat": "nowhere"}})
     seen = await house.olga.sees("💥 An update could not be processed and was set aside")
@@ -118,7 +118,7 @@ async def test_an_update_died(house: House) -> None:
     await house.olga.sees("#1 waits")
 
 
-async def test_every_admin_hears_it_once_each_in_his_language(house: House) -> None:
+async def test_every_admin_is_alerted_once_in_their_language(house: House) -> None:
     code = (await types(house, house.olga, "/admins add")).text.split("start=")[1].split()[0]
     pyotr = house.client("Pyotr", language="ru")
     await pyotr.starts(house.shop, code)

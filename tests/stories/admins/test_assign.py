@@ -30,13 +30,13 @@ async def add(house: House, *names: str) -> None:
         ("/assign shop_bot Anna 0", "Anna gets nothing of shop_bot any more."),
     ],
 )
-async def test_names_with_spaces_quotes_and_numbers(house: House, typed: str, said: str) -> None:
+async def test_assign_accepts_names_with_spaces_quotes_and_numbers(house: House, typed: str, said: str) -> None:
     await add(house, "Anna", "Anna Maria", "O'Brien", 'Boris "Razor"', '"Agent 7"', "Семён")
     await types(house, house.olga, "/sources link vk VK ads")
     assert said in (await types(house, house.olga, typed)).text
 
 
-async def test_shares_show_and_0_removes(house: House) -> None:
+async def test_assign_shows_shares_and_zero_weight_removes_operator(house: House) -> None:
     await add(house, "Anna", "Boris", "Clara")
     for name, weight in (("Anna", 30), ("Boris", 10), ("Clara", 60)):
         screen = await types(house, house.olga, f"/assign shop_bot {name} {weight}")
@@ -63,7 +63,7 @@ async def test_shares_show_and_0_removes(house: House) -> None:
         ("/assign #999999999 Anna", "There is no contact #999999999. /queue and /my list those there are.", []),
     ],
 )  # fmt: skip
-async def test_bad_input_gets_one_sentence_and_what_was_meant(
+async def test_invalid_assign_is_refused_with_reason_and_suggestion(
     house: House, typed: str, said: str, offered: list[str]
 ) -> None:
     await add(house, "Anna", "Anna Maria")
@@ -73,14 +73,14 @@ async def test_bad_input_gets_one_sentence_and_what_was_meant(
     assert "Nobody has a weight here" in (await types(house, house.olga, "/sources shop_bot")).text
 
 
-async def test_a_close_miss_is_done_by_its_button(house: House) -> None:
+async def test_suggested_assignment_is_applied_by_its_button(house: House) -> None:
     await add(house, "Anna")
     answer = await types(house, house.olga, "/assign shop_bot Ana 30")
     screen = await presses(house, house.olga, answer, "shop_bot · Anna · 30")
     assert "Anna has a weight of 30 at shop_bot now" in screen.text
 
 
-async def test_two_readings_need_quotes(house: House) -> None:
+async def test_ambiguous_assign_asks_for_quotes(house: House) -> None:
     await add(house, "Maria", "Anna Maria")
     await types(house, house.olga, "/sources link a shop")
     await types(house, house.olga, "/sources link b shop Anna")
@@ -90,7 +90,7 @@ async def test_two_readings_need_quotes(house: House) -> None:
     assert "Maria has a weight of 30 at shop Anna now" in done.text
 
 
-async def test_by_buttons_from_source_to_weight(house: House) -> None:
+async def test_weight_is_assigned_by_buttons_starting_from_the_source(house: House) -> None:
     await house.operator("Anna", weight=30)
     await house.operator("Boris", weight=10)
     screen = await types(house, house.olga, "/assign")
@@ -106,7 +106,7 @@ async def test_by_buttons_from_source_to_weight(house: House) -> None:
     assert "Anna has a weight of 25" in (await types(house, house.olga, "25")).text
 
 
-async def test_from_an_operators_screen(house: House) -> None:
+async def test_weight_is_assigned_from_the_operator_screen(house: House) -> None:
     await add(house, "Anna")
     await types(house, house.olga, "/sources link vk VK ads")
     screen = await types(house, house.olga, "/operators Anna")
@@ -117,7 +117,7 @@ async def test_from_an_operators_screen(house: House) -> None:
     assert "Anna has a weight of 50 at VK ads now" in screen.text
 
 
-async def test_a_new_weight_empties_the_queue(house: House) -> None:
+async def test_new_weight_assigns_waiting_contacts(house: House) -> None:
     anna = await house.operator("Anna")
     await types(house, house.olga, "/assign shop_bot Anna 0")
     for name in ("Ivan", "Kira"):
@@ -130,7 +130,7 @@ async def test_a_new_weight_empties_the_queue(house: House) -> None:
     await anna.sees("#2")
 
 
-async def test_given_by_hand_from_one_to_another(house: House) -> None:
+async def test_admin_transfers_a_contact_to_another_operator(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await ivan.says("Hello", to=house.shop)
@@ -145,7 +145,7 @@ async def test_given_by_hand_from_one_to_another(house: House) -> None:
     assert (await types(house, house.olga, "/assign #1 boris")).text == "#1 is with Boris already."
 
 
-async def test_given_to_somebody_full_needs_a_second_press(house: House) -> None:
+async def test_assigning_to_full_operator_needs_confirmation(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     for name in ("Ivan", "Kira"):
         await house.client(name).says(f"I am {name}", to=house.shop)
@@ -160,7 +160,7 @@ async def test_given_to_somebody_full_needs_a_second_press(house: House) -> None
 
 
 @pytest.mark.parametrize("absent", ["offline", "inactive"])
-async def test_given_to_somebody_absent_needs_a_second_press(house: House, absent: str) -> None:
+async def test_assigning_to_offline_or_inactive_operator_needs_confirmation(house: House, absent: str) -> None:
     anna = await house.operator("Anna")
     if absent == "offline":
         await anna.says("/offline")
@@ -179,7 +179,7 @@ async def test_given_to_somebody_absent_needs_a_second_press(house: House, absen
     await anna.sees("Hello")
 
 
-async def test_nobody_unreachable_gets_anything_not_even_confirmed(house: House) -> None:
+async def test_assigning_to_unreachable_operator_is_refused_outright(house: House) -> None:
     anna = await house.operator("Anna")
     await types(house, house.olga, "/operators off Anna")
     await anna.blocks(house.shop)
@@ -190,7 +190,7 @@ async def test_nobody_unreachable_gets_anything_not_even_confirmed(house: House)
     assert answer.labels == []
 
 
-async def test_a_confirmation_for_what_has_changed_meanwhile_does_nothing(house: House) -> None:
+async def test_outdated_confirmation_of_an_assignment_does_nothing(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     for name in ("Ivan", "Kira"):
         await house.client(name).says("Hello", to=house.shop)
@@ -203,7 +203,7 @@ async def test_a_confirmation_for_what_has_changed_meanwhile_does_nothing(house:
     assert anna.looks("#2") is None
 
 
-async def test_given_by_hand_with_a_close_miss_offers_operators(house: House) -> None:
+async def test_assigning_to_misspelled_operator_offers_operators(house: House) -> None:
     await house.operator("Anna")
     await house.operator("Boris", limit=3)
     await types(house, house.olga, "/operators off Boris")
@@ -216,7 +216,7 @@ async def test_given_by_hand_with_a_close_miss_offers_operators(house: House) ->
     assert screen.labels == ["🟢 Anna 1/10", "⛔️ Boris 0/3", "◀️ Waiting contacts"]
 
 
-async def test_a_closed_contact_is_given_to_nobody(house: House) -> None:
+async def test_closed_contact_cannot_be_assigned(house: House) -> None:
     anna = await house.operator("Anna")
     await house.operator("Boris", weight=1)
     await types(house, house.olga, "/operators off Boris")

@@ -55,7 +55,7 @@ async def recorded(house: House) -> list[Any]:
     )
 
 
-async def test_contacts_of_a_month_for_excel(house: House) -> None:
+async def test_contacts_of_30_days_are_exported_to_excel(house: House) -> None:
     await house.operator("Anna")
     await house.client("Ivan").says("=1+1", to=house.shop)
     await house.settled()
@@ -86,7 +86,7 @@ async def test_contacts_of_a_month_for_excel(house: House) -> None:
     assert (await presses(house, house.olga, done, "Export more")).text.startswith("📤 Export: Contacts, 30 days")
 
 
-async def test_something_else_of_another_time_and_format(house: House, clock: MovableClock) -> None:
+async def test_export_respects_chosen_table_period_and_format(house: House, clock: MovableClock) -> None:
     clock.forward(days=-3)
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
@@ -103,7 +103,7 @@ async def test_something_else_of_another_time_and_format(house: House, clock: Mo
     assert {"contact_created", "exported"} <= set(kinds)
 
 
-async def test_in_the_admins_language(house: House) -> None:
+async def test_export_uses_the_language_of_the_admin(house: House) -> None:
     boris = house.sandbox.person("Boris", language_code="ru")
     code = (await types(house, house.olga, "/admins add")).text.split("start=")[1].split()[0]
     await boris.starts(house.shop, code)
@@ -115,14 +115,14 @@ async def test_in_the_admins_language(house: House) -> None:
     await boris.sees("Операторы · 30 дней · CSV\n✅ 1 строка, файл ниже.")
 
 
-async def test_nothing_to_export_sends_nothing(house: House) -> None:
+async def test_empty_export_sends_no_file(house: House) -> None:
     screen = await starts(house, house.olga, "Clients", "CSV")
     await house.olga.sees("There is nothing of that time.", timeout=30)
     assert house.olga.looks(lambda seen: seen.kind == "document") is None
     assert screen.id == house.olga.chat()[-1].id
 
 
-async def test_two_at_once_are_one(house: House) -> None:
+async def test_second_export_during_a_running_one_is_refused(house: House) -> None:
     house.sandbox.fail(kind="flood", retry_after=1, method="sendDocument")  # it takes its time
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
@@ -135,7 +135,7 @@ async def test_two_at_once_are_one(house: House) -> None:
     assert len(await recorded(house)) == 1
 
 
-async def test_what_is_too_large_comes_in_parts(house: House) -> None:
+async def test_large_export_is_sent_in_parts(house: House) -> None:
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
     more = insert(Contact.__table__).from_select(
@@ -156,7 +156,7 @@ async def test_what_is_too_large_comes_in_parts(house: House) -> None:
     assert [int(row[0]) for rows in tables for row in rows[1:]] == list(range(1, 251))
 
 
-async def test_telegrams_hiccups_are_survived(sandbox: Sandbox, database_url: str) -> None:
+async def test_export_is_delivered_despite_temporary_telegram_errors(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, pauses=AGAIN_SOON) as house:
         await house.client("Ivan").says("Hello", to=house.shop)
         await house.settled()
@@ -168,7 +168,7 @@ async def test_telegrams_hiccups_are_survived(sandbox: Sandbox, database_url: st
         await house.olga.sees("Contacts · 30 days · CSV\n✅ ")
 
 
-async def test_a_file_that_telegram_refuses_is_said(house: House) -> None:
+async def test_file_refused_by_telegram_is_reported_and_can_be_requested_again(house: House) -> None:
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
     house.sandbox.fail(kind="error", method="sendDocument", code=413, text="Request Entity Too Large")
@@ -179,13 +179,13 @@ async def test_a_file_that_telegram_refuses_is_said(house: House) -> None:
     await comes(house.olga, after=screen)
 
 
-async def test_what_cannot_be_made_is_said(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_export_is_reported(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     await starts(house, house.olga, "CSV")
     await house.olga.sees("It could not be made.", timeout=30)
 
 
-async def test_a_restart_in_the_middle_begins_it_again(
+async def test_export_interrupted_by_a_restart_is_sent_after_it(
     sandbox: Sandbox, database_url: str, clock: MovableClock
 ) -> None:
     async with await House.open(sandbox, database_url, clock=clock) as house:
@@ -201,7 +201,7 @@ async def test_a_restart_in_the_middle_begins_it_again(
         await house.olga.sees("Contacts · 30 days · CSV\n✅ ", bot=again.shop, timeout=30)
 
 
-async def test_one_that_always_ends_the_process_is_given_up(house: House) -> None:
+async def test_export_with_attempts_used_up_is_abandoned_and_reported(house: House) -> None:
     await house.client("Ivan").says("Hello", to=house.shop)
     screen = await types(house, house.olga, "/export")
     export = {
@@ -216,7 +216,7 @@ async def test_one_that_always_ends_the_process_is_given_up(house: House) -> Non
     assert house.olga.looks(lambda seen: seen.kind == "document") is None
 
 
-async def test_whoever_is_no_admin_gets_nothing(house: House) -> None:
+async def test_non_admin_cannot_export(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await ivan.says("Hello", to=house.shop)

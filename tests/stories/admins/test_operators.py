@@ -19,7 +19,7 @@ async def joins(house: House, person: Person, invitation: SeenMessage) -> None:
     await house.settled()
 
 
-async def test_added_by_a_line_he_joins_by_the_link_and_works(house: House) -> None:
+async def test_operator_added_by_command_joins_by_link_and_gets_contacts(house: House) -> None:
     added = await types(house, house.olga, "/operators add Anna Maria 2")
     assert "Anna Maria is added, with a limit of 2" in added.text
     assert "has not opened the invitation" in added.text
@@ -36,7 +36,7 @@ async def test_added_by_a_line_he_joins_by_the_link_and_works(house: House) -> N
     assert "🟢 Anna Maria: online; 1 of 2, 1 free" in listed.text
 
 
-async def test_added_by_buttons(house: House) -> None:
+async def test_operator_is_added_by_buttons(house: House) -> None:
     screen = await types(house, house.olga, "/operators")
     assert "Nobody yet" in screen.text
     question = await presses(house, house.olga, screen, "Add an operator")
@@ -50,7 +50,7 @@ async def test_added_by_buttons(house: House) -> None:
     assert "🟢 Anna: online; 0 of 3, 3 free" in screen.text
 
 
-async def test_without_a_limit_it_is_ten_and_quotes_keep_a_number_in_the_name(house: House) -> None:
+async def test_added_operator_has_default_limit_and_quotes_keep_number_in_name(house: House) -> None:
     assert "Anna is added, with a limit of 10" in (await types(house, house.olga, "/operators add Anna")).text
     added = await types(house, house.olga, '/operators add "Agent 7"')
     assert "Agent 7 is added, with a limit of 10" in added.text
@@ -75,14 +75,14 @@ async def test_without_a_limit_it_is_ten_and_quotes_keep_a_number_in_the_name(ho
         ("/operators frobnicate", "There is no operator «frobnicate»; /operators lists them."),
     ],
 )
-async def test_bad_input_gets_one_sentence_and_changes_nothing(house: House, typed: str, said: str) -> None:
+async def test_invalid_operators_command_is_refused_and_changes_nothing(house: House, typed: str, said: str) -> None:
     await house.operator("Anna", limit=3)
     before = (await types(house, house.olga, "/operators")).text
     assert (await types(house, house.olga, typed)).text == said
     assert (await types(house, house.olga, "/operators")).text == before
 
 
-async def test_a_raised_limit_empties_the_queue(house: House) -> None:
+async def test_raised_limit_assigns_waiting_contacts(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     for name in ("Ivan", "Pyotr", "Kira", "Lev"):
         await house.client(name).says("Hello", to=house.shop)
@@ -99,7 +99,7 @@ async def test_a_raised_limit_empties_the_queue(house: House) -> None:
     await anna.sees("#4")
 
 
-async def test_a_limit_typed_after_a_button(house: House) -> None:
+async def test_limit_can_be_typed_after_pressing_a_button(house: House) -> None:
     await house.operator("Anna", limit=1)
     screen = await types(house, house.olga, "/operators Anna")
     screen = await presses(house, house.olga, screen, "Limit")
@@ -109,7 +109,7 @@ async def test_a_limit_typed_after_a_button(house: House) -> None:
     assert "Anna may hold 7" in (await types(house, house.olga, "7")).text
 
 
-async def test_switched_off_nothing_new_comes_and_on_it_comes_at_once(house: House) -> None:
+async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await ivan.says("First", to=house.shop)
@@ -129,7 +129,7 @@ async def test_switched_off_nothing_new_comes_and_on_it_comes_at_once(house: Hou
     assert "switched on" in (await types(house, house.olga, "/operators on 1")).text
 
 
-async def test_renamed(house: House) -> None:
+async def test_operator_is_renamed_by_command_and_by_button(house: House) -> None:
     await house.operator("Anna")
     done = await types(house, house.olga, "/operators rename Anna = Anna Maria")
     assert "The name is Anna Maria now." in done.text
@@ -140,7 +140,7 @@ async def test_renamed(house: House) -> None:
 
 
 @pytest.mark.fault("F54")
-async def test_removed_his_contacts_go_to_others_and_he_is_no_operator(house: House) -> None:
+async def test_removed_operator_loses_contacts_and_becomes_a_client(house: House) -> None:
     anna = await house.operator("Anna", limit=2)
     ivan = house.client("Ivan")
     await ivan.says("Hello", to=house.shop)
@@ -164,7 +164,7 @@ async def test_removed_his_contacts_go_to_others_and_he_is_no_operator(house: Ho
     assert "There is no operator «Anna»" in (await types(house, house.olga, "/operators Anna")).text
 
 
-async def test_removed_with_nobody_else_the_admin_hears_that_they_wait(house: House) -> None:
+async def test_removing_the_only_operator_reports_waiting_contacts(house: House) -> None:
     await house.operator("Anna")
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
@@ -174,7 +174,7 @@ async def test_removed_with_nobody_else_the_admin_hears_that_they_wait(house: Ho
     await house.olga.sees("#1 waits at shop_bot: nobody is eligible (no operator has a weight there)")
 
 
-async def test_pressing_remove_twice_removes_once(house: House) -> None:
+async def test_pressing_remove_twice_removes_the_operator_once(house: House) -> None:
     await house.operator("Anna")
     question = await types(house, house.olga, "/operators remove Anna")
     await presses(house, house.olga, question, "Yes, remove")
@@ -182,7 +182,7 @@ async def test_pressing_remove_twice_removes_once(house: House) -> None:
     assert "There is no operator" in (await again.answer() or "")
 
 
-async def test_a_new_link_replaces_the_old_one(house: House) -> None:
+async def test_new_invitation_link_replaces_earlier_ones_and_works_once(house: House) -> None:
     first = await types(house, house.olga, "/operators add Anna 5")
     second = await types(house, house.olga, "/operators link Anna")
     assert "Earlier links do not work any more." in second.text
@@ -199,7 +199,7 @@ async def test_a_new_link_replaces_the_old_one(house: House) -> None:
     assert LINK.search(third.text)[2] != LINK.search(second.text)[2]  # type: ignore[index]
 
 
-async def test_a_link_lives_for_a_week(house: House, clock: MovableClock) -> None:
+async def test_invitation_link_expires_after_a_week(house: House, clock: MovableClock) -> None:
     added = await types(house, house.olga, "/operators add Anna 5")
     clock.forward(days=7, seconds=1)
     anna = house.client("Anna")
@@ -207,7 +207,7 @@ async def test_a_link_lives_for_a_week(house: House, clock: MovableClock) -> Non
     await anna.sees("This invitation is not valid any more")
 
 
-async def test_another_account_takes_the_place_over(house: House) -> None:
+async def test_another_account_takes_over_the_operator_and_open_contacts(house: House) -> None:
     anna = await house.operator("Anna")
     await house.client("Ivan").says("Hello", to=house.shop)
     card = await anna.sees("#1")
@@ -221,7 +221,7 @@ async def test_another_account_takes_the_place_over(house: House) -> None:
     assert "Open contacts: 1 of" in (await types(house, house.olga, "/operators Anna")).text
 
 
-async def test_an_admin_who_becomes_an_operator_gets_what_waits(house: House) -> None:
+async def test_admin_who_joins_as_operator_gets_waiting_contacts(house: House) -> None:
     added = await types(house, house.olga, "/operators add Olga 5")
     await types(house, house.olga, "/assign shop_bot Olga 1")
     await house.client("Ivan").says("Hello", to=house.shop)
@@ -231,7 +231,7 @@ async def test_an_admin_who_becomes_an_operator_gets_what_waits(house: House) ->
     assert "#1" in card.text
 
 
-async def test_more_operators_than_fit_on_a_page(house: House) -> None:
+async def test_operator_list_is_paged(house: House) -> None:
     for number in range(1, 12):
         await types(house, house.olga, f"/operators add Agent-{number:02} 5")
     screen = await types(house, house.olga, "/operators")
@@ -245,7 +245,7 @@ async def test_more_operators_than_fit_on_a_page(house: House) -> None:
     assert "page 1 of 2" in screen.text
 
 
-async def test_which_bots_he_has_not_started_is_shown(sandbox: Sandbox, database_url: str) -> None:
+async def test_operator_screen_shows_bots_not_started_yet(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with await House.open(sandbox, database_url, tokens=two) as house:
         await house.operator("Anna")

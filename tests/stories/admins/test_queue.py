@@ -8,7 +8,7 @@ from tests.stories.steering import presses, types
 from tests.support.people import House, MovableClock
 
 
-async def test_nobody_waits(house: House) -> None:
+async def test_empty_queue_is_shown_and_can_be_refreshed(house: House) -> None:
     screen = await types(house, house.olga, "/queue")
     assert screen.text == "Nobody waits. 👍"
     await house.client("Ivan").says("Do you have bicycles?", to=house.shop)
@@ -17,7 +17,7 @@ async def test_nobody_waits(house: House) -> None:
     assert "⏳ 1 contact waits" in screen.text
 
 
-async def test_oldest_first_and_given_from_there(house: House, clock: MovableClock) -> None:
+async def test_queue_lists_oldest_first_and_assigns_contacts(house: House, clock: MovableClock) -> None:
     anna = await house.operator("Anna")
     await types(house, house.olga, "/operators limit Anna 0")
     clock.ahead = timedelta(minutes=-7)
@@ -45,7 +45,7 @@ async def test_oldest_first_and_given_from_there(house: House, clock: MovableClo
     assert "⏳ 1 contact waits" in screen.text
 
 
-async def test_a_press_for_a_contact_that_is_gone_from_the_queue_does_nothing(house: House) -> None:
+async def test_assigning_a_contact_no_longer_queued_does_nothing(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     for name in ("Ivan", "Kira"):
         await house.client(name).says("Hello", to=house.shop)
@@ -59,7 +59,7 @@ async def test_a_press_for_a_contact_that_is_gone_from_the_queue_does_nothing(ho
     assert anna.looks("#2") is None
 
 
-async def test_in_pages(house: House) -> None:
+async def test_queue_is_paged(house: House) -> None:
     for number in range(1, 20):
         await house.client(f"Client {number}").says("Hello", to=house.shop)
     await house.settled()
@@ -73,7 +73,7 @@ async def test_in_pages(house: House) -> None:
 
 
 @pytest.mark.fault("F76")
-async def test_words_of_a_client_are_no_markup(house: House) -> None:
+async def test_client_text_in_the_queue_is_not_treated_as_markup(house: House) -> None:
     await house.client("<b>Ivan</b>").says("<a href='x'>*Hello*</a>\n" + "very " * 40, to=house.shop)
     await house.settled()
     screen = await types(house, house.olga, "/queue")

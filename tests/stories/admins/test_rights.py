@@ -60,7 +60,7 @@ def forged(kind: type[CallbackData], house: House) -> str:
     return kind(**{name: values[name] for name in kind.model_fields}).pack()
 
 
-def test_the_walk_finds_all_of_them() -> None:
+def test_collected_admin_commands_and_buttons_are_complete() -> None:
     assert commands() == ["admins", "assign", "export", "operators", "queue", "sources", "stats"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - PEOPLE_TOO
     assert set(commands()) == in_menu
@@ -68,7 +68,7 @@ def test_the_walk_finds_all_of_them() -> None:
     assert set(buttons()) == defined - {CallbackData} - set(buttons(bot_operators.router))
 
 
-def test_every_button_fits_into_64_bytes() -> None:
+def test_every_admin_button_fits_into_64_bytes() -> None:
     for kind in buttons():
         largest = {
             name: values for name, values in {
@@ -109,7 +109,7 @@ def saw_nothing_of_admins(who: Person) -> bool:
 
 
 @pytest.mark.fault("F53")
-async def test_a_stranger_gets_nothing_of_it(house: House, clock: MovableClock) -> None:
+async def test_client_cannot_use_admin_commands_or_buttons(house: House, clock: MovableClock) -> None:
     await house.operator("Anna")
     charlie = house.client("Charlie")
     await charlie.says("Hello", to=house.shop)
@@ -120,7 +120,7 @@ async def test_a_stranger_gets_nothing_of_it(house: House, clock: MovableClock) 
     assert saw_nothing_of_admins(charlie)
 
 
-async def test_an_operator_who_is_no_admin_gets_nothing_of_it(house: House, clock: MovableClock) -> None:
+async def test_operator_cannot_use_admin_commands_or_buttons(house: House, clock: MovableClock) -> None:
     anna = await house.operator("Anna")
     await house.client("Ivan").says("Hello", to=house.shop)
     await anna.presses(await anna.sees("#1"), "Take")
@@ -132,7 +132,7 @@ async def test_an_operator_who_is_no_admin_gets_nothing_of_it(house: House, cloc
 
 
 @pytest.mark.fault("F55")
-async def test_a_role_lost_a_moment_ago_is_refused_at_the_effect(house: House) -> None:
+async def test_demoted_admin_is_refused_despite_cached_role(house: House) -> None:
     """The roster still remembers the admin when he presses: rights are asked for where the effect is."""
     await house.operator("Anna")
     roster = house.app.fleet.handler.roster
@@ -161,19 +161,19 @@ def _demote(s: Session, telegram_id: int) -> None:
 @pytest.mark.parametrize(
     "data", ["op:99999999999999999999", "op:-1", "op:x", "op:", "op:1:2:3", "stats:never", "give_to:1:1:1:9"]
 )
-async def test_nonsense_in_a_button_does_nothing(house: House, data: str) -> None:
+async def test_malformed_button_data_does_nothing(house: House, data: str) -> None:
     press = await house.olga.presses_forged(house.shop, data)
     await press.answer()
     await types(house, house.olga, "/queue")
     assert house.olga.looks("could not be processed") is None
 
 
-async def test_reads_ask_for_the_role_too(db: Database) -> None:
+async def test_admin_reads_require_the_admin_role(db: Database) -> None:
     with pytest.raises(NotAllowed):
         await look(db, telegram(5), statistics.overview, since=None)
 
 
-async def test_menus_follow_the_roles(house: House) -> None:
+async def test_command_menus_follow_roles(house: House) -> None:
     def menu(who: Person) -> list[str]:
         return [one["command"] for one in house.sandbox.commands_seen_by(who, house.shop)]
 

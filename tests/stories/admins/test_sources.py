@@ -7,7 +7,7 @@ from tests.stories.steering import presses, types
 from tests.support.people import SECOND_TOKEN, TOKEN, House
 
 
-async def test_a_link_books_contacts_under_its_own_source_and_weights(house: House) -> None:
+async def test_source_link_contacts_use_its_own_source_and_weights(house: House) -> None:
     anna = await house.operator("Anna")
     boris = await house.operator("Boris", weight=1)
     done = await types(house, house.olga, "/sources link vk VK ads")
@@ -26,7 +26,7 @@ async def test_a_link_books_contacts_under_its_own_source_and_weights(house: Hou
     assert "Waiting: 0" in (await types(house, house.olga, "/sources vk")).text
 
 
-async def test_a_link_by_buttons(house: House) -> None:
+async def test_source_link_is_added_by_buttons(house: House) -> None:
     screen = await types(house, house.olga, "/sources")
     assert screen.text == "📥 Sources: 1\n🤖 shop_bot"
     question = await presses(house, house.olga, screen, "New link")
@@ -36,7 +36,7 @@ async def test_a_link_by_buttons(house: House) -> None:
     assert "VK is added." in done.text
 
 
-async def test_with_several_bots_a_link_asks_for_the_bot(sandbox: Sandbox, database_url: str) -> None:
+async def test_adding_a_source_link_with_several_bots_asks_for_the_bot(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with await House.open(sandbox, database_url, tokens=two) as house:
         screen = await types(house, house.olga, "/sources")
@@ -50,7 +50,7 @@ async def test_with_several_bots_a_link_asks_for_the_bot(sandbox: Sandbox, datab
         assert "https://t.me/help_bot?start=src_fb" in done.text
 
 
-async def test_off_takes_nothing_new_and_on_gives_out_what_waits(house: House) -> None:
+async def test_source_switched_off_refuses_clients_and_switched_on_assigns_queue(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     for name in ("Ivan", "Kira"):
         await house.client(name).says(f"I am {name}", to=house.shop)
@@ -72,7 +72,7 @@ async def test_off_takes_nothing_new_and_on_gives_out_what_waits(house: House) -
     assert "is switched on." in (await types(house, house.olga, "/sources on shop_bot")).text
 
 
-async def test_names_and_descriptions(house: House) -> None:
+async def test_source_name_and_description_can_be_changed(house: House) -> None:
     done = await types(house, house.olga, "/sources rename shop_bot = The shop")
     assert "The name is The shop now." in done.text
     done = await types(house, house.olga, "/sources describe The shop = Our bot in the shop's window")
@@ -89,7 +89,7 @@ async def test_names_and_descriptions(house: House) -> None:
     assert "The name is Back now." in (await types(house, house.olga, "/sources rename Shop Back")).text
 
 
-async def test_strategies(house: House) -> None:
+async def test_source_strategy_can_be_changed_and_exact_levels_shares(house: House) -> None:
     anna = await house.operator("Anna", weight=1)
     boris = await house.operator("Boris", weight=1)
     done = await types(house, house.olga, "/sources exact shop_bot")
@@ -106,7 +106,7 @@ async def test_strategies(house: House) -> None:
     assert "Chooses: by chance" in (await types(house, house.olga, "/sources random shop_bot")).text
 
 
-async def test_weights_of_a_source(house: House) -> None:
+async def test_source_screen_shows_weights(house: House) -> None:
     await house.operator("Anna", weight=3)
     screen = await types(house, house.olga, "/sources weights shop_bot")
     assert "  Anna: 3 (100 %)" in screen.text
@@ -133,7 +133,7 @@ async def test_weights_of_a_source(house: House) -> None:
         ("/sources what", "There is no source «what»; /sources lists them."),
     ],
 )
-async def test_bad_input_gets_one_sentence_and_changes_nothing(house: House, typed: str, said: str) -> None:
+async def test_invalid_sources_command_is_refused_and_changes_nothing(house: House, typed: str, said: str) -> None:
     await types(house, house.olga, "/sources link vk VK ads")
     before = (await types(house, house.olga, "/sources")).text
     assert (await types(house, house.olga, typed)).text == said

@@ -21,7 +21,7 @@ from tests.stories.steering import presses, types
 from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
 
 
-async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
+async def test_stats_show_contacts_times_operators_and_shares(house: House, clock: MovableClock) -> None:
     anna = await house.operator("Anna", weight=30, limit=1)
     await types(house, house.olga, "/operators add Boris 5")
     await types(house, house.olga, "/assign shop_bot Boris 10")
@@ -68,7 +68,9 @@ async def test_the_whole_picture(house: House, clock: MovableClock) -> None:
     ("language", "of_anna", "of_boris"),
     [("en", "others were away", "was away"), ("ru", "других не было на месте", "не было на месте")],
 )
-async def test_why_a_share_is_not_as_planned(house: House, language: str, of_anna: str, of_boris: str) -> None:
+async def test_stats_explain_share_gaps_in_both_languages(
+    house: House, language: str, of_anna: str, of_boris: str
+) -> None:
     house.sandbox.world.people[house.olga.id].user["language_code"] = language
     await house.operator("Anna", weight=30)
     boris = await house.operator("Boris", weight=10)
@@ -83,21 +85,21 @@ async def test_why_a_share_is_not_as_planned(house: House, language: str, of_ann
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_every_cause_has_words_for_both_sides(language: str) -> None:
+def test_every_gap_cause_has_a_text_for_both_directions(language: str) -> None:
     said = {cause(Gap(more, one, {}), translator(language)) for one in Cause for more in (5.0, -5.0)}
     assert len(said) == 9
     assert all(said)
     assert cause(Gap(0.2, None, {}), translator(language)) == ""
 
 
-def test_it_says_what_is_still_being_counted() -> None:
+def test_stats_report_incomplete_figures_while_counting() -> None:
     nothing = Lengths(0, None, None)
     numbers = Statistics((), (), 0, 0, 0, nothing, nothing, nothing, behind=1234)
     said = stats_text(numbers, Period.ALL, translator("en"), now=datetime.now(UTC)).as_kwargs()["text"]
     assert said.splitlines()[1] == "⏳ Still being counted, the figures are not complete. Events left: 1234"
 
 
-async def test_the_running_process_keeps_the_sums(house: House) -> None:
+async def test_running_app_folds_pending_events(house: House) -> None:
     """Whatever waits to be folded at a start, or comes, does not stay for readings to add up."""
     await house.operator("Anna")
     await house.client("Ivan").says("Hello", to=house.shop)
@@ -109,7 +111,7 @@ async def test_the_running_process_keeps_the_sums(house: House) -> None:
     assert "Contacts: 1\n" in (await types(house, house.olga, "/stats")).text
 
 
-async def test_states_of_operators(sandbox: Sandbox, database_url: str) -> None:
+async def test_stats_show_operator_states_and_bots_not_started(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with await House.open(sandbox, database_url, tokens=two) as house:
         anna = await house.operator("Anna", bots=house.bots)
@@ -127,7 +129,7 @@ async def test_states_of_operators(sandbox: Sandbox, database_url: str) -> None:
         assert "🟢 Clara: online" in text
 
 
-async def test_periods_by_buttons(house: House, clock: MovableClock) -> None:
+async def test_stats_period_is_chosen_by_buttons(house: House, clock: MovableClock) -> None:
     await house.operator("Anna")
     for name, days in (("Ivan", -40), ("Kira", -20), ("Lev", -5), ("Mia", 0)):
         clock.ahead = timedelta(days=days)
@@ -142,7 +144,9 @@ async def test_periods_by_buttons(house: House, clock: MovableClock) -> None:
         assert f"· {label} ·" in screen.labels
 
 
-async def test_today_begins_at_midnight_of_the_setting(sandbox: Sandbox, database_url: str) -> None:
+async def test_stats_of_today_start_at_midnight_of_the_configured_time_zone(
+    sandbox: Sandbox, database_url: str
+) -> None:
     clock = MovableClock()
     # A zone in which midnight was an hour ago, whatever time it is here.
     hours = (1 - clock().hour) % 24
@@ -159,7 +163,7 @@ async def test_today_begins_at_midnight_of_the_setting(sandbox: Sandbox, databas
         assert "Contacts: 2\n" in (await presses(house, house.olga, screen, "7 days")).text
 
 
-async def test_it_fits_one_message_however_many_there_are(house: House) -> None:
+async def test_stats_and_lists_fit_one_message_however_many_entries_exist(house: House) -> None:
     def grow(s: Session) -> None:
         for number in range(300):
             name = f"Operator with a rather long name, number {number:03}"
@@ -199,7 +203,7 @@ async def test_it_fits_one_message_however_many_there_are(house: House) -> None:
         assert len(screen.labels) <= 100
 
 
-async def test_a_source_with_a_removed_operators_contacts(house: House) -> None:
+async def test_stats_include_contacts_of_removed_operators(house: House) -> None:
     anna = await house.operator("Anna")
     await house.client("Ivan").says("Hello", to=house.shop)
     await anna.presses(await anna.sees("#1"), "Close")

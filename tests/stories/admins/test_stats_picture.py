@@ -14,7 +14,7 @@ from tests.support.pictures import difference, file_id, opened, sent_picture
 BAD_PICTURE = "Bad Request: IMAGE_PROCESS_FAILED"
 
 
-async def test_a_photo_with_words_under_it(house: House) -> None:
+async def test_stats_are_sent_as_a_photo_with_caption(house: House) -> None:
     await house.operator("Anna")
     screen = await types(house, house.olga, "/stats")
     assert (screen.kind, screen.text.splitlines()[0]) == ("photo", "📊 Statistics: today")
@@ -22,7 +22,7 @@ async def test_a_photo_with_words_under_it(house: House) -> None:
     assert opened(sent_picture(house, screen)).width == 1280
 
 
-async def test_a_period_changes_picture_and_words(house: House, clock: MovableClock) -> None:
+async def test_period_button_replaces_photo_and_caption(house: House, clock: MovableClock) -> None:
     clock.forward(days=-3)
     await house.client("Ivan").says("Hello", to=house.shop)
     await house.settled()
@@ -42,7 +42,7 @@ def difference_of_size(one: bytes, other: bytes) -> bool:
     return opened(one).size != opened(other).size or difference(one, other) is not None
 
 
-async def test_what_telegram_has_is_sent_by_its_id(house: House) -> None:
+async def test_unchanged_picture_is_sent_by_file_id(house: House) -> None:
     boss = house.sandbox.person("Boss", language_code="en")
     await types(house, house.olga, "/admins add")
     link = (await house.olga.sees("https://t.me/")).text.partition("?start=")[2].split()[0]
@@ -57,7 +57,7 @@ async def test_what_telegram_has_is_sent_by_its_id(house: House) -> None:
     assert difference_of_size(sent_picture(house, changed), sent_picture(house, first))
 
 
-async def test_it_speaks_the_admins_language(house: House) -> None:
+async def test_picture_uses_the_language_of_the_admin(house: House) -> None:
     english = await types(house, house.olga, "/stats")
     house.sandbox.world.people[house.olga.id].user["language_code"] = "ru"
     russian = await types(house, house.olga, "/stats")
@@ -65,7 +65,7 @@ async def test_it_speaks_the_admins_language(house: House) -> None:
     assert difference(sent_picture(house, english), sent_picture(house, russian)) is not None
 
 
-async def test_a_file_id_that_telegram_forgot_is_replaced(sandbox: Sandbox, database_url: str) -> None:
+async def test_expired_file_id_is_replaced_by_a_new_upload(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, pauses=Pauses(retry_first=0.01)) as house:
         first = await types(house, house.olga, "/stats")
         sandbox.fail(kind="error", method="sendPhoto", text="Bad Request: wrong file identifier/HTTP URL specified")
@@ -74,7 +74,7 @@ async def test_a_file_id_that_telegram_forgot_is_replaced(sandbox: Sandbox, data
         assert difference(sent_picture(house, second), sent_picture(house, first)) is None
 
 
-async def test_a_picture_that_telegram_refuses_is_sent_as_words(sandbox: Sandbox, database_url: str) -> None:
+async def test_picture_refused_by_telegram_is_sent_as_text(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, pauses=Pauses(retry_first=0.01)) as house:
         await house.operator("Anna")
         sandbox.fail(kind="error", method="sendPhoto", text=BAD_PICTURE)
@@ -91,7 +91,9 @@ async def test_a_picture_that_telegram_refuses_is_sent_as_words(sandbox: Sandbox
         assert words.labels == ["today", "7 days", "· 30 days ·", "all time"]
 
 
-async def test_without_a_picture_words_come(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stats_are_sent_as_text_when_the_picture_cannot_be_made(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     screen = await types(house, house.olga, "/stats")
     assert (screen.kind, screen.text.splitlines()[0]) == ("text", "📊 Statistics: today")
@@ -99,14 +101,14 @@ async def test_without_a_picture_words_come(house: House, monkeypatch: pytest.Mo
     assert (week.kind, week.text.splitlines()[0]) == ("text", "📊 Statistics: 7 days")
 
 
-async def test_when_nobody_knows_whether_it_arrived_words_follow(sandbox: Sandbox, database_url: str) -> None:
+async def test_text_follows_a_stats_photo_with_unknown_outcome(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, pauses=Pauses(unknown=(0.01,))) as house:
         sandbox.fail(kind="http_500", method="sendPhoto", applied=False)
         screen = await types(house, house.olga, "/stats")
         assert (screen.kind, screen.text.splitlines()[0]) == ("text", "📊 Statistics: today")
 
 
-async def test_asked_before_a_stop_it_comes_after_the_start(
+async def test_stats_requested_before_a_restart_are_sent_after_it(
     sandbox: Sandbox, database_url: str, clock: MovableClock
 ) -> None:
     async with await House.open(sandbox, database_url, clock=clock) as house:

@@ -18,9 +18,7 @@ def copies(anna: Person, house: House) -> list[str]:
 
 
 @pytest.mark.fault("F43")
-async def test_a_restart_in_the_middle_of_an_album_keeps_it_whole_and_in_order(
-    sandbox: Sandbox, database_url: str
-) -> None:
+async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url) as house:
         anna, ivan = await house.operator("Anna"), house.client()
         handle, handled = house.app.worker._handle, list[Received]()
@@ -46,7 +44,7 @@ async def test_a_restart_in_the_middle_of_an_album_keeps_it_whole_and_in_order(
 
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize(("fault", "doubled"), [("cut", []), ("silent", ["4"])])
-async def test_of_an_album_only_the_item_that_failed_is_sent_again(
+async def test_failed_album_item_is_resent_alone(
     sandbox: Sandbox, database_url: str, fault: str, doubled: list[str]
 ) -> None:
     async with await House.open(sandbox, database_url, pauses=SHORT) as house:

@@ -37,7 +37,7 @@ NOT_COPYABLE = {
 }
 
 
-async def test_any_kind_opens_a_contact_and_any_kind_joins_it(house: House) -> None:
+async def test_every_content_kind_opens_a_contact_and_joins_an_open_one(house: House) -> None:
     anna = await house.operator("Anna", limit=20)
     for kind, content in COPYABLE.items():
         ivan = house.client(f"Ivan {kind}")
@@ -54,7 +54,7 @@ async def test_any_kind_opens_a_contact_and_any_kind_joins_it(house: House) -> N
         assert told(ivan, "Your request") == 1
 
 
-async def test_formatting_survives_on_the_card_and_in_copies(house: House) -> None:
+async def test_formatting_is_kept_on_the_card_and_in_copies(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("<b>Two</b> <i>red</i> <code>bikes</code> 🚲 <u>today</u>", to=house.shop, parse_mode="HTML")
@@ -69,7 +69,7 @@ async def test_formatting_survives_on_the_card_and_in_copies(house: House) -> No
 
 @pytest.mark.fault("F15", "F45")
 @pytest.mark.parametrize("name", NOT_COPYABLE)
-async def test_what_cannot_be_copied_is_named_as_the_first_message_and_later(house: House, name: str) -> None:
+async def test_uncopyable_content_of_a_client_is_named_to_the_operator(house: House, name: str) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.sends(NOT_COPYABLE[name], to=house.shop)
@@ -88,7 +88,7 @@ async def test_what_cannot_be_copied_is_named_as_the_first_message_and_later(hou
 
 
 @pytest.mark.fault("F45")
-async def test_protected_words_are_passed_on_and_a_protected_caption_is_told(house: House) -> None:
+async def test_protected_text_is_passed_on_and_a_protected_caption_is_quoted(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -100,7 +100,7 @@ async def test_protected_words_are_passed_on_and_a_protected_caption_is_told(hou
     assert notice.text.endswith(": photo.\n<b>not bold</b>")
 
 
-async def test_notes_of_telegram_about_the_chat_are_no_words(house: House) -> None:
+async def test_service_messages_are_ignored(house: House) -> None:
     anna = await house.operator("Anna")
     anna.chat(house.shop)
     ivan = house.client()
@@ -110,7 +110,7 @@ async def test_notes_of_telegram_about_the_chat_are_no_words(house: House) -> No
 
 
 @pytest.mark.fault("F43")
-async def test_an_album_arrives_whole_and_in_order(house: House) -> None:
+async def test_album_arrives_complete_and_in_order(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     items = await ivan.sends_all(
@@ -124,7 +124,7 @@ async def test_an_album_arrives_whole_and_in_order(house: House) -> None:
     assert told(ivan, "Your request") == 1
 
 
-async def test_words_join_in_order_and_the_client_is_told_once(house: House) -> None:
+async def test_messages_join_in_order_and_the_client_is_notified_once(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     for number in range(20):
@@ -139,7 +139,7 @@ async def test_words_join_in_order_and_the_client_is_told_once(house: House) -> 
 
 
 @pytest.mark.fault("F59")
-async def test_who_waits_is_told_his_place_and_everything_said_follows_the_card(house: House) -> None:
+async def test_waiting_client_learns_their_place_and_messages_follow_the_card(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
     for client in clients:
@@ -162,7 +162,7 @@ async def test_who_waits_is_told_his_place_and_everything_said_follows_the_card(
     assert told(maria, "Your request") == 1
 
 
-async def test_a_closed_contact_is_followed_by_a_new_one_that_knows_the_old(house: House) -> None:
+async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("First", to=house.shop)
@@ -174,7 +174,7 @@ async def test_a_closed_contact_is_followed_by_a_new_one_that_knows_the_old(hous
     await ivan.sees("Your request is #2")
 
 
-async def test_a_reply_goes_to_the_contact_it_answers_while_that_is_open(house: House) -> None:
+async def test_reply_goes_to_the_answered_contact_while_it_is_open(house: House) -> None:
     anna = await house.operator("Anna")
     await link(house, "vk", "VK ads", anna)
     ivan = house.client()
@@ -196,7 +196,7 @@ async def test_a_reply_goes_to_the_contact_it_answers_while_that_is_open(house: 
 
 
 @pytest.mark.fault("F47")
-async def test_a_reply_to_what_we_do_not_know_joins_the_talk_as_plain_words(house: House) -> None:
+async def test_reply_to_an_unknown_message_joins_the_open_contact(house: House) -> None:
     """He answers our greeting, or something that his own Telegram has and we never saw."""
     anna = await house.operator("Anna")
     ivan = house.client()
@@ -216,7 +216,7 @@ async def test_a_reply_to_what_we_do_not_know_joins_the_talk_as_plain_words(hous
     assert (await anna.sees("#1: a message (text) was deleted")).text.startswith("🗑 #1")
 
 
-async def test_an_answer_of_the_client_stands_under_what_it_answers(house: House) -> None:
+async def test_client_reply_is_shown_under_the_answered_message(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -226,7 +226,7 @@ async def test_an_answer_of_the_client_stands_under_what_it_answers(house: House
     assert (await anna.sees("Red")).reply_to == question.id
 
 
-async def test_the_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sandbox, database_url: str) -> None:
+async def test_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
         shop, desk = house.bots
         anna = await house.operator("Anna", bots=[shop, desk])
@@ -246,7 +246,7 @@ async def test_the_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox
 
 
 @pytest.mark.fault("F48")
-async def test_an_edited_message_changes_the_card_and_the_copies(house: House) -> None:
+async def test_edited_message_updates_the_card_and_the_copies(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     first = await ivan.says("Two bikes", to=house.shop)
@@ -260,7 +260,7 @@ async def test_an_edited_message_changes_the_card_and_the_copies(house: House) -
     assert (changed.kind, changed.edited) == ("photo", True)
 
 
-async def test_an_edit_that_outgrows_the_card_follows_as_a_copy(house: House) -> None:
+async def test_edit_too_long_for_the_card_is_sent_as_a_copy(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     first = await ivan.says("Short", to=house.shop)
@@ -272,7 +272,7 @@ async def test_an_edit_that_outgrows_the_card_follows_as_a_copy(house: House) ->
     assert "in full below" in now(anna, card).text
 
 
-async def test_a_moving_location_brings_no_flood_of_edits(house: House) -> None:
+async def test_live_location_updates_are_not_passed_on(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("I am on my way", to=house.shop)
@@ -285,7 +285,7 @@ async def test_a_moving_location_brings_no_flood_of_edits(house: House) -> None:
     assert await count(house, "outbox", "state = 'dead'") == 0
 
 
-async def test_a_source_that_is_off_refuses_in_a_sentence(house: House) -> None:
+async def test_inactive_source_refuses_clients_with_a_message(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await switch(house, await house.source_id(), is_active=False)

@@ -21,7 +21,7 @@ from tests.support.people import House, MovableClock
         (None, "ru", "ru"),
     ],
 )
-async def test_the_greeting_speaks_the_clients_language(
+async def test_greeting_uses_the_language_of_the_client(
     sandbox: Sandbox, database_url: str, code: str | None, default: str, speaks: str
 ) -> None:
     async with await House.open(sandbox, database_url, settings={"default_language": default}) as house:
@@ -36,7 +36,7 @@ async def test_the_greeting_speaks_the_clients_language(
         assert await count(house, "contacts") == 0
 
 
-async def test_a_source_link_books_one_contact(house: House) -> None:
+async def test_source_link_applies_to_one_contact(house: House) -> None:
     anna = await house.operator("Anna")
     boris = await house.operator("Boris", weight=1)
     await house.weight(await operator_id(house, boris), 0)  # Boris works at the link alone, Anna at the bot alone
@@ -59,7 +59,7 @@ async def test_a_source_link_books_one_contact(house: House) -> None:
 
 
 @pytest.mark.parametrize("payload", ["src_gone", "src_", "anything", "src_VK", "op_", "src_vk and more"])
-async def test_a_link_that_means_nothing_greets_all_the_same(house: House, payload: str) -> None:
+async def test_unknown_start_payload_greets_the_client_and_uses_the_bots_source(house: House, payload: str) -> None:
     anna = await house.operator("Anna")
     await link(house, "vk", "VK ads", anna)
     ivan = house.client()
@@ -69,7 +69,7 @@ async def test_a_link_that_means_nothing_greets_all_the_same(house: House, paylo
     assert "· shop_bot" in (await anna.sees("Hello")).text
 
 
-async def test_a_link_whose_source_is_switched_off_meanwhile_leads_to_the_bots_own(house: House) -> None:
+async def test_source_switched_off_after_start_falls_back_to_the_bots_source(house: House) -> None:
     anna = await house.operator("Anna")
     source_id = await link(house, "vk", "VK ads", anna)
     ivan = house.client()
@@ -80,7 +80,7 @@ async def test_a_link_whose_source_is_switched_off_meanwhile_leads_to_the_bots_o
     assert "· shop_bot" in (await anna.sees("Hello")).text
 
 
-async def test_a_phone_is_noted_from_its_owner_only_and_shown_once_taken(house: House) -> None:
+async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.starts(house.shop)
@@ -98,14 +98,14 @@ async def test_a_phone_is_noted_from_its_owner_only_and_shown_once_taken(house: 
     assert await value(house, "SELECT phone FROM leads") == "+79990000001"
 
 
-async def test_a_number_without_its_plus_gets_one(house: House) -> None:
+async def test_phone_without_plus_gets_one(house: House) -> None:
     ivan = house.client()
     await ivan.shares_phone(house.shop, phone="79990000001")
     await ivan.sees("your phone is noted")
     assert await value(house, "SELECT phone FROM leads") == "+79990000001"
 
 
-async def test_data_that_come_during_the_talk_appear_on_the_card(house: House) -> None:
+async def test_client_data_sent_later_appears_on_the_taken_card(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -122,14 +122,14 @@ async def test_data_that_come_during_the_talk_appear_on_the_card(house: House) -
 
 
 @pytest.mark.parametrize("typed", ["/email", "/email nonsense", "/email a@b", "/email " + "x" * 250 + "@example.com"])
-async def test_an_address_that_is_none_is_told_so(house: House, typed: str) -> None:
+async def test_invalid_email_is_refused_with_an_example(house: House, typed: str) -> None:
     ivan = house.client()
     await ivan.says(typed, to=house.shop)
     assert "you@example.com" in (await ivan.sees()).text
     assert await count(house, "leads", "email IS NOT NULL") == 0
 
 
-async def test_an_address_that_another_client_has_merges_nothing_and_is_hinted_at(house: House) -> None:
+async def test_email_of_another_client_merges_nothing_and_is_flagged_on_the_card(house: House) -> None:
     anna = await house.operator("Anna")
     ivan, maria = house.client("Ivan"), house.client("Maria")
     await ivan.says("/email both@example.com", to=house.shop)
@@ -145,7 +145,7 @@ async def test_an_address_that_another_client_has_merges_nothing_and_is_hinted_a
     assert await count(house, "leads", "email = 'both@example.com'") == 1
 
 
-async def test_help_and_privacy_answer_and_open_nothing(house: House) -> None:
+async def test_help_and_privacy_answer_without_opening_a_contact(house: House) -> None:
     ivan = house.client()
     await ivan.says("/help", to=house.shop)
     assert "/email" in (await ivan.sees("operator")).text
@@ -154,7 +154,7 @@ async def test_help_and_privacy_answer_and_open_nothing(house: House) -> None:
     assert await count(house, "contacts") == 0
 
 
-async def test_a_command_that_is_none_is_words(house: House) -> None:
+async def test_unknown_command_of_a_client_is_passed_on_as_a_message(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("/price of a bike", to=house.shop)
@@ -162,7 +162,7 @@ async def test_a_command_that_is_none_is_words(house: House) -> None:
 
 
 @pytest.mark.fault("F34")
-async def test_who_blocks_and_returns_is_answered_again(house: House) -> None:
+async def test_client_who_blocks_and_returns_gets_messages_again(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -182,7 +182,7 @@ async def test_who_blocks_and_returns_is_answered_again(house: House) -> None:
     assert ivan.looks("Are you there?") is None
 
 
-async def test_a_client_who_renames_himself_is_shown_by_his_new_name(house: House) -> None:
+async def test_renamed_client_is_shown_with_the_new_name(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan", username="ivan")
     await ivan.says("Hello", to=house.shop)
@@ -194,7 +194,7 @@ async def test_a_client_who_renames_himself_is_shown_by_his_new_name(house: Hous
 
 
 @pytest.mark.fault("F17", "F78")
-async def test_a_flood_delays_nobody_else_and_is_told_once(house: House) -> None:
+async def test_client_flood_delays_no_other_client_and_is_warned_once(house: House) -> None:
     anna = await house.operator("Anna", limit=50)
     ivan, others = house.client("Ivan"), [house.client(f"Client {number}") for number in range(10)]
     for number in range(1000):
@@ -214,7 +214,7 @@ async def test_a_flood_delays_nobody_else_and_is_told_once(house: House) -> None
     assert told(ivan, "Your request is") == 1
 
 
-async def test_a_slowed_clients_words_go_on_as_time_passes(house: House, clock: MovableClock) -> None:
+async def test_message_allowance_of_a_client_refills_over_time(house: House, clock: MovableClock) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     for number in range(29):

@@ -73,7 +73,7 @@ def formatted(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
 @example(name="x", source="s", words=("a" * 4096, []), language="ru", status="new")
 @example(name="x", source="s", words=("😀" * 2048, []), language="ru", status="new")
 @example(name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress")
-def test_any_name_and_any_words_make_a_card(
+def test_any_name_and_text_make_a_valid_card(
     name: str, source: str, words: tuple[str, list[dict[str, Any]]], language: str, status: str
 ) -> None:
     text, entities = words

@@ -25,7 +25,7 @@ HOSTILE = [
 FOUND_BY_TELEGRAM = {"mention", "bot_command", "hashtag", "cashtag", "url", "email", "phone_number"}
 
 
-async def test_a_card_before_it_is_taken_and_after(house: House) -> None:
+async def test_card_text_and_buttons_follow_the_contact_status(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan", last_name="Petrov", username="ivan")
     await ivan.shares_phone(house.shop)
@@ -54,7 +54,7 @@ async def test_a_card_before_it_is_taken_and_after(house: House) -> None:
     )
 
 
-async def test_a_card_tells_its_age_when_it_is_brought_up_to_date(house: House, clock: MovableClock) -> None:
+async def test_updated_card_shows_the_age_of_the_contact(house: House, clock: MovableClock) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -66,7 +66,7 @@ async def test_a_card_tells_its_age_when_it_is_brought_up_to_date(house: House, 
 
 @pytest.mark.fault("F76")
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_text_from_people_stays_literal(house: House, text: str) -> None:
+async def test_client_text_on_a_card_stays_literal(house: House, text: str) -> None:
     anna = await house.operator("Anna")
     ivan = house.client(text.replace("\n", " ")[:64], username="ivan")
     await ivan.says(text, to=house.shop)
@@ -81,7 +81,7 @@ async def test_text_from_people_stays_literal(house: House, text: str) -> None:
 
 @pytest.mark.fault("F46")
 @pytest.mark.parametrize("text", ["a" * 4096, "🚲" * 2048, "б" * 3001, ("word " * 800).strip()])
-async def test_a_long_first_text_is_cut_on_the_card_and_follows_in_full(house: House, text: str) -> None:
+async def test_long_first_message_is_cut_on_the_card_and_copied_in_full(house: House, text: str) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("N" * 64, last_name="P" * 64, username="u" * 32)
     first = await ivan.says(text, to=house.shop)
@@ -93,7 +93,7 @@ async def test_a_long_first_text_is_cut_on_the_card_and_follows_in_full(house: H
 
 
 @pytest.mark.fault("F46")
-async def test_the_fullest_card_fits(house: House) -> None:
+async def test_card_with_all_fields_at_maximum_fits_a_message(house: House) -> None:
     anna = await house.operator("A" * 64)
     source_id = await link(house, "long", "S" * 64, anna)
     assert source_id
@@ -121,7 +121,7 @@ async def test_the_fullest_card_fits(house: House) -> None:
     assert await count(house, "outbox", "state = 'dead'") == 0
 
 
-async def test_a_card_counts_earlier_contacts_and_names_who_had_the_last(house: House) -> None:
+async def test_card_counts_earlier_contacts_and_names_the_last_operator(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     for number in range(1, 4):
@@ -136,7 +136,7 @@ async def test_a_card_counts_earlier_contacts_and_names_who_had_the_last(house: 
 
 
 @pytest.mark.fault("F51")
-async def test_pressing_twice_is_pressing_once(house: House) -> None:
+async def test_repeated_button_presses_take_effect_once(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -159,7 +159,7 @@ async def test_pressing_twice_is_pressing_once(house: House) -> None:
 
 
 @pytest.mark.fault("F52")
-async def test_a_button_of_an_older_state_does_nothing_and_brings_the_card_up_to_date(house: House) -> None:
+async def test_outdated_button_does_nothing_and_refreshes_the_card(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -174,7 +174,7 @@ async def test_a_button_of_an_older_state_does_nothing_and_brings_the_card_up_to
     await ivan.sees("is closed")
 
 
-async def test_a_card_of_somebody_else_says_who_holds_the_contact(house: House) -> None:
+async def test_card_of_former_operator_names_the_current_one_and_does_nothing(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("My secret number is 42", to=house.shop)
@@ -208,7 +208,7 @@ async def test_a_card_of_somebody_else_says_who_holds_the_contact(house: House) 
 
 
 @pytest.mark.fault("F51")
-async def test_two_people_at_once_have_one_effect(house: House) -> None:
+async def test_concurrent_take_and_transfer_leave_the_contact_with_one_operator(house: House) -> None:
     """Anna takes while the contact is given to Boris; whoever is first, one holds it and both cards say so."""
     anna, boris = await house.operator("Anna", limit=20), await house.operator("Boris", limit=20)
     await house.weight(await operator_id(house, boris), 0)
@@ -240,7 +240,7 @@ FORGED = [
 
 @pytest.mark.fault("F53")
 @pytest.mark.parametrize("data", FORGED)
-async def test_forged_data_of_a_stranger_have_no_effect_and_tell_nothing(house: House, data: str) -> None:
+async def test_forged_button_of_a_client_has_no_effect_and_reveals_nothing(house: House, data: str) -> None:
     anna = await house.operator("Anna")
     ivan, charlie = house.client("Ivan"), house.client("Charlie")
     await ivan.says("Hello", to=house.shop)
@@ -260,7 +260,7 @@ async def test_forged_data_of_a_stranger_have_no_effect_and_tell_nothing(house: 
 
 @pytest.mark.fault("F53")
 @pytest.mark.parametrize("data", FORGED)
-async def test_forged_data_of_an_operator_have_no_effect(house: House, data: str) -> None:
+async def test_forged_button_of_an_operator_has_no_effect(house: House, data: str) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -281,7 +281,7 @@ async def test_forged_data_of_an_operator_have_no_effect(house: House, data: str
 
 
 @pytest.mark.fault("F54")
-async def test_a_removed_operator_can_do_nothing_with_his_old_cards(house: House) -> None:
+async def test_removed_operator_cannot_use_old_cards(house: House) -> None:
     boris = await house.operator("Boris")
     ivan = house.client()
     await ivan.says("My secret", to=house.shop)
@@ -310,7 +310,7 @@ async def test_a_removed_operator_can_do_nothing_with_his_old_cards(house: House
 
 
 @pytest.mark.fault("F57")
-async def test_closing_gives_the_place_to_whoever_waits_longest(house: House) -> None:
+async def test_closing_a_contact_assigns_the_longest_waiting_one(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
     for client in clients:
@@ -328,7 +328,7 @@ async def test_closing_gives_the_place_to_whoever_waits_longest(house: House) ->
     assert await count(house, "events", f"kind = 'contact_assigned' AND contact_id = 2 AND id > {order}") == 1
 
 
-async def test_an_operator_of_two_bots_has_each_talk_in_its_own_chat(sandbox: Sandbox, database_url: str) -> None:
+async def test_operator_of_two_bots_has_each_contact_in_its_own_chat(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
         shop, desk = house.bots
         anna = await house.operator("Anna", bots=[shop, desk])
@@ -357,7 +357,7 @@ async def test_an_operator_of_two_bots_has_each_talk_in_its_own_chat(sandbox: Sa
 
 
 @pytest.mark.fault("F36")
-async def test_who_has_not_pressed_start_in_a_bot_gets_nothing_there(sandbox: Sandbox, database_url: str) -> None:
+async def test_operator_gets_no_contacts_in_a_bot_not_started_yet(sandbox: Sandbox, database_url: str) -> None:
     async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
         shop, desk = house.bots
         anna = await house.operator("Anna", bots=[shop])
@@ -376,7 +376,7 @@ async def test_who_has_not_pressed_start_in_a_bot_gets_nothing_there(sandbox: Sa
 
 
 @pytest.mark.fault("F36")
-async def test_who_blocks_the_bot_loses_his_contacts_and_gets_new_ones_when_he_returns(house: House) -> None:
+async def test_operator_who_blocks_the_bot_loses_contacts_and_gets_new_on_return(house: House) -> None:
     boris = await house.operator("Boris")
     ivan, maria = house.client("Ivan"), house.client("Maria")
     await ivan.says("Ivan asks", to=house.shop)
@@ -409,7 +409,7 @@ async def test_who_blocks_the_bot_loses_his_contacts_and_gets_new_ones_when_he_r
 
 
 @pytest.mark.fault("F50")
-async def test_a_press_on_a_card_that_telegram_does_not_show_any_more_works(house: House) -> None:
+async def test_button_on_an_inaccessible_card_works(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.says("Hello", to=house.shop)
@@ -421,7 +421,7 @@ async def test_a_press_on_a_card_that_telegram_does_not_show_any_more_works(hous
     await anna.sees("In progress")
 
 
-async def test_a_deleted_card_can_be_shown_again(house: House) -> None:
+async def test_deleted_card_can_be_shown_again(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     await ivan.sends(kinds.photo(caption="this one"), to=house.shop)

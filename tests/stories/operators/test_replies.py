@@ -17,7 +17,7 @@ async def ask(house: House, client: Person, operator: Person, words: str) -> See
     return card
 
 
-async def test_joining_by_the_link_and_help(house: House) -> None:
+async def test_operator_joins_by_link_and_gets_help(house: House) -> None:
     anna = await house.operator("Anna")
     welcome = await anna.sees("Welcome, Anna! You are an operator now.")
     await anna.says("/help")
@@ -28,7 +28,7 @@ async def test_joining_by_the_link_and_help(house: House) -> None:
     await anna.sees("You are an operator here")
 
 
-async def test_a_link_opens_once(house: House) -> None:
+async def test_operator_invitation_link_works_once(house: House) -> None:
     anna = await house.operator("Anna")
     used = next(seen.text for seen in anna.chat(house.shop) if seen.text.startswith("/start op_"))
     charlie = house.client("Charlie")
@@ -38,7 +38,7 @@ async def test_a_link_opens_once(house: House) -> None:
     await anna.sees("👤 Charlie\n\n/my")  # a client's words
 
 
-async def test_my_lists_what_is_open(house: House) -> None:
+async def test_my_command_lists_open_contacts(house: House) -> None:
     anna = await house.operator("Anna", limit=40)
     await anna.says("/my")
     assert (await anna.sees("no open")).text == "You have no open contacts."
@@ -55,7 +55,7 @@ async def test_my_lists_what_is_open(house: House) -> None:
     assert mine.buttons == [["#1", "#2"]]
 
 
-async def test_a_long_list_still_fits_a_message(house: House) -> None:
+async def test_long_contact_list_fits_a_message(house: House) -> None:
     anna = await house.operator("Anna", limit=1000)
     for number in range(30):
         client = house.client("😀" * 32, last_name=f"{number} " + "😀" * 25)
@@ -71,7 +71,7 @@ async def test_a_long_list_still_fits_a_message(house: House) -> None:
     assert await count(house, "outbox", "state = 'dead'") == 0
 
 
-async def test_offline_gets_nothing_new_and_online_gets_what_waits(house: House) -> None:
+async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(house: House) -> None:
     anna = await house.operator("Anna")
     await anna.says("/offline")
     await anna.sees("You are offline")
@@ -90,7 +90,7 @@ async def test_offline_gets_nothing_new_and_online_gets_what_waits(house: House)
     await maria.sees("I will answer all the same")
 
 
-async def test_a_reply_of_any_kind_to_the_card_reaches_the_client(house: House) -> None:
+async def test_reply_of_any_kind_to_the_card_reaches_the_client(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client()
     card = await ask(house, ivan, anna, "Show me")
@@ -105,7 +105,7 @@ async def test_a_reply_of_any_kind_to_the_card_reaches_the_client(house: House) 
     assert told(ivan, "Anna is with you now") == 1  # writing takes, once
 
 
-async def test_a_reply_to_any_message_of_the_contact_reaches_its_client(house: House) -> None:
+async def test_reply_to_any_message_of_a_contact_reaches_its_client(house: House) -> None:
     anna = await house.operator("Anna")
     ivan, maria = house.client("Ivan"), house.client("Maria")
     first = await ask(house, ivan, anna, "Ivan asks")
@@ -131,7 +131,7 @@ async def test_a_reply_to_any_message_of_the_contact_reaches_its_client(house: H
     assert [seen.text for seen in maria.chat() if seen.copied_from] == []
 
 
-async def test_words_that_are_no_reply_go_to_the_one_in_progress(house: House) -> None:
+async def test_message_without_reply_goes_to_the_only_contact_in_progress(house: House) -> None:
     anna = await house.operator("Anna")
     ivan, maria = house.client("Ivan"), house.client("Maria")
     first = await ask(house, ivan, anna, "Ivan asks")
@@ -143,7 +143,7 @@ async def test_words_that_are_no_reply_go_to_the_one_in_progress(house: House) -
     assert maria.looks("This is for Ivan") is None
 
 
-async def test_with_several_in_progress_he_is_asked(house: House) -> None:
+async def test_message_with_several_contacts_in_progress_asks_for_the_recipient(house: House) -> None:
     anna = await house.operator("Anna")
     ivan, maria, pavel = house.client("Ivan"), house.client("Maria"), house.client("Pavel")
     for client in (ivan, maria):
@@ -169,7 +169,7 @@ async def test_with_several_in_progress_he_is_asked(house: House) -> None:
     assert ivan.looks("Who is") is None
 
 
-async def test_with_nothing_taken_he_is_asked_and_the_choice_takes(house: House) -> None:
+async def test_message_with_no_contact_taken_asks_and_the_choice_takes_it(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await ask(house, ivan, anna, "Ivan asks")
@@ -180,7 +180,7 @@ async def test_with_nothing_taken_he_is_asked_and_the_choice_takes(house: House)
     await ivan.sees("Anna is with you now")
 
 
-async def test_an_album_is_asked_about_once_and_its_late_items_follow(house: House) -> None:
+async def test_album_is_asked_about_once_and_late_items_follow_the_choice(house: House) -> None:
     anna = await house.operator("Anna")
     ivan, maria = house.client("Ivan"), house.client("Maria")
     for client in (ivan, maria):
@@ -200,7 +200,7 @@ async def test_an_album_is_asked_about_once_and_its_late_items_follow(house: Hou
     assert told(anna, "To whom?") == 0  # the only question has become "Sent to #1."
 
 
-async def test_an_album_that_replies_goes_whole_where_its_first_item_points(house: House) -> None:
+async def test_album_sent_as_a_reply_goes_complete_to_the_answered_contact(house: House) -> None:
     anna = await house.operator("Anna")
     ivan, maria = house.client("Ivan"), house.client("Maria")
     for client in (ivan, maria):
@@ -213,7 +213,7 @@ async def test_an_album_that_replies_goes_whole_where_its_first_item_points(hous
 
 
 @pytest.mark.fault("F47")
-async def test_a_reply_to_something_of_no_contact_is_asked_about(house: House) -> None:
+async def test_reply_to_a_message_of_no_contact_asks_for_the_recipient(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await anna.presses(await ask(house, ivan, anna, "Ivan asks"), "Take")
@@ -225,7 +225,7 @@ async def test_a_reply_to_something_of_no_contact_is_asked_about(house: House) -
 
 
 @pytest.mark.fault("F48")
-async def test_words_changed_before_the_choice_are_sent_as_changed(house: House) -> None:
+async def test_message_edited_before_the_choice_is_sent_as_edited(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await ask(house, ivan, anna, "Ivan asks")
@@ -238,7 +238,7 @@ async def test_words_changed_before_the_choice_are_sent_as_changed(house: House)
     assert await value(house, "SELECT text FROM messages WHERE author = 'operator'") == "fifteen"
 
 
-async def test_changed_words_change_at_the_clients(house: House) -> None:
+async def test_edited_operator_message_is_edited_for_the_client(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     card = await ask(house, ivan, anna, "Ivan asks")
@@ -252,7 +252,7 @@ async def test_changed_words_change_at_the_clients(house: House) -> None:
     assert (await ivan.sees("right")).id == got.id
 
 
-async def test_words_of_a_contact_that_is_not_his_any_more_stay_as_they_are(house: House) -> None:
+async def test_edit_after_losing_the_contact_is_not_passed_on(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     card = await ask(house, ivan, anna, "Ivan asks")
@@ -268,7 +268,7 @@ async def test_words_of_a_contact_that_is_not_his_any_more_stay_as_they_are(hous
 
 @pytest.mark.fault("F45")
 @pytest.mark.parametrize("name", NOT_COPYABLE)
-async def test_what_cannot_be_passed_on_is_said_so(house: House, name: str) -> None:
+async def test_uncopyable_content_of_an_operator_is_refused_with_reason(house: House, name: str) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     card = await ask(house, ivan, anna, "Ivan asks")
@@ -279,7 +279,7 @@ async def test_what_cannot_be_passed_on_is_said_so(house: House, name: str) -> N
     assert await value(house, "SELECT status FROM contacts") == "new"
 
 
-async def test_commands_are_never_passed_on(house: House) -> None:
+async def test_operator_commands_are_never_passed_on(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     card = await ask(house, ivan, anna, "Ivan asks")
@@ -293,7 +293,7 @@ async def test_commands_are_never_passed_on(house: House) -> None:
     assert [seen.text for seen in ivan.chat() if seen.copied_from] == []
 
 
-async def test_with_nothing_open_he_is_told(house: House) -> None:
+async def test_operator_message_without_open_contact_is_refused(house: House) -> None:
     anna = await house.operator("Anna")
     sent = await anna.says("Anybody?")
     refused = await anna.sees("This went to nobody")
@@ -310,7 +310,7 @@ async def test_with_nothing_open_he_is_told(house: House) -> None:
 
 
 @pytest.mark.fault("F35")
-async def test_a_client_who_left_is_told_of_at_the_first_message_and_refused_after(house: House) -> None:
+async def test_deactivated_client_is_reported_once_and_later_messages_refused(house: House) -> None:
     """Telegram says 403 before it says that the bot was blocked: the account was deleted."""
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
@@ -327,7 +327,7 @@ async def test_a_client_who_left_is_told_of_at_the_first_message_and_refused_aft
     assert refused.reply_to == second.id
 
 
-async def test_a_failed_delivery_is_told_at_that_message(house: House) -> None:
+async def test_failed_delivery_is_reported_under_the_message(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     card = await ask(house, ivan, anna, "Ivan asks")
@@ -340,7 +340,7 @@ async def test_a_failed_delivery_is_told_at_that_message(house: House) -> None:
     await ivan.sees("Again in words")
 
 
-async def test_words_that_their_author_deleted_in_the_queue_are_told_as_such(house: House) -> None:
+async def test_message_deleted_while_queued_is_reported_as_deleted(house: House) -> None:
     anna = await house.operator("Anna", limit=1)
     ivan, maria = house.client("Ivan"), house.client("Maria")
     card = await ask(house, ivan, anna, "Ivan asks")
@@ -353,7 +353,7 @@ async def test_words_that_their_author_deleted_in_the_queue_are_told_as_such(hou
     assert told_so.text == "🗑 #2: a message (photo) was deleted by its author before it could be passed on."
 
 
-async def test_a_former_holder_gets_nothing_more(house: House) -> None:
+async def test_former_operator_gets_no_more_messages(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan")
     await ask(house, ivan, anna, "Ivan asks")
@@ -372,7 +372,7 @@ async def test_a_former_holder_gets_nothing_more(house: House) -> None:
 
 
 @pytest.mark.fault("F54")
-async def test_what_a_removed_operator_was_asked_is_asked_no_more(house: House) -> None:
+async def test_pending_recipient_choice_of_removed_operator_sends_nothing(house: House) -> None:
     anna, ivan = await house.operator("Anna"), house.client("Ivan")
     await ask(house, ivan, anna, "Ivan asks")
     await anna.says("a secret price")
@@ -386,7 +386,7 @@ async def test_what_a_removed_operator_was_asked_is_asked_no_more(house: House) 
 
 
 @pytest.mark.fault("F53")
-async def test_a_forged_choice_moves_nothing(sandbox: Sandbox, database_url: str) -> None:
+async def test_forged_recipient_choice_sends_nothing(sandbox: Sandbox, database_url: str) -> None:
     """Boris presses Anna's question; Anna names a contact of another bot, or one that is not hers."""
     async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
         shop, desk = house.bots

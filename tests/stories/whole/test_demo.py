@@ -19,7 +19,7 @@ NAMES = {ANNA: "Anna", IVAN: "Ivan Petrov"}
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-async def test_the_whole_play(language: str, tmp_path: Path) -> None:
+async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(language: str, tmp_path: Path) -> None:
     """It needs no token and takes none from around it, ends by itself, leaves nothing behind, and tells the truth."""
     ended = await fresh_command(
         "demo", "--fast", folder=tmp_path, DEFAULT_LANGUAGE=language, BOT_TOKENS="1234567:real-token-of-a-real-bot",
@@ -48,7 +48,7 @@ async def test_the_whole_play(language: str, tmp_path: Path) -> None:
     assert all(cells(line) <= 99 for line in ended.out.splitlines() if line.startswith(("  ", " ")) and "#" in line)
 
 
-def test_both_languages_play_the_same() -> None:
+def test_demo_dialogues_have_the_same_shape_in_both_languages() -> None:
     assert set(WORDS["ru"]) == set(WORDS["en"])
     shapes = {
         language: [(one.bot, [who for who, _ in one.turns]) for one in cast.dialogues]
@@ -96,35 +96,35 @@ def count(entries: list[dict[str, Any]]) -> tuple[int, int, list[str], int, int]
     return found.clients, found.operators, [what for _, what in found.lost], found.doubled, found.cards
 
 
-def test_all_is_well() -> None:
+def test_audit_of_complete_delivery_finds_no_errors() -> None:
     assert count(WELL) == (2, 1, [], 0, 1)
 
 
 @pytest.mark.parametrize(("gone", "what"), [(2, "Hello"), (4, "Anybody there?"), (6, "Yes")])
-def test_whatever_does_not_arrive_is_lost(gone: int, what: str) -> None:
+def test_audit_reports_an_undelivered_message_as_lost(gone: int, what: str) -> None:
     assert count(WELL[:gone] + WELL[gone + 1 :])[2] == [what]
 
 
 @pytest.mark.parametrize("again", [4, 6])
-def test_a_second_copy_is_a_double(again: int) -> None:
+def test_audit_counts_a_second_copy_as_a_duplicate(again: int) -> None:
     assert count([*WELL, {**WELL[again], "message_id": 99}])[2:4] == ([], 1)
 
 
-def test_a_second_card_is_a_double() -> None:
+def test_audit_counts_a_second_card_as_a_duplicate() -> None:
     assert count([*WELL, {**WELL[2], "message_id": 99}])[3] == 2  # the card, and the words on it
 
 
-def test_the_same_first_words_in_two_contacts() -> None:
+def test_audit_separates_contacts_with_the_same_first_message() -> None:
     again = [said(5, IVAN, "Hello"), card(6, 2, "Hello")]
     assert count([*WELL, *again]) == (3, 1, [], 0, 2)
     assert count([*WELL, *again[:1]])[2] == ["Hello"]
 
 
-def test_an_edited_card_is_no_second_one() -> None:
+def test_audit_does_not_count_an_edited_card_as_a_duplicate() -> None:
     assert count([*WELL, {**WELL[2], "event": "edited"}])[3] == 0
 
 
-def test_words_on_somebody_elses_card_did_not_arrive() -> None:
+def test_audit_counts_a_message_on_another_clients_card_as_lost() -> None:
     assert count([*WELL[:2], card(1, 1, "Hello", name="Pyotr"), *WELL[3:]])[2] == ["Hello"]
 
 
@@ -133,6 +133,6 @@ def test_words_on_somebody_elses_card_did_not_arrive() -> None:
 
 @pytest.mark.parametrize("text", ["plain", "Кириллица", "🎤 voice", "漢字", "e\u0301", "👍🏽", "", "a  b\nc"])
 @pytest.mark.parametrize("width", [4, 7, 30])
-def test_columns_are_straight(text: str, width: int) -> None:
+def test_demo_text_is_fitted_to_the_column_width(text: str, width: int) -> None:
     assert cells(fit(text, width)) == width
     assert cells(cut(text, width)) <= width

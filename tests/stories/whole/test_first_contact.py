@@ -3,7 +3,7 @@
 from tests.support.people import House
 
 
-async def test_from_first_word_to_close(house: House) -> None:
+async def test_contact_is_taken_answered_and_closed(house: House) -> None:
     anna = await house.operator("Anna")
     ivan = house.client("Ivan", last_name="Petrov", username="ivan")
 

@@ -7,7 +7,7 @@ from tests.support.people import House
 
 
 @pytest.mark.fault("F37", "F38", "F39", "F40")
-async def test_a_bot_in_a_group_hears_nothing_and_says_nothing(house: House) -> None:
+async def test_bot_in_a_group_opens_no_contact_and_sends_nothing(house: House) -> None:
     anna, ivan = await house.operator("Anna"), house.client()
     group = house.sandbox.group("Team", [anna, ivan, house.shop], forum=False)
     await ivan.says("Hello, group", to=group)
@@ -25,7 +25,7 @@ async def test_a_bot_in_a_group_hears_nothing_and_says_nothing(house: House) -> 
 
 
 @pytest.mark.fault("F39")
-async def test_the_number_of_a_thread_in_a_private_chat_is_not_looked_at(house: House) -> None:
+async def test_thread_id_in_a_private_chat_is_ignored(house: House) -> None:
     """Telegram may number threads of private chats; where an answer goes is decided by what it answers."""
     anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
     await ivan.says("Ivan asks", to=house.shop, thread=77)

@@ -1,0 +1,93 @@
+"""Bringing a database to this version's schema, on both kinds, and refusing what is not known here."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, NullPool, create_engine, make_url, text
+
+from crm_core.storage import migrate as migrating
+from crm_core.storage.migrate import UnknownRevision, migrate, revisions
+from crm_core.storage.sqlite import sqlite_engine
+from crm_core.storage.tables import Base
+
+
+def engine_of(database_url: str) -> Engine:
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return sqlite_engine(url)
+    return create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+
+
+def ask(database_url: str, query: str) -> list[Any]:
+    engine = engine_of(database_url)
+    with engine.begin() as connection:
+        result = connection.execute(text(query))
+        rows = list(result) if result.returns_rows else []
+    engine.dispose()
+    return rows
+
+
+@pytest.mark.fault("F68")
+def test_migrated_schema_matches_the_table_definitions(database_url: str) -> None:
+    engine = engine_of(database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        differences = compare_metadata(context, Base.metadata)
+        # Comments explain columns to readers of the code; the migration leaves them out.
+        assert [one for one in differences if not _is_comment(one)] == []
+    engine.dispose()
+
+
+def _is_comment(difference: Any) -> bool:
+    return isinstance(difference, list) and all(one[0] == "modify_comment" for one in difference)
+
+
+@pytest.mark.fault("F68")
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    ask(database_url, "INSERT INTO alerts (cause, told_at) VALUES ('limit:1', 5)")
+    before = revisions(database_url)
+    assert before[0] == before[1]
+    assert migrate(database_url) == before
+    assert [tuple(row) for row in ask(database_url, "SELECT cause, told_at FROM alerts")] == [("limit:1", 5)]
+
+
+def test_unknown_revision_is_refused_and_nothing_is_changed(database_url: str) -> None:
+    ask(database_url, "UPDATE alembic_version SET version_num = '9999_of_tomorrow'")
+    ask(database_url, "INSERT INTO alerts (cause, told_at) VALUES ('limit:1', 5)")
+    with pytest.raises(UnknownRevision, match="9999_of_tomorrow"):
+        migrate(database_url)
+    assert [row[0] for row in ask(database_url, "SELECT version_num FROM alembic_version")] == ["9999_of_tomorrow"]
+    assert [row[0] for row in ask(database_url, "SELECT cause FROM alerts")] == ["limit:1"]
+
+
+def test_sqlite_file_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "crm.db"
+    url = f"sqlite:///{path}"
+    migrate(url)
+    assert list(tmp_path.glob("*.before-*")) == []  # there was nothing to lose
+    # As an older version would have left it: data, and another revision. The journal is still open, as after a crash.
+    older = sqlite3.connect(path)
+    older.execute("INSERT INTO alerts (cause, told_at) VALUES ('limit:1', 5)")
+    older.execute("DELETE FROM alembic_version")
+    older.execute("CREATE TABLE marker (x)")
+    older.commit()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrating, "_upgrade", _fails)
+        patch.setattr(MigrationContext, "get_current_revision", lambda self: "0000_older")
+        patch.setattr(migrating, "_check_known", lambda revision: None)
+        with pytest.raises(LookupError):
+            migrate(url)
+    older.close()
+    (copy,) = tmp_path.glob("crm.before-*.db")
+    kept = sqlite3.connect(copy)
+    assert kept.execute("SELECT cause FROM alerts").fetchall() == [("limit:1",)]
+    assert kept.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    kept.close()
+
+
+def _fails(_: Any) -> Any:
+    raise LookupError("in the middle of a migration")

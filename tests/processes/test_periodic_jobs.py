@@ -1,0 +1,62 @@
+"""F60: periodic jobs, run by several processes at once: whatever they find to do is done once."""
+
+import asyncio
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from bot.app import App
+from bot.sandbox import Sandbox
+from crm_core import statistics
+from crm_core.storage.database import Database
+from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
+from tests.processes.restarts import HURRIED
+from tests.support.people import House
+
+WAITING = 8
+
+
+async def test_concurrent_runs_of_periodic_jobs_take_effect_once(sandbox: Sandbox, database_url: str) -> None:
+    """F60: the sweeper finds what nobody was told of, sums are folded, old rows deleted, by whoever comes first.
+
+    On a file there is one process; there the same job comes twice.
+    """
+    async with await House.open(sandbox, database_url) as house:
+        anna = await house.operator("Anna", limit=WAITING)
+        await anna.says("/offline", to=house.shop)
+        for number in range(WAITING):
+            await house.client(f"Client {number}").says(f"Hello {number}", to=house.shop)
+        await house.settled()
+        # As a lost wake-up would leave it: she is there, and they wait.
+        await house.db.write(lambda s: s.execute(text("UPDATE operators SET is_online = true")))
+        other = house.app
+        if not database_url.startswith("sqlite"):
+            other = App(house.settings, limited=False, pauses=HURRIED)
+            await other.__aenter__()
+            await other.fleet.settled()
+            assert other.fleet.runners[0].state == "standby"
+        try:
+            for job in ("_sweep", "_tally", "_purge"):
+                await asyncio.gather(*(getattr(app, job)() for app in (house.app, other) * 4))
+            await asyncio.gather(*(app.db.write(statistics.fold) for app in (house.app, other) * 4))
+            for number in range(WAITING):
+                await anna.sees(f"Hello {number}", bot=house.shop)
+            await house.settled()
+        finally:
+            if other is not house.app:
+                await other.__aexit__(None, None, None)
+        cards = [seen.text for seen in anna.chat(house.shop) if "Hello" in seen.text]
+        assert len(cards) == WAITING
+        await _look(house.db)
+
+
+async def _look(db: Database) -> None:
+    def look(s: Session) -> None:
+        check_loads(s)
+        check_one_open_contact_each(s)
+        check_states(s)
+        assigned = s.execute(text("SELECT count(*) FROM events WHERE kind = 'contact_assigned'")).scalar_one()
+        assert assigned == WAITING
+        assert statistics.differences(s) == []
+
+    await db.read(look)

@@ -1,0 +1,83 @@
+"""Updates that nobody can read are set aside and delay nobody."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.receiving.updates import to_update
+from bot.sandbox import Sandbox
+from crm_core.messaging import inbox
+from crm_core.storage.tables import InboxRow
+from tests.support.people import House
+
+# A forward of before Bot API 7.0 with a hidden author, which aiogram 3.31 refuses to parse.
+POISON: dict[str, Any] = {
+    "message": {"message_id": "not a number", "date": "never", "chat": {"id": 5, "type": "private"}}
+}
+
+
+async def states(house: House) -> list[str]:
+    query = select(InboxRow.state).order_by(InboxRow.id)
+    return await house.db.read(lambda s: list(s.execute(query).scalars()))
+
+
+@pytest.mark.fault("F14")
+async def test_unparsable_updates_are_dead_lettered_without_delaying_others(
+    sandbox: Sandbox, database_url: str
+) -> None:
+    async with await House.open(sandbox, database_url) as house:
+        anna = await house.operator("Anna")
+        before = len(await states(house))
+    # While nobody receives, Telegram collects: poison first, in the middle, and last in one batch.
+    ivan, petra = sandbox.person("Ivan", language_code="en"), sandbox.person("Petra", language_code="en")
+    sandbox.inject_raw(house.shop, POISON)
+    await ivan.says("first", to=house.shop)
+    sandbox.inject_raw(house.shop, POISON)
+    await petra.says("second", to=house.shop)
+    sandbox.inject_raw(house.shop, POISON)
+
+    async with await House.open(sandbox, database_url, admin=False) as again:
+        await anna.sees("first", bot=house.shop)
+        await anna.sees("second", bot=house.shop)
+        await again.settled()
+        assert (await states(again))[before:] == ["dead", "done", "dead", "done", "dead"]
+        # Admins hear of it once, not three times.
+        told = [seen for seen in house.olga.chat(house.shop) if "could not be processed" in seen.text]
+        assert len(told) == 1
+
+
+@pytest.mark.fault("F15")
+@pytest.mark.filterwarnings("ignore:Detected unknown update type:RuntimeWarning")
+async def test_update_of_unknown_type_is_marked_done(house: House) -> None:
+    house.sandbox.inject_raw(house.shop, {"a_thing_of_tomorrow": {"chat": {"id": 7}}})
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    await ivan.sees("#1")
+    await house.settled()
+    assert set(await states(house)) == {"done"}
+
+
+@pytest.mark.fault("F14")
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"message": {"chat": {"id": 10**30, "type": "private"}}},
+        {"message": 5, "callback_query": "x"},
+        {"message": {"text": "half a character: \ud83d", "chat": None}},
+        {},
+    ],
+    ids=["huge id", "no objects", "half a character", "empty"],
+)
+async def test_malformed_update_blocks_neither_its_batch_nor_later_updates(house: House, odd: dict[str, Any]) -> None:
+    anna = await house.operator("Anna")
+    good = to_update(house.shop.id, {"update_id": 2, "message": {"chat": {"id": 1}}})
+    stored = await house.db.write(
+        inbox.store, bot_id=house.shop.id, updates=[to_update(house.shop.id, {"update_id": 1, **odd}), good],
+        now=house.clock(),
+    )  # fmt: skip
+    assert len(stored) == 2
+    house.app.worker.add(stored)
+    ivan = house.client()
+    await ivan.says("Hello", to=house.shop)
+    await anna.sees("Hello", bot=house.shop)

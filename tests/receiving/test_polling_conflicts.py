@@ -1,0 +1,57 @@
+"""Somebody else who reads a bot's messages: shown, told, waited out, and nothing lost."""
+
+import pytest
+
+from bot.receiving import polling
+from bot.sandbox import Sandbox
+from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.telegram_kit import strict_bot
+
+
+@pytest.mark.fault("F23")
+async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ivan = await house.operator("Anna"), house.client()
+    runner = house.app.fleet.runners[0]
+    runner.settled.clear()
+    other = strict_bot(house.sandbox.url, house.shop.token)
+    await other.get_updates(timeout=0)
+    await runner.settled.wait()
+    assert runner.state == "conflict"
+    await other.session.close()
+    runner.settled.clear()
+    await ivan.says("Hello", to=house.shop)
+    await anna.sees("Hello", bot=house.shop)
+    await house.olga.sees("Another program reads the messages of @shop_bot", bot=house.shop)
+    await runner.settled.wait()
+    assert runner.state == "running"
+
+
+@pytest.mark.fault("F24")
+async def test_foreign_webhook_sets_conflict_and_other_bots_keep_running(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
+    monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
+    both = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    async with await House.open(sandbox, database_url, tokens=both) as before:
+        olga, anna = before.olga, await before.operator("Anna", bots=[before.bots[0]])
+    other = strict_bot(sandbox.url, SECOND_TOKEN)
+    await other.set_webhook("http://127.0.0.1:9/nobody")
+    async with await House.open(sandbox, database_url, tokens=both, admin=False) as house:
+        ivan = house.client()
+        await ivan.says("Hello", to=house.shop)
+        await anna.sees("Hello", bot=house.shop)
+        await olga.sees("Another program reads the messages of @help_bot", bot=house.shop)
+        second = house.app.fleet.runners[1]
+        assert second.state == "conflict"
+        second.settled.clear()
+        assert "webhook_left_set" in "".join(capsys.readouterr())
+        await other.delete_webhook()
+        await sandbox.online(house.bots[1])
+        await ivan.says("Hello to the second", to=house.bots[1])
+        await ivan.sees("#2", bot=house.bots[1])
+        await second.settled.wait()
+        assert second.state == "running"
+    await other.session.close()

@@ -1,0 +1,179 @@
+"""Telegram hands things out twice, under other numbers, late or in another order: each has one effect."""
+
+import itertools
+
+import pytest
+
+from bot.receiving.polling import Poller
+from bot.sandbox import Sandbox
+from crm_core.messaging.inbox import Received
+from tests.stories.arranging import count, told, value
+from tests.support.people import House
+
+
+@pytest.mark.fault("F10")
+async def test_batch_redelivered_after_failed_flush_is_applied_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored, but not surely on disk when something fails: it is not confirmed, and comes again."""
+    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
+    await house.settled()
+    flushed, failures = house.db.flushed, 0
+
+    async def fails_twice() -> None:
+        nonlocal failures
+        if failures < 2:
+            failures += 1
+            raise OSError("the disk did not answer")
+        await flushed()
+
+    monkeypatch.setattr(house.db, "flushed", fails_twice)
+    confirmed = len(house.sandbox.confirmed_ids(house.shop))
+    await ivan.says("from Ivan", to=house.shop)
+    await petra.says("from Petra", to=house.shop)
+    await anna.sees("from Ivan", bot=house.shop)
+    await anna.sees("from Petra")
+    assert len(house.sandbox.confirmed_ids(house.shop)) == confirmed or failures == 2
+    await house.settled()
+    assert failures == 2
+    assert len(house.sandbox.confirmed_ids(house.shop)) == confirmed + 2
+    assert (told(anna, "from Ivan"), told(anna, "from Petra")) == (1, 1)
+    assert await count(house, "contacts") == 2
+
+
+@pytest.mark.fault("F12")
+async def test_reused_update_id_with_other_body_is_processed_and_admins_notified(house: House) -> None:
+    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
+    await house.settled()
+    number = house.sandbox.jump(house.shop, 4_000_000)
+    await ivan.says("of the first life", to=house.shop)
+    await anna.sees("of the first life", bot=house.shop)
+    await house.settled()
+    house.sandbox.jump(house.shop, number)
+    await petra.says("of the second life", to=house.shop)
+    await anna.sees("of the second life")
+    await house.olga.sees("Telegram has restarted the numbers of its updates. Nothing is lost.", bot=house.shop)
+    await house.settled()
+    assert await count(house, "inbox", f"update_id = {number}") == 2
+    assert await value(house, f"SELECT max(epoch) FROM inbox WHERE update_id = {number}") == 1  # noqa: S608
+
+
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize("offset", [1, 2**31, -7, 0], ids=["far past", "far future", "negative", "nought"])
+async def test_unexpected_polling_offset_neither_loses_nor_duplicates_messages(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, offset: int
+) -> None:
+    async with await House.open(sandbox, database_url) as before:
+        anna = await before.operator("Anna")
+    ivan, petra = sandbox.person("Ivan", language_code="en"), sandbox.person("Petra", language_code="en")
+    await ivan.says("while nobody was there", to=before.shop)
+    await petra.says("nor then", to=before.shop)
+    receive = Poller._receive
+    tampered = 0
+
+    async def with_that_offset(poller: Poller) -> None:
+        nonlocal tampered
+        tampered += 1
+        if tampered == 1:
+            poller._offset = offset
+        await receive(poller)
+
+    monkeypatch.setattr(Poller, "_receive", with_that_offset)
+    async with await House.open(sandbox, database_url, admin=False) as house:
+        await anna.sees("while nobody was there", bot=house.shop)
+        await anna.sees("nor then")
+        await ivan.says("And now?")
+        await anna.sees("And now?")
+        await house.settled()
+        assert told(anna, "while nobody was there") == told(anna, "nor then") == 1
+        assert tampered > 1
+
+
+@pytest.mark.fault("F15")
+async def test_unknown_message_content_is_reported_to_operator(house: House) -> None:
+    anna, ivan = await house.operator("Anna"), house.client()
+    said = await ivan.says("Hello", to=house.shop)
+    card = await anna.sees("Hello", bot=house.shop)
+    plain = {name: part for name, part in said.raw.items() if name not in ("text", "entities")}
+    strange = {**plain, "message_id": said.id + 100, "hologram": {"file_id": "x", "depth": 3}}
+    house.sandbox.inject_raw(house.shop, {"message": strange})
+    notice = await anna.sees("#1", after=card)
+    assert "does not let a bot copy" in notice.text
+    assert await count(house, "messages", "contact_id = 1") == 2
+
+
+@pytest.mark.fault("F18")
+@pytest.mark.parametrize("order", list(itertools.permutations(["take", "reply", "close"])), ids="-".join)
+async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_url: str, order: tuple[str, ...]) -> None:
+    """Anna takes, answers and closes; they reach us in another order than she meant."""
+    async with await House.open(sandbox, database_url) as before:
+        anna, ivan = await before.operator("Anna"), before.client()
+        await ivan.says("My question", to=before.shop)
+        card = await anna.sees("My question", bot=before.shop)
+        await before.settled()
+    for step in order:
+        if step == "reply":
+            await anna.replies(card, "My answer")
+        else:
+            await anna.presses(card, step.capitalize(), stale=True)
+    async with await House.open(sandbox, database_url, admin=False) as house:
+        await house.settled()
+        status = await value(house, "SELECT status FROM contacts")
+        load = await value(house, "SELECT current_leads FROM operators")
+        if order[0] == "close":
+            # Closed is final: what comes after it is refused, and said so.
+            assert status == "closed"
+            assert ivan.looks("My answer", bot=house.shop) is None
+            assert told(anna, "#1 is closed.") == 1
+        else:
+            # The card that she pressed Close on showed a contact that was not taken: she is asked to look again.
+            assert status == "in_progress"
+            assert (await ivan.sees("My answer", bot=house.shop)).text == "My answer"
+        assert load == (0 if status == "closed" else 1)
+        assert told(ivan, "Anna is with you now") == (0 if status == "closed" else 1)
+        assert await count(house, "events", "kind IN ('contact_taken', 'contact_closed')") == 1
+        assert await count(house, "inbox", "state <> 'done'") == 0
+
+
+@pytest.mark.fault("F50")
+async def test_callback_answered_too_late_takes_effect_and_updates_card(sandbox: Sandbox, database_url: str) -> None:
+    """Telegram forgets a press that it cannot hand over after 150 seconds; others we get, and answer too late."""
+    sandbox.configure(callback_life=0.0)
+    async with await House.open(sandbox, database_url) as before:
+        anna, ivan = await before.operator("Anna"), before.client()
+        await ivan.says("My question", to=before.shop)
+        card = await anna.sees("My question", bot=before.shop)
+        await before.settled()
+    await anna.presses(card, "Take")
+    async with await House.open(sandbox, database_url, admin=False) as house:
+        await ivan.sees("Anna is with you", bot=house.shop)
+        shown = await anna.sees("In progress", bot=house.shop)
+        assert shown.id == card.id
+        await house.settled()
+        await anna.presses(shown, "Close")
+        await ivan.sees("is closed")
+        await house.settled()
+        assert await count(house, "inbox", "state <> 'done'") == 0
+
+
+@pytest.mark.fault("F4")
+async def test_finished_updates_are_not_processed_again_after_restart(sandbox: Sandbox, database_url: str) -> None:
+    async with await House.open(sandbox, database_url) as before:
+        anna, ivan = await before.operator("Anna"), before.client()
+        await ivan.says("My question", to=before.shop)
+        await anna.sees("My question", bot=before.shop)
+        await before.app.fleet.idle()
+    async with await House.open(sandbox, database_url, admin=False) as house:
+        seen = list[Received]()
+        handle = house.app.worker._handle
+
+        async def watched(row: Received) -> None:
+            seen.append(row)
+            await handle(row)
+
+        house.app.worker._handle = watched
+        await ivan.says("One more thing", to=house.shop)
+        await anna.sees("One more thing", bot=house.shop)
+        await house.settled()
+        assert [row.raw["message"]["text"] for row in seen] == ["One more thing"]
+        assert told(anna, "My question") == 1

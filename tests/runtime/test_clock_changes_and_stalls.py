@@ -1,0 +1,143 @@
+"""When time goes wrong: clocks that are set while it runs, and a process that stands still."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+import apscheduler.executors.base
+import apscheduler.schedulers.base
+import apscheduler.triggers.interval
+import pytest
+
+from bot.app import App
+from bot.runtime import clock_monitor as heartbeat
+from bot.runtime import installation
+from bot.runtime.supervisor import Fleet
+from bot.sandbox import Sandbox
+from tests.processes.restarts import HURRIED
+from tests.stories.arranging import count, until
+from tests.support.people import House, MovableClock
+
+
+class WallClock:
+    """The clock of the machine, as far as the scheduler and the heartbeat see it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.moved = timedelta()
+        wall = self
+
+        class Shown(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Any:
+                return datetime.now(tz) + wall.moved
+
+        for module in (apscheduler.schedulers.base, apscheduler.triggers.interval, apscheduler.executors.base):
+            monkeypatch.setattr(module, "datetime", Shown)
+        monkeypatch.setattr(heartbeat, "shown_now", lambda: time.time() + self.moved.total_seconds())
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> WallClock:
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    monkeypatch.setattr(installation, "LOOK_EVERY", 0.5)
+    monkeypatch.setattr("bot.app.LOOK_EVERY", 0.5)
+    return WallClock(monkeypatch)
+
+
+class Looks:
+    """Waits for the periodic look into the outbox."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._seen = asyncio.Event()
+        look: Callable[[Fleet], Any] = Fleet.look_again
+
+        async def look_again(fleet: Fleet) -> None:
+            await look(fleet)
+            self._seen.set()
+
+        monkeypatch.setattr(Fleet, "look_again", look_again)
+
+    async def more(self, number: int) -> None:
+        for _ in range(number):
+            self._seen.clear()
+            await asyncio.wait_for(self._seen.wait(), 5)
+
+
+@pytest.mark.fault("F69")
+@pytest.mark.parametrize("hours", [-1, 24], ids=["back an hour", "forward a day"])
+async def test_periodic_work_continues_when_the_clock_is_set(
+    sandbox: Sandbox,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    wall: WallClock,
+    clock: MovableClock,
+    hours: int,
+) -> None:
+    looks = Looks(monkeypatch)
+    async with await House.open(sandbox, database_url, clock=clock) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        await looks.more(1)
+        wall.moved += timedelta(hours=hours)
+        clock.forward(hours=hours)
+        await looks.more(1)
+        await ivan.says("Which day is it?", to=house.shop)
+        card = await anna.sees("Which day is it?", bot=house.shop)
+        await anna.presses(card, "Take")
+        await ivan.sees("Anna is with you")
+        await house.settled()
+        assert await count(house, "events", "kind = 'contact_assigned'") == 1
+        assert len([seen for seen in ivan.chat() if "Anna is with you" in seen.text]) == 1
+
+
+@pytest.mark.fault("F69")
+async def test_clock_set_back_does_not_delay_retries(house: House, clock: MovableClock) -> None:
+    """It was to be tried again in a second; an hour back, and that second would last an hour."""
+    anna, ivan = await house.operator("Anna"), house.client()
+    house.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="sendMessage", chat=anna, times=3)
+    await ivan.says("My question", to=house.shop)
+    await until(house, "SELECT count(*) FROM outbox WHERE kind = 'card' AND not_before IS NOT NULL", 1)
+    clock.forward(hours=-1)
+    await house.app.fleet.look_again()
+    clock.forward(minutes=10, seconds=1)
+    await house.app.fleet.look_again()
+    house.sandbox.mend()
+    clock.forward(minutes=10, seconds=1)
+    await house.app.fleet.look_again()
+    await anna.sees("My question", bot=house.shop)
+
+
+@pytest.mark.fault("F70")
+async def test_stalled_process_keeps_ownership_and_alerts_admins(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    async with await House.open(sandbox, database_url) as house:
+        anna, ivan = await house.operator("Anna"), house.client()
+        runner = house.app.fleet.runners[0]
+        assert runner.sender is not None
+        fence = runner.sender.fence
+        second = None
+        if not database_url.startswith("sqlite"):  # there a second process is refused at its start
+            second = App(house.settings, limited=False, pauses=HURRIED)
+            await second.__aenter__()
+            await second.fleet.settled()
+        try:
+            await ivan.says("My question", to=house.shop)
+            monkeypatch.setattr(heartbeat, "STOOD_STILL", 0.5)  # not before: a machine of many stories stands still too
+            time.sleep(1)  # noqa: ASYNC251 - the very thing: nothing runs meanwhile
+            await anna.sees("My question", bot=house.shop)
+            told = await house.olga.sees("could do nothing for", bot=house.shop)
+            assert re.search(r"for [1-9]\d* second", told.text)
+            assert "Nothing is lost" in told.text
+            await house.app.fleet.check_ownership()
+            assert runner.state == "running"
+            assert runner.sender is not None
+            assert runner.sender.fence == fence  # nobody took over: a lock has no clock
+            if second is not None:
+                assert second.fleet.runners[0].state == "standby"
+        finally:
+            if second is not None:
+                await second.__aexit__()
