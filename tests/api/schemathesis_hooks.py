@@ -19,7 +19,7 @@ def filter_body(context: Any, body: Any) -> bool:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """A name of a call is for one call (tests/api/test_idempotency_keys.py has the others); its own key is not to be revoked."""
+    """An idempotency key is for one call (tests/api/test_idempotency_keys.py has the rest); its own key stays valid."""
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch(r"[!-~]{1,255}", key):
         case.headers["Idempotency-Key"] = f"{key[:200]}-{next(_NUMBERS)}"
