@@ -9,23 +9,23 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiogram import Bot
 
-from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
-from bot.delivery.rate_limit_middleware import Gatekeeper
-from bot.delivery.senders import Outlet
-from bot.receiving.dispatcher import Handler
-from bot.receiving.staff_cache import Roster
+from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
+from bot.delivery.rate_limit_middleware import RateLimitMiddleware
+from bot.delivery.senders import Senders
+from bot.receiving.dispatcher import UpdateDispatcher
+from bot.receiving.staff_cache import StaffCache
 from bot.receiving.updates import happened_at
 from bot.receiving.webhook import webhook_routes
-from bot.receiving.worker import Worker
+from bot.receiving.worker import ConversationWorker
 from bot.reports.export_files import Exporter
 from bot.reports.statistics_picture import Pictures
 from bot.runtime.installation import LOOK_EVERY, OWNERSHIP_EVERY, Installation, Job, utc_now
-from bot.runtime.supervisor import Fleet, Runner, Webhook
+from bot.runtime.supervisor import BotSession, BotSupervisor, Webhook
 from bot.screens.links import ADMIN_PAYLOAD, link, new_code
 from bot.settings import Settings
 from bot.telegram.session import Telegram
 from crm_core.access.actors import SYSTEM
-from crm_core.messaging.inbox import Received
+from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.team import accounts as staff
 
 log = structlog.get_logger("app")
@@ -41,55 +41,86 @@ class App(Installation):
         settings: Settings,
         *,
         clock: Callable[[], datetime] = utc_now,
-        chance: Callable[[], float] = random.random,
+        rng: Callable[[], float] = random.random,
         limited: bool = True,
-        pauses: Pauses = DEFAULT_PAUSES,
+        pauses: RetryDelays = DEFAULT_RETRY_DELAYS,
     ) -> None:
         """
         Args:
             settings: see `bot.settings`.
-            clock, chance: the present moment and rolls in [0, 1); tests bring their own.
+            clock, rng: the present moment and rolls in [0, 1); tests bring their own.
             limited: whether to keep to Telegram's limits; False only against a sandbox that has none.
             pauses: how long is waited before something is sent again.
         """
-        super().__init__(settings, clock=clock, chance=chance)
+        super().__init__(settings, clock=clock, rng=rng)
         self._limited, self._pauses = limited, pauses
 
-    fleet: Fleet
-    worker: Worker
+    fleet: BotSupervisor
+    worker: ConversationWorker
     exporter: Exporter
 
     async def _start(self) -> None:
         settings = self.settings
         await self._open()
-        gatekeeper = Gatekeeper(self._on_flood, self.counts)
+        gatekeeper = RateLimitMiddleware(self._on_flood, self.counts)
         session = self._telegram()
         session.middleware(gatekeeper)
         self._stack.push_async_callback(session.close)
-        outlet = Outlet(self.db)
-        handler = Handler(self.db, outlet, {}, Roster(self.db), self.clock, self.chance, settings.default_language,
-                          extra={"timezone": settings.timezone})  # fmt: skip
-        self.worker = Worker(
-            db=self.db, handle=handler, clock=self.clock, is_paced=handler.is_paced, on_slowed=handler.tell_slowed,
-            on_finished=self._on_finished,
-        )  # fmt: skip
-        webhook = Webhook(settings.webhook_url, settings.webhook_secret or "") if settings.webhook_url else None
-        self.fleet = Fleet(
-            self.db, self.owner, handler, self.worker, gatekeeper, outlet, self.clock, self.chance,
+        outlet = Senders(self.db)
+        handler = UpdateDispatcher(
+            self.db,
+            outlet,
+            {},
+            StaffCache(self.db),
+            self.clock,
+            self.rng,
             settings.default_language,
-            self._limited, webhook, self._pauses,
-            Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)), self.counts,
-        )  # fmt: skip
+            extra={"timezone": settings.timezone},
+        )
+        self.worker = ConversationWorker(
+            db=self.db,
+            handle=handler,
+            clock=self.clock,
+            is_paced=handler.is_paced,
+            on_slowed=handler.tell_slowed,
+            on_finished=self._on_finished,
+        )
+        webhook = Webhook(settings.webhook_url, settings.webhook_secret or "") if settings.webhook_url else None
+        self.fleet = BotSupervisor(
+            self.db,
+            self.owner,
+            handler,
+            self.worker,
+            gatekeeper,
+            outlet,
+            self.clock,
+            self.rng,
+            settings.default_language,
+            self._limited,
+            webhook,
+            self._pauses,
+            Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
+            self.counts,
+        )
         self.exporter = Exporter(
             db=self.db, lives=self.fleet.lives, clock=self.clock, zone=settings.timezone, pauses=self._pauses
         )
         self._stack.push_async_callback(handler.finish_toasts)
         self._stack.push_async_callback(self._stop_working)
-        runners = [Runner(Bot(token, session=session), position) for position, token in enumerate(settings.bot_tokens)]
-        routes = webhook_routes(
-            db=self.db, worker=self.worker, bots={runner.bot.id for runner in runners}, secret=webhook.secret,
-            clock=self.clock,
-        ) if webhook is not None else ()  # fmt: skip
+        runners = [
+            BotSession(Bot(token, session=session), position) for position, token in enumerate(settings.bot_tokens)
+        ]
+        routes = (
+            webhook_routes(
+                db=self.db,
+                worker=self.worker,
+                bots={runner.bot.id for runner in runners},
+                secret=webhook.secret,
+                clock=self.clock,
+            )
+            if webhook is not None
+            else ()
+        )
         await self._serve(routes)
         self.fleet.start(runners)
         self.exporter.start()
@@ -115,7 +146,7 @@ class App(Installation):
             if runner.bot.id == bot_id and runner.sender is not None:
                 runner.sender.shut(chat_id, after)
 
-    def _on_finished(self, row: Received) -> None:
+    def _on_finished(self, row: IncomingUpdate) -> None:
         at = happened_at(row.raw)
         if at is not None:
             self.counts.count_update(row.bot_id, lag=self.clock().timestamp() - at)

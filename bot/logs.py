@@ -129,7 +129,11 @@ def set_up_logging(*, level: str = "INFO", form: str = "console") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # These speak of every request or quote updates; what matters of them we log ourselves.
-    for name, at_least in (("aiogram", "CRITICAL"), ("aiohttp", "ERROR"), ("aiosqlite", "WARNING"),
-                           ("sqlalchemy", "WARNING")):  # fmt: skip
+    for name, at_least in (
+        ("aiogram", "CRITICAL"),
+        ("aiohttp", "ERROR"),
+        ("aiosqlite", "WARNING"),
+        ("sqlalchemy", "WARNING"),
+    ):
         logging.getLogger(name).setLevel(at_least)
     warnings.showwarning = _show_warning

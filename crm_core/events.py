@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from crm_core.storage.database import announce
-from crm_core.storage.execute import run
-from crm_core.storage.prepared import Hot
+from crm_core.storage.database import on_commit
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Event
 
 LEAD_CREATED = "lead_created"
@@ -35,11 +35,11 @@ RESTORED = "restored"
 SYSTEM = "system"
 CLIENT = "client"
 
-_INSERT = Hot(insert(Event.__table__))
+_INSERT = Prepared(insert(Event.__table__))
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class NewEvent:
     """One event: ids and a reason, never anybody's words.
 
     Attributes:
@@ -58,16 +58,16 @@ class Happened:
     data: dict[str, Any] | None = None
 
 
-_FIELDS = tuple(one.name for one in fields(Happened))  # `asdict` would copy every value deeply
+_FIELDS = tuple(one.name for one in fields(NewEvent))  # `asdict` would copy every value deeply
 
 
-def record(s: Session, events: Iterable[Happened]) -> None:
+def record(s: Session, events: Iterable[NewEvent]) -> None:
     """Writes events in one statement and announces them for the log."""
     rows = [{name: getattr(event, name) for name in _FIELDS} for event in events]
     if rows:
-        run(s, _INSERT, rows)
+        execute(s, _INSERT, rows)
         for event in rows:
-            announce(s, Logged(event))
+            on_commit(s, Logged(event))
 
 
 @dataclass(frozen=True, slots=True)

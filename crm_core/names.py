@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from crm_core.contacts.leads import fold
+from crm_core.contacts.leads import normalise
 from crm_core.errors import BadName, BadSlug, BadValue
 
 NAME_LONGEST = 64
@@ -49,10 +49,10 @@ def check_number(value: int, *, field: str, minimum: int, maximum: int) -> int:
     return value
 
 
-def resembling(name: str, known: Iterable[str]) -> list[str]:
+def suggestions(name: str, known: Iterable[str]) -> list[str]:
     """Up to three known names that somebody may have meant, best first."""
-    by_fold = {fold(one) or "": one for one in known}
-    wanted = fold(name) or ""
+    by_fold = {normalise(one) or "": one for one in known}
+    wanted = normalise(name) or ""
     inside = [by_fold[one] for one in by_fold if wanted and (wanted in one or one in wanted)]
     alike = [by_fold[one] for one in difflib.get_close_matches(wanted, by_fold, n=3, cutoff=0.6)]
     return list(dict.fromkeys([*alike, *inside]))[:3]
@@ -70,7 +70,7 @@ _CLOSING = {'"': '"', "'": "'", "«": "»", "“": "”", "„": "”“", "‘"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TypedWord:
     """One word of a typed line, or several in quotes: where it stands, and what it says without them."""
 
     start: int
@@ -80,7 +80,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TypedLine:
     """What somebody typed after a command, in words; quotes keep words together.
 
     A quote opens only where a word begins and closes only where one ends, so that O'Brien stays as he is. A quote that
@@ -88,25 +88,25 @@ class Line:
     """
 
     raw: str
-    words: tuple[Word, ...]
+    words: tuple[TypedWord, ...]
 
     @classmethod
-    def of(cls, raw: str) -> "Line":
+    def of(cls, raw: str) -> "TypedLine":
         """Splits a line."""
         return cls(raw, tuple(_split(raw)))
 
     def __len__(self) -> int:
         return len(self.words)
 
-    def from_word(self, start: int, stop: int | None = None) -> "Line":
+    def from_word(self, start: int, stop: int | None = None) -> "TypedLine":
         """A part of the line: the words from one number up to another."""
         words = self.words[start:stop]
         if not words:
-            return Line("", ())
+            return TypedLine("", ())
         first = words[0].start
         raw = self.raw[first : words[-1].end]
-        moved = tuple(Word(one.start - first, one.end - first, one.text, one.is_quoted) for one in words)
-        return Line(raw, moved)
+        moved = tuple(TypedWord(one.start - first, one.end - first, one.text, one.is_quoted) for one in words)
+        return TypedLine(raw, moved)
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -126,13 +126,13 @@ class Line:
         last = self.words[-1] if self.words else None
         return last.text if last and not last.is_quoted and _NUMBER.fullmatch(last.text) else None
 
-    def splits(self) -> Iterator[tuple["Line", "Line"]]:
+    def splits(self) -> Iterator[tuple["TypedLine", "TypedLine"]]:
         """Every way to cut the line in two, with the longest first part first."""
         for cut in range(len(self.words) - 1, 0, -1):
             yield self.from_word(0, cut), self.from_word(cut)
 
 
-def _split(raw: str) -> Iterator[Word]:
+def _split(raw: str) -> Iterator[TypedWord]:
     at = 0
     while at < len(raw):
         if raw[at].isspace():
@@ -140,12 +140,12 @@ def _split(raw: str) -> Iterator[Word]:
             continue
         end = _end_of_quoted(raw, at)
         if end is not None:
-            yield Word(at, end, " ".join(raw[at + 1 : end - 1].split()), is_quoted=True)
+            yield TypedWord(at, end, " ".join(raw[at + 1 : end - 1].split()), is_quoted=True)
         else:
             end = at
             while end < len(raw) and not raw[end].isspace():
                 end += 1
-            yield Word(at, end, raw[at:end])
+            yield TypedWord(at, end, raw[at:end])
         at = end
 
 
@@ -160,7 +160,9 @@ def _end_of_quoted(raw: str, at: int) -> int | None:
     return None
 
 
-def named(line: Line, known: Iterable[T], *, name: Callable[[T], str], also: Callable[[T, str], bool]) -> T | None:
+def find_named(
+    line: TypedLine, known: Iterable[T], *, name: Callable[[T], str], also: Callable[[T, str], bool]
+) -> T | None:
     """The thing that a line names, None if none is called so.
 
     Args:
@@ -169,9 +171,9 @@ def named(line: Line, known: Iterable[T], *, name: Callable[[T], str], also: Cal
     """
     listed = list(known)
     for reading in line.readings:
-        wanted = fold(reading.removeprefix("@"))
+        wanted = normalise(reading.removeprefix("@"))
         for one in listed:
-            if wanted in (fold(name(one)), fold(name(one).removeprefix("@"))):
+            if wanted in (normalise(name(one)), normalise(name(one).removeprefix("@"))):
                 return one
     for reading in line.readings:
         for one in listed:

@@ -16,7 +16,7 @@ class NoResult(Exception):
 
 
 @contextlib.asynccontextmanager
-async def process_of(package: str) -> AsyncIterator[Process]:
+async def run_package(package: str) -> AsyncIterator[Process]:
     """Starts a package of ours (`python -m`) with pipes to talk through; however this is left, the process has ended.
 
     Raises NoResult if it cannot be started.
@@ -41,7 +41,7 @@ def no_result(process: Process, complaint: bytes) -> NoResult:
     return NoResult(said[-1] if said else f"status {process.returncode}")
 
 
-def give_way(steps: int) -> None:
+def lower_priority(steps: int) -> None:
     """Called by such a process: whatever people wait for comes before it.
 
     Args:

@@ -17,7 +17,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from bot.sandbox import Sandbox
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 DATABASES = ("sqlite", "postgres")
 
@@ -126,8 +126,8 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def house(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[House]:
+async def crm(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[RunningApp]:
     """A running installation with one bot, `shop_bot`, and an admin, Olga."""
-    async with await House.open(sandbox, database_url, clock=clock) as opened:
+    async with await RunningApp.open(sandbox, database_url, clock=clock) as opened:
         yield opened
     assert sandbox.strictness_violations == []

@@ -7,16 +7,16 @@ from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
 from bot.handling.act import Act
-from bot.handling.queries import look
+from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import say_usage
 from bot.screens.buttons import InviteAdmin, ListAdmins, RemoveAdmin
 from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
 from bot.screens.links import ADMIN_PAYLOAD, link, new_code
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.errors import AdminNotFound
-from crm_core.names import Line, named, resembling
+from crm_core.names import TypedLine, find_named, suggestions
 from crm_core.storage.database import Database
 from crm_core.team import accounts as staff
 from crm_core.team.accounts import Admin
@@ -31,7 +31,7 @@ def _line(one: Admin, actor: Actor, _: Translator) -> str:
     return f"• {one.name}{handle}{you}{also}"
 
 
-def _screen(known: Sequence[Admin], actor: Actor, _: Translator, *, note: str = "") -> Answer:
+def _screen(known: Sequence[Admin], actor: Actor, _: Translator, *, note: str = "") -> OutgoingMessage:
     lines = [_line(one, actor, _) for one in known]
     # The last one stays: nobody could let him in again.
     removals = [
@@ -40,15 +40,15 @@ def _screen(known: Sequence[Admin], actor: Actor, _: Translator, *, note: str = 
         if len(known) > 1
     ]
     buttons = keyboard([button(_("➕ Invite an admin"), InviteAdmin())], *in_lines(removals, 1))
-    return say(titled(_("🔑 Admins: {n}").format(n=len(known)), lines, note=note), keyboard=buttons)
+    return text_message(titled(_("🔑 Admins: {n}").format(n=len(known)), lines, note=note), keyboard=buttons)
 
 
-def _removal(one: Admin, _: Translator) -> Answer:
+def _removal(one: Admin, _: Translator) -> OutgoingMessage:
     buttons = keyboard(
         [button(_("🗑 Yes, remove"), RemoveAdmin(telegram_id=one.telegram_id, is_sure=True))],
         back(_("No, keep"), ListAdmins()),
     )
-    return say(_("{name} should be no admin any more?").format(name=one.name), keyboard=buttons)
+    return text_message(_("{name} should be no admin any more?").format(name=one.name), keyboard=buttons)
 
 
 async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
@@ -57,9 +57,13 @@ async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
     words = _("Send this link to the new admin. It works once, within 7 days, and opens everything that you can do:")
     note = f"{words}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
     await act(
-        staff.invite, code=code, role="admin", actor=actor,
-        see=staff.admins, screen=lambda made, known: _screen(known, actor, _, note=note),
-    )  # fmt: skip
+        staff.invite,
+        code=code,
+        role="admin",
+        actor=actor,
+        see=staff.admins,
+        screen=lambda made, known: _screen(known, actor, _, note=note),
+    )
 
 
 @router.message(typed("admins"))
@@ -67,8 +71,8 @@ async def on_admins(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """`/admins`, `/admins add`, `/admins remove Peter`."""
-    line = Line.of(command.args or "")
-    known = await look(db, actor, staff.admins)
+    line = TypedLine.of(command.args or "")
+    known = await read_as_admin(db, actor, staff.admins)
     match line.words[0].text.casefold() if line else "":
         case "":
             await act.answer(_screen(known, actor, _))
@@ -87,17 +91,17 @@ def _is_called(one: Admin, text: str) -> bool:
     return text == str(one.telegram_id) or (one.username is not None and handle == one.username.casefold())
 
 
-def _which(known: Sequence[Admin], line: Line) -> Admin:
-    found = named(line, known, name=lambda one: one.name, also=_is_called)
+def _which(known: Sequence[Admin], line: TypedLine) -> Admin:
+    found = find_named(line, known, name=lambda one: one.name, also=_is_called)
     if found is None:
-        raise AdminNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+        raise AdminNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
     return found
 
 
 @router.callback_query(ListAdmins.filter())
 async def on_list(query: CallbackQuery, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """The list."""
-    await act.show(_screen(await look(db, actor, staff.admins), actor, _))
+    await act.show(_screen(await read_as_admin(db, actor, staff.admins), actor, _))
 
 
 @router.callback_query(InviteAdmin.filter())
@@ -112,17 +116,14 @@ async def on_remove(
 ) -> None:
     """Asks, and at the second press removes."""
     if not callback_data.is_sure:
-        known = await look(db, actor, staff.admins)
-        await act.show(_removal(_which(known, Line.of(str(callback_data.telegram_id))), _))
+        known = await read_as_admin(db, actor, staff.admins)
+        await act.show(_removal(_which(known, TypedLine.of(str(callback_data.telegram_id))), _))
         return
 
-    def done(name: str, known: Sequence[Admin]) -> Answer:
+    def done(name: str, known: Sequence[Admin]) -> OutgoingMessage:
         note = _("{name} is no admin any more.").format(name=name)
         if callback_data.telegram_id == actor.telegram_id:
-            return say(note)  # he has nothing to see here any more
+            return text_message(note)  # he has nothing to see here any more
         return _screen(known, actor, _, note=note)
 
-    await act(
-        staff.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=staff.admins,
-        screen=done,
-    )  # fmt: skip
+    await act(staff.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=staff.admins, screen=done)

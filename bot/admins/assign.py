@@ -13,8 +13,8 @@ from bot.admins.assign_contact import give, operators_to_choose
 from bot.admins.operator_screens import unreached
 from bot.admins.source_screens import sign, weight_screen, weights_screen
 from bot.handling.act import Act
-from bot.handling.prompts import Answers, ask
-from bot.handling.queries import look
+from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AskWeight,
     AssignSource,
@@ -26,19 +26,19 @@ from bot.screens.buttons import (
     WeightsOf,
 )
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, sentences, titled, turning, typed
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import given_out, percent
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
-from crm_core.conversation.prompts import Asked
+from crm_core.conversation.prompts import OpenPrompt
 from crm_core.errors import AmbiguousNames, CrmError
-from crm_core.names import Line, read_number
+from crm_core.names import TypedLine, read_number
 from crm_core.routing import sources
 from crm_core.routing.sources import WEIGHT_LARGEST, SourceListed
 from crm_core.storage.database import Database
 from crm_core.team import operators
-from crm_core.team.operators import Crew, OperatorDetails, OperatorFacts
+from crm_core.team.operators import OperatorDetails, OperatorFacts, SourceTeam
 
 router = Router(name="admins.assign")
 
@@ -51,7 +51,7 @@ _NUMBER = re.compile(r"#([0-9]{1,9})")
 async def _set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, text: str, _: Translator) -> None:
     weight = read_number(text, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
 
-    def done(given: int, crew: Crew) -> Answer:
+    def done(given: int, crew: SourceTeam) -> OutgoingMessage:
         facts = next(one for one in crew.operators if one.id == operator_id)
         share = next((one for one in crew.source.shares if one.operator_id == operator_id), None)
         if share is None:
@@ -67,9 +67,14 @@ async def _set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, 
         return weights_screen(crew.source, crew.operators, _, note=sentences(note, given_out(given, _), warning))
 
     await act(
-        sources.set_weight, source_id=source_id, operator_id=operator_id, weight=weight, actor=actor,
-        see=partial(operators.crew, source_id=source_id), screen=done,
-    )  # fmt: skip
+        sources.set_weight,
+        source_id=source_id,
+        operator_id=operator_id,
+        weight=weight,
+        actor=actor,
+        see=partial(operators.source_team, source_id=source_id),
+        screen=done,
+    )
 
 
 # --- typed ------------------------------------------------------------------------------------------------------------
@@ -80,24 +85,24 @@ async def on_assign(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """`/assign shop_bot Anna 30`, `/assign #15 Anna`, or alone: then buttons."""
-    line = Line.of(command.args or "")
+    line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(sources_to_choose(await look(db, actor, sources.listing), _))
+        await act.answer(sources_to_choose(await read_as_admin(db, actor, sources.listing), _))
         return
     number = _NUMBER.fullmatch(line.words[0].text)
     if number is not None:
         await _give(int(number[1]), line.from_word(1), act, actor, db, _)
         return
-    known_sources = await look(db, actor, sources.listing)
-    known_operators = await look(db, actor, operators.listing)
+    known_sources = await read_as_admin(db, actor, sources.listing)
+    known_operators = await read_as_admin(db, actor, operators.listing)
     try:
         await _assign(Meaning.of(line, known_sources, known_operators), act, actor, db, _)
     except Missed as missed:
-        await act.answer(say(refusal(missed.error, _), keyboard=keyboard(*in_lines(missed.buttons, 1))))
+        await act.answer(text_message(refusal(missed.error, _), keyboard=keyboard(*in_lines(missed.buttons, 1))))
 
 
-async def _give(contact_id: int, line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
-    known = await look(db, actor, operators.listing)
+async def _give(contact_id: int, line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+    known = await read_as_admin(db, actor, operators.listing)
     if not line:
         await act.answer(await operators_to_choose(db, actor, contact_id, 0, _))
         return
@@ -114,9 +119,9 @@ async def _assign(meaning: "Meaning", act: Act, actor: Actor, db: Database, _: T
     if facts is not None and meaning.weight is not None:
         await _set_weight(act, actor, source.id, facts.id, meaning.weight, _)
     elif facts is not None:
-        await act.answer(weight_screen(await look(db, actor, sources.details, source_id=source.id), facts, _))
+        await act.answer(weight_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), facts, _))
     else:
-        crew = await look(db, actor, operators.crew, source_id=source.id)
+        crew = await read_as_admin(db, actor, operators.source_team, source_id=source.id)
         await act.answer(weights_screen(crew.source, crew.operators, _))
 
 
@@ -138,7 +143,7 @@ class Meaning:
     weight: str | None = None
 
     @classmethod
-    def of(cls, line: Line, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]) -> "Meaning":
+    def of(cls, line: TypedLine, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]) -> "Meaning":
         """Tries known names at every place where the line can be cut. Raises Missed, AmbiguousNames."""
         head, last = line.from_word(0, -1), line.words[-1].text
         if line.number is not None and (pair := _pair(head, known, staff)):
@@ -153,7 +158,7 @@ class Meaning:
 
 
 def _pair(
-    line: Line, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]
+    line: TypedLine, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]
 ) -> tuple[SourceListed, OperatorFacts] | None:
     found = {}
     for first, second in line.splits():
@@ -165,7 +170,9 @@ def _pair(
     return next(iter(found.values()), None)
 
 
-def _missed(line: Line, weight: str | None, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]) -> Missed:
+def _missed(
+    line: TypedLine, weight: str | None, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]
+) -> Missed:
     """Which of the names is wrong, and buttons for what may have been meant."""
 
     def meant(source: SourceListed, facts: OperatorFacts) -> InlineKeyboardButton:
@@ -190,7 +197,7 @@ def _missed(line: Line, weight: str | None, known: Sequence[SourceListed], staff
 # --- by buttons -------------------------------------------------------------------------------------------------------
 
 
-def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int = 0) -> Answer:
+def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int = 0) -> OutgoingMessage:
     """`/assign` alone: at which source should a weight change, or should a waiting contact be given?"""
     page, shown = page_of(known, page)
     lines = [
@@ -202,7 +209,7 @@ def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int
         turning(page, len(known), lambda turned: AssignSource(page=turned)),
         [button(_("⏳ Waiting contacts"), ShowQueue())],
     )
-    return say(titled(_("⚖️ Assign"), lines), keyboard=buttons)
+    return text_message(titled(_("⚖️ Assign"), lines), keyboard=buttons)
 
 
 @router.callback_query(AssignSource.filter())
@@ -210,7 +217,7 @@ async def on_choose_source(
     query: CallbackQuery, callback_data: AssignSource, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A further page of sources."""
-    await act.show(sources_to_choose(await look(db, actor, sources.listing), _, page=callback_data.page))
+    await act.show(sources_to_choose(await read_as_admin(db, actor, sources.listing), _, page=callback_data.page))
 
 
 @router.callback_query(WeightsAt.filter())
@@ -218,11 +225,11 @@ async def on_weights_at(
     query: CallbackQuery, callback_data: WeightsAt, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Who works at a source."""
-    crew = await look(db, actor, operators.crew, source_id=callback_data.source_id)
+    crew = await read_as_admin(db, actor, operators.source_team, source_id=callback_data.source_id)
     await act.show(weights_screen(crew.source, crew.operators, _, page=callback_data.page))
 
 
-def _weights_of(details: OperatorDetails, known: Sequence[SourceListed], _: Translator, page: int) -> Answer:
+def _weights_of(details: OperatorDetails, known: Sequence[SourceListed], _: Translator, page: int) -> OutgoingMessage:
     facts = details.facts
     mine = {share.source_id: share for share in details.shares}
     page, shown = page_of(known, page)
@@ -233,7 +240,7 @@ def _weights_of(details: OperatorDetails, known: Sequence[SourceListed], _: Tran
         )
         for one in shown
     ]
-    return say(
+    return text_message(
         titled(f"⚖️ {facts.name}", [_("At which source should the weight change?")]),
         keyboard=keyboard(
             *in_lines(buttons, 1),
@@ -248,8 +255,8 @@ async def on_weights_of(
     query: CallbackQuery, callback_data: WeightsOf, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Where an operator works."""
-    details = await look(db, actor, operators.details, operator_id=callback_data.operator_id)
-    await act.show(_weights_of(details, await look(db, actor, sources.listing), _, callback_data.page))
+    details = await read_as_admin(db, actor, operators.details, operator_id=callback_data.operator_id)
+    await act.show(_weights_of(details, await read_as_admin(db, actor, sources.listing), _, callback_data.page))
 
 
 @router.callback_query(AskWeight.filter())
@@ -257,8 +264,8 @@ async def on_weight(
     query: CallbackQuery, callback_data: AskWeight, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Offers weights."""
-    details = await look(db, actor, sources.details, source_id=callback_data.source_id)
-    facts = await look(db, actor, operators.one, operator_id=callback_data.operator_id)
+    details = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id)
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     await act.show(weight_screen(details, facts, _))
 
 
@@ -273,16 +280,22 @@ async def on_type_weight(
     query: CallbackQuery, callback_data: TypeWeight, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks for another one."""
-    source = await look(db, actor, sources.one, source_id=callback_data.source_id)
-    facts = await look(db, actor, operators.one, operator_id=callback_data.operator_id)
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     words = _("Send the weight of {operator} at {source}, from 0 to {largest}.")
     await ask(
-        act, actor, "weight", words.format(operator=facts.name, source=source.name, largest=WEIGHT_LARGEST),
-        back=WeightsAt(source_id=source.id).pack(), _=_, source_id=source.id, operator_id=facts.id,
-    )  # fmt: skip
+        act,
+        actor,
+        "weight",
+        words.format(operator=facts.name, source=source.name, largest=WEIGHT_LARGEST),
+        back=WeightsAt(source_id=source.id).pack(),
+        _=_,
+        source_id=source.id,
+        operator_id=facts.id,
+    )
 
 
-@router.message(Answers("weight"))
-async def on_typed_weight(message: Message, asked: Asked, actor: Actor, act: Act, _: Translator) -> None:
+@router.message(AnswersPrompt("weight"))
+async def on_typed_weight(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """The weight."""
     await _set_weight(act, actor, asked.data["source_id"], asked.data["operator_id"], (message.text or "").strip(), _)

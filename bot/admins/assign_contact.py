@@ -6,10 +6,10 @@ from aiogram.utils.formatting import Text
 
 from bot.admins.operator_screens import labelled
 from bot.handling.act import Act
-from bot.handling.queries import look
+from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ChooseOperator, GiveContact, ShowQueue
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
-from bot.screens.message import Answer, say, shorten
+from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
@@ -23,25 +23,38 @@ router = Router(name="admins.giving")
 
 
 async def give(
-    act: Act, actor: Actor, contact_id: int, operator_id: int, _: Translator,
-    *, version: int | None = None, is_sure: bool = False,
-) -> None:  # fmt: skip
+    act: Act,
+    actor: Actor,
+    contact_id: int,
+    operator_id: int,
+    _: Translator,
+    *,
+    version: int | None = None,
+    is_sure: bool = False,
+) -> None:
     """Gives a contact; where the operator is full or absent, asks for a second press first."""
 
-    def done(name: str) -> Answer:
-        return say(_("#{id} is with {operator} now.").format(id=contact_id, operator=name), keyboard=_way_on(_))
+    def done(name: str) -> OutgoingMessage:
+        return text_message(
+            _("#{id} is with {operator} now.").format(id=contact_id, operator=name), keyboard=_way_on(_)
+        )
 
     try:
         await act(
-            contacts.give, contact_id=contact_id, operator_id=operator_id, version=version, confirmed=is_sure,
-            actor=actor, screen=done,
-        )  # fmt: skip
+            contacts.assign_by_hand,
+            contact_id=contact_id,
+            operator_id=operator_id,
+            version=version,
+            confirmed=is_sure,
+            actor=actor,
+            screen=done,
+        )
     except NeedsConfirmation as error:
         sure = GiveContact(
             contact_id=contact_id, version=error.fields["version"], operator_id=operator_id, is_sure=True
         )
         ways = [button(_("Give it all the same"), sure)], back(_("No"), ChooseOperator(contact_id=contact_id))
-        await act.show(say(refusal(error, _), keyboard=keyboard(*ways)))
+        await act.show(text_message(refusal(error, _), keyboard=keyboard(*ways)))
 
 
 def _way_on(_: Translator) -> InlineKeyboardMarkup:
@@ -50,17 +63,17 @@ def _way_on(_: Translator) -> InlineKeyboardMarkup:
 
 async def operators_to_choose(
     db: Database, actor: Actor, contact_id: int, page: int, _: Translator, *, note: str = ""
-) -> Answer:
+) -> OutgoingMessage:
     """A contact, and everybody to whom it could be given, with load/limit."""
-    contact = await look(db, actor, queue.one, contact_id=contact_id)
-    known = await look(db, actor, operators.listing)
+    contact = await read_as_admin(db, actor, queue.one, contact_id=contact_id)
+    known = await read_as_admin(db, actor, operators.listing)
     page, shown = page_of(known, page)
     lines: list[str | Text] = [f"{contact.source_name} · {contact.lead_name or _('No name')}"]
     if contact.message:
         lines.append(shorten(contact.message, 200))
     if contact.is_closed:
         lines.append(_("It is closed."))
-        return say(titled(f"#{contact_id}", lines, note=note), keyboard=_way_on(_))
+        return text_message(titled(f"#{contact_id}", lines, note=note), keyboard=_way_on(_))
     if contact.operator:
         lines.append(_("{operator} has it at present.").format(operator=contact.operator))
     lines.append(_("Who should get it?") if known else _("There are no operators yet: /operators"))
@@ -68,7 +81,7 @@ async def operators_to_choose(
         button(labelled(one), GiveContact(contact_id=contact_id, version=contact.version, operator_id=one.id))
         for one in shown
     ]
-    return say(
+    return text_message(
         titled(f"#{contact_id}", lines, note=note),
         keyboard=keyboard(
             *in_lines(buttons, 1),
@@ -90,6 +103,11 @@ async def on_choose(
 async def on_give(query: CallbackQuery, callback_data: GiveContact, actor: Actor, act: Act, _: Translator) -> None:
     """To this one."""
     await give(
-        act, actor, callback_data.contact_id, callback_data.operator_id, _,
-        version=callback_data.version, is_sure=callback_data.is_sure,
-    )  # fmt: skip
+        act,
+        actor,
+        callback_data.contact_id,
+        callback_data.operator_id,
+        _,
+        version=callback_data.version,
+        is_sure=callback_data.is_sure,
+    )

@@ -6,10 +6,10 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 
 from bot.handling.act import Act
-from bot.handling.queries import look
+from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ShowExport, StartExport
 from bot.screens.keyboards import button, in_lines, keyboard, titled, typed
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.exports import about, form_name, order_name, what_name
 from bot.texts.phrases import period_name
@@ -24,8 +24,8 @@ from crm_core.storage.database import Database
 router = Router(name="admins.export")
 
 
-async def _screen(db: Database, actor: Actor, what: What, period: Period, _: Translator) -> Answer:
-    is_under_way = await look(db, actor, jobs.is_under_way, asked_by=actor.telegram_id)
+async def _screen(db: Database, actor: Actor, what: What, period: Period, _: Translator) -> OutgoingMessage:
+    is_under_way = await read_as_admin(db, actor, jobs.is_under_way, asked_by=actor.telegram_id)
     subjects = [_choice(what_name(one, _), one is what, ShowExport(what=one, period=period)) for one in What]
     times = [_choice(period_name(one, _), one is period, ShowExport(what=what, period=one)) for one in Period]
     forms = [
@@ -34,7 +34,7 @@ async def _screen(db: Database, actor: Actor, what: What, period: Period, _: Tra
     ]
     title = _("📤 Export: {what}, {period}").format(what=what_name(what, _), period=period_name(period, _))
     hint = _("Choose what and of which time, then the format. The file comes here; who exports what is recorded.")
-    return say(
+    return text_message(
         titled(
             title, [about(what, _), "", hint, *(["", _("⏳ An export of yours is under way.")] if is_under_way else [])]
         ),
@@ -62,16 +62,22 @@ async def on_choice(
 
 @router.callback_query(StartExport.filter())
 async def on_start(
-    query: CallbackQuery, callback_data: StartExport, actor: Actor, act: Act, db: Database, timezone: str,
-    _: Translator,
-) -> None:  # fmt: skip
+    query: CallbackQuery, callback_data: StartExport, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
+) -> None:
     """Begins: this screen shows how far it is, then the file comes."""
     what, period, form = callback_data.what, callback_data.period, callback_data.form
     if act.pressed is None:  # no screen to show anything on: the button was not pressed in this chat
         await act.answer(await _screen(db, actor, what, period, _))
         return
     await act(
-        jobs.ask, what=what, form=form, period=period, language=_.language, bot_id=act.bot_id, message_id=act.pressed,
-        since=statistics.beginning(period, now=act.clock(), zone=ZoneInfo(timezone)), actor=actor,
-        screen=lambda number: say(f"⏳ {order_name(what, form, period, _)}\n" + _("It is being prepared…")),
-    )  # fmt: skip
+        jobs.ask,
+        what=what,
+        form=form,
+        period=period,
+        language=_.language,
+        bot_id=act.bot_id,
+        message_id=act.pressed,
+        since=statistics.beginning(period, now=act.clock(), zone=ZoneInfo(timezone)),
+        actor=actor,
+        screen=lambda number: text_message(f"⏳ {order_name(what, form, period, _)}\n" + _("It is being prepared…")),
+    )

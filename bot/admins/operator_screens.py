@@ -16,7 +16,7 @@ from bot.screens.buttons import (
     WeightsOf,
 )
 from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent
 from crm_core.team.operators import OperatorDetails, OperatorFacts
@@ -64,7 +64,9 @@ def labelled(facts: OperatorFacts) -> str:
     return f"{mark(facts)} {facts.name} {facts.current_leads}/{facts.max_leads}"
 
 
-def operators_screen(known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = "") -> Answer:
+def operators_screen(
+    known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = ""
+) -> OutgoingMessage:
     """The list of operators."""
     page, shown = page_of(known, page)
     lines = []
@@ -82,10 +84,10 @@ def operators_screen(known: Sequence[OperatorFacts], _: Translator, *, page: int
         turning(page, len(known), lambda number: ListOperators(page=number)),
         [button(_("➕ Add an operator"), AddOperator())],
     )
-    return say(titled(title, lines, note=note), keyboard=buttons)
+    return text_message(titled(title, lines, note=note), keyboard=buttons)
 
 
-def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") -> Answer:
+def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") -> OutgoingMessage:
     """One operator, and all that can be done with him."""
     facts, number = details.facts, details.facts.id
     lines = [
@@ -120,10 +122,10 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
         ],
         back(_("Operators"), ListOperators()),
     )
-    return say(titled(f"👤 {facts.name}", lines, note=note), keyboard=buttons)
+    return text_message(titled(f"👤 {facts.name}", lines, note=note), keyboard=buttons)
 
 
-def limits_screen(facts: OperatorFacts, _: Translator) -> Answer:
+def limits_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     """Limits to choose from."""
     text = _("How many open contacts may {operator} hold at once? Now: {limit}.")
     offered = [button(str(one), SetLimit(operator_id=facts.id, limit=one)) for one in LIMITS]
@@ -132,10 +134,10 @@ def limits_screen(facts: OperatorFacts, _: Translator) -> Answer:
         [button(_("Another number…"), TypeLimit(operator_id=facts.id))],
         back(facts.name, ShowOperator(operator_id=facts.id)),
     )
-    return say(text.format(operator=facts.name, limit=facts.max_leads), keyboard=buttons)
+    return text_message(text.format(operator=facts.name, limit=facts.max_leads), keyboard=buttons)
 
 
-def removal_screen(facts: OperatorFacts, _: Translator) -> Answer:
+def removal_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     """Asks once more before an operator is removed."""
     text = _("Remove {operator} for good?").format(operator=facts.name)
     if facts.current_leads:
@@ -148,4 +150,4 @@ def removal_screen(facts: OperatorFacts, _: Translator) -> Answer:
         [button(_("🗑 Yes, remove"), RemoveOperator(operator_id=facts.id, is_sure=True))],
         back(_("No, keep"), ShowOperator(operator_id=facts.id)),
     )
-    return say(text, keyboard=buttons)
+    return text_message(text, keyboard=buttons)

@@ -8,8 +8,8 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.admins.operator_screens import limits_screen, operator_screen, operators_screen, removal_screen
 from bot.handling.act import Act
-from bot.handling.prompts import Answers, ask
-from bot.handling.queries import look
+from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import new_name, say_usage, which_operator
 from bot.screens.buttons import (
     AddOperator,
@@ -25,12 +25,12 @@ from bot.screens.buttons import (
 )
 from bot.screens.keyboards import sentences, typed
 from bot.screens.links import OPERATOR_PAYLOAD, link, new_code
-from bot.screens.message import Answer
+from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import given_out
 from crm_core.access.actors import Actor
-from crm_core.conversation.prompts import Asked
-from crm_core.names import Line, read_number
+from crm_core.conversation.prompts import OpenPrompt
+from crm_core.names import TypedLine, read_number
 from crm_core.storage.database import Database
 from crm_core.team import accounts as staff
 from crm_core.team import operators
@@ -43,20 +43,24 @@ router = Router(name="admins.operators")
 
 
 async def _set_limit(act: Act, actor: Actor, operator_id: int, text: str, _: Translator) -> None:
-    def done(given: int, seen: OperatorDetails) -> Answer:
+    def done(given: int, seen: OperatorDetails) -> OutgoingMessage:
         words = _("{operator} may hold {limit} open contacts at once now.")
         note = words.format(operator=seen.facts.name, limit=seen.facts.max_leads)
         return operator_screen(seen, _, note=sentences(note, given_out(given, _)))
 
     limit = read_number(text, field="limit", minimum=0, maximum=LIMIT_LARGEST)
     await act(
-        operators.set_limit, operator_id=operator_id, max_leads=limit, actor=actor,
-        see=partial(operators.details, operator_id=operator_id), screen=done,
-    )  # fmt: skip
+        operators.set_limit,
+        operator_id=operator_id,
+        max_leads=limit,
+        actor=actor,
+        see=partial(operators.details, operator_id=operator_id),
+        screen=done,
+    )
 
 
 async def _switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:
-    def done(given: int, seen: OperatorDetails) -> Answer:
+    def done(given: int, seen: OperatorDetails) -> OutgoingMessage:
         if is_on:
             words = _("{operator} is switched on: new contacts may come.")
         else:
@@ -65,22 +69,29 @@ async def _switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Tran
         return operator_screen(seen, _, note=sentences(note, given_out(given, _)))
 
     await act(
-        operators.set_active, operator_id=operator_id, is_active=is_on, actor=actor,
-        see=partial(operators.details, operator_id=operator_id), screen=done,
-    )  # fmt: skip
+        operators.set_active,
+        operator_id=operator_id,
+        is_active=is_on,
+        actor=actor,
+        see=partial(operators.details, operator_id=operator_id),
+        screen=done,
+    )
 
 
 async def _rename(act: Act, actor: Actor, operator_id: int, name: str, _: Translator) -> None:
     await act(
-        operators.rename, operator_id=operator_id, name=name, actor=actor,
+        operators.rename,
+        operator_id=operator_id,
+        name=name,
+        actor=actor,
         see=partial(operators.details, operator_id=operator_id),
         screen=lambda stored, seen: operator_screen(
             seen, _, note=_("The name is {operator} now.").format(operator=stored)
         ),
-    )  # fmt: skip
+    )
 
 
-async def _add(act: Act, actor: Actor, db: Database, line: Line, _: Translator) -> None:
+async def _add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translator) -> None:
     """A name and perhaps a limit, as they were typed."""
     if not line:
         await say_usage(act, _("Write the name and the limit"), "/operators add Anna 10")
@@ -92,12 +103,12 @@ async def _add(act: Act, actor: Actor, db: Database, line: Line, _: Translator) 
     address = link(bots[act.bot_id], OPERATOR_PAYLOAD + code)
     most = DEFAULT_LIMIT if limit is None else read_number(limit, field="limit", minimum=0, maximum=LIMIT_LARGEST)
 
-    def done(hired: OperatorDetails) -> Answer:
+    def done(hired: OperatorDetails) -> OutgoingMessage:
         words = _("{operator} is added, with a limit of {limit}.")
         note = words.format(operator=hired.facts.name, limit=hired.facts.max_leads)
         return operator_screen(hired, _, note=note + "\n" + _invitation(hired.facts.name, address, _))
 
-    await act(staff.hire, name=name, max_leads=most, code=code, actor=actor, reply=done)
+    await act(staff.invite_operator, name=name, max_leads=most, code=code, actor=actor, reply=done)
 
 
 def _invitation(name: str, address: str, _: Translator) -> str:
@@ -110,12 +121,16 @@ async def _invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Tra
     code = new_code()
     address = link(bots[act.bot_id], OPERATOR_PAYLOAD + code)
     await act(
-        staff.invite, code=code, role="operator", operator_id=operator_id, actor=actor,
+        staff.invite,
+        code=code,
+        role="operator",
+        operator_id=operator_id,
+        actor=actor,
         see=partial(operators.details, operator_id=operator_id),
         screen=lambda made, seen: operator_screen(
             seen, _, note=sentences(_("Earlier links do not work any more."), _invitation(seen.facts.name, address, _))
         ),
-    )  # fmt: skip
+    )
 
 
 # --- typed ------------------------------------------------------------------------------------------------------------
@@ -126,9 +141,9 @@ async def on_operators(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """The list, one operator, or a change: `/operators`, `/operators Anna`, `/operators limit Anna 15`."""
-    line = Line.of(command.args or "")
+    line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(operators_screen(await look(db, actor, operators.listing), _))
+        await act.answer(operators_screen(await read_as_admin(db, actor, operators.listing), _))
         return
     verb, rest = line.words[0].text.casefold(), line.from_word(1)
     if verb == "add":
@@ -140,10 +155,10 @@ async def on_operators(
             await say_usage(act, _("Write whom you mean"), f"/operators {EXAMPLES[verb]}")
     else:
         facts = await which_operator(db, actor, line)
-        await act.answer(operator_screen(await look(db, actor, operators.details, operator_id=facts.id), _))
+        await act.answer(operator_screen(await read_as_admin(db, actor, operators.details, operator_id=facts.id), _))
 
 
-async def _type_limit(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_limit(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     if len(line) < 2:
         await say_usage(act, _("Write the operator and the limit"), f"/operators {EXAMPLES['limit']}")
         return
@@ -151,24 +166,24 @@ async def _type_limit(line: Line, act: Act, actor: Actor, db: Database, _: Trans
     await _set_limit(act, actor, facts.id, line.words[-1].text, _)
 
 
-async def _type_on(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_on(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _switch(act, actor, (await which_operator(db, actor, line)).id, True, _)
 
 
-async def _type_off(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_off(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _switch(act, actor, (await which_operator(db, actor, line)).id, False, _)
 
 
-async def _type_link(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_link(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _invite(act, actor, db, (await which_operator(db, actor, line)).id, _)
 
 
-async def _type_remove(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_remove(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await act.answer(removal_screen(await which_operator(db, actor, line), _))
 
 
-async def _type_name(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
-    known = await look(db, actor, operators.listing)
+async def _type_name(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+    known = await read_as_admin(db, actor, operators.listing)
     found = new_name(line, partial(operators.pick, known))
     if found is None:
         await say_usage(act, _("Write both names with = between them"), f"/operators {EXAMPLES['rename']}")
@@ -204,7 +219,7 @@ async def on_list(
     query: CallbackQuery, callback_data: ListOperators, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A page of the list."""
-    await act.show(operators_screen(await look(db, actor, operators.listing), _, page=callback_data.page))
+    await act.show(operators_screen(await read_as_admin(db, actor, operators.listing), _, page=callback_data.page))
 
 
 @router.callback_query(ShowOperator.filter())
@@ -212,7 +227,7 @@ async def on_show(
     query: CallbackQuery, callback_data: ShowOperator, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """One operator."""
-    details = await look(db, actor, operators.details, operator_id=callback_data.operator_id)
+    details = await read_as_admin(db, actor, operators.details, operator_id=callback_data.operator_id)
     await act.show(operator_screen(details, _))
 
 
@@ -223,10 +238,10 @@ async def on_add(query: CallbackQuery, actor: Actor, act: Act, _: Translator) ->
     await ask(act, actor, "operator_add", words, back=ListOperators().pack(), _=_)
 
 
-@router.message(Answers("operator_add"))
+@router.message(AnswersPrompt("operator_add"))
 async def on_added(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """The name and the limit."""
-    await _add(act, actor, db, Line.of(message.text or ""), _)
+    await _add(act, actor, db, TypedLine.of(message.text or ""), _)
 
 
 @router.callback_query(AskLimit.filter())
@@ -234,7 +249,9 @@ async def on_limit(
     query: CallbackQuery, callback_data: AskLimit, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Offers limits."""
-    await act.show(limits_screen(await look(db, actor, operators.one, operator_id=callback_data.operator_id), _))
+    await act.show(
+        limits_screen(await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id), _)
+    )
 
 
 @router.callback_query(SetLimit.filter())
@@ -248,16 +265,21 @@ async def on_type_limit(
     query: CallbackQuery, callback_data: TypeLimit, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks for another one."""
-    facts = await look(db, actor, operators.one, operator_id=callback_data.operator_id)
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     words = _("Send how many open contacts {operator} may hold at once, from 0 to {largest}.")
     await ask(
-        act, actor, "operator_limit", words.format(operator=facts.name, largest=LIMIT_LARGEST),
-        back=ShowOperator(operator_id=facts.id).pack(), _=_, operator_id=facts.id,
-    )  # fmt: skip
+        act,
+        actor,
+        "operator_limit",
+        words.format(operator=facts.name, largest=LIMIT_LARGEST),
+        back=ShowOperator(operator_id=facts.id).pack(),
+        _=_,
+        operator_id=facts.id,
+    )
 
 
-@router.message(Answers("operator_limit"))
-async def on_typed_limit(message: Message, asked: Asked, actor: Actor, act: Act, _: Translator) -> None:
+@router.message(AnswersPrompt("operator_limit"))
+async def on_typed_limit(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """The limit."""
     await _set_limit(act, actor, asked.data["operator_id"], (message.text or "").strip(), _)
 
@@ -267,14 +289,14 @@ async def on_rename(
     query: CallbackQuery, callback_data: RenameOperator, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks for another name."""
-    facts = await look(db, actor, operators.one, operator_id=callback_data.operator_id)
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     words = _("Send the new name of {operator}. Clients will see it.").format(operator=facts.name)
     back = ShowOperator(operator_id=facts.id).pack()
     await ask(act, actor, "operator_name", words, back=back, _=_, operator_id=facts.id)
 
 
-@router.message(Answers("operator_name"))
-async def on_renamed(message: Message, asked: Asked, actor: Actor, act: Act, _: Translator) -> None:
+@router.message(AnswersPrompt("operator_name"))
+async def on_renamed(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """The name."""
     await _rename(act, actor, asked.data["operator_id"], message.text or "", _)
 
@@ -298,12 +320,12 @@ async def on_remove(
     query: CallbackQuery, callback_data: RemoveOperator, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks, and at the second press removes."""
-    facts = await look(db, actor, operators.one, operator_id=callback_data.operator_id)
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     if not callback_data.is_sure:
         await act.show(removal_screen(facts, _))
         return
 
-    def done(removed: operators.Removed, known: list[operators.OperatorFacts]) -> Answer:
+    def done(removed: operators.Removed, known: list[operators.OperatorFacts]) -> OutgoingMessage:
         note = _("{operator} is removed.").format(operator=facts.name)
         back = waits = ""
         if removed.returned:

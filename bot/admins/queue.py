@@ -4,10 +4,10 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.handling.act import Act
-from bot.handling.queries import look
+from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ChooseOperator, ShowQueue
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
-from bot.screens.message import Answer, say, shorten
+from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
 from bot.texts.phrases import age
 from crm_core.access.actors import Actor
@@ -17,12 +17,12 @@ from crm_core.storage.database import Database
 router = Router(name="admins.queue")
 
 
-async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator) -> Answer:
-    total = await look(db, actor, queue.length)
+async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator) -> OutgoingMessage:
+    total = await read_as_admin(db, actor, queue.length)
     page = max(0, min(page, (total - 1) // PAGE))
-    waiting = await look(db, actor, queue.waiting, limit=PAGE, skip=page * PAGE)
+    waiting = await read_as_admin(db, actor, queue.waiting, limit=PAGE, skip=page * PAGE)
     if not waiting:
-        return say(_("Nobody waits. 👍"), keyboard=keyboard([button(_("🔄 Look again"), ShowQueue())]))
+        return text_message(_("Nobody waits. 👍"), keyboard=keyboard([button(_("🔄 Look again"), ShowQueue())]))
     lines = []
     for one in waiting:
         since = age(act.clock() - one.since, _)
@@ -33,7 +33,7 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
     if of_pages(page, total, _):
         title += " · " + of_pages(page, total, _)
     buttons = [button(_("Assign #{id}").format(id=one.id), ChooseOperator(contact_id=one.id)) for one in waiting]
-    return say(
+    return text_message(
         titled(title, lines),
         keyboard=keyboard(
             *in_lines(buttons, 2),

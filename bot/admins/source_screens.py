@@ -18,7 +18,7 @@ from bot.screens.buttons import (
 )
 from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
 from bot.screens.links import link
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
@@ -44,7 +44,7 @@ def address(source: SourceListed) -> str | None:
     return link(source.bot, f"src_{source.slug}") if source.slug else f"https://t.me/{source.bot}"
 
 
-def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 0, note: str = "") -> Answer:
+def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 0, note: str = "") -> OutgoingMessage:
     """The list of sources."""
     page, shown = page_of(known, page)
     lines = []
@@ -61,10 +61,10 @@ def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 
         turning(page, len(known), lambda number: ListSources(page=number)),
         [button(_("➕ New link"), AddLink())],
     )
-    return say(titled(title, lines, note=note), keyboard=buttons)
+    return text_message(titled(title, lines, note=note), keyboard=buttons)
 
 
-def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> Answer:
+def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> OutgoingMessage:
     """One source, and all that can be done with it."""
     source, number = details.source, details.source.id
     lines = [source.description] if source.description else []
@@ -98,7 +98,7 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> A
         ],
         back(_("Sources"), ListSources()),
     )
-    return say(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
+    return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
 
 
 def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
@@ -113,7 +113,7 @@ def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
 
 def weights_screen(
     details: SourceDetails, known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = ""
-) -> Answer:
+) -> OutgoingMessage:
     """Every operator with his weight at a source; a press changes it."""
     mine = {share.operator_id: share for share in details.shares}
     ordered = sorted(known, key=lambda facts: -mine[facts.id].weight if facts.id in mine else 0)
@@ -131,7 +131,7 @@ def weights_screen(
         )
         for facts in shown
     ]
-    return say(
+    return text_message(
         titled(f"⚖️ {details.source.name}", lines, note=note),
         keyboard=keyboard(
             *in_lines(buttons, 1),
@@ -141,7 +141,7 @@ def weights_screen(
     )
 
 
-def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -> Answer:
+def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     """Weights to choose from, for one operator at one source."""
     number = details.source.id
     now = next((share for share in details.shares if share.operator_id == facts.id), None)
@@ -155,4 +155,4 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
         [button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id))],
         back(details.source.name, WeightsAt(source_id=number)),
     )
-    return say(titled(f"⚖️ {facts.name} · {details.source.name}", lines), keyboard=buttons)
+    return text_message(titled(f"⚖️ {facts.name} · {details.source.name}", lines), keyboard=buttons)

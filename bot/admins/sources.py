@@ -8,8 +8,8 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.handling.act import Act
-from bot.handling.prompts import Answers, ask
-from bot.handling.queries import look
+from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import new_name, say_usage, which_source
 from bot.screens.buttons import (
     AddLink,
@@ -21,12 +21,12 @@ from bot.screens.buttons import (
     SwitchSource,
 )
 from bot.screens.keyboards import back, button, in_lines, keyboard, sentences, typed
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import given_out
 from crm_core.access.actors import Actor
-from crm_core.conversation.prompts import Asked
-from crm_core.names import Line
+from crm_core.conversation.prompts import OpenPrompt
+from crm_core.names import TypedLine
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceDetails
 from crm_core.storage.database import Database
@@ -40,36 +40,47 @@ router = Router(name="admins.sources")
 
 
 async def _switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
-    def done(given: int, seen: SourceDetails) -> Answer:
+    def done(given: int, seen: SourceDetails) -> OutgoingMessage:
         words = _("{source} is switched on.") if is_on else _("{source} is switched off.")
         return source_screen(seen, _, note=sentences(words.format(source=seen.source.name), given_out(given, _)))
 
     await act(
-        sources.set_active, source_id=source_id, is_active=is_on, actor=actor,
-        see=partial(sources.details, source_id=source_id), screen=done,
-    )  # fmt: skip
+        sources.set_active,
+        source_id=source_id,
+        is_active=is_on,
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=done,
+    )
 
 
 async def _rename(act: Act, actor: Actor, source_id: int, name: str, _: Translator) -> None:
     await act(
-        sources.rename, source_id=source_id, name=name, actor=actor,
+        sources.rename,
+        source_id=source_id,
+        name=name,
+        actor=actor,
         see=partial(sources.details, source_id=source_id),
         screen=lambda stored, seen: source_screen(seen, _, note=_("The name is {source} now.").format(source=stored)),
-    )  # fmt: skip
+    )
 
 
 async def _describe(act: Act, actor: Actor, source_id: int, text: str, _: Translator) -> None:
-    def done(stored: str | None, seen: SourceDetails) -> Answer:
+    def done(stored: str | None, seen: SourceDetails) -> OutgoingMessage:
         return source_screen(seen, _, note=_("The description is changed.") if stored else _("It has none now."))
 
     await act(
-        sources.describe, source_id=source_id, description="" if text.strip() == "-" else text, actor=actor,
-        see=partial(sources.details, source_id=source_id), screen=done,
-    )  # fmt: skip
+        sources.describe,
+        source_id=source_id,
+        description="" if text.strip() == "-" else text,
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=done,
+    )
 
 
 async def _set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _: Translator) -> None:
-    def done(nothing: None, seen: SourceDetails) -> Answer:
+    def done(nothing: None, seen: SourceDetails) -> OutgoingMessage:
         note = (
             _("Each contact goes to whoever is furthest below his share now.")
             if is_exact
@@ -78,19 +89,23 @@ async def _set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, 
         return source_screen(seen, _, note=note)
 
     await act(
-        sources.set_strategy, source_id=source_id, strategy="exact" if is_exact else "random", actor=actor,
-        see=partial(sources.details, source_id=source_id), screen=done,
-    )  # fmt: skip
+        sources.set_strategy,
+        source_id=source_id,
+        strategy="exact" if is_exact else "random",
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=done,
+    )
 
 
-async def _add_link(act: Act, actor: Actor, bot_id: int, line: Line, _: Translator) -> None:
+async def _add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:
     """The word of the link, then the name of the source."""
     if not line:
         await say_usage(act, _("Write a word for the link and a name"), "/sources link vk VK ads")
         return
     slug, name = line.from_word(0, 1).name, line.from_word(1).name or line.from_word(0, 1).name
 
-    def done(seen: SourceDetails) -> Answer:
+    def done(seen: SourceDetails) -> OutgoingMessage:
         words = _("{source} is added. Whoever comes by its link is counted there.")
         return source_screen(seen, _, note=words.format(source=seen.source.name))
 
@@ -105,9 +120,9 @@ async def on_sources(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """The list, one source, or a change: `/sources`, `/sources vk`, `/sources link vk VK ads`."""
-    line = Line.of(command.args or "")
+    line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(sources_screen(await look(db, actor, sources.listing), _))
+        await act.answer(sources_screen(await read_as_admin(db, actor, sources.listing), _))
         return
     verb, rest = line.words[0].text.casefold(), line.from_word(1)
     if verb == "link":
@@ -119,33 +134,33 @@ async def on_sources(
             await say_usage(act, _("Write which source you mean"), f"/sources {EXAMPLES[verb]}")
     else:
         source = await which_source(db, actor, line)
-        await act.answer(source_screen(await look(db, actor, sources.details, source_id=source.id), _))
+        await act.answer(source_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), _))
 
 
-async def _type_on(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_on(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _switch(act, actor, (await which_source(db, actor, line)).id, True, _)
 
 
-async def _type_off(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_off(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _switch(act, actor, (await which_source(db, actor, line)).id, False, _)
 
 
-async def _type_exact(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_exact(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _set_strategy(act, actor, (await which_source(db, actor, line)).id, True, _)
 
 
-async def _type_random(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_random(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     await _set_strategy(act, actor, (await which_source(db, actor, line)).id, False, _)
 
 
-async def _type_weights(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+async def _type_weights(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     source = await which_source(db, actor, line)
-    crew = await look(db, actor, operators.crew, source_id=source.id)
+    crew = await read_as_admin(db, actor, operators.source_team, source_id=source.id)
     await act.answer(weights_screen(crew.source, crew.operators, _))
 
 
-async def _type_name(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
-    found = new_name(line, partial(sources.pick, await look(db, actor, sources.listing)))
+async def _type_name(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+    found = new_name(line, partial(sources.pick, await read_as_admin(db, actor, sources.listing)))
     if found is None:
         await say_usage(act, _("Write both names with = between them"), f"/sources {EXAMPLES['rename']}")
         return
@@ -153,8 +168,8 @@ async def _type_name(line: Line, act: Act, actor: Actor, db: Database, _: Transl
     await _rename(act, actor, source.id, found[1].name, _)
 
 
-async def _type_description(line: Line, act: Act, actor: Actor, db: Database, _: Translator) -> None:
-    found = new_name(line, partial(sources.pick, await look(db, actor, sources.listing)))
+async def _type_description(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
+    found = new_name(line, partial(sources.pick, await read_as_admin(db, actor, sources.listing)))
     if found is None:
         await say_usage(act, _("Write the source, = and the description"), f"/sources {EXAMPLES['describe']}")
         return
@@ -190,7 +205,7 @@ async def on_list(
     query: CallbackQuery, callback_data: ListSources, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A page of the list."""
-    await act.show(sources_screen(await look(db, actor, sources.listing), _, page=callback_data.page))
+    await act.show(sources_screen(await read_as_admin(db, actor, sources.listing), _, page=callback_data.page))
 
 
 @router.callback_query(ShowSource.filter())
@@ -198,7 +213,7 @@ async def on_show(
     query: CallbackQuery, callback_data: ShowSource, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """One source."""
-    await act.show(source_screen(await look(db, actor, sources.details, source_id=callback_data.source_id), _))
+    await act.show(source_screen(await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id), _))
 
 
 @router.callback_query(SwitchSource.filter())
@@ -218,14 +233,14 @@ async def on_rename(
     query: CallbackQuery, callback_data: RenameSource, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks for another name."""
-    source = await look(db, actor, sources.one, source_id=callback_data.source_id)
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
     words = _("Send the new name of {source}. Only the staff will see it.").format(source=source.name)
     back_to = ShowSource(source_id=source.id).pack()
     await ask(act, actor, "source_name", words, back=back_to, _=_, source_id=source.id)
 
 
-@router.message(Answers("source_name"))
-async def on_renamed(message: Message, asked: Asked, actor: Actor, act: Act, _: Translator) -> None:
+@router.message(AnswersPrompt("source_name"))
+async def on_renamed(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """The name."""
     await _rename(act, actor, asked.data["source_id"], message.text or "", _)
 
@@ -235,14 +250,14 @@ async def on_describe(
     query: CallbackQuery, callback_data: DescribeSource, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks for a description."""
-    source = await look(db, actor, sources.one, source_id=callback_data.source_id)
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
     words = _("Send a line about {source} for the staff. A dash (-) leaves none.").format(source=source.name)
     back_to = ShowSource(source_id=source.id).pack()
     await ask(act, actor, "source_about", words, back=back_to, _=_, source_id=source.id)
 
 
-@router.message(Answers("source_about"))
-async def on_described(message: Message, asked: Asked, actor: Actor, act: Act, _: Translator) -> None:
+@router.message(AnswersPrompt("source_about"))
+async def on_described(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """The description."""
     await _describe(act, actor, asked.data["source_id"], message.text or "", _)
 
@@ -252,18 +267,18 @@ async def on_add_link(
     query: CallbackQuery, callback_data: AddLink, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks into which bot, where there are several, then for the word and the name."""
-    bots = await look(db, actor, staff.bot_usernames)
+    bots = await read_as_admin(db, actor, staff.bot_usernames)
     bot_id = callback_data.bot_id if len(bots) > 1 else act.bot_id
     if bot_id not in bots:
         choices = [button(f"@{username}", AddLink(bot_id=one)) for one, username in bots.items()]
         buttons = keyboard(*in_lines(choices, 1), back(_("Sources"), ListSources()))
-        await act.show(say(_("Into which bot should the link lead?"), keyboard=buttons))
+        await act.show(text_message(_("Into which bot should the link lead?"), keyboard=buttons))
         return
     words = _("Send a word for the link into @{bot} and a name for the source, for example: vk VK ads")
     await ask(act, actor, "source_link", words.format(bot=bots[bot_id]), back=ListSources().pack(), _=_, bot_id=bot_id)
 
 
-@router.message(Answers("source_link"))
-async def on_link_added(message: Message, asked: Asked, actor: Actor, act: Act, _: Translator) -> None:
+@router.message(AnswersPrompt("source_link"))
+async def on_link_added(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """The word and the name."""
-    await _add_link(act, actor, asked.data["bot_id"], Line.of(message.text or ""), _)
+    await _add_link(act, actor, asked.data["bot_id"], TypedLine.of(message.text or ""), _)

@@ -6,11 +6,11 @@ from aiogram.types import Message
 
 from bot.admins.help import help_text
 from bot.handling.act import Act
-from bot.handling.filters import IsOperator, IsSpoken
+from bot.handling.filters import IsOperator, IsUserContent
 from bot.operators.presence import help_text as operator_help
 from bot.operators.presence import start_text as operator_start
 from bot.screens.keyboards import typed
-from bot.screens.message import say
+from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
@@ -26,7 +26,7 @@ async def on_start(message: Message, member: Member, actor: Actor, act: Act, db:
     parts = [_("You are an admin here."), help_text(_)]
     if member.operator_id is not None:
         parts.append(await operator_start(actor, db, _))
-    await act.answer(say("\n\n".join(parts)))
+    await act.answer(text_message("\n\n".join(parts)))
 
 
 @router.message(typed("help"))
@@ -35,13 +35,15 @@ async def on_help(message: Message, member: Member, act: Act, _: Translator) -> 
     parts = [help_text(_)]
     if member.operator_id is not None:
         parts.append(operator_help(_))
-    await act.answer(say("\n\n".join(parts)))
+    await act.answer(text_message("\n\n".join(parts)))
 
 
-@hints.message(IsSpoken(), ~IsOperator())
+@hints.message(IsUserContent(), ~IsOperator())
 async def on_words(message: Message, act: Act, _: Translator) -> None:
     """An admin who is no operator has nobody to talk to here; silence would leave him wondering."""
     if message.text is not None and message.text.startswith("/"):
-        await act.answer(say(_("There is no such command. /help lists those there are.")))
+        await act.answer(text_message(_("There is no such command. /help lists those there are.")))
         return
-    await act.answer(say(_("You are an admin, not an operator, so this went to nobody. /help says what you can do.")))
+    await act.answer(
+        text_message(_("You are an admin, not an operator, so this went to nobody. /help says what you can do."))
+    )

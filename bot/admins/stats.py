@@ -8,10 +8,10 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.admins.stats_text import overall_text, stats_text
 from bot.handling.act import Act
-from bot.handling.queries import look
+from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ShowStats, ShowStatsWords
 from bot.screens.keyboards import button, in_lines, keyboard, typed
-from bot.screens.message import CAPTION_LONGEST, Answer, say, with_picture
+from bot.screens.message import CAPTION_LONGEST, OutgoingMessage, text_message, with_picture
 from bot.texts import Translator
 from bot.texts.phrases import period_name
 from crm_core import statistics
@@ -24,12 +24,14 @@ router = Router(name="admins.stats")
 
 
 async def _numbers(act: Act, db: Database, actor: Actor, period: Period, zone: tzinfo) -> Statistics:
-    return await look(db, actor, statistics.overview, since=statistics.beginning(period, now=act.clock(), zone=zone))
+    return await read_as_admin(
+        db, actor, statistics.overview, since=statistics.beginning(period, now=act.clock(), zone=zone)
+    )
 
 
 async def _screen(
     act: Act, db: Database, actor: Actor, period: Period, zone: tzinfo, _: Translator, *, on_picture: bool = False
-) -> Answer:
+) -> OutgoingMessage:
     numbers = await _numbers(act, db, actor, period, zone)
     buttons = [
         button(f"· {period_name(one, _)} ·" if one is period else period_name(one, _), ShowStats(period=one))
@@ -38,12 +40,16 @@ async def _screen(
     lines = in_lines(buttons, 2)
     now = act.clock()
     text = stats_text(numbers, period, _, now=now)
-    caption = say(text, keyboard=keyboard(*lines))
+    caption = text_message(text, keyboard=keyboard(*lines))
     if utf16_units(caption.payload["text"]) > CAPTION_LONGEST:
         more = button(_("📝 In words"), ShowStatsWords(period=period))
-        caption = say(overall_text(numbers, period, _, now=now), keyboard=keyboard(*lines, [more]))
+        caption = text_message(overall_text(numbers, period, _, now=now), keyboard=keyboard(*lines, [more]))
     return with_picture(
-        say(text, keyboard=keyboard(*lines)), caption, language=_.language, stands=on_picture, period=period.value
+        text_message(text, keyboard=keyboard(*lines)),
+        caption,
+        language=_.language,
+        stands=on_picture,
+        period=period.value,
     )
 
 
@@ -65,9 +71,14 @@ async def on_period(
 
 @router.callback_query(ShowStatsWords.filter())
 async def on_words(
-    query: CallbackQuery, callback_data: ShowStatsWords, actor: Actor, act: Act, db: Database, timezone: str,
+    query: CallbackQuery,
+    callback_data: ShowStatsWords,
+    actor: Actor,
+    act: Act,
+    db: Database,
+    timezone: str,
     _: Translator,
-) -> None:  # fmt: skip
+) -> None:
     """All of it in words, as a message of its own."""
     numbers = await _numbers(act, db, actor, callback_data.period, ZoneInfo(timezone))
-    await act.answer(say(stats_text(numbers, callback_data.period, _, now=act.clock())))
+    await act.answer(text_message(stats_text(numbers, callback_data.period, _, now=act.clock())))

@@ -11,7 +11,7 @@ from bot.screens.message import TEXT_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import age, duration, percent, period_name
 from crm_core.messaging.messages import utf16_units
-from crm_core.statistics import Cause, Gap, Lengths, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
+from crm_core.statistics import Cause, Durations, Gap, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
 
 SHARES_SHOWN = 12  # operators under one source
 ROOM = TEXT_LONGEST - 200  # for titles, and for what other languages need more
@@ -28,10 +28,18 @@ def stats_text(numbers: Statistics, period: Period, _: Translator, *, now: datet
     staff_lines = _fitting(staff, max(left // 2, left - needed), _)
     left -= utf16_units(staff_lines)
     return Text(
-        _title(period, _), "\n", overall, "\n\n",
-        Bold(_("👥 Operators")), "\n", staff_lines, "\n\n",
-        Bold(_("📥 Sources: planned → actual share")), "\n", _fitting(sources, left, _),
-    )  # fmt: skip
+        _title(period, _),
+        "\n",
+        overall,
+        "\n\n",
+        Bold(_("👥 Operators")),
+        "\n",
+        staff_lines,
+        "\n\n",
+        Bold(_("📥 Sources: planned → actual share")),
+        "\n",
+        _fitting(sources, left, _),
+    )
 
 
 def overall_text(numbers: Statistics, period: Period, _: Translator, *, now: datetime) -> Text:
@@ -78,7 +86,7 @@ def _overall(numbers: Statistics, _: Translator, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _length(lengths: Lengths, _: Translator) -> str:
+def _length(lengths: Durations, _: Translator) -> str:
     return f"{duration(lengths.mean, _)} / {duration(lengths.p95, _)}"
 
 

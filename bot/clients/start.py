@@ -6,7 +6,7 @@ from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
 
 from bot.handling.act import Act
 from bot.handling.incoming import person_of
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.conversation import client_messages as conversation
 
@@ -20,7 +20,7 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
     """Greets; a source link books the next contact under its source."""
     payload = command.args or ""
     await act(
-        conversation.begin,
+        conversation.start_chat,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
@@ -29,14 +29,14 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
     )
 
 
-def greeting(_: Translator) -> Answer:
+def greeting(_: Translator) -> OutgoingMessage:
     """The first words that a client reads."""
     share = KeyboardButton(text=_("📞 Share my phone"), request_contact=True)
     keyboard = ReplyKeyboardMarkup(keyboard=[[share]], resize_keyboard=True, one_time_keyboard=True)
     text = _(
         "Hello! Write here what you need, in any form: text, photo, voice. An operator will answer you in this chat."
     )
-    return say(text, keyboard=keyboard)
+    return text_message(text, keyboard=keyboard)
 
 
 @router.message(Command("help"))
@@ -47,7 +47,7 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
         _("/email you@example.com leaves your e-mail, the button below shares your phone."),
         _("/privacy says what is kept about you."),
     ]
-    await act.answer(say("\n".join(lines)))
+    await act.answer(text_message("\n".join(lines)))
 
 
 @router.message(Command("privacy"))
@@ -57,4 +57,4 @@ async def on_privacy(message: Message, act: Act, _: Translator) -> None:
         "Kept are your name and @username as Telegram shows them, your messages here, and the phone and e-mail that "
         "you give yourself. Only the staff who answer you see them. To have them deleted, write so here."
     )
-    await act.answer(say(text))
+    await act.answer(text_message(text))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from bot.commands.database import OnlyOneWriter, writing
+from bot.commands.database import SecondWriterUnsafe, open_for_writing
 from bot.runtime import control as shell
 from bot.runtime.migrating import bring_up_to_date
 from bot.runtime.random_codes import new_key
@@ -48,10 +48,17 @@ def create(url: str, *, name: str, scope: str, days: int | None, source: str | N
     key, now = new_key(), datetime.now(UTC)
     try:
         _write(
-            url, api_keys.create, key=key, name=name, scope=scope, source_id=source_id, actor=SYSTEM, now=now,
+            url,
+            api_keys.create,
+            key=key,
+            name=name,
+            scope=scope,
+            source_id=source_id,
+            actor=SYSTEM,
+            now=now,
             expires_at=None if days is None else now + timedelta(days=days),
-        )  # fmt: skip
-    except OnlyOneWriter as error:
+        )
+    except SecondWriterUnsafe as error:
         asked = {"name": name, "scope": scope, "expires_in_days": days, "source_id": source_id}
         key = _ask(url, "POST", "/api/v1/keys/", error, asked)["key"]
     return key
@@ -63,7 +70,7 @@ def revoke(url: str, *, name: str) -> str:
     found = _read(url, lambda s: api_keys.find(s, name=name))
     try:
         _write(url, api_keys.revoke, key_id=found.id, actor=SYSTEM, now=datetime.now(UTC))
-    except OnlyOneWriter as error:
+    except SecondWriterUnsafe as error:
         _ask(url, "DELETE", f"/api/v1/keys/{found.id}", error)
     return found.name
 
@@ -114,7 +121,7 @@ def _read(url: str, query: Callable[[Session], T]) -> T:
 
 def _write(url: str, action: Callable[..., T], **inputs: Any) -> T:
     async def write() -> T:
-        async with writing(url) as db:
+        async with open_for_writing(url) as db:
             return await db.write(action, **inputs)
 
     return _said(write())
@@ -132,10 +139,10 @@ def _said(working: Coroutine[Any, Any, T]) -> T:
         raise Refused(f"{sentence(error)}.") from None
 
 
-def _ask(url: str, method: str, path: str, reason: OnlyOneWriter, body: dict[str, Any] | None = None) -> Any:
+def _ask(url: str, method: str, path: str, reason: SecondWriterUnsafe, body: dict[str, Any] | None = None) -> Any:
     """Has the running process do it."""
     try:
-        return shell.ask(url, method, path, body)
+        return shell.call(url, method, path, body)
     except shell.NotReached:
         raise Refused(NOT_REACHED.format(version=reason.version)) from None
     except shell.Refusal as error:

@@ -105,8 +105,14 @@ def invite(operator: str | None, bot: str | None) -> None:
 @click.option("--format", "form", type=click.Choice(["csv", "xlsx"]), help="By the file's name; otherwise xlsx.")
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="2026-11-01; from the start.")
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="This day included; until now.")
-@click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Written over if it is there; otherwise contacts.xlsx, …, here.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Written over if it is there; otherwise contacts.xlsx, …, here.",
+)
 @click.option("--language", type=click.Choice(["ru", "en"]), help="Of the headings; otherwise DEFAULT_LANGUAGE.")
 def export(
     what: str, form: str | None, first: datetime | None, last: datetime | None, path: Path | None, language: str | None
@@ -120,9 +126,14 @@ def export(
     with _explained(settings):
         try:
             make(
-                settings, what=what, form=form, first=first, last=last, path=path or Path(f"{what}.{form}"),
+                settings,
+                what=what,
+                form=form,
+                first=first,
+                last=last,
+                path=path or Path(f"{what}.{form}"),
                 language=language or settings.default_language,
-            )  # fmt: skip
+            )
         except NotExported as error:
             _refuse(str(error))
 
@@ -158,8 +169,12 @@ def api_key() -> None:
 
 @api_key.command("create")
 @click.argument("name")
-@click.option("--scope", type=click.Choice(["read", "write", "admin", "form"]), required=True,
-              help="read: look; write: bring and work on contacts; admin: all; form: for a public page.")  # fmt: skip
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "write", "admin", "form"]),
+    required=True,
+    help="read: look; write: bring and work on contacts; admin: all; form: for a public page.",
+)
 @click.option("--expires", "days", type=click.IntRange(1, 3650), metavar="DAYS", help="How long it is good; for ever.")
 @click.option("--source", metavar="NAME", help="With --scope form: the source that it brings contacts to.")
 def create_api_key(name: str, scope: str, days: int | None, source: str | None) -> None:

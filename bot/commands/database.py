@@ -11,7 +11,7 @@ from crm_core.storage.ownership import AlreadyRunning, ownership
 from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS
 
 
-class OnlyOneWriter(Exception):
+class SecondWriterUnsafe(Exception):
     """A process is running, and this SQLite is not safe with a second writer. `version` is the library's."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class OnlyOneWriter(Exception):
 
 
 @asynccontextmanager
-async def writing(url: str) -> AsyncIterator[Database]:
+async def open_for_writing(url: str) -> AsyncIterator[Database]:
     """An open database for a command that changes something.
 
     Args:
@@ -33,7 +33,7 @@ async def writing(url: str) -> AsyncIterator[Database]:
         try:
             owner = ownership(make_url(url))
         except AlreadyRunning:
-            raise OnlyOneWriter from None
+            raise SecondWriterUnsafe from None
     db = open_database(url)
     try:
         yield db

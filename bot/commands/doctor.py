@@ -106,16 +106,23 @@ def _database(settings: Settings) -> Iterator[Finding]:
     elif current is None:
         yield Finding(NOTE, f"Database {where} is not made yet", "`mini-crm migrate` or the first run makes it.")
     elif current < newest:
-        yield Finding(NOTE, f"Database {where} is of revision {current}, {newest} is the newest",
-                      "`mini-crm migrate` or the next run upgrades it; a SQLite file is copied first.")  # fmt: skip
+        yield Finding(
+            NOTE,
+            f"Database {where} is of revision {current}, {newest} is the newest",
+            "`mini-crm migrate` or the next run upgrades it; a SQLite file is copied first.",
+        )
     else:
-        yield Finding(BAD, f"Database {where} is of revision {current}, unknown to this version",
-                      "Install the version of Mini-CRM that made it.")  # fmt: skip
+        yield Finding(
+            BAD,
+            f"Database {where} is of revision {current}, unknown to this version",
+            "Install the version of Mini-CRM that made it.",
+        )
     if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
         yield Finding(
-            NOTE, f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections writing at once may damage a file",
+            NOTE,
+            f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections writing at once may damage a file",
             "Mini-CRM writes through one connection only, so nothing is to be done; let no other program write there.",
-        )  # fmt: skip
+        )
 
 
 def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -136,9 +143,10 @@ def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
         newest = copying.examine(made[-1], thoroughly=False)
     except BackupError as error:
         yield Finding(
-            BAD, f"The last backup, {made[-1]}, is no good: {error.fields.get('why', error.code)}",
+            BAD,
+            f"The last backup, {made[-1]}, is no good: {error.fields.get('why', error.code)}",
             "Move it away; another one is made while Mini-CRM runs. Check the disk that it is on.",
-        )  # fmt: skip
+        )
         return
     age = now - (newest.taken_at or datetime.fromtimestamp(made[-1].stat().st_mtime, UTC))
     hours = int(age.total_seconds() // 3600)
@@ -168,21 +176,24 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
         )
     if not has_key and not is_loopback(settings.http_host):
         yield Finding(
-            BAD, f"HTTP_HOST={settings.http_host} serves other machines, and there is no API key that is good",
+            BAD,
+            f"HTTP_HOST={settings.http_host} serves other machines, and there is no API key that is good",
             "mini-crm api-key create NAME --scope admin",
-        )  # fmt: skip
+        )
     for load in found.wrong_loads:
         yield Finding(
-            BAD, f"The load of {load.name} is kept as {load.kept}, but {load.counted} contacts are open",
+            BAD,
+            f"The load of {load.name} is kept as {load.kept}, but {load.counted} contacts are open",
             "This should never be: please report it with what happened before.",
-        )  # fmt: skip
+        )
     if not found.wrong_loads:
         yield Finding(GOOD, "Every operator's load is the number of his open contacts")
     for wrong in found.wrong_sums:
         yield Finding(
-            BAD, f"Statistics, {wrong.what}: {wrong.tallied} are kept, {wrong.counted} are there",
+            BAD,
+            f"Statistics, {wrong.what}: {wrong.tallied} are kept, {wrong.counted} are there",
             "`mini-crm doctor --recount` makes the sums anew; please report it with what happened before.",
-        )  # fmt: skip
+        )
     if found.wrong_sums and recount:
         yield await _recount(settings)
     if not found.wrong_sums:
@@ -198,22 +209,31 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     if found.waiting:
         yield Finding(NOTE, f"{found.waiting} contacts wait for an operator", "In Telegram: /queue")
     if found.dead_updates:
-        yield Finding(NOTE, f"{found.dead_updates} updates of the last week could not be processed",
-                      "They are kept (table inbox, state dead) with the kind of error; please report it.")  # fmt: skip
+        yield Finding(
+            NOTE,
+            f"{found.dead_updates} updates of the last week could not be processed",
+            "They are kept (table inbox, state dead) with the kind of error; please report it.",
+        )
     if found.dead_deliveries or found.uncertain:
         text = f"{found.dead_deliveries} messages of the last week could not be delivered"
-        yield Finding(NOTE, f"{text}, {found.uncertain} perhaps",
-                      "Those concerned were told in Telegram; table outbox, column outcome, says why.")  # fmt: skip
+        yield Finding(
+            NOTE,
+            f"{text}, {found.uncertain} perhaps",
+            "Those concerned were told in Telegram; table outbox, column outcome, says why.",
+        )
 
 
 async def _recount(settings: Settings) -> Finding:
-    from bot.commands.database import OnlyOneWriter, writing
+    from bot.commands.database import SecondWriterUnsafe, open_for_writing
     from crm_core import statistics
 
     try:
-        async with writing(settings.database_url) as db:
+        async with open_for_writing(settings.database_url) as db:
             await db.write(statistics.start_again)
-    except OnlyOneWriter as error:
-        return Finding(BAD, f"Mini-CRM is running, and SQLite {error.version} is safe with one writer only",
-                       "Stop it for a moment, then `mini-crm doctor --recount` again.")  # fmt: skip
+    except SecondWriterUnsafe as error:
+        return Finding(
+            BAD,
+            f"Mini-CRM is running, and SQLite {error.version} is safe with one writer only",
+            "Stop it for a moment, then `mini-crm doctor --recount` again.",
+        )
     return Finding(NOTE, "The sums are made anew while Mini-CRM runs; /stats says how much is left")

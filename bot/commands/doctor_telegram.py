@@ -28,9 +28,10 @@ async def look_at_bots(settings: Settings, *, remove_webhooks: bool) -> AsyncIte
             except Exception as error:
                 where = settings.telegram_api_url
                 yield (
-                    "✗", f"Bot {bot.id}: {where} cannot be reached ({type(error).__name__})",
+                    "✗",
+                    f"Bot {bot.id}: {where} cannot be reached ({type(error).__name__})",
                     "Check the network, TELEGRAM_API_URL and TELEGRAM_PROXY.",
-                )  # fmt: skip
+                )
     finally:
         await session.close()
 
@@ -45,15 +46,17 @@ async def _look_at(bot: Bot, settings: Settings, remove_webhooks: bool) -> Async
             yield "✓", f"@{me.username}: the webhook that was set is removed; what waits at Telegram is kept", ""
         elif info.url:
             yield (
-                "✗", f"@{me.username} has a webhook set, so it cannot be polled",
+                "✗",
+                f"@{me.username} has a webhook set, so it cannot be polled",
                 "If nothing else needs it: `mini-crm doctor --remove-webhooks`. Otherwise set WEBHOOK_URL.",
-            )  # fmt: skip
+            )
         return
     wanted = f"{settings.webhook_url}/telegram/{bot.id}"
     if info.url != wanted:
         yield "!", f"@{me.username}: its webhook is not {wanted} yet", "`mini-crm run` sets it."
     elif info.last_error_message:
         yield (
-            "!", f"@{me.username}: Telegram could not deliver lately ({info.last_error_message})",
+            "!",
+            f"@{me.username}: Telegram could not deliver lately ({info.last_error_message})",
             "Check that WEBHOOK_URL leads to HTTP_HOST:HTTP_PORT from outside.",
-        )  # fmt: skip
+        )

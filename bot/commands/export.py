@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from bot.commands.database import OnlyOneWriter, writing
+from bot.commands.database import SecondWriterUnsafe, open_for_writing
 from bot.runtime.control import ProgressLine, who
 from bot.settings import Settings
 from bot.texts import translator
@@ -60,9 +60,13 @@ def export(
     if current != newest:
         raise NotExported(NOTHING_YET if current is None else OTHER_VERSION)
     order = Order(
-        what=What(what), form=Form(form), span=period(first, last, zone=ZoneInfo(settings.timezone)), path=path,
-        words=table_words(What(what), translator(language)), zone=settings.timezone,
-    )  # fmt: skip
+        what=What(what),
+        form=Form(form),
+        span=period(first, last, zone=ZoneInfo(settings.timezone)),
+        path=path,
+        words=table_words(What(what), translator(language)),
+        zone=settings.timezone,
+    )
     try:
         made = asyncio.run(_export(settings.database_url, order))
     except asyncio.CancelledError:
@@ -90,9 +94,9 @@ async def _export(url: str, order: Order) -> Made:
 async def _note(url: str, order: Order) -> None:
     """Records who exports what."""
     try:
-        async with writing(url) as db:
+        async with open_for_writing(url) as db:
             await db.write(
                 jobs.note, what=order.what, form=order.form, span=order.span, actor=who(), now=datetime.now(UTC)
             )
-    except OnlyOneWriter as error:
+    except SecondWriterUnsafe as error:
         click.echo(NOT_NOTED.format(version=error.version), err=True)

@@ -9,7 +9,7 @@ from bot.commands.explain import explain
 from bot.runtime import control as shell
 from bot.settings import Settings
 from crm_core.monitoring import liveness as progress
-from crm_core.storage.probe import glance
+from crm_core.storage.probe import probe
 
 
 def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
@@ -19,7 +19,7 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
         now: the present moment if not given.
     """
     try:
-        with glance(settings.database_url) as ask:
+        with probe(settings.database_url) as ask:
             found = progress.look(ask, now=now or datetime.now(UTC), bot_ids=settings.bot_ids)
     except Exception as error:
         explained = explain(error, settings.database_url)
@@ -30,7 +30,7 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
 def _of_process(settings: Settings) -> list[str]:
     """What the process on this machine says of itself: that a disk is full cannot be seen from outside by reading."""
     try:
-        shell.ask_openly(settings.database_url, settings.http_port, "/readyz")
+        shell.call_public(settings.database_url, settings.http_port, "/readyz")
     except shell.NotReached:
         return []  # it may be starting, or listen elsewhere
     except shell.Refusal as refusal:

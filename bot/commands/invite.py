@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from bot.commands.database import OnlyOneWriter, writing
+from bot.commands.database import SecondWriterUnsafe, open_for_writing
 from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
 from crm_core.access.actors import SYSTEM
 from crm_core.errors import OperatorNotFound
@@ -37,9 +37,9 @@ async def new_link(url: str, *, operator: str | None, username: str | None) -> t
     if current != newest:
         return NO_BOTS if current is None else "The database is of another version: `mini-crm migrate` first.", False
     try:
-        async with writing(url) as db:
+        async with open_for_writing(url) as db:
             return await _link(db, operator, username)
-    except OnlyOneWriter as error:
+    except SecondWriterUnsafe as error:
         return RUNNING.format(version=error.version), False
     except OperatorNotFound as error:
         close = ", ".join(error.fields["close"])

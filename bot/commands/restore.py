@@ -13,11 +13,11 @@ from bot.settings import Settings
 from crm_core.backups import after_restore as aftermath
 from crm_core.backups import postgres
 from crm_core.backups import swap as replacing
-from crm_core.backups.after_restore import Aftermath
+from crm_core.backups.after_restore import Reconciliation
 from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
 from crm_core.storage.database import open_database
-from crm_core.storage.installed_mark import mark_known
+from crm_core.storage.installed_mark import mark_installed
 from crm_core.storage.migrate import migrate
 from crm_core.storage.ownership import ownership
 from crm_core.storage.probe import sqlite_path
@@ -42,7 +42,7 @@ def restore(settings: Settings, *, backup: Path, replace: bool) -> None:
         raise BackupError("replace_here", path=str(backup))
     postgres.bring_back(settings.database_url, backup)
     before, after = migrate(settings.database_url, is_restoring=True)
-    found, numbers = asyncio.run(_begin_again(settings.database_url, None, now, settings.timezone, {}))
+    found, numbers = asyncio.run(_reconcile(settings.database_url, None, now, settings.timezone, {}))
     _tell(found, numbers, revision=(before or after, after))
 
 
@@ -56,11 +56,11 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
             replacing.forget_origin(copy.path)
             migrate(url, copy=False)
             seen = replacing.highest_numbers(place, {table.name for table in aftermath.NUMBERED})
-            found, numbers = asyncio.run(_begin_again(url, copy.taken_at, now, settings.timezone, seen))
+            found, numbers = asyncio.run(_reconcile(url, copy.taken_at, now, settings.timezone, seen))
             replacing.begin_numbers_at(copy.path, numbers)
             after = examine(copy.path).revision
             kept = replacing.put_in_place(copy.path, place, now=now)
-        mark_known(place)
+        mark_installed(place)
     finally:
         asyncio.run(owner.release())
     _tell(found, numbers, revision=(copy.revision, after))
@@ -68,11 +68,11 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
         click.echo(f"The database that was there is kept as {kept}.")
 
 
-async def _begin_again(
+async def _reconcile(
     url: str, taken_at: datetime | None, now: datetime, zone: str, seen: Numbers
-) -> tuple[Aftermath, Numbers]:
-    def decide(s: Session) -> tuple[Aftermath, Numbers]:
-        found = aftermath.begin_again(s, taken_at=taken_at, now=now, zone=zone, actor=who().label)
+) -> tuple[Reconciliation, Numbers]:
+    def decide(s: Session) -> tuple[Reconciliation, Numbers]:
+        found = aftermath.reconcile(s, taken_at=taken_at, now=now, zone=zone, actor=who().label)
         numbers = aftermath.next_numbers(s, since=found.since, until=found.until, seen=seen)
         if s.get_bind().dialect.name == "postgresql":
             postgres.begin_numbers_at(s, numbers)
@@ -86,7 +86,7 @@ async def _begin_again(
         await db.close()
 
 
-def _tell(found: Aftermath, numbers: Numbers, *, revision: tuple[str, str]) -> None:
+def _tell(found: Reconciliation, numbers: Numbers, *, revision: tuple[str, str]) -> None:
     since, until = (f"{one:%Y-%m-%d %H:%M:%S} UTC" for one in (found.since, found.until))
     brought = f", brought from revision {revision[0]} to {revision[1]}" if revision[0] != revision[1] else ""
     click.echo(f"Restored: the database is as of {since}{brought}.")

@@ -18,7 +18,7 @@ from crm_core.team import accounts as staff
 
 if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is of no use without bots
     from bot.app import App
-    from bot.runtime.supervisor import Runner
+    from bot.runtime.supervisor import BotSession
 
 log = structlog.get_logger("app")
 
@@ -113,5 +113,5 @@ async def _tell_of_bots(app: "App") -> None:
         await asyncio.sleep(LOOK_AGAIN)
 
 
-def _name(runner: "Runner") -> str:
+def _name(runner: "BotSession") -> str:
     return f"@{runner.username}" if runner.username else f"bot {runner.bot.id}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Pauses:
+class RetryDelays:
     """How long is waited, in seconds. Tests that prove something about minutes bring shorter ones.
 
     Attributes:
@@ -27,4 +27,4 @@ class Pauses:
     standby: float = 3.0
 
 
-DEFAULT_PAUSES = Pauses()
+DEFAULT_RETRY_DELAYS = RetryDelays()

@@ -11,7 +11,7 @@ from aiogram.filters.callback_data import CallbackData
 from bot.screens.buttons import CloseContact, TakeContact
 from bot.texts import Translator
 from bot.texts.phrases import age, kind_name
-from crm_core.delivery.claims import ContactBrief
+from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 
 TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # directions of writing
@@ -50,7 +50,7 @@ class Card:
     keyboard: dict[str, Any] | None
 
 
-def card(contact: ContactBrief, *, chat_id: int, _: Translator, now: datetime) -> Card:
+def card(contact: CardData, *, chat_id: int, _: Translator, now: datetime) -> Card:
     """The text and buttons of a card.
 
     Args:
@@ -67,11 +67,11 @@ def card(contact: ContactBrief, *, chat_id: int, _: Translator, now: datetime) -
     return Card(*_joined(lines, "\n"), _buttons(contact, _))
 
 
-def _title(contact: ContactBrief) -> Styled:
+def _title(contact: CardData) -> Styled:
     return _joined([_styled("bold", f"#{contact.id}"), Styled(f" · {contact.source}")])
 
 
-def _lead(contact: ContactBrief, _: Translator) -> str:
+def _lead(contact: CardData, _: Translator) -> str:
     # Until he has taken it, an operator sees no phone or e-mail, in place of a name neither.
     taken = (contact.email or contact.phone) if contact.status != "new" else None
     name = _one_line(contact.lead_name or "") or taken or _("No name")
@@ -84,7 +84,7 @@ def _one_line(name: str) -> str:
     return f"\u2068{line}\u2069" if any(unicodedata.bidirectional(sign) in TURNING for sign in line) else line
 
 
-def _reachable_at(contact: ContactBrief, _: Translator) -> list[str]:
+def _reachable_at(contact: CardData, _: Translator) -> list[str]:
     lines = []
     if contact.phone:
         lines.append(f"📞 {contact.phone}")
@@ -95,7 +95,7 @@ def _reachable_at(contact: ContactBrief, _: Translator) -> list[str]:
     return lines
 
 
-def _history(contact: ContactBrief, _: Translator) -> list[str]:
+def _history(contact: CardData, _: Translator) -> list[str]:
     if not contact.earlier:
         return []
     earlier = _.plural("{n} earlier contact", "{n} earlier contacts", contact.earlier).format(n=contact.earlier)
@@ -104,7 +104,7 @@ def _history(contact: ContactBrief, _: Translator) -> list[str]:
     return [f"🕘 {earlier}"]
 
 
-def _words(contact: ContactBrief, _: Translator) -> Styled:
+def _words(contact: CardData, _: Translator) -> Styled:
     if contact.first_kind is None:
         return _styled("italic", _("No message"))
     if contact.first_kind != "text":
@@ -115,7 +115,7 @@ def _words(contact: ContactBrief, _: Translator) -> Styled:
     return _joined([Styled(fits_units(text, CARD_TEXT_LIMIT) + "… "), _styled("italic", _("in full below"))])
 
 
-def _state(contact: ContactBrief, _: Translator, now: datetime) -> str:
+def _state(contact: CardData, _: Translator, now: datetime) -> str:
     since = age(now - contact.created_at, _)
     match contact.status:
         case "new":
@@ -126,7 +126,7 @@ def _state(contact: ContactBrief, _: Translator, now: datetime) -> str:
             return "✔️ " + _("Closed")
 
 
-def _elsewhere(contact: ContactBrief, _: Translator) -> Styled:
+def _elsewhere(contact: CardData, _: Translator) -> Styled:
     if contact.status == "closed":
         where = _("Closed")
     elif contact.operator:
@@ -136,7 +136,7 @@ def _elsewhere(contact: ContactBrief, _: Translator) -> Styled:
     return _joined([_title(contact), Styled(f"\n↪️ {where}")])
 
 
-def _buttons(contact: ContactBrief, _: Translator) -> dict[str, Any] | None:
+def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
     carries: dict[str, Any] = {"contact_id": contact.id, "version": contact.version}
     take = button(_("✋ Take"), TakeContact(**carries))
     close = button(_("✔️ Close"), CloseContact(**carries))

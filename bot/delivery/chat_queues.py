@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.delivery.rate_limit import SOON, Pace
-from crm_core.messaging.outbox import CLIENT_NOTICE, Queued
+from bot.delivery.rate_limit import SOON, RateLimiter
+from crm_core.messaging.outbox import CLIENT_NOTICE, PendingRow
 
 # Our own pauses are shorter, and longer waits of Telegram's are gates: more comes from a clock that was set back.
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -22,23 +22,23 @@ GIVES_WAY = 1_000
 AT_ONCE = 32  # requests under way for one bot: keeps the 28 a second busy at a second's latency
 
 
-class Lanes:
+class ChatQueues:
     """Rows by chat. A chat is busy from the moment its oldest row is picked until `free`, whatever became of it."""
 
-    def __init__(self, pace: Pace, clock: Callable[[], datetime]) -> None:
+    def __init__(self, pace: RateLimiter, clock: Callable[[], datetime]) -> None:
         self.pace, self.clock = pace, clock
         self.highest = 0
         """The highest id that was ever added: what lies above it is news."""
         self.idle = asyncio.Event()
         """Set while nothing waits, is being sent, or is still to be recorded."""
         self.idle.set()
-        self._lanes: dict[int, deque[Queued]] = {}
+        self._lanes: dict[int, deque[PendingRow]] = {}
         self._known: set[int] = set()
         self._busy: set[int] = set()
         self._ready: list[tuple[int, int, int]] = []  # (turn, row id, chat): the oldest first
         self._later: list[tuple[float, int, int]] = []  # (moment, row id, chat)
 
-    def add(self, rows: Sequence[Queued]) -> bool:
+    def add(self, rows: Sequence[PendingRow]) -> bool:
         """Takes in rows that were committed; those that are here already are left as they are.
 
         Returns whether any of them is news.
@@ -50,13 +50,13 @@ class Lanes:
                 is_news = True
         return is_news
 
-    def _enter(self, row: Queued) -> deque[Queued]:
+    def _enter(self, row: PendingRow) -> deque[PendingRow]:
         self._known.add(row.id)
         self.highest = max(self.highest, row.id)
         self.idle.clear()
         return self._lanes.setdefault(row.chat_id, deque())
 
-    def _put(self, lane: deque[Queued], row: Queued) -> None:
+    def _put(self, lane: deque[PendingRow], row: PendingRow) -> None:
         """Keeps a chat's rows in order: what was found late (the backlog of a start) goes before what was announced."""
         is_busy = row.chat_id in self._busy
         place, first = len(lane), 1 if is_busy else 0
@@ -66,7 +66,7 @@ class Lanes:
         if place == 0 and not is_busy:
             self._line_up(row.chat_id)
 
-    def reserve(self, rows: Sequence[Queued], *, promised: int) -> list[Queued]:
+    def reserve(self, rows: Sequence[PendingRow], *, promised: int) -> list[PendingRow]:
         """Rows not yet committed that may go as soon as they are: nothing else waits in their chats, or before them.
 
         They count as picked from now on. Whoever reserves calls `drop` if the transaction fails.
@@ -74,7 +74,7 @@ class Lanes:
         Args:
             promised: how many others are reserved but not yet booked with the pace.
         """
-        chosen: list[Queued] = []
+        chosen: list[PendingRow] = []
         if self._ready:
             return chosen
         room = self._room(promised)
@@ -85,7 +85,7 @@ class Lanes:
                 chosen.append(row)
         return chosen
 
-    def pick(self, *, promised: int) -> tuple[list[Queued], float | None]:
+    def pick(self, *, promised: int) -> tuple[list[PendingRow], float | None]:
         """Rows that may be sent now, each the oldest of its chat.
 
         If there are none, for how many seconds nothing can be done besides (None: nobody knows).
@@ -94,7 +94,7 @@ class Lanes:
             promised: see `reserve`.
         """
         self._look_at_later()
-        picked: list[Queued] = []
+        picked: list[PendingRow] = []
         room = self._room(promised)
         while self._ready and len(picked) < room:
             _, row_id, chat_id = heapq.heappop(self._ready)
@@ -146,7 +146,7 @@ class Lanes:
             self._known.discard(row_id)
         self.free(chat_id)
 
-    def put_off(self, row: Queued) -> None:
+    def put_off(self, row: PendingRow) -> None:
         """A picked row is to be tried again, not before its moment."""
         lane = self._lanes.get(row.chat_id)
         if lane and lane[0].id == row.id:
@@ -172,5 +172,5 @@ class Lanes:
         return bool(lane) and lane[0].id == row_id and chat_id not in self._busy  # type: ignore[index]
 
 
-def _turn(row: Queued) -> int:
+def _turn(row: PendingRow) -> int:
     return row.id + GIVES_WAY if row.kind == CLIENT_NOTICE else row.id

@@ -4,10 +4,10 @@ from typing import Any
 
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
-from crm_core.delivery.claims import ContactBrief
+from crm_core.delivery.claims import CardData
 
 
-def client_notice(code: str, contact: ContactBrief | None, payload: dict[str, Any], _: Translator) -> str | None:
+def client_notice(code: str, contact: CardData | None, payload: dict[str, Any], _: Translator) -> str | None:
     """What a client is told. `contact` is the newest state, so that a notice never says what is no longer so.
 
     Returns None where there is nothing to say any more.

@@ -57,7 +57,7 @@ class Bucket:
 
 
 @dataclass
-class Pace:
+class RateLimiter:
     """The limits and gates of one bot.
 
     Attributes:
@@ -76,7 +76,7 @@ class Pace:
     _chats: dict[int, Bucket] = field(default_factory=dict)
     _floods: dict[int, datetime] = field(default_factory=dict)
 
-    def remember(self, sent: Iterable[tuple[int, datetime]]) -> None:
+    def replay_recent(self, sent: Iterable[tuple[int, datetime]]) -> None:
         """Counts what an earlier process has sent just now: (chat, moment), the earliest first. Telegram counts it."""
         now = self.clock().timestamp()
         for chat_id, moment in sent:
@@ -131,7 +131,7 @@ class Pace:
             bucket.book(limit, at)
         return wait
 
-    def leave(self) -> float:
+    def try_send(self) -> float:
         """Asked when a request is on time and about to go: 0 if it may, and it is counted; else seconds to wait more.
 
         Nothing has to wait here unless the machine was busy: what that held up would go all at once otherwise.
@@ -144,16 +144,16 @@ class Pace:
             self._left.book(BOT, at)
         return wait
 
-    async def held_up(self) -> bool:
+    async def wait_turn(self) -> bool:
         """Waits, for as long as it must, until a request that is on time may go; whether it had to."""
         had_to = self._door.locked()
         async with self._door:  # one after the other: who has waited longest goes first
-            while (wait := self.leave()) > 0:
+            while (wait := self.try_send()) > 0:
                 had_to = True
                 await asyncio.sleep(wait)
         return had_to
 
-    def answered(self, chat_id: int) -> None:
+    def note_response(self, chat_id: int) -> None:
         """Telegram answered: by now it has counted the request, but perhaps not long ago.
 
         It counts when a request arrives. Had one been slow on its way, the next, quicker one would come too early.

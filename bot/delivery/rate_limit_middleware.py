@@ -12,10 +12,10 @@ from aiogram.exceptions import TelegramRetryAfter
 from aiogram.methods import GetMe, GetWebhookInfo, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 
-from bot.delivery.rate_limit import Pace
+from bot.delivery.rate_limit import RateLimiter
 from bot.receiving.updates import GetRawUpdates
-from bot.telegram.verdict import Flood, judge
-from crm_core.monitoring.process_counters import Counts
+from bot.telegram.verdict import FloodWait, judge
+from crm_core.monitoring.process_counters import ProcessCounters
 
 # Set by the sender, which asks the pace itself: its request must not be counted twice.
 already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
@@ -27,11 +27,11 @@ READING = (GetRawUpdates, GetMe, GetWebhookInfo)
 OnFlood = Callable[[int, int | None, float], None]
 
 
-class Gatekeeper(BaseRequestMiddleware):
+class RateLimitMiddleware(BaseRequestMiddleware):
     """Holds requests while a gate is shut, and shuts gates. Receiving has its own rhythm and is left alone."""
 
-    def __init__(self, on_flood: OnFlood, counts: Counts) -> None:
-        self.paces: dict[int, Pace] = {}
+    def __init__(self, on_flood: OnFlood, counts: ProcessCounters) -> None:
+        self.paces: dict[int, RateLimiter] = {}
         self._on_flood, self._counts = on_flood, counts
 
     async def __call__(
@@ -45,18 +45,18 @@ class Gatekeeper(BaseRequestMiddleware):
             return await make_request(bot, method)
         except Exception as error:
             verdict = judge(error)
-            if isinstance(verdict, Flood):
+            if isinstance(verdict, FloodWait):
                 self._counts.count_flood_wait(bot.id)
                 if pace is not None:
                     self._on_flood(bot.id, chat_id, verdict.after)
             raise
 
-    async def _admit(self, pace: Pace, method: TelegramMethod[Any], chat_id: int | None) -> None:
+    async def _admit(self, pace: RateLimiter, method: TelegramMethod[Any], chat_id: int | None) -> None:
         wait = max(pace.wait_bot(), pace.wait_chat(chat_id) if chat_id is not None else 0.0)
         if wait > LONGEST_HOLD:
             raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
         await asyncio.sleep(pace.book(chat_id))
-        await pace.held_up()
+        await pace.wait_turn()
 
 
 def chat_of(method: TelegramMethod[Any]) -> int | None:

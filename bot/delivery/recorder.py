@@ -7,12 +7,12 @@ from datetime import datetime
 
 import structlog
 
-from bot.delivery.backoff import Pauses
+from bot.delivery.backoff import RetryDelays
 from bot.logs import describe_error
 from crm_core.delivery import outcomes as deliveries
 from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import outbox
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("delivery")
 
@@ -25,19 +25,19 @@ class Recorder:
         *,
         db: Database,
         bot_id: int,
-        fence: int,
+        fencing_token: int,
         clock: Callable[[], datetime],
-        chance: Callable[[], float],
-        pauses: Pauses,
+        rng: Callable[[], float],
+        pauses: RetryDelays,
         on_recorded: Callable[[list[Outcome]], None],
     ) -> None:
         """
         Args:
-            fence: see `crm_core.delivery.bots.start`.
+            fencing_token: see `crm_core.delivery.bots.start`.
             on_recorded: told of outcomes that stand now; only then may their chats go on.
         """
-        self.db, self.bot_id, self.fence, self.clock = db, bot_id, fence, clock
-        self._chance, self._pauses, self._on_recorded = chance, pauses, on_recorded
+        self.db, self.bot_id, self.fencing_token, self.clock = db, bot_id, fencing_token, clock
+        self._chance, self._pauses, self._on_recorded = rng, pauses, on_recorded
         self._outcomes: list[Outcome] = []
         self._gates: list[Shut] = []
         self._wake = asyncio.Event()
@@ -75,7 +75,7 @@ class Recorder:
             await self._insist(outcomes, gates)
             if gates:  # they are to outlive a power cut, too: who was told to wait would ask again at once
                 with contextlib.suppress(OSError):
-                    await self.db.flushed()
+                    await self.db.wait_flushed()
         except Exception as error:
             log.error("record_failed", bot_id=self.bot_id, error=describe_error(error))
             for one in outcomes:
@@ -98,15 +98,23 @@ class Recorder:
         while True:
             try:
                 if only_settle:
-                    await self.db.note(
-                        outbox.settle, settled=[one.settled for one in outcomes], fence=self.fence, now=self.clock()
+                    await self.db.write_unflushed(
+                        outbox.settle,
+                        settled=[one.settled for one in outcomes],
+                        fencing_token=self.fencing_token,
+                        now=self.clock(),
                     )
                 else:
-                    await self.db.note(
-                        deliveries.record, bot_id=self.bot_id, fence=self.fence, outcomes=outcomes, gates=gates,
-                        now=self.clock(), chance=self._chance,
-                    )  # fmt: skip
+                    await self.db.write_unflushed(
+                        deliveries.record,
+                        bot_id=self.bot_id,
+                        fencing_token=self.fencing_token,
+                        outcomes=outcomes,
+                        gates=gates,
+                        now=self.clock(),
+                        rng=self._chance,
+                    )
                 return
-            except DATABASE_AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 log.error("database_away", bot_id=self.bot_id, error=describe_error(error))
                 await asyncio.sleep(self._pauses.database)

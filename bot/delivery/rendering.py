@@ -30,9 +30,9 @@ from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery import cards, notices
 from bot.screens.menus import commands_for
-from bot.telegram.methods import CopyWords, SendWords
+from bot.telegram.methods import CopyContent, SendText
 from bot.texts import Translator
-from crm_core.delivery.claims import Job, MessageBrief
+from crm_core.delivery.claims import ClaimedRow, MessageData
 from crm_core.messaging import outbox
 from crm_core.messaging.messages import fits_units, utf16_units
 
@@ -48,7 +48,7 @@ class NothingToSend(Exception):
 
 
 def render(
-    job: Job, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
+    job: ClaimedRow, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
 ) -> TelegramMethod[Any]:
     """The request that says what the row wants known. Raises NothingToSend.
 
@@ -68,7 +68,7 @@ def render(
             notice = notices.client_notice(job.payload["code"], job.contact, job.payload, _)
             if notice is None:
                 raise NothingToSend(job.kind)
-            return SendWords(chat_id=job.chat_id, text=notice)
+            return SendText(chat_id=job.chat_id, text=notice)
         case outbox.STAFF_NOTICE:
             text = notices.staff_notice(job.payload, _)
             return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(job.payload.get("reply_to")))
@@ -86,7 +86,7 @@ def render(
     raise NothingToSend(job.kind)
 
 
-def _pictured(job: Job, photo: str | BufferedInputFile | None) -> TelegramMethod[Any]:
+def _pictured(job: ClaimedRow, photo: str | BufferedInputFile | None) -> TelegramMethod[Any]:
     """An answer, or a screen changed in place, with a picture; its words are then the shorter ones of a caption."""
     under: dict[str, Any] = job.payload["picture"]
     keyboard = InlineKeyboardMarkup(**under["keyboard"])
@@ -106,23 +106,30 @@ def _pictured(job: Job, photo: str | BufferedInputFile | None) -> TelegramMethod
     return EditMessageText(chat_id=job.chat_id, message_id=pressed, **_content(job.payload))
 
 
-def _card(job: Job, _: Translator, now: datetime) -> TelegramMethod[Any]:
+def _card(job: ClaimedRow, _: Translator, now: datetime) -> TelegramMethod[Any]:
     if job.contact is None:
         raise NothingToSend(job.kind)
     card = cards.card(job.contact, chat_id=job.chat_id, _=_, now=now)
     if job.kind == outbox.CARD:
-        return SendWords(
-            chat_id=job.chat_id, text=card.text, entities=card.entities, reply_markup=card.keyboard,
+        return SendText(
+            chat_id=job.chat_id,
+            text=card.text,
+            entities=card.entities,
+            reply_markup=card.keyboard,
             link_preview_options=UNSEEN_LINKS,
-        )  # fmt: skip
+        )
     keyboard = InlineKeyboardMarkup(**card.keyboard) if card.keyboard else None
     return EditMessageText(
-        chat_id=job.chat_id, message_id=job.payload["message_id"], text=card.text, entities=_entities(card.entities),
-        reply_markup=keyboard, link_preview_options=NO_PREVIEW,
-    )  # fmt: skip
+        chat_id=job.chat_id,
+        message_id=job.payload["message_id"],
+        text=card.text,
+        entities=_entities(card.entities),
+        reply_markup=keyboard,
+        link_preview_options=NO_PREVIEW,
+    )
 
 
-def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
+def _copy(job: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     message = job.message
     if message is None:
         raise NothingToSend(job.kind)
@@ -130,29 +137,36 @@ def _copy(job: Job, _: Translator) -> TelegramMethod[Any]:
         return _said_for_you(job, message, _)
     if message.kind == WITH_TEXT and (message.message_id is None or not message.can_copy):
         # Said through the API, or protected: the words can be passed on, though the message cannot be copied.
-        return SendWords(
-            chat_id=job.chat_id, text=message.text or "…", entities=message.entities or None,
-            reply_parameters=_reply_to(message.reply_to), link_preview_options=UNSEEN_LINKS,
-        )  # fmt: skip
+        return SendText(
+            chat_id=job.chat_id,
+            text=message.text or "…",
+            entities=message.entities or None,
+            reply_parameters=_reply_to(message.reply_to),
+            link_preview_options=UNSEEN_LINKS,
+        )
     if not message.can_copy or message.chat_id is None or message.message_id is None:
         return _said_that(job, message, _)
-    return CopyWords(
-        chat_id=job.chat_id, from_chat_id=message.chat_id, message_id=message.message_id,
+    return CopyContent(
+        chat_id=job.chat_id,
+        from_chat_id=message.chat_id,
+        message_id=message.message_id,
         reply_parameters=_reply_to(message.reply_to),
-    )  # fmt: skip
+    )
 
 
-def _said_for_you(job: Job, message: MessageBrief, _: Translator) -> SendMessage:
+def _said_for_you(job: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
     """Shows an operator what another system has written in his name."""
     title = _("✍️ Written in your name in #{id}:").format(id=job.contact_id)
     words = fits_units(message.text or "", MESSAGE_LONGEST - utf16_units(title) - 1)
     return SendMessage(
-        chat_id=job.chat_id, text=f"{title}\n{words}", reply_parameters=_reply(message.reply_to),
+        chat_id=job.chat_id,
+        text=f"{title}\n{words}",
+        reply_parameters=_reply(message.reply_to),
         link_preview_options=NO_PREVIEW,
-    )  # fmt: skip
+    )
 
 
-def _said_that(job: Job, message: MessageBrief, _: Translator) -> SendMessage:
+def _said_that(job: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
     """Names what cannot be copied, with the words that stood under it."""
     payload = {"code": "not_copyable", "contact": job.contact_id, "kind": message.kind}
     parts: list[Text] = [Text(notices.staff_notice(payload, _))]
@@ -162,12 +176,15 @@ def _said_that(job: Job, message: MessageBrief, _: Translator) -> SendMessage:
         parts.append(Text.from_entities(caption, (_entities(message.entities) or []) if whole else []))
     text, entities = as_list(*parts).render()
     return SendMessage(
-        chat_id=job.chat_id, text=text, entities=entities, reply_parameters=_reply(message.reply_to),
+        chat_id=job.chat_id,
+        text=text,
+        entities=entities,
+        reply_parameters=_reply(message.reply_to),
         link_preview_options=NO_PREVIEW,
-    )  # fmt: skip
+    )
 
 
-def _copy_edit(job: Job) -> TelegramMethod[Any]:
+def _copy_edit(job: ClaimedRow) -> TelegramMethod[Any]:
     message = job.message
     if message is None or message.copy_id is None or not message.can_copy:
         raise NothingToSend(job.kind)

@@ -16,24 +16,24 @@ from aiogram import Bot
 from aiogram.types import Message, MessageId
 from sqlalchemy.orm import Session
 
-from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
-from bot.delivery.chat_queues import Lanes
-from bot.delivery.rate_limit import SOON, Pace
+from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
+from bot.delivery.chat_queues import ChatQueues
+from bot.delivery.rate_limit import SOON, RateLimiter
 from bot.delivery.rate_limit_middleware import already_paced
 from bot.delivery.recorder import Recorder
 from bot.delivery.rendering import NothingToSend, render
 from bot.logs import describe_error
 from bot.reports.statistics_picture import Pictures
-from bot.telegram.verdict import Dead, Flood, NotSent, Refused, Sent, Unknown, Verdict, judge
+from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict, judge
 from bot.texts import pick_language, translator
 from crm_core.delivery import claims as briefing
 from crm_core.delivery import outcomes as deliveries
-from crm_core.delivery.claims import Job
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Queued, Settled
-from crm_core.monitoring.process_counters import Counts
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.messaging.outbox import PendingRow, Settled
+from crm_core.monitoring.process_counters import ProcessCounters
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("delivery")
 
@@ -49,31 +49,37 @@ class Sender:
         self,
         *,
         bot: Bot,
-        fence: int,
+        fencing_token: int,
         db: Database,
-        pace: Pace,
+        pace: RateLimiter,
         clock: Callable[[], datetime],
         default_language: str,
-        chance: Callable[[], float] = random.random,
-        pauses: Pauses = DEFAULT_PAUSES,
+        rng: Callable[[], float] = random.random,
+        pauses: RetryDelays = DEFAULT_RETRY_DELAYS,
         on_refused: Callable[[], None] = lambda: None,
         pictures: Pictures | None = None,
-        counts: Counts | None = None,
+        counts: ProcessCounters | None = None,
     ) -> None:
         """
         Args:
-            fence: the number of this life of the bot; see `crm_core.delivery.bots.start`.
+            fencing_token: the number of this life of the bot; see `crm_core.delivery.bots.start`.
             on_refused: told whenever Telegram refuses the bot's token.
             pictures: for rows that ask for one; without it they are sent as text.
             counts: where attempts are counted.
         """
-        self._counts = counts or Counts()
+        self._counts = counts or ProcessCounters()
         self._pictures = pictures
-        self.bot, self.fence, self.db, self.pace, self.clock = bot, fence, db, pace, clock
-        self._language, self._chance, self._pauses, self._on_refused = default_language, chance, pauses, on_refused
-        self._lanes = Lanes(pace, clock)
+        self.bot, self.fencing_token, self.db, self.pace, self.clock = bot, fencing_token, db, pace, clock
+        self._language, self._chance, self._pauses, self._on_refused = default_language, rng, pauses, on_refused
+        self._lanes = ChatQueues(pace, clock)
         self._recorder = Recorder(
-            db=db, bot_id=bot.id, fence=fence, clock=clock, chance=chance, pauses=pauses, on_recorded=self._conclude
+            db=db,
+            bot_id=bot.id,
+            fencing_token=fencing_token,
+            clock=clock,
+            rng=rng,
+            pauses=pauses,
+            on_recorded=self._conclude,
         )
         self._looks = 0
         self._late = 0 if db.numbers_rise else LATE
@@ -113,7 +119,7 @@ class Sender:
 
     # --- which rows ------------------------------------------------------------------------------------------------
 
-    def add(self, rows: Sequence[Queued]) -> None:
+    def add(self, rows: Sequence[PendingRow]) -> None:
         """Rows that were committed and may be sent."""
         # Those that were claimed while they were made are known; a look at the lanes would only hold up their requests
         # (two of them took a new client's message 0.18 ms of processor time).
@@ -126,8 +132,10 @@ class Sender:
         self._looks += 1
         if is_full:
             pause = timedelta(seconds=self._pauses.recovered)
-            await self.db.write(deliveries.recover, bot_id=self.bot.id, fence=self.fence, now=self.clock(), pause=pause)
-            self._lanes.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fence=self.fence))
+            await self.db.write(
+                deliveries.recover, bot_id=self.bot.id, fencing_token=self.fencing_token, now=self.clock(), pause=pause
+            )
+            self._lanes.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fencing_token=self.fencing_token))
         after = 0 if is_full else self._lanes.highest - self._late
         while rows := await self.db.read(outbox.waiting, bot_id=self.bot.id, after=after):
             after = rows[-1].id
@@ -143,7 +151,7 @@ class Sender:
 
     # --- claiming --------------------------------------------------------------------------------------------------
 
-    def claim_within(self, s: Session, rows: Sequence[Queued]) -> list[Job]:
+    def claim_within(self, s: Session, rows: Sequence[PendingRow]) -> list[ClaimedRow]:
         """Claims those of the rows that a transaction has just made which can go as soon as it is committed.
 
         Its caller hands them to `send_promised` after the commit, or to `unclaim` if there is none.
@@ -154,7 +162,7 @@ class Sender:
         if not reserved:
             return []
         try:
-            jobs = briefing.claim(s, ids=[row.id for row in reserved], fence=self.fence)
+            jobs = briefing.claim(s, ids=[row.id for row in reserved], fencing_token=self.fencing_token)
         except BaseException:
             self._drop(reserved)
             raise
@@ -163,30 +171,30 @@ class Sender:
         self._promised += len(jobs)
         return jobs
 
-    def unclaim(self, jobs: Sequence[Job]) -> None:
+    def unclaim(self, jobs: Sequence[ClaimedRow]) -> None:
         """The transaction that would have made these rows was not committed."""
         self._drop(jobs)
         self._keep(jobs)
 
-    def send_promised(self, jobs: Sequence[Job]) -> None:
+    def send_promised(self, jobs: Sequence[ClaimedRow]) -> None:
         """The transaction that made these rows was committed."""
         self._send_claimed(jobs)
         self._keep(jobs)
 
-    def _keep(self, jobs: Sequence[Job]) -> None:
+    def _keep(self, jobs: Sequence[ClaimedRow]) -> None:
         self._promised -= len(jobs)
         self._kept.set()
 
-    def _drop(self, rows: Sequence[Queued | Job]) -> None:
+    def _drop(self, rows: Sequence[PendingRow | ClaimedRow]) -> None:
         for row in rows:
             self._lanes.drop(row.id, row.chat_id)
         if rows:
             self._wake.set()
 
-    async def _send_batch(self, rows: list[Queued]) -> None:
+    async def _send_batch(self, rows: list[PendingRow]) -> None:
         try:
             jobs = await self._claim([row.id for row in rows])
-        except DATABASE_AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             log.error("claim_failed", bot_id=self.bot.id, error=describe_error(error))
             await asyncio.sleep(self._pauses.database)
             for row in rows:
@@ -196,11 +204,11 @@ class Sender:
         self._drop([row for row in rows if row.id not in claimed])  # given up meanwhile, or another life's now
         self._send_claimed(jobs)
 
-    async def _claim(self, ids: list[int]) -> list[Job]:
+    async def _claim(self, ids: list[int]) -> list[ClaimedRow]:
         """Claims rows together, or, if one of them cannot be read, each by itself without that one."""
         try:
-            return await self.db.note(briefing.claim, ids=ids, fence=self.fence)
-        except DATABASE_AWAY:
+            return await self.db.write_unflushed(briefing.claim, ids=ids, fencing_token=self.fencing_token)
+        except DATABASE_UNAVAILABLE:
             raise
         except Exception as error:
             if len(ids) > 1:
@@ -211,25 +219,25 @@ class Sender:
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
-    def _send_claimed(self, jobs: Sequence[Job]) -> None:
+    def _send_claimed(self, jobs: Sequence[ClaimedRow]) -> None:
         for place, job in enumerate(sorted(jobs, key=lambda one: one.id)):
             # Counted now and not when it was picked: Telegram sees when a request comes, not when it was planned.
             task = asyncio.create_task(self._send(job, after=self.pace.book(job.chat_id), is_first=place == 0))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
 
-    async def _send(self, job: Job, *, after: float, is_first: bool) -> None:
+    async def _send(self, job: ClaimedRow, *, after: float, is_first: bool) -> None:
         if not is_first:
             # A request is written a turn of the loop after it was made. Without this turn all of them would be made
             # before the first is written: a new client's card left 0.27 ms later, when his own notice was made, too.
             await asyncio.sleep(0)
         verdict = await self._attempt(job, after)
-        self.pace.answered(job.chat_id)
-        if isinstance(verdict, Refused):
+        self.pace.note_response(job.chat_id)
+        if isinstance(verdict, TokenRefused):
             self._on_refused()
         self._recorder.outcome(Outcome(job, self._settled(job, verdict)))
 
-    async def _attempt(self, job: Job, after: float) -> Verdict:
+    async def _attempt(self, job: ClaimedRow, after: float) -> Verdict:
         _ = translator(pick_language(job.language, self._language))
         photo = await self._pictures.photo(job, _) if self._pictures and "picture" in job.payload else None
         if after > 0:
@@ -239,51 +247,54 @@ class Sender:
             if self._stopping.is_set():
                 return NotSent("stopped")
             if (gate := self.pace.gate(job.chat_id)) > 0:
-                return Flood(gate)
+                return FloodWait(gate)
         try:
             method = render(job, _=_, now=self.clock(), photo=photo.media if photo else None)
         except NothingToSend:
-            return Dead("nothing_to_send")
+            return Undeliverable("nothing_to_send")
         except Exception as error:
             log.error("render_failed", outbox_id=job.id, kind=job.kind, error=describe_error(error))
-            return Dead(f"internal_{type(error).__name__}")
-        if await self.pace.held_up() and (gate := self.pace.gate(job.chat_id)) > 0:
-            return Flood(gate)
+            return Undeliverable(f"internal_{type(error).__name__}")
+        if await self.pace.wait_turn() and (gate := self.pace.gate(job.chat_id)) > 0:
+            return FloodWait(gate)
         already_paced.set(True)
         try:
             result = await self.bot(method, request_timeout=REQUEST_TIMEOUT)
         except Exception as error:
             verdict = judge(error)
-            if isinstance(verdict, Dead):
+            if isinstance(verdict, Undeliverable):
                 log.warning(
-                    "not_deliverable", outbox_id=job.id, kind=job.kind, reason=verdict.reason,
+                    "not_deliverable",
+                    outbox_id=job.id,
+                    kind=job.kind,
+                    reason=verdict.reason,
                     error=describe_error(error),
-                )  # fmt: skip
+                )
             return self._pictures.judged(self.bot.id, photo, verdict) if self._pictures and photo else verdict
         if self._pictures and photo:
             self._pictures.sent(self.bot.id, photo, result)
         return Sent(_message_id(result))
 
-    def _settled(self, job: Job, verdict: Verdict) -> Settled:
+    def _settled(self, job: ClaimedRow, verdict: Verdict) -> Settled:
         """What becomes of the row, by the verdict."""
         now = self.clock()
         match verdict:
             case Sent(message_id):
                 return Settled(job.id, "sent", "ok", result_id=message_id)
-            case Flood(after):
+            case FloodWait(after):
                 return Settled(job.id, "pending", "flood_wait", not_before=now + timedelta(seconds=after))
             case NotSent(reason):
                 pause = min(self._pauses.retry_last, self._pauses.retry_first * 2 ** min(job.attempts - 1, 10))
                 due = now + timedelta(seconds=pause * (0.5 + self._chance() / 2))
                 return Settled(job.id, "pending", reason, not_before=None if reason == "stopped" else due)
-            case Refused(reason):
+            case TokenRefused(reason):
                 return Settled(job.id, "pending", reason, not_before=now + timedelta(seconds=self._pauses.refused))
-            case Unknown(reason):
+            case OutcomeUnknown(reason):
                 state = deliveries.after_unknown(job.kind, job.ambiguous + 1)
                 pause = self._pauses.unknown[min(job.ambiguous, len(self._pauses.unknown) - 1)]
                 again = now + timedelta(seconds=pause) if state == "pending" else None
                 return Settled(job.id, state, reason, not_before=again, ambiguous=True)
-            case Dead(reason):
+            case Undeliverable(reason):
                 return Settled(job.id, "dead", reason)
 
     def _conclude(self, outcomes: list[Outcome]) -> None:
@@ -291,7 +302,7 @@ class Sender:
             job, settled = one.job, one.settled
             self._counts.count_attempt(job.bot_id, settled)
             if settled.state == "pending":
-                self._lanes.put_off(Queued(job.id, job.bot_id, job.chat_id, job.kind, settled.not_before))
+                self._lanes.put_off(PendingRow(job.id, job.bot_id, job.chat_id, job.kind, settled.not_before))
             else:
                 self._lanes.drop(job.id, job.chat_id)
         self._wake.set()

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot.delivery.sender import Sender
-from crm_core.delivery.claims import Job
-from crm_core.messaging.outbox import Queued
-from crm_core.storage.database import Database, announced
+from crm_core.delivery.claims import ClaimedRow
+from crm_core.messaging.outbox import PendingRow
+from crm_core.storage.database import Database, pending_on_commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,10 @@ class Claim:
     """Rows that one bot will send as soon as the transaction that makes them is committed."""
 
     sender: Sender
-    jobs: Sequence[Job]
+    jobs: Sequence[ClaimedRow]
 
 
-class Outlet:
+class Senders:
     """The senders that work in this process, by the bots' Telegram ids."""
 
     def __init__(self, db: Database) -> None:
@@ -33,7 +33,7 @@ class Outlet:
         That saves a commit between a message and its card. The caller sends or takes back, as the commit turns out.
         """
         claims = []
-        for sender, rows in self._by_sender(announced(s)):
+        for sender, rows in self._by_sender(pending_on_commit(s)):
             jobs = sender.claim_within(s, rows)
             if jobs:
                 claims.append(Claim(sender, jobs))
@@ -53,9 +53,9 @@ class Outlet:
         for sender, rows in self._by_sender(announcements):
             sender.add(rows)
 
-    def _by_sender(self, announcements: Sequence[Any]) -> list[tuple[Sender, list[Queued]]]:
-        queued: dict[int, list[Queued]] = {}
+    def _by_sender(self, announcements: Sequence[Any]) -> list[tuple[Sender, list[PendingRow]]]:
+        queued: dict[int, list[PendingRow]] = {}
         for one in announcements:
-            if isinstance(one, Queued):
+            if isinstance(one, PendingRow):
                 queued.setdefault(one.bot_id, []).append(one)
         return [(self.senders[bot_id], rows) for bot_id, rows in queued.items() if bot_id in self.senders]

@@ -86,9 +86,12 @@ class Show:
     def _settings(self, folder: Path) -> Settings:
         # Not `load_settings`: nothing of a real installation's environment may reach the demo, tokens least of all.
         return Settings.model_construct(
-            bot_tokens=list(TOKENS.values()), database_url=f"sqlite:///{folder / 'demo.db'}",
-            telegram_api_url=self.sandbox.url, default_language=self.language, http_port=0,
-        )  # fmt: skip
+            bot_tokens=list(TOKENS.values()),
+            database_url=f"sqlite:///{folder / 'demo.db'}",
+            telegram_api_url=self.sandbox.url,
+            default_language=self.language,
+            http_port=0,
+        )
 
     # --- the shop opens --------------------------------------------------------------------------------------------
 

@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from bot.delivery.senders import Claim, Outlet
-from bot.screens.message import Answer
+from bot.delivery.senders import Claim, Senders
+from bot.screens.message import OutgoingMessage
 from crm_core.messaging import inbox, outbox
-from crm_core.messaging.inbox import Received
+from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.database import Database
 
 T = TypeVar("T")
-Say = Callable[..., Answer | None]
+Say = Callable[..., OutgoingMessage | None]
 
 
 @dataclass
@@ -35,12 +35,12 @@ class Act:
     """
 
     db: Database
-    outlet: Outlet
-    row: Received
+    outlet: Senders
+    row: IncomingUpdate
     bot_id: int
     chat_id: int
     clock: Callable[[], datetime]
-    chance: Callable[[], float]
+    rng: Callable[[], float]
     pressed: int | None = None
     also: Callable[[Session], object] | None = None
     is_done: bool = field(default=False, init=False)
@@ -58,7 +58,7 @@ class Act:
         """Runs an action and finishes the update.
 
         Args:
-            action: from `crm_core`; `now` and `chance` are given to it if it asks for them.
+            action: from `crm_core`; `now` and `rng` are given to it if it asks for them.
             reply: makes, from the action's result, what is said in this chat.
             screen: the same, but changes the pressed message in place (or is said, where none was pressed).
             see: a query asked after the action in the same transaction; `reply` and `screen` get what it found, too.
@@ -72,8 +72,8 @@ class Act:
         now = self.clock()
         if "now" in wanted:
             inputs["now"] = now
-        if "chance" in wanted:
-            inputs["chance"] = self.chance
+        if "rng" in wanted:
+            inputs["rng"] = self.rng
 
         claims: list[Claim] = []
 
@@ -93,7 +93,7 @@ class Act:
             return result
 
         try:
-            result = await self.db.note(body)
+            result = await self.db.write_unflushed(body)
         except BaseException:
             self._take_back(claims)
             raise
@@ -105,22 +105,22 @@ class Act:
         self.outlet.take_back(claims)
         claims.clear()
 
-    async def answer(self, answer: Answer) -> None:
+    async def answer(self, answer: OutgoingMessage) -> None:
         """Says something and finishes the update; nothing else changes."""
         await self(_nothing, reply=lambda _: answer)
 
-    async def show(self, answer: Answer) -> None:
+    async def show(self, answer: OutgoingMessage) -> None:
         """Changes the pressed screen in place and finishes the update; nothing else changes."""
         await self(_nothing, screen=lambda _: answer)
 
-    def _put(self, s: Session, answer: Answer | None, now: datetime, *, in_place: bool = False) -> None:
+    def _put(self, s: Session, answer: OutgoingMessage | None, now: datetime, *, in_place: bool = False) -> None:
         if answer is None:
             return
         if in_place and self.pressed is not None:
             payload = {**answer.payload, "message_id": self.pressed}
-            send = outbox.Send(outbox.SCREEN, self.bot_id, self.chat_id, payload=payload)
+            send = outbox.OutboxEntry(outbox.SCREEN, self.bot_id, self.chat_id, payload=payload)
         else:
-            send = outbox.Send(outbox.ANSWER, self.bot_id, self.chat_id, payload=answer.payload)
+            send = outbox.OutboxEntry(outbox.ANSWER, self.bot_id, self.chat_id, payload=answer.payload)
         outbox.add(s, [send], now=now)
 
 

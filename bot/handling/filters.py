@@ -7,7 +7,7 @@ more than all the rest of its way. (A magic `F.…` is fine where few updates co
 from aiogram.filters import BaseFilter
 from aiogram.types import Message, TelegramObject
 
-from bot.handling.incoming import is_spoken
+from bot.handling.incoming import is_user_content
 from crm_core.team.accounts import Member
 
 
@@ -39,11 +39,11 @@ class IsCommand(BaseFilter):
         return message.text is not None and message.text.startswith("/")
 
 
-class IsSpoken(BaseFilter):
+class IsUserContent(BaseFilter):
     """Passes what a person says, of any kind, commands too."""
 
     async def __call__(self, message: Message) -> bool:
-        return is_spoken(message)
+        return is_user_content(message)
 
 
 class IsForOperator(BaseFilter):
@@ -57,7 +57,7 @@ class IsForOperator(BaseFilter):
         self._besides = besides
 
     async def __call__(self, message: Message) -> bool:
-        return is_spoken(message) and _command(message) not in self._besides and not is_own_phone(message)
+        return is_user_content(message) and _command(message) not in self._besides and not is_own_phone(message)
 
 
 class IsOwnPhone(BaseFilter):

@@ -6,36 +6,62 @@ from aiogram.enums import ContentType
 from aiogram.types import Message, User
 
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.team.accounts import Account
 
 # What copyMessage accepts (Bot API). Anything else reaches the operator as a notice that names the kind.
-COPYABLE = frozenset({
-    ContentType.TEXT, ContentType.PHOTO, ContentType.VIDEO, ContentType.VOICE, ContentType.VIDEO_NOTE,
-    ContentType.AUDIO, ContentType.DOCUMENT, ContentType.ANIMATION, ContentType.STICKER, ContentType.LOCATION,
-    ContentType.VENUE, ContentType.CONTACT, ContentType.POLL, ContentType.DICE,
-    ContentType.LIVE_PHOTO, ContentType.RICH_MESSAGE,
-})  # fmt: skip
+COPYABLE = frozenset(
+    {
+        ContentType.TEXT,
+        ContentType.PHOTO,
+        ContentType.VIDEO,
+        ContentType.VOICE,
+        ContentType.VIDEO_NOTE,
+        ContentType.AUDIO,
+        ContentType.DOCUMENT,
+        ContentType.ANIMATION,
+        ContentType.STICKER,
+        ContentType.LOCATION,
+        ContentType.VENUE,
+        ContentType.CONTACT,
+        ContentType.POLL,
+        ContentType.DICE,
+        ContentType.LIVE_PHOTO,
+        ContentType.RICH_MESSAGE,
+    }
+)
 # What a person says, whether or not it can be copied; other kinds are Telegram's own notes about the chat.
-SPOKEN = COPYABLE | frozenset({
-    ContentType.STORY, ContentType.GAME, ContentType.INVOICE, ContentType.GIVEAWAY, ContentType.GIVEAWAY_WINNERS,
-    ContentType.PAID_MEDIA, ContentType.GIFT, ContentType.UNIQUE_GIFT, ContentType.CHECKLIST, ContentType.UNKNOWN,
-    ContentType.USER_SHARED, ContentType.PASSPORT_DATA, ContentType.SUCCESSFUL_PAYMENT,
-})  # fmt: skip
+SPOKEN = COPYABLE | frozenset(
+    {
+        ContentType.STORY,
+        ContentType.GAME,
+        ContentType.INVOICE,
+        ContentType.GIVEAWAY,
+        ContentType.GIVEAWAY_WINNERS,
+        ContentType.PAID_MEDIA,
+        ContentType.GIFT,
+        ContentType.UNIQUE_GIFT,
+        ContentType.CHECKLIST,
+        ContentType.UNKNOWN,
+        ContentType.USER_SHARED,
+        ContentType.PASSPORT_DATA,
+        ContentType.SUCCESSFUL_PAYMENT,
+    }
+)
 
 
-def is_spoken(message: Message) -> bool:
+def is_user_content(message: Message) -> bool:
     """Whether somebody says something with it, rather than Telegram noting an event of the chat."""
     return message.content_type in SPOKEN
 
 
-def words_of(message: Message, *, bot_id: int) -> Words:
+def content_of(message: Message, *, bot_id: int) -> MessageContent:
     """What a message says, and where its original is."""
     kind = ContentType(message.content_type).value
     text = message.text if message.text is not None else message.caption
     entities = message.entities if message.text is not None else message.caption_entities
     replied = message.reply_to_message
-    return Words(
+    return MessageContent(
         kind=kind,
         text=text,
         entities=[_entity(one) for one in entities] if entities else None,

@@ -14,11 +14,11 @@ from aiogram.filters import BaseFilter
 from aiogram.types import InlineKeyboardButton, Message, TelegramObject
 
 from bot.handling.act import Act
-from bot.screens.message import rows, say
+from bot.screens.message import rows, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import prompts
-from crm_core.conversation.prompts import Asked
+from crm_core.conversation.prompts import OpenPrompt
 from crm_core.storage.database import Database
 
 
@@ -33,29 +33,34 @@ async def ask(act: Act, actor: Actor, question: str, words: str, *, back: str, _
     """
     cancel = rows([InlineKeyboardButton(text=_("✖️ Cancel"), callback_data=back)])
     await act(
-        prompts.ask, bot_id=act.bot_id, chat_id=act.chat_id, question=question, data=data, actor=actor,
-        screen=lambda noted: say(words, keyboard=cancel),
-    )  # fmt: skip
+        prompts.ask,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        question=question,
+        data=data,
+        actor=actor,
+        screen=lambda noted: text_message(words, keyboard=cancel),
+    )
 
 
-class Answers(BaseFilter):
+class AnswersPrompt(BaseFilter):
     """Passes words that answer this question; the handler gets it as `asked`."""
 
     def __init__(self, question: str) -> None:
         self._question = question
 
-    async def __call__(self, event: TelegramObject, asked: Asked | None = None) -> bool:
+    async def __call__(self, event: TelegramObject, asked: OpenPrompt | None = None) -> bool:
         return asked is not None and asked.question == self._question
 
 
-async def _pending(act: Act, db: Database, reply_to: int | None) -> Asked | None:
+async def _pending(act: Act, db: Database, reply_to: int | None) -> OpenPrompt | None:
     return await db.read(prompts.waiting, bot_id=act.bot_id, chat_id=act.chat_id, now=act.clock(), reply_to=reply_to)
 
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 
-class Listening(BaseMiddleware):
+class PromptMiddleware(BaseMiddleware):
     """Before an admin's message: finds the question that it answers, or ends it if the message is a command."""
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
@@ -71,7 +76,7 @@ class Listening(BaseMiddleware):
         return await handler(event, data)
 
 
-class Ending(BaseMiddleware):
+class EndPromptMiddleware(BaseMiddleware):
     """Before the effect of an admin's button: whatever was asked is not wanted any more."""
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:

@@ -9,6 +9,6 @@ from crm_core.storage.database import Database
 T = TypeVar("T")
 
 
-async def look(db: Database, actor: Actor, query: Callable[..., T], **inputs: Any) -> T:
+async def read_as_admin(db: Database, actor: Actor, query: Callable[..., T], **inputs: Any) -> T:
     """What a query of `crm_core` finds. Raises NotAllowed, and what the query raises."""
     return await db.read(for_admin, actor=actor, query=query, inputs=inputs)

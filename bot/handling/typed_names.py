@@ -6,10 +6,10 @@ from typing import TypeVar
 from aiogram.utils.formatting import Code, Text
 
 from bot.handling.act import Act
-from bot.handling.queries import look
-from bot.screens.message import say
+from bot.handling.queries import read_as_admin
+from bot.screens.message import text_message
 from crm_core.access.actors import Actor
-from crm_core.names import Line
+from crm_core.names import TypedLine
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
@@ -20,25 +20,25 @@ T = TypeVar("T")
 BETWEEN = frozenset({"=", "->", "→"})
 
 
-async def which_operator(db: Database, actor: Actor, line: Line) -> OperatorFacts:
+async def which_operator(db: Database, actor: Actor, line: TypedLine) -> OperatorFacts:
     """The operator that a line names. Raises NotAllowed, OperatorNotFound with close names."""
-    known = await look(db, actor, operators.listing)
+    known = await read_as_admin(db, actor, operators.listing)
     found = operators.pick(known, line)
     if found is None:
         raise operators.missed(known, line)
     return found
 
 
-async def which_source(db: Database, actor: Actor, line: Line) -> SourceListed:
+async def which_source(db: Database, actor: Actor, line: TypedLine) -> SourceListed:
     """The source that a line names. Raises NotAllowed, SourceNotFound with close names."""
-    known = await look(db, actor, sources.listing)
+    known = await read_as_admin(db, actor, sources.listing)
     found = sources.pick(known, line)
     if found is None:
         raise sources.missed(known, line)
     return found
 
 
-def new_name(line: Line, pick: Callable[[Line], T | None]) -> tuple[Line, Line] | None:
+def new_name(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[TypedLine, TypedLine] | None:
     """A line that names something known and then says something new: `Anna = Anna Maria`, or without the sign.
 
     Returns the two parts, None where the line does not come apart.
@@ -50,9 +50,11 @@ def new_name(line: Line, pick: Callable[[Line], T | None]) -> tuple[Line, Line] 
         if pick(known) is not None:
             return known, rest
     first, sign, rest_raw = line.raw.partition("=")
-    return (Line.of(first), Line.of(rest_raw.strip())) if sign and first.strip() and rest_raw.strip() else None
+    return (
+        (TypedLine.of(first), TypedLine.of(rest_raw.strip())) if sign and first.strip() and rest_raw.strip() else None
+    )
 
 
 async def say_usage(act: Act, words: str, example: str) -> None:
     """One sentence: what is missing, and how it would be right. The example can be copied with a touch."""
-    await act.answer(say(Text(words, ": ", Code(example))))
+    await act.answer(text_message(Text(words, ": ", Code(example))))

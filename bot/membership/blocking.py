@@ -22,7 +22,7 @@ def membership_router() -> Router:
 async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot cannot write to him any more."""
     if member is not None:
-        await act(operators.lose_reach, telegram_id=member.telegram_id, bot_id=act.bot_id)
+        await act(operators.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
         await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
 
@@ -30,6 +30,6 @@ async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act)
 async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot can write to him again."""
     if member is not None:
-        await act(staff.reach, telegram_id=member.telegram_id, bot_id=act.bot_id)
+        await act(staff.mark_reachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
         await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)

@@ -10,7 +10,7 @@ from bot.handling.filters import IsCommand
 from bot.handling.incoming import account_of
 from bot.operators.presence import help_text as operator_help
 from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD
-from bot.screens.message import Answer, say
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.team import accounts as staff
 from crm_core.team.accounts import Joined
@@ -32,11 +32,11 @@ def joining_router() -> Router:
     return router
 
 
-def _welcome(joined: Joined, _: Translator) -> Answer:
+def _welcome(joined: Joined, _: Translator) -> OutgoingMessage:
     if joined.operator is not None:
-        return say(
+        return text_message(
             _("Welcome, {operator}! You are an operator now.").format(operator=joined.operator)
             + "\n\n"
             + operator_help(_)
         )
-    return say(_("Welcome! You are an admin now.") + "\n\n" + admin_help(_))
+    return text_message(_("Welcome! You are an admin now.") + "\n\n" + admin_help(_))

@@ -5,7 +5,7 @@ from aiogram.types import CallbackQuery
 
 from bot.handling.act import Act
 from bot.screens.buttons import CloseContact, SendTo, ShowCard, TakeContact
-from bot.screens.message import say
+from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import lifecycle as contacts
@@ -45,6 +45,6 @@ async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, 
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         actor=actor,
-        screen=lambda sent: say(_("Sent to #{id}.").format(id=number)),
+        screen=lambda sent: text_message(_("Sent to #{id}.").format(id=number)),
     )
     return _("Sent to #{id}.").format(id=number)

@@ -10,7 +10,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
 from bot.screens.buttons import ShowCard
-from bot.screens.message import Answer, rows, say, shorten
+from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from bot.texts.phrases import age
 from crm_core.access.actors import Actor
@@ -29,13 +29,13 @@ async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> 
     await act(operators.set_online, is_online=True, actor=actor, reply=lambda given: _online(given, _))
 
 
-def _online(given: int, _: Translator) -> Answer:
+def _online(given: int, _: Translator) -> OutgoingMessage:
     text = _("You are online: new contacts come to you.")
     if given:
         text += " " + _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(
             n=given
         )
-    return say(text)
+    return text_message(text)
 
 
 @router.message(Command("offline"))
@@ -44,7 +44,7 @@ async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) ->
     text = _(
         "You are offline: nothing new comes. What you hold stays yours until you close it. /online brings you back."
     )
-    await act(operators.set_online, is_online=False, actor=actor, reply=lambda given: say(text))
+    await act(operators.set_online, is_online=False, actor=actor, reply=lambda given: text_message(text))
 
 
 @router.message(Command("my"))
@@ -52,7 +52,7 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
     """His open contacts."""
     mine = await db.read(operators.open_contacts, actor=actor)
     if not mine:
-        await act.answer(say(_("You have no open contacts.")))
+        await act.answer(text_message(_("You have no open contacts.")))
         return
     title = _.plural("{n} open contact", "{n} open contacts", len(mine)).format(n=len(mine))
     lines: list[Text] = [Bold(title), *(_open_contact(row, act, _) for row in mine[:SHOWN])]
@@ -62,7 +62,7 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
     buttons = [
         InlineKeyboardButton(text=f"#{row.id}", callback_data=ShowCard(contact_id=row.id).pack()) for row in here
     ]
-    await act.answer(say(as_list(*lines), keyboard=rows(buttons, each=5) if buttons else None))
+    await act.answer(text_message(as_list(*lines), keyboard=rows(buttons, each=5) if buttons else None))
 
 
 def _open_contact(row: Any, act: Act, _: Translator) -> Text:
@@ -81,7 +81,7 @@ def _open_contact(row: Any, act: Act, _: Translator) -> Text:
 @router.message(CommandStart(), IsNoAdmin())
 async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Start in a further bot makes him reachable there (that is done for every message of staff)."""
-    await act.answer(say(await start_text(actor, db, _)))
+    await act.answer(text_message(await start_text(actor, db, _)))
 
 
 async def start_text(actor: Actor, db: Database, _: Translator) -> str:
@@ -99,7 +99,7 @@ async def start_text(actor: Actor, db: Database, _: Translator) -> str:
 @router.message(Command("help"), IsNoAdmin())
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """What an operator can do."""
-    await act.answer(say(help_text(_)))
+    await act.answer(text_message(help_text(_)))
 
 
 def help_text(_: Translator) -> str:

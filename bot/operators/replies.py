@@ -4,26 +4,26 @@ from aiogram import Router
 from aiogram.types import InlineKeyboardButton, Message
 
 from bot.handling.act import Act
-from bot.handling.filters import IsSpoken
-from bot.handling.incoming import words_of
+from bot.handling.filters import IsUserContent
+from bot.handling.incoming import content_of
 from bot.screens.buttons import SendTo
-from bot.screens.message import Answer, rows, say, shorten
+from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import edits
 from crm_core.conversation import operator_messages as replies
-from crm_core.conversation.operator_messages import Asked, Option, Sent
+from crm_core.conversation.operator_messages import NeedsTarget, Option, Sent
 
 router = Router(name="operators.replies")
 
 
-@router.message(IsSpoken())
+@router.message(IsUserContent())
 async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Anything that an operator says which is no command of his."""
     await act(
-        replies.operator_says,
+        replies.route,
         actor=actor,
-        words=words_of(message, bot_id=act.bot_id),
+        words=content_of(message, bot_id=act.bot_id),
         album=message.media_group_id,
         reply=lambda said: _question(said, message.message_id, _),
     )
@@ -32,7 +32,7 @@ async def on_message(message: Message, actor: Actor, act: Act, _: Translator) ->
 OPTIONS_SHOWN = 20  # the latest; a longer list is found quicker by replying to the card
 
 
-def _question(said: Sent | Asked, message_id: int, _: Translator) -> Answer | None:
+def _question(said: Sent | NeedsTarget, message_id: int, _: Translator) -> OutgoingMessage | None:
     if isinstance(said, Sent) or not said.options:
         return None
     buttons = [
@@ -45,7 +45,7 @@ def _question(said: Sent | Asked, message_id: int, _: Translator) -> Answer | No
     text = _("To whom? It will be sent when you choose.")
     if len(said.options) > OPTIONS_SHOWN:
         text += " " + _("These are your latest contacts; for another one, reply to its card.")
-    return say(text, keyboard=rows(buttons), reply_to=message_id)
+    return text_message(text, keyboard=rows(buttons), reply_to=message_id)
 
 
 def _label(option: Option, _: Translator) -> str:
@@ -53,7 +53,7 @@ def _label(option: Option, _: Translator) -> str:
     return shorten(" · ".join(filter(None, words)), 60)
 
 
-@router.edited_message(IsSpoken())
+@router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """He changed what he said; the client's copy changes too."""
-    await act(edits.operator_edits, actor=actor, words=words_of(message, bot_id=act.bot_id))
+    await act(edits.operator_edits, actor=actor, words=content_of(message, bot_id=act.bot_id))

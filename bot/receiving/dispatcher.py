@@ -13,13 +13,13 @@ from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, TelegramObj
 from sqlalchemy.exc import IntegrityError
 
 from bot import admins, clients, operators
-from bot.delivery.senders import Outlet
+from bot.delivery.senders import Senders
 from bot.handling.act import Act
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
-from bot.receiving.staff_cache import Roster
-from bot.receiving.worker import Again
-from bot.screens.message import say
+from bot.receiving.staff_cache import StaffCache
+from bot.receiving.worker import RetryNow
+from bot.screens.message import text_message
 from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
@@ -28,7 +28,7 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.conversation import client_messages as conversation
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.messaging import messages
-from crm_core.messaging.inbox import Received
+from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.messaging.messages import NotRecordedYet
 from crm_core.storage.database import Database
 from crm_core.team import accounts as staff
@@ -62,7 +62,7 @@ STAFF = _dispatcher(joining_router(), membership_router(), admins.router, operat
 
 
 @dataclass
-class Handler:
+class UpdateDispatcher:
     """Works on updates for all bots of one installation.
 
     Attributes:
@@ -71,16 +71,16 @@ class Handler:
     """
 
     db: Database
-    outlet: Outlet
+    outlet: Senders
     bots: dict[int, Bot]
-    roster: Roster
+    roster: StaffCache
     clock: Callable[[], datetime]
-    chance: Callable[[], float]
+    rng: Callable[[], float]
     default_language: str
     extra: dict[str, Any] = field(default_factory=dict)
     _toasts: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def __call__(self, row: Received) -> None:
+    async def __call__(self, row: IncomingUpdate) -> None:
         """Handles one update. Raises what cannot be told to anybody; then the update is tried again."""
         user = _user(row.raw)
         member = await self.roster.member(user["id"]) if user else None
@@ -92,9 +92,15 @@ class Handler:
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
         act = Act(
-            self.db, self.outlet, row, row.bot_id, chat.get("id", 0), self.clock, self.chance,
+            self.db,
+            self.outlet,
+            row,
+            row.bot_id,
+            chat.get("id", 0),
+            self.clock,
+            self.rng,
             pressed=pressed["message_id"] if pressed else None,
-        )  # fmt: skip
+        )
         toast = None
         if chat.get("type", "private") == "private":  # bots have nothing to say in groups
             toast = await self._dispatch(row, act, member, user, _)
@@ -104,7 +110,7 @@ class Handler:
             self._show_toast(self.bots[row.bot_id], query["id"], toast)
 
     async def _dispatch(
-        self, row: Received, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
+        self, row: IncomingUpdate, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
     ) -> str | None:
         dispatcher = CLIENTS if member is None else STAFF
         try:
@@ -113,7 +119,7 @@ class Handler:
             )
         except IsStaff:
             self.roster.forget()
-            raise Again from None
+            raise RetryNow from None
         except CrmError as error:
             if isinstance(error, NotAllowed):
                 self.roster.forget()
@@ -125,7 +131,7 @@ class Handler:
             return None
         return toast if isinstance(toast, str) else None
 
-    async def _feed(self, dispatcher: Dispatcher, row: Received, **given: Any) -> Any:
+    async def _feed(self, dispatcher: Dispatcher, row: IncomingUpdate, **given: Any) -> Any:
         """Runs the handler; a reply that overtook the number of what it answers waits until that is recorded.
 
         The event goes to the routers directly: what a dispatcher wraps around every update besides (a state machine, a
@@ -139,37 +145,45 @@ class Handler:
         for pause in UNRECORDED_PAUSES:
             try:
                 return await dispatcher.propagate_event(
-                    kind, event, bot=bot, db=self.db, event_from_user=getattr(event, "from_user", None), **given,
+                    kind,
+                    event,
+                    bot=bot,
+                    db=self.db,
+                    event_from_user=getattr(event, "from_user", None),
+                    **given,
                     **self.extra,
-                )  # fmt: skip
+                )
             except NotRecordedYet:
                 await asyncio.sleep(pause)
-        raise Again
+        raise RetryNow
 
-    async def _refuse(self, error: CrmError, row: Received, act: Act, _: Translator) -> str:
+    async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
         """Says why nothing was done, at the very message; a card that asked for it is brought up to date."""
         text = refusal(error, _)
         if act.pressed is None:
             message = row.raw.get("message")
-            await act.answer(say(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
+            await act.answer(text_message(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
         elif error.code in ABOUT_A_CARD:
             await act(
-                contacts.refresh_pressed_card, contact_id=error.fields["contact"], bot_id=act.bot_id,
-                chat_id=act.chat_id, message_id=act.pressed,
-            )  # fmt: skip
+                contacts.refresh_pressed_card,
+                contact_id=error.fields["contact"],
+                bot_id=act.bot_id,
+                chat_id=act.chat_id,
+                message_id=act.pressed,
+            )
         return text
 
-    async def _meet_again(self, member: Member, user: dict[str, Any], row: Received) -> None:
+    async def _meet_again(self, member: Member, user: dict[str, Any], row: IncomingUpdate) -> None:
         """A member of staff who writes can be written to; and what Telegram shows of him may have changed."""
         if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
             await self.db.write(
-                staff.reach, telegram_id=member.telegram_id, bot_id=row.bot_id, now=self.clock(), chance=self.chance
+                staff.mark_reachable, telegram_id=member.telegram_id, bot_id=row.bot_id, now=self.clock(), rng=self.rng
             )
             self.roster.forget()
         name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
         if (member.name, member.language) != (name, user.get("language_code")):
             account = Account(member.telegram_id, name, user.get("username"), user.get("language_code"))
-            await self.db.write(staff.know, account=account)
+            await self.db.write(staff.update_profile, account=account)
             self.roster.forget()
 
     def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:
@@ -187,17 +201,17 @@ class Handler:
         except Exception as error:
             log.info("toast_not_shown", bot_id=bot.id, verdict=type(judge(error)).__name__)
 
-    async def is_paced(self, row: Received) -> bool:
+    async def is_paced(self, row: IncomingUpdate) -> bool:
         """Whether a conversation is slowed when it floods: clients are, staff are not."""
         user = _user(row.raw)
         return user is not None and await self.roster.member(user["id"]) is None
 
-    async def tell_slowed(self, row: Received) -> None:
+    async def tell_slowed(self, row: IncomingUpdate) -> None:
         """Tells a client who floods that his words are passed on one by one."""
         user = _user(row.raw)
         if user is not None:
             await self.db.write(
-                conversation.tell_slowed,
+                conversation.notify_slowed,
                 bot_id=row.bot_id,
                 chat_id=user["id"],
                 language=user.get("language_code"),

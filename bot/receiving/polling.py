@@ -9,13 +9,13 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramConflictError, TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
 
 from bot.logs import describe_error
-from bot.receiving.last_received import Hearing
+from bot.receiving.last_received import LastReceived
 from bot.receiving.updates import GetRawUpdates, to_update
-from bot.receiving.worker import Worker
+from bot.receiving.worker import ConversationWorker
 from crm_core.delivery import bots
 from crm_core.messaging import inbox
-from crm_core.messaging.inbox import Fresh, Update
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.messaging.inbox import UnstoredUpdate, Update
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("receiving")
 
@@ -28,13 +28,19 @@ class Poller:
     """Receives the updates of one bot until it is cancelled; it can be at any point, nothing is lost."""
 
     def __init__(
-        self, *, bot: Bot, db: Database, worker: Worker, clock: Callable[[], datetime], on_state: Callable[[str], None]
+        self,
+        *,
+        bot: Bot,
+        db: Database,
+        worker: ConversationWorker,
+        clock: Callable[[], datetime],
+        on_state: Callable[[str], None],
     ) -> None:
         self.bot, self.db, self.worker, self.clock, self._on_state = bot, db, worker, clock, on_state
         # None at first: after a restart Telegram serves from the head of its queue, and what we have already is known.
         self._offset: int | None = None
         self._state = bots.RUNNING
-        self._hearing = Hearing(db=db, bot_id=bot.id, clock=clock)
+        self._hearing = LastReceived(db=db, bot_id=bot.id, clock=clock)
         self._pause = RETRY_FIRST
 
     async def run(self) -> None:
@@ -43,7 +49,7 @@ class Poller:
             try:
                 await self._receive()
                 await self._show(bots.RUNNING)
-                await self._hearing.note()
+                await self._hearing.touch()
                 self._pause = RETRY_FIRST
             except TelegramRetryAfter as error:
                 await asyncio.sleep(error.retry_after)
@@ -69,7 +75,7 @@ class Poller:
             return
         is_news = await self._take_in(updates)
         # They are being worked on already; confirmed they are only once they would survive a power cut.
-        await self.db.flushed()
+        await self.db.wait_flushed()
         offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
         if offset == self._offset and not is_news:  # what was confirmed comes again: asking faster changes nothing
             await asyncio.sleep(RETRY_FIRST)
@@ -78,10 +84,10 @@ class Poller:
     async def _take_in(self, updates: list[Update]) -> bool:
         """Stores updates and has them worked on. Returns whether any of them was news."""
         if len(updates) == 1 and await self.worker.at_once(
-            Fresh(self.bot.id, updates[0].update_id, updates[0].conversation, updates[0].raw)
+            UnstoredUpdate(self.bot.id, updates[0].update_id, updates[0].conversation, updates[0].raw)
         ):
             return True
-        stored = await self.db.note(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
+        stored = await self.db.write_unflushed(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
         self.worker.add(stored)
         return bool(stored)
 
@@ -92,7 +98,7 @@ class Poller:
             try:
                 await self.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=self.clock())
                 self._state = state
-            except DATABASE_AWAY as error:  # it is shown at the next occasion
+            except DATABASE_UNAVAILABLE as error:  # it is shown at the next occasion
                 log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))
 
     async def _wait_longer(self) -> None:

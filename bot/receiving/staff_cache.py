@@ -15,7 +15,7 @@ from crm_core.team.accounts import Member
 REMEMBERED = 5.0  # seconds; changes made by this process are seen at once, those of another within this time
 
 
-class Roster:
+class StaffCache:
     """The staff by Telegram id."""
 
     def __init__(self, db: Database) -> None:

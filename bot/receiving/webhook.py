@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.logs import describe_error
 from bot.receiving.updates import to_update
-from bot.receiving.worker import Worker
+from bot.receiving.worker import ConversationWorker
 from crm_core.messaging import inbox
 from crm_core.storage.database import Database
 
@@ -26,17 +26,17 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 
 
 def webhook_routes(
-    *, db: Database, worker: Worker, bots: Collection[int], secret: str, clock: Callable[[], datetime]
+    *, db: Database, worker: ConversationWorker, bots: Collection[int], secret: str, clock: Callable[[], datetime]
 ) -> list[BaseRoute]:
     """The route by which Telegram delivers to all bots: POST /telegram/<bot id>."""
-    door = _Door(db, worker, bots, secret.encode(), clock)
+    door = _WebhookEndpoint(db, worker, bots, secret.encode(), clock)
     return [Route("/telegram/{bot_id:int}", door.receive, methods=["POST"])]
 
 
 @dataclass(frozen=True)
-class _Door:
+class _WebhookEndpoint:
     db: Database
-    worker: Worker
+    worker: ConversationWorker
     bots: Collection[int]
     secret: bytes
     clock: Callable[[], datetime]

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from bot.logs import describe_error
 from crm_core.messaging import inbox
-from crm_core.messaging.inbox import AlreadyFinished, Fresh, Received, Stored
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.messaging.inbox import AlreadyFinished, IncomingUpdate, StoredUpdate, UnstoredUpdate
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("receiving")
 
@@ -31,15 +31,15 @@ FREE_BURST, SLOWED_INTERVAL = 30, 2.0  # a client may send so many at once; beyo
 AT_ONCE_WITHIN = 0.05  # seconds for which receiving waits for an update that is stored with its effect
 
 
-class Again(Exception):
+class RetryNow(Exception):
     """The update must be worked on anew at once: what it was judged by (a role) has changed meanwhile."""
 
 
-Handle = Callable[[Received], Awaitable[None]]
+Handle = Callable[[IncomingUpdate], Awaitable[None]]
 
 
 @dataclass
-class Lane:
+class ConversationQueue:
     """The waiting updates of one conversation.
 
     Attributes:
@@ -49,7 +49,7 @@ class Lane:
         paced: the update that has had its turn; trying it again costs the client nothing.
     """
 
-    waiting: deque[Stored] = field(default_factory=deque)
+    waiting: deque[StoredUpdate] = field(default_factory=deque)
     ids: set[int] = field(default_factory=set)
     more_after: int | None = None
     has_missed: bool = False
@@ -58,7 +58,7 @@ class Lane:
     paced: int | None = None
 
 
-class Worker:
+class ConversationWorker:
     """Works on stored updates until it is stopped."""
 
     def __init__(
@@ -67,9 +67,9 @@ class Worker:
         db: Database,
         handle: Handle,
         clock: Callable[[], datetime],
-        is_paced: Callable[[Received], Awaitable[bool]],
-        on_slowed: Callable[[Received], Awaitable[None]],
-        on_finished: Callable[[Received], None] = lambda _: None,
+        is_paced: Callable[[IncomingUpdate], Awaitable[bool]],
+        on_slowed: Callable[[IncomingUpdate], Awaitable[None]],
+        on_finished: Callable[[IncomingUpdate], None] = lambda _: None,
         retries: Sequence[float] = RETRIES,
     ) -> None:
         self.db, self.clock = db, clock
@@ -77,7 +77,7 @@ class Worker:
         self._on_finished = on_finished
         self._bots: dict[int, bool] = {}  # those worked for, and whether all that waited for them has been read
         self._overlooked: set[int] = set()  # bots for which something came while that was being read
-        self._lanes: dict[tuple[int, str], Lane] = {}
+        self._lanes: dict[tuple[int, str], ConversationQueue] = {}
         self._due: dict[tuple[int, str], float] = {}
         self._held = 0
         self._room = asyncio.Event()
@@ -134,7 +134,7 @@ class Worker:
                 while len(lane.waiting) > 1:
                     self._forget(lane, lane.waiting.pop())
 
-    def add(self, rows: Sequence[Stored]) -> None:
+    def add(self, rows: Sequence[StoredUpdate]) -> None:
         """Updates that were stored just now. Those of a bot that is not worked for here wait in the inbox."""
         for row in rows:
             if self._bots.get(row.bot_id):
@@ -142,7 +142,7 @@ class Worker:
             else:
                 self._overlooked.add(row.bot_id)
 
-    async def at_once(self, update: Fresh) -> bool:
+    async def at_once(self, update: UnstoredUpdate) -> bool:
         """Works on an update that came alone and is not stored yet: its effect stores it. Returns whether it did.
 
         If it did not, whatever the reason, it goes the long way: it is stored, and worked on from there. That saves the
@@ -153,7 +153,7 @@ class Worker:
         if not is_free or self._stopping.is_set() or self._ahead(key) > 0:
             return False
         self._count_turn(key)
-        lane = self._lanes[key] = Lane(is_busy=True)
+        lane = self._lanes[key] = ConversationQueue(is_busy=True)
         self.idle.clear()
         task = asyncio.create_task(self._attempt_at_once(update, key, lane))
         self._tasks.add(task)
@@ -162,7 +162,7 @@ class Worker:
         await asyncio.wait({task}, timeout=AT_ONCE_WITHIN)
         return task.done() and task.result()
 
-    async def _attempt_at_once(self, update: Fresh, key: tuple[int, str], lane: Lane) -> bool:
+    async def _attempt_at_once(self, update: UnstoredUpdate, key: tuple[int, str], lane: ConversationQueue) -> bool:
         try:
             async with self._slots:
                 await self._handle(update)
@@ -174,10 +174,10 @@ class Worker:
         finally:
             await self._work(key, lane)  # what came meanwhile
 
-    def _take(self, rows: Sequence[Stored]) -> None:
+    def _take(self, rows: Sequence[StoredUpdate]) -> None:
         for row in rows:
             key = (row.bot_id, row.conversation)
-            lane = self._lanes.setdefault(key, Lane())
+            lane = self._lanes.setdefault(key, ConversationQueue())
             if row.id in lane.ids:
                 continue
             if lane.more_after is not None and row.id > lane.more_after:
@@ -196,12 +196,12 @@ class Worker:
         if self._held >= HELD_ALL:
             self._room.clear()
 
-    def _hold(self, lane: Lane, row: Stored) -> None:
+    def _hold(self, lane: ConversationQueue, row: StoredUpdate) -> None:
         lane.waiting.append(row)
         lane.ids.add(row.id)
         self._held += 1
 
-    def _forget(self, lane: Lane, row: Stored) -> None:
+    def _forget(self, lane: ConversationQueue, row: StoredUpdate) -> None:
         lane.ids.discard(row.id)
         self._held -= 1
         if self._held < HELD_ALL // 2:
@@ -213,7 +213,7 @@ class Worker:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _work(self, key: tuple[int, str], lane: Lane) -> None:
+    async def _work(self, key: tuple[int, str], lane: ConversationQueue) -> None:
         while not self._stopping.is_set() and (lane.waiting or lane.more_after is not None):
             try:
                 await self._step(key, lane)
@@ -225,7 +225,7 @@ class Worker:
         if not self._lanes:
             self.idle.set()
 
-    async def _step(self, key: tuple[int, str], lane: Lane) -> None:
+    async def _step(self, key: tuple[int, str], lane: ConversationQueue) -> None:
         if not lane.waiting:
             assert lane.more_after is not None
             await self._read_on(key, lane, lane.more_after)
@@ -242,7 +242,7 @@ class Worker:
             lane.waiting.popleft()
             self._forget(lane, row)
 
-    async def _read_on(self, key: tuple[int, str], lane: Lane, after: int) -> None:
+    async def _read_on(self, key: tuple[int, str], lane: ConversationQueue, after: int) -> None:
         """Fetches the next updates of a long conversation."""
         bot_id, conversation = key
         lane.has_missed, limit = False, self._capacity(key)
@@ -255,7 +255,7 @@ class Worker:
         last = rows[-1].id if rows else after
         lane.more_after = last if lane.has_missed or len(rows) == limit else None
 
-    async def _wait_for_turn(self, key: tuple[int, str], row: Stored) -> None:
+    async def _wait_for_turn(self, key: tuple[int, str], row: StoredUpdate) -> None:
         """A client who floods is slowed down, so that his words do not crowd out everybody else's at the operator's."""
         ahead = self._ahead(key)
         if ahead > 0 and await self._is_paced(row):
@@ -283,13 +283,13 @@ class Worker:
             self._due = {one: at for one, at in self._due.items() if at > now}
         self._due[key] = self._next_turn(key) + SLOWED_INTERVAL
 
-    async def _try(self, row: Stored, lane: Lane) -> bool:
+    async def _try(self, row: StoredUpdate, lane: ConversationQueue) -> bool:
         """One attempt. Returns whether the update is finished, one way or the other."""
         try:
             await self._handle(row)
         except AlreadyFinished:
             return True
-        except DATABASE_AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             # No fault of the update: it waits as long as it takes, and is never buried for it.
             log.error("database_away", inbox_id=row.id, error=describe_error(error))
             await self._sleep(DATABASE_PAUSE)
@@ -301,28 +301,28 @@ class Worker:
         self._on_finished(row)
         return True
 
-    async def _failed(self, row: Stored, lane: Lane, error: Exception) -> bool:
+    async def _failed(self, row: StoredUpdate, lane: ConversationQueue, error: Exception) -> bool:
         lane.attempts += 1
         name = type(error).__name__
-        if not isinstance(error, Again):
+        if not isinstance(error, RetryNow):
             log.error("update_failed", inbox_id=row.id, attempt=lane.attempts, error=describe_error(error))
         if lane.attempts > len(self._retries):
             return await self._bury(row, name)
-        pause = 0.0 if isinstance(error, Again) else self._retries[lane.attempts - 1]
+        pause = 0.0 if isinstance(error, RetryNow) else self._retries[lane.attempts - 1]
         try:
             due = self.clock() + timedelta(seconds=pause)
             if not await self.db.write(inbox.retry, inbox_id=row.id, error=name, not_before=due):
                 return True
-        except DATABASE_AWAY as failure:
+        except DATABASE_UNAVAILABLE as failure:
             log.error("retry_not_noted", inbox_id=row.id, error=describe_error(failure))
         await self._sleep(pause)
         return False
 
-    async def _bury(self, row: Stored, error: str) -> bool:
+    async def _bury(self, row: StoredUpdate, error: str) -> bool:
         log.error("update_buried", inbox_id=row.id, reason=error)
         try:
-            await self.db.write(inbox.bury, inbox_id=row.id, bot_id=row.bot_id, error=error, now=self.clock())
-        except DATABASE_AWAY as failure:
+            await self.db.write(inbox.mark_dead, inbox_id=row.id, bot_id=row.bot_id, error=error, now=self.clock())
+        except DATABASE_UNAVAILABLE as failure:
             log.error("burial_failed", inbox_id=row.id, error=describe_error(failure))
             await self._sleep(DATABASE_PAUSE)
             return False

@@ -21,16 +21,16 @@ from aiogram.methods import EditMessageText, SendDocument, TelegramMethod
 from aiogram.types import FSInputFile, InlineKeyboardButton
 from sqlalchemy import URL
 
-from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
+from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
 from bot.logs import describe_error
 from bot.screens.buttons import ShowExport
-from bot.screens.message import rows, say
-from bot.telegram.verdict import Flood, NotSent, Unknown, Verdict, judge
+from bot.screens.message import rows, text_message
+from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Verdict, judge
 from bot.texts import Translator, translator
 from bot.texts.exports import how_far, number, order_name, table_words, what_name
 from bot.texts.phrases import period_name
 from crm_core.exports import jobs
-from crm_core.exports.in_subprocess import make_apart
+from crm_core.exports.in_subprocess import make_in_subprocess
 from crm_core.exports.jobs import Asked, Job
 from crm_core.exports.making import Made, Order
 from crm_core.storage.database import Database
@@ -62,7 +62,7 @@ class Exporter:
         lives: Lives,
         clock: Callable[[], datetime],
         zone: str,
-        pauses: Pauses = DEFAULT_PAUSES,
+        pauses: RetryDelays = DEFAULT_RETRY_DELAYS,
         largest: int = LARGEST,
     ) -> None:
         """
@@ -101,15 +101,15 @@ class Exporter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for bot, fence in list(self._lives()):
+            for bot, fencing_token in list(self._lives()):
                 try:
-                    await self._work_for(bot, fence)
+                    await self._work_for(bot, fencing_token)
                 except Exception as error:  # the database is away; what waits is found again
                     log.error("export_not_begun", bot_id=bot.id, error=describe_error(error))
 
-    async def _work_for(self, bot: Bot, fence: int) -> None:
-        while await self._db.read(jobs.waits, bot_id=bot.id, fence=fence):
-            job = await self._db.write(jobs.claim, bot_id=bot.id, fence=fence)
+    async def _work_for(self, bot: Bot, fencing_token: int) -> None:
+        while await self._db.read(jobs.waits, bot_id=bot.id, fencing_token=fencing_token):
+            job = await self._db.write(jobs.claim, bot_id=bot.id, fencing_token=fencing_token)
             if job is not None:
                 await self._export(bot, job)
 
@@ -125,7 +125,7 @@ class Exporter:
         except (NoResult, NotDelivered, OSError) as error:
             outcome = f"{type(error).__name__}: {error}"
             log.error("export_failed", export_id=job.id, error=describe_error(error))
-        screen = say(f"{name}\n{words}", keyboard=_more(job, _))
+        screen = text_message(f"{name}\n{words}", keyboard=_more(job, _))
         await self._db.write(
             jobs.finish, job=job, state=state, outcome=outcome, payload=screen.payload, now=self._clock()
         )
@@ -133,12 +133,17 @@ class Exporter:
     async def _make_and_send(self, bot: Bot, job: Job, name: str, _: Translator) -> int:
         with tempfile.TemporaryDirectory(prefix=FOLDER, dir=_place(self._db.url), ignore_cleanup_errors=True) as folder:
             order = Order(
-                what=job.what, form=job.form, span=job.span, words=table_words(job.what, _), zone=self._zone,
-                path=Path(folder) / _file_name(job, self._zone), largest=self.largest,
-            )  # fmt: skip
+                what=job.what,
+                form=job.form,
+                span=job.span,
+                words=table_words(job.what, _),
+                zone=self._zone,
+                path=Path(folder) / _file_name(job, self._zone),
+                largest=self.largest,
+            )
             line = _ProgressLine(bot, job, name, _)
             try:
-                made = await make_apart(self._db.url, order, on_progress=line.show)
+                made = await make_in_subprocess(self._db.url, order, on_progress=line.show)
             finally:
                 await line.end()
             if made.rows:
@@ -151,9 +156,9 @@ class Exporter:
         for place, path in enumerate(made.files, start=1):
             lines = [f"{what_name(job.what, _)} · {period_name(job.period, _)}"]
             if len(made.files) > 1:
-                lines.append(_("Part {n} of {of}: one file would be too large for Telegram.").format(
-                    n=place, of=len(made.files)
-                ))  # fmt: skip
+                lines.append(
+                    _("Part {n} of {of}: one file would be too large for Telegram.").format(n=place, of=len(made.files))
+                )
             if path.suffix == ".zip":
                 lines.append(_("The table is in the archive."))
             lines.append(_("Times are those of {zone}.").format(zone=self._zone))
@@ -170,9 +175,9 @@ class Exporter:
             except Exception as error:
                 verdict = judge(error)
             match verdict:
-                case Flood(after):
+                case FloodWait(after):
                     await asyncio.sleep(after)
-                case NotSent() | Unknown():
+                case NotSent() | OutcomeUnknown():
                     await asyncio.sleep(min(self._pauses.retry_last, self._pauses.retry_first * 2**attempt))
                 case _:
                     break

@@ -16,11 +16,11 @@ import structlog
 from aiogram.types import BufferedInputFile, Message
 
 from bot.logs import describe_error
-from bot.telegram.verdict import Dead, NotSent, Verdict
+from bot.telegram.verdict import NotSent, Undeliverable, Verdict
 from bot.texts import Translator
 from bot.texts.pictures import columns, statistics_words
 from crm_core import statistics
-from crm_core.delivery.claims import Job
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.pictures.arrivals import figures
 from crm_core.pictures.drawing import draw
 from crm_core.pictures.statistics import statistics_picture
@@ -45,7 +45,7 @@ class Photo:
     media: str | BufferedInputFile
 
 
-class Kept(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """The values used last."""
 
     def __init__(self, most: int) -> None:
@@ -74,12 +74,12 @@ class Pictures:
 
     def __init__(self, *, db: Database, clock: Callable[[], datetime], zone: tzinfo) -> None:
         self._db, self._clock, self._zone = db, clock, zone
-        self._drawn = Kept[Key, bytes](DRAWN_KEPT)
-        self._file_ids = Kept[tuple[int, Key], str](NOTED_KEPT)  # a file id belongs to one bot
-        self._refused = Kept[Key, bool](NOTED_KEPT)
+        self._drawn = LruCache[Key, bytes](DRAWN_KEPT)
+        self._file_ids = LruCache[tuple[int, Key], str](NOTED_KEPT)  # a file id belongs to one bot
+        self._refused = LruCache[Key, bool](NOTED_KEPT)
         self._one_at_a_time = asyncio.Lock()
 
-    async def photo(self, job: Job, _: Translator) -> Photo | None:
+    async def photo(self, job: ClaimedRow, _: Translator) -> Photo | None:
         """The picture that a row asks for; None where it asks for none, or there is none to be had."""
         about = job.payload.get("picture")
         # Once it is not known whether a picture arrived, the text goes: it needs less of a connection.
@@ -121,7 +121,7 @@ class Pictures:
         Where Telegram did not want it, it is tried again at once with the next best thing: after a file id the file,
         after the file the text.
         """
-        if not isinstance(verdict, Dead) or verdict.reason not in ("bad_request", "too_large"):
+        if not isinstance(verdict, Undeliverable) or verdict.reason not in ("bad_request", "too_large"):
             return verdict
         if isinstance(photo.media, str):
             self._file_ids.drop((bot_id, photo.key))

@@ -9,7 +9,7 @@ import structlog
 log = structlog.get_logger("app")
 
 BEAT = 1.0  # seconds
-STOOD_STILL = 5.0  # seconds; operators notice that much
+STALLED = 5.0  # seconds; operators notice that much
 CLOCK_SET = 5.0  # seconds; less is what clocks that are kept in step are moved by
 
 
@@ -18,7 +18,7 @@ def shown_now() -> float:
     return time.time()
 
 
-class Heartbeat:
+class ClockMonitor:
     """Compares what the clock shows with what has passed, every second."""
 
     def __init__(
@@ -45,6 +45,6 @@ class Heartbeat:
             if abs(moved) > CLOCK_SET:
                 log.warning("clock_set", seconds=round(moved))
                 self._on_clock_set()
-            if passed - BEAT > STOOD_STILL:
+            if passed - BEAT > STALLED:
                 log.error("stood_still", seconds=round(passed))
                 await self._on_stood_still(passed)

@@ -35,7 +35,7 @@ class Refusal(Exception):
     """The running process refused; the text is its own."""
 
 
-def open_shell(database_url: str, *, address: str, key: str) -> Path:
+def publish_control_address(database_url: str, *, address: str, key: str) -> Path:
     """Leaves the file. Returns its path, for the end."""
     path = _path(database_url)
     path.unlink(missing_ok=True)  # of a process that was killed
@@ -45,7 +45,7 @@ def open_shell(database_url: str, *, address: str, key: str) -> Path:
     return path
 
 
-def ask_openly(database_url: str, port: int, path: str) -> Any:
+def call_public(database_url: str, port: int, path: str) -> Any:
     """Calls what needs no key, of the process that is running on a database here.
 
     Args:
@@ -71,7 +71,7 @@ def ask_openly(database_url: str, port: int, path: str) -> Any:
         raise NotReached from error
 
 
-def ask(database_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def call(database_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Calls the API of the process that is running on a database. Returns what it answers.
 
     Raises NotReached, Refusal.
@@ -79,9 +79,11 @@ def ask(database_url: str, method: str, path: str, body: dict[str, Any] | None =
     try:
         found = json.loads(_path(database_url).read_text())
         request = urllib.request.Request(  # noqa: S310 - an address that we wrote ourselves
-            found["address"] + path, None if body is None else json.dumps(body).encode(),
-            {"X-API-Key": found["key"], "Content-Type": "application/json"}, method=method,
-        )  # fmt: skip
+            found["address"] + path,
+            None if body is None else json.dumps(body).encode(),
+            {"X-API-Key": found["key"], "Content-Type": "application/json"},
+            method=method,
+        )
         # Not through a proxy that the environment may name.
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT) as answer:
             said = answer.read()

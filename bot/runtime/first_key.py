@@ -21,7 +21,7 @@ class NoApiKey(Exception):
     """The API would be open to others than this machine, and there is no key; the text says what to do."""
 
 
-async def check_keys(db: Database, settings: Settings, *, now: datetime) -> str | None:
+async def ensure_api_key(db: Database, settings: Settings, *, now: datetime) -> str | None:
     """Sees to it that whoever is served from elsewhere needs a key.
 
     Returns the path of the first key, if one was made now. Raises NoApiKey; OSError where its file cannot be written.

@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute
 from bot import __version__
 from bot.logs import describe_error, report_loop_error
 from bot.runtime import control as shell
-from bot.runtime.clock_monitor import Heartbeat
-from bot.runtime.first_key import check_keys
+from bot.runtime.clock_monitor import ClockMonitor
+from bot.runtime.first_key import ensure_api_key
 from bot.runtime.migrating import prepare
-from bot.runtime.nightly_backup import Nightly
+from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.random_codes import new_key
 from bot.settings import Settings
 from crm_core import statistics
@@ -30,9 +30,9 @@ from crm_core.api.server import HttpServer
 from crm_core.conversation import operator_messages as replies
 from crm_core.events import Logged
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.monitoring.process_counters import Counts
+from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.routing import queue
-from crm_core.storage.database import DATABASE_AWAY, Database, open_database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, open_database
 from crm_core.storage.ownership import Ownership, ownership
 from crm_core.team import accounts as staff
 
@@ -63,15 +63,15 @@ class Installation:
         settings: Settings,
         *,
         clock: Callable[[], datetime] = utc_now,
-        chance: Callable[[], float] = random.random,
+        rng: Callable[[], float] = random.random,
     ) -> None:
         """
         Args:
             settings: see `bot.settings`.
-            clock, chance: the present moment and rolls in [0, 1); tests bring their own.
+            clock, rng: the present moment and rolls in [0, 1); tests bring their own.
         """
-        self.settings, self.clock, self.chance = settings, clock, chance
-        self.counts = Counts()
+        self.settings, self.clock, self.rng = settings, clock, rng
+        self.counts = ProcessCounters()
         self._stack = AsyncExitStack()
 
     db: Database
@@ -109,7 +109,7 @@ class Installation:
         self.db = open_database(settings.database_url)
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
-        self.first_key_path = await check_keys(self.db, settings, now=self.clock())
+        self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())
         await self.db.write(staff.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
         await self.db.write(statistics.prepare, zone=settings.timezone)
 
@@ -119,22 +119,30 @@ class Installation:
         has_shell = settings.database_url.startswith("sqlite")
         shell_key = shell.MARK + new_key() if has_shell else None
         self.api = create_app(
-            db=self.db, clock=self.clock, chance=self.chance, new_key=new_key, timezone=settings.timezone,
-            bot_ids=settings.bot_ids, cors_origins=settings.cors_origins, own_routes=own_routes, version=__version__,
-            shell_key=shell_key, counts=self.counts,
-        )  # fmt: skip
+            db=self.db,
+            clock=self.clock,
+            rng=self.rng,
+            new_key=new_key,
+            timezone=settings.timezone,
+            bot_ids=settings.bot_ids,
+            cors_origins=settings.cors_origins,
+            own_routes=own_routes,
+            version=__version__,
+            shell_key=shell_key,
+            counts=self.counts,
+        )
         self._stack.push_async_callback(self._note_keys)
         self.http = HttpServer(self.api, host=settings.http_host, port=settings.http_port)
         await self.http.start()
         self._stack.push_async_callback(self.http.stop)
         if shell_key is not None:
-            path = shell.open_shell(settings.database_url, address=self.http.address, key=shell_key)
+            path = shell.publish_control_address(settings.database_url, address=self.http.address, key=shell_key)
             self._stack.callback(path.unlink, missing_ok=True)
 
     def _jobs(self) -> list[Job]:
         return [
             (self._sweep, SWEEP_EVERY),
-            (self.db.flushed, LOOK_EVERY),
+            (self.db.wait_flushed, LOOK_EVERY),
             (self._purge, PURGE_EVERY),
             (self._tally, TALLY_EVERY),
             (self._note_keys, NOTE_KEYS_EVERY),
@@ -144,7 +152,7 @@ class Installation:
     def _backups(self) -> list[Job]:
         if not self.settings.database_url.startswith("sqlite") or not self.settings.backup_keep:
             return []
-        return [(Nightly(self.db, self.settings, self.clock).back_up, BACK_UP_EVERY)]
+        return [(NightlyBackup(self.db, self.settings, self.clock).back_up, BACK_UP_EVERY)]
 
     def _start_clock(self, jobs: Sequence[Job]) -> None:
         """The scheduler only wakes what may be due; what is due is rows."""
@@ -161,19 +169,19 @@ class Installation:
             for job, seconds in jobs:
                 clock.reschedule_job(job.__name__, trigger="interval", seconds=seconds)
 
-        heart = Heartbeat(on_clock_set=begin_anew, on_stood_still=self._tell_stood_still)
+        heart = ClockMonitor(on_clock_set=begin_anew, on_stood_still=self._tell_stood_still)
         beating = asyncio.create_task(heart.run(), name="heartbeat")
         self._stack.push_async_callback(_end, beating)
 
     async def _tell_stood_still(self, seconds: float) -> None:
         try:
-            await self.db.write(alerts.tell_stood_still, seconds=round(seconds), now=self.clock())
-        except DATABASE_AWAY as error:  # the log has it
+            await self.db.write(alerts.notify_stalled, seconds=round(seconds), now=self.clock())
+        except DATABASE_UNAVAILABLE as error:  # the log has it
             log.error("alert_not_noted", error=describe_error(error))
 
     async def _sweep(self) -> None:
         if await self.db.read(queue.length):
-            found = await self.db.write(queue.sweep, now=self.clock(), chance=self.chance)
+            found = await self.db.write(queue.sweep, now=self.clock(), rng=self.rng)
             if found:
                 log.warning("sweeper_found_work", contacts=found)
 
@@ -182,7 +190,7 @@ class Installation:
         while await self.db.read(statistics.backlog) >= TALLY_FROM:
             loop = asyncio.get_running_loop()
             began = loop.time()
-            if not await self.db.note(statistics.fold):
+            if not await self.db.write_unflushed(statistics.fold):
                 break  # somebody's transaction is still under way
             await asyncio.sleep(loop.time() - began)  # others get as much of the writer as this
 

@@ -20,10 +20,10 @@ def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
     if not url.startswith("sqlite"):
         return migrate.migrate(url)
     path = sqlite_path(url)
-    known.check_known(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
-    known.check_whole(path)
+    known.check_not_lost(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
+    known.check_integrity(path)
     revisions = migrate.migrate(url)
-    known.mark_known(path)
+    known.mark_installed(path)
     return revisions
 
 

@@ -11,7 +11,7 @@ import structlog
 from bot.settings import Settings
 from crm_core.backups import nightly
 from crm_core.backups.errors import BackupError
-from crm_core.backups.in_subprocess import Made, make_copy_apart
+from crm_core.backups.in_subprocess import Made, make_copy_in_subprocess
 from crm_core.messaging import alerts
 from crm_core.storage.database import Database
 from crm_core.storage.probe import sqlite_path
@@ -23,7 +23,7 @@ AGAIN_AFTER = timedelta(hours=1)  # a disk that is full now may not be so later
 
 
 @dataclass
-class Nightly:
+class NightlyBackup:
     """Makes the backup that is due, in a process of its own, and deletes old ones.
 
     Attributes:
@@ -33,7 +33,7 @@ class Nightly:
     db: Database
     settings: Settings
     clock: Callable[[], datetime]
-    make: Callable[[Path, Path], Awaitable[Made]] = make_copy_apart
+    make: Callable[[Path, Path], Awaitable[Made]] = make_copy_in_subprocess
     _not_before: datetime | None = None
     _untold: str | None = None
     database: Path = field(init=False)
@@ -51,9 +51,12 @@ class Nightly:
         if self._not_before is not None and self._not_before - AGAIN_AFTER <= now < self._not_before:
             return
         target = nightly.due(
-            self.folder, self.database, at=time.fromisoformat(self.settings.backup_at),
-            zone=ZoneInfo(self.settings.timezone), now=now,
-        )  # fmt: skip
+            self.folder,
+            self.database,
+            at=time.fromisoformat(self.settings.backup_at),
+            zone=ZoneInfo(self.settings.timezone),
+            now=now,
+        )
         if target is None:
             return
         self._not_before = now + AGAIN_AFTER
@@ -75,5 +78,5 @@ class Nightly:
 
     async def _tell(self, reason: str) -> None:
         self._untold = reason
-        await self.db.write(alerts.tell_no_backup, reason=reason, now=self.clock())
+        await self.db.write(alerts.notify_no_backup, reason=reason, now=self.clock())
         self._untold = None

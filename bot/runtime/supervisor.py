@@ -20,23 +20,23 @@ from aiogram.exceptions import (
 from aiogram.methods import DeleteWebhook, GetMe, GetWebhookInfo, SetMyCommands, SetWebhook
 from aiogram.types import BotCommandScopeDefault
 
-from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
-from bot.delivery.rate_limit import REMEMBERED, Pace
-from bot.delivery.rate_limit_middleware import Gatekeeper
+from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
+from bot.delivery.rate_limit import REMEMBERED, RateLimiter
+from bot.delivery.rate_limit_middleware import RateLimitMiddleware
 from bot.delivery.sender import Sender
-from bot.delivery.senders import Outlet
+from bot.delivery.senders import Senders
 from bot.logs import describe_error
-from bot.receiving.dispatcher import Handler
-from bot.receiving.last_received import Hearing
+from bot.receiving.dispatcher import UpdateDispatcher
+from bot.receiving.last_received import LastReceived
 from bot.receiving.polling import Poller
 from bot.receiving.updates import ALLOWED_UPDATES
-from bot.receiving.worker import Worker
+from bot.receiving.worker import ConversationWorker
 from bot.reports.statistics_picture import Pictures
 from bot.screens.menus import commands_for
 from bot.texts import LANGUAGES, translator
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
-from crm_core.monitoring.process_counters import BotSeen, Counts
+from crm_core.monitoring.process_counters import BotSeen, ProcessCounters
 from crm_core.storage.database import Database
 from crm_core.storage.ownership import Ownership
 
@@ -46,7 +46,7 @@ REFUSED_PAUSE = 300.0  # seconds between tries of a token that is refused: it ma
 WATCH_EVERY = 60.0  # seconds between looks at a bot that Telegram delivers to: nothing else would show a refused token
 
 
-class NoLongerOurs(Exception):
+class OwnershipLost(Exception):
     """The lock by which this process worked for a bot is lost; another process may be working for it by now."""
 
 
@@ -59,7 +59,7 @@ class Webhook:
 
 
 @dataclass
-class Runner:
+class BotSession:
     """One bot from its token on.
 
     Attributes:
@@ -85,27 +85,27 @@ class Runner:
 
 
 @dataclass
-class Fleet:
+class BotSupervisor:
     """Starts, watches and stops the bots."""
 
     db: Database
     owner: Ownership
-    handler: Handler
-    worker: Worker
-    gatekeeper: Gatekeeper
-    outlet: Outlet
+    handler: UpdateDispatcher
+    worker: ConversationWorker
+    gatekeeper: RateLimitMiddleware
+    outlet: Senders
     clock: Callable[[], datetime]
-    chance: Callable[[], float]
+    rng: Callable[[], float]
     default_language: str
     limited: bool
     webhook: Webhook | None = None
-    pauses: Pauses = DEFAULT_PAUSES
+    pauses: RetryDelays = DEFAULT_RETRY_DELAYS
     pictures: Pictures | None = None
-    counts: Counts = field(default_factory=Counts)
-    runners: list[Runner] = field(default_factory=list)
+    counts: ProcessCounters = field(default_factory=ProcessCounters)
+    runners: list[BotSession] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self, runners: list[Runner]) -> None:
+    def start(self, runners: list[BotSession]) -> None:
         """Begins to run bots, each in a task of its own."""
         self.runners = runners
         self.counts.bots = self._seen
@@ -142,7 +142,7 @@ class Fleet:
 
     def lives(self) -> list[tuple[Bot, int]]:
         """The bots that this process works for now, each with the number of its life."""
-        return [(runner.bot, runner.sender.fence) for runner in self.runners if runner.sender is not None]
+        return [(runner.bot, runner.sender.fencing_token) for runner in self.runners if runner.sender is not None]
 
     async def check_ownership(self) -> None:
         """Makes every bot start over where the locks by which this process works for them are lost."""
@@ -159,7 +159,7 @@ class Fleet:
 
     # --- one bot ---------------------------------------------------------------------------------------------------
 
-    async def _run(self, runner: Runner) -> None:
+    async def _run(self, runner: BotSession) -> None:
         """Runs one bot until it is cancelled, from whatever state it is in."""
         while True:
             try:
@@ -168,14 +168,14 @@ class Fleet:
                 log.error("state_not_shown", bot_id=runner.bot.id, error=describe_error(error))
                 await asyncio.sleep(self.pauses.connect)
 
-    async def _live(self, runner: Runner) -> float:
+    async def _live(self, runner: BotSession) -> float:
         """One life of a bot. Returns after how many seconds the next one may begin."""
         runner.lost.clear()
         runner.doubted.clear()
         try:
             await self._connect(runner)
             await self._work(runner)
-        except NoLongerOurs:
+        except OwnershipLost:
             self.worker.leave(runner.bot.id)
             runner.show("standby")
             return 0.0
@@ -193,33 +193,45 @@ class Fleet:
             log.warning("bot_away", bot_id=runner.bot.id, error=describe_error(error))
         return self.pauses.connect
 
-    async def _connect(self, runner: Runner) -> None:
+    async def _connect(self, runner: BotSession) -> None:
         me = await runner.bot(GetMe(), request_timeout=15)
         runner.username = me.username
         while not await self.owner.claim(me.id):
             runner.show("standby")
             await asyncio.sleep(self.pauses.standby)
-        fence = await self.db.write(
-            bots.start, bot_id=me.id, username=me.username or str(me.id), name=me.full_name, position=runner.position,
+        fencing_token = await self.db.write(
+            bots.start,
+            bot_id=me.id,
+            username=me.username or str(me.id),
+            name=me.full_name,
+            position=runner.position,
             now=self.clock(),
-        )  # fmt: skip
+        )
         own, chats = await self.db.read(bots.gates, bot_id=me.id, now=self.clock())
         # A bot that starts over has just been sending: what it may send now depends on that.
         pace = self.gatekeeper.paces.get(me.id)
         if pace is None:
-            pace = self.gatekeeper.paces[me.id] = Pace(self.clock, self.limited)
+            pace = self.gatekeeper.paces[me.id] = RateLimiter(self.clock, self.limited)
             since = self.clock() - REMEMBERED
-            pace.remember(await self.db.read(outbox.sent_since, bot_id=me.id, since=since, now=self.clock()))
+            pace.replay_recent(await self.db.read(outbox.sent_since, bot_id=me.id, since=since, now=self.clock()))
         pace.shut_until, pace.chats_shut = own, chats
         runner.sender = Sender(
-            bot=runner.bot, fence=fence, db=self.db, pace=pace, clock=self.clock, chance=self.chance,
-            default_language=self.default_language, pauses=self.pauses, on_refused=runner.doubted.set,
-            pictures=self.pictures, counts=self.counts,
-        )  # fmt: skip
+            bot=runner.bot,
+            fencing_token=fencing_token,
+            db=self.db,
+            pace=pace,
+            clock=self.clock,
+            rng=self.rng,
+            default_language=self.default_language,
+            pauses=self.pauses,
+            on_refused=runner.doubted.set,
+            pictures=self.pictures,
+            counts=self.counts,
+        )
         self.outlet.senders[me.id] = runner.sender
         self.handler.bots[me.id] = runner.bot
 
-    async def _work(self, runner: Runner) -> None:
+    async def _work(self, runner: BotSession) -> None:
         assert runner.sender is not None
         sending = asyncio.create_task(runner.sender.run(), name=f"sender-{runner.bot.id}")
         others: list[asyncio.Task[Any]] = []
@@ -234,7 +246,7 @@ class Fleet:
             for task in (sending, others[0]):  # neither ends by itself: whatever ended it is told
                 if task.done():
                     task.result()
-            raise NoLongerOurs
+            raise OwnershipLost
         finally:
             self.outlet.senders.pop(runner.bot.id, None)
             for task in others:
@@ -244,7 +256,7 @@ class Fleet:
             await asyncio.gather(sending, return_exceptions=True)
             runner.sender = None  # not before: what it was still sending may be answered with a flood wait, to be kept
 
-    async def _receive(self, runner: Runner) -> None:
+    async def _receive(self, runner: BotSession) -> None:
         if self.webhook is None:
             info = await runner.bot(GetWebhookInfo(), request_timeout=15)
             if info.url:
@@ -258,9 +270,9 @@ class Fleet:
             await runner.bot(SetWebhook(url=address, secret_token=self.webhook.secret, allowed_updates=ALLOWED_UPDATES))
             await self._watch(runner, address)
 
-    async def _watch(self, runner: Runner, address: str) -> None:
+    async def _watch(self, runner: BotSession, address: str) -> None:
         """While the HTTP server receives: raises once the token is refused, and shows when the webhook is not ours."""
-        state, hearing = bots.RUNNING, Hearing(db=self.db, bot_id=runner.bot.id, clock=self.clock)
+        state, hearing = bots.RUNNING, LastReceived(db=self.db, bot_id=runner.bot.id, clock=self.clock)
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(runner.doubted.wait(), WATCH_EVERY)
@@ -272,7 +284,7 @@ class Fleet:
                 continue
             seen = bots.RUNNING if info.url == address else bots.CONFLICT
             if seen == bots.RUNNING and not info.pending_update_count:
-                await hearing.note()
+                await hearing.touch()
             if seen != state:
                 state = seen
                 runner.show(state)

@@ -13,13 +13,15 @@ CAPTION_LONGEST = 1024  # UTF-16 units, sendPhoto
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutgoingMessage:
     """A finished message of ours, as the outbox keeps it."""
 
     payload: dict[str, Any]
 
 
-def say(content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int | None = None) -> Answer:
+def text_message(
+    content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int | None = None
+) -> OutgoingMessage:
     """An answer.
 
     Args:
@@ -36,10 +38,12 @@ def say(content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int 
         payload["keyboard"] = keyboard.model_dump(exclude_none=True, mode="json")
     if reply_to is not None:
         payload["reply_to"] = reply_to
-    return Answer(payload)
+    return OutgoingMessage(payload)
 
 
-def with_picture(answer: Answer, caption: Answer, *, language: str, stands: bool, **about: Any) -> Answer:
+def with_picture(
+    answer: OutgoingMessage, caption: OutgoingMessage, *, language: str, stands: bool, **about: Any
+) -> OutgoingMessage:
     """The same answer with a picture, which is made when it is sent; if it cannot be, the answer goes as it is.
 
     Args:
@@ -49,7 +53,7 @@ def with_picture(answer: Answer, caption: Answer, *, language: str, stands: bool
         about: what the picture shows; see `bot.reports.statistics_picture`.
     """
     picture = {**caption.payload, **about, "stands": stands}
-    return Answer({**answer.payload, "language": language, "picture": picture})
+    return OutgoingMessage({**answer.payload, "language": language, "picture": picture})
 
 
 def rows(buttons: Sequence[InlineKeyboardButton], *, each: int = 1) -> InlineKeyboardMarkup:

@@ -5,7 +5,7 @@ from typing import Any
 from bot.telegram.session import PlainMethod
 
 
-class SendWords(PlainMethod):
+class SendText(PlainMethod):
     """sendMessage."""
 
     __api_method__ = "sendMessage"
@@ -18,7 +18,7 @@ class SendWords(PlainMethod):
     link_preview_options: Any = None
 
 
-class CopyWords(PlainMethod):
+class CopyContent(PlainMethod):
     """copyMessage."""
 
     __api_method__ = "copyMessage"

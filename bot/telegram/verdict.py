@@ -35,7 +35,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Flood:
+class FloodWait:
     """Not sent: Telegram says to wait, in seconds."""
 
     after: float
@@ -49,27 +49,27 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class OutcomeUnknown:
     """Nobody knows whether it was sent."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class TokenRefused:
     """The bot itself is refused: its token is not valid (any more)."""
 
     reason: str = "token_refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
+class Undeliverable:
     """Not sent, and never will be as it is."""
 
     reason: str
 
 
-Verdict = Sent | Flood | NotSent | Unknown | Refused | Dead
+Verdict = Sent | FloodWait | NotSent | OutcomeUnknown | TokenRefused | Undeliverable
 
 # Telegram's descriptions, lower case, by what they mean to us; the first that occurs decides.
 _BAD_REQUESTS = (
@@ -91,38 +91,38 @@ def judge(error: BaseException) -> Verdict:
     """
     match error:
         case TelegramRetryAfter(retry_after=seconds):
-            return Flood(float(seconds))
+            return FloodWait(float(seconds))
         case TelegramMigrateToChat():
-            return Dead("migrated")
+            return Undeliverable("migrated")
         case TelegramForbiddenError():
-            return Dead(_forbidden(str(error).lower()))
+            return Undeliverable(_forbidden(str(error).lower()))
         case TelegramUnauthorizedError() | TelegramNotFound():
-            return Refused()
+            return TokenRefused()
         case TelegramEntityTooLarge():
-            return Dead("too_large")
+            return Undeliverable("too_large")
         case TelegramBadRequest():
             return _bad_request(str(error).lower())
         case TelegramConflictError():
             return NotSent("conflict")
         case TelegramServerError():
-            return Unknown("server_error")
+            return OutcomeUnknown("server_error")
         case TelegramNetworkError():
             # Only a connection that never came about is sure not to have carried the request.
             return (
                 NotSent("no_connection")
                 if isinstance(error.__cause__, (ClientConnectorError, *PROXY_ERRORS))
-                else Unknown("no_answer")
+                else OutcomeUnknown("no_answer")
             )
         case ClientDecodeError(data={"error_code": 429}):
-            return Flood(_flood_wait(error.data))
+            return FloodWait(_flood_wait(error.data))
         case ClientDecodeError():
-            return Unknown("unreadable_answer")
+            return OutcomeUnknown("unreadable_answer")
         case TelegramAPIError() if "too many requests" in str(error).lower():
-            return Flood(DEFAULT_FLOOD_WAIT)
+            return FloodWait(DEFAULT_FLOOD_WAIT)
         case TelegramAPIError():
-            return Unknown("api_error")
+            return OutcomeUnknown("api_error")
         case _:
-            return Dead(f"internal_{type(error).__name__}")
+            return Undeliverable(f"internal_{type(error).__name__}")
 
 
 def _flood_wait(answer: dict[str, Any]) -> float:
@@ -145,5 +145,5 @@ def _bad_request(text: str) -> Verdict:
         return Sent()
     for fragment, reason in _BAD_REQUESTS:
         if fragment in text:
-            return Dead(reason)
-    return Dead("bad_request")
+            return Undeliverable(reason)
+    return Undeliverable("bad_request")

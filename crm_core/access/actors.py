@@ -8,8 +8,8 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactClosed, ContactHeld, ContactNotFound, NotAllowed
-from crm_core.storage.execute import run
-from crm_core.storage.prepared import Hot
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import ApiKey, Contact, Operator, Staff
 
 T = TypeVar("T")
@@ -44,21 +44,21 @@ CONTACT_SCOPES = ("admin", "write")
 SYSTEM = Actor("system")
 CLIENT = Actor("client")
 
-_OPERATOR = Hot(
+_OPERATOR = Prepared(
     select(Operator.id, Operator.name, Operator.is_active, Operator.is_online)
     .join(Staff, Staff.operator_id == Operator.id)
     .where(Staff.telegram_id == bindparam("telegram_id"), Operator.removed_at.is_(None))
 )
-_ADMIN = Hot(select(Staff.is_admin).where(Staff.telegram_id == bindparam("telegram_id")))
+_ADMIN = Prepared(select(Staff.is_admin).where(Staff.telegram_id == bindparam("telegram_id")))
 _KEY = select(ApiKey.scope).where(ApiKey.id == bindparam("key_id"), ApiKey.revoked_at.is_(None))
 _ANY_KEY = select(ApiKey.id).limit(1)
 _contact = Contact.__table__
-_CONTACT = Hot(select(_contact).where(_contact.c.id == bindparam("contact_id")))
+_CONTACT = Prepared(select(_contact).where(_contact.c.id == bindparam("contact_id")))
 
 
 def access_operator(s: Session, actor: Actor) -> Row[int, str, bool, bool]:
     """The operator that the actor is: (id, name, is_active, is_online). Raises NotAllowed for anybody else."""
-    row: Row[int, str, bool, bool] | None = run(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
+    row: Row[int, str, bool, bool] | None = execute(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
     if row is None:
         raise NotAllowed(role="operator")
     return row
@@ -71,7 +71,7 @@ def access_admin(s: Session, actor: Actor) -> None:
     if actor.key_id is not None:
         access_key(s, actor, scopes=("admin",))
         return
-    if not run(s, _ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
+    if not execute(s, _ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
         raise NotAllowed(role="admin")
 
 
@@ -82,9 +82,9 @@ def access_key(s: Session, actor: Actor, *, scopes: Sequence[str]) -> None:
     the request comes in, a moment before.
     """
     if actor.key_id == NO_KEY:
-        is_allowed = run(s, _ANY_KEY).scalar_one_or_none() is None
+        is_allowed = execute(s, _ANY_KEY).scalar_one_or_none() is None
     else:
-        is_allowed = run(s, _KEY, {"key_id": actor.key_id}).scalar_one_or_none() in scopes
+        is_allowed = execute(s, _KEY, {"key_id": actor.key_id}).scalar_one_or_none() in scopes
     if not is_allowed:
         raise NotAllowed(role=scopes[-1])
 
@@ -106,7 +106,7 @@ def access_holder(s: Session, actor: Actor, contact_id: int) -> int:
     return int(contact.operator_id)
 
 
-def access_giving(s: Session, actor: Actor) -> None:
+def access_assigning(s: Session, actor: Actor) -> None:
     """Raises NotAllowed unless the actor may give contacts by hand: an admin, or a key for work on contacts."""
     if actor.key_id is not None:
         access_key(s, actor, scopes=CONTACT_SCOPES)
@@ -122,7 +122,7 @@ def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict
 
 def access_contact(s: Session, contact_id: int) -> Row[Any]:
     """A contact's row for somebody already authorised. Raises ContactNotFound."""
-    row: Row[Any] | None = run(s, _CONTACT, {"contact_id": contact_id}).one_or_none()
+    row: Row[Any] | None = execute(s, _CONTACT, {"contact_id": contact_id}).one_or_none()
     if row is None:
         raise ContactNotFound(contact=contact_id)
     return row

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import KeyNotFound, NameTaken, SourceNotFound
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.names import check_name
-from crm_core.storage.database import announce
-from crm_core.storage.execute import changed
+from crm_core.storage.database import on_commit
+from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import ApiKey, Source
 
 READ, WRITE, ADMIN, FORM = "read", "write", "admin", "form"
@@ -118,7 +118,7 @@ def revoke(s: Session, *, key_id: int, actor: Actor, now: datetime) -> KeyFacts:
     """Ends a key for good, at once. A second time changes nothing. Raises NotAllowed, KeyNotFound."""
     access_admin(s, actor)
     facts = one(s, key_id=key_id)
-    if changed(s, update(_key).where(_key.c.id == key_id, _key.c.revoked_at.is_(None)).values(revoked_at=now)):
+    if execute_count(s, update(_key).where(_key.c.id == key_id, _key.c.revoked_at.is_(None)).values(revoked_at=now)):
         _record(s, key_id, "revoked", actor, now)
     return one(s, key_id=facts.id)
 
@@ -166,5 +166,5 @@ def exist(s: Session) -> bool:
 
 
 def _record(s: Session, key_id: int, reason: str, actor: Actor, now: datetime) -> None:
-    events.record(s, [Happened(events.KEY_CHANGED, now, actor.label, reason=reason, data={"key": key_id})])
-    announce(s, KeysChanged())
+    events.record(s, [NewEvent(events.KEY_CHANGED, now, actor.label, reason=reason, data={"key": key_id})])
+    on_commit(s, KeysChanged())

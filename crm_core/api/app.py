@@ -11,17 +11,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources, statistics
-from crm_core.api.call import Desk
-from crm_core.api.guard import Gate
+from crm_core.api.call import ApiContext
+from crm_core.api.guard import Guard
 from crm_core.api.keyring import Keyring
 from crm_core.api.metrics import route as metrics
 from crm_core.api.metrics.exposition import Exposition
 from crm_core.api.problems import render_problems
 from crm_core.api.schema import openapi
-from crm_core.monitoring.process_counters import Counts
-from crm_core.routing.assignment import Chance
+from crm_core.monitoring.process_counters import ProcessCounters
+from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
-from crm_core.storage.paging import Total
+from crm_core.storage.paging import RowCount
 from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
@@ -47,7 +47,7 @@ def create_app(
     *,
     db: Database,
     clock: Callable[[], datetime],
-    chance: Chance,
+    rng: Rng,
     new_key: Callable[[], str],
     timezone: str = "UTC",
     bot_ids: Collection[int] = (),
@@ -55,12 +55,12 @@ def create_app(
     own_routes: Sequence[BaseRoute] = (),
     version: str = "",
     shell_key: str | None = None,
-    counts: Counts | None = None,
+    counts: ProcessCounters | None = None,
 ) -> FastAPI:
     """The HTTP API over an open database.
 
     Args:
-        clock, chance: the present moment and rolls in [0, 1).
+        clock, rng: the present moment and rolls in [0, 1).
         new_key: makes the text of a key, see `crm_core.access.api_keys`.
         timezone: when a day begins in statistics.
         bot_ids: the bots that this process runs, whose progress it answers for.
@@ -69,29 +69,43 @@ def create_app(
         counts: what the process counts, for `/metrics`.
         own_routes: of the composition (a webhook); they answer to everybody and look at what they get themselves.
     """
-    desk = Desk(db, clock, chance, timezone, new_key, bot_ids)
+    desk = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
     keyring = Keyring(db)
     app = FastAPI(
-        title="Mini-CRM", version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        title="Mini-CRM",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         middleware=_middleware(desk, keyring, cors_origins, shell_key),
-    )  # fmt: skip
+    )
     app.state.desk, app.state.keyring = desk, keyring
-    app.state.lead_total, app.state.contact_total = Total(Lead.__table__), Total(Contact.__table__)
-    app.state.exposition = Exposition(counts=counts or Counts(), version=version)
+    app.state.lead_total, app.state.contact_total = RowCount(Lead.__table__), RowCount(Contact.__table__)
+    app.state.exposition = Exposition(counts=counts or ProcessCounters(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     app.router.routes += [*_everywhere(), *health.router.routes, *metrics.router.routes, *own_routes, *docs.routes()]
     render_problems(app)
     return app
 
 
-def _middleware(desk: Desk, keyring: Keyring, cors_origins: Sequence[str], shell_key: str | None) -> list[Middleware]:
-    found = [Middleware(Gate, desk=desk, keyring=keyring, shell_key=shell_key)]
+def _middleware(
+    desk: ApiContext, keyring: Keyring, cors_origins: Sequence[str], shell_key: str | None
+) -> list[Middleware]:
+    found = [Middleware(Guard, desk=desk, keyring=keyring, shell_key=shell_key)]
     if cors_origins:
-        found.insert(0, Middleware(
-            CORSMiddleware, allow_origins=cors_origins, allow_methods=CORS_METHODS, allow_headers=CORS_HEADERS,
-            expose_headers=CORS_SHOWN, max_age=3600,
-        ))  # fmt: skip
+        found.insert(
+            0,
+            Middleware(
+                CORSMiddleware,
+                allow_origins=cors_origins,
+                allow_methods=CORS_METHODS,
+                allow_headers=CORS_HEADERS,
+                expose_headers=CORS_SHOWN,
+                max_age=3600,
+            ),
+        )
     return found
 
 
@@ -107,10 +121,16 @@ def _placed(route: APIRoute, prefix: str) -> APIRoute:
     (method,) = route.methods or {"GET"}
     at_root = not prefix
     return APIRoute(
-        prefix + route.path, route.endpoint, methods=route.methods, status_code=route.status_code,
-        response_model=route.response_model, tags=["first document"] if at_root else route.tags,
-        summary=route.summary, description=route.description, responses=route.responses,
+        prefix + route.path,
+        route.endpoint,
+        methods=route.methods,
+        status_code=route.status_code,
+        response_model=route.response_model,
+        tags=["first document"] if at_root else route.tags,
+        summary=route.summary,
+        description=route.description,
+        responses=route.responses,
         openapi_extra=route.openapi_extra,
         include_in_schema=route.include_in_schema and (not at_root or (method, route.path) in FIRST_DOCUMENT),
         operation_id=f"{route.endpoint.__name__}{'_at_root' if at_root else ''}",
-    )  # fmt: skip
+    )

@@ -13,12 +13,12 @@ from crm_core.access.actors import Actor
 from crm_core.access.api_keys import ADMIN, FORM, READ, WRITE, includes
 from crm_core.api.idempotency import Asked
 from crm_core.errors import NotAllowed
-from crm_core.routing.assignment import Chance
+from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ApiContext:
     """What an installation gives to every request.
 
     Attributes:
@@ -29,7 +29,7 @@ class Desk:
 
     db: Database
     clock: Callable[[], datetime]
-    chance: Chance
+    rng: Rng
     timezone: str
     new_key: Callable[[], str]
     bot_ids: Collection[int]
@@ -37,7 +37,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RequestContext:
     """One request of somebody who is known: `await call.db.write(operators.add, actor=call.actor, now=call.now, …)`.
 
     Attributes:
@@ -49,7 +49,7 @@ class Call:
         asked: what it is known by if it comes again; None where it does not ask for that.
     """
 
-    desk: Desk
+    desk: ApiContext
     actor: Actor
     scope: str
     source_id: int | None
@@ -63,9 +63,9 @@ class Call:
         return self.desk.db
 
     @property
-    def chance(self) -> Chance:
+    def rng(self) -> Rng:
         """Where rolls come from."""
-        return self.desk.chance
+        return self.desk.rng
 
 
 class Needs:
@@ -74,24 +74,24 @@ class Needs:
     def __init__(self, scope: str) -> None:
         self.scope = scope
 
-    async def __call__(self, request: Request) -> Call:
+    async def __call__(self, request: Request) -> RequestContext:
         """The call, if its key may. Raises NotAllowed."""
-        call: Call = request.scope["call"]  # put there by `gate`, which has looked at the key
+        call: RequestContext = request.scope["call"]  # put there by `gate`, which has looked at the key
         if not includes(call.scope, self.scope):
             raise NotAllowed(role=self.scope)
         return call
 
 
-Reading = Annotated[Call, Depends(Needs(READ))]
+Reading = Annotated[RequestContext, Depends(Needs(READ))]
 """The call of a route that only shows: any key but one of a form."""
 
-Writing = Annotated[Call, Depends(Needs(WRITE))]
+Writing = Annotated[RequestContext, Depends(Needs(WRITE))]
 """The call of a route for everyday work: contacts."""
 
-Steering = Annotated[Call, Depends(Needs(ADMIN))]
+Steering = Annotated[RequestContext, Depends(Needs(ADMIN))]
 """The call of a route that changes how work is shared out: operators, sources, weights, keys."""
 
-Submitting = Annotated[Call, Depends(Needs(FORM))]
+Submitting = Annotated[RequestContext, Depends(Needs(FORM))]
 """The call of the one route that a public form may use, with a key made for it."""
 
 

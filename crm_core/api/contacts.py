@@ -8,11 +8,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import access_contact
-from crm_core.api.call import Call, Reading, Writing
+from crm_core.api.call import Reading, RequestContext, Writing
 from crm_core.api.etags import IfMatch, Matching, tag_of_version
 from crm_core.api.fields import Body, Email, ExternalId, FullName, Id, Message, Moment, Phone, Said, Shown, example
-from crm_core.api.idempotent import once
-from crm_core.api.leads import RegisteredContact, bring
+from crm_core.api.idempotent import run_idempotent
+from crm_core.api.leads import RegisteredContact, register_and_answer
 from crm_core.api.paging import Page, show_place
 from crm_core.api.periods import When, moment
 from crm_core.api.schema import TAGGED, TOTAL, refusals
@@ -23,7 +23,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lists import Filter, Status
 from crm_core.conversation import operator_messages as replies
 from crm_core.errors import CrmError, Outdated
-from crm_core.storage.paging import Total
+from crm_core.storage.paging import RowCount
 
 router = APIRouter(tags=["contacts"])
 T = TypeVar("T")
@@ -51,12 +51,27 @@ class ContactShown(RegisteredContact):
     """
 
     model_config = example(
-        id=1, lead_id=1, source_id=1, operator_id=2, message="Здравствуйте, хочу узнать о ваших услугах",
-        status="in_progress", created_at="2026-01-15T10:30:00.000Z", email="client@example.com", phone="+79991234567",
-        full_name="Алексей Иванов", version=2, in_telegram=True, source_name="Telegram Бот",
-        operator_name="Иван Петров", lead_external_id="tg:123456789", queued_at=None,
-        assigned_at="2026-01-15T10:30:00.000Z", taken_at="2026-01-15T10:31:12.000Z", replied_at=None, closed_at=None,
-    )  # fmt: skip
+        id=1,
+        lead_id=1,
+        source_id=1,
+        operator_id=2,
+        message="Здравствуйте, хочу узнать о ваших услугах",
+        status="in_progress",
+        created_at="2026-01-15T10:30:00.000Z",
+        email="client@example.com",
+        phone="+79991234567",
+        full_name="Алексей Иванов",
+        version=2,
+        in_telegram=True,
+        source_name="Telegram Бот",
+        operator_name="Иван Петров",
+        lead_external_id="tg:123456789",
+        queued_at=None,
+        assigned_at="2026-01-15T10:30:00.000Z",
+        taken_at="2026-01-15T10:31:12.000Z",
+        replied_at=None,
+        closed_at=None,
+    )
 
     version: int
     in_telegram: Annotated[bool, Field(description="Whether an answer reaches the client in Telegram.")]
@@ -78,9 +93,15 @@ class MessageShown(Shown):
     """
 
     model_config = example(
-        id=7, author="operator", operator_id=2, kind="text", text="Добрый день!",
-        created_at="2026-01-15T10:32:00.000Z", delivery="sent", reason=None,
-    )  # fmt: skip
+        id=7,
+        author="operator",
+        operator_id=2,
+        kind="text",
+        text="Добрый день!",
+        created_at="2026-01-15T10:32:00.000Z",
+        delivery="sent",
+        reason=None,
+    )
 
     id: int
     author: Annotated[str, Field(description="client or operator")]
@@ -161,27 +182,38 @@ async def list_contacts(
     """Newest first. What a filter finds is counted to 100 000, where pages end; days lead further back."""
     zone = call.desk.timezone
     wanted = Filter(
-        search.status, search.source_id, search.operator_id, search.lead_id,
-        moment(search.from_, zone), moment(search.to, zone),
-    )  # fmt: skip
+        search.status,
+        search.source_id,
+        search.operator_id,
+        search.lead_id,
+        moment(search.from_, zone),
+        moment(search.to, zone),
+    )
     newest_first = search.order == "newest"
-    total: Total = request.app.state.contact_total
+    total: RowCount = request.app.state.contact_total
     found = await call.db.read(
-        contact_lists.listing, wanted=wanted, skip=search.skip, limit=search.limit, newest_first=newest_first,
+        contact_lists.listing,
+        wanted=wanted,
+        skip=search.skip,
+        limit=search.limit,
+        newest_first=newest_first,
         everything=lambda s: total.count(s, now=call.now),
-    )  # fmt: skip
+    )
     show_place(request, response, search, found.total)
     return found.rows
 
 
 @router.post(
-    "/contacts/", status_code=201, response_model=RegisteredContact, summary="Register a contact by an external id",
+    "/contacts/",
+    status_code=201,
+    response_model=RegisteredContact,
+    summary="Register a contact by an external id",
     responses=refusals(404, 409),
-)  # fmt: skip
+)
 async def add_contact(body: NewContact, call: Writing) -> Response:
     """Finds the lead by the external id, else by the e-mail, or makes him; then as `POST /leads/register_contact/`."""
     facts = LeadFacts(body.lead_external_id, body.email, body.phone, body.full_name)
-    return await bring(call, source_id=body.source_id, facts=facts, message=body.message)
+    return await register_and_answer(call, source_id=body.source_id, facts=facts, message=body.message)
 
 
 @router.get(
@@ -199,9 +231,11 @@ async def show_contact(contact_id: Id, call: Reading) -> Response:
 
 
 @router.get(
-    "/contacts/{contact_id}/messages", response_model=list[MessageShown], summary="List the messages of a contact",
+    "/contacts/{contact_id}/messages",
+    response_model=list[MessageShown],
+    summary="List the messages of a contact",
     responses={**refusals(404), **TOTAL},
-)  # fmt: skip
+)
 async def list_messages(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
@@ -212,9 +246,11 @@ async def list_messages(
 
 
 @router.get(
-    "/contacts/{contact_id}/events", response_model=list[EventShown], summary="List the events of a contact",
+    "/contacts/{contact_id}/events",
+    response_model=list[EventShown],
+    summary="List the events of a contact",
     responses={**refusals(404), **TOTAL},
-)  # fmt: skip
+)
 async def list_events(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
@@ -225,71 +261,96 @@ async def list_events(
 
 
 @router.post(
-    "/contacts/{contact_id}/assign", response_model=ContactShown, summary="Give a contact by hand",
+    "/contacts/{contact_id}/assign",
+    response_model=ContactShown,
+    summary="Give a contact by hand",
     responses={**refusals(404, 409, 412), **TAGGED},
-)  # fmt: skip
+)
 async def assign_contact(contact_id: Id, body: Giving, if_match: Matching, call: Writing) -> Response:
     """From the queue or from another operator, also to one without a weight at the source.
 
     One who is full, absent or switched off is refused with the code `needs_confirmation`, unless `force` is true.
     """
     return await _change(
-        call, contact_id, if_match, contacts.give,
-        operator_id=body.operator_id, confirmed=body.force, chance=call.chance,
-    )  # fmt: skip
+        call,
+        contact_id,
+        if_match,
+        contacts.assign_by_hand,
+        operator_id=body.operator_id,
+        confirmed=body.force,
+        rng=call.rng,
+    )
 
 
 @router.post(
-    "/contacts/{contact_id}/take", response_model=ContactShown, summary="Take a contact",
+    "/contacts/{contact_id}/take",
+    response_model=ContactShown,
+    summary="Take a contact",
     responses={**refusals(404, 409, 412), **TAGGED},
-)  # fmt: skip
+)
 async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """For the operator who holds it: `new` becomes `in_progress`, and a client in Telegram learns who is with him."""
     return await _change(call, contact_id, if_match, contacts.take)
 
 
 @router.post(
-    "/contacts/{contact_id}/close", response_model=ContactShown, summary="Close a contact",
+    "/contacts/{contact_id}/close",
+    response_model=ContactShown,
+    summary="Close a contact",
     responses={**refusals(404, 409, 412), **TAGGED},
-)  # fmt: skip
+)
 async def close_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """For the operator who holds it. The place that becomes free goes at once to the oldest contact that waits."""
-    return await _change(call, contact_id, if_match, contacts.close, chance=call.chance)
+    return await _change(call, contact_id, if_match, contacts.close, rng=call.rng)
 
 
 @router.post(
-    "/contacts/{contact_id}/messages", status_code=201, response_model=MessageShown, summary="Answer the client",
+    "/contacts/{contact_id}/messages",
+    status_code=201,
+    response_model=MessageShown,
+    summary="Answer the client",
     responses=refusals(404, 409, 412),
-)  # fmt: skip
+)
 async def add_message(contact_id: Id, body: Reply, if_match: Matching, call: Writing) -> Response:
     """In the name of whoever holds the contact; the first words take it. He sees them in his chat.
 
     A client in Telegram gets them there; `delivery` of the message says later what became of them. For any other they
     are kept with the contact.
     """
-    return await once(
-        call, _reply, lambda said: MessageShown.answer(said, 201),
-        contact_id=contact_id, body=body, if_match=if_match, call=call,
-    )  # fmt: skip
+    return await run_idempotent(
+        call,
+        _reply,
+        lambda said: MessageShown.answer(said, 201),
+        contact_id=contact_id,
+        body=body,
+        if_match=if_match,
+        call=call,
+    )
 
 
-def _reply(s: Session, *, contact_id: int, body: Reply, if_match: IfMatch | None, call: Call) -> Any:
+def _reply(s: Session, *, contact_id: int, body: Reply, if_match: IfMatch | None, call: RequestContext) -> Any:
     def write(s: Session, **inputs: Any) -> int:
-        return replies.write(s, text=body.text, operator_id=body.operator_id, actor=call.actor, now=call.now, **inputs)
+        return replies.reply_via_api(
+            s, text=body.text, operator_id=body.operator_id, actor=call.actor, now=call.now, **inputs
+        )
 
     message_id = _if_known(s, action=write, contact_id=contact_id, if_match=if_match, inputs={})
     return contact_details.message(s, contact_id=contact_id, message_id=message_id)
 
 
 async def _change(
-    call: Call, contact_id: int, if_match: IfMatch | None, action: Callable[..., Any], **inputs: Any
+    call: RequestContext, contact_id: int, if_match: IfMatch | None, action: Callable[..., Any], **inputs: Any
 ) -> Response:
     """Does something to a contact and answers with it as it is then."""
-    return await once(
-        call, _changed, lambda row: ContactShown.answer(row, headers=_tagged(row)),
-        action=action, contact_id=contact_id, if_match=if_match,
+    return await run_idempotent(
+        call,
+        _changed,
+        lambda row: ContactShown.answer(row, headers=_tagged(row)),
+        action=action,
+        contact_id=contact_id,
+        if_match=if_match,
         inputs={**inputs, "actor": call.actor, "now": call.now},
-    )  # fmt: skip
+    )
 
 
 def _changed(

@@ -49,11 +49,12 @@ def _if_match(
     header: Annotated[
         str | None,
         Header(
-            alias="If-Match", max_length=1_000,
+            alias="If-Match",
+            max_length=1_000,
             description="The `ETag` at which the caller knows it; if it has changed since, nothing is done (412).",
         ),
     ] = None,
-) -> IfMatch | None:  # fmt: skip
+) -> IfMatch | None:
     return None if header is None else IfMatch(header)
 
 

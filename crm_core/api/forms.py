@@ -5,11 +5,11 @@ from pydantic import model_validator
 
 from crm_core.api.call import Submitting
 from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
-from crm_core.api.idempotent import once
+from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts, phone_key
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 
 router = APIRouter(tags=["contacts"])
 
@@ -18,12 +18,16 @@ class FormSent(Body):
     """What a visitor wrote. He is known by his e-mail, else by his phone."""
 
     model_config = example(
-        {"anyOf": [
-            {"required": ["email"], "properties": {"email": {"type": "string"}}},
-            {"required": ["phone"], "properties": {"phone": {"type": "string", "pattern": "[0-9]"}}},
-        ]},
-        email="client@example.com", full_name="Алексей Иванов", message="Перезвоните мне",
-    )  # fmt: skip
+        {
+            "anyOf": [
+                {"required": ["email"], "properties": {"email": {"type": "string"}}},
+                {"required": ["phone"], "properties": {"phone": {"type": "string", "pattern": "[0-9]"}}},
+            ]
+        },
+        email="client@example.com",
+        full_name="Алексей Иванов",
+        message="Перезвоните мне",
+    )
 
     email: Email | None = None
     phone: Phone | None = None
@@ -50,9 +54,13 @@ async def send_form(body: FormSent, call: Submitting) -> Response:
     """A new contact at the source of the form's key; the answer says only that it was received."""
     assert call.source_id is not None  # every key of a form has one
     external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
-    return await once(
-        call, contacts.register, lambda _: Received.answer({"message": "Received"}, 201),
-        source_id=call.source_id, now=call.now, chance=call.chance,
+    return await run_idempotent(
+        call,
+        contacts.register,
+        lambda _: Received.answer({"message": "Received"}, 201),
+        source_id=call.source_id,
+        now=call.now,
+        rng=call.rng,
         lead=LeadFacts(external_id, body.email, body.phone, body.full_name),
-        words=Words("text", text=body.message) if body.message and body.message.strip() else None,
-    )  # fmt: skip
+        words=MessageContent("text", text=body.message) if body.message and body.message.strip() else None,
+    )

@@ -18,11 +18,11 @@ from crm_core.access.actors import LOCAL_API, SYSTEM, api
 from crm_core.access.api_keys import ADMIN, FORM
 from crm_core.api import idempotent as once
 from crm_core.api import loopback as local
-from crm_core.api.call import Call, Desk, scope_of
+from crm_core.api.call import ApiContext, RequestContext, scope_of
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
 from crm_core.api.problems import away, problem
-from crm_core.storage.database import DATABASE_AWAY
+from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
 WITHOUT_KEY = {"WWW-Authenticate": 'Bearer realm="Mini-CRM"'}
@@ -60,7 +60,7 @@ class Addresses:
 
 
 @dataclass
-class Gate:
+class Guard:
     """ASGI middleware. It puts into the scope what routes and further middleware need.
 
     `call`: who calls, see `crm_core.api.call`; `body`: bytes; `asked`: the path as it came. A route that answers to
@@ -68,7 +68,7 @@ class Gate:
     """
 
     app: ASGIApp
-    desk: Desk
+    desk: ApiContext
     keyring: Keyring
     shell_key: str | None = None
 
@@ -104,7 +104,7 @@ class Gate:
             return
         except Refused as refused:
             answer = refused.answer
-        except DATABASE_AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             log.error("database away: %s", type(error).__name__)
             answer = away(asked)
         except Exception as error:
@@ -113,18 +113,18 @@ class Gate:
         if answer is not None and not begun:
             await answer(scope, receive, send)
 
-    async def _call(self, scope: Scope, headers: Headers) -> Call:
+    async def _call(self, scope: Scope, headers: Headers) -> RequestContext:
         """Who calls. Raises Refused without a good key, unless none was ever made and the call is of this machine."""
         now, path = self.desk.clock(), scope["asked"]
         given = _given_key(headers)
         if given and self.shell_key and hmac.compare_digest(given.encode(), self.shell_key.encode()):
-            return Call(self.desk, SYSTEM, ADMIN, None, now, path)
+            return RequestContext(self.desk, SYSTEM, ADMIN, None, now, path)
         # That the database is away is what a scrape is to tell.
         if not await self.keyring.has_keys(now=now, or_remembered=scope["path"] == METRICS):
             trouble = local.trouble(scope, headers)
             if trouble is not None:
                 raise Refused(problem(403, trouble, path=path, kind="not_local"))
-            return Call(self.desk, LOCAL_API, ADMIN, None, now, path)
+            return RequestContext(self.desk, LOCAL_API, ADMIN, None, now, path)
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
             detail = "The API key is unknown, expired or revoked" if given else "An API key is needed"
@@ -134,7 +134,7 @@ class Gate:
             wait = str(math.ceil(early))
             detail = f"Too many requests with this key; try again in {wait} s"
             raise Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
-        return Call(self.desk, api(key.id), key.scope, key.source_id, now, path)
+        return RequestContext(self.desk, api(key.id), key.scope, key.source_id, now, path)
 
 
 def _given_key(headers: Headers) -> str | None:
@@ -146,9 +146,9 @@ def _given_key(headers: Headers) -> str | None:
     return key.strip() if kind.lower() == "bearer" else None
 
 
-def _repeatable(scope: Scope, headers: Headers) -> Call:
+def _repeatable(scope: Scope, headers: Headers) -> RequestContext:
     """The call, with what it is known by if it comes again. Raises Refused."""
-    call: Call = scope["call"]
+    call: RequestContext = scope["call"]
     try:
         found = once.asked(scope, headers)
     except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
-from crm_core.api.call import Desk
+from crm_core.api.call import ApiContext
 from crm_core.api.fields import Shown, example
 from crm_core.api.problems import problem
 from crm_core.api.schema import refusals
@@ -42,7 +42,7 @@ async def healthz() -> Any:
 @router.get("/readyz", response_model=Ready, summary="Does work go on?", operation_id="readyz", responses=refusals(503))
 async def readyz(request: Request) -> Any:
     """503 while the database is away or takes nothing, or while something has been due and nothing done for minutes."""
-    desk: Desk = request.app.state.desk
+    desk: ApiContext = request.app.state.desk
     found = await desk.db.read(_look, desk=desk)
     wrong = found.troubles()
     wrong += [f"Writing to the database fails ({why})." for why in dict.fromkeys(desk.db.troubles.values())]
@@ -55,7 +55,7 @@ async def readyz(request: Request) -> Any:
     }
 
 
-def _look(s: Session, *, desk: Desk) -> Progress:
+def _look(s: Session, *, desk: ApiContext) -> Progress:
     connection = s.connection()
     is_postgres = connection.dialect.name == "postgresql"
 

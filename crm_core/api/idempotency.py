@@ -14,8 +14,8 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from crm_core.errors import CrmError
-from crm_core.storage.database import ANNOUNCEMENTS
-from crm_core.storage.execute import changed, run
+from crm_core.storage.database import PENDING_ON_COMMIT
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import try_lock_name
 from crm_core.storage.tables import Idempotency
 
@@ -60,7 +60,7 @@ class Trouble(Enum):
     OTHER_CALL = auto()
 
 
-def once(
+def store_or_replay(
     s: Session,
     *,
     asked: Asked,
@@ -88,13 +88,13 @@ def once(
         _table.c.route == asked.route,
         _table.c.idempotency_key == asked.key,
     )
-    found = run(s, select(_table).where(*mine)).one_or_none()
+    found = execute(s, select(_table).where(*mine)).one_or_none()
     if found is not None and found.created_at > now - KEPT:
         if found.digest != asked.digest:
             return Trouble.OTHER_CALL
         return Answer(found.status, found.headers, found.body, is_repeated=True)
     if found is not None:
-        run(s, delete(_table).where(*mine))
+        execute(s, delete(_table).where(*mine))
     given, kept = _answers(s, action, inputs, render, refuse, keep)
     values = {
         "key_id": asked.key_id,
@@ -106,7 +106,7 @@ def once(
         "body": kept.body,
         "created_at": now,
     }
-    run(s, insert(_table), values)
+    execute(s, insert(_table), values)
     return given
 
 
@@ -119,7 +119,7 @@ def _answers(
     keep: Callable[[T], Answer] | None,
 ) -> tuple[Answer, Answer]:
     """What is given now and what is kept."""
-    announced = len(s.info[ANNOUNCEMENTS])
+    announced = len(s.info[PENDING_ON_COMMIT])
     try:
         with s.begin_nested():
             result = action(s, **inputs)
@@ -127,7 +127,7 @@ def _answers(
         answer = refuse(error)
         if answer is None:
             raise
-        del s.info[ANNOUNCEMENTS][announced:]
+        del s.info[PENDING_ON_COMMIT][announced:]
         return answer, answer
     given = render(result)
     return given, given if keep is None else keep(result)
@@ -135,4 +135,4 @@ def _answers(
 
 def purge(s: Session, *, now: datetime) -> int:
     """Forgets calls of longer ago than `KEPT`. Returns how many."""
-    return changed(s, delete(_table).where(_table.c.created_at <= now - KEPT))
+    return execute_count(s, delete(_table).where(_table.c.created_at <= now - KEPT))

@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from crm_core.access.actors import NO_KEY
 from crm_core.api import idempotency
-from crm_core.api.call import Call
+from crm_core.api.call import RequestContext
 from crm_core.api.idempotency import Answer, Asked, Trouble
 from crm_core.api.problems import problem, refusal
 
@@ -47,8 +47,14 @@ def asked(scope: Scope, headers: Headers) -> Asked | None:
     return Asked(scope["call"].actor.key_id or NO_KEY, f"POST {scope['path']}"[:ROUTE_LONGEST], key, digest)
 
 
-async def once(
-    call: Call, action: Callable[..., T], /, render: Render[T], *, keep: Render[T] | None = None, **inputs: Any
+async def run_idempotent(
+    call: RequestContext,
+    action: Callable[..., T],
+    /,
+    render: Render[T],
+    *,
+    keep: Render[T] | None = None,
+    **inputs: Any,
 ) -> Response:
     """Runs an action in a transaction and answers with what it returned; a repeated call with what it got before.
 
@@ -66,11 +72,15 @@ async def once(
     call.desk.running.add(name)
     try:
         found = await call.db.write(
-            idempotency.once, asked=mine, now=call.now, action=action, inputs=inputs,
+            idempotency.store_or_replay,
+            asked=mine,
+            now=call.now,
+            action=action,
+            inputs=inputs,
             render=lambda result: _answer(render(result)),
             keep=None if keep is None else lambda result: _answer(keep(result)),
             refuse=lambda error: None if error.status in NOT_KEPT else _answer(refusal(error, path=call.path)),
-        )  # fmt: skip
+        )
     finally:
         call.desk.running.discard(name)
     return _trouble(call, found) if isinstance(found, Trouble) else _response(found)
@@ -86,7 +96,7 @@ def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers)
 
 
-def _trouble(call: Call, trouble: Trouble) -> Response:
+def _trouble(call: RequestContext, trouble: Trouble) -> Response:
     if trouble is Trouble.RUNNING:
         detail = f"The first call with this {HEADER} is still being done"
         again = {"Retry-After": str(AGAIN_SECONDS)}

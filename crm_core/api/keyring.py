@@ -8,7 +8,7 @@ from typing import Any
 
 from crm_core.access import api_keys
 from crm_core.access.api_keys import KeyFacts, KeysChanged
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 FRESH = timedelta(seconds=2)  # after which keys made or revoked by another process are known here
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
@@ -43,7 +43,7 @@ class Keyring:
                 self._reading = asyncio.create_task(self._read(now), name="keys")
             try:
                 await asyncio.shield(self._reading)
-            except DATABASE_AWAY:
+            except DATABASE_UNAVAILABLE:
                 if not or_remembered or self._read_at is None:
                     raise
         return bool(self._keys)
@@ -71,4 +71,4 @@ class Keyring:
         """Writes down when keys were last used; called now and then, and at the end."""
         used, self._used = self._used, {}
         if used:
-            await self._db.note(api_keys.note_use, used=used)
+            await self._db.write_unflushed(api_keys.note_use, used=used)

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from crm_core.access import api_keys
 from crm_core.access.actors import access_admin
 from crm_core.access.api_keys import KeyFacts
-from crm_core.api.call import Call, Steering
+from crm_core.api.call import RequestContext, Steering
 from crm_core.api.fields import WHOLE, Body, Id, Moment, Name, Shown, example
-from crm_core.api.idempotent import once
+from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
 
 router = APIRouter(tags=["keys"])
@@ -37,9 +37,16 @@ class KeyShown(Shown):
     """A key as it can be shown: by its name and public beginning."""
 
     model_config = example(
-        id=1, name="site", prefix="mck_Ab3dE6gH", scope="write", source_id=None,
-        created_at="2026-01-15T10:30:00.000Z", expires_at=None, last_used_at=None, revoked_at=None,
-    )  # fmt: skip
+        id=1,
+        name="site",
+        prefix="mck_Ab3dE6gH",
+        scope="write",
+        source_id=None,
+        created_at="2026-01-15T10:30:00.000Z",
+        expires_at=None,
+        last_used_at=None,
+        revoked_at=None,
+    )
 
     id: int
     name: str
@@ -64,7 +71,7 @@ async def list_keys(call: Steering) -> Any:
     return await call.db.read(_listing, call=call)
 
 
-def _listing(s: Session, *, call: Call) -> list[KeyFacts]:
+def _listing(s: Session, *, call: RequestContext) -> list[KeyFacts]:
     access_admin(s, call.actor)
     return api_keys.listing(s)
 
@@ -77,11 +84,19 @@ async def add_key(body: NewKey, call: Steering) -> Response:
     """
     key = call.desk.new_key()
     expires_at = None if body.expires_in_days is None else call.now + timedelta(days=body.expires_in_days)
-    return await once(
-        call, api_keys.create, lambda made: _made(made, key), keep=lambda made: _made(made, None),
-        key=key, name=body.name, scope=body.scope, source_id=body.source_id, expires_at=expires_at,
-        actor=call.actor, now=call.now,
-    )  # fmt: skip
+    return await run_idempotent(
+        call,
+        api_keys.create,
+        lambda made: _made(made, key),
+        keep=lambda made: _made(made, None),
+        key=key,
+        name=body.name,
+        scope=body.scope,
+        source_id=body.source_id,
+        expires_at=expires_at,
+        actor=call.actor,
+        now=call.now,
+    )
 
 
 def _made(made: KeyFacts, key: str | None) -> Response:

@@ -12,14 +12,14 @@ from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Writing
 from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example, written
-from crm_core.api.idempotent import once
+from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contacts import leads
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lifecycle import Requested
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.storage import paging as pages
 from crm_core.storage.locks import lock_row
 from crm_core.storage.paging import LeadFilter
@@ -32,9 +32,12 @@ class NewRequest(Body):
     """A request of a lead who is known by his e-mail."""
 
     model_config = example(
-        email="client@example.com", source_id=1, message="Здравствуйте, хочу узнать о ваших услугах",
-        phone="+79991234567", full_name="Алексей Иванов",
-    )  # fmt: skip
+        email="client@example.com",
+        source_id=1,
+        message="Здравствуйте, хочу узнать о ваших услугах",
+        phone="+79991234567",
+        full_name="Алексей Иванов",
+    )
 
     email: Email
     source_id: Id
@@ -47,9 +50,14 @@ class ContactOfLead(Shown):
     """A contact: one request of a lead at a source. `operator_id` is null while nobody is available."""
 
     model_config = example(
-        id=1, lead_id=1, source_id=1, operator_id=2, message="Здравствуйте, хочу узнать о ваших услугах", status="new",
+        id=1,
+        lead_id=1,
+        source_id=1,
+        operator_id=2,
+        message="Здравствуйте, хочу узнать о ваших услугах",
+        status="new",
         created_at="2024-01-15T10:30:00.000Z",
-    )  # fmt: skip
+    )
 
     id: int
     lead_id: int
@@ -64,10 +72,17 @@ class RegisteredContact(ContactOfLead):
     """A new contact with what is known of its lead."""
 
     model_config = example(
-        id=1, lead_id=1, source_id=1, operator_id=2, message="Здравствуйте, хочу узнать о ваших услугах", status="new",
-        created_at="2024-01-15T10:30:00.000Z", email="client@example.com", phone="+79991234567",
+        id=1,
+        lead_id=1,
+        source_id=1,
+        operator_id=2,
+        message="Здравствуйте, хочу узнать о ваших услугах",
+        status="new",
+        created_at="2024-01-15T10:30:00.000Z",
+        email="client@example.com",
+        phone="+79991234567",
         full_name="Алексей Иванов",
-    )  # fmt: skip
+    )
 
     email: str | None
     phone: str | None
@@ -78,9 +93,13 @@ class LeadShown(Shown):
     """A lead: a person who wrote, with the number of his contacts."""
 
     model_config = example(
-        id=1, email="client@example.com", phone="+79991234567", full_name="Алексей Иванов",
-        created_at="2024-01-15T10:30:00.000Z", contacts_count=3,
-    )  # fmt: skip
+        id=1,
+        email="client@example.com",
+        phone="+79991234567",
+        full_name="Алексей Иванов",
+        created_at="2024-01-15T10:30:00.000Z",
+        contacts_count=3,
+    )
 
     id: int
     email: str | None
@@ -116,9 +135,12 @@ class LeadChange(Body):
 
 
 @router.post(
-    "/leads/register_contact/", status_code=201, response_model=RegisteredContact, summary="Register a contact",
+    "/leads/register_contact/",
+    status_code=201,
+    response_model=RegisteredContact,
+    summary="Register a contact",
     responses=refusals(404, 409),
-)  # fmt: skip
+)
 async def register_contact(body: NewRequest, call: Writing) -> Response:
     """Finds the lead by his e-mail or makes him, makes a contact and gives it to an operator, at each call anew.
 
@@ -126,16 +148,22 @@ async def register_contact(body: NewRequest, call: Writing) -> Response:
     is null, and the contact waits for the first who is.
     """
     facts = LeadFacts(email=body.email, phone=body.phone, full_name=body.full_name)
-    return await bring(call, source_id=body.source_id, facts=facts, message=body.message)
+    return await register_and_answer(call, source_id=body.source_id, facts=facts, message=body.message)
 
 
-async def bring(call: Writing, *, source_id: int, facts: LeadFacts, message: str | None) -> Response:
+async def register_and_answer(call: Writing, *, source_id: int, facts: LeadFacts, message: str | None) -> Response:
     """Registers a contact and answers with it."""
-    said = None if message is None or not message.strip() else Words("text", text=message)
-    return await once(
-        call, contacts.register, lambda made: _made(made, None if said is None else message, call.now),
-        source_id=source_id, lead=facts, words=said, now=call.now, chance=call.chance,
-    )  # fmt: skip
+    said = None if message is None or not message.strip() else MessageContent("text", text=message)
+    return await run_idempotent(
+        call,
+        contacts.register,
+        lambda made: _made(made, None if said is None else message, call.now),
+        source_id=source_id,
+        lead=facts,
+        words=said,
+        now=call.now,
+        rng=call.rng,
+    )
 
 
 def _made(made: Requested, message: str | None, now: datetime) -> Response:
@@ -162,11 +190,13 @@ async def list_leads(
 ) -> Any:
     """In the order of making. Filters narrow it down to leads with that e-mail, phone or name."""
     found = await call.db.read(
-        pages.leads, skip=search.skip, limit=search.limit, total=request.app.state.lead_total, now=call.now,
-        wanted=LeadFilter(
-            email=search.email, phone=search.phone, name=search.name, external_id=search.external_id
-        ),
-    )  # fmt: skip
+        pages.leads,
+        skip=search.skip,
+        limit=search.limit,
+        total=request.app.state.lead_total,
+        now=call.now,
+        wanted=LeadFilter(email=search.email, phone=search.phone, name=search.name, external_id=search.external_id),
+    )
     show_place(request, response, search, found.total)
     return found.rows
 
@@ -213,9 +243,11 @@ def _answer(lead: Any) -> Response:
 
 
 @router.get(
-    "/leads/{lead_id}/contacts", response_model=list[ContactOfLead], summary="List the contacts of a lead",
+    "/leads/{lead_id}/contacts",
+    response_model=list[ContactOfLead],
+    summary="List the contacts of a lead",
     responses={**refusals(404), **TOTAL},
-)  # fmt: skip
+)
 async def list_lead_contacts(
     lead_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:

@@ -11,7 +11,7 @@ from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Steering
 from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
-from crm_core.api.idempotent import once
+from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.storage import paging as pages
@@ -26,11 +26,13 @@ router = APIRouter(tags=["operators"])
 Limit = Annotated[
     int,
     Field(
-        ge=0, le=operators.LIMIT_LARGEST, validation_alias=AliasChoices("max_leads", "max_load_limit"),
+        ge=0,
+        le=operators.LIMIT_LARGEST,
+        validation_alias=AliasChoices("max_leads", "max_load_limit"),
         description="How many open contacts he may hold at once. `max_load_limit` is accepted too.",
     ),
     WHOLE,
-]  # fmt: skip
+]
 
 
 class NewOperator(Body):
@@ -94,7 +96,7 @@ class OperatorDetails(OperatorShown):
 )
 async def add_operator(body: NewOperator, call: Steering) -> Response:
     """He gets contacts of a source once he has a weight there; of a bot's, once he has joined it in Telegram."""
-    return await once(call, _add, lambda made: _answer(made, 201), body=body, actor=call.actor, call=call)
+    return await run_idempotent(call, _add, lambda made: _answer(made, 201), body=body, actor=call.actor, call=call)
 
 
 def _add(s: Session, *, body: NewOperator, actor: Actor, call: Steering) -> OperatorFacts:
@@ -124,16 +126,21 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
 
 
 @router.patch(
-    "/operators/{operator_id}", response_model=OperatorShown, summary="Change an operator",
+    "/operators/{operator_id}",
+    response_model=OperatorShown,
+    summary="Change an operator",
     responses={**refusals(404, 409, 412), **TAGGED},
-)  # fmt: skip
+)
 async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Steering) -> Response:
     """A raised limit, and switching him on, give him at once what waits for him. What he holds stays his."""
     values = body.model_dump(exclude_unset=True)
     changed = await call.db.write(
-        _if_known, action=operators.change, operator_id=operator_id, if_match=if_match,
-        inputs={**values, "actor": call.actor, "now": call.now, "chance": call.chance},
-    )  # fmt: skip
+        _if_known,
+        action=operators.change,
+        operator_id=operator_id,
+        if_match=if_match,
+        inputs={**values, "actor": call.actor, "now": call.now, "rng": call.rng},
+    )
     return _answer(changed)
 
 
@@ -141,9 +148,12 @@ async def change_operator(operator_id: Id, body: OperatorChange, if_match: Match
 async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -> None:
     """For good: his open contacts go to others or wait. To give him a rest, change `is_active` instead."""
     await call.db.write(
-        _if_known, action=operators.remove, operator_id=operator_id, if_match=if_match,
-        inputs={"actor": call.actor, "now": call.now, "chance": call.chance},
-    )  # fmt: skip
+        _if_known,
+        action=operators.remove,
+        operator_id=operator_id,
+        if_match=if_match,
+        inputs={"actor": call.actor, "now": call.now, "rng": call.rng},
+    )
 
 
 def _if_known(

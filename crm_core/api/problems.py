@@ -14,7 +14,7 @@ from starlette.routing import Match, Route
 
 from crm_core.api.error_texts import sentence
 from crm_core.errors import CrmError
-from crm_core.storage.database import DATABASE_AWAY
+from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
 AWAY_SECONDS = 2  # after which a caller may try again while the database is away
@@ -58,9 +58,12 @@ def problem(
 def away(path: str) -> Response:
     """The database cannot be reached: nothing was done, and the same call may be made again."""
     return problem(
-        503, "The database cannot be reached at the moment; nothing was done.", path=path, kind="database_away",
+        503,
+        "The database cannot be reached at the moment; nothing was done.",
+        path=path,
+        kind="database_away",
         headers={"Retry-After": str(AWAY_SECONDS)},
-    )  # fmt: skip
+    )
 
 
 def render_problems(app: FastAPI) -> None:
@@ -68,7 +71,7 @@ def render_problems(app: FastAPI) -> None:
     app.add_exception_handler(CrmError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    for kind in DATABASE_AWAY:
+    for kind in DATABASE_UNAVAILABLE:
         app.add_exception_handler(kind, _away)
 
 

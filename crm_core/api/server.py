@@ -46,10 +46,17 @@ class HttpServer:
         """
         self.host, self.port = host, port
         config = uvicorn.Config(
-            app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None, server_header=False,
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
             # A header must not say who calls: whether a call is of this machine depends on it.
-            proxy_headers=False, timeout_graceful_shutdown=STOP_SECONDS,
-        )  # fmt: skip
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
         self._server = _Uvicorn(config)
         self._task: asyncio.Task[None] | None = None
 

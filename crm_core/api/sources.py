@@ -11,7 +11,7 @@ from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Steering
 from crm_core.api.etags import IfMatch, Matching, tag
 from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
-from crm_core.api.idempotent import once
+from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
@@ -89,10 +89,14 @@ class Done(Shown):
 @router.post("/sources/", status_code=201, response_model=SourceShown, summary="Add a source", responses=refusals(409))
 async def add_source(body: NewSource, call: Steering) -> Response:
     """A source without a bot of its own: a site or another system. Its operators are written to by the first bot."""
-    return await once(
-        call, _add, lambda made: SourceShown.answer(made, 201, {"ETag": _tag(made)}),
-        body=body, actor=call.actor, call=call,
-    )  # fmt: skip
+    return await run_idempotent(
+        call,
+        _add,
+        lambda made: SourceShown.answer(made, 201, {"ETag": _tag(made)}),
+        body=body,
+        actor=call.actor,
+        call=call,
+    )
 
 
 def _add(s: Session, *, body: NewSource, actor: Actor, call: Steering) -> SourceListed:
@@ -120,16 +124,21 @@ async def show_source(source_id: Id, call: Reading) -> Response:
 
 
 @router.patch(
-    "/sources/{source_id}", response_model=SourceDetailsShown, summary="Change a source",
+    "/sources/{source_id}",
+    response_model=SourceDetailsShown,
+    summary="Change a source",
     responses={**refusals(404, 409, 412), **TAGGED},
-)  # fmt: skip
+)
 async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Steering) -> Response:
     """Switched off, it takes nothing new; what is open goes on."""
     values = body.model_dump(exclude_unset=True)
     changed = await call.db.write(
-        _if_known, action=sources.change, source_id=source_id, if_match=if_match,
-        inputs={"values": values, "actor": call.actor, "now": call.now, "chance": call.chance},
-    )  # fmt: skip
+        _if_known,
+        action=sources.change,
+        source_id=source_id,
+        if_match=if_match,
+        inputs={"values": values, "actor": call.actor, "now": call.now, "rng": call.rng},
+    )
     return _answer(changed)
 
 
@@ -137,9 +146,12 @@ async def change_source(source_id: Id, body: SourceChange, if_match: Matching, c
 async def remove_source(source_id: Id, if_match: Matching, call: Steering) -> None:
     """Only one that nothing has come from, and no bot's own; any other can be switched off."""
     await call.db.write(
-        _if_known, action=sources.remove, source_id=source_id, if_match=if_match,
+        _if_known,
+        action=sources.remove,
+        source_id=source_id,
+        if_match=if_match,
         inputs={"actor": call.actor, "now": call.now},
-    )  # fmt: skip
+    )
 
 
 def _if_known(
@@ -159,7 +171,7 @@ async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Re
     """A second call changes the weight, 0 removes it. What waits at the source is given out as far as possible."""
     done = {"message": "Operator assigned to source successfully"}
     weighed = _weighed(call, source_id, body.operator_id, body.weight)
-    return await once(call, sources.set_weight, lambda _: Done.answer(done), **weighed)
+    return await run_idempotent(call, sources.set_weight, lambda _: Done.answer(done), **weighed)
 
 
 @router.delete(
@@ -172,9 +184,13 @@ async def unassign_operator(source_id: Id, operator_id: Id, call: Steering) -> N
 
 def _weighed(call: Steering, source_id: int, operator_id: int, weight: int) -> dict[str, Any]:
     return {
-        "source_id": source_id, "operator_id": operator_id, "weight": weight, "actor": call.actor, "now": call.now,
-        "chance": call.chance,
-    }  # fmt: skip
+        "source_id": source_id,
+        "operator_id": operator_id,
+        "weight": weight,
+        "actor": call.actor,
+        "now": call.now,
+        "rng": call.rng,
+    }
 
 
 def _tag(source: SourceListed) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from crm_core import statistics
-from crm_core.api.call import Call, Reading
+from crm_core.api.call import Reading, RequestContext
 from crm_core.api.fields import Moment, Shown, example
 from crm_core.api.periods import Day, span
 from crm_core.statistics import Cause, Grain, Period, SourceNumbers, Statistics
@@ -20,9 +20,14 @@ class OperatorStatsShown(Shown):
     """An operator's load and how many contacts are his, of all time."""
 
     model_config = example(
-        operator_id=1, operator_name="Иван Петров", is_active=True, max_leads=15, current_leads=10,
-        available_capacity=5, total_contacts=45,
-    )  # fmt: skip
+        operator_id=1,
+        operator_name="Иван Петров",
+        is_active=True,
+        max_leads=15,
+        current_leads=10,
+        available_capacity=5,
+        total_contacts=45,
+    )
 
     operator_id: int
     operator_name: str
@@ -46,9 +51,11 @@ class SourceStatsShown(Shown):
     """A source's contacts and who has them, of all time."""
 
     model_config = example(
-        source_id=1, source_name="Telegram Бот", total_contacts=120,
+        source_id=1,
+        source_name="Telegram Бот",
+        total_contacts=120,
         operators=[{"operator_id": 1, "operator_name": "Иван Петров", "weight": 30, "contacts_assigned": 36}],
-    )  # fmt: skip
+    )
 
     source_id: int
     source_name: str
@@ -77,7 +84,7 @@ class Asked(BaseModel):
     from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
     to: Annotated[Day | None, Field(description="The last day.")] = None
 
-    def span(self, call: Call) -> tuple[datetime | None, datetime | None]:
+    def span(self, call: RequestContext) -> tuple[datetime | None, datetime | None]:
         """The moments between which the days lie."""
         zone = call.desk.timezone
         since, until = span(self.from_, self.to, zone)
@@ -192,27 +199,41 @@ def _shown(found: Statistics) -> dict[str, Any]:
         **{name: {"contacts": one.count, "mean": one.mean, "p95": one.p95} for name, one in lengths.items()},
         "operators": [
             {
-                "operator_id": one.facts.id, "operator_name": one.facts.name, "is_active": one.facts.is_active,
-                "is_online": one.facts.is_online, "max_leads": one.facts.max_leads,
-                "current_leads": one.facts.current_leads, "contacts": one.contacts,
+                "operator_id": one.facts.id,
+                "operator_name": one.facts.name,
+                "is_active": one.facts.is_active,
+                "is_online": one.facts.is_online,
+                "max_leads": one.facts.max_leads,
+                "current_leads": one.facts.current_leads,
+                "contacts": one.contacts,
             }
             for one in found.operators
         ],
         "sources": [_source(one) for one in found.sources],
-    }  # fmt: skip
+    }
 
 
 def _source(one: SourceNumbers) -> dict[str, Any]:
     return {
-        "source_id": one.source.id, "source_name": one.source.name, "is_active": one.source.is_active,
-        "contacts": one.contacts, "waiting": one.waiting, "oldest_waiting": one.oldest,
+        "source_id": one.source.id,
+        "source_name": one.source.name,
+        "is_active": one.source.is_active,
+        "contacts": one.contacts,
+        "waiting": one.waiting,
+        "oldest_waiting": one.oldest,
         "operators": [
             {
-                "operator_id": share.operator_id, "operator_name": share.operator, "is_removed": share.is_removed,
-                "weight": share.weight, "contacts": share.contacts, "planned_share": share.planned,
-                "actual_share": share.actual, "gap": share.gap.contacts, "cause": share.gap.cause,
+                "operator_id": share.operator_id,
+                "operator_name": share.operator,
+                "is_removed": share.is_removed,
+                "weight": share.weight,
+                "contacts": share.contacts,
+                "planned_share": share.planned,
+                "actual_share": share.actual,
+                "gap": share.gap.contacts,
+                "cause": share.gap.cause,
                 "causes": share.gap.parts,
             }
             for share in one.shares
         ],
-    }  # fmt: skip
+    }

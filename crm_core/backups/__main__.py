@@ -7,14 +7,14 @@ from pathlib import Path
 
 from crm_core.backups.copying import make_copy
 from crm_core.backups.errors import BackupError
-from crm_core.subprocesses import give_way
+from crm_core.subprocesses import lower_priority
 
 PAUSE = 0.005  # seconds after each MiB: the disk is the running process's first of all
 
 
 def main() -> None:
     """Reads an order from standard input, and obeys."""
-    give_way(15)
+    lower_priority(15)
     order = json.load(sys.stdin)
     try:
         made = make_copy(Path(order["source"]), Path(order["target"]), clock=lambda: datetime.now(UTC), pause=PAUSE)

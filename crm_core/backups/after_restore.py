@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.contacts import lifecycle as contacts
 from crm_core.delivery import outcomes as deliveries
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.storage.tables import (
     ApiKey,
@@ -33,7 +33,7 @@ from crm_core.storage.tables import (
     Posted,
     Prompt,
     Source,
-)  # fmt: skip
+)
 
 FENCE_JUMP = 1_000  # more lives than a bot has had since: what one of them still holds must not count
 SAFETY = 10  # times as many numbers are left out as were given in a time as long before
@@ -51,7 +51,7 @@ _bot, _outbox, _contact = Bot.__table__, OutboxRow.__table__, Contact.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class Aftermath:
+class Reconciliation:
     """What was decided.
 
     Attributes:
@@ -66,7 +66,7 @@ class Aftermath:
     again: int
 
 
-def begin_again(s: Session, *, taken_at: datetime | None, now: datetime, zone: str, actor: str) -> Aftermath:
+def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str, actor: str) -> Reconciliation:
     """Makes a restored database safe to go on with, in one transaction, before any process works on it.
 
     Args:
@@ -79,13 +79,19 @@ def begin_again(s: Session, *, taken_at: datetime | None, now: datetime, zone: s
     _withdraw(s, now)
     again, doubtful = _decide(s, now)
     _show_cards(s, now)
-    found = Aftermath(since, now, doubtful, again)
+    found = Reconciliation(since, now, doubtful, again)
     lost = {"since": int(since.timestamp()), "until": int(now.timestamp())}
-    events.record(s, [Happened(events.RESTORED, now, actor, data={**lost, "doubtful": doubtful})])
-    alerts.tell_admins(
-        s, cause=f"restored:{lost['until']}", code="restored", now=now, since=lost["since"], until=lost["until"],
-        zone=zone, doubtful=doubtful,
-    )  # fmt: skip
+    events.record(s, [NewEvent(events.RESTORED, now, actor, data={**lost, "doubtful": doubtful})])
+    alerts.notify_admins(
+        s,
+        cause=f"restored:{lost['until']}",
+        code="restored",
+        now=now,
+        since=lost["since"],
+        until=lost["until"],
+        zone=zone,
+        doubtful=doubtful,
+    )
     return found
 
 
@@ -121,13 +127,13 @@ def _decide(s: Session, now: datetime) -> tuple[int, int]:
         .where(unsent)
         .values(state="pending", outcome="restored", fence=None, ambiguous=_outbox.c.ambiguous + 1)
     ).rowcount
-    _tell_authors(s, doubtful, now)
+    _notify_authors(s, doubtful, now)
     return again, len(doubtful)
 
 
-def _tell_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: datetime) -> None:
+def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: datetime) -> None:
     for row in rows:
-        deliveries.tell_about_lost_attempt(s, row, now, code="restored_unsure")
+        deliveries.notify_lost_attempt(s, row, now, code="restored_unsure")
 
 
 def _show_cards(s: Session, now: datetime) -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crm_core.backups.errors import BackupError
-from crm_core.storage.probe import known_revisions, open_reader
+from crm_core.storage.probe import known_revisions, open_read_only
 
 PAGES_AT_ONCE = 256  # a MiB: between two such steps others get the disk
 SYNC_EVERY = 16  # steps: one flush of gigabytes in the end would hold up the flushes of the running process
@@ -67,7 +67,7 @@ def make_copy(
     Raises BackupError. Whatever interrupts it, `target` is as before, or whole.
     """
     with _unfinished(target) as (part, file), _explained(source, target):
-        with closing(open_reader(source)) as reading, closing(_open_part(part)) as writing:
+        with closing(open_read_only(source)) as reading, closing(_open_part(part)) as writing:
             taken_at = clock()
             reading.execute("BEGIN")
             _check_space(target.parent, _size(reading))
@@ -106,7 +106,7 @@ def examine(path: Path, *, thoroughly: bool = True) -> Copy:
     """
     if not path.is_file():
         raise BackupError("not_readable", path=str(path), why="there is no such file")
-    with _explained(path, path), closing(open_reader(path)) as connection:
+    with _explained(path, path), closing(open_read_only(path)) as connection:
         return _look_through(connection, path, thoroughly=thoroughly)
 
 
@@ -134,9 +134,12 @@ def _look_through(connection: sqlite3.Connection, path: Path, *, thoroughly: boo
     ).fetchall()
     taken = connection.execute("SELECT taken_at FROM backup").fetchone() if "backup" in tables else None
     return Copy(
-        path, datetime.fromtimestamp(taken[0] / 1000, UTC) if taken else None, revision, _size(connection),
+        path,
+        datetime.fromtimestamp(taken[0] / 1000, UTC) if taken else None,
+        revision,
+        _size(connection),
         tuple(row[0] for row in wrong),
-    )  # fmt: skip
+    )
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

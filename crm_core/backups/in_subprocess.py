@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crm_core.backups.errors import BackupError
-from crm_core.subprocesses import no_result, process_of
+from crm_core.subprocesses import no_result, run_package
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class Made:
     wrong_loads: tuple[str, ...]
 
 
-async def make_copy_apart(source: Path, target: Path) -> Made:
+async def make_copy_in_subprocess(source: Path, target: Path) -> Made:
     """The same as `copying.make_copy`, slowly and elsewhere. Whoever is cancelled here ends that process too.
 
     Raises BackupError, NoResult.
     """
     # That process has another working directory.
     order = json.dumps({"source": os.path.abspath(source), "target": os.path.abspath(target)})  # noqa: ASYNC240
-    async with process_of("crm_core.backups") as process:
+    async with run_package("crm_core.backups") as process:
         out, complaint = await process.communicate(order.encode())
     if not out:
         raise no_result(process, complaint)

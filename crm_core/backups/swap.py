@@ -17,7 +17,7 @@ from pathlib import Path
 from crm_core.backups.copying import Copy, examine, make_copy, sync_folder
 from crm_core.backups.errors import BackupError
 from crm_core.storage.installed_mark import is_empty
-from crm_core.storage.probe import open_reader
+from crm_core.storage.probe import open_read_only
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 _PRIMARY_KEY = re.compile(r"PRIMARY KEY \(id\)")
@@ -49,7 +49,7 @@ def candidate(backup: Path, place: Path, *, now: datetime) -> Iterator[Copy]:
 def highest_numbers(path: Path, tables: Collection[str]) -> dict[str, int]:
     """The highest number of each table in a database that is to be replaced; of what can still be read."""
     found = {}
-    with contextlib.suppress(sqlite3.Error), closing(open_reader(path)) as connection:
+    with contextlib.suppress(sqlite3.Error), closing(open_read_only(path)) as connection:
         for table in tables:
             with contextlib.suppress(sqlite3.Error):
                 ((highest,),) = connection.execute(f"SELECT max(id) FROM {table}").fetchall()  # noqa: S608

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import access_contact
 from crm_core.contacts import lists as contact_lists
 from crm_core.messaging import outbox
-from crm_core.storage.execute import run
-from crm_core.storage.paging import Listed
+from crm_core.storage.execute import execute
+from crm_core.storage.paging import Page
 from crm_core.storage.tables import Event, Message, OutboxRow, Posted
 
 _message, _event = Message.__table__, Event.__table__
@@ -50,16 +50,16 @@ _SAID = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "t
 _DELIVERY = {"pending": "pending", "sending": "pending", "sent": "sent", "uncertain": "uncertain", "dead": "failed"}
 
 
-def messages(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Listed:
+def messages(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:
     """What was said in a contact, a page at a time, oldest first unless told otherwise. Raises ContactNotFound."""
     return _with_deliveries(s, contact_id, _page(s, select(*_SAID), _message, contact_id, skip, limit, newest_first))
 
 
-def _with_deliveries(s: Session, contact_id: int, found: Listed) -> Listed:
+def _with_deliveries(s: Session, contact_id: int, found: Page) -> Page:
     chat_id = access_contact(s, contact_id).chat_id
     mine = [row.id for row in found.rows if row.author == "operator"]
     sent = _deliveries(s, contact_id, chat_id, mine) if chat_id is not None and mine else {}
-    return Listed([Said(*row, *sent.get(row.id, (None, None))) for row in found.rows], found.total)
+    return Page([Said(*row, *sent.get(row.id, (None, None))) for row in found.rows], found.total)
 
 
 def _deliveries(
@@ -69,16 +69,16 @@ def _deliveries(
     there = select(_posted.c.message_ref).where(
         _posted.c.contact_id == contact_id, _posted.c.chat_id == chat_id, _posted.c.message_ref.in_(message_ids)
     )
-    found: dict[int, tuple[str, str | None]] = dict.fromkeys(run(s, there).scalars(), ("sent", None))
+    found: dict[int, tuple[str, str | None]] = dict.fromkeys(execute(s, there).scalars(), ("sent", None))
     tried = select(_outbox.c.message_ref, _outbox.c.state, _outbox.c.outcome).where(
         _outbox.c.contact_id == contact_id, _outbox.c.kind == outbox.TO_CLIENT, _outbox.c.message_ref.in_(message_ids)
     )
-    for ref, state, outcome in run(s, tried):
+    for ref, state, outcome in execute(s, tried):
         found[ref] = _DELIVERY[state], outcome if state == "dead" else None
     return found
 
 
-def happenings(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Listed:
+def happenings(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:
     """What happened to a contact: who, when, what, why. Raises ContactNotFound."""
     access_contact(s, contact_id)
     columns = (_event.c[name] for name in ("id", "at", "kind", "actor", "operator_id", "reason"))
@@ -87,11 +87,11 @@ def happenings(s: Session, *, contact_id: int, skip: int, limit: int, newest_fir
 
 def _page(
     s: Session, statement: Select[Any], table: Any, contact_id: int, skip: int, limit: int, newest_first: bool
-) -> Listed:
+) -> Page:
     of_contact = table.c.contact_id == contact_id
     order = table.c.id.desc() if newest_first else table.c.id
-    rows = run(s, statement.where(of_contact).order_by(order).offset(skip).limit(limit)).all()
-    return Listed(rows, run(s, select(func.count()).select_from(table).where(of_contact)).scalar_one())
+    rows = execute(s, statement.where(of_contact).order_by(order).offset(skip).limit(limit)).all()
+    return Page(rows, execute(s, select(func.count()).select_from(table).where(of_contact)).scalar_one())
 
 
 SHOWN_AT_ONCE = 100

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_key
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
-from crm_core.events import Happened
-from crm_core.storage.execute import changed, run
-from crm_core.storage.prepared import Hot, hot_insert
+from crm_core.events import NewEvent
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Lead
 
 EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
@@ -37,17 +37,17 @@ class LeadFacts:
 
 
 # Where the two name different leads, the external id says who it is.
-_FIND = Hot(
+_FIND = Prepared(
     select(_table.c.id, _table.c.external_id, _table.c.email, _table.c.phone, _table.c.full_name)
     .where(or_(_table.c.external_id == bindparam("external_id"), _table.c.email == bindparam("email")))
     .order_by(case((_table.c.external_id == bindparam("external_id"), 0), else_=1))
     .limit(1)
 )
-_INSERT = hot_insert(_table)
+_INSERT = prepared_insert(_table)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LeadRecord:
     """A lead as another system is told of him."""
 
     id: int
@@ -70,15 +70,15 @@ def check_email(text: str) -> str:
     return email
 
 
-def recognise(s: Session, facts: LeadFacts, *, now: datetime) -> Known:
+def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> LeadRecord:
     """The lead of an external id or e-mail, made if nobody has either; what was not known of him is taken over.
 
     What is known stays as it is: anybody who can name an address could otherwise change whose it is.
     """
-    row = run(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).one_or_none()
+    row = execute(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).one_or_none()
     if row is None:
-        return Known(create(s, facts, now=now), facts.external_id, facts.email, facts.phone, facts.full_name)
-    known = Known(*row)
+        return LeadRecord(create(s, facts, now=now), facts.external_id, facts.email, facts.phone, facts.full_name)
+    known = LeadRecord(*row)
     news: dict[str, Any] = {
         name: getattr(facts, name)
         for name in ("external_id", "email", "phone", "full_name")
@@ -87,7 +87,7 @@ def recognise(s: Session, facts: LeadFacts, *, now: datetime) -> Known:
     return _complete(s, known, news, now) if news else known
 
 
-def _complete(s: Session, known: Known, news: dict[str, Any], now: datetime) -> Known:
+def _complete(s: Session, known: LeadRecord, news: dict[str, Any], now: datetime) -> LeadRecord:
     values = dict(news)
     if "email" in news and _owner_of(s, news["email"]) is not None:
         del values["email"]  # found by the external id, but the address is somebody else's
@@ -95,9 +95,9 @@ def _complete(s: Session, known: Known, news: dict[str, Any], now: datetime) -> 
     if "phone" in news:
         values["phone_key"] = phone_key(news["phone"])
     if "full_name" in news:
-        values["name_folded"] = fold(news["full_name"])
+        values["name_folded"] = normalise(news["full_name"])
     s.execute(update(_table).where(_table.c.id == known.id).values(values))
-    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=known.id, reason="completed")])
+    events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=known.id, reason="completed")])
     return replace(known, **news)
 
 
@@ -108,7 +108,7 @@ def _owner_of(s: Session, email: str) -> int | None:
 
 def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
     """A new lead; the caller has looked that there is none."""
-    lead_id: int = run(
+    lead_id: int = execute(
         s,
         _INSERT,
         {
@@ -119,15 +119,15 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
             "full_name": facts.full_name,
             "username": facts.username,
             "language": facts.language,
-            "name_folded": fold(facts.full_name),
+            "name_folded": normalise(facts.full_name),
             "created_at": now,
         },
     ).scalar_one()
-    events.record(s, [Happened(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
+    events.record(s, [NewEvent(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
     return lead_id
 
 
-def fold(name: str | None) -> str | None:
+def normalise(name: str | None) -> str | None:
     """A name as it is searched: case-folded, ё as е, spaces single."""
     return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
 
@@ -142,14 +142,14 @@ def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | N
     s.execute(
         update(_table)
         .where(_table.c.id == lead_id)
-        .values(full_name=full_name, username=username, language=language, name_folded=fold(full_name))
+        .values(full_name=full_name, username=username, language=language, name_folded=normalise(full_name))
     )
 
 
 def set_phone(s: Session, *, lead_id: int, phone: str, now: datetime) -> None:
     """Stores a phone that its owner shared."""
     s.execute(update(_table).where(_table.c.id == lead_id).values(phone=phone, phone_key=phone_key(phone)))
-    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="phone")])
+    events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="phone")])
 
 
 def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Actor, now: datetime) -> None:
@@ -167,11 +167,11 @@ def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Ac
     if "phone" in new:
         new["phone_key"] = phone_key(new["phone"])
     if "full_name" in new:
-        new["name_folded"] = fold(new["full_name"])
-    if changed(s, update(_table).where(_table.c.id == lead_id).values(new or {"id": lead_id})) != 1:
+        new["name_folded"] = normalise(new["full_name"])
+    if execute_count(s, update(_table).where(_table.c.id == lead_id).values(new or {"id": lead_id})) != 1:
         raise LeadNotFound(lead=lead_id)
     if new:
-        events.record(s, [Happened(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="corrected")])
+        events.record(s, [NewEvent(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="corrected")])
 
 
 def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
@@ -185,4 +185,4 @@ def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
     is_free = _owner_of(s, address) in (None, lead_id)
     values = {"email": address, "email_hint": None} if is_free else {"email_hint": address}
     s.execute(update(_table).where(_table.c.id == lead_id).values(values))
-    events.record(s, [Happened(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="email")])
+    events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="email")])

@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.access.actors import Actor, access_contact, access_giving, access_holder, access_operator
+from crm_core.access.actors import Actor, access_assigning, access_contact, access_holder, access_operator
 from crm_core.contacts import leads
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import (
@@ -23,19 +23,19 @@ from crm_core.errors import (
     OperatorUnreachable,
     SourceOff,
 )
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import alerts, messages, outbox
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, queue
 from crm_core.routing import choose as distribution
-from crm_core.routing.assignment import Chance, Place, SourceFacts
-from crm_core.storage.execute import changed, run
+from crm_core.routing.assignment import Reservation, Rng, SourceFacts
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact, lock_sources
-from crm_core.storage.prepared import Hot, hot_insert
+from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Bot, Chat, Contact, Operator, OutboxRow, Posted, Staff, Weight
 
 _contact = Contact.__table__
-_INSERT = hot_insert(_contact)
+_INSERT = prepared_insert(_contact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +61,21 @@ class Registered:
 class Requested(Registered):
     """A new contact of another system, with its lead as he is known now."""
 
-    lead: leads.Known
+    lead: leads.LeadRecord
 
 
 def register(
-    s: Session, *, source_id: int, lead: LeadFacts, now: datetime, chance: Chance, words: Words | None = None
+    s: Session, *, source_id: int, lead: LeadFacts, now: datetime, rng: Rng, words: MessageContent | None = None
 ) -> Requested:
     """A request of another system: a new contact at each call, given out at once.
 
     Raises SourceNotFound, SourceOff.
     """
-    source = queue.seen_by(assignment.source_facts(s, source_id), chat_id=None)
+    source = queue.as_seen_by(assignment.source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
-    known = leads.recognise(s, lead, now=now)
-    made = open_contact(s, source=source, lead_id=known.id, words=words, chat=None, now=now, chance=chance)
+    known = leads.find_or_create(s, lead, now=now)
+    made = open_contact(s, source=source, lead_id=known.id, words=words, chat=None, now=now, rng=rng)
     return Requested(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
@@ -84,24 +84,24 @@ def open_contact(
     *,
     source: SourceFacts,
     lead_id: int,
-    words: Words | None,
+    words: MessageContent | None,
     chat: ClientChat | None,
     now: datetime,
-    chance: Chance,
+    rng: Rng,
 ) -> Registered:
     """Makes a contact and gives it to an operator, or queues it: the one way in which contacts begin."""
-    place = assignment.claim_someone(s, source, chance=chance)
-    if not isinstance(place, Place):
+    place = assignment.reserve_operator(s, source, rng=rng)
+    if not isinstance(place, Reservation):
         # Somebody may free a place this moment. Under the source's lock either we see it, or he sees what we queue.
         lock_sources(s, [source.id])
-        place = assignment.claim_someone(s, source, chance=chance)
-    contact_id = run(s, _INSERT, _new_row(source, lead_id, words, chat, place, now)).scalar_one()
+        place = assignment.reserve_operator(s, source, rng=rng)
+    contact_id = execute(s, _INSERT, _new_row(source, lead_id, words, chat, place, now)).scalar_one()
     said = [] if words is None else [messages.store(s, words, contact_id=contact_id, author="client", now=now)]
-    created = Happened(
+    created = NewEvent(
         events.CONTACT_CREATED, now, events.CLIENT, contact_id=contact_id, lead_id=lead_id, source_id=source.id
     )
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
-    if isinstance(place, Place):
+    if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
             contact_id=contact_id,
@@ -114,12 +114,12 @@ def open_contact(
             happened=[created],
         )
         return Registered(contact_id, lead_id, source.id, place.operator_id, "new")
-    waits = Happened(
+    waits = NewEvent(
         events.CONTACT_QUEUED, now, events.SYSTEM, contact_id=contact_id, source_id=source.id, reason=place.reason
     )
     events.record(s, [created, waits])
     outbox.add(s, greeting, now=now)
-    alerts.tell_admins(
+    alerts.notify_admins(
         s,
         cause=f"waits:{source.id}",
         code="contact_waits",
@@ -135,16 +135,16 @@ def open_contact(
 def _new_row(
     source: SourceFacts,
     lead_id: int,
-    words: Words | None,
+    words: MessageContent | None,
     chat: ClientChat | None,
-    place: Place | distribution.Choice,
+    place: Reservation | distribution.Choice,
     now: datetime,
 ) -> dict[str, Any]:
-    assigned = isinstance(place, Place)
+    assigned = isinstance(place, Reservation)
     return {
         "lead_id": lead_id,
         "source_id": source.id,
-        "operator_id": place.operator_id if isinstance(place, Place) else None,
+        "operator_id": place.operator_id if isinstance(place, Reservation) else None,
         "status": "new",
         "version": 1,
         "message": words.text if words else None,
@@ -156,17 +156,17 @@ def _new_row(
     }
 
 
-def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.Send:
-    return outbox.Send(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
+def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.OutboxEntry:
+    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
 
 
-def tell_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:
+def notify_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:
     """Queues words of ours to the client of a contact, where he came from Telegram."""
     if contact.chat_id is not None:
         outbox.add(s, [_notice(ClientChat(contact.bot_id, contact.chat_id), contact.id, code)], now=now)
 
 
-_STATE = Hot(
+_STATE = Prepared(
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
     .values(
@@ -182,7 +182,7 @@ def _set_state(
     s: Session, contact: Row[Any], status: str, *, taken: datetime | None = None, closed: datetime | None = None
 ) -> None:
     values = {"contact_id": contact.id, "seen": contact.version, "to_status": status, "taken": taken, "closed": closed}
-    if changed(s, _STATE, values) != 1:
+    if execute_count(s, _STATE, values) != 1:
         raise CardOutdated(contact=contact.id)  # somebody changed it between our look and our change
 
 
@@ -227,7 +227,7 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
         raise ContactAlreadyYours(contact=contact_id)
     check_version(contact, version)
     _set_state(s, contact, "in_progress", taken=now)
-    taken = Happened(
+    taken = NewEvent(
         events.CONTACT_TAKEN,
         now,
         actor.label,
@@ -237,11 +237,11 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
     )
     events.record(s, [taken])
     refresh_cards(s, contact_id=contact_id, now=now)
-    tell_client(s, contact, "taken", now=now)
+    notify_client(s, contact, "taken", now=now)
     return contact
 
 
-def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, chance: Chance) -> Row[Any]:
+def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng) -> Row[Any]:
     """Ends a contact; the place that it frees goes to the oldest waiting contact that the operator is eligible for.
 
     Only who holds it may, and a key of the API for him. Returns the contact as it was.
@@ -255,8 +255,8 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     check_holder(s, contact, operator_id)
     check_version(contact, version)
     _set_state(s, contact, "closed", closed=now)
-    assignment.free_place(s, operator_id)
-    closed = Happened(
+    assignment.release(s, operator_id)
+    closed = NewEvent(
         events.CONTACT_CLOSED,
         now,
         actor.label,
@@ -265,10 +265,10 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
         operator_id=operator_id,
     )
     events.record(s, [closed])
-    forget_booking(s, contact)
+    forget_pinned_source(s, contact)
     refresh_cards(s, contact_id=contact_id, now=now)
-    tell_client(s, contact, "closed", now=now)
-    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    notify_client(s, contact, "closed", now=now)
+    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
 
 
@@ -278,15 +278,15 @@ def check_version(contact: Row[Any], version: int | None) -> None:
         raise CardOutdated(contact=contact.id)
 
 
-_SOURCES_OF = Hot(select(Weight.source_id).where(Weight.operator_id == bindparam("operator_id")))
+_SOURCES_OF = Prepared(select(Weight.source_id).where(Weight.operator_id == bindparam("operator_id")))
 
 
 def sources_of(s: Session, operator_id: int) -> Sequence[int]:
     """Sources that an operator has a weight at: where a place of his may be wanted."""
-    return run(s, _SOURCES_OF, {"operator_id": operator_id}).scalars().all()
+    return execute(s, _SOURCES_OF, {"operator_id": operator_id}).scalars().all()
 
 
-_FORGET = Hot(
+_FORGET = Prepared(
     update(Chat.__table__)
     .where(
         Chat.bot_id == bindparam("of_bot"),
@@ -297,13 +297,13 @@ _FORGET = Hot(
 )
 
 
-def forget_booking(s: Session, contact: Row[Any]) -> None:
+def forget_pinned_source(s: Session, contact: Row[Any]) -> None:
     """A source link books one contact: when that is closed, the client's words go to the bot's own source again."""
     if contact.chat_id is not None:
-        run(s, _FORGET, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
+        execute(s, _FORGET, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
 
 
-_CARDS = Hot(
+_CARDS = Prepared(
     select(Posted.bot_id, Posted.chat_id, Posted.message_id).where(
         Posted.contact_id == bindparam("contact_id"), Posted.is_card.is_(True)
     )
@@ -312,13 +312,13 @@ _CARDS = Hot(
 
 def refresh_cards(s: Session, *, contact_id: int, now: datetime) -> None:
     """Brings every card of a contact up to date, also those of operators who held it before."""
-    for bot_id, chat_id, message_id in run(s, _CARDS, {"contact_id": contact_id}):
+    for bot_id, chat_id, message_id in execute(s, _CARDS, {"contact_id": contact_id}):
         refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
 def refresh_card(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit of one card; further ones are dropped while it waits, since it will show the newest state."""
-    edit = outbox.Send(
+    edit = outbox.OutboxEntry(
         outbox.CARD_EDIT,
         bot_id,
         chat_id,
@@ -372,7 +372,7 @@ def replace_card(s: Session, *, contact_id: int, bot_id: int, chat_id: int, mess
         .where(Contact.id == contact_id, Contact.status != "closed", Staff.telegram_id == chat_id)
     ).first()
     if holds is not None and s.execute(select(posted.c.message_id).where(*here)).first() is None:
-        outbox.add(s, [outbox.Send(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
+        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
 
 
 def show_card(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
@@ -385,7 +385,7 @@ def show_card(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: da
     check_holder(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
-        outbox.add(s, [outbox.Send(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)
+        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)
 
 
 _BY_HAND = (
@@ -401,14 +401,14 @@ _BY_HAND = (
 )
 
 
-def give(
+def assign_by_hand(
     s: Session,
     *,
     contact_id: int,
     operator_id: int,
     actor: Actor,
     now: datetime,
-    chance: Chance,
+    rng: Rng,
     confirmed: bool = False,
     version: int | None = None,
 ) -> str:
@@ -421,7 +421,7 @@ def give(
     Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, OperatorNotFound,
     ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
     """
-    access_giving(s, actor)
+    access_assigning(s, actor)
     contact = access_contact(s, contact_id)
     before = contact.operator_id
     # The places of the one who loses it may be wanted wherever he works, so those locks come first, as everywhere.
@@ -435,7 +435,7 @@ def give(
         raise CardOutdated(contact=contact_id)
     if version is not None and contact.version != version:  # somebody was quicker than the press
         raise ContactHeld(contact=contact_id, operator=operator_name(s, contact.operator_id))
-    source = queue.seen_by(assignment.source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    source = queue.as_seen_by(assignment.source_facts(s, contact.source_id), chat_id=contact.chat_id)
     chosen = assignment.one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
         raise ContactAlreadyTheirs(contact=contact_id, operator=chosen.name)
@@ -444,7 +444,7 @@ def give(
     why = distribution.exclusion(chosen.candidate)
     place = None
     if why is None or confirmed:
-        place = assignment.claim_by_hand(
+        place = assignment.reserve_by_hand(
             s, operator_id=operator_id, chat_id=chosen.candidate.chat_id, beyond_limit=confirmed
         )
     if place is None:  # full or absent, perhaps since this very moment
@@ -453,9 +453,9 @@ def give(
             contact=contact_id, operator=chosen.name, operator_id=operator_id, why=reason, version=contact.version
         )
     if before is not None:
-        assignment.free_place(s, before)
+        assignment.release(s, before)
     values = {"contact_id": contact_id, "seen": contact.version, "to_operator": operator_id, "at": now}
-    if changed(s, _BY_HAND, values) != 1:
+    if execute_count(s, _BY_HAND, values) != 1:
         raise CardOutdated(contact=contact_id)
     outbox.drop_contact(s, contact_id=contact_id, outcome="reassigned", now=now)
     refresh_cards(s, contact_id=contact_id, now=now)
@@ -468,5 +468,5 @@ def give(
         now=now,
         said=messages.said_by_client(s, contact_id),
     )
-    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return place.name

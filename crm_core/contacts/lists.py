@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from crm_core.errors import ContactNotFound
 from crm_core.routing.queue import OPEN, WAITS
 from crm_core.storage import prepared as hot
-from crm_core.storage.execute import run
-from crm_core.storage.paging import Listed
+from crm_core.storage.execute import execute
+from crm_core.storage.paging import Page
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
 _contact = Contact.__table__
@@ -167,11 +167,11 @@ _SHOWN = (
     .join(Lead, Lead.id == _contact.c.lead_id)
     .outerjoin(Operator, Operator.id == _contact.c.operator_id)
 )
-_ROWS = hot.Listed(lambda ids: _SHOWN.where(_contact.c.id.in_(ids)))
+_ROWS = hot.PreparedForIds(lambda ids: _SHOWN.where(_contact.c.id.in_(ids)))
 
 
 def _counted(s: Session, wanted: Filter) -> int:
-    total: int = run(s, counting(wanted)).scalar_one()
+    total: int = execute(s, counting(wanted)).scalar_one()
     return total
 
 
@@ -183,7 +183,7 @@ def listing(
     limit: int,
     newest_first: bool = True,
     everything: Callable[[Session], int] | None = None,
-) -> Listed:
+) -> Page:
     """A page of the contacts that a filter wants, by the moment when they were opened, and their total.
 
     Args:
@@ -192,18 +192,18 @@ def listing(
     count = everything if everything is not None and wanted == Filter() else lambda s: _counted(s, wanted)
     total = count(s)
     page = finding(wanted, skip=skip, limit=limit, newest_first=newest_first, total=total)
-    ids: Sequence[int] = run(s, page).scalars().all()
-    return Listed(_rows(s, ids), total)
+    ids: Sequence[int] = execute(s, page).scalars().all()
+    return Page(_rows(s, ids), total)
 
 
 def _rows(s: Session, ids: Sequence[int]) -> list[Any]:
-    found = {row.id: row for row in run(s, _ROWS, {"ids": ids})} if ids else {}
+    found = {row.id: row for row in execute(s, _ROWS, {"ids": ids})} if ids else {}
     return [found[contact_id] for contact_id in ids]
 
 
 def one(s: Session, *, contact_id: int) -> Any:
     """One contact, as lists show it. Raises ContactNotFound."""
-    rows = run(s, _ROWS, {"ids": [contact_id]}).all()
+    rows = execute(s, _ROWS, {"ids": [contact_id]}).all()
     if not rows:
         raise ContactNotFound(contact=contact_id)
     return rows[0]

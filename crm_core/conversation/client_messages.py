@@ -12,17 +12,17 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
-from crm_core.messaging.messages import Words
-from crm_core.routing.assignment import Chance, SourceFacts
-from crm_core.storage.execute import changed, run
+from crm_core.messaging.messages import MessageContent
+from crm_core.routing.assignment import Rng, SourceFacts
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.prepared import Hot
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
 _writer = aliased(Staff)
-_KNOWN = Hot(
+_KNOWN = Prepared(
     select(
         _chat.c.lead_id,
         _chat.c.is_blocked,
@@ -60,8 +60,8 @@ _KNOWN = Hot(
     .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
     .where(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id"))
 )
-_NEW_CHAT = Hot(insert(_chat))
-_NEWCOMER = Hot(
+_NEW_CHAT = Prepared(insert(_chat))
+_NEWCOMER = Prepared(
     select(
         Source.id.label("source_id"),
         Source.name.label("source_name"),
@@ -74,7 +74,7 @@ _NEWCOMER = Hot(
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownClient:
     """A client in his chat with a bot: what is stored of him, the source that his words are for, what is open there."""
 
     lead_id: int
@@ -90,31 +90,42 @@ class Known:
     operator_chat: int | None = None
 
 
-def _known(s: Session, *, bot_id: int, chat_id: int) -> Known | None:
-    row: Any = run(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
+def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
+    row: Any = execute(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
     if row is None:
         return None
     source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
-    return Known(
-        row.lead_id, row.is_blocked, row.full_name, row.username, row.language, row.is_staff, row.booked, source,
-        row.contact_id, row.version, row.operator_chat,
-    )  # fmt: skip
+    return KnownClient(
+        row.lead_id,
+        row.is_blocked,
+        row.full_name,
+        row.username,
+        row.language,
+        row.is_staff,
+        row.booked,
+        source,
+        row.contact_id,
+        row.version,
+        row.operator_chat,
+    )
 
 
-def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
-    row: Any = run(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id, "external_id": person.external_id}).one()
+def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
+    row: Any = execute(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id, "external_id": person.external_id}).one()
     lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now)
-    run(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
+    execute(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
     if row.lead_id is None:
         source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
-        return Known(lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source)
+        return KnownClient(
+            lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source
+        )
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     assert known is not None, "the chat was stored a line above"
     return known
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedMessage:
     """Where a client's words went. `is_new` says that they opened the contact."""
 
     contact_id: int
@@ -122,7 +133,7 @@ class Heard:
     is_new: bool
 
 
-def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> Known:
+def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
     """The client of a chat as he is known, made known if he is not; what Telegram shows of him is taken over.
 
     Raises IsStaff for an account that is on the staff by now: staff who write to a bot are no clients.
@@ -141,7 +152,7 @@ def meet(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datet
     return known
 
 
-def begin(
+def start_chat(
     s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, slug: str | None = None
 ) -> str | None:
     """A client pressed Start, perhaps by a source link: then his next contact in this chat is that source's.
@@ -152,20 +163,20 @@ def begin(
 
     Returns the name of the source that was booked, if one was.
     """
-    meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if slug is None:
         return None
     wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))
     source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
     if source is None:
         return None
-    _book(s, bot_id, chat_id, source.id)
+    _pin_source(s, bot_id, chat_id, source.id)
     return str(source.name)
 
 
-def client_says(
-    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, words: Words, now: datetime, chance: Chance
-) -> Heard:
+def receive(
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, words: MessageContent, now: datetime, rng: Rng
+) -> ReceivedMessage:
     """A client wrote: his words join his open contact at the chat's source, or open one.
 
     A Telegram reply to something of another open contact of his goes there instead. A source link whose source was
@@ -173,29 +184,31 @@ def client_says(
 
     Raises SourceOff where nothing is open and the source takes nothing new.
     """
-    known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     joined = _join_open(s, known, bot_id, chat_id, words, now)
     if joined is not None:
-        return Heard(joined, known.lead_id, is_new=False)
+        return ReceivedMessage(joined, known.lead_id, is_new=False)
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)
-        _book(s, bot_id, chat_id, None)
-        return client_says(s, bot_id=bot_id, chat_id=chat_id, person=person, words=words, now=now, chance=chance)
+        _pin_source(s, bot_id, chat_id, None)
+        return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, words=words, now=now, rng=rng)
     chat = contacts.ClientChat(bot_id, chat_id)
     opened = contacts.open_contact(
-        s, source=known.source, lead_id=known.lead_id, words=words, chat=chat, now=now, chance=chance
+        s, source=known.source, lead_id=known.lead_id, words=words, chat=chat, now=now, rng=rng
     )
-    return Heard(opened.id, known.lead_id, is_new=True)
+    return ReceivedMessage(opened.id, known.lead_id, is_new=True)
 
 
-def _join_open(s: Session, known: Known, bot_id: int, chat_id: int, words: Words, now: datetime) -> int | None:
+def _join_open(
+    s: Session, known: KnownClient, bot_id: int, chat_id: int, words: MessageContent, now: datetime
+) -> int | None:
     """Adds words to the open contact that they are for. Returns its id, None where none is open."""
     answered = None
     if words.reply_to is not None:
         answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=words.reply_to)
     while True:
-        target: Known | Row[Any] = known
+        target: KnownClient | Row[Any] = known
         if answered is not None and answered.contact_id != known.contact_id:
             target = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id) or known
         if target.contact_id is None:
@@ -206,11 +219,15 @@ def _join_open(s: Session, known: Known, bot_id: int, chat_id: int, words: Words
         known = _known(s, bot_id=bot_id, chat_id=chat_id) or known
     is_about_it = answered is not None and answered.contact_id == target.contact_id
     original = messages.store(
-        s, words, contact_id=target.contact_id, author="client", now=now,
+        s,
+        words,
+        contact_id=target.contact_id,
+        author="client",
+        now=now,
         reply_to=answered.message_ref if answered is not None and is_about_it else None,
-    )  # fmt: skip
+    )
     if target.operator_chat is not None:
-        copy = outbox.Send(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
+        copy = outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
         outbox.add(s, [copy], now=now)
     return int(target.contact_id)
 
@@ -230,20 +247,20 @@ def _open_contact_of(s: Session, contact_id: int, *, lead_id: int) -> Row[Any] |
     return s.execute(_OPEN_OF, {"contact_id": contact_id, "lead_id": lead_id}).one_or_none()
 
 
-def _book(s: Session, bot_id: int, chat_id: int, source_id: int | None) -> None:
+def _pin_source(s: Session, bot_id: int, chat_id: int, source_id: int | None) -> None:
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
 
 
 def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: str, now: datetime) -> None:
     """A client shared his own phone: it completes the lead, and his open cards."""
-    known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
     _refresh_cards_of(s, known.lead_id, now)
 
 
 def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
     """A client named his e-mail: it completes the lead, and his open cards. Raises BadEmail."""
-    known = meet(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
     _refresh_cards_of(s, known.lead_id, now)
 
@@ -257,9 +274,9 @@ def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
 SLOWED_AGAIN = timedelta(minutes=10)  # one flood is told of once
 
 
-def tell_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None, now: datetime) -> bool:
+def notify_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None, now: datetime) -> bool:
     """Tells a client, once in ten minutes, that he writes faster than his words are passed on; whether he was told."""
-    told = changed(
+    told = execute_count(
         s,
         update(_chat)
         .where(
@@ -271,7 +288,7 @@ def tell_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None, 
     )
     if told:
         payload = {"code": "slowed", "language": language}
-        outbox.add(s, [outbox.Send(outbox.CLIENT_NOTICE, bot_id, chat_id, payload=payload)], now=now)
+        outbox.add(s, [outbox.OutboxEntry(outbox.CLIENT_NOTICE, bot_id, chat_id, payload=payload)], now=now)
     return bool(told)
 
 

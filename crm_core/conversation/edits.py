@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import lifecycle as contacts
 from crm_core.messaging import messages, outbox
-from crm_core.messaging.messages import Original, Words
-from crm_core.storage.execute import run
+from crm_core.messaging.messages import MessageContent, Original
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Message, OutboxRow, PendingReply, Posted, Staff
 
 _contact, _message, _outbox = Contact.__table__, Message.__table__, OutboxRow.__table__
@@ -26,7 +26,7 @@ _FIND = select(
 )
 
 
-def client_edits(s: Session, *, words: Words, now: datetime) -> int | None:
+def client_edits(s: Session, *, words: MessageContent, now: datetime) -> int | None:
     """A client changed a message of his. Returns the contact's id, None for a message that belongs to none."""
     row = _find(s, words, author="client")
     if row is None or not _is_changed(row, words):
@@ -40,7 +40,7 @@ def client_edits(s: Session, *, words: Words, now: datetime) -> int | None:
     return int(row.contact_id)
 
 
-def operator_edits(s: Session, *, actor: Actor, words: Words, now: datetime) -> int | None:
+def operator_edits(s: Session, *, actor: Actor, words: MessageContent, now: datetime) -> int | None:
     """An operator changed a message of his; he may while he holds its contact. Returns the contact's id.
 
     Words that still wait for him to say whom they are for change where they wait.
@@ -59,17 +59,17 @@ def operator_edits(s: Session, *, actor: Actor, words: Words, now: datetime) -> 
     return int(row.contact_id)
 
 
-def _find(s: Session, words: Words, *, author: str) -> Row[Any] | None:
+def _find(s: Session, words: MessageContent, *, author: str) -> Row[Any] | None:
     place = {"bot_id": words.bot_id, "chat_id": words.chat_id, "message_id": words.message_id}
-    return run(s, _FIND, {**place, "author": author}).one_or_none()
+    return execute(s, _FIND, {**place, "author": author}).one_or_none()
 
 
-def _is_changed(row: Row[Any], words: Words) -> bool:
+def _is_changed(row: Row[Any], words: MessageContent) -> bool:
     """Telegram reports more than changed words: a live location that moves, a link whose preview has come."""
     return (row.text, row.entities) != (words.text, words.entities)
 
 
-def _change(s: Session, row: Row[Any], words: Words, now: datetime) -> None:
+def _change(s: Session, row: Row[Any], words: MessageContent, now: datetime) -> None:
     s.execute(update(_message).where(_message.c.id == row.id).values(text=words.text, entities=words.entities))
     there = select(Posted.bot_id, Posted.chat_id).where(Posted.message_ref == row.id)
     # A copy that is on its way may carry the old words: the edit goes after it, and finds it then.
@@ -80,10 +80,12 @@ def _change(s: Session, row: Row[Any], words: Words, now: datetime) -> None:
     )
     for bot_id, chat_id in s.execute(there.union(on_its_way)).all():
         once = f"copy:{bot_id}:{chat_id}:{row.id}"
-        outbox.add(s, [outbox.Send(outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, once=once)], now=now)
+        outbox.add(
+            s, [outbox.OutboxEntry(outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, once=once)], now=now
+        )
 
 
-def _send_if_outgrown(s: Session, row: Row[Any], words: Words, now: datetime) -> None:
+def _send_if_outgrown(s: Session, row: Row[Any], words: MessageContent, now: datetime) -> None:
     """A first text that stood on the card in full, and no longer fits there, follows as a copy."""
     before = Original(row.id, row.kind, row.text, can_copy=True)
     after = Original(row.id, row.kind, words.text, can_copy=True)
@@ -95,11 +97,11 @@ def _send_if_outgrown(s: Session, row: Row[Any], words: Words, now: datetime) ->
         .where(_contact.c.id == row.contact_id, _contact.c.status != "closed")
     ).one_or_none()
     if holder is not None:
-        copy = outbox.Send(outbox.TO_OPERATOR, holder.bot_id, holder.telegram_id, row.contact_id, row.id)
+        copy = outbox.OutboxEntry(outbox.TO_OPERATOR, holder.bot_id, holder.telegram_id, row.contact_id, row.id)
         outbox.add(s, [copy], now=now)
 
 
-def _change_pending(s: Session, words: Words) -> None:
+def _change_pending(s: Session, words: MessageContent) -> None:
     mine = select(_pending.c.id, _pending.c.messages).where(
         _pending.c.bot_id == words.bot_id, _pending.c.chat_id == words.chat_id
     )

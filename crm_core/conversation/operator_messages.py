@@ -18,11 +18,11 @@ from crm_core.errors import (
     NotCopyable,
     NothingOpen,
 )
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
-from crm_core.messaging.messages import Target, Words
+from crm_core.messaging.messages import MessageContent, Target
 from crm_core.routing.queue import OPEN
-from crm_core.storage.execute import changed, run
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Chat, Contact, Lead, PendingReply, Staff, StaffChat
 
@@ -47,7 +47,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NeedsTarget:
     """Nobody can tell whom the words are for: they wait under this id until the operator says.
 
     `options` is empty for a further item of an album that was asked about already.
@@ -57,7 +57,9 @@ class Asked:
     options: list[Option]
 
 
-def operator_says(s: Session, *, actor: Actor, words: Words, now: datetime, album: str | None = None) -> Sent | Asked:
+def route(
+    s: Session, *, actor: Actor, words: MessageContent, now: datetime, album: str | None = None
+) -> Sent | NeedsTarget:
     """An operator wrote to a bot: a reply goes where it points, other words to his one contact in progress.
 
     With several in progress, or none that is taken, he is asked; so he is when he replies to something of which nobody
@@ -88,7 +90,7 @@ def operator_says(s: Session, *, actor: Actor, words: Words, now: datetime, albu
         if begun is not None or len(taken) != 1:
             return _ask(s, words, begun, album=album, options=taken or [option for option, _ in options], now=now)
         target = Target(taken[0].contact_id, None)
-    pass_on(s, contact_id=target.contact_id, words=words, actor=actor, now=now, reply_to=target.message_ref)
+    send_to_client(s, contact_id=target.contact_id, words=words, actor=actor, now=now, reply_to=target.message_ref)
     if album is not None and begun is None:
         _keep(s, words, now, album=album, contact_id=target.contact_id, kept=[])
     return Sent(target.contact_id)
@@ -112,8 +114,8 @@ def _open_contacts(s: Session, *, operator_id: int, bot_id: int) -> list[tuple[O
     return [(Option(row.id, row.full_name, row.message), row.status) for row in rows]
 
 
-def pass_on(
-    s: Session, *, contact_id: int, words: Words, actor: Actor, now: datetime, reply_to: int | None = None
+def send_to_client(
+    s: Session, *, contact_id: int, words: MessageContent, actor: Actor, now: datetime, reply_to: int | None = None
 ) -> None:
     """Sends an operator's words to the client of a contact that he holds; the first words take it.
 
@@ -127,11 +129,18 @@ def pass_on(
     if contact.chat_id is None:
         raise ContactHasNoChat(contact=contact_id)
     contacts.check_bot(s, contact, words.bot_id)  # a bot can copy only what stands in its own chats
-    _say(s, contact, words, operator_id=operator.id, actor=actor, now=now, reply_to=reply_to)
+    _append(s, contact, words, operator_id=operator.id, actor=actor, now=now, reply_to=reply_to)
 
 
-def _say(
-    s: Session, contact: Row[Any], words: Words, *, operator_id: int, actor: Actor, now: datetime, reply_to: int | None
+def _append(
+    s: Session,
+    contact: Row[Any],
+    words: MessageContent,
+    *,
+    operator_id: int,
+    actor: Actor,
+    now: datetime,
+    reply_to: int | None,
 ) -> int:
     """Keeps an operator's words and sends them to the client, if he is in Telegram. Returns the message's id."""
     chat = {"bot_id": contact.bot_id, "chat_id": contact.chat_id}
@@ -144,7 +153,7 @@ def _say(
     )
     if contact.replied_at is None:
         s.execute(update(_contact).where(_contact.c.id == contact.id).values(replied_at=now))
-        replied = Happened(
+        replied = NewEvent(
             events.REPLIED,
             now,
             actor.label,
@@ -154,11 +163,13 @@ def _say(
         )
         events.record(s, [replied])
     if contact.chat_id is not None:
-        outbox.add(s, [outbox.Send(outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id)], now=now)
+        outbox.add(
+            s, [outbox.OutboxEntry(outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id)], now=now
+        )
     return original.id
 
 
-def write(
+def reply_via_api(
     s: Session,
     *,
     contact_id: int,
@@ -186,11 +197,11 @@ def write(
     holder = holder if operator_id is None else operator_id
     contacts.check_holder(s, contact, holder)
     contacts.check_version(contact, version)
-    words = Words("text", text=text)
-    message_id = _say(s, contact, words, operator_id=holder, actor=actor, now=now, reply_to=None)
+    words = MessageContent("text", text=text)
+    message_id = _append(s, contact, words, operator_id=holder, actor=actor, now=now, reply_to=None)
     chat_id = s.execute(_CHAT_OF, {"operator_id": holder, "bot_id": contact.bot_id}).scalar_one_or_none()
     if chat_id is not None:
-        shown = outbox.Send(
+        shown = outbox.OutboxEntry(
             outbox.TO_OPERATOR, contact.bot_id, chat_id, contact_id, message_id, payload={"in_your_name": True}
         )
         outbox.add(s, [shown], now=now)
@@ -214,7 +225,7 @@ _IS_BLOCKED = select(_chat.c.is_blocked).where(
 # --- words that wait for him to say whom they are for ----------------------------------------------------------------
 
 
-def _album(s: Session, words: Words, album: str) -> Row[Any] | None:
+def _album(s: Session, words: MessageContent, album: str) -> Row[Any] | None:
     """What became of the earlier items of an album: they wait, or have gone to `contact_id`."""
     query = (
         select(_pending.c.id, _pending.c.messages, _pending.c.contact_id)
@@ -222,22 +233,34 @@ def _album(s: Session, words: Words, album: str) -> Row[Any] | None:
         .order_by(_pending.c.id.desc())
         .limit(1)
     )
-    return run(s, query).one_or_none()
+    return execute(s, query).one_or_none()
 
 
 def _ask(
-    s: Session, words: Words, begun: Row[Any] | None, *, album: str | None, options: list[Option], now: datetime
-) -> Asked:
+    s: Session,
+    words: MessageContent,
+    begun: Row[Any] | None,
+    *,
+    album: str | None,
+    options: list[Option],
+    now: datetime,
+) -> NeedsTarget:
     """Keeps words until their contact is known; the items of an album are kept, and asked about, together."""
     kept = {"kind": words.kind, "text": words.text, "entities": words.entities, "message_id": words.message_id}
     if begun is not None:
         s.execute(update(_pending).where(_pending.c.id == begun.id).values(messages=[*begun.messages, kept]))
-        return Asked(begun.id, [])
-    return Asked(_keep(s, words, now, album=album, contact_id=None, kept=[kept]), options)
+        return NeedsTarget(begun.id, [])
+    return NeedsTarget(_keep(s, words, now, album=album, contact_id=None, kept=[kept]), options)
 
 
 def _keep(
-    s: Session, words: Words, now: datetime, *, album: str | None, contact_id: int | None, kept: list[dict[str, Any]]
+    s: Session,
+    words: MessageContent,
+    now: datetime,
+    *,
+    album: str | None,
+    contact_id: int | None,
+    kept: list[dict[str, Any]],
 ) -> int:
     values = {
         "bot_id": words.bot_id,
@@ -270,14 +293,17 @@ def send_pending(
     )
     waiting = s.execute(select(_pending.c.messages).where(*mine).with_for_update()).scalar_one_or_none()
     # The row stays for a while: a late item of an album goes where the others went.
-    if waiting is None or changed(s, update(_pending).where(*mine).values(contact_id=contact_id, messages=[])) != 1:
+    if (
+        waiting is None
+        or execute_count(s, update(_pending).where(*mine).values(contact_id=contact_id, messages=[])) != 1
+    ):
         raise ChoiceExpired()
     for kept in waiting:
-        words = Words(**kept, bot_id=bot_id, chat_id=chat_id)
-        pass_on(s, contact_id=contact_id, words=words, actor=actor, now=now)
+        words = MessageContent(**kept, bot_id=bot_id, chat_id=chat_id)
+        send_to_client(s, contact_id=contact_id, words=words, actor=actor, now=now)
     return len(waiting)
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
     """Forgets questions that nobody has answered for so long, and where albums went. Returns how many."""
-    return changed(s, delete(_pending).where(_pending.c.created_at < now - keep))
+    return execute_count(s, delete(_pending).where(_pending.c.created_at < now - keep))

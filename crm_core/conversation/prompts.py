@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import Actor, access_admin
 from crm_core.messaging import messages
 from crm_core.storage.tables import Prompt
-from crm_core.storage.upsert import upserting
+from crm_core.storage.upsert import dialect_insert
 
 ANSWERED_WITHIN = timedelta(minutes=15)  # words of tomorrow are no answer to a question of today
 
@@ -18,7 +18,7 @@ _prompt = Prompt.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OpenPrompt:
     """A question that waits for its answer: which one, and what it was about (ids)."""
 
     question: str
@@ -31,11 +31,11 @@ def ask(
     """Notes a question; an earlier one in the same chat is forgotten. Raises NotAllowed."""
     access_admin(s, actor)
     values = {"question": question, "data": data, "created_at": now}
-    statement = upserting(s, _prompt).values(bot_id=bot_id, chat_id=chat_id, **values)
+    statement = dialect_insert(s, _prompt).values(bot_id=bot_id, chat_id=chat_id, **values)
     s.execute(statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_=values))
 
 
-def waiting(s: Session, *, bot_id: int, chat_id: int, now: datetime, reply_to: int | None = None) -> Asked | None:
+def waiting(s: Session, *, bot_id: int, chat_id: int, now: datetime, reply_to: int | None = None) -> OpenPrompt | None:
     """The question that words in this chat would answer, None for none.
 
     Args:
@@ -51,7 +51,7 @@ def waiting(s: Session, *, bot_id: int, chat_id: int, now: datetime, reply_to: i
         return None
     if reply_to is not None and messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=reply_to):
         return None
-    return Asked(row.question, row.data)
+    return OpenPrompt(row.question, row.data)
 
 
 def forget(s: Session, *, bot_id: int, chat_id: int) -> None:

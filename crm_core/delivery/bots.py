@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
 from crm_core.messaging import inbox, outbox
-from crm_core.messaging.alerts import tell_admins
+from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import sources
-from crm_core.storage.execute import changed, run
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import Bot, Gate, InboxRow, OutboxRow
-from crm_core.storage.upsert import upserting
+from crm_core.storage.upsert import dialect_insert
 
 RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
 
@@ -27,21 +27,21 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
     Returns the fencing number of this life.
     """
     shown = {"username": username, "name": name, "position": position, "state": RUNNING}
-    statement = upserting(s, _bot).values(id=bot_id, fence=0, **shown)
+    statement = dialect_insert(s, _bot).values(id=bot_id, fence=0, **shown)
     s.execute(statement.on_conflict_do_update(index_elements=["id"], set_=shown))
     sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
-    fence: int = s.execute(
+    fencing_token: int = s.execute(
         update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
     ).scalar_one()
-    return fence
+    return fencing_token
 
 
 def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
     """Shows how a bot fares; admins are told when its token is refused or somebody else polls it."""
-    is_news = changed(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
+    is_news = execute_count(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
     if is_news and state in (REFUSED, CONFLICT):
         username = s.execute(select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
-        tell_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=username)
+        notify_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=username)
 
 
 def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
@@ -50,7 +50,7 @@ def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
         set_state(s, bot_id=bot_id, state=REFUSED, now=now)
 
 
-def hear(s: Session, *, bot_id: int, now: datetime) -> None:
+def note_received(s: Session, *, bot_id: int, now: datetime) -> None:
     """Notes that a bot has just taken from Telegram whatever waited for it.
 
     If it had not for longer than Telegram keeps messages, admins are told that some may be lost: only people can find
@@ -60,14 +60,14 @@ def hear(s: Session, *, bot_id: int, now: datetime) -> None:
     s.execute(update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
     if before is not None and before.heard_at is not None and now - before.heard_at > KEPT_BY_TELEGRAM:
         hours = (now - before.heard_at) // timedelta(hours=1)
-        tell_admins(
+        notify_admins(
             s, cause=f"deaf:{bot_id}", code="updates_lost", now=now, bot_id=bot_id, bot=before.username, hours=hours
         )
 
 
 def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:
     """Telegram said wait: nothing goes to this chat before `until`, after a restart neither."""
-    statement = upserting(s, _gate).values(bot_id=bot_id, chat_id=chat_id, not_before=until)
+    statement = dialect_insert(s, _gate).values(bot_id=bot_id, chat_id=chat_id, not_before=until)
     s.execute(statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
 
 
@@ -119,4 +119,4 @@ _WORKLOADS = select(
 
 def workloads(s: Session) -> list[Workload]:
     """What waits for each bot that was ever known."""
-    return [Workload(*row) for row in run(s, _WORKLOADS)]
+    return [Workload(*row) for row in execute(s, _WORKLOADS)]

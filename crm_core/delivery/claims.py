@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core.messaging import outbox
 from crm_core.routing import queue
-from crm_core.storage.execute import run
-from crm_core.storage.prepared import Listed
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
 
 EARLIER = aliased(Contact)
@@ -27,7 +27,7 @@ WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT)
 
 
 @dataclass(frozen=True, slots=True)
-class ContactBrief:
+class CardData:
     """A contact as a card or a notice shows it, at one version."""
 
     id: int
@@ -55,7 +55,7 @@ class ContactBrief:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageBrief:
+class MessageData:
     """A stored message that is to be copied, and what the copy should answer in its new chat.
 
     Attributes:
@@ -75,7 +75,7 @@ class MessageBrief:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ClaimedRow:
     """A claimed row with all that its words need.
 
     Attributes:
@@ -92,8 +92,8 @@ class Job:
     attempts: int
     ambiguous: int
     language: str | None
-    contact: ContactBrief | None = None
-    message: MessageBrief | None = None
+    contact: CardData | None = None
+    message: MessageData | None = None
     roles: tuple[str, ...] = ()
 
 
@@ -116,7 +116,7 @@ _first_message = (  # of the client: an operator may have written first, where a
 )
 _HOLDER = aliased(Operator)
 
-_CONTACTS = Listed(
+_CONTACTS = PreparedForIds(
     lambda ids: (
         select(
             Contact.id,
@@ -164,7 +164,7 @@ def _newest_there(*conditions: Any) -> Any:
     return select(func.max(Posted.message_id)).where(*conditions, *place).scalar_subquery()
 
 
-_MESSAGES = Listed(
+_MESSAGES = PreparedForIds(
     lambda ids: (
         select(
             OutboxRow.id,
@@ -195,25 +195,29 @@ _MESSAGES = Listed(
         .where(OutboxRow.id.in_(ids))
     )
 )
-_READERS = Listed(
+_READERS = PreparedForIds(
     lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id).where(
         Staff.telegram_id.in_(ids)
     )
 )
 
 
-def claim(s: Session, *, ids: Sequence[int], fence: int) -> list[Job]:
+def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[ClaimedRow]:
     """Claims rows (see `outbox.claim`) and reads what each needs."""
-    rows = outbox.claim(s, ids=ids, fence=fence)
+    rows = outbox.claim(s, ids=ids, fencing_token=fencing_token)
     if not rows:
         return []
     contacts = _contacts(s, {row.contact_id for row in rows if row.kind in WITH_CONTACT and row.contact_id})
     messages = _messages(s, [row.id for row in rows if row.kind in WITH_MESSAGE])
     readers = _readers(s, {row.chat_id for row in rows if row.kind in FOR_STAFF})
-    return [_job(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows]
+    return [
+        _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
+    ]
 
 
-def _job(row: Row[Any], contact: ContactBrief | None, message: MessageBrief | None, reader: Row[Any] | None) -> Job:
+def _claimed_row(
+    row: Row[Any], contact: CardData | None, message: MessageData | None, reader: Row[Any] | None
+) -> ClaimedRow:
     language: str | None = None
     roles: tuple[str, ...] = ()
     if reader is not None:
@@ -223,7 +227,7 @@ def _job(row: Row[Any], contact: ContactBrief | None, message: MessageBrief | No
         language = contact.lead_language
     else:
         language = row.payload.get("language")
-    return Job(
+    return ClaimedRow(
         id=row.id,
         kind=row.kind,
         bot_id=row.bot_id,
@@ -239,26 +243,26 @@ def _job(row: Row[Any], contact: ContactBrief | None, message: MessageBrief | No
     )
 
 
-def _contacts(s: Session, ids: set[int]) -> dict[int | None, ContactBrief]:
+def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
-    briefs: dict[int | None, ContactBrief] = {}
-    for *fields, source_id in run(s, _CONTACTS, {"ids": sorted(ids)}):
+    briefs: dict[int | None, CardData] = {}
+    for *fields, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
         place = None
         if fields[8] is None and fields[2] == "new":  # nobody holds it: the client is told at which place he waits
-            place = queue.place_of(s, contact_id=fields[0], source_id=source_id)
-        briefs[fields[0]] = ContactBrief(*fields, *[place])
+            place = queue.position_of(s, contact_id=fields[0], source_id=source_id)
+        briefs[fields[0]] = CardData(*fields, *[place])
     return briefs
 
 
-def _messages(s: Session, ids: list[int]) -> dict[int, MessageBrief]:
+def _messages(s: Session, ids: list[int]) -> dict[int, MessageData]:
     if not ids:
         return {}
-    return {row_id: MessageBrief(*fields) for row_id, *fields in run(s, _MESSAGES, {"ids": ids})}
+    return {row_id: MessageData(*fields) for row_id, *fields in execute(s, _MESSAGES, {"ids": ids})}
 
 
 def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:
     if not chats:
         return {}
-    rows: list[Row[Any]] = list(run(s, _READERS, {"ids": sorted(chats)}))
+    rows: list[Row[Any]] = list(execute(s, _READERS, {"ids": sorted(chats)}))
     return {row.telegram_id: row for row in rows}

@@ -12,16 +12,16 @@ from crm_core import events
 from crm_core.contacts import lifecycle as contacts
 from crm_core.conversation import client_messages as conversation
 from crm_core.delivery import bots
-from crm_core.delivery.claims import Job
-from crm_core.events import Happened
+from crm_core.delivery.claims import ClaimedRow
+from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.outbox import Settled
-from crm_core.routing.assignment import Chance
-from crm_core.storage.execute import run
+from crm_core.routing.assignment import Rng
+from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.prepared import Listed
+from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
-from crm_core.storage.upsert import hot_upsert
+from crm_core.storage.upsert import prepared_upsert
 from crm_core.team import operators
 
 # Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
@@ -53,7 +53,7 @@ def after_unknown(kind: str, ambiguous: int) -> str:
 class Outcome:
     """An attempt and what became of it."""
 
-    job: Job
+    job: ClaimedRow
     settled: Settled
 
 
@@ -67,7 +67,7 @@ class Shut:
 
 # Locked: whoever changes a contact in this very moment does not see the card that is being noted, nor do we see his
 # change; one of both has to wait for the other, or the card would stay as it was.
-_VERSIONS = Listed(
+_VERSIONS = PreparedForIds(
     lambda ids: (
         select(Contact.id, Contact.version, Contact.message)
         .where(Contact.id.in_(ids))
@@ -81,11 +81,11 @@ def record(
     s: Session,
     *,
     bot_id: int,
-    fence: int,
+    fencing_token: int,
     outcomes: Sequence[Outcome],
     gates: Sequence[Shut],
     now: datetime,
-    chance: Chance,
+    rng: Rng,
 ) -> None:
     """Settles a batch of attempts and draws the conclusions, all in one transaction.
 
@@ -98,26 +98,26 @@ def record(
             bots.shut_chat(s, bot_id=bot_id, chat_id=gate.chat_id, until=gate.until)
     if not outcomes:
         return
-    mine = outbox.settle(s, settled=[one.settled for one in outcomes], fence=fence, now=now)
-    _let_go(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
+    mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
+    _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     sent = [one for one in outcomes if one.settled.state == "sent"]
-    _remember(s, sent, now)
+    _store_message_ids(s, sent, now)
     for one in outcomes:
         if one.job.id not in mine:
             continue
         if one.settled.state == "dead":
-            _mourn(s, one, now=now, chance=chance)
+            _on_undeliverable(s, one, now=now, rng=rng)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
-            _tell_card_dead(s, one.job.bot_id, one.job.contact_id, now)
+            _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
-            _tell_author(s, one, "delivery_uncertain", now)
+            _notify_author(s, one, "delivery_uncertain", now)
         elif (
             one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
         ):
-            _tell_author(s, one, "maybe_doubled", now)
+            _notify_author(s, one, "maybe_doubled", now)
 
 
-def _let_go(s: Session, again: Sequence[Any], now: datetime) -> None:
+def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
     """Gives up what would be sent again to an operator whose contact was given away while it was on its way.
 
     Args:
@@ -130,22 +130,25 @@ def _let_go(s: Session, again: Sequence[Any], now: datetime) -> None:
         outbox.drop_moved(s, ids=[one.id for one in theirs], now=now)
 
 
-_REMEMBER = hot_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
+_REMEMBER = prepared_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
 
 
-def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
+def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
     """Keeps which message in which chat stands for what, so that replies to it find their contact."""
     rows = [
         {
-            "bot_id": one.job.bot_id, "chat_id": one.job.chat_id, "message_id": one.settled.result_id,
-            "contact_id": one.job.contact_id, "is_card": one.job.kind == outbox.CARD,
+            "bot_id": one.job.bot_id,
+            "chat_id": one.job.chat_id,
+            "message_id": one.settled.result_id,
+            "contact_id": one.job.contact_id,
+            "is_card": one.job.kind == outbox.CARD,
             "message_ref": one.job.message.id if one.job.message else None,
         }
         for one in sent
         if one.job.kind in REMEMBERED and one.job.contact_id and one.settled.result_id
-    ]  # fmt: skip
+    ]
     if rows:
-        run(s, _REMEMBER, rows)
+        execute(s, _REMEMBER, rows)
     # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
     # Of one contact several may have arrived at once: of who had it, and of who was given it meanwhile.
     shown: dict[int, set[tuple[int, str | None]]] = {}
@@ -153,15 +156,15 @@ def _remember(s: Session, sent: list[Outcome], now: datetime) -> None:
         if one.job.kind == outbox.CARD and one.job.contact_id and one.job.contact:
             shown.setdefault(one.job.contact_id, set()).add((one.job.contact.version, one.job.contact.first_text))
     if shown:
-        for contact_id, version, message in run(s, _VERSIONS, {"ids": sorted(shown)}):
+        for contact_id, version, message in execute(s, _VERSIONS, {"ids": sorted(shown)}):
             if shown[contact_id] != {(version, message)}:
                 contacts.refresh_cards(s, contact_id=contact_id, now=now)
 
 
-def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
+def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> None:
     """A row that nobody will ever read: whoever should know is told, and what follows from it is done."""
     job, why = one.job, one.settled.outcome
-    dead = Happened(
+    dead = NewEvent(
         events.DELIVERY_DEAD,
         now,
         events.SYSTEM,
@@ -172,28 +175,34 @@ def _mourn(s: Session, one: Outcome, *, now: datetime, chance: Chance) -> None:
     events.record(s, [dead])
     if why in UNREACHABLE:
         if _is_staff(s, job.chat_id):
-            operators.lose_reach(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, chance=chance)
+            operators.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         else:
             conversation.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
             words = s.execute(_FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
             if job.kind == outbox.TO_CLIENT:
-                _tell_author(s, one, "client_unreachable", now)
+                _notify_author(s, one, "client_unreachable", now)
             elif words is not None:  # a notice of ours found the chat shut, before the operator's words came to it
                 payload = {"code": "client_unreachable", "contact": words.contact_id, "reply_to": words.message_id}
-                notice = outbox.Send(outbox.STAFF_NOTICE, job.bot_id, words.chat_id, words.contact_id, payload=payload)
+                notice = outbox.OutboxEntry(
+                    outbox.STAFF_NOTICE, job.bot_id, words.chat_id, words.contact_id, payload=payload
+                )
                 outbox.add(s, [notice], now=now)
             elif job.contact_id is not None:
-                _tell_holder(s, job, "client_unreachable", now)
+                _notify_holder(s, job, "client_unreachable", now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
-        _tell_author(s, one, "delivery_failed", now)
+        _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
-        _tell_card_dead(s, job.bot_id, job.contact_id, now)
+        _notify_card_dead(s, job.bot_id, job.contact_id, now)
     elif job.kind == outbox.CARD_EDIT and why == "message_gone" and job.contact_id is not None:
         contacts.replace_card(
-            s, contact_id=job.contact_id, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"],
+            s,
+            contact_id=job.contact_id,
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=job.payload["message_id"],
             now=now,
-        )  # fmt: skip
+        )
 
 
 _FIRST_WORDS = (
@@ -212,15 +221,15 @@ _FIRST_WORDS = (
 )
 
 
-def _tell_card_dead(s: Session, bot_id: int, contact_id: int | None, now: datetime) -> None:
-    alerts.tell_admins(s, cause=f"card:{contact_id}", code="card_dead", now=now, bot_id=bot_id, contact=contact_id)
+def _notify_card_dead(s: Session, bot_id: int, contact_id: int | None, now: datetime) -> None:
+    alerts.notify_admins(s, cause=f"card:{contact_id}", code="card_dead", now=now, bot_id=bot_id, contact=contact_id)
 
 
 def _is_staff(s: Session, chat_id: int) -> bool:
     return s.execute(select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
 
 
-def _tell_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
+def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
     """Tells the operator, at the very message: his own that went to a client, or a client's that came to him."""
     job = one.job
     if job.message is None:
@@ -245,7 +254,9 @@ def _tell_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             "kind": job.message.kind,
             "why": one.settled.outcome,
         }
-        outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now)
+        outbox.add(
+            s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now
+        )
 
 
 def _holder_chat(s: Session, contact_id: int | None) -> int | None:
@@ -256,43 +267,45 @@ def _holder_chat(s: Session, contact_id: int | None) -> int | None:
     ).scalar_one_or_none()
 
 
-def _tell_holder(s: Session, job: Job, code: str, now: datetime) -> None:
+def _notify_holder(s: Session, job: ClaimedRow, code: str, now: datetime) -> None:
     holder = _holder_chat(s, job.contact_id)
     if holder is not None:
         payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
         once = f"{code}:{job.contact_id}"
         outbox.add(
             s,
-            [outbox.Send(outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, once=once)],
+            [outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, once=once)],
             now=now,
         )
 
 
-def recover(s: Session, *, bot_id: int, fence: int, now: datetime, pause: timedelta = timedelta(seconds=2)) -> int:
+def recover(
+    s: Session, *, bot_id: int, fencing_token: int, now: datetime, pause: timedelta = timedelta(seconds=2)
+) -> int:
     """Decides rows that an older life of the bot left in `sending`: nobody knows whether they arrived.
 
     Args:
-        fence: the life that decides.
+        fencing_token: the life that decides.
         pause: before what is sent again is sent.
 
     Returns how many there were.
     """
-    left = outbox.orphans(s, bot_id=bot_id, fence=fence)
+    left = outbox.orphans(s, bot_id=bot_id, fencing_token=fencing_token)
     for row in left:
         state = after_unknown(row.kind, row.ambiguous + 1)
         due = now + pause if state == "pending" else None
-        outbox.adopt(s, row_id=row.id, fence=fence)
+        outbox.adopt(s, row_id=row.id, fencing_token=fencing_token)
         settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)
-        outbox.settle(s, settled=[settled], fence=fence, now=now)
+        outbox.settle(s, settled=[settled], fencing_token=fencing_token, now=now)
         if state == "uncertain" and row.kind == outbox.CARD:
-            _tell_card_dead(s, bot_id, row.contact_id, now)
+            _notify_card_dead(s, bot_id, row.contact_id, now)
         elif state == "uncertain" and row.message_ref is not None:
-            tell_about_lost_attempt(s, row, now, code="delivery_uncertain")
-    _let_go(s, left, now)
+            notify_lost_attempt(s, row, now, code="delivery_uncertain")
+    _drop_reassigned(s, left, now)
     return len(left)
 
 
-def tell_about_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
+def notify_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
     """Tells the operator, at the very message, that nobody knows whether it arrived; `row` is one of the outbox."""
     author = s.execute(
         select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
@@ -305,4 +318,6 @@ def tell_about_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -
         if chat_id is None:
             return
     payload = {"code": code, "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
-    outbox.add(s, [outbox.Send(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now)
+    outbox.add(
+        s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now
+    )

@@ -10,7 +10,7 @@ import sys
 from crm_core.exports.in_subprocess import from_text
 from crm_core.exports.making import Made, make
 from crm_core.storage.database import open_database
-from crm_core.subprocesses import give_way
+from crm_core.subprocesses import lower_priority
 
 
 async def _make(text: str) -> Made:
@@ -28,7 +28,7 @@ def _say(**what: object) -> None:
 
 def main() -> None:
     """Reads an order from standard input and makes it; ends with 1 and the kind of error where that is not possible."""
-    give_way(10)
+    lower_priority(10)
     try:
         made = asyncio.run(_make(sys.stdin.read()))
     except Exception as error:

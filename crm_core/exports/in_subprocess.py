@@ -12,19 +12,19 @@ from sqlalchemy import URL
 from crm_core.exports.files import Form, Words
 from crm_core.exports.making import Made, Order, Progress
 from crm_core.exports.rows import Span, What
-from crm_core.subprocesses import NoResult, no_result, process_of
+from crm_core.subprocesses import NoResult, no_result, run_package
 
 SILENT_AT_MOST = 600.0  # seconds: putting a large workbook together takes long, and says nothing meanwhile
 
 
-async def make_apart(url: URL, order: Order, *, on_progress: Progress) -> Made:
+async def make_in_subprocess(url: URL, order: Order, *, on_progress: Progress) -> Made:
     """The same as `making.make`, elsewhere. Whoever is cancelled here ends that process too. Raises NoResult.
 
     Args:
         url: of the database.
         on_progress: called in this event loop.
     """
-    async with process_of("crm_core.exports") as process:
+    async with run_package("crm_core.exports") as process:
         made = await _listen(process, _as_text(url, order), on_progress)
         complaint = await process.stderr.read()  # type: ignore[union-attr]
         await process.wait()

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import ExportUnderWay
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.exports.files import Form
 from crm_core.exports.rows import Span, What
 from crm_core.messaging import outbox
 from crm_core.statistics import Period
-from crm_core.storage.database import announce
-from crm_core.storage.execute import changed
+from crm_core.storage.database import on_commit
+from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import Export, Staff
 
 _export = Export.__table__
@@ -49,7 +49,7 @@ class Job:
     bot_id: int
     chat_id: int
     message_id: int
-    fence: int
+    fencing_token: int
     attempt: int
 
 
@@ -57,7 +57,7 @@ def note(s: Session, *, what: What, form: Form, span: Span, actor: Actor, now: d
     """Records who exports what: it is personal data that leaves. Whether he may has been asked before."""
     moments = {"since": span.since, "until": span.until}
     data = {"what": what.value, "form": form.value, **{name: one and one.isoformat() for name, one in moments.items()}}
-    events.record(s, [Happened(events.EXPORTED, now, actor.label, data=data)])
+    events.record(s, [NewEvent(events.EXPORTED, now, actor.label, data=data)])
 
 
 def is_under_way(s: Session, *, asked_by: int | None) -> bool:
@@ -101,7 +101,7 @@ def ask(
         "asked_at": now,
     }
     export_id: int = s.execute(insert(_export).returning(_export.c.id), values).scalar_one()
-    announce(s, Asked(export_id))
+    on_commit(s, Asked(export_id))
     return export_id
 
 
@@ -117,24 +117,24 @@ _WAITING = (
 )
 
 
-def waits(s: Session, *, bot_id: int, fence: int) -> bool:
+def waits(s: Session, *, bot_id: int, fencing_token: int) -> bool:
     """Whether `claim` would find one."""
-    return s.execute(_WAITING, {"bot_id": bot_id, "fence": fence}).first() is not None
+    return s.execute(_WAITING, {"bot_id": bot_id, "fence": fencing_token}).first() is not None
 
 
-def claim(s: Session, *, bot_id: int, fence: int) -> Job | None:
+def claim(s: Session, *, bot_id: int, fencing_token: int) -> Job | None:
     """Takes the oldest export of a bot that waits, or that an ended life of the bot did not finish."""
-    row = s.execute(_WAITING, {"bot_id": bot_id, "fence": fence}).one_or_none()
+    row = s.execute(_WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
     if row is None:
         return None
     seen = (_export.c.id == row.id, _export.c.attempts == row.attempts)
-    values = {"state": "running", "fence": fence, "attempts": row.attempts + 1}
-    if changed(s, update(_export).where(*seen).values(**values)) != 1:
+    values = {"state": "running", "fence": fencing_token, "attempts": row.attempts + 1}
+    if execute_count(s, update(_export).where(*seen).values(**values)) != 1:
         return None  # another process was quicker
-    return _job(row, fence)
+    return _job(row, fencing_token)
 
 
-def _job(row: Any, fence: int) -> Job:
+def _job(row: Any, fencing_token: int) -> Job:
     return Job(
         id=row.id,
         what=What(row.what),
@@ -145,7 +145,7 @@ def _job(row: Any, fence: int) -> Job:
         bot_id=row.bot_id,
         chat_id=row.asked_by,
         message_id=row.message_id,
-        fence=fence,
+        fencing_token=fencing_token,
         attempt=row.attempts + 1,
     )
 
@@ -157,7 +157,7 @@ def is_wanted(s: Session, *, job: Job) -> bool:
         .join(Staff, Staff.telegram_id == _export.c.asked_by)
         .where(_export.c.id == job.id, _export.c.state == "running")
     ).one_or_none()
-    return row is not None and row.fence == job.fence and row.is_admin
+    return row is not None and row.fence == job.fencing_token and row.is_admin
 
 
 def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str, Any], now: datetime) -> None:
@@ -167,8 +167,8 @@ def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str,
         state: `done` or `failed`; `outcome` says more, for the log.
         payload: what the screen shows from now on, as `outbox.SCREEN` has it.
     """
-    mine = (_export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fence)
+    mine = (_export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fencing_token)
     values = {"state": state, "outcome": outcome[:200], "finished_at": now}
-    if changed(s, update(_export).where(*mine).values(**values)) == 1:
+    if execute_count(s, update(_export).where(*mine).values(**values)) == 1:
         screen = {**payload, "message_id": job.message_id}
-        outbox.add(s, [outbox.Send(outbox.SCREEN, job.bot_id, job.chat_id, payload=screen)], now=now)
+        outbox.add(s, [outbox.OutboxEntry(outbox.SCREEN, job.bot_id, job.chat_id, payload=screen)], now=now)

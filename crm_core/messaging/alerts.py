@@ -7,9 +7,9 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import run
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
-from crm_core.storage.upsert import upserting
+from crm_core.storage.upsert import dialect_insert
 
 QUIET = timedelta(minutes=10)
 A_DAY = timedelta(hours=20)
@@ -29,10 +29,16 @@ _ADMIN_CHATS = (
 )
 
 
-def tell_admins(
-    s: Session, *, cause: str, code: str, now: datetime, bot_id: int | None = None, quiet: timedelta = QUIET,
+def notify_admins(
+    s: Session,
+    *,
+    cause: str,
+    code: str,
+    now: datetime,
+    bot_id: int | None = None,
+    quiet: timedelta = QUIET,
     **fields: Any,
-) -> bool:  # fmt: skip
+) -> bool:
     """Queues a notice to every admin unless they heard of the same cause a moment ago.
 
     Args:
@@ -43,32 +49,32 @@ def tell_admins(
 
     Returns whether it was told.
     """
-    statement = upserting(s, Alert.__table__).values(cause=cause, told_at=now)
+    statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
     statement = statement.on_conflict_do_update(
         index_elements=["cause"], set_={"told_at": now}, where=Alert.__table__.c.told_at <= now - quiet
     )
-    if run(s, statement.returning(Alert.__table__.c.cause)).first() is None:
+    if execute(s, statement.returning(Alert.__table__.c.cause)).first() is None:
         return False
     chats: dict[int, int] = {}
-    for telegram_id, speaker in run(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
+    for telegram_id, speaker in execute(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
         chats.setdefault(telegram_id, speaker)
     payload = {"code": code, **fields}
     outbox.add(
         s,
-        [outbox.Send(outbox.STAFF_NOTICE, speaker, chat, payload=payload) for chat, speaker in chats.items()],
+        [outbox.OutboxEntry(outbox.STAFF_NOTICE, speaker, chat, payload=payload) for chat, speaker in chats.items()],
         now=now,
     )
     return True
 
 
-def tell_stood_still(s: Session, *, seconds: int, now: datetime) -> None:
+def notify_stalled(s: Session, *, seconds: int, now: datetime) -> None:
     """Tells admins that the process could do nothing for a while: clients felt it, and the machine is the cause."""
-    tell_admins(s, cause="stood_still", code="stood_still", now=now, seconds=seconds)
+    notify_admins(s, cause="stood_still", code="stood_still", now=now, seconds=seconds)
 
 
-def tell_no_backup(s: Session, *, reason: str, now: datetime) -> None:
+def notify_no_backup(s: Session, *, reason: str, now: datetime) -> None:
     """Tells admins, once a day, that the night has no backup; `reason` is a code of `crm_core.backups.errors`."""
     if reason == "damaged":
-        tell_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=A_DAY)
+        notify_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=A_DAY)
     else:
-        tell_admins(s, cause="backup", code="backup_failed", now=now, quiet=A_DAY, why=reason)
+        notify_admins(s, cause="backup", code="backup_failed", now=now, quiet=A_DAY, why=reason)

@@ -11,12 +11,12 @@ from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.events import Happened
-from crm_core.messaging.alerts import tell_admins
-from crm_core.storage.execute import changed, run
-from crm_core.storage.prepared import Hot, Listed, hot_insert
+from crm_core.events import NewEvent
+from crm_core.messaging.alerts import notify_admins
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
 from crm_core.storage.tables import InboxRow
-from crm_core.storage.upsert import hot_upsert
+from crm_core.storage.upsert import prepared_upsert
 
 _table = InboxRow.__table__
 
@@ -31,7 +31,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredUpdate:
     """An update that waits to be worked on."""
 
     id: int
@@ -43,7 +43,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class UnstoredUpdate:
     """An update that came alone and is worked on at once: it is stored in the transaction of its effect."""
 
     bot_id: int
@@ -52,17 +52,17 @@ class Fresh:
     raw: dict[str, Any]
 
 
-Received = Stored | Fresh
+IncomingUpdate = StoredUpdate | UnstoredUpdate
 
-_INSERT = hot_insert(_table)
-_KNOWN = Listed(
+_INSERT = prepared_insert(_table)
+_KNOWN = PreparedForIds(
     lambda ids: select(_table.c.update_id, _table.c.digest, _table.c.epoch, _table.c.id, _table.c.state).where(
         _table.c.bot_id == bindparam("bot_id"), _table.c.update_id.in_(ids)
     )
 )
 
 
-def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) -> list[Stored]:
+def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) -> list[StoredUpdate]:
     """Stores a batch and returns what of it is still to be worked on; only after the commit may it be confirmed.
 
     That is what is new, and what was known but is not finished: an earlier call may have committed without anybody
@@ -75,7 +75,7 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
         return []
     known: dict[int, dict[str, tuple[int, int, str]]] = {}
     ids = {one.update_id for one in updates}
-    for update_id, digest, epoch, row_id, state in run(s, _KNOWN, {"bot_id": bot_id, "ids": sorted(ids)}):
+    for update_id, digest, epoch, row_id, state in execute(s, _KNOWN, {"bot_id": bot_id, "ids": sorted(ids)}):
         known.setdefault(update_id, {})[digest] = (epoch, row_id, state)
     unfinished, fresh, rows = [], [], []
     for one in updates:
@@ -84,10 +84,10 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
         if digest in bodies:
             _, row_id, state = bodies[digest]
             if state == "new" and row_id:
-                unfinished.append(Stored(row_id, bot_id, one.conversation, one.raw))
+                unfinished.append(StoredUpdate(row_id, bot_id, one.conversation, one.raw))
             continue
         if bodies:
-            tell_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
+            notify_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
         epoch = max((known_epoch for known_epoch, _, _ in bodies.values()), default=-1) + 1
         bodies[digest] = (epoch, 0, "new")  # no row id yet: a twin in the same batch is dropped
         fresh.append(one)
@@ -105,9 +105,9 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
             }
         )
     if rows:
-        new_ids = run(s, _INSERT, rows).scalars()
+        new_ids = execute(s, _INSERT, rows).scalars()
         unfinished += [
-            Stored(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(new_ids, fresh, strict=True)
+            StoredUpdate(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(new_ids, fresh, strict=True)
         ]
     return unfinished
 
@@ -134,17 +134,20 @@ _WAITING = (
 _OF_CONVERSATION = _WAITING.where(_table.c.conversation == bindparam("conversation"))
 
 
-def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: str | None = None) -> list[Stored]:
+def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: str | None = None) -> list[StoredUpdate]:
     """Unfinished updates of a bot, or of one conversation of it, in the order of arrival."""
     statement = _WAITING if conversation is None else _OF_CONVERSATION
     values = {"bot_id": bot_id, "after": after, "limit": limit}
     if conversation is not None:
         values["conversation"] = conversation  # type: ignore[assignment]
-    rows = run(s, statement, values)
-    return [Stored(row.id, bot_id, row.conversation, json.loads(row.raw), row.attempts, row.not_before) for row in rows]
+    rows = execute(s, statement, values)
+    return [
+        StoredUpdate(row.id, bot_id, row.conversation, json.loads(row.raw), row.attempts, row.not_before)
+        for row in rows
+    ]
 
 
-_FINISH = Hot(
+_FINISH = Prepared(
     update(_table)
     .where(_table.c.id == bindparam("row_id"), _table.c.state == "new")
     .values(state="done", finished_at=bindparam("at"))
@@ -159,17 +162,17 @@ class AlreadyStored(Exception):
     """The number of a fresh update is known: it came before, or Telegram's numbers began anew."""
 
 
-_INSERT_FINISHED = hot_upsert(_table, lambda insert: insert.on_conflict_do_nothing().returning(_table.c.id))
+_INSERT_FINISHED = prepared_upsert(_table, lambda insert: insert.on_conflict_do_nothing().returning(_table.c.id))
 
 
-def finish(s: Session, row: Received, *, now: datetime) -> None:
+def finish(s: Session, row: IncomingUpdate, *, now: datetime) -> None:
     """Marks an update as done, in the transaction of its effect: so it has exactly one.
 
     A fresh one is stored here, done already. Raises AlreadyFinished; AlreadyStored, after which `store` knows what to
     do with it.
     """
-    if isinstance(row, Stored):
-        if changed(s, _FINISH, {"row_id": row.id, "at": now}) != 1:
+    if isinstance(row, StoredUpdate):
+        if execute_count(s, _FINISH, {"row_id": row.id, "at": now}) != 1:
             raise AlreadyFinished(row.id)
         return
     raw, digest = _as_text(row.raw)
@@ -178,7 +181,7 @@ def finish(s: Session, row: Received, *, now: datetime) -> None:
         "conversation": row.conversation, "raw": raw, "state": "done", "attempts": 0,
         "received_at": now, "finished_at": now,
     }  # fmt: skip
-    if run(s, _INSERT_FINISHED, values).one_or_none() is None:
+    if execute(s, _INSERT_FINISHED, values).one_or_none() is None:
         raise AlreadyStored(row.update_id)
 
 
@@ -192,23 +195,23 @@ def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> boo
         .where(_table.c.id == inbox_id, _table.c.state == "new")
         .values(attempts=_table.c.attempts + 1, error=error[:200], not_before=not_before)
     )
-    return changed(s, statement) == 1
+    return execute_count(s, statement) == 1
 
 
-def bury(s: Session, *, inbox_id: int, bot_id: int, error: str, now: datetime) -> None:
+def mark_dead(s: Session, *, inbox_id: int, bot_id: int, error: str, now: datetime) -> None:
     """Gives an update up: it stays, raw, for a person to look at, admins are told, and its conversation moves on."""
-    buried = changed(
+    buried = execute_count(
         s,
         update(_table)
         .where(_table.c.id == inbox_id, _table.c.state == "new")
         .values(state="dead", attempts=_table.c.attempts + 1, error=error[:200], finished_at=now),
     )
     if buried == 1:
-        dead = Happened(
+        dead = NewEvent(
             events.UPDATE_DEAD, now, events.SYSTEM, reason=error[:64], data={"inbox_id": inbox_id, "bot_id": bot_id}
         )
         events.record(s, [dead])
-        tell_admins(
+        notify_admins(
             s, cause=f"update:{bot_id}", code="update_dead", now=now, bot_id=bot_id, inbox=inbox_id, error=error
         )
 
@@ -233,4 +236,4 @@ def dead(s: Session, *, limit: int = 20) -> list[Row[Any]]:
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
     """Deletes updates finished longer ago than `keep`, which exceeds Telegram's own 24 hours. Returns how many."""
     done = (_table.c.state == "done", _table.c.finished_at < now - keep)
-    return changed(s, _table.delete().where(*done))
+    return execute_count(s, _table.delete().where(*done))

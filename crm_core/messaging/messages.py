@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import run
-from crm_core.storage.prepared import Hot, hot_insert
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
@@ -24,7 +24,7 @@ _outbox = OutboxRow.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class MessageContent:
     """One message of a person, as it came.
 
     Attributes:
@@ -55,12 +55,12 @@ class Original:
     can_copy: bool
 
 
-_INSERT = hot_insert(_message)
+_INSERT = prepared_insert(_message)
 
 
 def store(
     s: Session,
-    words: Words,
+    words: MessageContent,
     *,
     contact_id: int,
     author: str,
@@ -69,7 +69,7 @@ def store(
     reply_to: int | None = None,
 ) -> Original:
     """Keeps a message of a contact; `reply_to` is the stored message that it answers."""
-    message_ref = run(
+    message_ref = execute(
         s,
         _INSERT,
         {
@@ -109,7 +109,7 @@ _SAID = (
 
 def said_by_client(s: Session, contact_id: int) -> list[Original]:
     """All that a client has said in a contact, in order: what its next operator must get."""
-    return [Original(*row) for row in run(s, _SAID, {"contact_id": contact_id})]
+    return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id})]
 
 
 def fits_card(original: Original) -> bool:
@@ -127,20 +127,20 @@ def fits_units(text: str, units: int) -> str:
     return text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")
 
 
-def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.Send]:
+def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.OutboxEntry]:
     """Rows that bring a client's messages to an operator after the card, less a first one that the card shows."""
     rest = said[1:] if said and fits_card(said[0]) else said
-    return [outbox.Send(outbox.TO_OPERATOR, bot_id, chat_id, contact_id, original.id) for original in rest]
+    return [outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, chat_id, contact_id, original.id) for original in rest]
 
 
-_POSTED = Hot(
+_POSTED = Prepared(
     select(_posted.c.contact_id, _posted.c.message_ref).where(
         _posted.c.bot_id == bindparam("bot_id"),
         _posted.c.chat_id == bindparam("chat_id"),
         _posted.c.message_id == bindparam("message_id"),
     )
 )
-_ORIGINAL = Hot(
+_ORIGINAL = Prepared(
     select(_message.c.contact_id, _message.c.id).where(
         _message.c.bot_id == bindparam("bot_id"),
         _message.c.chat_id == bindparam("chat_id"),
@@ -179,9 +179,11 @@ def reply_target(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> T
     Raises NotRecordedYet while nobody can tell.
     """
     place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
-    row = run(s, _POSTED, place).one_or_none() or run(s, _ORIGINAL, place).one_or_none()
+    row = execute(s, _POSTED, place).one_or_none() or execute(s, _ORIGINAL, place).one_or_none()
     if row is None:
-        if run(s, _ON_ITS_WAY, {"bot_id": bot_id, "chat_id": chat_id}).scalar_one():
+        if execute(s, _ON_ITS_WAY, {"bot_id": bot_id, "chat_id": chat_id}).scalar_one():
             raise NotRecordedYet()
-        row = run(s, _POSTED, place).one_or_none()  # it may have been recorded between the first look and the second
+        row = execute(
+            s, _POSTED, place
+        ).one_or_none()  # it may have been recorded between the first look and the second
     return None if row is None else Target(*row)

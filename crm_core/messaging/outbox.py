@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, exists, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from crm_core.storage.database import announce
-from crm_core.storage.execute import changed, run
-from crm_core.storage.prepared import Hot, Listed, hot_insert
+from crm_core.storage.database import on_commit
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
 from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
-from crm_core.storage.upsert import hot_upsert
+from crm_core.storage.upsert import prepared_upsert
 
 CARD = "card"  # a new card in an operator's chat
 CARD_EDIT = "card_edit"  # a card brought up to date
@@ -34,11 +34,11 @@ MENU = "menu"  # a person's list of commands
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 
 _table = OutboxRow.__table__
-_INSERT = hot_insert(_table)
+_INSERT = prepared_insert(_table)
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class OutboxEntry:
     """Something to be told.
 
     Attributes:
@@ -59,7 +59,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class PendingRow:
     """A row that has been committed and may be sent: what the sender is woken with."""
 
     id: int
@@ -69,7 +69,7 @@ class Queued:
     not_before: datetime | None = None
 
 
-def add(s: Session, sends: Iterable[Send], *, now: datetime) -> None:
+def add(s: Session, sends: Iterable[OutboxEntry], *, now: datetime) -> None:
     """Adds rows in their order; those with a `once` key that already waits are dropped."""
     plain = []
     for send in sends:
@@ -79,14 +79,14 @@ def add(s: Session, sends: Iterable[Send], *, now: datetime) -> None:
             _add_once(s, send, now)
     if plain:
         # Several rows of one action keep their order: ids are handed out in the order of the parameters.
-        ids = run(s, _INSERT, [_values(send, now) for send in plain]).scalars()
+        ids = execute(s, _INSERT, [_values(send, now) for send in plain]).scalars()
         for row_id, send in zip(ids, plain, strict=True):
-            announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
+            on_commit(s, PendingRow(row_id, send.bot_id, send.chat_id, send.kind))
 
 
 # The row that waits is touched, not only seen: whoever claims it in this moment must wait for this transaction, or it
 # would be rendered from the state before it, with nobody left to bring it up to date.
-_INSERT_ONCE = hot_upsert(
+_INSERT_ONCE = prepared_upsert(
     _table,
     lambda insert: insert.on_conflict_do_update(
         index_elements=["once"],
@@ -96,12 +96,12 @@ _INSERT_ONCE = hot_upsert(
 )
 
 
-def _add_once(s: Session, send: Send, now: datetime) -> None:
-    row_id = run(s, _INSERT_ONCE, _values(send, now)).scalar_one()
-    announce(s, Queued(row_id, send.bot_id, send.chat_id, send.kind))
+def _add_once(s: Session, send: OutboxEntry, now: datetime) -> None:
+    row_id = execute(s, _INSERT_ONCE, _values(send, now)).scalar_one()
+    on_commit(s, PendingRow(row_id, send.bot_id, send.chat_id, send.kind))
 
 
-def _values(send: Send, now: datetime) -> dict[str, Any]:
+def _values(send: OutboxEntry, now: datetime) -> dict[str, Any]:
     return {
         "kind": send.kind,
         "bot_id": send.bot_id,
@@ -130,20 +130,20 @@ _WAITING = (
 )
 
 
-def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> list[Queued]:
+def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> list[PendingRow]:
     """Rows of a bot that may be sent, oldest first: what a sender that starts, or looks again, has to do."""
-    return [Queued(*row) for row in run(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
+    return [PendingRow(*row) for row in execute(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
 
 
-def claimed(s: Session, *, bot_id: int, fence: int) -> list[Queued]:
+def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
     """Rows that a life of a bot has claimed: where it knows nothing of one, the answer to a commit was lost."""
-    rows = run(
+    rows = execute(
         s,
         select(_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind)
-        .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence == fence)
+        .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence == fencing_token)
         .order_by(_table.c.id),
     )
-    return [Queued(*row) for row in rows]
+    return [PendingRow(*row) for row in rows]
 
 
 _bot = Bot.__table__
@@ -152,7 +152,7 @@ _CLAIMED = (
     _table.c.id, _table.c.kind, _table.c.bot_id, _table.c.chat_id, _table.c.contact_id, _table.c.payload,
     _table.c.attempts, _table.c.ambiguous,
 )  # fmt: skip
-_CLAIM = Listed(
+_CLAIM = PreparedForIds(
     lambda ids: (
         update(_table)
         .where(
@@ -172,14 +172,14 @@ _CLAIM = Listed(
 )
 
 
-def claim(s: Session, *, ids: Sequence[int], fence: int) -> list[Row[Any]]:
+def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Row[Any]]:
     """Marks rows as being sent, before anything is; returns those that may be.
 
     Args:
         ids: the oldest row of each chat that may be sent to now; none of them is under way.
-        fence: the life of the bot that claims. An older life gets nothing, and its outcomes are refused by `settle`.
+        fencing_token: of the session that claims. An earlier session gets nothing; `settle` refuses its outcomes.
     """
-    return list(run(s, _CLAIM, {"ids": list(ids), "by_fence": fence}))
+    return list(execute(s, _CLAIM, {"ids": list(ids), "by_fence": fencing_token}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class Settled:
     ambiguous: bool = False
 
 
-_SETTLE = Hot(
+_SETTLE = Prepared(
     update(_table)
     .where(_table.c.id == bindparam("row_id"), _table.c.state == "sending", _table.c.fence == bindparam("by_fence"))
     .values(
@@ -215,7 +215,7 @@ _SETTLE = Hot(
 )
 
 
-_MINE = Listed(
+_MINE = PreparedForIds(
     lambda ids: (
         select(_table.c.id)
         .where(
@@ -229,16 +229,16 @@ _MINE = Listed(
 )
 
 
-def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime) -> set[int]:
+def settle(s: Session, *, settled: Sequence[Settled], fencing_token: int, now: datetime) -> set[int]:
     """Records outcomes and returns the ids of those that count.
 
     Those of an older life of the bot change nothing: its rows were decided when it was fenced off.
     """
-    mine = set(run(s, _MINE, {"ids": [one.id for one in settled], "by_fence": fence}).scalars())
+    mine = set(execute(s, _MINE, {"ids": [one.id for one in settled], "by_fence": fencing_token}).scalars())
     rows = [
         {
             "row_id": one.id,
-            "by_fence": fence,
+            "by_fence": fencing_token,
             "to_state": one.state,
             "why": one.outcome[:200],
             "result": one.result_id,
@@ -250,11 +250,11 @@ def settle(s: Session, *, settled: Sequence[Settled], fence: int, now: datetime)
         if one.id in mine
     ]
     if rows:
-        run(s, _SETTLE, rows)
+        execute(s, _SETTLE, rows)
     return mine
 
 
-_MOVED = Listed(
+_MOVED = PreparedForIds(
     lambda ids: (
         update(_table)
         .where(
@@ -273,7 +273,7 @@ _MOVED = Listed(
 
 def drop_moved(s: Session, *, ids: Sequence[int], now: datetime) -> None:
     """Gives up those of the rows for a contact's operator that would go to somebody who does not hold it any more."""
-    run(s, _MOVED, {"ids": list(ids), "at": now})
+    execute(s, _MOVED, {"ids": list(ids), "at": now})
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
@@ -288,31 +288,31 @@ def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> li
     under_way = select(_table.c.chat_id, _table.c.attempts).where(
         _table.c.bot_id == bot_id, UNSETTLED, _table.c.attempts > 0
     )
-    found = [(row.chat_id, row.settled_at, row.attempts) for row in run(s, settled.order_by(_table.c.settled_at))]
-    found += [(row.chat_id, now, row.attempts) for row in run(s, under_way)]
+    found = [(row.chat_id, row.settled_at, row.attempts) for row in execute(s, settled.order_by(_table.c.settled_at))]
+    found += [(row.chat_id, now, row.attempts) for row in execute(s, under_way)]
     return [(chat_id, at) for chat_id, at, attempts in found for _ in range(attempts)]
 
 
-def orphans(s: Session, *, bot_id: int, fence: int) -> list[Row[Any]]:
+def orphans(s: Session, *, bot_id: int, fencing_token: int) -> list[Row[Any]]:
     """Rows that an older life of the bot left in `sending`: nobody knows whether they arrived."""
     return list(
-        run(
+        execute(
             s,
             select(_table)
-            .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence < fence)
+            .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence < fencing_token)
             .order_by(_table.c.id),
         )
     )
 
 
-def adopt(s: Session, *, row_id: int, fence: int) -> None:
+def adopt(s: Session, *, row_id: int, fencing_token: int) -> None:
     """Makes a row of an ended life this life's own, so that its outcome can be settled."""
-    s.execute(update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fence))
+    s.execute(update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fencing_token))
 
 
 def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
     """Sets a row aside that nothing can be made of."""
-    run(
+    execute(
         s,
         update(_table).where(_table.c.id == row_id, UNSETTLED).values(state="dead", outcome=outcome, settled_at=now),
     )
@@ -353,4 +353,4 @@ def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) ->
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
     """Deletes rows settled longer ago than `keep`; what was said stays in `messages`. Returns how many."""
-    return changed(s, _table.delete().where(_table.c.settled_at < now - keep))
+    return execute_count(s, _table.delete().where(_table.c.settled_at < now - keep))

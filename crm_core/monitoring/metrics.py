@@ -8,7 +8,7 @@ from crm_core import statistics
 from crm_core.delivery import bots
 from crm_core.delivery.bots import Workload
 from crm_core.routing import assignment
-from crm_core.routing.assignment import Standing
+from crm_core.routing.assignment import Eligibility
 from crm_core.statistics import Statistics
 
 
@@ -23,10 +23,10 @@ class Figures:
     """
 
     numbers: Statistics
-    standings: list[Standing]
+    standings: list[Eligibility]
     workloads: list[Workload]
 
 
 def figures(s: Session) -> Figures:
     """Reads all of them, by a constant number of statements."""
-    return Figures(statistics.overview(s, since=None), assignment.standings(s), bots.workloads(s))
+    return Figures(statistics.overview(s, since=None), assignment.eligibilities(s), bots.workloads(s))

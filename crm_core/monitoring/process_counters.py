@@ -29,7 +29,7 @@ class BotSeen:
 
 
 @dataclass(slots=True)
-class Lags:
+class LagHistogram:
     """How late updates were: how many within each of `LAGS` (and not within the one before), and the rest."""
 
     numbers: list[int] = field(default_factory=lambda: [0] * (len(LAGS) + 1))
@@ -37,7 +37,7 @@ class Lags:
 
 
 @dataclass(slots=True)
-class Counts:
+class ProcessCounters:
     """What is counted. Whoever does the work calls a method; `/metrics` reads the attributes.
 
     Attributes:
@@ -49,7 +49,7 @@ class Counts:
 
     attempts: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     flood_waits: Counter[int] = field(default_factory=Counter)
-    lags: defaultdict[int, Lags] = field(default_factory=lambda: defaultdict(Lags))
+    lags: defaultdict[int, LagHistogram] = field(default_factory=lambda: defaultdict(LagHistogram))
     bots: Callable[[], Mapping[int, BotSeen]] = dict
 
     def count_attempt(self, bot_id: int, settled: Settled) -> None:

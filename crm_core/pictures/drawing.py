@@ -7,14 +7,14 @@ while nobody asks, which is nearly always, since pictures are kept; and should d
 
 import asyncio
 
-from crm_core.subprocesses import NoResult, no_result, process_of
+from crm_core.subprocesses import NoResult, no_result, run_package
 
 LONGEST = 10.0  # seconds
 
 
 async def draw(svg: str) -> bytes:
     """A picture as PNG. Raises NoResult."""
-    async with process_of("crm_core.pictures") as process:
+    async with run_package("crm_core.pictures") as process:
         try:
             png, complaint = await asyncio.wait_for(process.communicate(svg.encode()), LONGEST)
         except TimeoutError:

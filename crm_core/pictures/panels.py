@@ -25,7 +25,7 @@ from crm_core.pictures.svg import (
     words,
 )
 from crm_core.pictures.words import Words
-from crm_core.statistics import Lengths, OperatorNumbers, ShareNumbers, SourceNumbers, Statistics
+from crm_core.statistics import Durations, OperatorNumbers, ShareNumbers, SourceNumbers, Statistics
 from crm_core.team.operators import OperatorFacts
 
 WIDE = 1144  # pixels inside a card
@@ -266,7 +266,7 @@ def times(numbers: Statistics, say: Words) -> Panel:
     return Panel(FIRST + 2 * ROW + 10, parts)
 
 
-def _time(y: float, label: str, one: Lengths, longest: float, say: Words) -> list[str]:
+def _time(y: float, label: str, one: Durations, longest: float, say: Words) -> list[str]:
     text = f"{say.duration(one.mean)} / {say.duration(one.p95)}"
     room = WIDE - BARS - 440
     scale = room / longest if longest else 0.0

@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.errors import OperatorNotFound, SourceNotFound
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import choose as distribution
 from crm_core.routing.choose import Candidate, Choice
-from crm_core.storage.execute import run
-from crm_core.storage.prepared import Hot
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 
-Chance = Callable[[], float]
+Rng = Callable[[], float]
 """Where rolls come from: a number in [0, 1) at each call."""
 
 _operator = Operator.__table__
@@ -35,7 +35,7 @@ _SEEN = (
     _weight.c.dealt,
     Staff.telegram_id,
 )
-_CANDIDATES = Hot(
+_CANDIDATES = Prepared(
     select(*_SEEN)
     .select_from(_weight)
     .join(_operator, _operator.c.id == _weight.c.operator_id)
@@ -45,7 +45,7 @@ _CANDIDATES = Hot(
     .order_by(_weight.c.operator_id)  # as they come by the key of weights, so that nothing is sorted
 )
 
-_CLAIM = Hot(
+_CLAIM = Prepared(
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
@@ -61,12 +61,12 @@ _CLAIM_BY_HAND = (
     .values(current_leads=_operator.c.current_leads + 1)
     .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
 )
-_FREE = Hot(
+_FREE = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
     .values(current_leads=_operator.c.current_leads - 1)
 )
-_DEALT = Hot(
+_DEALT = Prepared(
     update(_weight)
     .where(_weight.c.source_id == bindparam("at_source"), _weight.c.operator_id == bindparam("to_operator"))
     .values(dealt=_weight.c.dealt + 1)
@@ -91,7 +91,7 @@ class SourceFacts:
 
 
 _FIRST_BOT = select(Bot.id).order_by(Bot.position).limit(1).scalar_subquery()
-_SOURCE = Hot(
+_SOURCE = Prepared(
     select(
         Source.id,
         Source.name,
@@ -105,7 +105,7 @@ _SOURCE = Hot(
 
 def source_facts(s: Session, source_id: int) -> SourceFacts:
     """A source as deciding sees it. Raises SourceNotFound."""
-    row = run(s, _SOURCE, {"source_id": source_id}).one_or_none()
+    row = execute(s, _SOURCE, {"source_id": source_id}).one_or_none()
     if row is None:
         raise SourceNotFound(name=str(source_id), close=[])
     return SourceFacts(*row)
@@ -113,7 +113,7 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Everybody with a weight at a source, as he stands now."""
-    rows = run(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.speaker_id or 0})
+    rows = execute(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.speaker_id or 0})
     return [_candidate(row, source) for row in rows]
 
 
@@ -127,7 +127,7 @@ def _candidate(row: Sequence[Any], source: SourceFacts) -> Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Eligibility:
     """An operator with a weight at a source.
 
     Attributes:
@@ -152,19 +152,19 @@ _EVERYWHERE = (
 )
 
 
-def standings(s: Session) -> list[Standing]:
+def eligibilities(s: Session) -> list[Eligibility]:
     """Who could get a contact of which source now, and why the others could not (`source_off`: nobody can there)."""
     found = []
-    for row in run(s, _EVERYWHERE):
+    for row in execute(s, _EVERYWHERE):
         source = SourceFacts(*row[len(_SEEN) :])
         candidate = _candidate(row[: len(_SEEN)], source)
         why_not = distribution.exclusion(candidate) if source.is_active else "source_off"
-        found.append(Standing(source.id, candidate.operator_id, why_not))
+        found.append(Eligibility(source.id, candidate.operator_id, why_not))
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedCandidate:
     """One operator as a source sees him, with his name."""
 
     candidate: Candidate
@@ -192,17 +192,17 @@ _ONE = (
 )
 
 
-def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named:
+def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> NamedCandidate:
     """An operator whom an admin has chosen; by hand, no weight is needed. Raises OperatorNotFound."""
     values = {"source_id": source.id, "bot_id": source.speaker_id or 0, "operator_id": operator_id}
-    row = run(s, _ONE, values).one_or_none()
+    row = execute(s, _ONE, values).one_or_none()
     if row is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    return Named(_candidate(row[:-1], source), row.name)
+    return NamedCandidate(_candidate(row[:-1], source), row.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Reservation:
     """A place that was claimed for a contact. `excluded` is who could not have got it instead, and why."""
 
     operator_id: int
@@ -214,45 +214,45 @@ class Place:
     excluded: tuple[tuple[int, distribution.Exclusion], ...] = ()
 
 
-def _place(operator_id: int, chat_id: int | None, claimed: Sequence[Any], choice: Choice | None) -> Place:
+def _reservation(operator_id: int, chat_id: int | None, claimed: Sequence[Any], choice: Choice | None) -> Reservation:
     load, limit, name = claimed
     if choice is None:
-        return Place(operator_id, chat_id, load, limit, name, "by_hand")
-    return Place(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
+        return Reservation(operator_id, chat_id, load, limit, name, "by_hand")
+    return Reservation(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
 
 
-def claim_someone(s: Session, source: SourceFacts, *, chance: Chance) -> Place | Choice:
+def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservation | Choice:
     """Chooses an operator and claims his place; where another transaction took it first, chooses again without him.
 
     Returns the place, or the choice that found nobody.
     """
     pool = candidates(s, source)
     while True:
-        choice = distribution.choose(pool, chance(), strategy=source.strategy)
+        choice = distribution.choose(pool, rng(), strategy=source.strategy)
         if choice.operator is None:
             return choice
         chosen = choice.operator
-        claimed = run(s, _CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
+        claimed = execute(s, _CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
         if claimed is not None:
             if source.strategy == "exact":
-                run(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
-            return _place(chosen.operator_id, chosen.chat_id, claimed, choice)
+                execute(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
+            return _reservation(chosen.operator_id, chosen.chat_id, claimed, choice)
         pool = [replace(one, load=one.limit) if one.operator_id == chosen.operator_id else one for one in pool]
 
 
-def claim_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond_limit: bool) -> Place | None:
+def reserve_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond_limit: bool) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if he is gone, or has none free.
 
     Args:
         beyond_limit: whether the admin has confirmed that he may be full or switched off.
     """
-    claimed = run(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, {"operator_id": operator_id}).one_or_none()
-    return None if claimed is None else _place(operator_id, chat_id, claimed, None)
+    claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, {"operator_id": operator_id}).one_or_none()
+    return None if claimed is None else _reservation(operator_id, chat_id, claimed, None)
 
 
-def free_place(s: Session, operator_id: int) -> None:
+def release(s: Session, operator_id: int) -> None:
     """Gives back the place of a contact that left its operator."""
-    run(s, _FREE, {"operator_id": operator_id})
+    execute(s, _FREE, {"operator_id": operator_id})
 
 
 def _kept_out(excluded: Sequence[tuple[int, distribution.Exclusion]]) -> dict[str, list[int]] | None:
@@ -270,12 +270,12 @@ def announce_assignment(
     *,
     contact_id: int,
     source: SourceFacts,
-    place: Place,
+    place: Reservation,
     actor: str,
     now: datetime,
     said: Sequence[messages.Original],
-    also: Sequence[outbox.Send] = (),
-    happened: Sequence[Happened] = (),
+    also: Sequence[outbox.OutboxEntry] = (),
+    happened: Sequence[NewEvent] = (),
 ) -> None:
     """Records an assignment and queues the card with everything said so far, in order.
 
@@ -283,7 +283,7 @@ def announce_assignment(
         said: the client's messages; the first is on the card if it fits there.
         also, happened: rows and events of the same action, written in the same statements.
     """
-    assigned = Happened(
+    assigned = NewEvent(
         events.CONTACT_ASSIGNED,
         now,
         actor,
@@ -295,15 +295,15 @@ def announce_assignment(
     )
     record = [*happened, assigned]
     if place.load >= place.limit:
-        record.append(Happened(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id))
+        record.append(NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id))
     events.record(s, record)
-    sends: list[outbox.Send] = []
+    sends: list[outbox.OutboxEntry] = []
     if place.chat_id is not None and source.speaker_id is not None:
-        sends.append(outbox.Send(outbox.CARD, source.speaker_id, place.chat_id, contact_id))
+        sends.append(outbox.OutboxEntry(outbox.CARD, source.speaker_id, place.chat_id, contact_id))
         sends += messages.copies(said, contact_id=contact_id, bot_id=source.speaker_id, chat_id=place.chat_id)
     outbox.add(s, [*sends, *also], now=now)
     if place.load >= place.limit:
-        alerts.tell_admins(
+        alerts.notify_admins(
             s,
             cause=f"limit:{place.operator_id}",
             code="limit_reached",

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import assignment
 from crm_core.routing import choose as distribution
-from crm_core.routing.assignment import Chance, Place, SourceFacts
+from crm_core.routing.assignment import Reservation, Rng, SourceFacts
 from crm_core.routing.choose import Exclusion
-from crm_core.storage.execute import changed, run
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
@@ -52,7 +52,7 @@ _ASSIGN = (
 )
 
 
-def fill(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, chance: Chance) -> int:
+def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, rng: Rng) -> int:
     """Gives waiting contacts of these sources, oldest first, to whoever is free now. Returns how many found somebody.
 
     Called in the transaction of everything that may free a place: a close, a raised limit, an activation, a new
@@ -60,34 +60,34 @@ def fill(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, 
     """
     still = set(source_ids)
     lock_sources(s, still)
-    given, not_in_telegram = _fill(s, _OLDEST, still, actor=actor, now=now, chance=chance)
+    given, not_in_telegram = _assign_waiting(s, _OLDEST, still, actor=actor, now=now, rng=rng)
     # Where those who are free cannot be reached in Telegram, a request of another system may do better than a client.
-    more, _ = _fill(s, _OLDEST_REQUEST, not_in_telegram, actor=actor, now=now, chance=chance)
+    more, _ = _assign_waiting(s, _OLDEST_REQUEST, not_in_telegram, actor=actor, now=now, rng=rng)
     return given + more
 
 
-def _fill(
-    s: Session, oldest_of: Select[Any], still: set[int], *, actor: Actor, now: datetime, chance: Chance
+def _assign_waiting(
+    s: Session, oldest_of: Select[Any], still: set[int], *, actor: Actor, now: datetime, rng: Rng
 ) -> tuple[int, set[int]]:
     """Returns how many found somebody, and the sources where a client of Telegram met operators without Telegram."""
     given, not_in_telegram = 0, set()
     while still:
-        oldest = run(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
+        oldest = execute(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
         if oldest is None:
             break
-        source = seen_by(assignment.source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
-        place = assignment.claim_someone(s, source, chance=chance) if source.is_active else None
-        if not isinstance(place, Place):
+        source = as_seen_by(assignment.source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
+        place = assignment.reserve_operator(s, source, rng=rng) if source.is_active else None
+        if not isinstance(place, Reservation):
             still.discard(source.id)
             if place and oldest.chat_id is not None and UNREACHABLE in {why for _, why in place.excluded}:
                 not_in_telegram.add(source.id)
             continue
-        hand_over(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
+        assign(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
         given += 1
     return given, not_in_telegram
 
 
-def seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
+def as_seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
     """A source as a contact sees it: one that came through the API can be worked on there, at a bot's source too.
 
     So operators who have no account in Telegram are eligible for it. The bot speaks to those who have one.
@@ -95,19 +95,19 @@ def seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
     return source if chat_id is not None else replace(source, bot_id=None)
 
 
-def hand_over(
+def assign(
     s: Session,
     *,
     contact_id: int,
     version: int,
     source: assignment.SourceFacts,
-    place: Place,
+    place: Reservation,
     actor: Actor,
     now: datetime,
 ) -> None:
     """Puts a waiting contact into a claimed place and announces it, with all that was said meanwhile."""
     values = {"contact_id": contact_id, "seen": version, "to_operator": place.operator_id, "at": now}
-    if changed(s, _ASSIGN, values) != 1:
+    if execute_count(s, _ASSIGN, values) != 1:
         raise RuntimeError("a waiting contact changed under its source's lock")
     said = messages.said_by_client(s, contact_id)
     assignment.announce_assignment(
@@ -142,9 +142,9 @@ def return_contact(s: Session, *, contact_id: int, operator_id: int, reason: str
     ).scalar_one_or_none()
     if source_id is None:
         return False
-    assignment.free_place(s, operator_id)
+    assignment.release(s, operator_id)
     outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
-    happened = Happened(
+    happened = NewEvent(
         events.CONTACT_QUEUED,
         now,
         actor.label,
@@ -164,9 +164,9 @@ _AHEAD = (
 )
 
 
-def place_of(s: Session, *, contact_id: int, source_id: int) -> int:
+def position_of(s: Session, *, contact_id: int, source_id: int) -> int:
     """Which place a waiting contact has in the queue of its source, from 1."""
-    ahead: int = run(s, _AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
+    ahead: int = execute(s, _AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
     return ahead
 
 
@@ -223,7 +223,7 @@ def length(s: Session, *, source_id: int | None = None) -> int:
     return s.execute(statement).scalar_one()
 
 
-def tell_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
+def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
     """Tells admins of contacts that went back to the queue and found nobody, once per source and ten minutes, with why.
 
     Returns how many of these contacts wait.
@@ -234,17 +234,23 @@ def tell_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> in
     for source_id, contact_id in oldest.items():
         source = assignment.source_facts(s, source_id)
         why = distribution.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
-        alerts.tell_admins(
-            s, cause=f"waits:{source_id}", code="contact_waits", now=now, bot_id=source.speaker_id, contact=contact_id,
-            source=source.name, why=why,
-        )  # fmt: skip
+        alerts.notify_admins(
+            s,
+            cause=f"waits:{source_id}",
+            code="contact_waits",
+            now=now,
+            bot_id=source.speaker_id,
+            contact=contact_id,
+            source=source.name,
+            why=why,
+        )
     return len(left)
 
 
-def sweep(s: Session, *, now: datetime, chance: Chance) -> int:
+def sweep(s: Session, *, now: datetime, rng: Rng) -> int:
     """The net under `fill`: looks at every source where somebody waits. Returns how many found an operator.
 
     Nothing should ever be left for it; it exists for what changes without us, such as the clock.
     """
     source_ids = s.execute(select(_contact.c.source_id).where(*WAITS).distinct()).scalars().all()
-    return fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
+    return assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)

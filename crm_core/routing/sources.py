@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.contacts.leads import fold
+from crm_core.contacts.leads import normalise
 from crm_core.errors import NameTaken, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
-from crm_core.events import Happened
-from crm_core.names import Line, check_description, check_name, check_number, check_slug, named, resembling
+from crm_core.events import NewEvent
+from crm_core.names import TypedLine, check_description, check_name, check_number, check_slug, find_named, suggestions
 from crm_core.routing import queue
-from crm_core.routing.assignment import Chance
-from crm_core.storage.execute import changed
+from crm_core.routing.assignment import Rng
+from crm_core.storage.execute import execute_count
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
 
@@ -65,21 +65,24 @@ def one(s: Session, *, source_id: int) -> SourceListed:
     raise SourceNotFound(name=str(source_id), close=[])
 
 
-def pick(known: Sequence[SourceListed], line: Line) -> SourceListed | None:
+def pick(known: Sequence[SourceListed], line: TypedLine) -> SourceListed | None:
     """The one of these sources that a typed line names, by name or else by the word of its link or its number."""
-    return named(
-        line, known, name=lambda one: one.name, also=lambda one, text: fold(text) == one.slug or text == str(one.id)
+    return find_named(
+        line,
+        known,
+        name=lambda one: one.name,
+        also=lambda one, text: normalise(text) == one.slug or text == str(one.id),
     )
 
 
-def missed(known: Sequence[SourceListed], line: Line) -> SourceNotFound:
+def missed(known: Sequence[SourceListed], line: TypedLine) -> SourceNotFound:
     """What to raise where a line names none of them: it offers names that come close."""
-    return SourceNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+    return SourceNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
 
 
 def find(s: Session, *, name: str) -> SourceListed:
     """The source of a name, link word or number, as an admin types it. Raises SourceNotFound with close names."""
-    known, line = listing(s), Line.of(name)
+    known, line = listing(s), TypedLine.of(name)
     found = pick(known, line)
     if found is None:
         raise missed(known, line)
@@ -156,7 +159,7 @@ def _insert(s: Session, *, name: str, slug: str | None, bot_id: int | None, acto
 
 def _is_free(s: Session, name: str, *, besides: int = 0) -> bool:
     names = s.execute(select(_source.c.name).where(_source.c.id != besides)).scalars()
-    return fold(name) not in {fold(one) for one in names}
+    return normalise(name) not in {normalise(one) for one in names}
 
 
 def _check_free_name(s: Session, name: str, *, besides: int = 0) -> str:
@@ -185,7 +188,7 @@ def describe(s: Session, *, source_id: int, description: str, actor: Actor, now:
 
 
 def change(
-    s: Session, *, source_id: int, actor: Actor, now: datetime, chance: Chance, values: dict[str, Any]
+    s: Session, *, source_id: int, actor: Actor, now: datetime, rng: Rng, values: dict[str, Any]
 ) -> "SourceDetails":
     """Changes what is given, all or nothing. Returns the source as it is then.
 
@@ -205,11 +208,11 @@ def change(
     if values.get("strategy", before.strategy) != before.strategy:
         set_strategy(s, strategy=values["strategy"], **who)
     if values.get("is_active", before.is_active) != before.is_active:
-        set_active(s, is_active=values["is_active"], chance=chance, **who)
+        set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
 
 
-def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, chance: Chance) -> int:
+def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> int:
     """Whether a source takes new contacts and gives out waiting ones; open ones go on.
 
     Returns how many waiting contacts found an operator. Raises NotAllowed, SourceNotFound.
@@ -218,7 +221,7 @@ def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now
     lock_sources(s, [source_id])
     _change(s, source_id, is_active=is_active)
     _record(s, source_id, "switched_on" if is_active else "switched_off", actor, now)
-    return queue.fill(s, source_ids=[source_id], actor=actor, now=now, chance=chance)
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now: datetime) -> None:
@@ -233,7 +236,7 @@ def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now
 
 
 def set_weight(
-    s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime, chance: Chance
+    s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime, rng: Rng
 ) -> int:
     """How much of a source an operator should get; 0 takes him off it. The queue is emptied as far as it can be.
 
@@ -248,15 +251,15 @@ def set_weight(
     mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
     if checked == 0:
         s.execute(_weight.delete().where(*mine))
-    elif changed(s, update(_weight).where(*mine).values(weight=checked)) == 0:
+    elif execute_count(s, update(_weight).where(*mine).values(weight=checked)) == 0:
         s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": checked, "dealt": 0})
     # Shares begin anew: what was dealt under other weights must not be made up for under these.
     s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
-    event = Happened(
+    event = NewEvent(
         events.WEIGHT_CHANGED, now, actor.label, source_id=source_id, operator_id=operator_id, data={"weight": checked}
     )
     events.record(s, [event])
-    return queue.fill(s, source_ids=[source_id], actor=actor, now=now, chance=chance)
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def weights(s: Session, *, source_id: int) -> list[Row[Any]]:
@@ -290,14 +293,17 @@ def shares(s: Session) -> list[Share]:
     """
     rows = s.execute(
         select(
-            _weight.c.source_id, _source.c.name.label("source"), _weight.c.operator_id,
-            Operator.name.label("operator"), _weight.c.weight,
+            _weight.c.source_id,
+            _source.c.name.label("source"),
+            _weight.c.operator_id,
+            Operator.name.label("operator"),
+            _weight.c.weight,
         )
         .join(Operator, Operator.id == _weight.c.operator_id)
         .join(_source, _source.c.id == _weight.c.source_id)
         .where(Operator.removed_at.is_(None))
         .order_by(_weight.c.source_id, _weight.c.weight.desc(), Operator.name_folded)
-    ).all()  # fmt: skip
+    ).all()
     sums: Counter[int] = Counter()
     for row in rows:
         sums[row.source_id] += row.weight
@@ -329,9 +335,9 @@ def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now
 
 
 def _change(s: Session, source_id: int, **values: Any) -> None:
-    if changed(s, update(_source).where(_source.c.id == source_id).values(values)) != 1:
+    if execute_count(s, update(_source).where(_source.c.id == source_id).values(values)) != 1:
         raise SourceNotFound(name=str(source_id), close=[])
 
 
 def _record(s: Session, source_id: int, reason: str, actor: Actor, now: datetime) -> None:
-    events.record(s, [Happened(events.SOURCE_CHANGED, now, actor.label, source_id=source_id, reason=reason)])
+    events.record(s, [NewEvent(events.SOURCE_CHANGED, now, actor.label, source_id=source_id, reason=reason)])

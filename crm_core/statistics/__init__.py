@@ -16,7 +16,7 @@ from crm_core.statistics.dashboard import (
     operator_stats,
     source_stats,
 )
-from crm_core.statistics.durations import Lengths
+from crm_core.statistics.durations import Durations
 from crm_core.statistics.figures import (
     Arrivals,
     OperatorNumbers,
@@ -37,9 +37,9 @@ __all__ = [
     "AssignedStats",
     "Cause",
     "Difference",
+    "Durations",
     "Gap",
     "Grain",
-    "Lengths",
     "OperatorNumbers",
     "OperatorStats",
     "Period",

@@ -59,13 +59,13 @@ class Histogram:
         """Bucket, count, bucket, count, …"""
         return chain.from_iterable(self.counts.items())
 
-    def lengths(self) -> "Lengths":
+    def lengths(self) -> "Durations":
         """What people want to know of it."""
         count = sum(self.counts.values())
         if not count:
-            return Lengths(0, None, None)
+            return Durations(0, None, None)
         rank = (95 * count + 99) // 100  # the smallest whole number that is at least 0.95 * count
-        return Lengths(count, self.total / count / 1000, self._at(rank) / 1000, self)
+        return Durations(count, self.total / count / 1000, self._at(rank) / 1000, self)
 
     def _at(self, rank: int) -> int:
         """A length that at least so many of the lengths do not exceed."""
@@ -77,7 +77,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class Durations:
     """How long something took, in seconds, over `count` contacts. None where there are none.
 
     Attributes:

@@ -13,11 +13,11 @@ from crm_core.routing import sources
 from crm_core.routing.queue import WAITS
 from crm_core.routing.sources import Share, SourceListed
 from crm_core.statistics.buckets import Grain, start_of
-from crm_core.statistics.durations import Histogram, Lengths
+from crm_core.statistics.durations import Durations, Histogram
 from crm_core.statistics.gaps import NO_GAP, Gap, gap
 from crm_core.statistics.reading import Totals, arrived, totals
 from crm_core.statistics.sums import Sums
-from crm_core.storage.execute import run
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Operator
 from crm_core.team import operators
 from crm_core.team.operators import OperatorFacts
@@ -87,9 +87,9 @@ class Statistics:
     contacts: int
     unassigned: int
     waiting: int
-    to_assignment: Lengths
-    to_take: Lengths
-    to_reply: Lengths
+    to_assignment: Durations
+    to_take: Durations
+    to_reply: Durations
     oldest: datetime | None = None
     behind: int = 0
 
@@ -126,7 +126,7 @@ def overview(s: Session, *, since: datetime | None, until: datetime | None = Non
     )
 
 
-def _lengths(found: Totals, kind: str) -> Lengths:
+def _lengths(found: Totals, kind: str) -> Durations:
     return found.lengths.get(kind, Histogram()).lengths()
 
 
@@ -159,7 +159,7 @@ def _waiting(s: Session) -> dict[int, tuple[int, datetime]]:
         .group_by(_contact.c.source_id)
         .subquery()
     )
-    rows = run(
+    rows = execute(
         s,
         select(queue.c.source_id, queue.c.number, _contact.c.created_at).join(
             _contact, _contact.c.id == queue.c.oldest
@@ -216,7 +216,7 @@ def _shares(
 def _names(s: Session, ids: set[int]) -> dict[int, str]:
     if not ids:
         return {}
-    rows = run(s, select(Operator.id, Operator.name).where(Operator.id.in_(sorted(ids))))
+    rows = execute(s, select(Operator.id, Operator.name).where(Operator.id.in_(sorted(ids))))
     return {row[0]: row[1] for row in rows}
 
 

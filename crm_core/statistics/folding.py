@@ -20,7 +20,7 @@ from crm_core.statistics.gathering import Facts, gather
 from crm_core.statistics.reading import STATE, state_of
 from crm_core.statistics.settled import settled
 from crm_core.statistics.sums import NAMES, Sums, values_of
-from crm_core.storage.execute import changed, run
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
 
 SLICE = 2_000
@@ -73,7 +73,7 @@ def fold(s: Session, *, most: int = SLICE) -> int:
     between = (_event.c.id > known.after, _event.c.id <= until)
     number = select(func.count()).select_from(_event).where(*between).scalar_subquery()
     values = {"after": until, "events": _state.c.events + number, "weights": facts.weights, "watch": watch}
-    if changed(s, update(_state).where(_state.c.after == known.after).values(values)) != 1:
+    if execute_count(s, update(_state).where(_state.c.after == known.after).values(values)) != 1:
         raise RuntimeError("two transactions folded at once")
     return until - known.after
 
@@ -118,7 +118,7 @@ def _write_sums(s: Session, days: Mapping[tuple[int, int, int], Sums]) -> None:
 def _write_lengths(s: Session, days: Mapping[tuple[int, str], Histogram]) -> None:
     wanted = {(span, kind) for day, kind in days for span in (day, day // 100, ALL)}
     found: defaultdict[tuple[int, str], Histogram] = defaultdict(Histogram)
-    for row in run(s, select(_lengths).where(_lengths.c.span.in_({span for span, _ in wanted}))):
+    for row in execute(s, select(_lengths).where(_lengths.c.span.in_({span for span, _ in wanted}))):
         found[row.span, row.kind].merge(row.buckets, row.total, row.longest)
     for (day, kind), some in days.items():
         for span in (day, day // 100, ALL):
@@ -134,7 +134,7 @@ def _write_lengths(s: Session, days: Mapping[tuple[int, str], Histogram]) -> Non
 def _upsert(s: Session, table: Any, rows: list[dict[str, Any]], *, adds: bool) -> None:
     """Writes rows; where they are there already, adds to them or replaces them."""
     if rows:
-        run(s, _upserting(s.get_bind().dialect.name, table, adds), rows)
+        execute(s, _upserting(s.get_bind().dialect.name, table, adds), rows)
 
 
 @cache

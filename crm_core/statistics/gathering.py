@@ -19,7 +19,7 @@ from crm_core.routing.choose import Exclusion
 from crm_core.statistics.buckets import QUARTER_MS
 from crm_core.statistics.durations import Histogram
 from crm_core.statistics.sums import Sums, owed
-from crm_core.storage.execute import run
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Event
 
 Weights = dict[int, dict[int, int]]
@@ -135,10 +135,10 @@ def gather(s: Session, *, after: int, until: int, weights: Weights, lengths: boo
     """
     facts = Facts({source_id: dict(theirs) for source_id, theirs in weights.items()})
     between = {"after": after, "until": until}
-    changes = list(run(s, _WEIGHTS_CHANGED, between))
+    changes = list(execute(s, _WEIGHTS_CHANGED, between))
     is_by_hand = False
     draws = Counter[Draw]()
-    for row in run(s, _MOVED, {**between, "apart": bool(changes)}):
+    for row in execute(s, _MOVED, {**between, "apart": bool(changes)}):
         while changes and changes[0].id < row.event_id:
             _settle(facts, draws)
             _change(facts.weights, changes.pop(0))
@@ -148,11 +148,11 @@ def gather(s: Session, *, after: int, until: int, weights: Weights, lengths: boo
     for change in changes:
         _change(facts.weights, change)
     if is_by_hand:
-        for row in run(s, _BY_HAND, between):
+        for row in execute(s, _BY_HAND, between):
             if row.former is not None:
                 facts.sums[row.quarter, row.source_id, row.former].lost += 1
     if lengths:
-        for row in run(s, _TOOK, between):
+        for row in execute(s, _TOOK, between):
             facts.lengths[row.quarter, row.kind].add(row.passed, row.times)
     return facts
 

@@ -18,7 +18,7 @@ from crm_core.statistics.durations import Histogram
 from crm_core.statistics.gathering import Facts, Weights, gather
 from crm_core.statistics.periods import Days
 from crm_core.statistics.sums import NAMES, Sums
-from crm_core.storage.execute import run
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
 
 TAIL = 20_000
@@ -72,12 +72,12 @@ def state_of(row: Any) -> State:
 
 def state(s: Session) -> State:
     """How far the tallies go now."""
-    return state_of(run(s, STATE).one())
+    return state_of(execute(s, STATE).one())
 
 
 def backlog(s: Session) -> int:
     """How many event ids are not folded yet."""
-    row = run(s, select(_state.c.after, _NEWEST)).one()
+    row = execute(s, select(_state.c.after, _NEWEST)).one()
     return int(row.newest - row.after)
 
 
@@ -130,10 +130,10 @@ def totals(s: Session, *, since: datetime | None, until: datetime | None = None,
     known = state(s)
     days = Days.of(since=since, until=until, zone=known.zone)
     found = Totals(known)
-    for row in run(s, _SUMMED.where(_within(_tally.c.span, days.ranges()))):
+    for row in execute(s, _SUMMED.where(_within(_tally.c.span, days.ranges()))):
         found.sums[row[0], row[1]] = Sums(*map(int, row[2:]))
     if lengths:
-        for row in run(s, select(_lengths).where(_within(_lengths.c.span, days.ranges()))):
+        for row in execute(s, select(_lengths).where(_within(_lengths.c.span, days.ranges()))):
             found.lengths[row.kind].merge(row.buckets, row.total, row.longest)
     when, facts = local(known.zone), tail(s, known, lengths=lengths)
     for (quarter, source_id, operator_id), one in facts.sums.items():
@@ -156,7 +156,7 @@ def arrived(
     days = Days.of(since=since, until=until, zone=known.zone)
     low, high = bounds(grain, days.first, days.last)
     found: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for row in run(s, select(_arrivals).where(_arrivals.c.span >= low, _arrivals.c.span <= high)):
+    for row in execute(s, select(_arrivals).where(_arrivals.c.span >= low, _arrivals.c.span <= high)):
         found[row.span] = [row.opened, row.held]
     when = local(known.zone)
     for (quarter, _, _), one in tail(s, known, lengths=False).sums.items():
@@ -174,5 +174,5 @@ def version(s: Session) -> str:
     """
     ahead = select(_event.c.id).where(_event.c.id > _state.c.after).limit(TAIL + 1).correlate(_state).subquery()
     number = select(func.count()).select_from(ahead).scalar_subquery()
-    row = run(s, select(_state.c.generation, (_state.c.events + number).label("events"))).one()
+    row = execute(s, select(_state.c.generation, (_state.c.events + number).label("events"))).one()
     return f"{row.generation}.{row.events}"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.statistics.reading import state, totals
 from crm_core.statistics.sums import Sums
-from crm_core.storage.execute import run
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
 
 _contact = Contact.__table__
@@ -26,7 +26,7 @@ def by_source(s: Session) -> dict[int, dict[int, Sums]]:
     found: defaultdict[int, dict[int, Sums]] = defaultdict(dict)
     number = func.count().label("number")
     grouping = (_contact.c.source_id, _contact.c.operator_id)
-    for source_id, operator_id, count in run(s, select(*grouping, number).group_by(*grouping)):
+    for source_id, operator_id, count in execute(s, select(*grouping, number).group_by(*grouping)):
         found[source_id].setdefault(0, Sums()).opened += count
         if operator_id is not None:
             found[source_id][operator_id] = Sums(drawn=count)
@@ -61,7 +61,9 @@ def _differences(s: Session) -> Iterator[Difference]:
     for kind, ended in _ENDS.items():
         passed = type_coerce(ended, BigInteger) - type_coerce(_contact.c.created_at, BigInteger)
         passed = case((passed < 0, 0), else_=passed)  # as `Histogram.add` does
-        number, total = run(s, select(func.count(), func.coalesce(func.sum(passed), 0)).where(ended.is_not(None))).one()
+        number, total = execute(
+            s, select(func.count(), func.coalesce(func.sum(passed), 0)).where(ended.is_not(None))
+        ).one()
         ours_lengths = found.lengths[kind]
         if sum(ours_lengths.counts.values()) != number:
             yield Difference(f"{kind}, how often", sum(ours_lengths.counts.values()), number)

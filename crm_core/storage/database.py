@@ -28,25 +28,25 @@ class Unwritable(OSError):
     """The database answers, but takes nothing: a disk that fails to flush, a damaged file, a server that only reads."""
 
 
-DATABASE_AWAY = (OperationalError, InterfaceError, Unwritable)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, Unwritable)
 """What a write or read raises while the database cannot be reached, is full, or cannot be written.
 
 None of it is the fault of what was to be written: whoever meets it waits, and never gives anything up for it.
 """
 
-ANNOUNCEMENTS = "announcements"
+PENDING_ON_COMMIT = "announcements"
 
 log = logging.getLogger(__name__)
 
 
-def announce(s: Session, fact: Any) -> None:
+def on_commit(s: Session, fact: Any) -> None:
     """Hands a fact to the listeners once, and only if, the transaction is committed."""
-    s.info[ANNOUNCEMENTS].append(fact)
+    s.info[PENDING_ON_COMMIT].append(fact)
 
 
-def announced(s: Session) -> list[Any]:
+def pending_on_commit(s: Session) -> list[Any]:
     """What the transaction has announced so far."""
-    found: list[Any] = s.info[ANNOUNCEMENTS]
+    found: list[Any] = s.info[PENDING_ON_COMMIT]
     return found
 
 
@@ -72,7 +72,7 @@ class Database(ABC):
         Raises whatever the action raised, after its changes were rolled back. Nobody is answered before the commit.
         """
 
-    async def note(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+    async def write_unflushed(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         """The same, committed but not yet flushed: it survives the end of the process, and after `flushed` a power cut.
 
         For what can be made again: an update is worked on while the disk is still busy with it, and confirmed to
@@ -80,7 +80,7 @@ class Database(ABC):
         """
         return await self.write(action, *args, **inputs)
 
-    async def flushed(self) -> None:
+    async def wait_flushed(self) -> None:
         """Waits until everything committed so far would survive a power cut."""
         return
 

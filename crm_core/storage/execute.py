@@ -6,7 +6,7 @@ from typing import Any, cast, overload
 from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.orm import Session
 
-from crm_core.storage.prepared import Hot, Listed, Rows
+from crm_core.storage.prepared import Prepared, PreparedForIds, Rows
 
 CONNECTION = "connection"
 
@@ -16,10 +16,12 @@ _COUNTED = {"preserve_rowcount": True}
 
 
 @overload
-def run(s: Session, statement: Hot | Listed, values: Any = None) -> Rows: ...
+def execute(s: Session, statement: Prepared | PreparedForIds, values: Any = None) -> Rows: ...
 @overload
-def run(s: Session, statement: Executable, values: Any = None) -> CursorResult[*tuple[Any, ...]]: ...
-def run(s: Session, statement: Executable | Hot | Listed, values: Any = None) -> Rows | CursorResult[*tuple[Any, ...]]:
+def execute(s: Session, statement: Executable, values: Any = None) -> CursorResult[*tuple[Any, ...]]: ...
+def execute(
+    s: Session, statement: Executable | Prepared | PreparedForIds, values: Any = None
+) -> Rows | CursorResult[*tuple[Any, ...]]:
     """Executes a Core statement on the session's own connection, past the ORM's layer.
 
     Args:
@@ -29,9 +31,9 @@ def run(s: Session, statement: Executable | Hot | Listed, values: Any = None) ->
     Returns SQLAlchemy's result, or the like of it (`Rows`).
     """
     connection = _connection(s)
-    if isinstance(statement, Listed):
+    if isinstance(statement, PreparedForIds):
         statement, values = statement.spread(values)
-    if not isinstance(statement, Hot):
+    if not isinstance(statement, Prepared):
         return connection.execute(statement, values)
     raw: object = connection.connection.dbapi_connection
     if isinstance(raw, sqlite3.Connection):
@@ -39,14 +41,14 @@ def run(s: Session, statement: Executable | Hot | Listed, values: Any = None) ->
     return cast(Rows, connection.execute(statement.on_postgresql, values))  # whose ways they share
 
 
-def changed(s: Session, statement: Executable | Hot, values: dict[str, Any] | None = None) -> int:
+def execute_count(s: Session, statement: Executable | Prepared, values: dict[str, Any] | None = None) -> int:
     """Executes an UPDATE or DELETE and returns the number of rows it touched.
 
     Of an INSERT psycopg does not keep the number; there, ask with RETURNING.
     """
     connection = _connection(s)
     plain = statement
-    if isinstance(statement, Hot):
+    if isinstance(statement, Prepared):
         raw: object = connection.connection.dbapi_connection
         if isinstance(raw, sqlite3.Connection):
             return statement.execute(raw, connection.dialect, values).rowcount

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from crm_core.storage.probe import open_reader
+from crm_core.storage.probe import open_read_only
 
 MARK = b"This installation has a database. See docs/operations.md, Backup.\n"
 
@@ -43,7 +43,7 @@ def lock_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
 
 
-def mark_known(path: Path) -> None:
+def mark_installed(path: Path) -> None:
     """Notes that there is a database; called once it is made."""
     lock = lock_path(path)
     if lock.exists() and lock.stat().st_size:
@@ -56,7 +56,7 @@ def mark_known(path: Path) -> None:
         os.close(file)
 
 
-def check_known(path: Path, *, backups: list[Path]) -> None:
+def check_not_lost(path: Path, *, backups: list[Path]) -> None:
     """Raises DatabaseMissing where there should be a database and is none.
 
     Args:
@@ -68,10 +68,10 @@ def check_known(path: Path, *, backups: list[Path]) -> None:
             raise DatabaseMissing(path, backups[-1] if backups else None)
 
 
-def check_whole(path: Path) -> None:
+def check_integrity(path: Path) -> None:
     """Raises sqlite3.DatabaseError for a damaged file; one that would take long is looked at by the nightly backup."""
     if path.exists() and path.stat().st_size <= LOOKED_THROUGH_AT_START:
-        with closing(open_reader(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             ((said, *_),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         if said != "ok":
             raise sqlite3.DatabaseError(str(said).splitlines()[-1])
@@ -84,7 +84,7 @@ def is_empty(path: Path) -> bool:
         return False
     people = {"leads", "contacts", "operators", "staff", "bots", "api_keys"} & tables
     try:
-        with closing(open_reader(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             return not any(connection.execute(f"SELECT 1 FROM {one} LIMIT 1").fetchone() for one in people)  # noqa: S608
     except sqlite3.Error:
         return False
@@ -93,7 +93,7 @@ def is_empty(path: Path) -> bool:
 def _tables(path: Path) -> set[str] | None:
     """The tables of a file; None for one that is damaged."""
     try:
-        with closing(open_reader(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, func, select
 from sqlalchemy.orm import Session
 
-from crm_core.contacts.leads import fold, phone_key
+from crm_core.contacts.leads import normalise, phone_key
 from crm_core.errors import LeadNotFound
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
@@ -16,14 +16,14 @@ _operator, _source, _lead, _contact = Operator.__table__, Source.__table__, Lead
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Page:
     """A page of a list, and how many there are in all."""
 
     rows: Sequence[Any]
     total: int
 
 
-def operators(s: Session, *, skip: int, limit: int) -> Listed:
+def operators(s: Session, *, skip: int, limit: int) -> Page:
     """Operators that are not removed, in the order of making."""
     columns = (
         _operator.c.id,
@@ -34,21 +34,21 @@ def operators(s: Session, *, skip: int, limit: int) -> Listed:
     )
     there = _operator.c.removed_at.is_(None)
     rows = s.execute(select(*columns).where(there).order_by(_operator.c.id).offset(skip).limit(limit)).all()
-    return Listed(rows, s.execute(select(func.count()).select_from(_operator).where(there)).scalar_one())
+    return Page(rows, s.execute(select(func.count()).select_from(_operator).where(there)).scalar_one())
 
 
-def sources(s: Session, *, skip: int, limit: int) -> Listed:
+def sources(s: Session, *, skip: int, limit: int) -> Page:
     """Sources in the order of making, those that are switched off too."""
     columns = (_source.c.id, _source.c.name, _source.c.description)
     rows = s.execute(select(*columns).order_by(_source.c.id).offset(skip).limit(limit)).all()
-    return Listed(rows, s.execute(select(func.count()).select_from(_source)).scalar_one())
+    return Page(rows, s.execute(select(func.count()).select_from(_source)).scalar_one())
 
 
 SETTLED_AFTER = timedelta(minutes=10)
 """No transaction lasts that long (`storage.postgres`): what was made before is all there, and its number is final."""
 
 
-class Total:
+class RowCount:
     """How many rows a table has that only grows: counted once, from then on only those that came since."""
 
     def __init__(self, table: Table) -> None:
@@ -98,7 +98,7 @@ class LeadFilter:
         if self.phone is not None:
             found.append(_lead.c.phone_key == (phone_key(self.phone) or ""))
         if self.name is not None:
-            found.append(_lead.c.name_folded.contains(fold(self.name) or "", autoescape=True))
+            found.append(_lead.c.name_folded.contains(normalise(self.name) or "", autoescape=True))
         return found
 
 
@@ -114,15 +114,15 @@ _LEADS = select(
 )
 
 
-def leads(s: Session, *, skip: int, limit: int, wanted: LeadFilter, total: Total, now: datetime) -> Listed:
+def leads(s: Session, *, skip: int, limit: int, wanted: LeadFilter, total: RowCount, now: datetime) -> Page:
     """Leads in the order of their first words, with the number of their contacts."""
     conditions = wanted.conditions()
     rows = s.execute(_LEADS.where(*conditions).order_by(_lead.c.id).offset(skip).limit(limit)).all()
     if not conditions:
-        return Listed(rows, total.count(s, now=now))
+        return Page(rows, total.count(s, now=now))
     if len(rows) < limit and (rows or skip == 0):  # this page is the last one
-        return Listed(rows, skip + len(rows))
-    return Listed(rows, s.execute(select(func.count()).select_from(_lead).where(*conditions)).scalar_one())
+        return Page(rows, skip + len(rows))
+    return Page(rows, s.execute(select(func.count()).select_from(_lead).where(*conditions)).scalar_one())
 
 
 def lead(s: Session, *, lead_id: int) -> Any:
@@ -133,7 +133,7 @@ def lead(s: Session, *, lead_id: int) -> Any:
     return row
 
 
-def lead_contacts(s: Session, *, lead_id: int, skip: int, limit: int) -> Listed:
+def lead_contacts(s: Session, *, lead_id: int, skip: int, limit: int) -> Page:
     """The contacts of a lead, oldest first. Raises LeadNotFound."""
     if s.execute(select(_lead.c.id).where(_lead.c.id == lead_id)).first() is None:
         raise LeadNotFound(lead=lead_id)
@@ -148,4 +148,4 @@ def lead_contacts(s: Session, *, lead_id: int, skip: int, limit: int) -> Listed:
     )
     his = _contact.c.lead_id == lead_id
     rows = s.execute(select(*columns).where(his).order_by(_contact.c.id).offset(skip).limit(limit)).all()
-    return Listed(rows, s.execute(select(func.count()).select_from(_contact).where(his)).scalar_one())
+    return Page(rows, s.execute(select(func.count()).select_from(_contact).where(his)).scalar_one())

@@ -4,7 +4,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from crm_core.storage.database import ANNOUNCEMENTS, DATABASE_AWAY, Action, Database, P, T, Unwritable
+from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 
 # Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
 # that somebody else made the same row in that moment, and a second run will find it. A missing row that was referred to
@@ -36,7 +36,7 @@ class PostgresDatabase(Database):
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
-                announcements = session.sync_session.info[ANNOUNCEMENTS] = []
+                announcements = session.sync_session.info[PENDING_ON_COMMIT] = []
                 try:
                     result = await session.run_sync(lambda s: action(s, *args, **inputs))
                     has_written = bool(self.troubles) and await session.scalar(_HAS_WRITTEN)
@@ -48,7 +48,7 @@ class PostgresDatabase(Database):
                     if state in READING_ONLY:
                         self.troubles["writing"] = "the server only reads"
                         raise Unwritable("the server only reads") from error
-                    if isinstance(error, DATABASE_AWAY):
+                    if isinstance(error, DATABASE_UNAVAILABLE):
                         self.troubles["writing"] = type(error.orig).__name__
                     raise
                 if has_written:  # what changes nothing would succeed on a full disk, too

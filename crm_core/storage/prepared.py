@@ -64,7 +64,7 @@ class Rows:
         return self.one()[0]
 
 
-class Hot:
+class Prepared:
     """A Core statement for the message path. Give it to `rows.run` and `rows.changed` like any other.
 
     Its parameters are always the same ones; for a list of ids see `Listed`.
@@ -102,14 +102,14 @@ def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIErro
     return wrapped
 
 
-def hot_insert(table: Any) -> Hot:
+def prepared_insert(table: Any) -> Prepared:
     """Inserts a row, or several, and gives the id of each in the order of what was given."""
     of_row = table.c.id
     returning = insert(table).returning(of_row, sort_by_parameter_order=True)
-    return Hot(insert(table), on_postgresql=returning, gives_id=True)
+    return Prepared(insert(table), on_postgresql=returning, gives_id=True)
 
 
-class Listed:
+class PreparedForIds:
     """A hot statement over a list of ids, the parameter `ids`.
 
     It is compiled for lists of 1, 2, 4, 8, … ids, and a list is filled up by repeating its last one.
@@ -121,16 +121,16 @@ class Listed:
             build: makes the statement, given what stands in its IN.
         """
         self._build = build
-        self._by_length: dict[int, tuple[Hot, list[str]]] = {}
+        self._by_length: dict[int, tuple[Prepared, list[str]]] = {}
 
-    def spread(self, values: dict[str, Any]) -> tuple[Hot, dict[str, Any]]:
+    def spread(self, values: dict[str, Any]) -> tuple[Prepared, dict[str, Any]]:
         """The statement for a list as long as this one, and its parameters. The list must not be empty."""
         given = dict(values)
         ids = given.pop("ids")
         length = 1 << (len(ids) - 1).bit_length()
         if length not in self._by_length:
             names = [f"id_{number}" for number in range(length)]
-            self._by_length[length] = Hot(self._build([bindparam(name) for name in names])), names
+            self._by_length[length] = Prepared(self._build([bindparam(name) for name in names])), names
         statement, names = self._by_length[length]
         given.update(zip_longest(names, ids, fillvalue=ids[-1]))
         return statement, given

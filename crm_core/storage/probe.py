@@ -27,7 +27,7 @@ class NoDatabase(Exception):
 
 
 @contextmanager
-def glance(url: str) -> Iterator[Ask]:
+def probe(url: str) -> Iterator[Ask]:
     """Opens a database for questions: `ask("SELECT … WHERE id = ?", 5)` returns rows.
 
     Args:
@@ -61,7 +61,7 @@ def _postgres(url: str) -> Iterator[Ask]:
         yield lambda question, *values: connection.execute(question.replace("?", "%s"), values).fetchall()
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path) -> sqlite3.Connection:
     """Opens a SQLite file that may be in use, to read it alone: cannot write, nor move the journal into the file."""
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
@@ -83,7 +83,7 @@ def revisions(url: str) -> tuple[str | None, str]:
     """The revision that a database has (None for a new or empty one), and the newest one known here."""
     newest = newest_revision()
     try:
-        with glance(url) as ask:
+        with probe(url) as ask:
             try:
                 found = ask("SELECT version_num FROM alembic_version")
             except Exception as error:

@@ -25,7 +25,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from crm_core.storage.database import ANNOUNCEMENTS, Action, Database, P, T, Unwritable
+from crm_core.storage.database import PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.execute import CONNECTION
 from crm_core.storage.prepared import as_sqlalchemy
 
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Job:
+class PendingWrite:
     """One action that waits for the writer, and where its outcome goes."""
 
     body: Callable[[Session], Any]
@@ -114,7 +114,7 @@ class SqliteDatabase(Database):
         self._engine = engine or sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[PendingWrite] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._is_closed = False
         self._commits = self._on_disk = 0
@@ -122,10 +122,10 @@ class SqliteDatabase(Database):
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         result: T = await self._add(lambda s: action(s, *args, **inputs))
-        await self.flushed()
+        await self.wait_flushed()
         return result
 
-    async def note(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
+    async def write_unflushed(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         result: T = await self._add(lambda s: action(s, *args, **inputs))
         return result
 
@@ -133,7 +133,7 @@ class SqliteDatabase(Database):
         if self._is_closed:
             raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
-        job = Job(body, loop.create_future())
+        job = PendingWrite(body, loop.create_future())
         self._waiting.append(job)
         if self._writer is None:
             self._writer = loop.create_task(self._write(), name="sqlite-writer")
@@ -183,7 +183,7 @@ class SqliteDatabase(Database):
                 self._answer(job)
         self._writer = None
 
-    async def _commit_together(self, batch: list[Job]) -> None:
+    async def _commit_together(self, batch: list[PendingWrite]) -> None:
         if self._connection is None:
             self._connection = self._engine.connect()
         raw: sqlite3.Connection = self._connection.connection.dbapi_connection  # type: ignore[assignment]
@@ -210,7 +210,7 @@ class SqliteDatabase(Database):
             log.error("checkpoint_failed: %s", _why(error))
             self.troubles[CHECKPOINTS] = _why(error)
 
-    async def flushed(self) -> None:
+    async def wait_flushed(self) -> None:
         """Waits until all that is committed now would survive a power cut. Raises Unwritable if the disk fails."""
         wanted = self._commits
         while self._on_disk < wanted:
@@ -240,7 +240,7 @@ class SqliteDatabase(Database):
         finally:
             os.close(journal)
 
-    def _answer(self, job: Job) -> None:
+    def _answer(self, job: PendingWrite) -> None:
         if job.error is None:  # whoever gave up waiting does not change what was committed
             self._tell(job.announcements)
         if job.done.cancelled():
@@ -304,11 +304,11 @@ def _session_of(connection: Connection) -> Session:
     return session
 
 
-def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Job]) -> None:
+def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[PendingWrite]) -> None:
     """Runs the bodies of a batch one after another; a body that fails is undone alone."""
     session = _session_of(connection)
     for job in batch:
-        session.info[ANNOUNCEMENTS] = job.announcements
+        session.info[PENDING_ON_COMMIT] = job.announcements
         raw.execute("SAVEPOINT body")
         try:
             job.result = job.body(session)

@@ -11,17 +11,17 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.contacts import lifecycle as contacts
 from crm_core.errors import AlreadyOperator, InvitationInvalid, LastAdmin, NotAllowed, NotFound, OperatorNotFound
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import outbox
 from crm_core.routing import queue
-from crm_core.routing.assignment import Chance
-from crm_core.storage.execute import changed
+from crm_core.routing.assignment import Rng
+from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import Bot, Invitation, Operator, Staff, StaffChat
-from crm_core.storage.upsert import upserting
+from crm_core.storage.upsert import dialect_insert
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails
 
-INVITATION_LIVES = timedelta(days=7)
+INVITATION_VALID = timedelta(days=7)
 
 _staff, _reach = Staff.__table__, StaffChat.__table__
 
@@ -99,12 +99,14 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
         "role": role,
         "operator_id": operator_id,
         "created_at": now,
-        "expires_at": now + INVITATION_LIVES,
+        "expires_at": now + INVITATION_VALID,
     }
     s.execute(insert(Invitation.__table__), values)
 
 
-def hire(s: Session, *, name: str, max_leads: int, code: str, actor: Actor, now: datetime) -> OperatorDetails:
+def invite_operator(
+    s: Session, *, name: str, max_leads: int, code: str, actor: Actor, now: datetime
+) -> OperatorDetails:
     """A new operator and the code by which he joins (see `invite`).
 
     Raises NotAllowed, BadName, BadValue, NameTaken.
@@ -142,7 +144,7 @@ class Joined:
     operator: str | None
 
 
-def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime, chance: Chance) -> Joined:
+def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime, rng: Rng) -> Joined:
     """Uses a one-time code: whoever opens it first gets the role, nobody after him.
 
     Raises InvitationInvalid, AlreadyOperator.
@@ -161,7 +163,7 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
     else:
         name = None
         _upsert(s, account, now, is_admin=True)
-    joined = Happened(
+    joined = NewEvent(
         events.STAFF_CHANGED,
         now,
         telegram(account.telegram_id).label,
@@ -169,11 +171,11 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
         reason=f"joined_{invitation.role}",
     )
     events.record(s, [joined])
-    reach(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, chance=chance)
+    mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng)
     show_menu(s, telegram_id=account.telegram_id, now=now)
     if invitation.role == "operator":
         # An admin who becomes an operator could be reached before: that alone gave him nothing.
-        operators.begin_work(s, operator_id=invitation.operator_id, returned=returned, now=now, chance=chance)
+        operators.assign_waiting_to(s, operator_id=invitation.operator_id, returned=returned, now=now, rng=rng)
     return Joined("operator" if invitation.role == "operator" else "admin", name)
 
 
@@ -194,7 +196,7 @@ def _become_operator(s: Session, account: Account, operator_id: int, now: dateti
     # A second account for the same place takes it over: the first one is no operator any more.
     returned = []
     operators.lock_sources_of(s, operator_id)
-    if operators.leave_staff(s, operator_id=operator_id, now=now, besides=account.telegram_id):
+    if operators.detach_account(s, operator_id=operator_id, now=now, besides=account.telegram_id):
         actor = telegram(account.telegram_id)
         returned = operators.return_contacts(
             s, operator_id=operator_id, reason="operator_replaced", actor=actor, now=now
@@ -214,7 +216,7 @@ def _upsert(s: Session, account: Account, now: datetime, **role: object) -> None
         **role,
     }
     s.execute(
-        upserting(s, _staff)
+        dialect_insert(s, _staff)
         .values(values)
         .on_conflict_do_update(index_elements=["telegram_id"], set_={**shown, **role})
     )
@@ -229,23 +231,23 @@ _REACHED = (
 )
 
 
-def reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chance: Chance) -> bool:
+def mark_reachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng) -> bool:
     """A member of staff has written to a bot, so the bot can write to him; waiting contacts may be his now.
 
     Returns whether that is news.
     """
-    if changed(s, _REACHED, {"who": telegram_id, "by": bot_id}) == 1:
+    if execute_count(s, _REACHED, {"who": telegram_id, "by": bot_id}) == 1:
         return False
     member = s.execute(select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)).one_or_none()
     if member is None:
         return False
     values = {"telegram_id": telegram_id, "bot_id": bot_id, "is_reachable": True, "changed_at": now}
     s.execute(
-        upserting(s, _reach)
+        dialect_insert(s, _reach)
         .values(values)
         .on_conflict_do_update(index_elements=["telegram_id", "bot_id"], set_={"is_reachable": True, "changed_at": now})
     )
-    reached = Happened(
+    reached = NewEvent(
         events.STAFF_CHANGED,
         now,
         telegram(telegram_id).label,
@@ -254,11 +256,11 @@ def reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chance: C
         data={"bot_id": bot_id},
     )
     events.record(s, [reached])
-    outbox.add(s, [outbox.Send(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}")], now=now)
+    outbox.add(s, [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}")], now=now)
     contacts.refresh_lost_cards(s, bot_id=bot_id, chat_id=telegram_id, now=now)
     if member.operator_id is not None:
         source_ids = contacts.sources_of(s, member.operator_id)
-        queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
+        queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     return True
 
 
@@ -271,7 +273,7 @@ def show_menu(s: Session, *, telegram_id: int, now: datetime) -> None:
     )
     outbox.add(
         s,
-        [outbox.Send(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}") for bot_id in bots],
+        [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}") for bot_id in bots],
         now=now,
     )
 
@@ -310,7 +312,7 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
         raise LastAdmin()
     s.execute(update(_staff).where(_staff.c.telegram_id == telegram_id).values(is_admin=False))
     events.record(
-        s, [Happened(events.STAFF_CHANGED, now, actor.label, reason="admin_removed", data={"telegram_id": telegram_id})]
+        s, [NewEvent(events.STAFF_CHANGED, now, actor.label, reason="admin_removed", data={"telegram_id": telegram_id})]
     )
     show_menu(s, telegram_id=telegram_id, now=now)
     if s.execute(select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)).scalar_one() is None:
@@ -319,7 +321,7 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
     return str(names[telegram_id])
 
 
-def know(s: Session, *, account: Account) -> None:
+def update_profile(s: Session, *, account: Account) -> None:
     """Takes over what Telegram now shows of a member of staff."""
     s.execute(
         update(_staff)

@@ -11,17 +11,17 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, access_operator
 from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts.leads import fold
+from crm_core.contacts.leads import normalise
 from crm_core.errors import NameTaken, OperatorNotFound
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.messaging import outbox
-from crm_core.messaging.alerts import tell_admins
-from crm_core.names import Line, check_name, check_number, named, resembling
+from crm_core.messaging.alerts import notify_admins
+from crm_core.names import TypedLine, check_name, check_number, find_named, suggestions
 from crm_core.routing import queue, sources
-from crm_core.routing.assignment import Chance
+from crm_core.routing.assignment import Rng
 from crm_core.routing.queue import OPEN
 from crm_core.routing.sources import Share, SourceDetails
-from crm_core.storage.execute import changed
+from crm_core.storage.execute import execute_count
 from crm_core.storage.locks import lock_row, lock_sources
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
@@ -128,31 +128,31 @@ def details(s: Session, *, operator_id: int) -> OperatorDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class SourceTeam:
     """A source and everybody who could work there."""
 
     source: SourceDetails
     operators: list[OperatorFacts]
 
 
-def crew(s: Session, *, source_id: int) -> Crew:
+def source_team(s: Session, *, source_id: int) -> SourceTeam:
     """All that the screen of a source's weights shows. Raises SourceNotFound."""
-    return Crew(sources.details(s, source_id=source_id), listing(s))
+    return SourceTeam(sources.details(s, source_id=source_id), listing(s))
 
 
-def pick(known: Sequence[OperatorFacts], line: Line) -> OperatorFacts | None:
+def pick(known: Sequence[OperatorFacts], line: TypedLine) -> OperatorFacts | None:
     """The one of these operators that a typed line names, by name or else by number."""
-    return named(line, known, name=lambda one: one.name, also=lambda one, text: text == str(one.id))
+    return find_named(line, known, name=lambda one: one.name, also=lambda one, text: text == str(one.id))
 
 
-def missed(known: Sequence[OperatorFacts], line: Line) -> OperatorNotFound:
+def missed(known: Sequence[OperatorFacts], line: TypedLine) -> OperatorNotFound:
     """What to raise where a line names none of them: it offers names that come close."""
-    return OperatorNotFound(name=line.name, close=resembling(line.name, [one.name for one in known]))
+    return OperatorNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
 
 
 def find(s: Session, *, name: str) -> OperatorFacts:
     """The operator of a name or a number, as an admin types it. Raises OperatorNotFound with names that come close."""
-    known, line = listing(s), Line.of(name)
+    known, line = listing(s), TypedLine.of(name)
     found = pick(known, line)
     if found is None:
         raise missed(known, line)
@@ -171,7 +171,7 @@ def add(
     checked = _check_free_name(s, name)
     values = {
         "name": checked,
-        "name_folded": fold(checked),
+        "name_folded": normalise(checked),
         "is_active": is_active,
         "is_online": True,
         "max_leads": limit,
@@ -187,7 +187,7 @@ def _check_free_name(s: Session, name: str, *, besides: int = 0) -> str:
     checked = check_name(name)
     taken = s.execute(
         select(_operator.c.id).where(
-            _operator.c.name_folded == fold(checked), _operator.c.removed_at.is_(None), _operator.c.id != besides
+            _operator.c.name_folded == normalise(checked), _operator.c.removed_at.is_(None), _operator.c.id != besides
         )
     ).first()
     if taken:
@@ -199,7 +199,7 @@ def rename(s: Session, *, operator_id: int, name: str, actor: Actor, now: dateti
     """Another name for an operator. Returns it as stored. Raises NotAllowed, OperatorNotFound, BadName, NameTaken."""
     access_admin(s, actor)
     checked = _check_free_name(s, name, besides=operator_id)
-    _change(s, operator_id, name=checked, name_folded=fold(checked))
+    _change(s, operator_id, name=checked, name_folded=normalise(checked))
     _record(s, operator_id, "renamed", actor, now)
     return checked
 
@@ -210,7 +210,7 @@ def change(
     operator_id: int,
     actor: Actor,
     now: datetime,
-    chance: Chance,
+    rng: Rng,
     name: str | None = None,
     is_active: bool | None = None,
     max_leads: int | None = None,
@@ -220,10 +220,10 @@ def change(
     Raises NotAllowed, OperatorNotFound, BadName, NameTaken, BadValue.
     """
     access_admin(s, actor)
-    source_ids = _lock_his_sources(s, operator_id)
+    source_ids = _lock_sources_of(s, operator_id)
     before = one(s, operator_id=operator_id)
     if name is not None and (checked := _check_free_name(s, name, besides=operator_id)) != before.name:
-        _change(s, operator_id, name=checked, name_folded=fold(checked))
+        _change(s, operator_id, name=checked, name_folded=normalise(checked))
         _record(s, operator_id, "renamed", actor, now)
     if max_leads is not None and max_leads != before.max_leads:
         limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
@@ -232,42 +232,42 @@ def change(
     if is_active is not None and is_active != before.is_active:
         _change(s, operator_id, is_active=is_active)
         _record(s, operator_id, "activated" if is_active else "deactivated", actor, now)
-    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
+    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return one(s, operator_id=operator_id)
 
 
-def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, chance: Chance) -> int:
+def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, rng: Rng) -> int:
     """How many open contacts he may hold. A raised limit empties the queue at once; a lowered one takes nothing away.
 
     Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound, BadValue.
     """
     access_admin(s, actor)
     limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-    sources = _lock_his_sources(s, operator_id)
+    sources = _lock_sources_of(s, operator_id)
     _change(s, operator_id, max_leads=limit)
     _record(s, operator_id, "limit", actor, now, data={"limit": limit})
-    return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+    return queue.assign_waiting(s, source_ids=sources, actor=actor, now=now, rng=rng)
 
 
-def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, chance: Chance) -> int:
+def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> int:
     """Whether he gets anything new (an admin's switch); what he holds he may finish.
 
     Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    sources = _lock_his_sources(s, operator_id)
+    sources = _lock_sources_of(s, operator_id)
     _change(s, operator_id, is_active=is_active)
     _record(s, operator_id, "activated" if is_active else "deactivated", actor, now)
-    return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+    return queue.assign_waiting(s, source_ids=sources, actor=actor, now=now, rng=rng)
 
 
-def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, chance: Chance) -> int:
+def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> int:
     """Whether he is there (his own switch). Returns how many waiting contacts found an operator. Raises NotAllowed."""
     operator = access_operator(s, actor)
-    sources = _lock_his_sources(s, operator.id)
+    sources = _lock_sources_of(s, operator.id)
     _change(s, operator.id, is_online=is_online)
     _record(s, operator.id, "online" if is_online else "offline", actor, now)
-    return queue.fill(s, source_ids=sources, actor=actor, now=now, chance=chance)
+    return queue.assign_waiting(s, source_ids=sources, actor=actor, now=now, rng=rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +278,7 @@ class Removed:
     waiting: int
 
 
-def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, chance: Chance) -> Removed:
+def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rng) -> Removed:
     """Takes an operator out for good: his open contacts go back to the queue and are given to others.
 
     Raises NotAllowed, OperatorNotFound.
@@ -288,13 +288,13 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, chance:
     _change(s, operator_id, removed_at=now, is_active=False)
     returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
-    leave_staff(s, operator_id=operator_id, now=now)
+    detach_account(s, operator_id=operator_id, now=now)
     _record(s, operator_id, "removed", actor, now)
-    queue.fill(s, source_ids=source_ids, actor=actor, now=now, chance=chance)
-    return Removed(len(returned), queue.tell_waiting(s, contact_ids=returned, now=now))
+    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return Removed(len(returned), queue.notify_waiting(s, contact_ids=returned, now=now))
 
 
-def leave_staff(s: Session, *, operator_id: int, now: datetime, besides: int = 0) -> bool:
+def detach_account(s: Session, *, operator_id: int, now: datetime, besides: int = 0) -> bool:
     """The account is no operator from this moment; unless it is an admin's too, it is nobody's on the staff.
 
     Returns whether there was one.
@@ -312,10 +312,14 @@ def leave_staff(s: Session, *, operator_id: int, now: datetime, besides: int = 0
         s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == account.telegram_id)).scalars().all()
     ):
         outbox.drop_waiting(
-            s, bot_id=bot_id, chat_id=account.telegram_id, outcome="operator_removed", now=now,
+            s,
+            bot_id=bot_id,
+            chat_id=account.telegram_id,
+            outcome="operator_removed",
+            now=now,
             keep=(outbox.CARD_EDIT, *for_admins),
-        )  # fmt: skip
-        outbox.add(s, [outbox.Send(outbox.MENU, bot_id, account.telegram_id)], now=now)
+        )
+        outbox.add(s, [outbox.OutboxEntry(outbox.MENU, bot_id, account.telegram_id)], now=now)
     if account.is_admin:
         s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
     else:
@@ -324,7 +328,7 @@ def leave_staff(s: Session, *, operator_id: int, now: datetime, besides: int = 0
     return True
 
 
-def begin_work(s: Session, *, operator_id: int, returned: Sequence[int], now: datetime, chance: Chance) -> None:
+def assign_waiting_to(s: Session, *, operator_id: int, returned: Sequence[int], now: datetime, rng: Rng) -> None:
     """Gives out what waits where an operator who has just joined works.
 
     Args:
@@ -332,8 +336,8 @@ def begin_work(s: Session, *, operator_id: int, returned: Sequence[int], now: da
     """
     theirs = s.execute(select(Contact.source_id).where(Contact.id.in_(returned)).distinct()).scalars()
     source_ids = {*contacts.sources_of(s, operator_id), *theirs}
-    queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
-    queue.tell_waiting(s, contact_ids=returned, now=now)
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    queue.notify_waiting(s, contact_ids=returned, now=now)
 
 
 _HELD = (
@@ -356,13 +360,13 @@ def return_contacts(
     return returned
 
 
-def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chance: Chance) -> list[int]:
+def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng) -> list[int]:
     """A bot can no longer write to a member of staff (403, or he blocked it): he is not eligible there any more.
 
     His open contacts of that bot go back to the queue, what waits for his chat is given up, admins are told.
     Returns the contacts that were returned.
     """
-    gone = changed(
+    gone = execute_count(
         s,
         update(StaffChat)
         .where(StaffChat.telegram_id == telegram_id, StaffChat.bot_id == bot_id, StaffChat.is_reachable.is_(True))
@@ -376,7 +380,7 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
     ).one_or_none()
     if operator is None or gone == 0:
         return []
-    lost = Happened(
+    lost = NewEvent(
         events.STAFF_CHANGED,
         now,
         SYSTEM.label,
@@ -390,7 +394,7 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
         s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
     )
     username = s.execute(select(Bot.username).where(Bot.id == bot_id)).scalar_one()
-    tell_admins(
+    notify_admins(
         s,
         cause=f"unreachable:{operator.id}:{bot_id}",
         code="operator_unreachable",
@@ -400,8 +404,8 @@ def lose_reach(s: Session, *, telegram_id: int, bot_id: int, now: datetime, chan
         bot=username,
         returned=len(returned),
     )
-    queue.fill(s, source_ids=source_ids, actor=SYSTEM, now=now, chance=chance)
-    queue.tell_waiting(s, contact_ids=returned, now=now)
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    queue.notify_waiting(s, contact_ids=returned, now=now)
     return returned
 
 
@@ -419,7 +423,7 @@ def lock_sources_of(s: Session, operator_id: int) -> set[int]:
     return source_ids
 
 
-def _lock_his_sources(s: Session, operator_id: int) -> list[int]:
+def _lock_sources_of(s: Session, operator_id: int) -> list[int]:
     sources = list(contacts.sources_of(s, operator_id))
     lock_sources(s, sources)
     return sources
@@ -427,7 +431,7 @@ def _lock_his_sources(s: Session, operator_id: int) -> list[int]:
 
 def _change(s: Session, operator_id: int, **values: Any) -> None:
     if (
-        changed(
+        execute_count(
             s, update(_operator).where(_operator.c.id == operator_id, _operator.c.removed_at.is_(None)).values(values)
         )
         != 1
@@ -439,7 +443,7 @@ def _record(
     s: Session, operator_id: int, reason: str, actor: Actor, now: datetime, data: dict[str, Any] | None = None
 ) -> None:
     events.record(
-        s, [Happened(events.OPERATOR_CHANGED, now, actor.label, operator_id=operator_id, reason=reason, data=data)]
+        s, [NewEvent(events.OPERATOR_CHANGED, now, actor.label, operator_id=operator_id, reason=reason, data=data)]
     )
 
 

@@ -25,7 +25,7 @@ def app(db: Database, clock: MovableClock) -> FastAPI:
     return create_app(
         db=db,
         clock=clock,
-        chance=random.random,
+        rng=random.random,
         new_key=new_key,
         cors_origins=["https://shop.example"],
         version="0",
@@ -39,14 +39,18 @@ async def calling(app: FastAPI) -> AsyncIterator[Calling]:
     async with AsyncExitStack() as stack:
 
         def call(
-            key: str | None = None, *, client: tuple[str, int] = ("127.0.0.1", 5), host: str = "localhost",
+            key: str | None = None,
+            *,
+            client: tuple[str, int] = ("127.0.0.1", 5),
+            host: str = "localhost",
             headers: dict[str, str] | None = None,
-        ) -> httpx2.AsyncClient:  # fmt: skip
+        ) -> httpx2.AsyncClient:
             given = {"Authorization": f"Bearer {key}"} if key else {}
             caller = httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app, client=client), base_url=f"http://{host}",
+                transport=httpx2.ASGITransport(app, client=client),
+                base_url=f"http://{host}",
                 headers={**given, **(headers or {})},
-            )  # fmt: skip
+            )
             stack.push_async_callback(caller.aclose)
             return caller
 
@@ -65,7 +69,13 @@ async def make_key(
     """The text of a new key, named after its scope."""
     key = new_key()
     await db.write(
-        api_keys.create, key=key, name=scope, scope=scope, actor=SYSTEM, now=clock(), expires_at=expires_at,
+        api_keys.create,
+        key=key,
+        name=scope,
+        scope=scope,
+        actor=SYSTEM,
+        now=clock(),
+        expires_at=expires_at,
         source_id=source_id,
-    )  # fmt: skip
+    )
     return key

@@ -8,30 +8,30 @@ import pytest
 from bot.sandbox import Sandbox
 from crm_core.routing import sources
 from crm_core.team import operators
-from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
 @pytest.fixture
-async def site(house: House) -> AsyncIterator[httpx2.AsyncClient]:
-    """A site that calls the house over HTTP, with a source of its own."""
-    async with httpx2.AsyncClient(base_url=house.app.http.address, timeout=30) as caller:
+async def site(crm: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
+    """A site that calls the crm over HTTP, with a source of its own."""
+    async with httpx2.AsyncClient(base_url=crm.app.http.address, timeout=30) as caller:
         await caller.post("/sources/", json={"name": "Site"})
         yield caller
 
 
-async def _site_id(house: House) -> int:
-    return (await house.db.read(sources.find, name="Site")).id
+async def _site_id(crm: RunningApp) -> int:
+    return (await crm.db.read(sources.find, name="Site")).id
 
 
-async def _works_for_the_site(house: House, site: httpx2.AsyncClient, name: str) -> None:
-    operator = await house.db.read(operators.find, name=name)
-    done = await site.post(f"/sources/{await _site_id(house)}/assign_operator", json={"operator_id": operator.id})
+async def _works_for_the_site(crm: RunningApp, site: httpx2.AsyncClient, name: str) -> None:
+    operator = await crm.db.read(operators.find, name=name)
+    done = await site.post(f"/sources/{await _site_id(crm)}/assign_operator", json={"operator_id": operator.id})
     assert done.status_code == 200
 
 
-async def _requests(house: House, site: httpx2.AsyncClient, message: str, email: str = "ann@example.com") -> int:
+async def _requests(crm: RunningApp, site: httpx2.AsyncClient, message: str, email: str = "ann@example.com") -> int:
     body = {
-        "email": email, "source_id": await _site_id(house), "message": message, "full_name": "Ann Lee",
+        "email": email, "source_id": await _site_id(crm), "message": message, "full_name": "Ann Lee",
         "phone": "+79991234567",
     }  # fmt: skip
     made = await site.post("/leads/register_contact/", json=body)
@@ -39,11 +39,11 @@ async def _requests(house: House, site: httpx2.AsyncClient, message: str, email:
     return int(made.json()["id"])
 
 
-async def test_api_contact_is_taken_and_closed_in_telegram(house: House, site: httpx2.AsyncClient) -> None:
-    anna = await house.operator("Anna")
-    await _works_for_the_site(house, site, "Anna")
-    number = await _requests(house, site, "Do you have bicycles?")
-    card = await anna.sees(f"#{number}", bot=house.shop)
+async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site: httpx2.AsyncClient) -> None:
+    anna = await crm.operator("Anna")
+    await _works_for_the_site(crm, site, "Anna")
+    number = await _requests(crm, site, "Do you have bicycles?")
+    card = await anna.sees(f"#{number}", bot=crm.shop)
     assert "Site" in card.text
     assert "Ann Lee" in card.text
     assert "Do you have bicycles?" in card.text
@@ -52,7 +52,7 @@ async def test_api_contact_is_taken_and_closed_in_telegram(house: House, site: h
 
     press = await anna.presses(card, "Take")
     assert f"#{number} is yours" in (await press.answer() or "")
-    await house.settled()
+    await crm.settled()
     card = await anna.sees("In progress")
     assert "+79991234567" in card.text
     assert "ann@example.com" in card.text
@@ -61,27 +61,27 @@ async def test_api_contact_is_taken_and_closed_in_telegram(house: House, site: h
     assert (await site.get("/operators/")).json()[0]["current_leads"] == 1
 
     await anna.presses(card, "Close")
-    await house.settled()
+    await crm.settled()
     assert (await anna.sees("Closed")).labels == []
     (contact,) = (await site.get("/leads/1/contacts")).json()
     assert contact["status"] == "closed"
     assert (await site.get("/operators/")).json()[0]["current_leads"] == 0
 
 
-async def test_long_message_is_sent_in_full_below_the_card(house: House, site: httpx2.AsyncClient) -> None:
-    anna = await house.operator("Anna")
-    await _works_for_the_site(house, site, "Anna")
-    await _requests(house, site, "long " * 800 + "END")
+async def test_long_message_is_sent_in_full_below_the_card(crm: RunningApp, site: httpx2.AsyncClient) -> None:
+    anna = await crm.operator("Anna")
+    await _works_for_the_site(crm, site, "Anna")
+    await _requests(crm, site, "long " * 800 + "END")
     card = await anna.sees("in full below")
     assert "END" not in card.text
     assert (await anna.sees("END")).text == "long " * 800 + "END"
 
 
-async def test_close_in_telegram_assigns_waiting_api_contact(house: House, site: httpx2.AsyncClient) -> None:
-    anna = await house.operator("Anna", limit=1)
-    await _works_for_the_site(house, site, "Anna")
-    first = await _requests(house, site, "The first")
-    second = await _requests(house, site, "The second")
+async def test_close_in_telegram_assigns_waiting_api_contact(crm: RunningApp, site: httpx2.AsyncClient) -> None:
+    anna = await crm.operator("Anna", limit=1)
+    await _works_for_the_site(crm, site, "Anna")
+    first = await _requests(crm, site, "The first")
+    second = await _requests(crm, site, "The second")
     card = await anna.sees(f"#{first}")
     await anna.presses(card, "Close")
     assert "The second" in (await anna.sees(f"#{second}")).text
@@ -91,41 +91,41 @@ async def test_operator_gets_api_contacts_only_after_starting_first_bot(sandbox:
     """Contacts of a site speak through the first bot; where it cannot write to him, he is not eligible."""
     tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with (
-        await House.open(sandbox, database_url, tokens=tokens) as house,
-        httpx2.AsyncClient(base_url=house.app.http.address, timeout=30) as site,
+        await RunningApp.open(sandbox, database_url, tokens=tokens) as crm,
+        httpx2.AsyncClient(base_url=crm.app.http.address, timeout=30) as site,
     ):
         await site.post("/sources/", json={"name": "Site"})
-        anna = await house.operator("Anna", bots=[house.bots[1]])
-        await _works_for_the_site(house, site, "Anna")
-        number = await _requests(house, site, "Hello")
+        anna = await crm.operator("Anna", bots=[crm.bots[1]])
+        await _works_for_the_site(crm, site, "Anna")
+        number = await _requests(crm, site, "Hello")
         (contact,) = (await site.get("/leads/1/contacts")).json()
         assert contact["operator_id"] is None
-        await anna.starts(house.shop)
-        card = await anna.sees(f"#{number}", bot=house.shop)
+        await anna.starts(crm.shop)
+        card = await anna.sees(f"#{number}", bot=crm.shop)
         assert card.labels == ["✋ Take", "✔️ Close"]
 
 
 async def test_operator_without_telegram_account_is_assigned_api_contact(
-    house: House, site: httpx2.AsyncClient
+    crm: RunningApp, site: httpx2.AsyncClient
 ) -> None:
     boris = (await site.post("/operators/", json={"name": "Boris"})).json()
-    await _works_for_the_site(house, site, "Boris")
-    await _requests(house, site, "Hello")
+    await _works_for_the_site(crm, site, "Boris")
+    await _requests(crm, site, "Hello")
     (contact,) = (await site.get("/leads/1/contacts")).json()
     assert contact["operator_id"] == boris["id"]
-    await house.settled()
+    await crm.settled()
 
 
 async def test_operator_without_account_gets_api_but_not_telegram_contacts(
-    house: House, site: httpx2.AsyncClient
+    crm: RunningApp, site: httpx2.AsyncClient
 ) -> None:
     """He works on it through the API; a client of the bot, whom only Telegram reaches, waits for somebody there."""
-    ivan = house.client("Ivan")
-    shop = await house.source_id()
-    await ivan.says("Hello from Telegram", to=house.shop)
+    ivan = crm.client("Ivan")
+    shop = await crm.source_id()
+    await ivan.says("Hello from Telegram", to=crm.shop)
     await ivan.sees("#1")
     await site.post("/operators/", json={"name": "Boris", "is_active": False})
-    boris = await house.db.read(operators.find, name="Boris")
+    boris = await crm.db.read(operators.find, name="Boris")
     await site.post(f"/sources/{shop}/assign_operator", json={"operator_id": boris.id})
     body = {"email": "ann@example.com", "source_id": shop}
     waits = (await site.post("/leads/register_contact/", json=body)).json()
@@ -135,5 +135,5 @@ async def test_operator_without_account_gets_api_but_not_telegram_contacts(
     assert made["operator_id"] == boris.id
     held = {one["id"]: one["operator_id"] for one in (await site.get("/api/v1/contacts/")).json()}
     assert held == {1: None, waits["id"]: boris.id, made["id"]: boris.id}
-    anna = await house.operator("Anna")
+    anna = await crm.operator("Anna")
     assert "Hello from Telegram" in (await anna.sees("#1")).text

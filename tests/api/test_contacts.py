@@ -63,13 +63,16 @@ async def test_contact_details_show_messages_and_events(api: httpx2.AsyncClient,
     assert all(moment.endswith("Z") for moment in moments)
     assert (shown["queued_at"], shown["closed_at"]) == (None, None)
     assert [(one["author"], one["operator_id"], one["text"]) for one in shown["messages"]] == [
-        ("client", None, "Where is my order?"), ("operator", anna, "On its way."),
-    ]  # fmt: skip
+        ("client", None, "Where is my order?"),
+        ("operator", anna, "On its way."),
+    ]
     assert shown["messages"][1] == said.json()
     assert [(one["kind"], one["actor"]) for one in shown["events"]] == [
-        ("contact_created", "client"), ("contact_assigned", "system"), ("contact_taken", "api:local"),
+        ("contact_created", "client"),
+        ("contact_assigned", "system"),
+        ("contact_taken", "api:local"),
         ("replied", "api:local"),
-    ]  # fmt: skip
+    ]
     assert (shown["messages_count"], shown["events_count"]) == (2, 4)
 
 
@@ -162,9 +165,19 @@ async def test_date_filter_uses_the_installation_timezone(db: Database, api: htt
 
 @pytest.mark.parametrize(
     "query",
-    ["from=yesterday", "from=2026-01-01T00:00:00", "to=1767225600", "from=2026-13-01", "status=old", "order=id",
-     "source_id=x", "unknown=1", "skip=100001", "limit=1001"],
-)  # fmt: skip
+    [
+        "from=yesterday",
+        "from=2026-01-01T00:00:00",
+        "to=1767225600",
+        "from=2026-13-01",
+        "status=old",
+        "order=id",
+        "source_id=x",
+        "unknown=1",
+        "skip=100001",
+        "limit=1001",
+    ],
+)
 async def test_invalid_contact_filter_is_refused_by_field_name(api: httpx2.AsyncClient, query: str) -> None:
     problem = refused(await api.get(f"{V1}/contacts/?{query}"), 422)
     assert [one["field"] for one in problem["errors"]] == [query.partition("=")[0]]
@@ -278,9 +291,11 @@ async def test_write_key_may_change_contacts_and_is_recorded_as_actor(
     writer = calling(await make_key(db, clock, "write"))
     await bring(writer)
     for action, body in (
-        ("assign", {"operator_id": anna, "force": True}), ("take", None), ("messages", {"text": "Hello"}),
+        ("assign", {"operator_id": anna, "force": True}),
+        ("take", None),
+        ("messages", {"text": "Hello"}),
         ("close", None),
-    ):  # fmt: skip
+    ):
         assert (await writer.post(f"{V1}/contacts/1/{action}", json=body)).status_code in (200, 201), action
     actors = {one["actor"] for one in (await writer.get(f"{V1}/contacts/1/events")).json()}
     assert actors == {"client", "system", "api:2"}
@@ -294,15 +309,22 @@ async def test_dashboard_and_statistics_show_the_same_figures(api: httpx2.AsyncC
     for root in ("", V1):
         assert (await api.get(f"{root}/dashboard/operator_stats")).json() == [
             {
-                "operator_id": number, "operator_name": name, "is_active": True, "max_leads": 2, "current_leads": 2,
-                "available_capacity": 0, "total_contacts": 2,
+                "operator_id": number,
+                "operator_name": name,
+                "is_active": True,
+                "max_leads": 2,
+                "current_leads": 2,
+                "available_capacity": 0,
+                "total_contacts": 2,
             }
             for number, name in ((anna, "Anna"), (boris, "Boris"))
-        ]  # fmt: skip
+        ]
         (site,) = (await api.get(f"{root}/dashboard/source_stats")).json()
         assert {name: site[name] for name in ("source_id", "source_name", "total_contacts")} == {
-            "source_id": 1, "source_name": "Site", "total_contacts": 5,
-        }  # fmt: skip
+            "source_id": 1,
+            "source_name": "Site",
+            "total_contacts": 5,
+        }
         assert site["operators"] == [
             {"operator_id": number, "operator_name": name, "weight": 1, "contacts_assigned": 2}
             for number, name in ((anna, "Anna"), (boris, "Boris"))

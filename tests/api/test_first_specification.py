@@ -67,9 +67,11 @@ class Terminal:
         assert address.startswith("http://localhost:8000/")
         headers = dict(value.split(": ") for flag, value in pairwise(words) if flag == "-H")
         answer = await self.caller.request(
-            words[words.index("-X") + 1], address.removeprefix("http://localhost:8000"), headers=headers,
+            words[words.index("-X") + 1],
+            address.removeprefix("http://localhost:8000"),
+            headers=headers,
             content=words[words.index("-d") + 1].encode(),
-        )  # fmt: skip
+        )
         return answer.status_code, answer.json()
 
 
@@ -140,11 +142,16 @@ async def test_scenario_1_full_cycle_gives_expected_answers(terminal: Terminal) 
     held = {number: [one["operator_id"] for one in contacts].count(number) for number in (1, 2)}
     assert await terminal.asks("GET /dashboard/operator_stats") == [
         {
-            "operator_id": number, "operator_name": name, "is_active": True, "max_leads": limit,
-            "current_leads": held[number], "available_capacity": limit - held[number], "total_contacts": held[number],
+            "operator_id": number,
+            "operator_name": name,
+            "is_active": True,
+            "max_leads": limit,
+            "current_leads": held[number],
+            "available_capacity": limit - held[number],
+            "total_contacts": held[number],
         }
         for number, name, limit in ((1, "Анна", 5), (2, "Борис", 8))
-    ]  # fmt: skip
+    ]
     source = (await terminal.asks("GET /dashboard/source_stats"))[0]
     assert (source["source_id"], source["total_contacts"]) == (1, 3)
     assert sorted(source["operators"], key=lambda one: int(one["operator_id"])) == [
@@ -191,9 +198,16 @@ async def test_scenario_3_contact_waits_when_nobody_is_available(alone: Terminal
     number = made["id"]
     assert made.pop("created_at").endswith("Z")
     assert made == {
-        "id": number, "lead_id": made["lead_id"], "source_id": 1, "operator_id": None, "message": None, "status": "new",
-        "email": "urgent@test.com", "phone": None, "full_name": None,
-    }  # fmt: skip
+        "id": number,
+        "lead_id": made["lead_id"],
+        "source_id": 1,
+        "operator_id": None,
+        "message": None,
+        "status": "new",
+        "email": "urgent@test.com",
+        "phone": None,
+        "full_name": None,
+    }
 
     # What the document's admin does then: look at what waits, give it by hand, or raise limits.
     (waiting,) = await alone.asks("GET /api/v1/contacts/?status=unassigned")

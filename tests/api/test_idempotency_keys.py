@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core.api import idempotency
 from crm_core.api.idempotency import Answer, Asked, Trouble
 from crm_core.errors import ContactNotFound, NotAllowed
-from crm_core.storage.database import Database, announce, open_database
+from crm_core.storage.database import Database, on_commit, open_database
 from crm_core.storage.locks import try_lock_name
 from crm_core.storage.tables import Alert, Idempotency
 from tests.api.conftest import Calling, make_key
@@ -196,7 +196,7 @@ ASKED = Asked(1, "POST /contacts/", "call-1", "digest")
 def acts(s: Session, *, cause: str = "cause", then: Exception | None = None) -> str:
     """Does something, says so, and perhaps fails."""
     s.execute(Alert.__table__.insert().values(cause=cause, told_at=NOW))
-    announce(s, cause)
+    on_commit(s, cause)
     if then is not None:
         raise then
     return cause
@@ -204,10 +204,15 @@ def acts(s: Session, *, cause: str = "cause", then: Exception | None = None) -> 
 
 def once(s: Session, /, **inputs: Any) -> Answer | Trouble:
     """`acts`, at most once. Refusals are kept, but for those about the caller."""
-    return idempotency.once(
-        s, asked=ASKED, now=NOW, action=acts, inputs=inputs, render=lambda result: Answer(201, {}, result),
+    return idempotency.store_or_replay(
+        s,
+        asked=ASKED,
+        now=NOW,
+        action=acts,
+        inputs=inputs,
+        render=lambda result: Answer(201, {}, result),
         refuse=lambda error: None if isinstance(error, NotAllowed) else Answer(error.status, {}, error.code),
-    )  # fmt: skip
+    )
 
 
 async def seen(db: Database) -> tuple[int, int]:

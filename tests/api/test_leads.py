@@ -31,23 +31,37 @@ async def test_register_contact_creates_lead_and_contact(site: httpx2.AsyncClien
     assert created_at.endswith("Z")
     assert created_at[:16] == clock().isoformat()[:16]
     assert made.json() == {
-        "id": 1, "lead_id": 1, "source_id": 1, "operator_id": 1, "status": "new", "created_at": created_at,
+        "id": 1,
+        "lead_id": 1,
+        "source_id": 1,
+        "operator_id": 1,
+        "status": "new",
+        "created_at": created_at,
         **{name: CLIENT[name] for name in ("message", "email", "phone", "full_name")},
-    }  # fmt: skip
+    }
     leads = await site.get("/leads/")
     assert leads.json() == [
         {
-            "id": 1, "email": "client@example.com", "phone": "+79991234567", "full_name": "Алексей Иванов",
-            "created_at": created_at, "contacts_count": 1,
+            "id": 1,
+            "email": "client@example.com",
+            "phone": "+79991234567",
+            "full_name": "Алексей Иванов",
+            "created_at": created_at,
+            "contacts_count": 1,
         }
-    ]  # fmt: skip
+    ]
     contacts = await site.get("/leads/1/contacts")
     assert contacts.json() == [
         {
-            "id": 1, "lead_id": 1, "source_id": 1, "operator_id": 1, "message": CLIENT["message"], "status": "new",
+            "id": 1,
+            "lead_id": 1,
+            "source_id": 1,
+            "operator_id": 1,
+            "message": CLIENT["message"],
+            "status": "new",
             "created_at": created_at,
         }
-    ]  # fmt: skip
+    ]
 
 
 async def test_known_email_adds_contact_to_existing_lead(site: httpx2.AsyncClient) -> None:
@@ -71,9 +85,16 @@ async def test_contact_without_available_operator_is_stored_unassigned(site: htt
     created_at = made.pop("created_at")
     assert created_at
     assert made == {
-        "id": 1, "lead_id": 1, "source_id": 1, "operator_id": None, "message": None, "status": "new",
-        "email": "urgent@test.com", "phone": None, "full_name": None,
-    }  # fmt: skip
+        "id": 1,
+        "lead_id": 1,
+        "source_id": 1,
+        "operator_id": None,
+        "message": None,
+        "status": "new",
+        "email": "urgent@test.com",
+        "phone": None,
+        "full_name": None,
+    }
 
 
 @pytest.mark.parametrize("address", ["/leads/register_contact/", "/api/v1/contacts/"])
@@ -140,8 +161,10 @@ async def test_lead_is_changed_and_duplicate_email_is_refused(site: httpx2.Async
     changed = await site.patch("/leads/1", json={"full_name": "Пётр", "phone": None, "email": "New@example.com"})
     assert changed.status_code == 200
     assert (changed.json()["full_name"], changed.json()["phone"], changed.json()["email"]) == (
-        "Пётр", None, "new@example.com",
-    )  # fmt: skip
+        "Пётр",
+        None,
+        "new@example.com",
+    )
     assert await _found(site, name="петр") == [1]
     assert await _found(site, phone="79991234567") == []
     refused = await site.patch("/leads/1", json={"email": "other@example.com"})

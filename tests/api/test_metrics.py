@@ -22,7 +22,7 @@ from crm_core import events, statistics
 from crm_core.api.metrics.series import LENGTHS
 from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
-from crm_core.monitoring.process_counters import LAGS, BotSeen, Counts
+from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
 from crm_core.statistics.reading import TAIL
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Event
@@ -30,7 +30,7 @@ from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import bring, office
 from tests.api.test_problem_details import refused
 from tests.receiving.outage import outage, until_away
-from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
 BOT = 700001
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"
@@ -73,15 +73,15 @@ async def scrape(api: httpx2.AsyncClient) -> Scrape:
     return Scrape(await api.get("/metrics"))
 
 
-async def scraped(house: House) -> Scrape:
+async def scraped(crm: RunningApp) -> Scrape:
     """Reads a running installation, over HTTP."""
-    async with httpx2.AsyncClient(base_url=house.app.http.address) as caller:
+    async with httpx2.AsyncClient(base_url=crm.app.http.address) as caller:
         return await scrape(caller)
 
 
-async def until(house: House, holds: Callable[[Scrape], bool]) -> Scrape:
+async def until(crm: RunningApp, holds: Callable[[Scrape], bool]) -> Scrape:
     """Reads until something holds: what becomes of an attempt is counted a moment after people see it."""
-    while not holds(found := await scraped(house)):
+    while not holds(found := await scraped(crm)):
         continue
     return found
 
@@ -89,13 +89,13 @@ async def until(house: House, holds: Callable[[Scrape], bool]) -> Scrape:
 # --- people at work ---------------------------------------------------------------------------------------------------
 
 
-async def test_metrics_show_loads_shares_queue_and_response_times(house: House, clock: MovableClock) -> None:
-    anna, boris = await house.operator("Anna", weight=3, limit=2), await house.operator("Boris")
+async def test_metrics_show_loads_shares_queue_and_response_times(crm: RunningApp, clock: MovableClock) -> None:
+    anna, boris = await crm.operator("Anna", weight=3, limit=2), await crm.operator("Boris")
     await boris.says("/offline")
     await boris.sees("You are offline")
     for number, name in enumerate(("Ivan", "Petra", "Maria"), 1):
-        client = house.client(name)
-        await client.says(f"question of {name}", to=house.shop)
+        client = crm.client(name)
+        await client.says(f"question of {name}", to=crm.shop)
         await client.sees(f"#{number}")
     first = await anna.sees("question of Ivan")
     clock.forward(seconds=100)
@@ -103,9 +103,9 @@ async def test_metrics_show_loads_shares_queue_and_response_times(house: House, 
     await anna.sees("In progress")
     clock.forward(seconds=3500)
     await anna.replies(first, "an answer")
-    await house.settled()
+    await crm.settled()
 
-    found = await scraped(house)
+    found = await scraped(crm)
     assert (found("operator_load", operator="Anna"), found("operator_limit", operator="Anna")) == (2, 2)
     assert (found("operator_load", operator="Boris"), found("operator_limit", operator="Boris")) == (0, 10)
     assert {one["operator"]: number for one, number in found.all("operator_eligible")} == {"Anna": 0, "Boris": 0}
@@ -140,70 +140,70 @@ async def test_metrics_show_loads_shares_queue_and_response_times(house: House, 
         assert private not in found.text
 
 
-async def test_flood_wait_is_counted_and_pending_message_is_shown(house: House, clock: MovableClock) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    before = await scraped(house)
-    assert before("flood_waits_total", bot_id=str(house.shop.id)) == 0
-    house.sandbox.fail(kind="flood", retry_after=600, method="sendMessage", chat=anna)
-    await ivan.says("a question", to=house.shop)
+async def test_flood_wait_is_counted_and_pending_message_is_shown(crm: RunningApp, clock: MovableClock) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    before = await scraped(crm)
+    assert before("flood_waits_total", bot_id=str(crm.shop.id)) == 0
+    crm.sandbox.fail(kind="flood", retry_after=600, method="sendMessage", chat=anna)
+    await ivan.says("a question", to=crm.shop)
     await ivan.sees("#1")
     found = await until(
-        house, lambda one: bool(one.all("deliveries_total", reason="flood_wait")) and one("outbox_depth") == 1
+        crm, lambda one: bool(one.all("deliveries_total", reason="flood_wait")) and one("outbox_depth") == 1
     )
     assert found("flood_waits_total") == 1
     assert found("deliveries_total", verdict="not_sent", reason="flood_wait") == 1
     assert found("inbox_depth") == 0
     clock.forward(seconds=500)
-    assert 500 <= (await scraped(house))("outbox_oldest_age_seconds") < 600
+    assert 500 <= (await scraped(crm))("outbox_oldest_age_seconds") < 600
     clock.forward(seconds=101)
-    await house.app.fleet.look_again()
-    await anna.sees("a question", bot=house.shop)
-    found = await until(house, lambda one: one("outbox_depth") == 0)
+    await crm.app.fleet.look_again()
+    await anna.sees("a question", bot=crm.shop)
+    found = await until(crm, lambda one: one("outbox_depth") == 0)
     assert found("deliveries_total", verdict="sent") >= before("deliveries_total", verdict="sent") + 2
     assert (found("outbox_oldest_age_seconds"), found("flood_waits_total")) == (0, 1)
 
 
 async def test_flood_wait_of_get_updates_is_counted(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        ivan = house.client()
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        ivan = crm.client()
         sandbox.fail(kind="flood", retry_after=1, method="getUpdates")
-        await ivan.says("a question", to=house.shop)  # ends the call that was waiting; the next one is told to wait
+        await ivan.says("a question", to=crm.shop)  # ends the call that was waiting; the next one is told to wait
         await ivan.says("and another")
-        await until(house, lambda one: one("flood_waits_total") == 1)
+        await until(crm, lambda one: one("flood_waits_total") == 1)
 
 
-async def test_undeliverable_message_is_counted_with_its_reason(house: House) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    await ivan.says("a question", to=house.shop)
+async def test_undeliverable_message_is_counted_with_its_reason(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("a question", to=crm.shop)
     card = await anna.sees("a question")
-    house.sandbox.fail(kind="error", code=403, text="Forbidden: bot was blocked by the user", method="copyMessage")
+    crm.sandbox.fail(kind="error", code=403, text="Forbidden: bot was blocked by the user", method="copyMessage")
     await anna.replies(card, "an answer")
     await anna.sees("blocked")
-    found = await until(house, lambda one: bool(one.all("deliveries_total", verdict="dead")))
+    found = await until(crm, lambda one: bool(one.all("deliveries_total", verdict="dead")))
     assert found("deliveries_total", bot="shop_bot", verdict="dead") == 1
     assert found("deliveries_total", verdict="dead", reason="blocked") == 1
 
 
-async def test_late_updates_are_counted_in_the_lag_histogram(house: House, clock: MovableClock) -> None:
-    before = (await scraped(house)).within("update_lag_seconds", bot="shop_bot")
+async def test_late_updates_are_counted_in_the_lag_histogram(crm: RunningApp, clock: MovableClock) -> None:
+    before = (await scraped(crm)).within("update_lag_seconds", bot="shop_bot")
     assert before[2] > 0  # Olga has started the bot
     clock.forward(seconds=1000)  # it was written a quarter of an hour before it comes
-    ivan = house.client()
-    await ivan.says("a question", to=house.shop)
+    ivan = crm.client()
+    await ivan.says("a question", to=crm.shop)
     await ivan.sees("#1")
-    found = await until(house, lambda one: one("update_lag_seconds_count") == before[float("inf")] + 1)
+    found = await until(crm, lambda one: one("update_lag_seconds_count") == before[float("inf")] + 1)
     after = found.within("update_lag_seconds", bot="shop_bot")
     assert (after[900] - before[900], after[3600] - before[3600]) == (0, 1)
     assert 1000 <= found("update_lag_seconds_sum") < 1100
 
 
 async def test_refused_bot_state_is_shown_beside_running_bot(sandbox: Sandbox, database_url: str) -> None:
-    house = await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"})
-    sandbox.revoke(house.bots[1])
-    async with house:
-        found = await scraped(house)
+    crm = await RunningApp.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"})
+    sandbox.revoke(crm.bots[1])
+    async with crm:
+        found = await scraped(crm)
         states = {one["bot_id"]: one["state"] for one, number in found.all("bot_state") if number}
-        assert states == {str(house.bots[0].id): "running", str(house.bots[1].id): "refused"}
+        assert states == {str(crm.bots[0].id): "running", str(crm.bots[1].id): "refused"}
 
 
 # --- the same figures everywhere --------------------------------------------------------------------------------------
@@ -228,9 +228,10 @@ async def test_metrics_agree_with_statistics_and_api(
     assert found("contacts_unassigned_share") == pytest.approx(stats["unassigned_share"])
     assert found("queue_length") == numbers.waiting == stats["waiting"]
     for name, lengths in (
-        ("time_to_assignment", numbers.to_assignment), ("time_to_take", numbers.to_take),
+        ("time_to_assignment", numbers.to_assignment),
+        ("time_to_take", numbers.to_take),
         ("time_to_first_reply", numbers.to_reply),
-    ):  # fmt: skip
+    ):
         within = found.within(f"{name}_seconds")
         assert found(f"{name}_seconds_count") == lengths.count
         assert found(f"{name}_seconds_sum") == pytest.approx((lengths.mean or 0) * lengths.count)
@@ -296,21 +297,28 @@ def settled(state: str, outcome: str, *, ambiguous: bool = False) -> outbox.Sett
 
 
 def test_delivery_attempts_are_counted_by_verdict_and_reason() -> None:
-    counts = Counts()
+    counts = ProcessCounters()
     for one in (
-        settled("sent", "ok"), settled("sent", "ok"), settled("pending", "flood_wait"),
-        settled("pending", "no_answer", ambiguous=True), settled("uncertain", "no_answer", ambiguous=True),
-        settled("dead", "internal_KeyError"), settled("dead", "internal_ValueError"),
-    ):  # fmt: skip
+        settled("sent", "ok"),
+        settled("sent", "ok"),
+        settled("pending", "flood_wait"),
+        settled("pending", "no_answer", ambiguous=True),
+        settled("uncertain", "no_answer", ambiguous=True),
+        settled("dead", "internal_KeyError"),
+        settled("dead", "internal_ValueError"),
+    ):
         counts.count_attempt(BOT, one)
     assert counts.attempts == {
-        (BOT, "sent", "ok"): 2, (BOT, "not_sent", "flood_wait"): 1, (BOT, "unknown", "no_answer"): 1,
-        (BOT, "uncertain", "no_answer"): 1, (BOT, "dead", "internal"): 2,
-    }  # fmt: skip
+        (BOT, "sent", "ok"): 2,
+        (BOT, "not_sent", "flood_wait"): 1,
+        (BOT, "unknown", "no_answer"): 1,
+        (BOT, "uncertain", "no_answer"): 1,
+        (BOT, "dead", "internal"): 2,
+    }
 
 
 def test_lag_histogram_counts_by_bound_and_negative_lag_as_zero() -> None:
-    counts = Counts()
+    counts = ProcessCounters()
     for lag in (-3.0, 0.0, 1.0, 1.1, LAGS[-1] + 1.0):
         counts.count_update(BOT, lag=lag)
     assert counts.lags[BOT].numbers == [3, 1, *[0] * (len(LAGS) - 2), 1]
@@ -327,7 +335,7 @@ async def test_queue_depths_and_ages_are_shown_per_bot(
         await db.write(bots.start, bot_id=bot_id, username=f"bot_{bot_id}", name="Bot", position=0, now=clock())
     for number in (1, 2):
         await db.write(inbox.store, bot_id=BOT, updates=[to_update(BOT, {"update_id": number})], now=clock())
-        await db.write(outbox.add, [outbox.Send(outbox.ANSWER, BOT, 5)] * 3, now=clock())
+        await db.write(outbox.add, [outbox.OutboxEntry(outbox.ANSWER, BOT, 5)] * 3, now=clock())
         clock.forward(minutes=10)
     busy, idle = {"bot_id": str(BOT)}, {"bot_id": str(BOT + 1)}
     found = await scrape(api)
@@ -415,10 +423,14 @@ async def test_scrape_does_not_wait_for_writers(
 
 
 async def test_scrape_during_database_outage_shows_process_counters(
-    app: FastAPI, calling: Calling, db: Database, database_url: str, clock: MovableClock,
+    app: FastAPI,
+    calling: Calling,
+    db: Database,
+    database_url: str,
+    clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    counts: Counts = app.state.exposition._counts
+) -> None:
+    counts: ProcessCounters = app.state.exposition._counts
     counts.bots = lambda: {BOT: BotSeen("shop_bot", bots.AWAY)}
     counts.count_attempt(BOT, settled("sent", "ok"))
     key, other = await make_key(db, clock, "read"), await make_key(db, clock, "write")
@@ -494,11 +506,11 @@ async def test_each_metric_has_help_and_is_documented(api: httpx2.AsyncClient) -
     ]
 
 
-async def test_documented_labels_match_exposed_labels(house: House) -> None:
-    anna, ivan = await house.operator("Anna", limit=1), house.client()
-    await ivan.says("a question", to=house.shop)
+async def test_documented_labels_match_exposed_labels(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna", limit=1), crm.client()
+    await ivan.says("a question", to=crm.shop)
     await anna.sees("a question")
-    found = await scraped(house)
+    found = await scraped(crm)
     rows = re.findall(r"^\| `mini_crm_(\w+)` \| (\w+) \| (.*?) \|", DOCUMENTED.read_text("utf-8"), re.MULTILINE)
     for name, kind, labels in rows:
         samples = found.all(f"{name}_count" if kind == "histogram" else name)

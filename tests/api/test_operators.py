@@ -97,9 +97,11 @@ async def test_pages_link_to_each_other(api: httpx2.AsyncClient) -> None:
     assert [one["id"] for one in page.json()] == [3, 4]
     assert page.headers["X-Total-Count"] == "5"
     assert {name: link["url"] for name, link in page.links.items()} == {
-        "first": "/operators/?skip=0&limit=2", "prev": "/operators/?skip=0&limit=2",
-        "next": "/operators/?skip=4&limit=2", "last": "/operators/?skip=4&limit=2",
-    }  # fmt: skip
+        "first": "/operators/?skip=0&limit=2",
+        "prev": "/operators/?skip=0&limit=2",
+        "next": "/operators/?skip=4&limit=2",
+        "last": "/operators/?skip=4&limit=2",
+    }
     last = await api.get(page.links["last"]["url"])
     assert [one["id"] for one in last.json()] == [5]
     assert "next" not in last.links

@@ -96,9 +96,14 @@ async def test_integer_written_as_float_is_accepted(api: httpx2.AsyncClient) -> 
 @pytest.mark.fault("F74")
 async def test_page_parameters_out_of_range_are_refused(api: httpx2.AsyncClient) -> None:
     for query, wrong in (
-        ("skip=-1", "skip"), ("limit=0", "limit"), ("limit=1001", "limit"), ("skip=100001", "skip"),
-        ("limit=many", "limit"), ("offset=5", "offset"), ("skip=99999999999999999999", "skip"),
-    ):  # fmt: skip
+        ("skip=-1", "skip"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("skip=100001", "skip"),
+        ("limit=many", "limit"),
+        ("offset=5", "offset"),
+        ("skip=99999999999999999999", "skip"),
+    ):
         for address in ("/operators/", "/leads/"):
             assert fields(await api.get(f"{address}?{query}")) == [wrong]
 
@@ -138,10 +143,14 @@ async def test_oversized_body_is_refused_without_being_read(api: httpx2.AsyncCli
 
 async def test_unsupported_method_returns_405_with_allowed_methods(api: httpx2.AsyncClient) -> None:
     for address, allowed in (
-        ("/operators/", "GET, HEAD, POST"), ("/api/v1/operators", "GET, HEAD, POST"),
-        ("/operators/1", "DELETE, GET, HEAD, PATCH"), ("/sources/1/assign_operator", "POST"),
-        ("/leads/register_contact/", "POST"), ("/leads/1/contacts", "GET, HEAD"), ("/healthz", "GET, HEAD"),
-    ):  # fmt: skip
+        ("/operators/", "GET, HEAD, POST"),
+        ("/api/v1/operators", "GET, HEAD, POST"),
+        ("/operators/1", "DELETE, GET, HEAD, PATCH"),
+        ("/sources/1/assign_operator", "POST"),
+        ("/leads/register_contact/", "POST"),
+        ("/leads/1/contacts", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
+    ):
         for method in ("PUT", "TRACE", "OPTIONS"):
             answer = await api.request(method, address)
             refused(answer, 405)
@@ -167,8 +176,10 @@ async def test_database_outage_returns_503_with_retry_after(db: Database, callin
 
     db.read = db.write = away  # type: ignore[method-assign]
     for answer in (
-        await api.get("/operators/"), await api.post("/operators/", json={"name": "Anna"}), await api.get("/readyz"),
-    ):  # fmt: skip
+        await api.get("/operators/"),
+        await api.post("/operators/", json={"name": "Anna"}),
+        await api.get("/readyz"),
+    ):
         refused(answer, 503)
         assert int(answer.headers["Retry-After"]) > 0
     assert (await api.get("/healthz")).status_code == 200

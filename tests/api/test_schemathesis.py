@@ -58,12 +58,25 @@ async def installation(database_url: str, monkeypatch: pytest.MonkeyPatch) -> As
 async def run(folder: Path, address: str, key: str, *options: str) -> tuple[int, str]:
     """Runs schemathesis in a folder. Returns its status and what it said."""
     process = await asyncio.create_subprocess_exec(
-        f"{Path(sys.executable).parent}/schemathesis", "--config-file", str(HERE / "schemathesis.toml"),
-        "run", f"{address}/openapi.json", "--header", f"Authorization: Bearer {key}", "--checks", "all",
-        "--max-examples", str(EXAMPLES), "--continue-on-failure", "--no-color", *options,
-        cwd=folder, env={"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PATH": ""},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        f"{Path(sys.executable).parent}/schemathesis",
+        "--config-file",
+        str(HERE / "schemathesis.toml"),
+        "run",
+        f"{address}/openapi.json",
+        "--header",
+        f"Authorization: Bearer {key}",
+        "--checks",
+        "all",
+        "--max-examples",
+        str(EXAMPLES),
+        "--continue-on-failure",
+        "--no-color",
+        *options,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PATH": ""},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     out, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode()

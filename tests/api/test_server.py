@@ -62,8 +62,9 @@ async def test_non_http_input_is_refused_and_server_keeps_running(app: FastAPI) 
 
 
 @pytest.mark.parametrize(
-    ("host", "shown"), [("0.0.0.0", "http://127.0.0.1:"), ("127.0.0.1", "http://127.0.0.1:")]  # noqa: S104
-)  # fmt: skip
+    ("host", "shown"),
+    [("0.0.0.0", "http://127.0.0.1:"), ("127.0.0.1", "http://127.0.0.1:")],  # noqa: S104
+)
 async def test_server_address_can_be_opened_locally(app: FastAPI, host: str, shown: str) -> None:
     server = HttpServer(app, host=host, port=0)
     await server.start()

@@ -29,9 +29,17 @@ def counted() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize(
     "address",
-    ["/operators/", "/sources/", "/leads/", "/leads/?name=lead", "/leads/1/contacts", "/api/v1/contacts/",
-     "/dashboard/operator_stats", "/dashboard/source_stats"],
-)  # fmt: skip
+    [
+        "/operators/",
+        "/sources/",
+        "/leads/",
+        "/leads/?name=lead",
+        "/leads/1/contacts",
+        "/api/v1/contacts/",
+        "/dashboard/operator_stats",
+        "/dashboard/source_stats",
+    ],
+)
 async def test_every_list_uses_constant_number_of_statements(api: httpx2.AsyncClient, address: str) -> None:
     async def grow(first: int, last: int) -> None:
         for number in range(first, last):

@@ -66,9 +66,13 @@ async def _compare_latency(program: Program, operator_ids: Sequence[int]) -> lis
 def _latency(what: str, our_time: float, bare_time: float) -> Line:
     ratio = our_time / bare_time
     return Line(
-        f"client → operator, {what} of {SINGLE}", _ms(our_time), f"bare {_ms(bare_time)}", f"{ratio:.2f}",
-        f"≤ {SLOWER}", ratio <= SLOWER,
-    )  # fmt: skip
+        f"client → operator, {what} of {SINGLE}",
+        _ms(our_time),
+        f"bare {_ms(bare_time)}",
+        f"{ratio:.2f}",
+        f"≤ {SLOWER}",
+        ratio <= SLOWER,
+    )
 
 
 def _ms(seconds: float) -> str:
@@ -110,8 +114,12 @@ async def _compare_backlogs(prepared: Path, folder: Path, operator_ids: Sequence
     memory = max(one.memory for one in mine)
     return [
         Line(
-            f"backlog of {total}, limits off", f"{median([one.rate for one in mine]):,.0f}/s",
-            f"bare {median([one.rate for one in other]):,.0f}/s", f"{ratio:.2f}", f"≥ {PART}", ratio >= PART,
+            f"backlog of {total}, limits off",
+            f"{median([one.rate for one in mine]):,.0f}/s",
+            f"bare {median([one.rate for one in other]):,.0f}/s",
+            f"{ratio:.2f}",
+            f"≥ {PART}",
+            ratio >= PART,
         ),
         Line(
             "  arrived", str(arrived), f"bare {min(one.arrived for one in other)}", "", f"= {total}", arrived == total
@@ -120,10 +128,14 @@ async def _compare_backlogs(prepared: Path, folder: Path, operator_ids: Sequence
             "  out of order", str(misplaced), f"bare {max(one.misplaced for one in other)}", "", "= 0", misplaced == 0
         ),
         Line(
-            "memory after the backlog", f"{memory:.0f} MB", f"bare {max(one.memory for one in other):.0f} MB", "",
-            "< 260 MB", memory < 260,
+            "memory after the backlog",
+            f"{memory:.0f} MB",
+            f"bare {max(one.memory for one in other):.0f} MB",
+            "",
+            "< 260 MB",
+            memory < 260,
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def _backlog(program: Program, operator_ids: Sequence[int]) -> Backlog:

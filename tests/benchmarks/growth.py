@@ -22,7 +22,7 @@ from crm_core.access.actors import telegram
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
 from crm_core.conversation import client_messages as conversation
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.tables import Contact, Staff
 from tests.benchmarks import years
@@ -109,22 +109,21 @@ async def _costs(paths: Sequence[Path], source_id: int, *, operator_count: int) 
 async def _contact(db: Database, costs: Costs, client: int) -> None:
     """A contact of somebody new, from his first word to its end."""
     person = LeadFacts(telegram_external_id(client), full_name=f"Client {client}", language="en")
-    words = Words("text", "Hello, is anybody there?", bot_id=BOT_ID, chat_id=client, message_id=1)
+    words = MessageContent("text", "Hello, is anybody there?", bot_id=BOT_ID, chat_id=client, message_id=1)
     now = datetime.now(UTC)
     begun = time.perf_counter()
-    heard = await db.note(
-        conversation.client_says, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=now,
-        chance=random.random,
-    )  # fmt: skip
+    heard = await db.write_unflushed(
+        conversation.receive, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=now, rng=random.random
+    )
     costs.register.append((time.perf_counter() - begun) * 1000)
     actor = telegram(await db.read(_holder, heard.contact_id))
     begun = time.perf_counter()
-    await db.note(contacts.take, contact_id=heard.contact_id, version=1, actor=actor, now=now)
+    await db.write_unflushed(contacts.take, contact_id=heard.contact_id, version=1, actor=actor, now=now)
     costs.take.append((time.perf_counter() - begun) * 1000)
     begun = time.perf_counter()
-    await db.note(
-        contacts.close, contact_id=heard.contact_id, version=2, actor=actor, now=now, chance=random.random
-    )  # fmt: skip
+    await db.write_unflushed(
+        contacts.close, contact_id=heard.contact_id, version=2, actor=actor, now=now, rng=random.random
+    )
     costs.close.append((time.perf_counter() - begun) * 1000)
 
 
@@ -150,6 +149,10 @@ async def _conversation(paths: Sequence[Path], *, operator_count: int) -> Line:
                 times.append(await once(one, number, client_id=client_id))
     empty, full = (median(times[WARMING_UP:]) for times in taken)
     return Line(
-        f"  client → operator, {operator_count} operators", f"{full * 1000:.1f} ms", f"empty {empty * 1000:.1f} ms",
-        f"{full / empty:.2f}", f"≤ {MOST}", full <= MOST * empty,
-    )  # fmt: skip
+        f"  client → operator, {operator_count} operators",
+        f"{full * 1000:.1f} ms",
+        f"empty {empty * 1000:.1f} ms",
+        f"{full / empty:.2f}",
+        f"≤ {MOST}",
+        full <= MOST * empty,
+    )

@@ -37,8 +37,10 @@ async def compare(folder: Path, million: Path) -> list[Line]:
 
 async def _throughput(folder: Path) -> list[Line]:
     async with (
-        servers.ours(folder / "api.db") as ours, servers.plain(folder / "plain.db") as plain, servers.no_op() as noop,
-    ):  # fmt: skip
+        servers.ours(folder / "api.db") as ours,
+        servers.plain(folder / "plain.db") as plain,
+        servers.no_op() as noop,
+    ):
         offices = {server: await open_office(server) for server in (ours, plain)} | {noop: 1}
         for server, source_id in offices.items():
             await register(server, source_id, at_once=1, seconds=0.5)  # what is made once is made
@@ -57,18 +59,28 @@ def _lines(at_once: int, ours: Calls, plain: Calls, noop: Calls) -> list[Line]:
     is_target = at_once == 16
     return [
         Line(
-            f"POST register_contact, {at_once} at once", f"{ours.rate:,.0f}/s", f"plain {plain.rate:,.0f}/s{failed}",
-            times, f"≥ {LEAST_RATIO}" if is_target else "", is_quick if is_target else None,
+            f"POST register_contact, {at_once} at once",
+            f"{ours.rate:,.0f}/s",
+            f"plain {plain.rate:,.0f}/s{failed}",
+            times,
+            f"≥ {LEAST_RATIO}" if is_target else "",
+            is_quick if is_target else None,
         ),
         Line(
-            "  beside a call that does nothing", f"{ours.rate:,.0f}/s", f"no-op {noop.rate:,.0f}/s",
+            "  beside a call that does nothing",
+            f"{ours.rate:,.0f}/s",
+            f"no-op {noop.rate:,.0f}/s",
             f"{ours.rate / noop.rate:.2f}",
         ),
         Line(
-            "  p50 / p99", _both(ours), f"plain {_both(plain)}", f"{spread:.1f}", f"p99 < {MOST_SPREAD} × p50",
+            "  p50 / p99",
+            _both(ours),
+            f"plain {_both(plain)}",
+            f"{spread:.1f}",
+            f"p99 < {MOST_SPREAD} × p50",
             spread < MOST_SPREAD,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _both(calls: Calls) -> str:
@@ -101,20 +113,31 @@ async def _race(folder: Path) -> list[Line]:
     right = OPERATORS * PLACES
     return [
         Line(
-            f"{RACERS} posters, {OPERATORS} × {PLACES} places, {RACED}: assigned", str(ours.assigned),
-            f"plain, {PLAIN_RACERS} posters: {plain.assigned} of {len(plain.calls.good)}", "",
-            f"= {right}", ours.assigned == right,
+            f"{RACERS} posters, {OPERATORS} × {PLACES} places, {RACED}: assigned",
+            str(ours.assigned),
+            f"plain, {PLAIN_RACERS} posters: {plain.assigned} of {len(plain.calls.good)}",
+            "",
+            f"= {right}",
+            ours.assigned == right,
         ),
         Line(
-            "  operators over their limit", str(ours.over_limit), f"plain {plain.over_limit}", "", "= 0",
+            "  operators over their limit",
+            str(ours.over_limit),
+            f"plain {plain.over_limit}",
+            "",
+            "= 0",
             not ours.over_limit,
         ),
         Line(
-            "  failed or not answered", str(ours.calls.failed), f"plain {plain.calls.failed}", "", "= 0",
+            "  failed or not answered",
+            str(ours.calls.failed),
+            f"plain {plain.calls.failed}",
+            "",
+            "= 0",
             not ours.calls.failed and ours.calls.asked == RACED,
         ),
         Line("  answered and not stored", str(ours.lost), f"plain {max(plain.lost, 0)}", "", "= 0", ours.lost == 0),
-    ]  # fmt: skip
+    ]
 
 
 async def _run_race(server: Server, racers: int) -> Raced:
@@ -150,9 +173,13 @@ async def _stored(folder: Path, million: Path) -> list[Line]:
     without, with_million = median(rates[few]), median(rates[many])
     part = with_million / without
     slower = Line(
-        "16 at once, 1,000,000 contacts stored", f"{with_million:,.0f}/s", f"none {without:,.0f}/s", f"{part:.2f}",
-        f"≥ {1 - MOST_LOSS}", part >= 1 - MOST_LOSS,
-    )  # fmt: skip
+        "16 at once, 1,000,000 contacts stored",
+        f"{with_million:,.0f}/s",
+        f"none {without:,.0f}/s",
+        f"{part:.2f}",
+        f"≥ {1 - MOST_LOSS}",
+        part >= 1 - MOST_LOSS,
+    )
     return [slower, *lines]
 
 
@@ -160,9 +187,13 @@ async def _read(server: Server, what: str, path: str) -> Line:
     calls = await aside(call(server.port, [get(path)] * READINGS))
     taken, worst = calls.within(50), calls.within(100)
     return Line(
-        what, f"{taken * 1000:.1f} ms", f"slowest {worst * 1000:.1f} ms", "", f"< {MOST_READING * 1000:.0f} ms",
+        what,
+        f"{taken * 1000:.1f} ms",
+        f"slowest {worst * 1000:.1f} ms",
+        "",
+        f"< {MOST_READING * 1000:.0f} ms",
         taken < MOST_READING and len(calls.good) == READINGS,
-    )  # fmt: skip
+    )
 
 
 async def _read_under_load(server: Server, source_id: int) -> Line:
@@ -176,6 +207,8 @@ async def _read_under_load(server: Server, source_id: int) -> Line:
 
     beside, writing = await aside(both())
     return Line(
-        f"  while 16 write {writing.rate:,.0f}/s: p50 / p99", _both(beside), f"alone {_both(alone)}",
+        f"  while 16 write {writing.rate:,.0f}/s: p50 / p99",
+        _both(beside),
+        f"alone {_both(alone)}",
         f"{beside.within(50) / alone.within(50):.1f}",
-    )  # fmt: skip
+    )

@@ -79,13 +79,15 @@ async def open_office(server: Server, *, limit: int | None = None) -> int:
         limit: None for more than the API would allow.
     """
     (source,) = await ask(server, [send("POST", "/sources/", name="Bench")])
-    staff = await ask(server, [
-        send("POST", "/operators/", name=f"Desk {number}", max_leads=limit or 1000) for number in range(OPERATORS)
-    ])  # fmt: skip
+    staff = await ask(
+        server,
+        [send("POST", "/operators/", name=f"Desk {number}", max_leads=limit or 1000) for number in range(OPERATORS)],
+    )
     source_id = int(source["id"])
-    await ask(server, [
-        send("POST", f"/sources/{source_id}/assign_operator", operator_id=one["id"], weight=10) for one in staff
-    ])  # fmt: skip
+    await ask(
+        server,
+        [send("POST", f"/sources/{source_id}/assign_operator", operator_id=one["id"], weight=10) for one in staff],
+    )
     if limit is None and server.path is not None:
         with closing(sqlite3.connect(server.path)) as connection, connection:
             connection.execute("UPDATE operators SET max_leads = 1000000000")
@@ -108,9 +110,14 @@ def registrations(source_id: int) -> Iterator[bytes]:
     for number in _numbers:
         email = f"client{number - AGAIN_AFTER * (number % 2)}@example.com"
         yield send(
-            "POST", "/leads/register_contact/", email=email, source_id=source_id, message=f"message {number}",
-            phone="+79991234567", full_name="Алексей Иванов",
-        )  # fmt: skip
+            "POST",
+            "/leads/register_contact/",
+            email=email,
+            source_id=source_id,
+            message=f"message {number}",
+            phone="+79991234567",
+            full_name="Алексей Иванов",
+        )
 
 
 async def register(server: Server, source_id: int, *, at_once: int, seconds: float = SECONDS) -> Calls:

@@ -50,13 +50,17 @@ async def compare(prepared: Path, folder: Path, operator_ids: Sequence[int]) -> 
     what = f"backlog of {TOTAL} to {len(operator_ids)}, limits on"
     return [
         Line(
-            what, f"{taken:.0f} s", f"the limits need {needed:.0f} s",
-            f"{taken / needed:.2f}", f"≤ {LONGER}", taken <= LONGER * needed,
+            what,
+            f"{taken:.0f} s",
+            f"the limits need {needed:.0f} s",
+            f"{taken / needed:.2f}",
+            f"≤ {LONGER}",
+            taken <= LONGER * needed,
         ),
         Line("  429s provoked", str(refusals), "", "", "= 0", refusals == 0),
         Line("  older ones passed over", str(passed), "", "", "= 0", passed == 0),
         Line("  waits: median, p99", f"{percentile(waits, 50):.0f} s, {percentile(waits, 99):.0f} s"),
-    ]  # fmt: skip
+    ]
 
 
 def _needed(by_chat: Counter[int]) -> float:

@@ -13,6 +13,14 @@ app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "ope
 async def register_contact(body: NewRequest) -> RegisteredContact:
     """Answers with what it got."""
     return RegisteredContact(
-        id=1, lead_id=1, source_id=body.source_id, operator_id=1, message=body.message, status="new",
-        created_at=datetime.now(UTC), email=body.email, phone=body.phone, full_name=body.full_name,
-    )  # fmt: skip
+        id=1,
+        lead_id=1,
+        source_id=body.source_id,
+        operator_id=1,
+        message=body.message,
+        status="new",
+        created_at=datetime.now(UTC),
+        email=body.email,
+        phone=body.phone,
+        full_name=body.full_name,
+    )

@@ -185,10 +185,17 @@ def register_contact(body: NewRequest, db: Db) -> RegisteredContact:
     db.add(contact)
     db.commit()
     return RegisteredContact(
-        id=contact.id, lead_id=contact.lead_id, source_id=contact.source_id, operator_id=contact.operator_id,
-        message=contact.message, status=contact.status, created_at=contact.created_at.replace(tzinfo=UTC),
-        email=lead.email, phone=lead.phone, full_name=lead.full_name,
-    )  # fmt: skip
+        id=contact.id,
+        lead_id=contact.lead_id,
+        source_id=contact.source_id,
+        operator_id=contact.operator_id,
+        message=contact.message,
+        status=contact.status,
+        created_at=contact.created_at.replace(tzinfo=UTC),
+        email=lead.email,
+        phone=lead.phone,
+        full_name=lead.full_name,
+    )
 
 
 def _choose(db: Session, source_id: int) -> Operator | None:

@@ -36,14 +36,21 @@ async def hire(db: Database, source_id: int, numbers: Iterable[int]) -> list[int
     now, bot_id, accounts = datetime.now(UTC), int(TOKEN.split(":")[0]), []
     for number in numbers:
         name, telegram_id = f"Operator {number}", 9_000_000 + number
-        operator_id = await db.note(operators.add, name=name, max_leads=1000, actor=SYSTEM, now=now)
-        await db.note(staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+        operator_id = await db.write_unflushed(operators.add, name=name, max_leads=1000, actor=SYSTEM, now=now)
+        await db.write_unflushed(
+            staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now
+        )
         account = staff.Account(telegram_id, name, None, "en")
-        await db.note(staff.join, code=name, account=account, bot_id=bot_id, now=now, chance=random.random)
-        await db.note(
-            sources.set_weight, source_id=source_id, operator_id=operator_id, weight=10, actor=SYSTEM, now=now,
-            chance=random.random,
-        )  # fmt: skip
+        await db.write_unflushed(staff.join, code=name, account=account, bot_id=bot_id, now=now, rng=random.random)
+        await db.write_unflushed(
+            sources.set_weight,
+            source_id=source_id,
+            operator_id=operator_id,
+            weight=10,
+            actor=SYSTEM,
+            now=now,
+            rng=random.random,
+        )
         accounts.append(telegram_id)
-    await db.flushed()
+    await db.wait_flushed()
     return accounts

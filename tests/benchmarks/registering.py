@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.storage import prepared as hot
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median
@@ -62,9 +62,9 @@ async def _register(db: Database, source_id: int, number: int) -> None:
         contacts.register,
         source_id=source_id,
         lead=LeadFacts(f"bench:{number}", full_name=f"Client {number}"),
-        words=Words("text", f"message {number}"),
+        words=MessageContent("text", f"message {number}"),
         now=datetime.now(UTC),
-        chance=random.random,
+        rng=random.random,
     )
 
 

@@ -19,22 +19,22 @@ from sqlalchemy.orm import Session
 
 from bot.commands.run import run_loop
 from bot.delivery.rendering import render
-from bot.handling.incoming import person_of, words_of
+from bot.handling.incoming import content_of, person_of
 from bot.receiving.updates import to_update
 from bot.sandbox import RemoteSandbox
-from bot.telegram.methods import SendWords
+from bot.telegram.methods import SendText
 from bot.telegram.session import Telegram
 from bot.texts import translator
 from crm_core.conversation import client_messages as conversation
 from crm_core.delivery import bots
 from crm_core.delivery import claims as briefing
 from crm_core.delivery import outcomes as deliveries
-from crm_core.delivery.claims import Job
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import inbox
-from crm_core.messaging.inbox import Fresh
-from crm_core.messaging.outbox import Queued, Settled
-from crm_core.storage.database import Database, announced, open_database
+from crm_core.messaging.inbox import UnstoredUpdate
+from crm_core.messaging.outbox import PendingRow, Settled
+from crm_core.storage.database import Database, open_database, pending_on_commit
 from tests.benchmarks.prepared import prepare
 
 ROUNDS, EACH = 8, 200
@@ -59,11 +59,11 @@ class Effects:
 
     db: Database
     bot: Bot
-    fence: int
+    fencing_token: int
     now: datetime
     number: int = 0
     newest: int = 100_000
-    jobs: list[list[Job]] = field(default_factory=list)
+    jobs: list[list[ClaimedRow]] = field(default_factory=list)
 
     async def say(self, *, is_new: bool) -> None:
         """A client's message: stored, worked on, and what it announces claimed. Those who are known take turns."""
@@ -73,26 +73,31 @@ class Effects:
         raw = raw_update(self.number, client)
         message = Message.model_validate(raw["message"], context={"bot": self.bot})
         assert message.from_user is not None
-        row = Fresh(BOT_ID, self.number, to_update(BOT_ID, raw).conversation, raw)
-        person, words = person_of(message.from_user), words_of(message, bot_id=BOT_ID)
+        row = UnstoredUpdate(BOT_ID, self.number, to_update(BOT_ID, raw).conversation, raw)
+        person, words = person_of(message.from_user), content_of(message, bot_id=BOT_ID)
 
-        def body(s: Session) -> list[Job]:
+        def body(s: Session) -> list[ClaimedRow]:
             inbox.finish(s, row, now=self.now)
-            conversation.client_says(
-                s, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=self.now, chance=random.random
+            conversation.receive(
+                s, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=self.now, rng=random.random
             )
-            ids = [one.id for one in announced(s) if isinstance(one, Queued)]
-            return briefing.claim(s, ids=ids, fence=self.fence)
+            ids = [one.id for one in pending_on_commit(s) if isinstance(one, PendingRow)]
+            return briefing.claim(s, ids=ids, fencing_token=self.fencing_token)
 
-        self.jobs.append(await self.db.note(body))
+        self.jobs.append(await self.db.write_unflushed(body))
 
     async def settle(self) -> None:
         """What came of the requests that a message was worth."""
         outcomes = [Outcome(job, Settled(job.id, "sent", "ok", result_id=10**6 + job.id)) for job in self.jobs.pop()]
-        await self.db.note(
-            deliveries.record, bot_id=BOT_ID, fence=self.fence, outcomes=outcomes, gates=[], now=self.now,
-            chance=random.random,
-        )  # fmt: skip
+        await self.db.write_unflushed(
+            deliveries.record,
+            bot_id=BOT_ID,
+            fencing_token=self.fencing_token,
+            outcomes=outcomes,
+            gates=[],
+            now=self.now,
+            rng=random.random,
+        )
 
 
 async def microseconds(step: Callable[[], Awaitable[object]]) -> float:
@@ -136,14 +141,14 @@ async def main() -> None:
 
 async def _measure(db: Database, bot: Bot, operator: int) -> list[tuple[str, float]]:
     now = datetime.now(UTC)
-    fence = await db.write(bots.start, bot_id=BOT_ID, username="bench_bot", name="Bench", position=0, now=now)
-    effects = Effects(db, bot, fence, now)
+    fencing_token = await db.write(bots.start, bot_id=BOT_ID, username="bench_bot", name="Bench", position=0, now=now)
+    effects = Effects(db, bot, fencing_token, now)
     await effects.say(is_new=True)
     card = next(job for job in effects.jobs[-1] if job.kind == "card")
     await effects.settle()
     raw, _ = raw_update(1, 77)["message"], translator("en")
     method = render(card, _=_, now=now)
-    plain = SendWords(chat_id=operator, text="words")
+    plain = SendText(chat_id=operator, text="words")
     session = bot.session
     assert isinstance(session, Telegram)
     answer = '{"ok":true,"result":{"message_id":7,"date":1763700000,"chat":{"id":7,"type":"private"},"text":"words"}}'

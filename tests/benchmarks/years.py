@@ -37,7 +37,7 @@ SELECT m.bot_id, CASE m.author WHEN 'client' THEN 9000000 + c.operator_id ELSE 3
     m.message_id, c.id, m.id, 0
 FROM messages m JOIN contacts c ON c.id = m.contact_id"""
 _OUTBOX = """
-INSERT INTO outbox (kind, bot_id, chat_id, contact_id, message_ref, payload, state, attempts, ambiguous, fence,
+INSERT INTO outbox (kind, bot_id, chat_id, contact_id, message_ref, payload, state, attempts, ambiguous, fencing_token,
     created_at, settled_at, outcome, result_id)
 SELECT CASE is_card WHEN 1 THEN 'card' ELSE 'to_operator' END, bot_id, chat_id, contact_id, message_ref, '{}', 'sent',
     1, 0, 1, :now, :now, 'ok', message_id

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from bot.delivery import cards
-from bot.delivery.backoff import Pauses
+from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
-SHORT = Pauses(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
+SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
 
 # What Telegram applied without a readable answer, and what it did not apply.
 APPLIED: list[dict[str, Any]] = [
@@ -27,19 +27,21 @@ def name(fault: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-async def hasty(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[House]:
-    async with await House.open(sandbox, database_url, clock=clock, pauses=SHORT) as house:
-        yield house
+async def hasty(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[RunningApp]:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, pauses=SHORT) as crm:
+        yield crm
     assert sandbox.strictness_violations == []
 
 
-def count(person: Person, house: House, words: str) -> int:
-    return sum(words in seen.text for seen in person.chat(house.shop) if seen.sender != person.id)
+def count(person: Person, crm: RunningApp, words: str) -> int:
+    return sum(words in seen.text for seen in person.chat(crm.shop) if seen.sender != person.id)
 
 
 @pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
-async def test_cards_and_messages_are_resent_after_an_ambiguous_outcome(hasty: House, fault: dict[str, Any]) -> None:
+async def test_cards_and_messages_are_resent_after_an_ambiguous_outcome(
+    hasty: RunningApp, fault: dict[str, Any]
+) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     hasty.sandbox.fail(**fault, method="sendMessage", chat=anna)
     await ivan.says("My question", to=hasty.shop)
@@ -59,7 +61,7 @@ async def test_cards_and_messages_are_resent_after_an_ambiguous_outcome(hasty: H
 
 @pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
-async def test_notices_are_sent_at_most_once(hasty: House, fault: dict[str, Any]) -> None:
+async def test_notices_are_sent_at_most_once(hasty: RunningApp, fault: dict[str, Any]) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     hasty.sandbox.fail(**fault, method="sendMessage", chat=ivan)
     await ivan.says("My question", to=hasty.shop)
@@ -70,7 +72,7 @@ async def test_notices_are_sent_at_most_once(hasty: House, fault: dict[str, Any]
 
 @pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
-async def test_edits_are_retried_until_confirmed(hasty: House, fault: dict[str, Any]) -> None:
+async def test_edits_are_retried_until_confirmed(hasty: RunningApp, fault: dict[str, Any]) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     await ivan.says("My question", to=hasty.shop)
     card = await anna.sees("My question", bot=hasty.shop)
@@ -83,7 +85,7 @@ async def test_edits_are_retried_until_confirmed(hasty: House, fault: dict[str, 
 
 
 @pytest.mark.fault("F28")
-async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: House) -> None:
+async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: RunningApp) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     await ivan.says("My question", to=hasty.shop)
     card = await anna.sees("My question", bot=hasty.shop)
@@ -96,7 +98,7 @@ async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: H
     assert note.reply_to == said.id
 
 
-async def test_message_surely_not_delivered_is_resent_without_a_warning(hasty: House) -> None:
+async def test_message_surely_not_delivered_is_resent_without_a_warning(hasty: RunningApp) -> None:
     """A connection that never came about: nobody needs to be told of a doubt that there is not."""
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     hasty.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="sendMessage", chat=anna, times=4)
@@ -106,7 +108,7 @@ async def test_message_surely_not_delivered_is_resent_without_a_warning(hasty: H
     assert count(anna, hasty, "arrived") == 0
 
 
-async def test_five_changes_of_a_waiting_card_become_one_edit(hasty: House) -> None:
+async def test_five_changes_of_a_waiting_card_become_one_edit(hasty: RunningApp) -> None:
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     await ivan.says("My question", to=hasty.shop)
     await anna.presses(await anna.sees("My question", bot=hasty.shop), "Take")
@@ -123,7 +125,7 @@ async def test_five_changes_of_a_waiting_card_become_one_edit(hasty: House) -> N
 
 
 async def test_row_that_fails_to_render_blocks_no_other_and_alerts_admins(
-    hasty: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hasty: RunningApp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")
     render = cards.card

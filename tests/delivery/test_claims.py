@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from bot.delivery.rate_limit import Pace
+from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.sender import Sender
-from crm_core.delivery.claims import Job
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Queued, Send
-from crm_core.storage.database import Database, announced
+from crm_core.messaging.outbox import OutboxEntry, PendingRow
+from crm_core.storage.database import Database, pending_on_commit
 from tests.delivery.test_order import BOT, NOW, Pen, put, sender
 
 
@@ -20,11 +20,16 @@ class Boom(Exception):
     """The transaction fails after the claim."""
 
 
-def saying(one: Sender, *texts: str, chats: range, claims: list[Job], fails: bool = False) -> Callable[[Session], None]:
+def saying(
+    one: Sender, *texts: str, chats: range, claims: list[ClaimedRow], fails: bool = False
+) -> Callable[[Session], None]:
     def body(s: Session) -> None:
-        outbox.add(s, [Send(outbox.ANSWER, BOT, chat, payload={"text": text}) for chat in chats for text in texts],
-                   now=NOW)  # fmt: skip
-        claims.extend(one.claim_within(s, [row for row in announced(s) if isinstance(row, Queued)]))
+        outbox.add(
+            s,
+            [OutboxEntry(outbox.ANSWER, BOT, chat, payload={"text": text}) for chat in chats for text in texts],
+            now=NOW,
+        )
+        claims.extend(one.claim_within(s, [row for row in pending_on_commit(s) if isinstance(row, PendingRow)]))
         if fails:
             raise Boom
 
@@ -34,10 +39,10 @@ def saying(one: Sender, *texts: str, chats: range, claims: list[Job], fails: boo
 async def test_first_row_of_each_free_chat_is_claimed_and_the_rest_follows(db: Database) -> None:
     pen = Pen()
     one = await sender(db, pen)
-    db.listeners.append(lambda told: one.add([row for row in told if isinstance(row, Queued)]))
+    db.listeners.append(lambda told: one.add([row for row in told if isinstance(row, PendingRow)]))
     running = asyncio.create_task(one.run())
     await one.look_again()
-    claims: list[Job] = []
+    claims: list[ClaimedRow] = []
     await db.write(saying(one, "1", "2", chats=range(5, 7), claims=claims))
     assert [(job.chat_id, job.payload["text"]) for job in claims] == [(5, "1"), (6, "1")]
     one.send_promised(claims)
@@ -52,7 +57,7 @@ async def test_rolled_back_claim_leaves_no_trace(db: Database) -> None:
     one = await sender(db, pen)
     running = asyncio.create_task(one.run())
     await one.look_again()
-    claims: list[Job] = []
+    claims: list[ClaimedRow] = []
     with pytest.raises(Boom):
         await db.write(saying(one, "never", chats=range(5, 6), claims=claims, fails=True))
     one.unclaim(claims)
@@ -71,7 +76,7 @@ async def test_committed_claim_with_lost_confirmation_is_found_and_sent(db: Data
     one = await sender(db, pen)
     running = asyncio.create_task(one.run())
     await one.look_again()
-    claims: list[Job] = []
+    claims: list[ClaimedRow] = []
     await db.write(saying(one, "found", chats=range(5, 6), claims=claims))
     one.unclaim(claims)
     one._looks = 0  # the next look is a full one
@@ -87,7 +92,7 @@ async def test_stop_waits_for_claimed_rows_to_be_sent(db: Database) -> None:
     one = await sender(db, pen)
     running = asyncio.create_task(one.run())
     await one.look_again()
-    claims: list[Job] = []
+    claims: list[ClaimedRow] = []
     await db.write(saying(one, "promised", chats=range(5, 6), claims=claims))
     one.stop()
     done, _ = await asyncio.wait({running}, timeout=0.05)
@@ -95,15 +100,15 @@ async def test_stop_waits_for_claimed_rows_to_be_sent(db: Database) -> None:
     one.send_promised(claims)
     await running
     assert pen.said == ["promised"]
-    assert await db.write(outbox.orphans, bot_id=BOT, fence=1_000) == []
+    assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000) == []
 
 
 async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database) -> None:
     one = await sender(db, Pen())
     clock = lambda: datetime.now(UTC)  # noqa: E731
-    one.pace = one._lanes.pace = Pace(clock)  # with Telegram's limits
+    one.pace = one._lanes.pace = RateLimiter(clock)  # with Telegram's limits
     await one.look_again()
-    claims: list[Job] = []
+    claims: list[ClaimedRow] = []
     for first in range(10, 50, 10):
         await db.write(saying(one, "crowd", chats=range(first, first + 10), claims=claims))
     assert len(claims) == one.pace.room()

@@ -7,8 +7,8 @@ import pytest
 from crm_core.delivery import bots
 from crm_core.delivery import outcomes as deliveries
 from crm_core.messaging import inbox, outbox
-from crm_core.messaging.inbox import AlreadyFinished, Stored, Update
-from crm_core.messaging.outbox import Send, Settled
+from crm_core.messaging.inbox import AlreadyFinished, StoredUpdate, Update
+from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -21,35 +21,35 @@ async def begin(db: Database) -> int:
 
 async def test_late_outcome_of_superseded_session_is_ignored(db: Database) -> None:
     older = await begin(db)
-    await db.write(outbox.add, [Send(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
+    await db.write(outbox.add, [OutboxEntry(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
     [row] = await db.read(outbox.waiting, bot_id=BOT)
-    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fence=older))) == 1
+    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=older))) == 1
     newer = await begin(db)
-    await db.write(deliveries.recover, bot_id=BOT, fence=newer, now=NOW)
-    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fence=newer))) == 1
+    await db.write(deliveries.recover, bot_id=BOT, fencing_token=newer, now=NOW)
+    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=newer))) == 1
 
     late = Settled(row.id, "dead", "blocked")
-    assert await db.write(outbox.settle, settled=[late], fence=older, now=NOW) == set()
-    assert [one.id for one in await db.read(outbox.claimed, bot_id=BOT, fence=newer)] == [row.id]
+    assert await db.write(outbox.settle, settled=[late], fencing_token=older, now=NOW) == set()
+    assert [one.id for one in await db.read(outbox.claimed, bot_id=BOT, fencing_token=newer)] == [row.id]
     arrived = Settled(row.id, "sent", "ok")
-    assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
+    assert await db.write(outbox.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
 
 
 async def test_superseded_session_does_not_recover_rows_of_its_successor(db: Database) -> None:
     older = await begin(db)
     newer = await begin(db)
-    await db.write(outbox.add, [Send(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
+    await db.write(outbox.add, [OutboxEntry(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
     [row] = await db.read(outbox.waiting, bot_id=BOT)
-    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fence=newer))) == 1
-    assert await db.write(deliveries.recover, bot_id=BOT, fence=older, now=NOW) == 0
+    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=newer))) == 1
+    assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=older, now=NOW) == 0
     arrived = Settled(row.id, "sent", "ok")
-    assert await db.write(outbox.settle, settled=[arrived], fence=newer, now=NOW) == {row.id}
+    assert await db.write(outbox.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
 
 
 async def test_update_handled_by_two_sessions_is_finished_once(db: Database) -> None:
     await begin(db)
     [row] = await db.write(inbox.store, bot_id=BOT, updates=[Update(1, "5", {"update_id": 1})], now=NOW)
-    assert isinstance(row, Stored)
+    assert isinstance(row, StoredUpdate)
     await db.write(inbox.finish, row, now=NOW)
     with pytest.raises(AlreadyFinished):
         await db.write(inbox.finish, row, now=NOW)

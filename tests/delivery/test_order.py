@@ -10,14 +10,14 @@ from aiogram.methods import SendMessage, TelegramMethod
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session
 
-from bot.delivery.rate_limit import Pace
+from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.sender import Sender
 from bot.sandbox import Sandbox
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Send
-from crm_core.storage.database import ANNOUNCEMENTS, Database
-from tests.support.people import House
+from crm_core.messaging.outbox import OutboxEntry
+from crm_core.storage.database import PENDING_ON_COMMIT, Database
+from tests.support.people import RunningApp
 
 BOT, NOW = 700001, datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -39,15 +39,20 @@ class Pen:
 
 
 async def sender(db: Database, pen: Pen) -> Sender:
-    fence = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+    fencing_token = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
     clock = lambda: datetime.now(UTC)  # noqa: E731
     return Sender(
-        bot=cast(Bot, pen), fence=fence, db=db, pace=Pace(clock, limited=False), clock=clock, default_language="en"
+        bot=cast(Bot, pen),
+        fencing_token=fencing_token,
+        db=db,
+        pace=RateLimiter(clock, limited=False),
+        clock=clock,
+        default_language="en",
     )
 
 
 async def put(db: Database, *texts: str, chat: int = 5) -> None:
-    sends = [Send(outbox.ANSWER, BOT, chat, payload={"text": text}) for text in texts]
+    sends = [OutboxEntry(outbox.ANSWER, BOT, chat, payload={"text": text}) for text in texts]
     await db.write(outbox.add, sends, now=NOW)
 
 
@@ -87,8 +92,8 @@ async def test_row_committed_late_by_another_process_is_found_and_sent(db: Datab
     running = asyncio.create_task(one.run())
     await one.look_again()  # the first look reads everything
     another = create_engine(db.url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    with Session(another, info={ANNOUNCEMENTS: []}) as s:
-        outbox.add(s, [Send(outbox.ANSWER, BOT, 6, payload={"text": "earlier"})], now=NOW)
+    with Session(another, info={PENDING_ON_COMMIT: []}) as s:
+        outbox.add(s, [OutboxEntry(outbox.ANSWER, BOT, 6, payload={"text": "earlier"})], now=NOW)
         s.flush()
         await put(db, "later")
         await one.look_again()
@@ -119,19 +124,19 @@ async def test_row_claimed_while_the_sender_stops_is_still_recorded(db: Database
         continue
     pen.go_on.set()
     await running
-    assert await db.write(outbox.orphans, bot_id=BOT, fence=1_000) == []
+    assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000) == []
     assert "first" in pen.said
 
 
 async def test_slow_chat_delays_no_other_chat(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        anna = await house.operator("Anna")
-        slow, quick = house.client("Slow"), house.client("Quick")
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna = await crm.operator("Anna")
+        slow, quick = crm.client("Slow"), crm.client("Quick")
         sandbox.fail(kind="slow", method="sendMessage", chat=slow, delay=2)
-        await slow.says("Hello", to=house.shop)
-        await anna.sees("#1", bot=house.shop)
+        await slow.says("Hello", to=crm.shop)
+        await anna.sees("#1", bot=crm.shop)
         for number in range(3):
-            said = await quick.says("Hello", to=house.shop) if number == 0 else await quick.says(f"word {number}")
+            said = await quick.says("Hello", to=crm.shop) if number == 0 else await quick.says(f"word {number}")
             await anna.sees(said.text)
-        assert slow.looks("#1", bot=house.shop) is None or quick.looks("#2", bot=house.shop) is not None
+        assert slow.looks("#1", bot=crm.shop) is None or quick.looks("#2", bot=crm.shop) is not None
         await slow.sees("#1")

@@ -11,7 +11,7 @@ from sqlalchemy.util import await_only
 from crm_core.delivery import bots
 from crm_core.delivery import outcomes as deliveries
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Send, Settled
+from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
 from crm_core.storage.tables import OutboxRow
 
@@ -20,7 +20,7 @@ BOT, CHAT = 700001, 5
 
 
 @pytest.fixture
-async def fence(db: Database) -> int:
+async def fencing_token(db: Database) -> int:
     return await begin(db)
 
 
@@ -29,7 +29,7 @@ async def begin(db: Database) -> int:
 
 
 async def put(db: Database, kind: str = outbox.TO_OPERATOR, once: str | None = None) -> int:
-    await db.write(outbox.add, [Send(kind, BOT, CHAT, once=once)], now=NOW)
+    await db.write(outbox.add, [OutboxEntry(kind, BOT, CHAT, once=once)], now=NOW)
     return (await db.read(outbox.waiting, bot_id=BOT))[-1].id
 
 
@@ -38,73 +38,76 @@ async def rows(db: Database) -> list[tuple[int, str, str | None]]:
     return await db.read(lambda s: [(row.id, row.state, row.outcome) for row in s.execute(query)])
 
 
-async def claim(db: Database, fence: int, *ids: int) -> list[int]:
-    return await db.write(lambda s: [row.id for row in outbox.claim(s, ids=ids, fence=fence)])
+async def claim(db: Database, fencing_token: int, *ids: int) -> list[int]:
+    return await db.write(lambda s: [row.id for row in outbox.claim(s, ids=ids, fencing_token=fencing_token)])
 
 
-async def settle(db: Database, fence: int, settled: Settled) -> set[int]:
-    return await db.write(outbox.settle, settled=[settled], fence=fence, now=NOW)
+async def settle(db: Database, fencing_token: int, settled: Settled) -> set[int]:
+    return await db.write(outbox.settle, settled=[settled], fencing_token=fencing_token, now=NOW)
 
 
-async def test_retried_row_coexists_with_a_newer_row_of_the_same_key(db: Database, fence: int) -> None:
+async def test_retried_row_coexists_with_a_newer_row_of_the_same_key(db: Database, fencing_token: int) -> None:
     first = await put(db, outbox.CARD_EDIT, once="card:1")
-    assert await claim(db, fence, first) == [first]
+    assert await claim(db, fencing_token, first) == [first]
     second = await put(db, outbox.CARD_EDIT, once="card:1")
     assert second != first  # the first is being sent with what was true then
     assert await put(db, outbox.CARD_EDIT, once="card:1") == second
-    await settle(db, fence, Settled(first, "pending", "flood_wait"))
+    await settle(db, fencing_token, Settled(first, "pending", "flood_wait"))
     assert [state for _, state, _ in await rows(db)] == ["pending", "pending"]
 
 
 @pytest.mark.fault("F71")
-async def test_superseded_session_can_neither_claim_nor_settle_rows(db: Database, fence: int) -> None:
+async def test_superseded_session_can_neither_claim_nor_settle_rows(db: Database, fencing_token: int) -> None:
     mine, left = await put(db), await put(db)
-    await claim(db, fence, left)
+    await claim(db, fencing_token, left)
     newer = await begin(db)
-    assert await claim(db, fence, mine) == []
-    assert await db.write(deliveries.recover, bot_id=BOT, fence=newer, now=NOW) == 1
-    assert await settle(db, fence, Settled(left, "dead", "blocked")) == set()
+    assert await claim(db, fencing_token, mine) == []
+    assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=newer, now=NOW) == 1
+    assert await settle(db, fencing_token, Settled(left, "dead", "blocked")) == set()
     assert await rows(db) == [(mine, "pending", None), (left, "pending", "process_ended")]
     assert await claim(db, newer, mine, left) == [mine, left]
     assert await settle(db, newer, Settled(left, "sent", "ok")) == {left}
 
 
-async def test_claim_with_lost_answer_can_be_repeated_by_the_same_session(db: Database, fence: int) -> None:
+async def test_claim_with_lost_answer_can_be_repeated_by_the_same_session(db: Database, fencing_token: int) -> None:
     row = await put(db)
-    assert await claim(db, fence, row) == [row]
-    assert await claim(db, fence, row) == [row]
-    assert await db.write(deliveries.recover, bot_id=BOT, fence=fence, now=NOW) == 0
+    assert await claim(db, fencing_token, row) == [row]
+    assert await claim(db, fencing_token, row) == [row]
+    assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW) == 0
 
 
 @pytest.mark.parametrize(
     ("kind", "state"),
     [
-        (outbox.CARD, "pending"), (outbox.TO_OPERATOR, "pending"), (outbox.TO_CLIENT, "pending"),
-        (outbox.CARD_EDIT, "pending"), (outbox.CLIENT_NOTICE, "uncertain"),
+        (outbox.CARD, "pending"),
+        (outbox.TO_OPERATOR, "pending"),
+        (outbox.TO_CLIENT, "pending"),
+        (outbox.CARD_EDIT, "pending"),
+        (outbox.CLIENT_NOTICE, "uncertain"),
     ],
-)  # fmt: skip
+)
 async def test_recovery_of_rows_left_in_sending_depends_on_their_kind(
-    db: Database, fence: int, kind: str, state: str
+    db: Database, fencing_token: int, kind: str, state: str
 ) -> None:
     row = await put(db, kind)
-    await claim(db, fence, row)
-    await db.write(deliveries.recover, bot_id=BOT, fence=await begin(db), now=NOW, pause=timedelta(seconds=2))
+    await claim(db, fencing_token, row)
+    await db.write(deliveries.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW, pause=timedelta(seconds=2))
     assert await rows(db) == [(row, state, "process_ended")]
     due = [one.not_before for one in await db.read(outbox.waiting, bot_id=BOT)]
     assert due == ([NOW + timedelta(seconds=2)] if state == "pending" else [])
 
 
-async def test_message_becomes_uncertain_after_five_ambiguous_attempts(db: Database, fence: int) -> None:
+async def test_message_becomes_uncertain_after_five_ambiguous_attempts(db: Database, fencing_token: int) -> None:
     row = await put(db)
     for _ in range(4):
-        await claim(db, fence, row)
-        await settle(db, fence, Settled(row, "pending", "no_answer", ambiguous=True))
-    await claim(db, fence, row)
-    await db.write(deliveries.recover, bot_id=BOT, fence=await begin(db), now=NOW)
+        await claim(db, fencing_token, row)
+        await settle(db, fencing_token, Settled(row, "pending", "no_answer", ambiguous=True))
+    await claim(db, fencing_token, row)
+    await db.write(deliveries.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW)
     assert await rows(db) == [(row, "uncertain", "process_ended")]
 
 
-async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Database, fence: int) -> None:
+async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Database, fencing_token: int) -> None:
     """PostgreSQL: whoever claims the waiting row waits for the change that relied on it, and is rendered after it."""
     if db.url.get_backend_name() == "sqlite":
         assert await put(db, outbox.CARD_EDIT, once="card:1") == await put(db, outbox.CARD_EDIT, once="card:1")
@@ -114,13 +117,13 @@ async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Datab
     loop = asyncio.get_running_loop()
 
     def change(s: Session) -> None:
-        outbox.add(s, [Send(outbox.CARD_EDIT, BOT, CHAT, once="card:1")], now=NOW)
+        outbox.add(s, [OutboxEntry(outbox.CARD_EDIT, BOT, CHAT, once="card:1")], now=NOW)
         loop.call_soon(relied.set)
         await_only(may_end.wait())
 
     changing = asyncio.create_task(db.write(change))
     await relied.wait()
-    claiming = asyncio.create_task(claim(db, fence, first))
+    claiming = asyncio.create_task(claim(db, fencing_token, first))
     await _waits_for_a_lock(db)
     assert not claiming.done()
     may_end.set()

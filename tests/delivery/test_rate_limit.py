@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.delivery.rate_limit import BOT, GROUP, PRIVATE, Limit, Pace
-from tests.support.telegram_kit import StillClock
+from bot.delivery.rate_limit import BOT, GROUP, PRIVATE, Limit, RateLimiter
+from tests.support.telegram_kit import FrozenClock
 
 
 @pytest.fixture
-def still() -> StillClock:
-    return StillClock()
+def still() -> FrozenClock:
+    return FrozenClock()
 
 
-def moments(pace: Pace, clock: StillClock, chat_ids: list[int | None]) -> list[float]:
+def moments(pace: RateLimiter, clock: FrozenClock, chat_ids: list[int | None]) -> list[float]:
     """When each of these requests may be made, in seconds from now, if each is made as soon as it may."""
     begin, made = clock.now, []
     for chat_id in chat_ids:
@@ -38,19 +38,19 @@ def most_within(made: list[float], seconds: float) -> int:
     ids=["private chat", "group", "many chats", "no chat"],
 )
 def test_requests_never_exceed_telegram_limits_and_waste_no_time(
-    still: StillClock, chat_ids: list[int | None], limit: Limit, seconds: float, telegram_allows: int
+    still: FrozenClock, chat_ids: list[int | None], limit: Limit, seconds: float, telegram_allows: int
 ) -> None:
-    made = moments(Pace(still), still, chat_ids)
+    made = moments(RateLimiter(still), still, chat_ids)
     assert most_within(made, seconds) <= telegram_allows
     assert made[-1] == pytest.approx(limit.interval * (len(chat_ids) - limit.burst), rel=0.02)  # and no time is wasted
 
 
-def test_burst_after_a_pause_is_sent_at_once(still: StillClock) -> None:
-    assert moments(Pace(still), still, [5, 5, 5]) == [0.0, pytest.approx(0.0), pytest.approx(0.036, abs=0.001)]
+def test_burst_after_a_pause_is_sent_at_once(still: FrozenClock) -> None:
+    assert moments(RateLimiter(still), still, [5, 5, 5]) == [0.0, pytest.approx(0.0), pytest.approx(0.036, abs=0.001)]
 
 
-def test_chats_do_not_wait_for_each_other(still: StillClock) -> None:
-    pace = Pace(still)
+def test_chats_do_not_wait_for_each_other(still: FrozenClock) -> None:
+    pace = RateLimiter(still)
     for _ in range(6):
         pace.book(5)
     still.forward(1)
@@ -59,8 +59,8 @@ def test_chats_do_not_wait_for_each_other(still: StillClock) -> None:
     assert pace.room() > 0
 
 
-def test_flood_wait_pauses_its_chat_and_a_third_one_the_whole_bot(still: StillClock) -> None:
-    pace = Pace(still, limited=False)
+def test_flood_wait_pauses_its_chat_and_a_third_one_the_whole_bot(still: FrozenClock) -> None:
+    pace = RateLimiter(still, limited=False)
     assert pace.flood(5, 17) == [(5, still.now + timedelta(seconds=17))]
     assert (pace.wait_chat(5), pace.wait_chat(6), pace.wait_bot()) == (17, 0, 0)
     pace.flood(6, 3)
@@ -72,23 +72,23 @@ def test_flood_wait_pauses_its_chat_and_a_third_one_the_whole_bot(still: StillCl
     assert (pace.room() > 0, pace.wait_chat(5)) == (True, 8)
 
 
-def test_flood_waits_spread_over_time_do_not_pause_the_bot(still: StillClock) -> None:
-    pace = Pace(still, limited=False)
+def test_flood_waits_spread_over_time_do_not_pause_the_bot(still: FrozenClock) -> None:
+    pace = RateLimiter(still, limited=False)
     for chat_id in (5, 6, 7, 8):
         pace.flood(chat_id, 1)
         still.forward(40)
     assert pace.wait_bot() == 0
 
 
-def test_later_flood_wait_never_shortens_an_earlier_one(still: StillClock) -> None:
-    pace = Pace(still)
+def test_later_flood_wait_never_shortens_an_earlier_one(still: FrozenClock) -> None:
+    pace = RateLimiter(still)
     pace.flood(5, 100)
     assert pace.flood(5, 2) == [(5, still.now + timedelta(seconds=100))]
 
 
 @pytest.mark.fault("F69")
-def test_clock_set_back_does_not_block_sending(still: StillClock) -> None:
-    pace = Pace(still)
+def test_clock_set_back_does_not_block_sending(still: FrozenClock) -> None:
+    pace = RateLimiter(still)
     for _ in range(10):
         pace.book(5)
     still.forward(-3600)
@@ -99,48 +99,48 @@ def test_clock_set_back_does_not_block_sending(still: StillClock) -> None:
 
 
 @pytest.mark.fault("F69")
-def test_clock_set_back_does_not_delay_requests_about_to_leave(still: StillClock) -> None:
+def test_clock_set_back_does_not_delay_requests_about_to_leave(still: FrozenClock) -> None:
     """Its words would go seconds after they were looked up, perhaps to an operator who has lost the contact."""
-    pace = Pace(still)
-    assert pace.leave() == 0
+    pace = RateLimiter(still)
+    assert pace.try_send() == 0
     still.forward(-3600)
-    assert pace.leave() < 0.1
+    assert pace.try_send() < 0.1
 
 
-def test_without_rate_limits_only_flood_waits_delay_requests(still: StillClock) -> None:
-    pace = Pace(still, limited=False)
+def test_without_rate_limits_only_flood_waits_delay_requests(still: FrozenClock) -> None:
+    pace = RateLimiter(still, limited=False)
     assert [pace.book(5) for _ in range(50)] == [0.0] * 50
     pace.flood(None, 4)
     assert pace.book(5) == 4
 
 
-def test_slow_request_counts_from_its_arrival(still: StillClock) -> None:
-    pace = Pace(still)
+def test_slow_request_counts_from_its_arrival(still: FrozenClock) -> None:
+    pace = RateLimiter(still)
     for travels in (0.8, 0.0, 0.0):  # seconds
         assert pace.wait_chat(5) == 0
         pace.book(5)
         still.forward(travels)
-        pace.answered(5)
+        pace.note_response(5)
     assert pace.wait_chat(5) == pytest.approx(PRIVATE.interval)
 
 
-def test_requests_of_an_earlier_process_count_towards_limits(still: StillClock) -> None:
-    pace = Pace(still)
-    pace.remember([(5, still.now - timedelta(seconds=1)), (5, still.now), (5, still.now), (-6, still.now)])
+def test_requests_of_an_earlier_process_count_towards_limits(still: FrozenClock) -> None:
+    pace = RateLimiter(still)
+    pace.replay_recent([(5, still.now - timedelta(seconds=1)), (5, still.now), (5, still.now), (-6, still.now)])
     assert pace.wait_chat(5) > 0
     assert pace.wait_chat(-6) > 0
     assert pace.wait_chat(7) == 0
 
 
-def test_requests_overdue_on_a_busy_machine_are_spread_out(still: StillClock) -> None:
-    pace, made = Pace(still), list[float]()
+def test_requests_overdue_on_a_busy_machine_are_spread_out(still: FrozenClock) -> None:
+    pace, made = RateLimiter(still), list[float]()
     begin = still.now
     due = sorted(pace.book(chat_id) for chat_id in range(1, 9))  # as many as are promised ahead
     still.forward(1)  # nothing moves, and all of them are overdue
     for number in range(60):
         if number >= len(due):
             still.forward(pace.book(100 + number))
-        while (held := pace.leave()) > 0:
+        while (held := pace.try_send()) > 0:
             still.forward(held)
         made.append((still.now - begin).total_seconds())
     assert most_within(made, 1.0) <= 30
@@ -148,10 +148,10 @@ def test_requests_overdue_on_a_busy_machine_are_spread_out(still: StillClock) ->
 
 
 async def test_delayed_requests_leave_in_arrival_order() -> None:
-    pace, gone = Pace(lambda: datetime.now(UTC)), list[int]()
+    pace, gone = RateLimiter(lambda: datetime.now(UTC)), list[int]()
 
     async def go(number: int) -> None:
-        await pace.held_up()
+        await pace.wait_turn()
         gone.append(number)
 
     async def come(number: int) -> None:

@@ -4,22 +4,22 @@ import asyncio
 import re
 
 from bot.sandbox import Sandbox
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 CLIENTS, OPERATORS = 60, 10
 
 
 async def test_sixty_concurrent_clients_cause_no_flood_wait(sandbox: Sandbox, database_url: str) -> None:
     sandbox.limit()
-    async with await House.open(sandbox, database_url, limited=True) as house:
-        operators = [await house.operator(f"Operator {number}", limit=CLIENTS) for number in range(OPERATORS)]
-        clients = [house.client(f"Client {number}") for number in range(CLIENTS)]
-        await asyncio.gather(*(client.says(f"I am {client.id}", to=house.shop) for client in clients))
-        await house.settled()
+    async with await RunningApp.open(sandbox, database_url, limited=True) as crm:
+        operators = [await crm.operator(f"Operator {number}", limit=CLIENTS) for number in range(OPERATORS)]
+        clients = [crm.client(f"Client {number}") for number in range(CLIENTS)]
+        await asyncio.gather(*(client.says(f"I am {client.id}", to=crm.shop) for client in clients))
+        await crm.settled()
 
-        cards = [seen.text for operator in operators for seen in operator.chat(house.shop)]
+        cards = [seen.text for operator in operators for seen in operator.chat(crm.shop)]
         reached = {int(found[1]) for text in cards if (found := re.search(r"I am (\d+)", text))}
         assert reached == {client.id for client in clients}
         for client in clients:
-            assert len([seen for seen in client.chat(house.shop) if seen.sender != client.id]) == 1
+            assert len([seen for seen in client.chat(crm.shop) if seen.sender != client.id]) == 1
         assert sandbox.refusals == []

@@ -10,7 +10,7 @@ from crm_core.conversation import client_messages as conversation
 from crm_core.delivery import bots
 from crm_core.delivery import claims as briefing
 from crm_core.delivery import outcomes as deliveries
-from crm_core.delivery.claims import Job
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import Settled
@@ -25,24 +25,29 @@ async def test_unsettled_card_and_message_are_resent_to_the_current_operator(
 ) -> None:
     office = await db.write(open_office, weights=[1, 0], limit=5)
     first, second = office.operator_ids
-    heard = await db.write(conversation.client_says, **saying(1))
-    await db.write(conversation.client_says, **saying(1, 2))
+    heard = await db.write(conversation.receive, **saying(1))
+    await db.write(conversation.receive, **saying(1, 2))
     sending = [row for row in await db.read(outbox.waiting, bot_id=BOT) if row.kind in ("card", "to_operator")]
     assert [(row.kind, row.chat_id) for row in sending] == [
         (one, office.account(first)) for one in ("card", "to_operator")
     ]
-    jobs = await db.write(briefing.claim, ids=[row.id for row in sending], fence=1)
+    jobs = await db.write(briefing.claim, ids=[row.id for row in sending], fencing_token=1)
     if is_given_away:
         await db.write(
-            contacts.give, contact_id=heard.contact_id, operator_id=second, actor=SYSTEM, now=NOW, chance=random.random
+            contacts.assign_by_hand,
+            contact_id=heard.contact_id,
+            operator_id=second,
+            actor=SYSTEM,
+            now=NOW,
+            rng=random.random,
         )
     if ends == "with the process":
-        fence = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
-        assert await db.write(deliveries.recover, bot_id=BOT, fence=fence, now=NOW) == 2
+        fencing_token = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+        assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW) == 2
     else:
         outcomes = [Outcome(job, Settled(job.id, "pending", "flood_wait", not_before=NOW)) for job in jobs]
         await db.write(
-            deliveries.record, bot_id=BOT, fence=1, outcomes=outcomes, gates=[], now=NOW, chance=random.random
+            deliveries.record, bot_id=BOT, fencing_token=1, outcomes=outcomes, gates=[], now=NOW, rng=random.random
         )
     told = [(row.kind, row.chat_id) for row in await db.read(outbox.waiting, bot_id=BOT)]
     holder = office.account(second if is_given_away else first)
@@ -52,20 +57,30 @@ async def test_unsettled_card_and_message_are_resent_to_the_current_operator(
 async def test_card_of_former_operator_is_edited_when_both_cards_arrive_at_once(db: Database) -> None:
     office = await db.write(open_office, weights=[1, 0], limit=5)
     first, second = office.operator_ids
-    heard = await db.write(conversation.client_says, **saying(1))
+    heard = await db.write(conversation.receive, **saying(1))
 
-    async def claimed(operator_id: int) -> Job:
-        (row,) = [one for one in await db.read(outbox.waiting, bot_id=BOT)
-                  if (one.kind, one.chat_id) == (outbox.CARD, office.account(operator_id))]  # fmt: skip
-        (job,) = await db.write(briefing.claim, ids=[row.id], fence=1)
+    async def claimed(operator_id: int) -> ClaimedRow:
+        (row,) = [
+            one
+            for one in await db.read(outbox.waiting, bot_id=BOT)
+            if (one.kind, one.chat_id) == (outbox.CARD, office.account(operator_id))
+        ]
+        (job,) = await db.write(briefing.claim, ids=[row.id], fencing_token=1)
         return job
 
     earlier = await claimed(first)
     await db.write(
-        contacts.give, contact_id=heard.contact_id, operator_id=second, actor=SYSTEM, now=NOW, chance=random.random
+        contacts.assign_by_hand,
+        contact_id=heard.contact_id,
+        operator_id=second,
+        actor=SYSTEM,
+        now=NOW,
+        rng=random.random,
     )
     later = await claimed(second)
     outcomes = [Outcome(job, Settled(job.id, "sent", "ok", result_id=job.id)) for job in (earlier, later)]
-    await db.write(deliveries.record, bot_id=BOT, fence=1, outcomes=outcomes, gates=[], now=NOW, chance=random.random)
+    await db.write(
+        deliveries.record, bot_id=BOT, fencing_token=1, outcomes=outcomes, gates=[], now=NOW, rng=random.random
+    )
     edits = [row.chat_id for row in await db.read(outbox.waiting, bot_id=BOT) if row.kind == outbox.CARD_EDIT]
     assert office.account(first) in edits

@@ -2,81 +2,81 @@
 
 import pytest
 
-from bot.delivery.backoff import Pauses
+from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.arranging import count, give, now, told
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 
-def calls(house: House, method: str) -> int:
-    counted: dict[str, int] = house.sandbox.stats()["bots"][str(house.shop.id)]["calls"]
+def calls(crm: RunningApp, method: str) -> int:
+    counted: dict[str, int] = crm.sandbox.stats()["bots"][str(crm.shop.id)]["calls"]
     return counted.get(method, 0)
 
 
-async def ask(house: House, ivan: Person, anna: Person, words: str = "My question") -> SeenMessage:
-    await ivan.says(words, to=house.shop)
-    card = await anna.sees(words, bot=house.shop)
-    await house.settled()
+async def ask(crm: RunningApp, ivan: Person, anna: Person, words: str = "My question") -> SeenMessage:
+    await ivan.says(words, to=crm.shop)
+    card = await anna.sees(words, bot=crm.shop)
+    await crm.settled()
     return card
 
 
 @pytest.mark.fault("F34", "F35")
 @pytest.mark.parametrize("why", ["bot was blocked by the user", "user is deactivated"])
 async def test_blocked_client_stops_delivery_and_notifies_operator_once(
-    house: House, clock: MovableClock, why: str
+    crm: RunningApp, clock: MovableClock, why: str
 ) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    card = await ask(house, ivan, anna)
-    house.sandbox.fail(kind="flood", retry_after=60, method="copyMessage", chat=ivan)
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna)
+    crm.sandbox.fail(kind="flood", retry_after=60, method="copyMessage", chat=ivan)
     for number in range(4):  # they queue up behind each other
         await anna.replies(card, f"answer {number}")
-    while await count(house, "outbox", "kind = 'to_client'") < 4:
+    while await count(crm, "outbox", "kind = 'to_client'") < 4:
         continue
-    while await count(house, "outbox", "outcome = 'flood_wait'") < 1:  # or its minute would begin after the clock moved
+    while await count(crm, "outbox", "outcome = 'flood_wait'") < 1:  # or its minute would begin after the clock moved
         continue
-    house.sandbox.fail(kind="error", method="copyMessage", code=403, text=f"Forbidden: {why}", chat=ivan, times=9)
+    crm.sandbox.fail(kind="error", method="copyMessage", code=403, text=f"Forbidden: {why}", chat=ivan, times=9)
     clock.forward(seconds=61)
-    await house.app.fleet.look_again()
+    await crm.app.fleet.look_again()
     await anna.sees("the client has blocked the bot")
-    await house.settled()
+    await crm.settled()
     assert told(anna, "has blocked the bot") == 1
-    assert calls(house, "copyMessage") == 2  # the flood wait, and the refusal
-    assert await count(house, "outbox", "kind = 'to_client' AND state = 'dead'") == 4
-    assert await count(house, "chats", f"chat_id = {ivan.id} AND is_blocked") == 1
+    assert calls(crm, "copyMessage") == 2  # the flood wait, and the refusal
+    assert await count(crm, "outbox", "kind = 'to_client' AND state = 'dead'") == 4
+    assert await count(crm, "chats", f"chat_id = {ivan.id} AND is_blocked") == 1
 
 
 @pytest.mark.fault("F41")
 @pytest.mark.parametrize("why", ["message to edit not found", "message can't be edited"])
-async def test_missing_or_uneditable_card_is_replaced_once(house: House, why: str) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    old = await ask(house, ivan, anna)
-    house.sandbox.fail(kind="error", method="editMessageText", code=400, text=f"Bad Request: {why}", chat=anna, times=9)
-    await ivan.says("/email ivan@example.com", to=house.shop)
+async def test_missing_or_uneditable_card_is_replaced_once(crm: RunningApp, why: str) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    old = await ask(crm, ivan, anna)
+    crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=f"Bad Request: {why}", chat=anna, times=9)
+    await ivan.says("/email ivan@example.com", to=crm.shop)
     card = await anna.sees("My question", after=old)
     assert card.labels == ["✋ Take", "✔️ Close"]
-    await house.settled()
-    house.sandbox.mend()
-    edits = calls(house, "editMessageText")
+    await crm.settled()
+    crm.sandbox.mend()
+    edits = calls(crm, "editMessageText")
     await anna.presses(card, "Take")
     await ivan.sees("Anna is with you")
-    await house.settled()
-    assert calls(house, "editMessageText") == edits + 1  # the new one; nobody asks for the old one any more
+    await crm.settled()
+    assert calls(crm, "editMessageText") == edits + 1  # the new one; nobody asks for the old one any more
     assert told(anna, "My question") == 2
     await anna.presses(now(anna, card), "Close")
     await ivan.sees("is closed")
 
 
 @pytest.mark.fault("F41")
-async def test_message_not_modified_error_counts_as_success(house: House) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    card = await ask(house, ivan, anna)
+async def test_message_not_modified_error_counts_as_success(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna)
     text = "Bad Request: message is not modified: specified new message content and reply markup are exactly the same"
-    house.sandbox.fail(kind="error", method="editMessageText", code=400, text=text, chat=anna)
+    crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=text, chat=anna)
     await anna.presses(card, "Take")
     await ivan.sees("Anna is with you")
-    await house.settled()
+    await crm.settled()
     assert told(anna, "My question") == 1
-    assert await count(house, "outbox", "state = 'dead'") == 0
+    assert await count(crm, "outbox", "state = 'dead'") == 0
 
 
 @pytest.mark.fault("F42")
@@ -84,33 +84,33 @@ async def test_old_card_is_cleared_by_an_edit_and_never_deleted(database_url: st
     """A bot may delete its messages for 48 hours only, and may edit them for ever: so nothing is ever deleted."""
     async with (
         await Sandbox.start(clock=clock) as sandbox,
-        await House.open(sandbox, database_url, clock=clock) as house,
+        await RunningApp.open(sandbox, database_url, clock=clock) as crm,
     ):
-        anna, ivan = await house.operator("Anna"), house.client()
-        card = await ask(house, ivan, anna, "My secret")
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        card = await ask(crm, ivan, anna, "My secret")
         clock.forward(hours=60)
-        boris = await house.operator("Boris")
-        await give(house, 1, boris)
+        boris = await crm.operator("Boris")
+        await give(crm, 1, boris)
         await boris.sees("My secret")
-        await house.settled()
+        await crm.settled()
         assert (now(anna, card).text, now(anna, card).labels) == ("#1 · shop_bot\n↪️ Now with Boris", [])
-        assert calls(house, "deleteMessage") == calls(house, "deleteMessages") == 0
+        assert calls(crm, "deleteMessage") == calls(crm, "deleteMessages") == 0
 
 
 @pytest.mark.fault("F49")
-async def test_message_id_zero_is_never_stored_or_matched(house: House) -> None:
-    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
-    house.sandbox.fail(kind="id_zero", method="sendMessage", chat=anna)
-    card = await ask(house, ivan, anna, "Ivan asks")
-    assert await count(house, "posted", "is_card AND message_id = 0") == 0
-    await ask(house, petra, anna, "Petra asks")
+async def test_message_id_zero_is_never_stored_or_matched(crm: RunningApp) -> None:
+    anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
+    crm.sandbox.fail(kind="id_zero", method="sendMessage", chat=anna)
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    assert await count(crm, "posted", "is_card AND message_id = 0") == 0
+    await ask(crm, petra, anna, "Petra asks")
     # Its buttons say which contact it is; a reply to it cannot be traced, so she is asked.
     await anna.presses(card, "Take")
     await ivan.sees("Anna is with you")
     await anna.replies(card, "For Ivan")
     await anna.presses(await anna.sees("To whom?"), "#1")
     await ivan.sees("For Ivan")
-    await house.settled()
+    await crm.settled()
     assert petra.looks("For Ivan") is None
 
 
@@ -120,34 +120,34 @@ async def test_message_id_zero_is_never_stored_or_matched(house: House) -> None:
 async def test_message_edited_at_any_moment_is_delivered_in_its_final_form(
     sandbox: Sandbox, database_url: str, clock: MovableClock, is_first: bool, moment: str
 ) -> None:
-    hasty = Pauses(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
-    house = await House.open(sandbox, database_url, clock=clock, pauses=hasty)
-    async with house:
-        anna, ivan = await house.operator("Anna"), house.client()
+    hasty = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
+    crm = await RunningApp.open(sandbox, database_url, clock=clock, pauses=hasty)
+    async with crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
         if not is_first:
-            await ask(house, ivan, anna)
+            await ask(crm, ivan, anna)
         if moment != "before it is received":
             method = "sendMessage" if is_first else "copyMessage"
             if moment != "after it has arrived":
                 sandbox.fail(kind="flood", retry_after=30, method=method, chat=anna)
-            said = await ivan.says("fifty", to=house.shop)
-            while await count(house, "messages", "text = 'fifty'") == 0:
+            said = await ivan.says("fifty", to=crm.shop)
+            while await count(crm, "messages", "text = 'fifty'") == 0:
                 continue
             if moment == "after it has arrived":
-                await anna.sees("fifty", bot=house.shop)
+                await anna.sees("fifty", bot=crm.shop)
             if moment == "twice":
                 await ivan.edits(said, "fourteen")
             await ivan.edits(said, "fifteen")
-            while await count(house, "messages", "text = 'fifteen'") == 0:
+            while await count(crm, "messages", "text = 'fifteen'") == 0:
                 continue
             clock.forward(seconds=31)
-            await house.app.fleet.look_again()
-            await anna.sees("fifteen", bot=house.shop)
-            await house.settled()
+            await crm.app.fleet.look_again()
+            await anna.sees("fifteen", bot=crm.shop)
+            await crm.settled()
     if moment == "before it is received":
-        said = await ivan.says("fifty", to=house.shop)
+        said = await ivan.says("fifty", to=crm.shop)
         await ivan.edits(said, "fifteen")
-        async with await House.open(sandbox, database_url, clock=clock, admin=False) as again:
+        async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as again:
             await anna.sees("fifteen", bot=again.shop)
             await again.settled()
     assert [told(anna, words) for words in ("fifty", "fourteen", "fifteen")] == [0, 0, 1]

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
 from crm_core.conversation import client_messages as conversation
-from crm_core.conversation.client_messages import Heard
+from crm_core.conversation.client_messages import ReceivedMessage
 from crm_core.delivery import bots
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
 from crm_core.team import accounts as staff
 from crm_core.team import operators
@@ -49,29 +49,34 @@ def hire(s: Session, office: Office, name: str, *, weight: int, limit: int) -> i
     operator_id = operators.add(s, name=name, max_leads=limit, actor=SYSTEM, now=NOW)
     account = Account(office.account(operator_id), name)
     staff.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=NOW)
-    staff.join(s, code=name, account=account, bot_id=BOT, now=NOW, chance=random.random)
+    staff.join(s, code=name, account=account, bot_id=BOT, now=NOW, rng=random.random)
     if weight:
         sources.set_weight(
-            s, source_id=office.source_id, operator_id=operator_id, weight=weight, actor=SYSTEM, now=NOW,
-            chance=random.random,
-        )  # fmt: skip
+            s,
+            source_id=office.source_id,
+            operator_id=operator_id,
+            weight=weight,
+            actor=SYSTEM,
+            now=NOW,
+            rng=random.random,
+        )
     return operator_id
 
 
 def saying(
-    client: int, number: int = 1, *, chance: Callable[[], float] = random.random, now: datetime = NOW
+    client: int, number: int = 1, *, rng: Callable[[], float] = random.random, now: datetime = NOW
 ) -> dict[str, Any]:
     """The inputs of `conversation.client_says` for message `number` of a client."""
     return {
         "bot_id": BOT,
         "chat_id": client,
         "person": LeadFacts(external_id=telegram_external_id(client), full_name=f"Client {client}", language="en"),
-        "words": Words("text", text=f"message {number}", bot_id=BOT, chat_id=client, message_id=number),
+        "words": MessageContent("text", text=f"message {number}", bot_id=BOT, chat_id=client, message_id=number),
         "now": now,
-        "chance": chance,
+        "rng": rng,
     }
 
 
-def say(s: Session, client: int, number: int = 1, *, chance: Callable[[], float] = random.random) -> Heard:
+def say(s: Session, client: int, number: int = 1, *, rng: Callable[[], float] = random.random) -> ReceivedMessage:
     """A client writes."""
-    return conversation.client_says(s, **saying(client, number, chance=chance))
+    return conversation.receive(s, **saying(client, number, rng=rng))

@@ -119,9 +119,14 @@ def _copy() -> Iterator[Path]:
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", *arguments], cwd=root, env=environment, start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-m", *arguments],
+        cwd=root,
+        env=environment,
+        start_new_session=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         output, errors = process.communicate(timeout=AT_MOST)
     except BaseException:

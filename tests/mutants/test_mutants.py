@@ -41,9 +41,19 @@ def test_change_without_a_unique_place_is_refused() -> None:
 @pytest.mark.timeout(300)
 async def test_confirm_before_commit_mutant_is_caught() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.mutants", "--only", "confirm-before-commit", "--seeds", "100", "--processes", "1",
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.mutants",
+        "--only",
+        "confirm-before-commit",
+        "--seeds",
+        "100",
+        "--processes",
+        "1",
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     said = (await process.communicate())[0].decode()
     assert process.returncode == 0, said
     assert "confirmed before it was stored" in said

@@ -25,8 +25,14 @@ def arm(point: str) -> None:
             transaction), `applied` (after the commit of the effect), `claimed` (a copy is marked as being sent, no
             request was made), `sent` (Telegram has accepted a copy, which is not recorded).
     """
-    {"fetched": _fetched, "stored": _stored, "handling": _handling, "applied": _applied, "claimed": _claimed,
-     "sent": _sent}[point]()  # fmt: skip
+    {
+        "fetched": _fetched,
+        "stored": _stored,
+        "handling": _handling,
+        "applied": _applied,
+        "claimed": _claimed,
+        "sent": _sent,
+    }[point]()
 
 
 def _fetched() -> None:
@@ -47,14 +53,14 @@ def _stored() -> None:
 
 
 def _handling() -> None:
-    original = conversation.client_says
+    original = conversation.receive
 
     @wraps(original)  # whoever calls it looks at what it takes
     def client_says(*args: Any, **inputs: Any) -> NoReturn:
         original(*args, **inputs)
         _die()
 
-    conversation.client_says = client_says
+    conversation.receive = client_says
 
 
 def _applied() -> None:

@@ -17,9 +17,16 @@ class Lives:
     """Starts, kills and stops an installation; see `tests.processes.restarts`."""
 
     def __init__(
-        self, *, token: str, database_url: str, telegram_api_url: str, limited: bool = False, is_hurried: bool = True,
-        log: Path | None = None, **more: str,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        token: str,
+        database_url: str,
+        telegram_api_url: str,
+        limited: bool = False,
+        is_hurried: bool = True,
+        log: Path | None = None,
+        **more: str,
+    ) -> None:
         """The first life begins with `start`.
 
         Args:

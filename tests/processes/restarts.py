@@ -8,22 +8,28 @@ import os
 import signal
 
 from bot.app import App
-from bot.delivery.backoff import DEFAULT_PAUSES, Pauses
+from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
 from bot.logs import set_up_logging
 from bot.settings import load_settings
 from tests.processes.crash_points import arm
 
-HURRIED = Pauses(
-    unknown=(0.2, 0.4, 0.8, 1.6), retry_first=0.1, retry_last=0.5, refused=1.0, recovered=0.2, database=0.1,
-    connect=0.2, standby=0.1,
-)  # fmt: skip
+HURRIED = RetryDelays(
+    unknown=(0.2, 0.4, 0.8, 1.6),
+    retry_first=0.1,
+    retry_last=0.5,
+    refused=1.0,
+    recovered=0.2,
+    database=0.1,
+    connect=0.2,
+    standby=0.1,
+)
 
 
 async def _live() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     limited = os.environ.get("LIVES_LIMITED") == "1"
-    pauses = HURRIED if os.environ.get("LIVES_HURRIED") == "1" else DEFAULT_PAUSES
+    pauses = HURRIED if os.environ.get("LIVES_HURRIED") == "1" else DEFAULT_RETRY_DELAYS
     async with App(load_settings(), limited=limited, pauses=pauses):
         await stop.wait()
 

@@ -19,7 +19,7 @@ from bot.sandbox import Person, Sandbox
 from crm_core.backups import postgres
 from crm_core.storage.database import open_database
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import Ended, command
 
 
@@ -82,9 +82,9 @@ async def check(database_url: str) -> None:
         await db.close()
 
 
-def copies(person: Person, house: House, words: str) -> int:
+def copies(person: Person, crm: RunningApp, words: str) -> int:
     """How often somebody has been sent these words."""
-    return sum(words in seen.text and seen.sender != person.id for seen in person.chat(house.shop))
+    return sum(words in seen.text and seen.sender != person.id for seen in person.chat(crm.shop))
 
 
 # --- F66 --------------------------------------------------------------------------------------------------------------
@@ -95,10 +95,10 @@ async def test_backup_made_during_writes_restores_to_working_installation(
     sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
 ) -> None:
     """F66: every request in it is whole, and it goes on where it was put back; what Telegram repeats has no effect."""
-    async with await House.open(sandbox, database_url) as house:
-        anna = await house.operator("Anna", limit=1000)
-        bot = house.shop
-        clients = [house.client(f"Client {number}") for number in range(5)]
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna = await crm.operator("Anna", limit=1000)
+        bot = crm.shop
+        clients = [crm.client(f"Client {number}") for number in range(5)]
         is_enough = asyncio.Event()
         said = 0
 
@@ -108,7 +108,7 @@ async def test_backup_made_during_writes_restores_to_working_installation(
                 for client in clients:
                     await client.says(f"word {said} of {client.id}", to=bot)
                     said += 1
-                await house.settled()
+                await crm.settled()
 
         writing = asyncio.create_task(write())
         await anna.sees("word", bot=bot)
@@ -130,12 +130,12 @@ async def test_backup_made_during_writes_restores_to_working_installation(
     assert before - 5 <= words <= after  # what was under way in that moment may or may not be in it
     assert others == 0
     known = [json.loads(row[0]) for row in await ask(elsewhere, "SELECT raw FROM inbox WHERE state = 'done'")]
-    async with await House.open(sandbox, elsewhere) as house:
+    async with await RunningApp.open(sandbox, elsewhere) as crm:
         for update in [one for one in known if "message" in one][-5:]:  # they come once more, under their old numbers
             sandbox.inject_raw(bot, update)
         await clients[0].says("and after the restore?")
         await anna.sees("and after the restore?", bot=bot)
-        await house.settled()
+        await crm.settled()
     await check(elsewhere)
     ((total, doubled),) = await ask(
         elsewhere, "SELECT count(*), count(*) - count(DISTINCT text) FROM messages WHERE author = 'client'"
@@ -146,24 +146,24 @@ async def test_backup_made_during_writes_restores_to_working_installation(
 
 
 @pytest.mark.fault("F66")
-async def test_known_message_under_new_update_id_has_no_second_effect(house: House) -> None:
+async def test_known_message_under_new_update_id_has_no_second_effect(crm: RunningApp) -> None:
     """F66: Telegram's own number of a message tells it, where its update's number does not."""
-    anna, ivan = await house.operator("Anna"), house.client()
-    await ivan.says("Hello", to=house.shop)
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
     await ivan.says("One more thing")
-    await anna.sees("One more thing", bot=house.shop)
-    await house.settled()
-    found = await house.db.read(
+    await anna.sees("One more thing", bot=crm.shop)
+    await crm.settled()
+    found = await crm.db.read(
         lambda s: s.execute(text("SELECT raw FROM inbox WHERE raw LIKE '%One more%'")).scalar_one()
     )
     update = json.loads(found)
     del update["update_id"]
-    house.sandbox.inject_raw(house.shop, update)
+    crm.sandbox.inject_raw(crm.shop, update)
     await ivan.says("The last one")
     await anna.sees("The last one")
-    await house.settled()
-    assert copies(anna, house, "One more thing") == 1
-    states = await house.db.read(
+    await crm.settled()
+    assert copies(anna, crm, "One more thing") == 1
+    states = await crm.db.read(
         lambda s: s.execute(text("SELECT state FROM inbox WHERE raw LIKE '%One more%'")).scalars().all()
     )
     assert states == ["done", "done"]
@@ -178,14 +178,14 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
 ) -> None:
     """F67: whatever happened after the backup stands in the chats alone; clients hear nothing twice."""
     is_file = database_url.startswith("sqlite")
-    async with await House.open(sandbox, database_url) as house:
-        bot, olga = house.shop, house.olga
-        anna, ivan, maria = await house.operator("Anna"), house.client("Ivan"), house.client("Maria")
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        bot, olga = crm.shop, crm.olga
+        anna, ivan, maria = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Maria")
         await ivan.says("A bicycle?", to=bot)
         card = await anna.sees("A bicycle?", bot=bot)
         await anna.presses(card, "Take")
         await ivan.sees("Anna is with you now")
-        await house.settled()
+        await crm.settled()
         sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=3)
         await anna.says("It is in the shop")
         while not await ask(database_url, "SELECT 1 FROM outbox WHERE kind = 'to_client' AND state = 'sending'"):
@@ -196,11 +196,11 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         await maria.says("Skis?", to=bot)
         lost = await anna.sees("Skis?")
         await anna.says("/admin")
-        await house.settled()
+        await crm.settled()
         closing = next(seen for seen in anna.chat(bot) if seen.id == card.id)
         await anna.presses(closing, "Close")
         await ivan.sees("is closed")
-        await house.settled()
+        await crm.settled()
 
     place = database_url if is_file else elsewhere
     if is_file:
@@ -219,18 +219,18 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
     assert "Not sent, since they may have been: 1 messages to clients" in told
     await check(place)
 
-    async with await House.open(sandbox, place, admin=False) as house:
+    async with await RunningApp.open(sandbox, place, admin=False) as crm:
         alert = await olga.sees("The data was restored from a backup", bot=bot)
         assert "1 message to a client may or may not have arrived" in alert.text
         doubt = await anna.sees("nobody knows whether this message reached the client", bot=bot)
         written = next(seen for seen in anna.chat(bot) if seen.text == "It is in the shop")
         assert doubt.reply_to == written.id
-        await house.settled()
-        assert copies(ivan, house, "It is in the shop") == 1
+        await crm.settled()
+        assert copies(ivan, crm, "It is in the shop") == 1
         shown = next(seen for seen in anna.chat(bot) if seen.id == card.id)
         assert "In progress" in shown.text  # it was closed, but nobody knows
         # The card of a contact that nobody knows any more opens nobody else's.
-        boris = house.client("Boris")
+        boris = crm.client("Boris")
         await boris.says("Skates?", to=bot)
         fresh = await anna.sees("Skates?", after=lost)
         number = re.search(r"#(\d+)", fresh.text)
@@ -238,7 +238,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         assert int(number[1]) >= 1_000
         press = await anna.presses(lost, "Take", stale=True)
         assert "no contact" in (await press.answer() or "").lower()
-        await house.settled()
+        await crm.settled()
         assert await ask(place, f"SELECT status FROM contacts WHERE id = {int(number[1])}") == [("new",)]  # noqa: S608
     assert sandbox.strictness_violations == []
 
@@ -250,14 +250,14 @@ async def test_restoring_same_backup_twice_never_reuses_contact_ids(
     """F67: the numbers of the life that a second restore throws away count as given, too."""
     if not database_url.startswith("sqlite"):
         return
-    async with await House.open(sandbox, database_url) as house:
-        bot, anna = house.shop, await house.operator("Anna")
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        bot, anna = crm.shop, await crm.operator("Anna")
         await desk.types("backup", "copy")
     numbers = []
     for number in range(2):
         await desk.types("restore", "copy", "--replace")
-        async with await House.open(sandbox, database_url, admin=False) as house:
-            await house.client(f"Client {number}").says(f"Hello {number}", to=bot)
+        async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+            await crm.client(f"Client {number}").says(f"Hello {number}", to=bot)
             card = await anna.sees(f"Hello {number}", bot=bot)
             numbers.append(int(card.text.split("#")[1].split(" ")[0].split("\n")[0]))
     assert numbers[1] - numbers[0] >= 1_000
@@ -266,20 +266,20 @@ async def test_restoring_same_backup_twice_never_reuses_contact_ids(
 @pytest.mark.fault("F66")
 async def test_restore_over_database_in_use_is_refused(sandbox: Sandbox, database_url: str, desk: Desk) -> None:
     """F66: over a database that is in use nothing is put."""
-    async with await House.open(sandbox, database_url) as house:
+    async with await RunningApp.open(sandbox, database_url) as crm:
         await desk.types("backup", "copy")
         told = await desk.types("restore", "copy", "--replace", status=2)
         assert ("works on" in told) if database_url.startswith("sqlite") else ("empty database" in told)
-        anna, ivan = await house.operator("Anna"), house.client()
-        await ivan.says("Hello", to=house.shop)
-        await anna.sees("Hello", bot=house.shop)
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello", bot=crm.shop)
 
 
 @pytest.mark.fault("F66")
 async def test_invalid_backup_is_refused_and_changes_nothing(
     sandbox: Sandbox, database_url: str, desk: Desk, elsewhere: str
 ) -> None:
-    async with await House.open(sandbox, database_url):
+    async with await RunningApp.open(sandbox, database_url):
         await desk.types("backup", "copy")
     whole = (desk.folder / "copy").read_bytes()
     (desk.folder / "half").write_bytes(whole[: len(whole) // 2])
@@ -305,7 +305,7 @@ async def test_interrupted_postgres_restore_blocks_start_until_completed(
     """F66: the data is back, and what must be decided is not: a start would send blindly. The same command goes on."""
     if database_url.startswith("sqlite"):  # see test_missing_or_damaged_database.py
         return
-    async with await House.open(sandbox, database_url):
+    async with await RunningApp.open(sandbox, database_url):
         await desk.types("backup", "copy")
     desk.settings["DATABASE_URL"] = elsewhere
     with pytest.MonkeyPatch.context() as patch:
@@ -314,10 +314,10 @@ async def test_interrupted_postgres_restore_blocks_start_until_completed(
     for words in (["run"], ["serve"]):
         assert "was not restored to the end" in await desk.types(*words, status=2)
     assert "Restored: the database is as of" in await desk.types("restore", "copy")
-    async with await House.open(sandbox, elsewhere, admin=False) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        await ivan.says("Hello", to=house.shop)
-        await anna.sees("Hello", bot=house.shop)
+    async with await RunningApp.open(sandbox, elsewhere, admin=False) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello", bot=crm.shop)
 
 
 # --- what a person at a terminal is told ------------------------------------------------------------------------------

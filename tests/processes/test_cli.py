@@ -66,9 +66,13 @@ def test_quick_commands_import_neither_aiogram_nor_sqlalchemy(words: list[str], 
         "print(json.dumps(list(sys.modules)))"
     )
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", loads.format(words)], cwd=tmp_path, env=environment({}), capture_output=True, text=True,
+        [sys.executable, "-c", loads.format(words)],
+        cwd=tmp_path,
+        env=environment({}),
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "bot.commands.cli" in loaded
     assert loaded.isdisjoint({"aiogram", "sqlalchemy", "alembic", "fastapi", "uvicorn"})
@@ -193,12 +197,17 @@ async def hire(url: str, telegram_id: int, name: str) -> None:
     operator_id = await db.write(operators.add, name=name, max_leads=100, actor=SYSTEM, now=now)
     (source,) = await db.read(sources.listing)
     await db.write(
-        sources.set_weight, source_id=source.id, operator_id=operator_id, weight=1, actor=SYSTEM, now=now,
-        chance=random.random,
-    )  # fmt: skip
+        sources.set_weight,
+        source_id=source.id,
+        operator_id=operator_id,
+        weight=1,
+        actor=SYSTEM,
+        now=now,
+        rng=random.random,
+    )
     await db.write(staff.invite, code="code", role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
     account = staff.Account(telegram_id, name, None, "en")
-    await db.write(staff.join, code="code", account=account, bot_id=700001, now=now, chance=random.random)
+    await db.write(staff.join, code="code", account=account, bot_id=700001, now=now, rng=random.random)
     await db.close()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 
 from bot.sandbox import Person, Sandbox
 from tests.processes.installation import Eyes, Lives
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 
 # What may be seen of the two messages: how often each of them, and how often both together.
 POINTS = {"fetched": (1, 2), "stored": (1, 2), "handling": (1, 2), "applied": (2, 4), "claimed": (1, 2), "sent": (2, 4)}
@@ -42,12 +42,12 @@ async def until(database_url: str, query: str, value: Any) -> None:
 
 async def arrange(sandbox: Sandbox, database_url: str) -> tuple[Person, Person, Person]:
     """Anna talks with Ivan and with Petra; then nobody works for the bot any more."""
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
         for client in (ivan, petra):
-            await client.says(f"{client.first_name} asks", to=house.shop)
-            await anna.sees(f"{client.first_name} asks", bot=house.shop)
-        await house.settled()
+            await client.says(f"{client.first_name} asks", to=crm.shop)
+            await anna.sees(f"{client.first_name} asks", bot=crm.shop)
+        await crm.settled()
     return anna, ivan, petra
 
 

@@ -15,12 +15,12 @@ from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.backups.copying import make_copy
 from crm_core.backups.nightly import backup_path
-from crm_core.storage.execute import changed
+from crm_core.storage.execute import execute_count
 from crm_core.storage.probe import sqlite_path
 from crm_core.storage.tables import Operator
 from crm_core.team import operators
 from tests.domain.storage.test_storage_backup import damage
-from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.processes import command
 
 
@@ -33,19 +33,23 @@ class Examined:
 
 
 async def examine(
-    house: House, *, remove_webhooks: bool = False, recount: bool = False, tokens: tuple[str, ...] = (TOKEN,),
+    crm: RunningApp,
+    *,
+    remove_webhooks: bool = False,
+    recount: bool = False,
+    tokens: tuple[str, ...] = (TOKEN,),
     http_host: str = "127.0.0.1",
-) -> Examined:  # fmt: skip
-    settings = house.settings.model_copy(update={"bot_tokens": list(tokens), "http_host": http_host})
+) -> Examined:
+    settings = crm.settings.model_copy(update={"bot_tokens": list(tokens), "http_host": http_host})
     found = [one async for one in look(settings, remove_webhooks=remove_webhooks, recount=recount)]
     return Examined(
         "\n".join(f"{one.mark} {one.text}\n{one.advice}" for one in found), any(one.mark == BAD for one in found)
     )
 
 
-async def test_doctor_reports_healthy_installation(house: House) -> None:
-    await house.operator("Anna")
-    ended = await examine(house)
+async def test_doctor_reports_healthy_installation(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    ended = await examine(crm)
     assert not ended.is_bad, ended.out
     assert "✗" not in ended.out
     assert "✓ @shop_bot answers (bot 700001)" in ended.out
@@ -53,81 +57,81 @@ async def test_doctor_reports_healthy_installation(house: House) -> None:
     assert TOKEN not in ended.out
 
 
-async def test_doctor_names_unreachable_operators_and_sources_without_weights(house: House) -> None:
+async def test_doctor_names_unreachable_operators_and_sources_without_weights(crm: RunningApp) -> None:
     """One who has not joined, one who has blocked the bot; and a source where nobody works."""
-    await house.db.write(operators.add, name="Boris", max_leads=3, actor=SYSTEM, now=house.clock())
-    first = await examine(house)
+    await crm.db.write(operators.add, name="Boris", max_leads=3, actor=SYSTEM, now=crm.clock())
+    first = await examine(crm)
     assert "! Boris has not joined" in first.out
     assert 'mini-crm invite "Boris"' in first.out
     assert "! Nobody has a weight at shop_bot" in first.out
-    anna = await house.operator("Anna")
-    await anna.blocks(house.shop)
-    await house.settled()
-    second = await examine(house)
+    anna = await crm.operator("Anna")
+    await anna.blocks(crm.shop)
+    await crm.settled()
+    second = await examine(crm)
     assert "! Anna cannot be reached by @shop_bot" in second.out
     assert "Nobody has a weight" not in second.out
     assert not second.is_bad  # worth knowing, but it works
 
 
-async def test_doctor_reports_wrong_operator_load(house: House) -> None:
-    await house.operator("Anna")
-    assert await house.db.write(changed, update(Operator.__table__).values(current_leads=3)) == 1
-    ended = await examine(house)
+async def test_doctor_reports_wrong_operator_load(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    assert await crm.db.write(execute_count, update(Operator.__table__).values(current_leads=3)) == 1
+    ended = await examine(crm)
     assert ended.is_bad
     assert "✗ The load of Anna is kept as 3, but 0 contacts are open" in ended.out
 
 
-async def test_doctor_reports_and_repairs_wrong_statistics_sums(house: House) -> None:
-    await house.operator("Anna")
-    await house.client("Ivan").says("Hello", to=house.shop)
-    await house.settled()
-    while await house.db.write(statistics.fold):
+async def test_doctor_reports_and_repairs_wrong_statistics_sums(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    while await crm.db.write(statistics.fold):
         pass
-    assert "✓ The sums of the statistics are what a count of the contacts gives" in (await examine(house)).out
-    await house.db.write(lambda s: s.execute(text("UPDATE tallies SET opened = opened + 4 WHERE operator_id = 0")))
-    ended = await examine(house)
+    assert "✓ The sums of the statistics are what a count of the contacts gives" in (await examine(crm)).out
+    await crm.db.write(lambda s: s.execute(text("UPDATE tallies SET opened = opened + 4 WHERE operator_id = 0")))
+    ended = await examine(crm)
     assert ended.is_bad
     assert "✗ Statistics, contacts of source 1: 5 are kept, 1 are there" in ended.out
     assert "doctor --recount" in ended.out
-    repaired = await examine(house, recount=True)
+    repaired = await examine(crm, recount=True)
     if "is running" in repaired.out:  # and this SQLite is safe with one writer only
-        await house.db.write(statistics.start_again)
-    assert not (await examine(house)).is_bad
+        await crm.db.write(statistics.start_again)
+    assert not (await examine(crm)).is_bad
 
 
-async def test_doctor_requires_an_api_key_for_a_public_host(house: House) -> None:
-    ended = await examine(house, http_host="0.0.0.0")  # noqa: S104
+async def test_doctor_requires_an_api_key_for_a_public_host(crm: RunningApp) -> None:
+    ended = await examine(crm, http_host="0.0.0.0")  # noqa: S104
     assert ended.is_bad
     assert "✗ HTTP_HOST=0.0.0.0 serves other machines" in ended.out
     assert "api-key create NAME --scope admin" in ended.out
-    await house.db.write(api_keys.create, key=new_key(), name="Shop", scope="admin", actor=SYSTEM, now=house.clock())
-    assert not (await examine(house, http_host="0.0.0.0")).is_bad  # noqa: S104
+    await crm.db.write(api_keys.create, key=new_key(), name="Shop", scope="admin", actor=SYSTEM, now=crm.clock())
+    assert not (await examine(crm, http_host="0.0.0.0")).is_bad  # noqa: S104
 
 
-async def test_doctor_reports_refused_tokens_and_removes_webhooks(house: House) -> None:
-    care = house.sandbox.add_bot(SECOND_TOKEN, "care_bot")
-    await set_webhook(house, SECOND_TOKEN)
+async def test_doctor_reports_refused_tokens_and_removes_webhooks(crm: RunningApp) -> None:
+    care = crm.sandbox.add_bot(SECOND_TOKEN, "care_bot")
+    await set_webhook(crm, SECOND_TOKEN)
     both = (TOKEN, SECOND_TOKEN)
-    ended = await examine(house, tokens=both)
+    ended = await examine(crm, tokens=both)
     assert ended.is_bad
     assert "✗ @care_bot has a webhook set" in ended.out
     assert "doctor --remove-webhooks" in ended.out
-    assert (await examine(house, remove_webhooks=True, tokens=both)).is_bad is False
-    assert (await examine(house, tokens=both)).is_bad is False
-    house.sandbox.revoke(care)
-    ended = await examine(house, tokens=both)
+    assert (await examine(crm, remove_webhooks=True, tokens=both)).is_bad is False
+    assert (await examine(crm, tokens=both)).is_bad is False
+    crm.sandbox.revoke(care)
+    ended = await examine(crm, tokens=both)
     assert ended.is_bad
     assert "✗ Telegram refuses the token of bot 700002" in ended.out
     assert "✓ @shop_bot answers" in ended.out
 
 
-async def set_webhook(house: House, token: str) -> None:
+async def set_webhook(crm: RunningApp, token: str) -> None:
     from aiogram import Bot
     from aiogram.methods import SetWebhook
 
     from bot.telegram.session import Telegram
 
-    session = Telegram(url=house.sandbox.url)
+    session = Telegram(url=crm.sandbox.url)
     await Bot(token, session=session)(SetWebhook(url="http://127.0.0.1:9/elsewhere"))
     await session.close()
 
@@ -154,25 +158,25 @@ async def test_doctor_reports_bad_settings_and_unreachable_servers(
     assert "hunter2" not in ended.out
 
 
-async def test_doctor_checks_age_and_integrity_of_last_backup(house: House) -> None:
+async def test_doctor_checks_age_and_integrity_of_last_backup(crm: RunningApp) -> None:
     """How old it is, and whether a restore would take it."""
-    if not house.settings.database_url.startswith("sqlite"):
-        assert "backup" not in (await examine(house)).out
+    if not crm.settings.database_url.startswith("sqlite"):
+        assert "backup" not in (await examine(crm)).out
         return
-    database = sqlite_path(house.settings.database_url)
+    database = sqlite_path(crm.settings.database_url)
     folder = database.parent / "backups"
-    assert f"! There is no nightly backup in {folder} yet" in (await examine(house)).out
+    assert f"! There is no nightly backup in {folder} yet" in (await examine(crm)).out
     folder.mkdir()
     path = backup_path(folder, database, datetime.now(UTC).date())
     make_copy(database, path, clock=lambda: datetime.now(UTC) - timedelta(hours=9, minutes=5))
-    ended = await examine(house)
+    ended = await examine(crm)
     assert f"✓ The last backup is 9 h old and whole ({path}; 1 are kept)" in ended.out
     assert not ended.is_bad
     make_copy(database, path, clock=lambda: datetime.now(UTC) - timedelta(days=3, minutes=5))
-    assert "! The last backup is 3 days old and whole" in (await examine(house)).out
+    assert "! The last backup is 3 days old and whole" in (await examine(crm)).out
     damage(path)
-    ended = await examine(house)
+    ended = await examine(crm)
     assert ended.is_bad
     assert f"✗ The last backup, {path}, is no good" in ended.out
-    off = house.settings.model_copy(update={"backup_keep": 0})
+    off = crm.settings.model_copy(update={"backup_keep": 0})
     assert "! Nightly backups are off" in "".join([f"{one.mark} {one.text}" async for one in look(off)])

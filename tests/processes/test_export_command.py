@@ -62,13 +62,18 @@ async def test_export_days_follow_the_installation_timezone(database_url: str, t
     assert ended.out == "march.csv: 2 rows, times of Europe/Moscow\n"
     rows = read_csv(tmp_path / "march.csv")
     assert [row[1:3] for row in rows] == [
-        ["Впервые", "Клиент"], ["2026-11-02 00:30:00", "Клиент 0"], ["2026-11-03 00:30:00", "Клиент 1"],
-    ]  # fmt: skip
+        ["Впервые", "Клиент"],
+        ["2026-11-02 00:30:00", "Клиент 0"],
+        ["2026-11-03 00:30:00", "Клиент 1"],
+    ]
     (event,) = await recorded(database_url)
     assert event.actor.startswith("shell:")
     assert event.data == {
-        "what": "leads", "form": "csv", "since": "2026-11-02T00:00:00+03:00", "until": "2026-11-04T00:00:00+03:00",
-    }  # fmt: skip
+        "what": "leads",
+        "form": "csv",
+        "since": "2026-11-02T00:00:00+03:00",
+        "until": "2026-11-04T00:00:00+03:00",
+    }
 
 
 async def test_export_writes_xlsx_unless_another_format_is_given(database_url: str, tmp_path: Path) -> None:
@@ -154,9 +159,13 @@ def test_export_command_does_not_import_aiogram(tmp_path: Path) -> None:
         "print(json.dumps(list(sys.modules)))"
     )
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", loads], cwd=tmp_path, env=environment({"DATABASE_URL": url}), capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", loads],
+        cwd=tmp_path,
+        env=environment({"DATABASE_URL": url}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "crm_core.exports.making" in loaded
     assert loaded.isdisjoint({"aiogram", "alembic", "fastapi"})

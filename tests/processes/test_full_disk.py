@@ -11,7 +11,7 @@ from bot.sandbox import Sandbox
 from bot.sandbox.world.transcript import Entry
 from tests.processes.installation import Eyes, Lives
 from tests.processes.test_backup_and_restore import ask
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import command
 
 WORDS = 12
@@ -36,8 +36,8 @@ async def test_full_or_read_only_disk_loses_no_message(
     database = tmp_path / "crm.db"
     shutil.copy(migrated_file, database)
     url = f"sqlite:///{database}"
-    async with await House.open(sandbox, url, admin=False) as house:
-        anna, bot = await house.operator("Anna", limit=100), house.shop
+    async with await RunningApp.open(sandbox, url, admin=False) as crm:
+        anna, bot = await crm.operator("Anna", limit=100), crm.shop
     clients = [sandbox.person(f"Client {number}", language_code="en") for number in range(3)]
     eyes = Eyes(sandbox, [anna.id])
     settings = {"DATABASE_URL": url, "BOT_TOKENS": TOKEN, "TELEGRAM_API_URL": sandbox.url}

@@ -8,7 +8,7 @@ import pytest
 from bot.sandbox import Sandbox
 from tests.processes.installation import Eyes, Lives
 from tests.processes.test_crash_points import ask
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 
 CLIENTS, EACH = 20, 15
 IN_DOUBT = 8  # one of forty answers does not come
@@ -16,8 +16,8 @@ IN_DOUBT = 8  # one of forty answers does not come
 
 @pytest.mark.fault("F8")
 async def test_sigterm_under_load_is_quick_and_loses_no_message(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        operators = [await house.operator(f"Operator {number}", limit=CLIENTS) for number in range(4)]
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        operators = [await crm.operator(f"Operator {number}", limit=CLIENTS) for number in range(4)]
     clients = [sandbox.person(f"Client {number}", language_code="en") for number in range(CLIENTS)]
     eyes = Eyes(sandbox, [operator.id for operator in operators])
     # Everything takes a while, and one answer never comes.
@@ -31,7 +31,7 @@ async def test_sigterm_under_load_is_quick_and_loses_no_message(sandbox: Sandbox
         await lives.start()
         for number in range(EACH):
             for client in clients:
-                await client.says(f"word {number} of {client.id}", to=house.shop)
+                await client.says(f"word {number} of {client.id}", to=crm.shop)
         await eyes.more(30)
         began = time.monotonic()
         assert await lives.stop() == 0

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import make_url
 
 from bot.delivery import cards
-from bot.delivery.backoff import Pauses
+from bot.delivery.backoff import RetryDelays
 from bot.logs import mask, set_up_logging
 from bot.receiving import polling
 from bot.receiving import worker as workers
@@ -27,15 +27,15 @@ from bot.sandbox.world.content import photo
 from crm_core import statistics
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
-from crm_core.messaging.inbox import Received
-from crm_core.storage.database import announce
+from crm_core.messaging.inbox import IncomingUpdate
+from crm_core.storage.database import on_commit
 from tests.receiving.outage import outage, until_away
 from tests.receiving.relay import Relay
 from tests.stories.arranging import count
-from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
 WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
-SHORT = Pauses(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
+SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
 
 
 PASSWORD, PROXY_PASSWORD, SECRET = "okapi-of-the-database", "axolotl-of-the-proxy", "narwhal-of-the-webhook"
@@ -81,18 +81,18 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
     sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
-    async with await House.open(sandbox, database_url, tokens=tokens, pauses=SHORT) as house:
-        anna, ivan = await house.operator("Anna"), house.client("Ivan")
+    async with await RunningApp.open(sandbox, database_url, tokens=tokens, pauses=SHORT) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
         for kind in ("cut", "html_502", "http_500", "garbage"):
             sandbox.fail(kind=kind, method="sendMessage", chat=anna)
         sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} is wrong", method="copyMessage", chat=anna)
-        await ivan.says(f"a {WORDS} in a text", to=house.shop)
-        await ivan.sends(photo(caption=f"a {WORDS} in a picture"), to=house.shop)
+        await ivan.says(f"a {WORDS} in a text", to=crm.shop)
+        await ivan.sends(photo(caption=f"a {WORDS} in a picture"), to=crm.shop)
         await ivan.sees("#1")
-        await house.settled()
-        card = await anna.sees("shop_bot", bot=house.shop)
+        await crm.settled()
+        card = await anna.sees("shop_bot", bot=crm.shop)
         await anna.replies(card, f"a {WORDS} in an answer")
-        sandbox.inject_raw(house.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
+        sandbox.inject_raw(crm.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
         await ivan.sees(f"a {WORDS} in an answer")
 
         render = cards.card
@@ -103,12 +103,12 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
             return render(contact, **rest)
 
         monkeypatch.setattr(cards, "card", fail)
-        await house.client("Petra").says(f"a {WORDS} that cannot be rendered", to=house.shop)
-        await house.olga.sees("The card of #2 can't be delivered", bot=house.shop)
-        sandbox.revoke(house.bots[1])
-        await house.olga.sees("refuses the token of @help_bot", bot=house.shop)
-        await _break_things(house)
-        await house.settled()
+        await crm.client("Petra").says(f"a {WORDS} that cannot be rendered", to=crm.shop)
+        await crm.olga.sees("The card of #2 can't be delivered", bot=crm.shop)
+        sandbox.revoke(crm.bots[1])
+        await crm.olga.sees("refuses the token of @help_bot", bot=crm.shop)
+        await _break_things(crm)
+        await crm.settled()
     text = check(written)
     for event in ("render_failed", "bot_state", "update_buried", "not_deliverable", "contact_assigned", "unexpected"):
         assert event in text
@@ -117,9 +117,13 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
 
 @pytest.mark.fault("F79")
 async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
-    sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch, clock: MovableClock,
+    sandbox: Sandbox,
+    database_url: str,
+    written: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: MovableClock,
     unused_tcp_port: int,
-) -> None:  # fmt: skip
+) -> None:
     """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
     monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
     monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
@@ -130,51 +134,69 @@ async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
         database_url = url.set(password=PASSWORD).render_as_string(hide_password=False)
     async with Relay(sandbox.url) as relay:
         proxy = relay.url.replace("//", f"//mule:{PROXY_PASSWORD}@")
-        async with await House.open(
+        async with await RunningApp.open(
             sandbox, database_url, clock=clock, pauses=SHORT, settings={"telegram_proxy": proxy}
-        ) as house:
-            await house.db.write(api_keys.create, key=key, name="desk", scope="admin", actor=SYSTEM, now=clock())
-            await _talk(house)
-            await _call(house.app.http.address, key, forged)
+        ) as crm:
+            await crm.db.write(api_keys.create, key=key, name="desk", scope="admin", actor=SYSTEM, now=clock())
+            await _talk(crm)
+            await _call(crm.app.http.address, key, forged)
             clock.forward(hours=12)
-            await _suffer(house, relay, database_url, monkeypatch)
+            await _suffer(crm, relay, database_url, monkeypatch)
             clock.forward(hours=12)
-            await house.app.fleet.look_again()
-            await _break_things(house)
-            await house.settled()
+            await crm.app.fleet.look_again()
+            await _break_things(crm)
+            await crm.settled()
     await _hook(sandbox, database_url, unused_tcp_port)
     text = check(
-        written, key, forged, key[14:], forged[14:], PASSWORD, PROXY_PASSWORD, SECRET, PHONE, "quagga", "example.com/",
-        f"mule:{PROXY_PASSWORD}", "@example",
-    )  # fmt: skip
+        written,
+        key,
+        forged,
+        key[14:],
+        forged[14:],
+        PASSWORD,
+        PROXY_PASSWORD,
+        SECRET,
+        PHONE,
+        "quagga",
+        "example.com/",
+        f"mule:{PROXY_PASSWORD}",
+        "@example",
+    )
     for event in ("contact_assigned", "update_failed", "receiving_failed", "unexpected", "not_deliv"):
         assert event in text
 
 
-async def _talk(house: House) -> None:
+async def _talk(crm: RunningApp) -> None:
     """Whatever people may say and press."""
-    anna, ivan = await house.operator("Anna Quagga"), house.client("Ivan Quagga", username="quagga")
-    await ivan.starts(house.shop, f"src_{WORDS}")
-    await ivan.shares_phone(house.shop)
+    anna, ivan = await crm.operator("Anna Quagga"), crm.client("Ivan Quagga", username="quagga")
+    await ivan.starts(crm.shop, f"src_{WORDS}")
+    await ivan.shares_phone(crm.shop)
     await ivan.says("/email quagga@example.com")
     for content in CONTENTS:
-        await ivan.sends(content, to=house.shop)
+        await ivan.sends(content, to=crm.shop)
     said = await ivan.says(f"a {WORDS} that is changed")
     await ivan.edits(said, f"another {WORDS}")
-    card = await anna.sees("#1", bot=house.shop)
+    card = await anna.sees("#1", bot=crm.shop)
     await anna.presses(card, "Take")
     await ivan.sees("is with you")
     for content in CONTENTS[:8]:
-        await anna.sends(content, to=house.shop, reply_to=card)
+        await anna.sends(content, to=crm.shop, reply_to=card)
     for command in ("/my", "/offline", "/online", f"/{WORDS}"):
         await anna.says(command)
     for command in (
-        f"/operators add {WORDS} 3", f"/sources link {WORDS} {WORDS}", f"/assign {WORDS} {WORDS} 5", "/stats", "/queue",
-        f"/operators rename {WORDS} quagga", f"/admins add {WORDS}", f"/{WORDS} {WORDS}", WORDS,
-    ):  # fmt: skip
-        await house.olga.says(command, to=house.shop)
-    await anna.presses_forged(house.shop, f"take:{WORDS}")
-    await house.settled()
+        f"/operators add {WORDS} 3",
+        f"/sources link {WORDS} {WORDS}",
+        f"/assign {WORDS} {WORDS} 5",
+        "/stats",
+        "/queue",
+        f"/operators rename {WORDS} quagga",
+        f"/admins add {WORDS}",
+        f"/{WORDS} {WORDS}",
+        WORDS,
+    ):
+        await crm.olga.says(command, to=crm.shop)
+    await anna.presses_forged(crm.shop, f"take:{WORDS}")
+    await crm.settled()
 
 
 async def _call(address: str, key: str, forged: str) -> None:
@@ -185,48 +207,50 @@ async def _call(address: str, key: str, forged: str) -> None:
     async with aiohttp.ClientSession() as caller:
         for given in keys:
             for method, path, body in (
-                ("POST", "/leads/register_contact/", json.dumps(person)), ("POST", "/leads/register_contact/", WORDS),
+                ("POST", "/leads/register_contact/", json.dumps(person)),
+                ("POST", "/leads/register_contact/", WORDS),
                 ("POST", "/leads/register_contact/", json.dumps({**person, "email": WORDS})),
-                ("GET", f"/api/v1/leads/?search={WORDS}&email=quagga@example.com", None), ("GET", f"/{WORDS}", None),
+                ("GET", f"/api/v1/leads/?search={WORDS}&email=quagga@example.com", None),
+                ("GET", f"/{WORDS}", None),
                 ("POST", "/api/v1/contacts/1/messages", json.dumps({"text": WORDS})),
-            ):  # fmt: skip
+            ):
                 async with caller.request(method, f"{address}{path}", data=body, headers=given) as answer:
                     await answer.read()
 
 
-async def _suffer(house: House, relay: Relay, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever may fail while somebody speaks: a handler, the proxy, the database, Telegram."""
-    ivan, petra = house.client("Ivan Quagga"), house.client("Petra Quagga")
-    handle, failed = house.app.worker._handle, 0
+    ivan, petra = crm.client("Ivan Quagga"), crm.client("Petra Quagga")
+    handle, failed = crm.app.worker._handle, 0
 
-    async def fails(row: Received) -> None:
+    async def fails(row: IncomingUpdate) -> None:
         nonlocal failed
         if failed < 3:
             failed += 1
             raise LookupError(WORDS, row.raw)
         await handle(row)
 
-    house.app.worker._handle = fails
-    await ivan.says(f"{WORDS} in a handler that fails", to=house.shop)
+    crm.app.worker._handle = fails
+    await ivan.says(f"{WORDS} in a handler that fails", to=crm.shop)
     await ivan.sees("Your request", timeout=15)
-    house.sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} {PHONE}", method="sendMessage", chat=petra)
+    crm.sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} {PHONE}", method="sendMessage", chat=petra)
     for kind in ("cut", "html_502", "http_500", "garbage", "silent"):
-        house.sandbox.fail(kind=kind, every=7, times=2)
-    await petra.says(f"{WORDS} in a request that fails", to=house.shop)
-    house.sandbox.inject_raw(house.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
-    await house.settled()
-    house.sandbox.mend()
+        crm.sandbox.fail(kind=kind, every=7, times=2)
+    await petra.says(f"{WORDS} in a request that fails", to=crm.shop)
+    crm.sandbox.inject_raw(crm.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
+    await crm.settled()
+    crm.sandbox.mend()
     await relay.down()
     await petra.says(f"{WORDS} while the proxy is away")
-    await house.db.write(statistics.prepare, zone="UTC")
+    await crm.db.write(statistics.prepare, zone="UTC")
     await relay.up()
-    await house.settled()
+    await crm.settled()
     async with outage(database_url, monkeypatch):
-        await until_away(house.db)
+        await until_away(crm.db)
         await petra.says(f"{WORDS} while the database is away")
-        await until_away(house.db)
+        await until_away(crm.db)
     said = await petra.says(f"{WORDS} afterwards")
-    while await count(house, "messages", f"message_id = {said.id}") == 0:
+    while await count(crm, "messages", f"message_id = {said.id}") == 0:
         continue
 
 
@@ -234,25 +258,25 @@ async def _hook(sandbox: Sandbox, database_url: str, port: int) -> None:
     """Webhooks: a start that fails first, and whatever comes to the address."""
     sandbox.fail(kind="html_502", method="setWebhook")
     settings = {"webhook_url": f"http://127.0.0.1:{port}", "webhook_secret": SECRET, "http_port": port}
-    async with await House.open(sandbox, database_url, settings=settings, admin=False, pauses=SHORT) as house:
+    async with await RunningApp.open(sandbox, database_url, settings=settings, admin=False, pauses=SHORT) as crm:
         header, body = "X-Telegram-Bot-Api-Secret-Token", json.dumps({"update_id": 1, "message": {"text": WORDS}})
         async with aiohttp.ClientSession() as caller:
             for secret, said in ((SECRET, WORDS), (SECRET, body), (SECRET + "x", body), (WORDS, body)):
-                address = f"http://127.0.0.1:{port}/telegram/{house.shop.id}"
+                address = f"http://127.0.0.1:{port}/telegram/{crm.shop.id}"
                 async with caller.post(address, data=said, headers={header: secret}) as answer:
                     await answer.read()
-        await house.app.fleet.idle()
+        await crm.app.fleet.idle()
 
 
-async def _break_things(house: House) -> None:
+async def _break_things(crm: RunningApp) -> None:
     """Errors that nobody expects: in a listener, in a task that nobody waits for, in a library, in a warning."""
 
     def listen(announcements: list[Any]) -> None:
         if WORDS in announcements:
             raise LookupError(WORDS)
 
-    house.db.listeners.append(listen)
-    await house.db.write(lambda s: announce(s, WORDS))
+    crm.db.listeners.append(listen)
+    await crm.db.write(lambda s: on_commit(s, WORDS))
     loop = asyncio.get_running_loop()
     loop.call_exception_handler({"message": "Task exception was never retrieved", "exception": LookupError(WORDS)})
     logging.getLogger("sqlalchemy.pool").debug("SELECT %s", WORDS)

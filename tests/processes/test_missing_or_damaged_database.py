@@ -20,7 +20,7 @@ from crm_core.backups.copying import examine, make_copy
 from crm_core.storage.installed_mark import DatabaseMissing, lock_path
 from tests.domain.storage.test_storage_backup import damage
 from tests.support.forks import ROOT
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import Ended, command, environment
 
 
@@ -41,10 +41,10 @@ class Folder:
 
     async def goes_on(self) -> None:
         """Anna gets what a client writes."""
-        async with await House.open(self.sandbox, f"sqlite:///{self.database}", admin=False) as house:
+        async with await RunningApp.open(self.sandbox, f"sqlite:///{self.database}", admin=False) as crm:
             words = f"Hello at {datetime.now(UTC):%H:%M:%S.%f}"
-            await house.client().says(words, to=house.shop)
-            await self.anna.sees(words, bot=house.shop, timeout=15)
+            await crm.client().says(words, to=crm.shop)
+            await self.anna.sees(words, bot=crm.shop, timeout=15)
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ async def folder(tmp_path: Path, sandbox: Sandbox, migrated_file: Path) -> Folde
     left = Folder(tmp_path, sandbox)
     left.backup.parent.mkdir(parents=True)
     shutil.copy(migrated_file, left.database)
-    async with await House.open(sandbox, f"sqlite:///{left.database}") as house:
-        left.anna = await house.operator("Anna", limit=1000)
+    async with await RunningApp.open(sandbox, f"sqlite:///{left.database}") as crm:
+        left.anna = await crm.operator("Anna", limit=1000)
     make_copy(left.database, left.backup, clock=lambda: datetime.now(UTC))
     return left
 
@@ -163,9 +163,13 @@ async def test_restore_killed_at_any_step_can_be_repeated(folder: Folder) -> Non
     seen = []
     for call in range(1, 100):
         done = await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-c", KILLED, str(call), str(folder.backup)], cwd=folder.path,
-            capture_output=True, env=environment({"PYTHONPATH": str(ROOT)}), check=False,
-        )  # fmt: skip
+            subprocess.run,
+            [sys.executable, "-c", KILLED, str(call), str(folder.backup)],
+            cwd=folder.path,
+            capture_output=True,
+            env=environment({"PYTHONPATH": str(ROOT)}),
+            check=False,
+        )
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL, done

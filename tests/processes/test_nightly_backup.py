@@ -10,25 +10,25 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.runtime import installation
-from bot.runtime.nightly_backup import Nightly
+from bot.runtime.nightly_backup import NightlyBackup
 from bot.sandbox import Sandbox
 from crm_core.backups import copying, nightly
 from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
 from crm_core.backups.in_subprocess import Made
 from crm_core.backups.nightly import due, existing, prune
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 AT = datetime(2026, 11, 21, 3, 30).time()  # noqa: DTZ001 - the zone is given apart
 
 
 @pytest.fixture
-async def home(sandbox: Sandbox, migrated_file: Path, tmp_path: Path, clock: MovableClock) -> House:
+async def home(sandbox: Sandbox, migrated_file: Path, tmp_path: Path, clock: MovableClock) -> RunningApp:
     """An installation on SQLite whose clock stands at noon of a day at first."""
     shutil.copy(migrated_file, tmp_path / "crm.db")
     clock.ahead = datetime(2026, 11, 21, 12, tzinfo=UTC) - datetime.now(UTC)
-    return await House.open(sandbox, f"sqlite:///{tmp_path / 'crm.db'}", clock=clock)
+    return await RunningApp.open(sandbox, f"sqlite:///{tmp_path / 'crm.db'}", clock=clock)
 
 
 def names(folder: Path) -> list[str]:
@@ -80,7 +80,7 @@ def test_pruning_deletes_only_old_nightly_backups(tmp_path: Path) -> None:
 
 
 async def test_backup_is_made_every_night_and_seven_are_kept(
-    home: House, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: RunningApp, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody asks for it: the process itself looks, once a minute, and so it does at its next start."""
     monkeypatch.setattr(installation, "BACK_UP_EVERY", 0.1)
@@ -113,18 +113,18 @@ async def test_nightly_backup_can_be_turned_off_or_moved_to_another_folder(
 ) -> None:
     shutil.copy(migrated_file, tmp_path / "crm.db")
     url = f"sqlite:///{tmp_path / 'crm.db'}"
-    off = await House.open(sandbox, url, settings={"backup_keep": 0})
+    off = await RunningApp.open(sandbox, url, settings={"backup_keep": 0})
     async with off:
         assert "back_up" not in [job.__name__ for job, _ in off.app._jobs()]
-    other = await House.open(sandbox, url, settings={"backup_dir": tmp_path / "disk"})
+    other = await RunningApp.open(sandbox, url, settings={"backup_dir": tmp_path / "disk"})
     async with other:
-        await Nightly(other.db, other.settings, other.clock).back_up()
+        await NightlyBackup(other.db, other.settings, other.clock).back_up()
     assert [name.startswith("crm.20") for name in names(tmp_path / "disk")] == [True]
     assert not (tmp_path / "backups").exists()
 
 
 async def test_shutdown_does_not_wait_for_a_running_backup(
-    home: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: RunningApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that makes it is ended, and the next start makes it anew."""
     monkeypatch.setattr(installation, "BACK_UP_EVERY", 0.1)
@@ -135,7 +135,7 @@ async def test_shutdown_does_not_wait_for_a_running_backup(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr(installation, "Nightly", partial(Nightly, make=never))
+    monkeypatch.setattr(installation, "NightlyBackup", partial(NightlyBackup, make=never))
     async with home:
         await asyncio.wait_for(began.wait(), 10)
     assert names(tmp_path / "backups") == []
@@ -146,7 +146,7 @@ async def test_shutdown_does_not_wait_for_a_running_backup(
 
 @pytest.mark.fault("F63")
 async def test_failed_backup_alerts_admins_once_a_day(
-    home: House, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    home: RunningApp, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F63: a full disk; tried again every hour, and every copy that was there is still there."""
     reasons = iter(["no_space", "no_space", "no_space", "damaged"])
@@ -158,7 +158,7 @@ async def test_failed_backup_alerts_admins_once_a_day(
         raise BackupError(next(reasons), path=str(target.parent), needed_mb=70, free_mb=1, why="a page is bad")
 
     async with home:
-        backups = Nightly(home.db, home.settings, clock, make=fails)
+        backups = NightlyBackup(home.db, home.settings, clock, make=fails)
         for _ in range(2):
             await backups.back_up()
         assert tried == 1
@@ -177,7 +177,7 @@ async def test_failed_backup_alerts_admins_once_a_day(
 
 @pytest.mark.fault("F63")
 async def test_backup_alert_that_cannot_be_written_is_sent_later(
-    home: House, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: RunningApp, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """F63: the disk that is too full for a backup may be too full for the news of it."""
     monkeypatch.setattr(copying, "RESERVE_BYTES", shutil.disk_usage(tmp_path).total)
@@ -187,7 +187,7 @@ async def test_backup_alert_that_cannot_be_written_is_sent_later(
         return Made(made.size, made.wrong_loads)
 
     async with home:
-        backups = Nightly(home.db, home.settings, clock, make=here)
+        backups = NightlyBackup(home.db, home.settings, clock, make=here)
         write = type(home.db).write
         with monkeypatch.context() as patch:
 

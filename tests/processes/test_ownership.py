@@ -11,7 +11,7 @@ from bot.sandbox import Sandbox
 from bot.settings import load_settings
 from tests.processes.installation import Lives
 from tests.processes.restarts import HURRIED
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import command
 
 
@@ -19,8 +19,8 @@ from tests.support.processes import command
 async def test_second_process_is_refused_on_sqlite_and_stands_by_on_postgres(
     sandbox: Sandbox, database_url: str, tmp_path: Path
 ) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
         if database_url.startswith("sqlite"):
             ended = await command(
                 "run", folder=tmp_path, BOT_TOKENS=TOKEN, DATABASE_URL=database_url, TELEGRAM_API_URL=sandbox.url
@@ -30,39 +30,39 @@ async def test_second_process_is_refused_on_sqlite_and_stands_by_on_postgres(
             assert "Another Mini-CRM works on" in said
             assert "Traceback" not in said
             assert len(said.strip().splitlines()) == 1
-            await ivan.says("Hello", to=house.shop)
-            await anna.sees("Hello", bot=house.shop)
+            await ivan.says("Hello", to=crm.shop)
+            await anna.sees("Hello", bot=crm.shop)
             return
-        second = App(house.settings, limited=False, pauses=HURRIED)
+        second = App(crm.settings, limited=False, pauses=HURRIED)
         async with second:
             await second.fleet.settled()
             assert second.fleet.runners[0].state == "standby"
-            await ivan.says("Hello", to=house.shop)
-            await anna.sees("Hello", bot=house.shop)
+            await ivan.says("Hello", to=crm.shop)
+            await anna.sees("Hello", bot=crm.shop)
 
 
 @pytest.mark.fault("F61")
 async def test_standby_process_takes_over_after_a_kill(sandbox: Sandbox, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         return
-    async with await House.open(sandbox, database_url) as house:
-        anna = await house.operator("Anna")
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna = await crm.operator("Anna")
     async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
         await first.start()
-        await sandbox.online(house.shop, timeout=20)
+        await sandbox.online(crm.shop, timeout=20)
         settings = load_settings(
             bot_tokens=[TOKEN], database_url=database_url, telegram_api_url=sandbox.url, http_port=0
         )
         async with App(settings, limited=False, pauses=HURRIED) as second:
             await second.fleet.settled()
             assert second.fleet.runners[0].state == "standby"
-            ivan = house.client()
+            ivan = crm.client()
             sandbox.fail(kind="slow", method="sendMessage", chat=anna, delay=30)
-            await ivan.says("Hello", to=house.shop)  # the first begins to send it, and dies
-            await anna.sees("Hello", bot=house.shop)
+            await ivan.says("Hello", to=crm.shop)  # the first begins to send it, and dies
+            await anna.sees("Hello", bot=crm.shop)
             await first.kill()
             await ivan.says("Anybody there?")
-            await anna.sees("Anybody there?", bot=house.shop, timeout=15)
+            await anna.sees("Anybody there?", bot=crm.shop, timeout=15)
             assert second.fleet.runners[0].state == "running"
 
 
@@ -72,24 +72,24 @@ async def test_session_that_loses_its_locks_restarts_with_new_fencing_token(
 ) -> None:
     if database_url.startswith("sqlite"):
         return
-    async with await House.open(sandbox, database_url, pauses=HURRIED) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        runner = house.app.fleet.runners[0]
+    async with await RunningApp.open(sandbox, database_url, pauses=HURRIED) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        runner = crm.app.fleet.runners[0]
         sender = runner.sender
         assert sender is not None
         await asyncio.to_thread(_cut_lock_connections, database_url)
         runner.settled.clear()
-        await house.app.fleet.check_ownership()
+        await crm.app.fleet.check_ownership()
         await runner.settled.wait()
         while runner.state != "running":
             runner.settled.clear()
             await runner.settled.wait()
         assert runner.sender is not sender
         assert runner.sender is not None
-        assert runner.sender.fence > sender.fence
-        await ivan.says("Hello", to=house.shop)
-        await anna.sees("Hello", bot=house.shop)
-        await house.app.fleet.check_ownership()
+        assert runner.sender.fencing_token > sender.fencing_token
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello", bot=crm.shop)
+        await crm.app.fleet.check_ownership()
         assert runner.state == "running"
 
 

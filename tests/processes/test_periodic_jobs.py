@@ -11,7 +11,7 @@ from crm_core import statistics
 from crm_core.storage.database import Database
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.processes.restarts import HURRIED
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 WAITING = 8
 
@@ -21,33 +21,33 @@ async def test_concurrent_runs_of_periodic_jobs_take_effect_once(sandbox: Sandbo
 
     On a file there is one process; there the same job comes twice.
     """
-    async with await House.open(sandbox, database_url) as house:
-        anna = await house.operator("Anna", limit=WAITING)
-        await anna.says("/offline", to=house.shop)
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna = await crm.operator("Anna", limit=WAITING)
+        await anna.says("/offline", to=crm.shop)
         for number in range(WAITING):
-            await house.client(f"Client {number}").says(f"Hello {number}", to=house.shop)
-        await house.settled()
+            await crm.client(f"Client {number}").says(f"Hello {number}", to=crm.shop)
+        await crm.settled()
         # As a lost wake-up would leave it: she is there, and they wait.
-        await house.db.write(lambda s: s.execute(text("UPDATE operators SET is_online = true")))
-        other = house.app
+        await crm.db.write(lambda s: s.execute(text("UPDATE operators SET is_online = true")))
+        other = crm.app
         if not database_url.startswith("sqlite"):
-            other = App(house.settings, limited=False, pauses=HURRIED)
+            other = App(crm.settings, limited=False, pauses=HURRIED)
             await other.__aenter__()
             await other.fleet.settled()
             assert other.fleet.runners[0].state == "standby"
         try:
             for job in ("_sweep", "_tally", "_purge"):
-                await asyncio.gather(*(getattr(app, job)() for app in (house.app, other) * 4))
-            await asyncio.gather(*(app.db.write(statistics.fold) for app in (house.app, other) * 4))
+                await asyncio.gather(*(getattr(app, job)() for app in (crm.app, other) * 4))
+            await asyncio.gather(*(app.db.write(statistics.fold) for app in (crm.app, other) * 4))
             for number in range(WAITING):
-                await anna.sees(f"Hello {number}", bot=house.shop)
-            await house.settled()
+                await anna.sees(f"Hello {number}", bot=crm.shop)
+            await crm.settled()
         finally:
-            if other is not house.app:
+            if other is not crm.app:
                 await other.__aexit__(None, None, None)
-        cards = [seen.text for seen in anna.chat(house.shop) if "Hello" in seen.text]
+        cards = [seen.text for seen in anna.chat(crm.shop) if "Hello" in seen.text]
         assert len(cards) == WAITING
-        await _look(house.db)
+        await _look(crm.db)
 
 
 async def _look(db: Database) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.sandbox import Sandbox
 from crm_core.exports import jobs
 from tests.processes.installation import Eyes
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import running
 
 
@@ -18,16 +18,16 @@ def left(folder: Path, name: str = "") -> list[Path]:
 async def test_running_process_sends_statistics_picture_and_export_file(
     sandbox: Sandbox, database_url: str, tmp_path: Path
 ) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        olga = house.olga
-        await house.client("Ivan").says("Hello", to=house.shop)
-        await house.settled()
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        olga = crm.olga
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
     settings = {"BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url}
     folder = tmp_path / "temporary"
     folder.mkdir()
     async with running("run", folder=tmp_path, TMPDIR=str(folder), **settings) as bot:
         await bot.says("is running")
-        await olga.says("/stats", to=house.shop)
+        await olga.says("/stats", to=crm.shop)
         await olga.sees("📊 Statistics: today", kind="photo", timeout=30)
         await olga.says("/export")
         screen = await olga.sees("📤 Export", timeout=30)
@@ -43,17 +43,17 @@ async def test_running_process_sends_statistics_picture_and_export_file(
 async def test_shutdown_does_not_wait_for_export_and_next_session_repeats_it(
     sandbox: Sandbox, database_url: str, tmp_path: Path
 ) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        olga = house.olga
-        await house.client("Ivan").says("Hello", to=house.shop)
-        await house.settled()
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        olga = crm.olga
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
     settings = {"BOT_TOKENS": TOKEN, "DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url}
     # Telegram does not answer while the file is sent.
     sandbox.fail(kind="slow", method="sendDocument", delay=60, applied=False)
     eyes = Eyes(sandbox, [olga.id])
     async with running("run", folder=tmp_path, TMPDIR=str(tmp_path), **settings) as bot:
         await bot.says("is running")
-        await olga.says("/export", to=house.shop)
+        await olga.says("/export", to=crm.shop)
         screen = await olga.sees("📤 Export", timeout=30)
         await (await olga.presses(screen, "CSV")).answer()
         while not left(tmp_path, "*.csv"):  # noqa: ASYNC110 - another process makes it
@@ -64,6 +64,6 @@ async def test_shutdown_does_not_wait_for_export_and_next_session_repeats_it(
     assert left(tmp_path) == []
     assert not [entry for entry in eyes.seen if entry.kind == "document"]
     sandbox.mend()
-    async with await House.open(sandbox, database_url, admin=False) as house:  # the next life begins it again
-        assert await house.db.read(jobs.is_under_way, asked_by=olga.id)
-        await olga.sees(kind="document", bot=house.shop, timeout=30)
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:  # the next life begins it again
+        assert await crm.db.read(jobs.is_under_way, asked_by=olga.id)
+        await olga.sees(kind="document", bot=crm.shop, timeout=30)

@@ -16,7 +16,7 @@ from bot.sandbox.world.transcript import Entry
 from crm_core.storage.database import open_database
 from tests.processes.installation import Eyes, Lives
 from tests.receiving.test_malformed_updates import POISON
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 
 CLIENTS, EACH, KILLS = 25, 20, 40
 WORDS = re.compile(r"word (\d+) of (\d+)")
@@ -36,9 +36,9 @@ FAULTS: list[dict[str, Any]] = [
 
 
 async def _prepare(sandbox: Sandbox, database_url: str, *, operators: int) -> list[Person]:
-    """A house with its operators, left again: what follows is done by processes of their own."""
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        return [await house.operator(f"Operator {number}", limit=CLIENTS) for number in range(operators)]
+    """A crm with its operators, left again: what follows is done by processes of their own."""
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        return [await crm.operator(f"Operator {number}", limit=CLIENTS) for number in range(operators)]
 
 
 def _key(entry: Entry) -> tuple[int, int] | None:

@@ -7,9 +7,19 @@ from tests.soak.play import play
 from tests.soak.result import table
 
 SHORT = Plan(
-    minutes=0.25, seed=11, bots=2, operators=4, clients=16, turns=3, places=4, kill_every=6, hurry=6,
-    fault_factor=0.2, is_hurried=True, settle_within=60,
-)  # fmt: skip
+    minutes=0.25,
+    seed=11,
+    bots=2,
+    operators=4,
+    clients=16,
+    turns=3,
+    places=4,
+    kill_every=6,
+    hurry=6,
+    fault_factor=0.2,
+    is_hurried=True,
+    settle_within=60,
+)
 
 
 # On the other database: DATABASE=postgres make soak.

@@ -9,7 +9,7 @@ import pytest
 from bot.sandbox import Sandbox
 from tests.processes.installation import Lives
 from tests.receiving.outage import outage
-from tests.support.people import TOKEN, House
+from tests.support.people import TOKEN, RunningApp
 
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
 NOTHING: dict[str, Any] = {"update_id": 4_242, "a_thing_of_tomorrow": {}}
@@ -34,19 +34,23 @@ async def test_webhook_process_returns_503_without_database_and_loses_nothing(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     sandbox.configure(webhook_second=0.02)
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with Lives(
-        token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url, HTTP_PORT=str(unused_tcp_port),
-        WEBHOOK_URL=address, WEBHOOK_SECRET=SECRET,
-    ) as lives:  # fmt: skip
+        token=TOKEN,
+        database_url=database_url,
+        telegram_api_url=sandbox.url,
+        HTTP_PORT=str(unused_tcp_port),
+        WEBHOOK_URL=address,
+        WEBHOOK_SECRET=SECRET,
+    ) as lives:
         await lives.start()
-        await ivan.says("Hello", to=house.shop)
-        await anna.sees("Hello", bot=house.shop, timeout=20)
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello", bot=crm.shop, timeout=20)
         async with outage(database_url, monkeypatch):
             await ivan.says("Are you there?")
-            await answers(unused_tcp_port, house.shop.id, 503)
+            await answers(unused_tcp_port, crm.shop.id, 503)
             assert anna.looks("Are you there?") is None
         await anna.sees("Are you there?", timeout=30)
         await ivan.says("Good")

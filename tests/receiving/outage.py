@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from crm_core.storage import sqlite
-from crm_core.storage.database import DATABASE_AWAY, Database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 
 @asynccontextmanager
@@ -40,7 +40,7 @@ async def until_away(db: Database) -> None:
     while True:
         try:
             await db.write(lambda s: s.execute(text("SELECT 1")))
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             return
 
 

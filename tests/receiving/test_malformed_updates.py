@@ -9,7 +9,7 @@ from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
 from crm_core.messaging import inbox
 from crm_core.storage.tables import InboxRow
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 # A forward of before Bot API 7.0 with a hidden author, which aiogram 3.31 refuses to parse.
 POISON: dict[str, Any] = {
@@ -17,45 +17,45 @@ POISON: dict[str, Any] = {
 }
 
 
-async def states(house: House) -> list[str]:
+async def states(crm: RunningApp) -> list[str]:
     query = select(InboxRow.state).order_by(InboxRow.id)
-    return await house.db.read(lambda s: list(s.execute(query).scalars()))
+    return await crm.db.read(lambda s: list(s.execute(query).scalars()))
 
 
 @pytest.mark.fault("F14")
 async def test_unparsable_updates_are_dead_lettered_without_delaying_others(
     sandbox: Sandbox, database_url: str
 ) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        anna = await house.operator("Anna")
-        before = len(await states(house))
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna = await crm.operator("Anna")
+        before = len(await states(crm))
     # While nobody receives, Telegram collects: poison first, in the middle, and last in one batch.
     ivan, petra = sandbox.person("Ivan", language_code="en"), sandbox.person("Petra", language_code="en")
-    sandbox.inject_raw(house.shop, POISON)
-    await ivan.says("first", to=house.shop)
-    sandbox.inject_raw(house.shop, POISON)
-    await petra.says("second", to=house.shop)
-    sandbox.inject_raw(house.shop, POISON)
+    sandbox.inject_raw(crm.shop, POISON)
+    await ivan.says("first", to=crm.shop)
+    sandbox.inject_raw(crm.shop, POISON)
+    await petra.says("second", to=crm.shop)
+    sandbox.inject_raw(crm.shop, POISON)
 
-    async with await House.open(sandbox, database_url, admin=False) as again:
-        await anna.sees("first", bot=house.shop)
-        await anna.sees("second", bot=house.shop)
+    async with await RunningApp.open(sandbox, database_url, admin=False) as again:
+        await anna.sees("first", bot=crm.shop)
+        await anna.sees("second", bot=crm.shop)
         await again.settled()
         assert (await states(again))[before:] == ["dead", "done", "dead", "done", "dead"]
         # Admins hear of it once, not three times.
-        told = [seen for seen in house.olga.chat(house.shop) if "could not be processed" in seen.text]
+        told = [seen for seen in crm.olga.chat(crm.shop) if "could not be processed" in seen.text]
         assert len(told) == 1
 
 
 @pytest.mark.fault("F15")
 @pytest.mark.filterwarnings("ignore:Detected unknown update type:RuntimeWarning")
-async def test_update_of_unknown_type_is_marked_done(house: House) -> None:
-    house.sandbox.inject_raw(house.shop, {"a_thing_of_tomorrow": {"chat": {"id": 7}}})
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_update_of_unknown_type_is_marked_done(crm: RunningApp) -> None:
+    crm.sandbox.inject_raw(crm.shop, {"a_thing_of_tomorrow": {"chat": {"id": 7}}})
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     await ivan.sees("#1")
-    await house.settled()
-    assert set(await states(house)) == {"done"}
+    await crm.settled()
+    assert set(await states(crm)) == {"done"}
 
 
 @pytest.mark.fault("F14")
@@ -69,15 +69,19 @@ async def test_update_of_unknown_type_is_marked_done(house: House) -> None:
     ],
     ids=["huge id", "no objects", "half a character", "empty"],
 )
-async def test_malformed_update_blocks_neither_its_batch_nor_later_updates(house: House, odd: dict[str, Any]) -> None:
-    anna = await house.operator("Anna")
-    good = to_update(house.shop.id, {"update_id": 2, "message": {"chat": {"id": 1}}})
-    stored = await house.db.write(
-        inbox.store, bot_id=house.shop.id, updates=[to_update(house.shop.id, {"update_id": 1, **odd}), good],
-        now=house.clock(),
-    )  # fmt: skip
+async def test_malformed_update_blocks_neither_its_batch_nor_later_updates(
+    crm: RunningApp, odd: dict[str, Any]
+) -> None:
+    anna = await crm.operator("Anna")
+    good = to_update(crm.shop.id, {"update_id": 2, "message": {"chat": {"id": 1}}})
+    stored = await crm.db.write(
+        inbox.store,
+        bot_id=crm.shop.id,
+        updates=[to_update(crm.shop.id, {"update_id": 1, **odd}), good],
+        now=crm.clock(),
+    )
     assert len(stored) == 2
-    house.app.worker.add(stored)
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
-    await anna.sees("Hello", bot=house.shop)
+    crm.app.worker.add(stored)
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello", bot=crm.shop)

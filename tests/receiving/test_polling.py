@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from bot.receiving import worker as workers
 from bot.sandbox import Sandbox
-from crm_core.messaging.inbox import Received, Stored
+from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
 from crm_core.storage.tables import Contact, InboxRow
 from tests.receiving.outage import outage, until_away
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 
 @pytest.mark.fault("F16")
@@ -19,45 +19,45 @@ async def test_backlog_is_fetched_only_as_fast_as_it_is_processed(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "HELD_ALL", 150)
-    house = await House.open(sandbox, database_url, admin=False)
-    people = sandbox.preload(house.shop, people=300, each=3)
+    crm = await RunningApp.open(sandbox, database_url, admin=False)
+    people = sandbox.preload(crm.shop, people=300, each=3)
     is_full, most = asyncio.Event(), 0
-    async with house:
-        worker = house.app.worker
+    async with crm:
+        worker = crm.app.worker
         handle, add = worker._handle, worker.add
 
-        def taken(rows: Sequence[Stored]) -> None:
+        def taken(rows: Sequence[StoredUpdate]) -> None:
             nonlocal most
             add(rows)
             most = max(most, worker.held)
             if worker.held >= 150:
                 is_full.set()
 
-        async def patient(row: Received) -> None:
+        async def patient(row: IncomingUpdate) -> None:
             await is_full.wait()  # however quickly this machine works
             await handle(row)
 
         worker.add, worker._handle = taken, patient  # type: ignore[method-assign]
         await sandbox.settles(timeout=60)
         assert 150 <= most < 150 + 100  # what was held when the last batch was asked for, and that batch
-        opened = await house.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
+        opened = await crm.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
         assert opened == len(people)
 
 
 @pytest.mark.fault("F11", "F13")
 async def test_update_ids_that_restart_lower_lose_no_message(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        await ivan.says("before", to=house.shop)
-        await anna.sees("before", bot=house.shop)
-        await house.settled()
-        sandbox.jump(house.shop, 1000)
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("before", to=crm.shop)
+        await anna.sees("before", bot=crm.shop)
+        await crm.settled()
+        sandbox.jump(crm.shop, 1000)
         await ivan.says("after the jump")
         await anna.sees("after the jump")
-        await house.settled()  # numbers restart only after a week of silence, when Telegram keeps nothing any more
-    sandbox.jump(house.shop, 10)
+        await crm.settled()  # numbers restart only after a week of silence, when Telegram keeps nothing any more
+    sandbox.jump(crm.shop, 10)
     await ivan.says("after another, while nobody was there")
-    async with await House.open(sandbox, database_url, admin=False) as again:
+    async with await RunningApp.open(sandbox, database_url, admin=False) as again:
         await anna.sees("after another, while nobody was there", bot=again.shop)
         await again.settled()
         copies = [seen.text for seen in anna.chat(again.shop) if seen.text in ("before", "after the jump")]
@@ -66,21 +66,21 @@ async def test_update_ids_that_restart_lower_lose_no_message(sandbox: Sandbox, d
 
 @pytest.mark.fault("F62")
 async def test_database_outage_confirms_no_update_and_creates_no_dead_letter(
-    house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+    crm: RunningApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    await house.settled()
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await crm.settled()
     monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
-    confirmed = len(house.sandbox.confirmed_ids(house.shop))
+    confirmed = len(crm.sandbox.confirmed_ids(crm.shop))
     async with outage(database_url, monkeypatch):
-        await until_away(house.db)
-        sent = await ivan.says("Are you there?", to=house.shop)
-        await until_away(house.db)
-        assert len(house.sandbox.confirmed_ids(house.shop)) == confirmed
-    await anna.sees("Are you there?", bot=house.shop, timeout=20)
+        await until_away(crm.db)
+        sent = await ivan.says("Are you there?", to=crm.shop)
+        await until_away(crm.db)
+        assert len(crm.sandbox.confirmed_ids(crm.shop)) == confirmed
+    await anna.sees("Are you there?", bot=crm.shop, timeout=20)
     await ivan.says("Good")
     await anna.sees("Good")
-    await house.settled()
+    await crm.settled()
     states = select(InboxRow.state).distinct()
-    assert await house.db.read(lambda s: list(s.execute(states).scalars())) == ["done"]
-    assert sent.text in anna.chat(house.shop)[-2].text
+    assert await crm.db.read(lambda s: list(s.execute(states).scalars())) == ["done"]
+    assert sent.text in anna.chat(crm.shop)[-2].text

@@ -4,26 +4,26 @@ import pytest
 
 from bot.receiving import polling
 from bot.sandbox import Sandbox
-from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.telegram_kit import strict_bot
 
 
 @pytest.mark.fault("F23")
 async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    runner = house.app.fleet.runners[0]
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    runner = crm.app.fleet.runners[0]
     runner.settled.clear()
-    other = strict_bot(house.sandbox.url, house.shop.token)
+    other = strict_bot(crm.sandbox.url, crm.shop.token)
     await other.get_updates(timeout=0)
     await runner.settled.wait()
     assert runner.state == "conflict"
     await other.session.close()
     runner.settled.clear()
-    await ivan.says("Hello", to=house.shop)
-    await anna.sees("Hello", bot=house.shop)
-    await house.olga.sees("Another program reads the messages of @shop_bot", bot=house.shop)
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello", bot=crm.shop)
+    await crm.olga.sees("Another program reads the messages of @shop_bot", bot=crm.shop)
     await runner.settled.wait()
     assert runner.state == "running"
 
@@ -35,23 +35,23 @@ async def test_foreign_webhook_sets_conflict_and_other_bots_keep_running(
     monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
     monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
     both = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
-    async with await House.open(sandbox, database_url, tokens=both) as before:
+    async with await RunningApp.open(sandbox, database_url, tokens=both) as before:
         olga, anna = before.olga, await before.operator("Anna", bots=[before.bots[0]])
     other = strict_bot(sandbox.url, SECOND_TOKEN)
     await other.set_webhook("http://127.0.0.1:9/nobody")
-    async with await House.open(sandbox, database_url, tokens=both, admin=False) as house:
-        ivan = house.client()
-        await ivan.says("Hello", to=house.shop)
-        await anna.sees("Hello", bot=house.shop)
-        await olga.sees("Another program reads the messages of @help_bot", bot=house.shop)
-        second = house.app.fleet.runners[1]
+    async with await RunningApp.open(sandbox, database_url, tokens=both, admin=False) as crm:
+        ivan = crm.client()
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello", bot=crm.shop)
+        await olga.sees("Another program reads the messages of @help_bot", bot=crm.shop)
+        second = crm.app.fleet.runners[1]
         assert second.state == "conflict"
         second.settled.clear()
         assert "webhook_left_set" in "".join(capsys.readouterr())
         await other.delete_webhook()
-        await sandbox.online(house.bots[1])
-        await ivan.says("Hello to the second", to=house.bots[1])
-        await ivan.sees("#2", bot=house.bots[1])
+        await sandbox.online(crm.bots[1])
+        await ivan.says("Hello to the second", to=crm.bots[1])
+        await ivan.sees("#2", bot=crm.bots[1])
         await second.settled.wait()
         assert second.state == "running"
     await other.session.close()

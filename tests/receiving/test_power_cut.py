@@ -11,7 +11,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from crm_core.storage.sqlite import SqliteDatabase
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 CLIENTS, CUTS = 3, 25
 
@@ -52,21 +52,21 @@ async def test_power_cut_loses_no_confirmed_update(
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
     disk = Disk(path, monkeypatch)
-    async with await House.open(sandbox, f"sqlite:///{path}") as house:
-        anna = await house.operator("Anna", limit=100)
-        clients = [house.client(f"Client {number}") for number in range(CLIENTS)]
+    async with await RunningApp.open(sandbox, f"sqlite:///{path}") as crm:
+        anna = await crm.operator("Anna", limit=100)
+        clients = [crm.client(f"Client {number}") for number in range(CLIENTS)]
         ahead = 0
         for cut in range(CUTS):
-            known = len(sandbox.confirmed_ids(house.shop))
+            known = len(sandbox.confirmed_ids(crm.shop))
             for client in clients:
-                await client.says(f"word {cut} of {client.id}", to=house.shop)
-            while len(sandbox.confirmed_ids(house.shop)) == known:  # noqa: ASYNC110 - nobody announces it
+                await client.says(f"word {cut} of {client.id}", to=crm.shop)
+            while len(sandbox.confirmed_ids(crm.shop)) == known:  # noqa: ASYNC110 - nobody announces it
                 await asyncio.sleep(0)
-            confirmed = set(sandbox.confirmed_ids(house.shop))
+            confirmed = set(sandbox.confirmed_ids(crm.shop))
             remains = tmp_path / f"cut-{cut}.db"
             disk.cut(remains)
             ahead += disk.journal.stat().st_size > disk.flushed
             assert confirmed <= stored(remains), f"cut {cut}"
-        await anna.sees(f"word {CUTS - 1} of {clients[-1].id}", bot=house.shop, timeout=20)
+        await anna.sees(f"word {CUTS - 1} of {clients[-1].id}", bot=crm.shop, timeout=20)
     assert len(confirmed) > 2 * CUTS
     assert ahead, "the disk was never behind: a cut took nothing away"

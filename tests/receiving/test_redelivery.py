@@ -6,19 +6,19 @@ import pytest
 
 from bot.receiving.polling import Poller
 from bot.sandbox import Sandbox
-from crm_core.messaging.inbox import Received
+from crm_core.messaging.inbox import IncomingUpdate
 from tests.stories.arranging import count, told, value
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 
 @pytest.mark.fault("F10")
 async def test_batch_redelivered_after_failed_flush_is_applied_once(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stored, but not surely on disk when something fails: it is not confirmed, and comes again."""
-    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
-    await house.settled()
-    flushed, failures = house.db.flushed, 0
+    anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
+    await crm.settled()
+    flushed, failures = crm.db.wait_flushed, 0
 
     async def fails_twice() -> None:
         nonlocal failures
@@ -27,35 +27,35 @@ async def test_batch_redelivered_after_failed_flush_is_applied_once(
             raise OSError("the disk did not answer")
         await flushed()
 
-    monkeypatch.setattr(house.db, "flushed", fails_twice)
-    confirmed = len(house.sandbox.confirmed_ids(house.shop))
-    await ivan.says("from Ivan", to=house.shop)
-    await petra.says("from Petra", to=house.shop)
-    await anna.sees("from Ivan", bot=house.shop)
+    monkeypatch.setattr(crm.db, "wait_flushed", fails_twice)
+    confirmed = len(crm.sandbox.confirmed_ids(crm.shop))
+    await ivan.says("from Ivan", to=crm.shop)
+    await petra.says("from Petra", to=crm.shop)
+    await anna.sees("from Ivan", bot=crm.shop)
     await anna.sees("from Petra")
-    assert len(house.sandbox.confirmed_ids(house.shop)) == confirmed or failures == 2
-    await house.settled()
+    assert len(crm.sandbox.confirmed_ids(crm.shop)) == confirmed or failures == 2
+    await crm.settled()
     assert failures == 2
-    assert len(house.sandbox.confirmed_ids(house.shop)) == confirmed + 2
+    assert len(crm.sandbox.confirmed_ids(crm.shop)) == confirmed + 2
     assert (told(anna, "from Ivan"), told(anna, "from Petra")) == (1, 1)
-    assert await count(house, "contacts") == 2
+    assert await count(crm, "contacts") == 2
 
 
 @pytest.mark.fault("F12")
-async def test_reused_update_id_with_other_body_is_processed_and_admins_notified(house: House) -> None:
-    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
-    await house.settled()
-    number = house.sandbox.jump(house.shop, 4_000_000)
-    await ivan.says("of the first life", to=house.shop)
-    await anna.sees("of the first life", bot=house.shop)
-    await house.settled()
-    house.sandbox.jump(house.shop, number)
-    await petra.says("of the second life", to=house.shop)
+async def test_reused_update_id_with_other_body_is_processed_and_admins_notified(crm: RunningApp) -> None:
+    anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
+    await crm.settled()
+    number = crm.sandbox.jump(crm.shop, 4_000_000)
+    await ivan.says("of the first life", to=crm.shop)
+    await anna.sees("of the first life", bot=crm.shop)
+    await crm.settled()
+    crm.sandbox.jump(crm.shop, number)
+    await petra.says("of the second life", to=crm.shop)
     await anna.sees("of the second life")
-    await house.olga.sees("Telegram has restarted the numbers of its updates. Nothing is lost.", bot=house.shop)
-    await house.settled()
-    assert await count(house, "inbox", f"update_id = {number}") == 2
-    assert await value(house, f"SELECT max(epoch) FROM inbox WHERE update_id = {number}") == 1  # noqa: S608
+    await crm.olga.sees("Telegram has restarted the numbers of its updates. Nothing is lost.", bot=crm.shop)
+    await crm.settled()
+    assert await count(crm, "inbox", f"update_id = {number}") == 2
+    assert await value(crm, f"SELECT max(epoch) FROM inbox WHERE update_id = {number}") == 1  # noqa: S608
 
 
 @pytest.mark.fault("F13")
@@ -63,7 +63,7 @@ async def test_reused_update_id_with_other_body_is_processed_and_admins_notified
 async def test_unexpected_polling_offset_neither_loses_nor_duplicates_messages(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, offset: int
 ) -> None:
-    async with await House.open(sandbox, database_url) as before:
+    async with await RunningApp.open(sandbox, database_url) as before:
         anna = await before.operator("Anna")
     ivan, petra = sandbox.person("Ivan", language_code="en"), sandbox.person("Petra", language_code="en")
     await ivan.says("while nobody was there", to=before.shop)
@@ -79,34 +79,34 @@ async def test_unexpected_polling_offset_neither_loses_nor_duplicates_messages(
         await receive(poller)
 
     monkeypatch.setattr(Poller, "_receive", with_that_offset)
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        await anna.sees("while nobody was there", bot=house.shop)
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        await anna.sees("while nobody was there", bot=crm.shop)
         await anna.sees("nor then")
         await ivan.says("And now?")
         await anna.sees("And now?")
-        await house.settled()
+        await crm.settled()
         assert told(anna, "while nobody was there") == told(anna, "nor then") == 1
         assert tampered > 1
 
 
 @pytest.mark.fault("F15")
-async def test_unknown_message_content_is_reported_to_operator(house: House) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    said = await ivan.says("Hello", to=house.shop)
-    card = await anna.sees("Hello", bot=house.shop)
+async def test_unknown_message_content_is_reported_to_operator(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    said = await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello", bot=crm.shop)
     plain = {name: part for name, part in said.raw.items() if name not in ("text", "entities")}
     strange = {**plain, "message_id": said.id + 100, "hologram": {"file_id": "x", "depth": 3}}
-    house.sandbox.inject_raw(house.shop, {"message": strange})
+    crm.sandbox.inject_raw(crm.shop, {"message": strange})
     notice = await anna.sees("#1", after=card)
     assert "does not let a bot copy" in notice.text
-    assert await count(house, "messages", "contact_id = 1") == 2
+    assert await count(crm, "messages", "contact_id = 1") == 2
 
 
 @pytest.mark.fault("F18")
 @pytest.mark.parametrize("order", list(itertools.permutations(["take", "reply", "close"])), ids="-".join)
 async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_url: str, order: tuple[str, ...]) -> None:
     """Anna takes, answers and closes; they reach us in another order than she meant."""
-    async with await House.open(sandbox, database_url) as before:
+    async with await RunningApp.open(sandbox, database_url) as before:
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
         card = await anna.sees("My question", bot=before.shop)
@@ -116,64 +116,64 @@ async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_ur
             await anna.replies(card, "My answer")
         else:
             await anna.presses(card, step.capitalize(), stale=True)
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        await house.settled()
-        status = await value(house, "SELECT status FROM contacts")
-        load = await value(house, "SELECT current_leads FROM operators")
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        await crm.settled()
+        status = await value(crm, "SELECT status FROM contacts")
+        load = await value(crm, "SELECT current_leads FROM operators")
         if order[0] == "close":
             # Closed is final: what comes after it is refused, and said so.
             assert status == "closed"
-            assert ivan.looks("My answer", bot=house.shop) is None
+            assert ivan.looks("My answer", bot=crm.shop) is None
             assert told(anna, "#1 is closed.") == 1
         else:
             # The card that she pressed Close on showed a contact that was not taken: she is asked to look again.
             assert status == "in_progress"
-            assert (await ivan.sees("My answer", bot=house.shop)).text == "My answer"
+            assert (await ivan.sees("My answer", bot=crm.shop)).text == "My answer"
         assert load == (0 if status == "closed" else 1)
         assert told(ivan, "Anna is with you now") == (0 if status == "closed" else 1)
-        assert await count(house, "events", "kind IN ('contact_taken', 'contact_closed')") == 1
-        assert await count(house, "inbox", "state <> 'done'") == 0
+        assert await count(crm, "events", "kind IN ('contact_taken', 'contact_closed')") == 1
+        assert await count(crm, "inbox", "state <> 'done'") == 0
 
 
 @pytest.mark.fault("F50")
 async def test_callback_answered_too_late_takes_effect_and_updates_card(sandbox: Sandbox, database_url: str) -> None:
     """Telegram forgets a press that it cannot hand over after 150 seconds; others we get, and answer too late."""
     sandbox.configure(callback_life=0.0)
-    async with await House.open(sandbox, database_url) as before:
+    async with await RunningApp.open(sandbox, database_url) as before:
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
         card = await anna.sees("My question", bot=before.shop)
         await before.settled()
     await anna.presses(card, "Take")
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        await ivan.sees("Anna is with you", bot=house.shop)
-        shown = await anna.sees("In progress", bot=house.shop)
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        await ivan.sees("Anna is with you", bot=crm.shop)
+        shown = await anna.sees("In progress", bot=crm.shop)
         assert shown.id == card.id
-        await house.settled()
+        await crm.settled()
         await anna.presses(shown, "Close")
         await ivan.sees("is closed")
-        await house.settled()
-        assert await count(house, "inbox", "state <> 'done'") == 0
+        await crm.settled()
+        assert await count(crm, "inbox", "state <> 'done'") == 0
 
 
 @pytest.mark.fault("F4")
 async def test_finished_updates_are_not_processed_again_after_restart(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url) as before:
+    async with await RunningApp.open(sandbox, database_url) as before:
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
         await anna.sees("My question", bot=before.shop)
         await before.app.fleet.idle()
-    async with await House.open(sandbox, database_url, admin=False) as house:
-        seen = list[Received]()
-        handle = house.app.worker._handle
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        seen = list[IncomingUpdate]()
+        handle = crm.app.worker._handle
 
-        async def watched(row: Received) -> None:
+        async def watched(row: IncomingUpdate) -> None:
             seen.append(row)
             await handle(row)
 
-        house.app.worker._handle = watched
-        await ivan.says("One more thing", to=house.shop)
-        await anna.sees("One more thing", bot=house.shop)
-        await house.settled()
+        crm.app.worker._handle = watched
+        await ivan.says("One more thing", to=crm.shop)
+        await anna.sees("One more thing", bot=crm.shop)
+        await crm.settled()
         assert [row.raw["message"]["text"] for row in seen] == ["One more thing"]
         assert told(anna, "My question") == 1

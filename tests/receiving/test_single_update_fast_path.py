@@ -8,103 +8,103 @@ from sqlalchemy import func, select
 
 from bot.receiving import worker as workers
 from bot.sandbox import Sandbox
-from crm_core.messaging.inbox import Fresh, Received, Stored
+from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate, UnstoredUpdate
 from crm_core.storage.tables import Contact, InboxRow
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 
-async def inbox_rows(house: House) -> list[Any]:
+async def inbox_rows(crm: RunningApp) -> list[Any]:
     query = select(InboxRow.update_id, InboxRow.state, InboxRow.raw).order_by(InboxRow.id)
-    return await house.db.read(lambda s: list(s.execute(query)))
+    return await crm.db.read(lambda s: list(s.execute(query)))
 
 
-async def contacts(house: House) -> int:
-    return await house.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
+async def contacts(crm: RunningApp) -> int:
+    return await crm.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
 
 
-def watch(house: House) -> list[type]:
+def watch(crm: RunningApp) -> list[type]:
     """Notes how updates come to the handler."""
-    handle, seen = house.app.worker._handle, list[type]()
+    handle, seen = crm.app.worker._handle, list[type]()
 
-    async def watched(row: Received) -> None:
+    async def watched(row: IncomingUpdate) -> None:
         seen.append(type(row))
         await handle(row)
 
-    house.app.worker._handle = watched
+    crm.app.worker._handle = watched
     return seen
 
 
 @pytest.mark.fault("F10")
-async def test_single_update_is_stored_with_its_effect_and_applied_once(house: House) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    await house.settled()
-    seen = watch(house)
-    await ivan.says("Hello", to=house.shop)
-    await anna.sees("Hello", bot=house.shop)
-    await house.settled()
-    assert seen == [Fresh]
-    row = (await inbox_rows(house))[-1]
+async def test_single_update_is_stored_with_its_effect_and_applied_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await crm.settled()
+    seen = watch(crm)
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello", bot=crm.shop)
+    await crm.settled()
+    assert seen == [UnstoredUpdate]
+    row = (await inbox_rows(crm))[-1]
     assert row.state == "done"
     assert "Hello" in row.raw
-    again = Fresh(house.shop.id, row.update_id, f"{house.shop.id}:{ivan.id}", {"update_id": row.update_id})
-    assert not await house.app.worker.at_once(again)
-    assert await contacts(house) == 1
+    again = UnstoredUpdate(crm.shop.id, row.update_id, f"{crm.shop.id}:{ivan.id}", {"update_id": row.update_id})
+    assert not await crm.app.worker.at_once(again)
+    assert await contacts(crm) == 1
 
 
-async def test_failed_fast_path_stores_the_update_and_retries_it(house: House) -> None:
-    anna, ivan = await house.operator("Anna"), house.client()
-    await house.settled()
-    handle, seen = house.app.worker._handle, list[type]()
+async def test_failed_fast_path_stores_the_update_and_retries_it(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await crm.settled()
+    handle, seen = crm.app.worker._handle, list[type]()
 
-    async def fails_first(row: Received) -> None:
+    async def fails_first(row: IncomingUpdate) -> None:
         seen.append(type(row))
-        if isinstance(row, Fresh):
+        if isinstance(row, UnstoredUpdate):
             raise LookupError
-        assert "new" in [one.state for one in await inbox_rows(house)]
+        assert "new" in [one.state for one in await inbox_rows(crm)]
         await handle(row)
 
-    house.app.worker._handle = fails_first
-    await ivan.says("Hello", to=house.shop)
-    await anna.sees("Hello", bot=house.shop)
-    await house.settled()
-    assert seen == [Fresh, Stored]
-    assert {one.state for one in await inbox_rows(house)} == {"done"}
+    crm.app.worker._handle = fails_first
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello", bot=crm.shop)
+    await crm.settled()
+    assert seen == [UnstoredUpdate, StoredUpdate]
+    assert {one.state for one in await inbox_rows(crm)} == {"done"}
 
 
 async def test_slow_fast_path_does_not_block_other_clients_and_is_applied_once(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna, ivan, petra = await house.operator("Anna"), house.client("Ivan"), house.client("Petra")
-    await house.settled()
+    anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
+    await crm.settled()
     monkeypatch.setattr(workers, "AT_ONCE_WITHIN", 0.01)
-    handle, go_on, seen = house.app.worker._handle, asyncio.Event(), list[type]()
+    handle, go_on, seen = crm.app.worker._handle, asyncio.Event(), list[type]()
 
-    async def hesitates(row: Received) -> None:
+    async def hesitates(row: IncomingUpdate) -> None:
         seen.append(type(row))
-        if row.conversation.endswith(f":{ivan.id}") and isinstance(row, Fresh):
+        if row.conversation.endswith(f":{ivan.id}") and isinstance(row, UnstoredUpdate):
             await go_on.wait()
         await handle(row)
 
-    house.app.worker._handle = hesitates
-    await ivan.says("slow", to=house.shop)
-    await petra.says("quick", to=house.shop)
-    await anna.sees("quick", bot=house.shop)  # though Ivan's words are not worked on yet
+    crm.app.worker._handle = hesitates
+    await ivan.says("slow", to=crm.shop)
+    await petra.says("quick", to=crm.shop)
+    await anna.sees("quick", bot=crm.shop)  # though Ivan's words are not worked on yet
     go_on.set()
-    await anna.sees("slow", bot=house.shop)
-    await house.settled()
-    assert await contacts(house) == 2
-    assert seen.count(Stored) >= 1  # what was stored meanwhile was worked on, and the first attempt undone
-    assert {one.state for one in await inbox_rows(house)} == {"done"}
+    await anna.sees("slow", bot=crm.shop)
+    await crm.settled()
+    assert await contacts(crm) == 2
+    assert seen.count(StoredUpdate) >= 1  # what was stored meanwhile was worked on, and the first attempt undone
+    assert {one.state for one in await inbox_rows(crm)} == {"done"}
 
 
 async def test_messages_of_one_client_stay_in_order_on_both_paths(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        await ivan.says("0", to=house.shop)
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("0", to=crm.shop)
         for number in range(1, 25):
             await ivan.says(str(number))
             if number % 3 == 0:
-                await anna.sees(str(number), bot=house.shop)
-        await anna.sees("24", bot=house.shop)
-        texts = [seen.text for seen in anna.chat(house.shop) if seen.text.isdecimal()]
+                await anna.sees(str(number), bot=crm.shop)
+        await anna.sees("24", bot=crm.shop)
+        texts = [seen.text for seen in anna.chat(crm.shop) if seen.text.isdecimal()]
         assert texts == [str(number) for number in range(1, 25)]

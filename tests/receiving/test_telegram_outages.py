@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.delivery.backoff import Pauses
+from bot.delivery.backoff import RetryDelays
 from bot.receiving import polling
 from bot.runtime import supervisor as fleet
 from bot.sandbox import Person, Sandbox
@@ -12,9 +12,9 @@ from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages as replies
 from tests.receiving.relay import Relay
 from tests.stories.arranging import value
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
-HASTY = Pauses(retry_first=0.05, retry_last=0.1, connect=0.05)
+HASTY = RetryDelays(retry_first=0.05, retry_last=0.1, connect=0.05)
 
 
 @pytest.fixture
@@ -26,18 +26,18 @@ async def relay(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield opened
 
 
-def times(person: Person, house: House, words: str) -> int:
-    return sum(words in seen.text for seen in person.chat(house.shop) if seen.sender != person.id)
+def times(person: Person, crm: RunningApp, words: str) -> int:
+    return sum(words in seen.text for seen in person.chat(crm.shop) if seen.sender != person.id)
 
 
-async def answer_in_the_outage(house: House, anna: Person) -> None:
+async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
     """Words to the client of contact 1, through the API, of which it is known that they were tried in vain."""
-    await house.db.write(
-        replies.write, contact_id=1, text="One moment", operator_id=1, actor=telegram(anna.id), now=house.clock()
+    await crm.db.write(
+        replies.reply_via_api, contact_id=1, text="One moment", operator_id=1, actor=telegram(anna.id), now=crm.clock()
     )
     tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 2 AND outcome = 'no_connection'"
-    while not await value(house, tried):
-        await house.app.fleet.look_again()
+    while not await value(crm, tried):
+        await crm.app.fleet.look_again()
 
 
 @pytest.mark.fault("F27", "F81")
@@ -45,16 +45,16 @@ async def test_one_hour_telegram_outage_loses_and_duplicates_nothing(
     sandbox: Sandbox, relay: Relay, database_url: str, clock: MovableClock
 ) -> None:
     settings = {"telegram_api_url": relay.url}
-    async with await House.open(sandbox, database_url, clock=clock, settings=settings, pauses=HASTY) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        await ivan.says("My question", to=house.shop)
-        card = await anna.sees("My question", bot=house.shop)
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, pauses=HASTY) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("My question", to=crm.shop)
+        card = await anna.sees("My question", bot=crm.shop)
         await anna.presses(card, "Take")
         await ivan.sees("Anna is with you")
-        await house.settled()
+        await crm.settled()
 
         await relay.down()
-        await answer_in_the_outage(house, anna)
+        await answer_in_the_outage(crm, anna)
         await anna.replies(card, "I shall look")
         await ivan.says("Are you there?")
         clock.forward(hours=1)
@@ -62,36 +62,36 @@ async def test_one_hour_telegram_outage_loses_and_duplicates_nothing(
         await anna.sees("Are you there?")
         await ivan.sees("One moment")
         await ivan.sees("I shall look")
-        await house.settled()
+        await crm.settled()
         # What was refused a connection surely did not arrive: it is sent again, and nobody is told of a doubt.
-        assert times(ivan, house, "One moment") == times(ivan, house, "I shall look") == 1
-        assert times(anna, house, "Are you there?") == 1
-        assert times(anna, house, "arrived") == times(house.olga, house, "may be lost") == 0
+        assert times(ivan, crm, "One moment") == times(ivan, crm, "I shall look") == 1
+        assert times(anna, crm, "Are you there?") == 1
+        assert times(anna, crm, "arrived") == times(crm.olga, crm, "may be lost") == 0
 
 
 @pytest.mark.fault("F81")
 async def test_restart_after_24h_without_updates_alerts_admins_once(
     sandbox: Sandbox, database_url: str, clock: MovableClock
 ) -> None:
-    async with await House.open(sandbox, database_url, clock=clock) as house:
-        olga = house.olga
+    async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
+        olga = crm.olga
     clock.forward(hours=23)
-    async with await House.open(sandbox, database_url, clock=clock, admin=False) as house:
-        await house.client("Ivan").says("in time", to=house.shop)
-        await house.settled()
-        assert times(olga, house, "may be lost") == 0
+    async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as crm:
+        await crm.client("Ivan").says("in time", to=crm.shop)
+        await crm.settled()
+        assert times(olga, crm, "may be lost") == 0
     clock.forward(hours=25, minutes=30)
-    async with await House.open(sandbox, database_url, clock=clock, admin=False) as house:
-        await house.client("Petra").says("too late?", to=house.shop)
-        told = await olga.sees("may be lost", bot=house.shop)
+    async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as crm:
+        await crm.client("Petra").says("too late?", to=crm.shop)
+        told = await olga.sees("may be lost", bot=crm.shop)
         assert told.text == (
             "📭 @shop_bot received nothing for 25 hours, and Telegram keeps messages for 24. "
             "What clients wrote earlier than that may be lost."
         )
-    async with await House.open(sandbox, database_url, clock=clock, admin=False) as house:
-        await house.client("Maria").says("again", to=house.shop)
-        await house.settled()
-        assert times(olga, house, "may be lost") == 1
+    async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as crm:
+        await crm.client("Maria").says("again", to=crm.shop)
+        await crm.settled()
+        assert times(olga, crm, "may be lost") == 1
 
 
 @pytest.mark.fault("F81")
@@ -99,12 +99,12 @@ async def test_running_process_without_updates_for_30h_alerts_admins(
     sandbox: Sandbox, relay: Relay, database_url: str, clock: MovableClock
 ) -> None:
     settings = {"telegram_api_url": relay.url}
-    async with await House.open(sandbox, database_url, clock=clock, settings=settings, pauses=HASTY) as house:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, pauses=HASTY) as crm:
         await relay.down()
         clock.forward(hours=30)
-        await house.client().says("Anybody there?", to=house.shop)
+        await crm.client().says("Anybody there?", to=crm.shop)
         await relay.up()
-        await house.olga.sees("@shop_bot received nothing for 30 hours", bot=house.shop)
+        await crm.olga.sees("@shop_bot received nothing for 30 hours", bot=crm.shop)
 
 
 @pytest.mark.fault("F81")
@@ -115,13 +115,13 @@ async def test_webhook_outage_over_24h_alerts_admins(
     sandbox.configure(webhook_second=0.02)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     settings = {"webhook_url": address, "webhook_secret": "a-secret-of-the-webhook", "http_port": unused_tcp_port}
-    async with await House.open(sandbox, database_url, clock=clock, settings=settings) as house:
-        olga = house.olga
-        while await value(house, "SELECT heard_at FROM bots") is None:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings) as crm:
+        olga = crm.olga
+        while await value(crm, "SELECT heard_at FROM bots") is None:
             continue
     clock.forward(hours=26)
-    async with await House.open(sandbox, database_url, clock=clock, settings=settings, admin=False) as house:
-        await olga.sees("@shop_bot received nothing for 26 hours", bot=house.shop)
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, admin=False) as crm:
+        await olga.sees("@shop_bot received nothing for 26 hours", bot=crm.shop)
 
 
 @pytest.mark.fault("F82")
@@ -131,24 +131,24 @@ async def test_pending_messages_are_sent_through_new_proxy_or_api_url(
 ) -> None:
     """The proxy falls over, or the Bot API server moves: what is to be said waits, and goes the new way."""
     old = {"telegram_proxy": relay.url} if change == "proxy" else {"telegram_api_url": relay.url}
-    async with await House.open(sandbox, database_url, clock=clock, settings=old, pauses=HASTY) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        await ivan.says("My question", to=house.shop)
-        card = await anna.sees("My question", bot=house.shop)
-        await house.settled()
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=old, pauses=HASTY) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("My question", to=crm.shop)
+        card = await anna.sees("My question", bot=crm.shop)
+        await crm.settled()
         assert relay.accepted > 0
         await anna.presses(card, "Take")
         await ivan.sees("Anna is with you")
         await relay.down()
-        await answer_in_the_outage(house, anna)
+        await answer_in_the_outage(crm, anna)
         await ivan.says("And another")
     async with Relay(sandbox.url) as other:
         new = {"telegram_proxy": other.url} if change == "proxy" else {"telegram_api_url": other.url}
-        async with await House.open(
+        async with await RunningApp.open(
             sandbox, database_url, clock=clock, settings=new, pauses=HASTY, admin=False
-        ) as house:
-            await ivan.sees("One moment", bot=house.shop)
+        ) as crm:
+            await ivan.sees("One moment", bot=crm.shop)
             await anna.sees("And another")
-            await house.settled()
-            assert (times(ivan, house, "One moment"), times(anna, house, "And another")) == (1, 1)
+            await crm.settled()
+            assert (times(ivan, crm, "One moment"), times(anna, crm, "And another")) == (1, 1)
             assert other.accepted > 0

@@ -12,24 +12,24 @@ from sqlalchemy import func, select
 
 from bot.receiving import webhook as web
 from bot.sandbox import Sandbox
-from crm_core.messaging.inbox import Received
+from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.tables import Contact, InboxRow
 from tests.receiving.outage import outage, until_away
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 
 @pytest.fixture
-async def hooked(sandbox: Sandbox, database_url: str, unused_tcp_port: int) -> AsyncIterator[House]:
-    """A house that Telegram delivers to."""
+async def hooked(sandbox: Sandbox, database_url: str, unused_tcp_port: int) -> AsyncIterator[RunningApp]:
+    """A crm that Telegram delivers to."""
     sandbox.configure(webhook_second=0.02)
     settings = {
         "webhook_url": f"http://127.0.0.1:{unused_tcp_port}", "webhook_secret": SECRET, "http_port": unused_tcp_port,
     }  # fmt: skip
-    async with await House.open(sandbox, database_url, settings=settings) as house:
-        yield house
+    async with await RunningApp.open(sandbox, database_url, settings=settings) as crm:
+        yield crm
 
 
 def message(number: int, text: str, person: int = 7_100_000_001) -> dict[str, Any]:
@@ -38,20 +38,20 @@ def message(number: int, text: str, person: int = 7_100_000_001) -> dict[str, An
     return {"update_id": number, "message": {"message_id": number, "date": 1, "from": user, "chat": chat, "text": text}}
 
 
-async def post(house: House, body: Any, *, headers: dict[str, str] | None = None, bot_id: int | None = None) -> int:
+async def post(crm: RunningApp, body: Any, *, headers: dict[str, str] | None = None, bot_id: int | None = None) -> int:
     """Posts to the webhook as Telegram would; returns the status."""
-    url = f"http://127.0.0.1:{house.app.http.port}/telegram/{house.shop.id if bot_id is None else bot_id}"
+    url = f"http://127.0.0.1:{crm.app.http.port}/telegram/{crm.shop.id if bot_id is None else bot_id}"
     data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
     given = {HEADER: SECRET} if headers is None else headers
     async with aiohttp.ClientSession() as client, client.post(url, data=data, headers=given) as answer:
         return answer.status
 
 
-async def count(house: House, table: Any) -> int:
-    return await house.db.read(lambda s: int(s.execute(select(func.count()).select_from(table)).scalar_one()))
+async def count(crm: RunningApp, table: Any) -> int:
+    return await crm.db.read(lambda s: int(s.execute(select(func.count()).select_from(table)).scalar_one()))
 
 
-async def test_client_request_and_take_work_through_webhook(hooked: House) -> None:
+async def test_client_request_and_take_work_through_webhook(hooked: RunningApp) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     await ivan.says("Do you have bicycles?", to=hooked.shop)
     card = await anna.sees("Do you have bicycles?", bot=hooked.shop)
@@ -65,7 +65,9 @@ async def test_client_request_and_take_work_through_webhook(hooked: House) -> No
     [{}, {HEADER: ""}, {HEADER: "wrong"}, {HEADER: SECRET + "x"}, {HEADER: "s\u00e9cret"}, {HEADER: "\u00ff" * 300}],
     ids=["missing", "empty", "wrong", "longer", "not ASCII", "long and not ASCII"],
 )
-async def test_webhook_with_wrong_secret_is_refused_and_stores_nothing(hooked: House, headers: dict[str, str]) -> None:
+async def test_webhook_with_wrong_secret_is_refused_and_stores_nothing(
+    hooked: RunningApp, headers: dict[str, str]
+) -> None:
     before = await count(hooked, InboxRow)
     assert await post(hooked, message(1, "Hello"), headers=headers) == 401
     assert await count(hooked, InboxRow) == before
@@ -73,7 +75,7 @@ async def test_webhook_with_wrong_secret_is_refused_and_stores_nothing(hooked: H
 
 @pytest.mark.fault("F22")
 async def test_oversized_or_invalid_webhook_request_is_not_stored(
-    hooked: House, capsys: pytest.CaptureFixture[str]
+    hooked: RunningApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = await count(hooked, InboxRow)
     assert await post(hooked, b"x" * (1024 * 1024 + 1)) == 413
@@ -87,7 +89,7 @@ async def test_oversized_or_invalid_webhook_request_is_not_stored(
 
 
 @pytest.mark.fault("F19")
-async def test_repeated_webhook_update_is_applied_once(hooked: House) -> None:
+async def test_repeated_webhook_update_is_applied_once(hooked: RunningApp) -> None:
     for _ in range(3):
         assert await post(hooked, message(7, "Hello")) == 200
     await hooked.app.fleet.idle()
@@ -97,11 +99,11 @@ async def test_repeated_webhook_update_is_applied_once(hooked: House) -> None:
 
 
 @pytest.mark.fault("F19")
-async def test_webhook_update_redelivered_during_processing_is_applied_once(hooked: House) -> None:
+async def test_webhook_update_redelivered_during_processing_is_applied_once(hooked: RunningApp) -> None:
     handle, begun, go_on = hooked.app.worker._handle, asyncio.Event(), asyncio.Event()
     calls = 0
 
-    async def hesitates(row: Received) -> None:
+    async def hesitates(row: IncomingUpdate) -> None:
         nonlocal calls
         calls += 1
         begun.set()
@@ -119,7 +121,7 @@ async def test_webhook_update_redelivered_during_processing_is_applied_once(hook
 
 
 @pytest.mark.fault("F22")
-async def test_slow_or_endless_webhook_body_is_rejected(hooked: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_or_endless_webhook_body_is_rejected(hooked: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "SLOWEST_BODY", 0.1)
     before = await count(hooked, InboxRow)
     head = f"POST /telegram/{hooked.shop.id} HTTP/1.1\r\nHost: x\r\n{HEADER}: {SECRET}\r\n"
@@ -130,9 +132,9 @@ async def test_slow_or_endless_webhook_body_is_rejected(hooked: House, monkeypat
     assert await count(hooked, InboxRow) == before + 1
 
 
-async def talk(house: House, words: str) -> int:
+async def talk(crm: RunningApp, words: str) -> int:
     """Says something to the HTTP server and leaves the connection open; the status that it answers with."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.app.http.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", crm.app.http.port)
     writer.write(words.encode())
     line = await asyncio.wait_for(reader.readline(), 10)
     writer.close()
@@ -141,7 +143,7 @@ async def talk(house: House, words: str) -> int:
 
 @pytest.mark.fault("F20")
 async def test_webhook_returns_503_during_database_outage_and_telegram_retries(
-    hooked: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+    hooked: RunningApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     async with outage(database_url, monkeypatch):
@@ -152,7 +154,7 @@ async def test_webhook_returns_503_during_database_outage_and_telegram_retries(
 
 
 @pytest.mark.fault("F26")
-async def test_token_refused_while_receiving_by_webhook_is_detected(hooked: House) -> None:
+async def test_token_refused_while_receiving_by_webhook_is_detected(hooked: RunningApp) -> None:
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     await ivan.says("Hello", to=hooked.shop)
     await anna.sees("Hello", bot=hooked.shop)

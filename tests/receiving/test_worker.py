@@ -14,10 +14,10 @@ from sqlalchemy.util import await_only
 
 from bot.receiving import worker as workers
 from bot.receiving.updates import to_update
-from bot.receiving.worker import Worker
+from bot.receiving.worker import ConversationWorker
 from crm_core.delivery import bots
 from crm_core.messaging import inbox
-from crm_core.messaging.inbox import Received, Stored, Update
+from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate, Update
 from crm_core.storage.database import Database
 from crm_core.storage.tables import InboxRow
 
@@ -34,7 +34,7 @@ def update(number: int, chat: int = 1) -> Update:
     return to_update(BOT, {"update_id": number, "message": {"chat": {"id": chat}, "text": str(number)}})
 
 
-async def store(db: Database, *updates: Update) -> list[Stored]:
+async def store(db: Database, *updates: Update) -> list[StoredUpdate]:
     return await db.write(inbox.store, bot_id=BOT, updates=updates, now=NOW)
 
 
@@ -51,9 +51,9 @@ class Desk:
         self.done: dict[str, list[int]] = defaultdict(list)
         self.begun = 0
         self._busy: set[str] = set()
-        self.before: Callable[[Received], Any] | None = None
+        self.before: Callable[[IncomingUpdate], Any] | None = None
 
-    async def __call__(self, row: Received) -> None:
+    async def __call__(self, row: IncomingUpdate) -> None:
         assert row.conversation not in self._busy
         self._busy.add(row.conversation)
         self.begun += 1
@@ -65,14 +65,14 @@ class Desk:
         finally:
             self._busy.discard(row.conversation)
 
-    def worker(self, **options: Any) -> Worker:
-        async def is_paced(_: Received) -> bool:
+    def worker(self, **options: Any) -> ConversationWorker:
+        async def is_paced(_: IncomingUpdate) -> bool:
             return False
 
-        async def on_slowed(_: Received) -> None:
+        async def on_slowed(_: IncomingUpdate) -> None:
             raise AssertionError("nobody is slowed here")
 
-        return Worker(
+        return ConversationWorker(
             db=self.db, handle=self, clock=lambda: datetime.now(UTC), is_paced=is_paced, on_slowed=on_slowed, **options
         )
 
@@ -83,7 +83,7 @@ async def test_long_conversation_is_processed_in_order_while_updates_arrive(db: 
     await worker.start(BOT)
     numbers = iter(range(1, 401))
 
-    async def more(_: Received) -> None:  # words arrive at every point of the reading
+    async def more(_: IncomingUpdate) -> None:  # words arrive at every point of the reading
         for number in itertools.islice(numbers, 3):
             worker.add(await store(db, update(number)))
 
@@ -104,7 +104,7 @@ async def test_worker_memory_is_bounded_for_any_backlog(db: Database, monkeypatc
     desk, most = Desk(db), 0
     worker = desk.worker()
 
-    async def look(_: Received) -> None:
+    async def look(_: IncomingUpdate) -> None:
         nonlocal most
         most = max(most, worker.held)
 
@@ -121,7 +121,7 @@ async def test_worker_memory_is_bounded_for_any_backlog(db: Database, monkeypatc
 _waiting = inbox.waiting
 
 
-def _in_small_batches(s: Session, *, limit: int, **rest: Any) -> list[Stored]:
+def _in_small_batches(s: Session, *, limit: int, **rest: Any) -> list[StoredUpdate]:
     return _waiting(s, limit=min(limit, 20), **rest)
 
 
@@ -143,7 +143,7 @@ async def test_restarted_bot_processes_no_update_twice(db: Database) -> None:
     desk, gate = Desk(db), asyncio.Event()
     worker = desk.worker()
 
-    async def wait(_: Received) -> None:
+    async def wait(_: IncomingUpdate) -> None:
         await gate.wait()
 
     desk.before = wait
@@ -162,7 +162,7 @@ async def test_worker_processes_no_further_updates_of_a_bot_it_left(db: Database
     desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
     worker = desk.worker()
 
-    async def wait(_: Received) -> None:
+    async def wait(_: IncomingUpdate) -> None:
         begun.set()
         await gate.wait()
 
@@ -182,7 +182,7 @@ async def test_failing_update_delays_only_its_conversation_and_becomes_dead_lett
     desk = Desk(db)
     worker = desk.worker(retries=(0.01, 0.01))
 
-    async def fail(row: Received) -> None:
+    async def fail(row: IncomingUpdate) -> None:
         if row.raw["update_id"] == 1:
             raise LookupError("always")
 
@@ -199,7 +199,7 @@ async def test_failed_update_already_marked_done_is_not_retried(db: Database) ->
     desk = Desk(db)
     worker = desk.worker(retries=(60.0,))
 
-    async def finish_elsewhere(row: Received) -> None:
+    async def finish_elsewhere(row: IncomingUpdate) -> None:
         if row.raw["update_id"] == 1:
             await db.write(inbox.finish, row, now=NOW)
             raise LookupError("the message stands there already")
@@ -220,7 +220,7 @@ async def test_error_outside_the_handler_does_not_stop_a_conversation(
     worker = desk.worker()
     asked = 0
 
-    async def fails_once(_: Received) -> bool:
+    async def fails_once(_: IncomingUpdate) -> bool:
         nonlocal asked
         asked += 1
         if asked == 1:
@@ -268,7 +268,7 @@ async def test_rows_committed_out_of_order_are_all_processed(db: Database) -> No
     held, may_end = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def slowly(s: Session) -> list[Stored]:
+    def slowly(s: Session) -> list[StoredUpdate]:
         stored = inbox.store(s, bot_id=BOT, updates=[update(1)], now=NOW)
         loop.call_soon(held.set)
         await_only(may_end.wait())

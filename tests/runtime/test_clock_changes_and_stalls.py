@@ -15,11 +15,11 @@ import pytest
 from bot.app import App
 from bot.runtime import clock_monitor as heartbeat
 from bot.runtime import installation
-from bot.runtime.supervisor import Fleet
+from bot.runtime.supervisor import BotSupervisor
 from bot.sandbox import Sandbox
 from tests.processes.restarts import HURRIED
 from tests.stories.arranging import count, until
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 
 class WallClock:
@@ -52,13 +52,13 @@ class Looks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._seen = asyncio.Event()
-        look: Callable[[Fleet], Any] = Fleet.look_again
+        look: Callable[[BotSupervisor], Any] = BotSupervisor.look_again
 
-        async def look_again(fleet: Fleet) -> None:
+        async def look_again(fleet: BotSupervisor) -> None:
             await look(fleet)
             self._seen.set()
 
-        monkeypatch.setattr(Fleet, "look_again", look_again)
+        monkeypatch.setattr(BotSupervisor, "look_again", look_again)
 
     async def more(self, number: int) -> None:
         for _ in range(number):
@@ -77,36 +77,36 @@ async def test_periodic_work_continues_when_the_clock_is_set(
     hours: int,
 ) -> None:
     looks = Looks(monkeypatch)
-    async with await House.open(sandbox, database_url, clock=clock) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
+    async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
         await looks.more(1)
         wall.moved += timedelta(hours=hours)
         clock.forward(hours=hours)
         await looks.more(1)
-        await ivan.says("Which day is it?", to=house.shop)
-        card = await anna.sees("Which day is it?", bot=house.shop)
+        await ivan.says("Which day is it?", to=crm.shop)
+        card = await anna.sees("Which day is it?", bot=crm.shop)
         await anna.presses(card, "Take")
         await ivan.sees("Anna is with you")
-        await house.settled()
-        assert await count(house, "events", "kind = 'contact_assigned'") == 1
+        await crm.settled()
+        assert await count(crm, "events", "kind = 'contact_assigned'") == 1
         assert len([seen for seen in ivan.chat() if "Anna is with you" in seen.text]) == 1
 
 
 @pytest.mark.fault("F69")
-async def test_clock_set_back_does_not_delay_retries(house: House, clock: MovableClock) -> None:
+async def test_clock_set_back_does_not_delay_retries(crm: RunningApp, clock: MovableClock) -> None:
     """It was to be tried again in a second; an hour back, and that second would last an hour."""
-    anna, ivan = await house.operator("Anna"), house.client()
-    house.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="sendMessage", chat=anna, times=3)
-    await ivan.says("My question", to=house.shop)
-    await until(house, "SELECT count(*) FROM outbox WHERE kind = 'card' AND not_before IS NOT NULL", 1)
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    crm.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="sendMessage", chat=anna, times=3)
+    await ivan.says("My question", to=crm.shop)
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'card' AND not_before IS NOT NULL", 1)
     clock.forward(hours=-1)
-    await house.app.fleet.look_again()
+    await crm.app.fleet.look_again()
     clock.forward(minutes=10, seconds=1)
-    await house.app.fleet.look_again()
-    house.sandbox.mend()
+    await crm.app.fleet.look_again()
+    crm.sandbox.mend()
     clock.forward(minutes=10, seconds=1)
-    await house.app.fleet.look_again()
-    await anna.sees("My question", bot=house.shop)
+    await crm.app.fleet.look_again()
+    await anna.sees("My question", bot=crm.shop)
 
 
 @pytest.mark.fault("F70")
@@ -114,28 +114,28 @@ async def test_stalled_process_keeps_ownership_and_alerts_admins(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "BEAT", 0.05)
-    async with await House.open(sandbox, database_url) as house:
-        anna, ivan = await house.operator("Anna"), house.client()
-        runner = house.app.fleet.runners[0]
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        runner = crm.app.fleet.runners[0]
         assert runner.sender is not None
-        fence = runner.sender.fence
+        fencing_token = runner.sender.fencing_token
         second = None
         if not database_url.startswith("sqlite"):  # there a second process is refused at its start
-            second = App(house.settings, limited=False, pauses=HURRIED)
+            second = App(crm.settings, limited=False, pauses=HURRIED)
             await second.__aenter__()
             await second.fleet.settled()
         try:
-            await ivan.says("My question", to=house.shop)
-            monkeypatch.setattr(heartbeat, "STOOD_STILL", 0.5)  # not before: a machine of many stories stands still too
+            await ivan.says("My question", to=crm.shop)
+            monkeypatch.setattr(heartbeat, "STALLED", 0.5)  # not before: a machine of many stories stands still too
             time.sleep(1)  # noqa: ASYNC251 - the very thing: nothing runs meanwhile
-            await anna.sees("My question", bot=house.shop)
-            told = await house.olga.sees("could do nothing for", bot=house.shop)
+            await anna.sees("My question", bot=crm.shop)
+            told = await crm.olga.sees("could do nothing for", bot=crm.shop)
             assert re.search(r"for [1-9]\d* second", told.text)
             assert "Nothing is lost" in told.text
-            await house.app.fleet.check_ownership()
+            await crm.app.fleet.check_ownership()
             assert runner.state == "running"
             assert runner.sender is not None
-            assert runner.sender.fence == fence  # nobody took over: a lock has no clock
+            assert runner.sender.fencing_token == fencing_token  # nobody took over: a lock has no clock
             if second is not None:
                 assert second.fleet.runners[0].state == "standby"
         finally:

@@ -9,8 +9,8 @@ from bot.commands.health import troubles
 from bot.settings import Settings
 from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
-from crm_core.messaging.inbox import Stored, Update
-from crm_core.messaging.outbox import Send, Settled
+from crm_core.messaging.inbox import StoredUpdate, Update
+from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Ward:
         self.settings = Settings.model_construct(database_url=url, bot_tokens=[f"{BOT}:{'x' * 30}"], http_port=0)
         self.last = 0
 
-    async def receives(self, after: float = 0) -> Stored:
+    async def receives(self, after: float = 0) -> StoredUpdate:
         self.last += 1
         update = Update(self.last, f"chat:{self.last}", {"update_id": self.last})
         now = START + timedelta(seconds=after)
@@ -33,14 +33,14 @@ class Ward:
         return stored
 
     async def must_send(self, after: float = 0, chat_id: int = CHAT) -> None:
-        send = Send(outbox.STAFF_NOTICE, BOT, chat_id, payload={"code": "test"})
+        send = OutboxEntry(outbox.STAFF_NOTICE, BOT, chat_id, payload={"code": "test"})
         await self.db.write(outbox.add, [send], now=START + timedelta(seconds=after))
 
     async def sends(self, after: float, chat_id: int) -> None:
         rows = [row for row in await self.db.read(outbox.waiting, bot_id=BOT) if row.chat_id == chat_id]
-        await self.db.write(outbox.claim, ids=[rows[0].id], fence=1)
+        await self.db.write(outbox.claim, ids=[rows[0].id], fencing_token=1)
         done = Settled(rows[0].id, "sent", "ok", result_id=1)
-        await self.db.write(outbox.settle, settled=[done], fence=1, now=START + timedelta(seconds=after))
+        await self.db.write(outbox.settle, settled=[done], fencing_token=1, now=START + timedelta(seconds=after))
 
     def ill(self, after: float) -> list[str]:
         return troubles(self.settings, now=START + timedelta(seconds=after))

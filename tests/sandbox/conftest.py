@@ -10,15 +10,15 @@ from pydantic_core import from_json
 
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.sandbox.world.updates import UpdateQueue
-from tests.support.telegram_kit import StillClock, strict_bot, unknown_fields
+from tests.support.telegram_kit import FrozenClock, strict_bot, unknown_fields
 
 TOKEN = "42:secret"  # noqa: S105
 Connect = Callable[[BotHandle], Bot]
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> FrozenClock:
+    return FrozenClock()
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def produced_updates(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str,
 
 
 @pytest.fixture
-async def sandbox(clock: StillClock) -> AsyncIterator[Sandbox]:
+async def sandbox(clock: FrozenClock) -> AsyncIterator[Sandbox]:
     async with await Sandbox.start(clock=clock) as sandbox:
         yield sandbox
         for entry in sandbox.world.transcript.entries:

@@ -6,7 +6,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import CallbackQuery, InaccessibleMessage, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot.sandbox import BotHandle, Person
-from tests.support.telegram_kit import StillClock
+from tests.support.telegram_kit import FrozenClock
 
 TAKE = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="✅ Take", callback_data="take:15:3")]])
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
@@ -31,7 +31,7 @@ async def test_press_can_be_answered_only_once(bot: Bot, ivan: Person) -> None:
         await query.answer("again")
 
 
-async def test_late_callback_answer_is_refused(bot: Bot, ivan: Person, clock: StillClock) -> None:
+async def test_late_callback_answer_is_refused(bot: Bot, ivan: Person, clock: FrozenClock) -> None:
     await bot.send_message(ivan.id, "#15", reply_markup=TAKE)
     press = await ivan.presses(await ivan.sees("#15"), callback_data="take:15:3")
     query = await newest_query(bot)

@@ -126,8 +126,11 @@ async def test_command_menu_follows_scope_and_language(
     await bot.set_my_commands(commands("group"), BotCommandScopeAllGroupChats())
     await bot.set_my_commands(commands("admin"), BotCommandScopeChatAdministrators(chat_id=forum.id))
     assert (menu(ivan), menu(anna), menu(ivan, forum), menu(anna, forum)) == (
-        ["privet"], ["start"], ["admin"], ["group"],
-    )  # fmt: skip
+        ["privet"],
+        ["start"],
+        ["admin"],
+        ["group"],
+    )
     await bot.set_my_commands(commands("mine"), BotCommandScopeChat(chat_id=ivan.id))
     assert menu(ivan) == ["mine"]
     await bot.delete_my_commands(BotCommandScopeChat(chat_id=ivan.id))

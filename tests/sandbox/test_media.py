@@ -161,13 +161,27 @@ async def test_media_of_a_message_is_replaced(bot: Bot, ivan: Person) -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        content.photo(), content.video(), content.video_note(), content.voice(), content.audio(), content.document(),
-        content.animation(), content.sticker(), content.location(), content.venue(), content.contact("+7999", "Ann"),
-        content.poll("Well?", "yes", "no"), content.quiz("2*2", "4", "5"), content.dice(), content.giveaway(),
-        content.paid_media(), content.service(), content.story(),
+        content.photo(),
+        content.video(),
+        content.video_note(),
+        content.voice(),
+        content.audio(),
+        content.document(),
+        content.animation(),
+        content.sticker(),
+        content.location(),
+        content.venue(),
+        content.contact("+7999", "Ann"),
+        content.poll("Well?", "yes", "no"),
+        content.quiz("2*2", "4", "5"),
+        content.dice(),
+        content.giveaway(),
+        content.paid_media(),
+        content.service(),
+        content.story(),
     ],
     ids=lambda item: item.kind,
-)  # fmt: skip
+)
 async def test_person_can_send_every_kind_of_content(bot: Bot, ivan: Person, item: content.Content) -> None:
     sent = await ivan.sends(item)
     message = (await bot.get_updates())[-1].message

@@ -19,7 +19,7 @@ from aiogram.types import (
 
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.sandbox.world import content
-from tests.support.telegram_kit import StillClock
+from tests.support.telegram_kit import FrozenClock
 
 Connect = Callable[[BotHandle], Bot]
 
@@ -149,7 +149,9 @@ async def test_forwarded_message_names_its_author_unless_hidden(
     assert len(await bot.forward_messages(hidden.id, hidden.id, [said.id])) == 1
 
 
-async def test_messages_can_be_deleted_for_48_hours(bot: Bot, ivan: Person, shop: BotHandle, clock: StillClock) -> None:
+async def test_messages_can_be_deleted_for_48_hours(
+    bot: Bot, ivan: Person, shop: BotHandle, clock: FrozenClock
+) -> None:
     ids = [(await bot.send_message(ivan.id, f"message {number}")).message_id for number in range(3)]
     seen = await ivan.sees("message 0")
     assert await bot.delete_message(ivan.id, ids[0])
@@ -230,9 +232,10 @@ async def test_longest_allowed_text_and_button_data_are_accepted(bot: Bot, ivan:
     await bot.send_message(ivan.id, "🙂" * 2048)
     await bot.send_message(ivan.id, f"<b>{'x' * 4096}</b>", parse_mode="HTML")
     await bot.send_message(
-        ivan.id, "x",
+        ivan.id,
+        "x",
         reply_markup=InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="x", callback_data="я" * 32)]]),
-    )  # fmt: skip
+    )
 
 
 async def test_edit_without_change_is_refused(bot: Bot, ivan: Person) -> None:

@@ -9,7 +9,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramConflictError, TelegramNetworkError, TelegramUnauthorizedError
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from tests.support.telegram_kit import StillClock
+from tests.support.telegram_kit import FrozenClock
 
 Connect = Callable[[BotHandle], Bot]
 
@@ -116,7 +116,7 @@ async def test_revoked_token_ends_the_poll(bot: Bot, shop: BotHandle, sandbox: S
         await bot.get_me()
 
 
-async def test_pending_callbacks_and_messages_expire(bot: Bot, ivan: Person, clock: StillClock) -> None:
+async def test_pending_callbacks_and_messages_expire(bot: Bot, ivan: Person, clock: FrozenClock) -> None:
     await bot.get_updates()
     card = await bot.send_message(ivan.id, "x")
     await ivan._press(42, "data", card.message_id)
@@ -174,7 +174,7 @@ async def test_injected_raw_update_is_delivered_unchanged(
 
 
 async def test_repeated_poll_returns_fewer_updates_when_paced(
-    bot: Bot, ivan: Person, sandbox: Sandbox, clock: StillClock
+    bot: Bot, ivan: Person, sandbox: Sandbox, clock: FrozenClock
 ) -> None:
     sandbox.configure(paced=True)
     await ivan.says("two")

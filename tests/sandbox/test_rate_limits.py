@@ -5,7 +5,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramRetryAfter
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from tests.support.telegram_kit import StillClock
+from tests.support.telegram_kit import FrozenClock
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ async def refused(bot: Bot, chat_id: int, text: str = "x") -> int:
 
 
 async def test_private_chat_allows_three_messages_then_one_per_second(
-    bot: Bot, ivan: Person, clock: StillClock
+    bot: Bot, ivan: Person, clock: FrozenClock
 ) -> None:
     for _ in range(3):
         await bot.send_message(ivan.id, "x")
@@ -31,7 +31,7 @@ async def test_private_chat_allows_three_messages_then_one_per_second(
     await bot.send_message(ivan.id, "x")
 
 
-async def test_call_during_flood_wait_renews_it(bot: Bot, ivan: Person, clock: StillClock, sandbox: Sandbox) -> None:
+async def test_call_during_flood_wait_renews_it(bot: Bot, ivan: Person, clock: FrozenClock, sandbox: Sandbox) -> None:
     for _ in range(3):
         await bot.send_message(ivan.id, "x")
     await refused(bot, ivan.id, "first")
@@ -47,7 +47,7 @@ async def test_call_during_flood_wait_renews_it(bot: Bot, ivan: Person, clock: S
 
 
 async def test_group_allows_twenty_calls_per_minute(
-    bot: Bot, shop: BotHandle, sandbox: Sandbox, clock: StillClock
+    bot: Bot, shop: BotHandle, sandbox: Sandbox, clock: FrozenClock
 ) -> None:
     anna = sandbox.person("Anna")
     desk = sandbox.group("Desk", [anna, shop], forum=True)
@@ -63,7 +63,7 @@ async def test_group_allows_twenty_calls_per_minute(
 
 
 async def test_bot_sends_at_most_thirty_messages_per_second(
-    bot: Bot, sandbox: Sandbox, shop: BotHandle, clock: StillClock
+    bot: Bot, sandbox: Sandbox, shop: BotHandle, clock: FrozenClock
 ) -> None:
     ids = sandbox.preload(shop, people=31)
     for chat_id in ids[:30]:
@@ -75,7 +75,7 @@ async def test_bot_sends_at_most_thirty_messages_per_second(
 
 
 async def test_injected_flood_wait_behaves_like_a_real_one(
-    bot: Bot, ivan: Person, clock: StillClock, sandbox: Sandbox
+    bot: Bot, ivan: Person, clock: FrozenClock, sandbox: Sandbox
 ) -> None:
     sandbox.fail(kind="flood", method="sendMessage", retry_after=4)
     assert await refused(bot, ivan.id, "first") == 4
@@ -86,7 +86,7 @@ async def test_injected_flood_wait_behaves_like_a_real_one(
 
 
 async def test_refusal_after_sandbox_stall_is_not_marked_as_provoked(
-    bot: Bot, ivan: Person, clock: StillClock, sandbox: Sandbox
+    bot: Bot, ivan: Person, clock: FrozenClock, sandbox: Sandbox
 ) -> None:
     for _ in range(3):
         await bot.send_message(ivan.id, "x")

@@ -10,7 +10,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiohttp import web
 
 from bot.sandbox import BotHandle, Person, Sandbox
-from tests.support.telegram_kit import StillClock
+from tests.support.telegram_kit import FrozenClock
 
 
 class Receiver:
@@ -94,7 +94,7 @@ async def test_failed_webhook_delivery_delays_only_its_chat(
 
 
 async def test_expired_webhook_updates_are_dropped(
-    bot: Bot, ivan: Person, receiver: Receiver, clock: StillClock, sandbox: Sandbox
+    bot: Bot, ivan: Person, receiver: Receiver, clock: FrozenClock, sandbox: Sandbox
 ) -> None:
     receiver.statuses = lambda update: 500
     await bot.set_webhook(receiver.url, drop_pending_updates=True)
@@ -106,7 +106,7 @@ async def test_expired_webhook_updates_are_dropped(
 
 
 async def test_webhook_that_answers_410_for_a_day_is_removed(
-    bot: Bot, ivan: Person, receiver: Receiver, clock: StillClock
+    bot: Bot, ivan: Person, receiver: Receiver, clock: FrozenClock
 ) -> None:
     receiver.statuses = lambda update: 410
     await bot.set_webhook(receiver.url)

@@ -16,9 +16,9 @@ from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
-from crm_core.storage.database import DATABASE_AWAY
+from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators
 from tests.simulation.loop import PROCESS
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -67,12 +67,16 @@ class Happenings:
     def edit(self, client: int, bot: int) -> None:
         """A client changes the last text that he wrote."""
         person = self.history.clients[client]
-        own = [one for one in self._chat(person, bot).messages.values()
-               if one.json.get("from", {}).get("id") == person and one.kind == "text"]  # fmt: skip
+        own = [
+            one
+            for one in self._chat(person, bot).messages.values()
+            if one.json.get("from", {}).get("id") == person and one.kind == "text"
+        ]
         if own:
             words = own[-1].json["text"].removesuffix(" (edited)") + " (edited)"
-            acting.edit(self.world, person=person, place=BOT_IDS[bot], message_id=own[-1].id,
-                        content=content.text(words).wire())  # fmt: skip
+            acting.edit(
+                self.world, person=person, place=BOT_IDS[bot], message_id=own[-1].id, content=content.text(words).wire()
+            )
 
     def say_in_reply(self, client: int, bot: int) -> None:
         """A client replies to the last thing that the bot said to him."""
@@ -122,8 +126,11 @@ class Happenings:
     def answer(self, operator: int, bot: int, which: int) -> None:
         """An operator replies to a card, or to a copy, naming the client whom he means."""
         account = OPERATOR_ACCOUNTS[operator]
-        seen = [(one, client) for one in self._chat(account, bot).messages.values()
-                if (client := self.history.client_shown(one)) is not None]  # fmt: skip
+        seen = [
+            (one, client)
+            for one in self._chat(account, bot).messages.values()
+            if (client := self.history.client_shown(one)) is not None
+        ]
         if seen:
             message, client = seen[-1 - which % len(seen)]
             self._said += 1
@@ -158,45 +165,73 @@ class Happenings:
 
     def weight(self, operator: int, bot: int, weight: int) -> None:
         """An admin sets a weight."""
-        self._administer(sources.set_weight, source_id=self._source(bot), operator_id=operator + 1, weight=weight,
-                         actor=SYSTEM, **self._moment_and_chance())  # fmt: skip
+        self._administer(
+            sources.set_weight,
+            source_id=self._source(bot),
+            operator_id=operator + 1,
+            weight=weight,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
 
     def limit(self, operator: int, limit: int) -> None:
         """An admin sets a limit."""
-        self._administer(operators.set_limit, operator_id=operator + 1, max_leads=limit, actor=SYSTEM,
-                         **self._moment_and_chance())  # fmt: skip
+        self._administer(
+            operators.set_limit, operator_id=operator + 1, max_leads=limit, actor=SYSTEM, **self._moment_and_chance()
+        )
 
     def activity(self, operator: int, is_active: bool) -> None:
         """An admin switches an operator on or off."""
-        self._administer(operators.set_active, operator_id=operator + 1, is_active=is_active, actor=SYSTEM,
-                         **self._moment_and_chance())  # fmt: skip
+        self._administer(
+            operators.set_active,
+            operator_id=operator + 1,
+            is_active=is_active,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
 
     def source(self, bot: int, is_active: bool) -> None:
         """An admin switches a source on or off."""
-        self._administer(sources.set_active, source_id=self._source(bot), is_active=is_active, actor=SYSTEM,
-                         **self._moment_and_chance())  # fmt: skip
+        self._administer(
+            sources.set_active,
+            source_id=self._source(bot),
+            is_active=is_active,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
 
     def give(self, operator: int, which: int) -> None:
         """An admin gives a contact to an operator, over his limit too."""
         ids = [row[0] for row in self.history.ask("SELECT id FROM contacts WHERE status <> 'closed' ORDER BY id")]
         if ids:
             self.history.safety.may_exceed.add(operator + 1)
-            self._administer(contacts.give, contact_id=ids[which % len(ids)], operator_id=operator + 1, actor=SYSTEM,
-                             confirmed=True, **self._moment_and_chance())  # fmt: skip
+            self._administer(
+                contacts.assign_by_hand,
+                contact_id=ids[which % len(ids)],
+                operator_id=operator + 1,
+                actor=SYSTEM,
+                confirmed=True,
+                **self._moment_and_chance(),
+            )
 
     def register(self, number: int, bot: int) -> None:
         """Another system registers a contact."""
         self._said += 1
-        words = Words("text", text=f"word {self._said} of the site")
-        self._administer(contacts.register, source_id=self._source(bot), lead=LeadFacts(external_id=f"crm-{number}"),
-                         words=words, **self._moment_and_chance())  # fmt: skip
+        words = MessageContent("text", text=f"word {self._said} of the site")
+        self._administer(
+            contacts.register,
+            source_id=self._source(bot),
+            lead=LeadFacts(external_id=f"crm-{number}"),
+            words=words,
+            **self._moment_and_chance(),
+        )
 
     def _source(self, bot: int) -> int:
         found = self.history.ask("SELECT id FROM sources WHERE bot_id = ? AND slug IS NULL", BOT_IDS[bot])
         return int(found[0][0])
 
     def _moment_and_chance(self) -> Json:
-        return {"now": self.history.clock(), "chance": self.history.rolls.random}
+        return {"now": self.history.clock(), "rng": self.history.rolls.random}
 
     def _administer(self, action: Callable[..., Any], **inputs: Any) -> None:
         """A call of the API: it ends with the process, and its caller hears of every refusal."""
@@ -205,7 +240,7 @@ class Happenings:
         async def call() -> None:
             try:
                 await life.db.write(action, **inputs)
-            except (CrmError, *DATABASE_AWAY, RuntimeError):
+            except (CrmError, *DATABASE_UNAVAILABLE, RuntimeError):
                 return
             except Exception as error:
                 self.history.loop.troubles.append({"message": f"{action.__name__}: {error!r}"})

@@ -116,8 +116,9 @@ class History:
         self.lives += 1
         self._note(f"life {self.lives}")
         self.db = SimulatedDatabase(self.file, self.loop)
-        self.life = Life(self._settings, loop=self.loop, wire=self.wire, db=self.db, clock=self.clock,
-                         chance=self.rolls.random)  # fmt: skip
+        self.life = Life(
+            self._settings, loop=self.loop, wire=self.wire, db=self.db, clock=self.clock, rng=self.rolls.random
+        )
         self.safety.begin_life(self.db)
         with self.loop.owned_by(PROCESS):
             self.loop.create_task(self._start(self.life))
@@ -201,10 +202,13 @@ class History:
         while self._callback():
             pass
         return (
-            not self.loop.moves and self.life.is_idle
-            and all(self.world.bots[token].poll is not None and not self.world.bots[token].queue.items
-                    for token in self._settings.bot_tokens)
-        )  # fmt: skip
+            not self.loop.moves
+            and self.life.is_idle
+            and all(
+                self.world.bots[token].poll is not None and not self.world.bots[token].queue.items
+                for token in self._settings.bot_tokens
+            )
+        )
 
     def _callback(self) -> bool:
         if not self.loop.step():

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from bot.app import App
-from bot.delivery.backoff import Pauses
+from bot.delivery.backoff import RetryDelays
 from bot.runtime.installation import Job, attempt
 from bot.settings import Settings
 from bot.telegram.session import Telegram
@@ -15,8 +15,16 @@ from crm_core.team import accounts as staff
 from tests.simulation.loop import Loop, Move
 from tests.simulation.telegram import SimulatedTelegram, Wire
 
-PAUSES = Pauses(unknown=(0.5, 1.0, 2.0, 4.0), retry_first=0.2, retry_last=2.0, refused=5.0, recovered=0.5, database=0.2,
-                connect=0.5, standby=0.5)  # fmt: skip
+PAUSES = RetryDelays(
+    unknown=(0.5, 1.0, 2.0, 4.0),
+    retry_first=0.2,
+    retry_last=2.0,
+    refused=5.0,
+    recovered=0.5,
+    database=0.2,
+    connect=0.5,
+    standby=0.5,
+)
 
 
 class Alone:
@@ -36,10 +44,16 @@ class Life(App):
     """An installation from its start to its end, whichever way it ends."""
 
     def __init__(
-        self, settings: Settings, *, loop: Loop, wire: Wire, db: Database, clock: Callable[[], datetime],
-        chance: Callable[[], float],
-    ) -> None:  # fmt: skip
-        super().__init__(settings, clock=clock, chance=chance, pauses=PAUSES)
+        self,
+        settings: Settings,
+        *,
+        loop: Loop,
+        wire: Wire,
+        db: Database,
+        clock: Callable[[], datetime],
+        rng: Callable[[], float],
+    ) -> None:
+        super().__init__(settings, clock=clock, rng=rng, pauses=PAUSES)
         self._loop, self._wire = loop, wire
         self.db = db
         self._ticks: list[tuple[Job, float]] = []

@@ -56,8 +56,12 @@ def _books(history: "History") -> None:
     """I7, I9, I12: as after every transaction, and nobody waits in vain."""
     with history.file.readers.connect() as connection, Session(connection) as s:
         try:
-            for check in (invariants.check_loads, invariants.check_one_open_contact_each, invariants.check_states,
-                          invariants.check_nobody_waits_in_vain):  # fmt: skip
+            for check in (
+                invariants.check_loads,
+                invariants.check_one_open_contact_each,
+                invariants.check_states,
+                invariants.check_nobody_waits_in_vain,
+            ):
                 check(s)
         except AssertionError as error:
             raise Violation("the books are wrong", error) from None
@@ -281,6 +285,9 @@ def _excused(history: "History", kind: str, contact_id: int, account: int) -> bo
     """Whether what was for him was given up for a reason that stands with it."""
     rows = history.ask(
         "SELECT 1 FROM outbox WHERE kind = ? AND contact_id = ? AND chat_id = ? "
-        "AND state IN ('dead', 'uncertain') AND outcome IS NOT NULL", kind, contact_id, account,
-    )  # fmt: skip
+        "AND state IN ('dead', 'uncertain') AND outcome IS NOT NULL",
+        kind,
+        contact_id,
+        account,
+    )
     return bool(rows)

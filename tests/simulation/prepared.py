@@ -13,7 +13,7 @@ from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
 from crm_core.routing import sources
-from crm_core.storage.database import ANNOUNCEMENTS
+from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.migrate import migrate
 from crm_core.team import accounts as staff
 from crm_core.team import operators
@@ -31,9 +31,12 @@ PLACES, WEIGHTS = (1, 1, 2), (1, 2, 1)
 def settings(bots: int) -> Settings:
     """Those of an installation with so many of the bots."""
     return load_settings(
-        bot_tokens=list(TOKENS[:bots]), admin_ids=[ADMIN], default_language="en", log_level="ERROR",
+        bot_tokens=list(TOKENS[:bots]),
+        admin_ids=[ADMIN],
+        default_language="en",
+        log_level="ERROR",
         telegram_api_url="http://telegram",
-    )  # fmt: skip
+    )
 
 
 @cache
@@ -43,7 +46,7 @@ def template() -> bytes:
         path = Path(folder) / "template.db"
         migrate(f"sqlite:///{path}")
         engine = create_engine(f"sqlite:///{path}")
-        with Session(engine, info={ANNOUNCEMENTS: []}) as s:
+        with Session(engine, info={PENDING_ON_COMMIT: []}) as s:
             _arrange(s)
             s.commit()
         engine.dispose()
@@ -51,7 +54,7 @@ def template() -> bytes:
 
 
 def _arrange(s: Session) -> None:
-    chance = random.Random(0).random
+    rng = random.Random(0).random
     for position, bot_id in enumerate(BOT_IDS):
         bots.start(s, bot_id=bot_id, username=f"bot_{position}", name=f"Bot {position}", position=position, now=BEGINS)
     staff.ensure_admins(s, telegram_ids=[ADMIN], now=BEGINS)
@@ -60,10 +63,17 @@ def _arrange(s: Session) -> None:
         operator_id = operators.add(s, name=name, max_leads=PLACES[number], actor=SYSTEM, now=BEGINS)
         staff.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=BEGINS)
         account = staff.Account(account_id, name, None, "en")
-        staff.join(s, code=name, account=account, bot_id=BOT_IDS[0], now=BEGINS, chance=chance)
+        staff.join(s, code=name, account=account, bot_id=BOT_IDS[0], now=BEGINS, rng=rng)
         for bot_id in BOT_IDS[1:]:
-            staff.reach(s, telegram_id=account_id, bot_id=bot_id, now=BEGINS, chance=chance)
+            staff.mark_reachable(s, telegram_id=account_id, bot_id=bot_id, now=BEGINS, rng=rng)
         for source in sources.listing(s):
-            sources.set_weight(s, source_id=source.id, operator_id=operator_id, weight=WEIGHTS[number], actor=SYSTEM,
-                               now=BEGINS, chance=chance)  # fmt: skip
+            sources.set_weight(
+                s,
+                source_id=source.id,
+                operator_id=operator_id,
+                weight=WEIGHTS[number],
+                actor=SYSTEM,
+                now=BEGINS,
+                rng=rng,
+            )
     s.execute(text("DELETE FROM outbox"))  # menus and welcomes of this morning have arrived

@@ -133,10 +133,13 @@ class Safety:
         holders = dict(ask("SELECT id, operator_id FROM contacts"))
         changed = {one for one, holder in holders.items() if holder != self._holders.get(one)}
         if changed:
-            told = {row[0] for row in ask(
-                "SELECT contact_id FROM events WHERE id > ? AND kind IN ('contact_assigned', 'contact_queued')",
-                self._event,
-            )}  # fmt: skip
+            told = {
+                row[0]
+                for row in ask(
+                    "SELECT contact_id FROM events WHERE id > ? AND kind IN ('contact_assigned', 'contact_queued')",
+                    self._event,
+                )
+            }
             if not changed <= told:
                 raise Violation("a change of holder without an event", changed - told)
             self._holders = holders

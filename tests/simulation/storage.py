@@ -117,8 +117,9 @@ class File:
 
 
 def _engine(file: File, *, writes: bool) -> Engine:
-    engine = sqlite_engine(make_url(_NAME), begin="BEGIN IMMEDIATE" if writes else "BEGIN", busy_timeout_ms=0,
-                           checkpoints=False)  # fmt: skip
+    engine = sqlite_engine(
+        make_url(_NAME), begin="BEGIN IMMEDIATE" if writes else "BEGIN", busy_timeout_ms=0, checkpoints=False
+    )
 
     @event.listens_for(engine, "do_connect")
     def connect(*_: Any) -> sqlite3.Connection:

@@ -151,9 +151,10 @@ class Audit:
     def not_shown(self, side: list[Said]) -> list[Said]:
         """What arrived and was corrected, though its newest words stand nowhere on the other side."""
         return [
-            one for one in side
+            one
+            for one in side
             if one.is_edited and one.arrivals and not any(one.text in self.shown[key].text for _, key in one.arrivals)
-        ]  # fmt: skip
+        ]
 
 
 def waits(side: list[Said]) -> list[float]:

@@ -20,7 +20,7 @@ class Client:
     def __init__(self, town: Town, watcher: Watcher, audit: Audit, number: int) -> None:
         self._town, self._audit, self._number = town, audit, number
         self._person: Person = town.clients[number]
-        self._chance: Random = town.chance("client", number)
+        self._chance: Random = town.rng("client", number)
         self._home = self._chance.choice(town.bots)
         self._said = 0
         self._heard: dict[int, int] = {}

@@ -58,7 +58,7 @@ class Operator:
         self._patience = PATIENCE / town.plan.hurry
         self._bots = {bot.id: bot for bot in town.bots}
         self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in town.clients}
-        self._chance: Random = town.chance("operator", number)
+        self._chance: Random = town.rng("operator", number)
         self._desks: dict[Key, Desk] = {}
         self._open: list[Desk] = []
         self._meant: dict[Key, Key] = {}  # (bot, message of his): the contact that he wrote it for

@@ -47,9 +47,14 @@ async def play(plan: Plan, database_url: str, *, log: Path | None = None) -> Out
     async with await RemoteSandbox.launch("--limits", "--seed", str(plan.seed)) as sandbox:
         town = await settle_in(plan, sandbox, database_url)
         lives = Lives(
-            token=town.tokens, database_url=database_url, telegram_api_url=sandbox.url, limited=True,
-            is_hurried=plan.is_hurried, log=log, ADMIN_IDS=str(town.admin.id),
-        )  # fmt: skip
+            token=town.tokens,
+            database_url=database_url,
+            telegram_api_url=sandbox.url,
+            limited=True,
+            is_hurried=plan.is_hurried,
+            log=log,
+            ADMIN_IDS=str(town.admin.id),
+        )
         async with lives:
             try:
                 return await _Soak(town, lives).play()
@@ -100,10 +105,10 @@ class _Soak:
 
     async def _kill(self) -> None:
         """Ends a life when its time has come, and begins the next at once."""
-        chance, ends = self._town.chance("kills"), time.monotonic() + self._plan.minutes * 60
+        rng, ends = self._town.rng("kills"), time.monotonic() + self._plan.minutes * 60
         process = self._lives.process_id
         while (left := ends - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, self._plan.kill_every * chance.uniform(0.8, 1.2)))
+            await asyncio.sleep(min(left, self._plan.kill_every * rng.uniform(0.8, 1.2)))
             self._diary.memory.append(resident_megabytes(process))
             self._diary.kills.append(time.time())
             await self._lives.kill()

@@ -102,12 +102,10 @@ def _words(audit: Audit, clients: list[Said], operators: list[Said]) -> list[Lin
         _must_be("arrived at operators", len(clients) - len(lost), len(clients)),
         Line("sent by operators", f"{len(operators)}"),
         Line("  refused, and told so", f"{len(refused)}"),
-        _must_be(
-            "  arrived at clients", len(operators) - len(refused) - len(unheard), len(operators) - len(refused)
-        ),
+        _must_be("  arrived at clients", len(operators) - len(refused) - len(unheard), len(operators) - len(refused)),
         _must_be("lost", len(lost) + len(unheard), 0),
         _must_be("out of order", misplaced, 0),
-    ]  # fmt: skip
+    ]
 
 
 async def _doubles(town: Town, audit: Audit) -> list[Line]:
@@ -169,10 +167,12 @@ def _memory(diary: Diary) -> list[Line]:
     return [
         Line("kills", f"{len(diary.memory)} in {diary.minutes:.1f} minutes"),
         Line(
-            "memory of the first and of the last lives at their ends", f"{first:.0f} MB, {last:.0f} MB",
-            f"≤ {GROWTH} times", last <= first * GROWTH,
+            "memory of the first and of the last lives at their ends",
+            f"{first:.0f} MB, {last:.0f} MB",
+            f"≤ {GROWTH} times",
+            last <= first * GROWTH,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _mean(values: Sequence[float]) -> float:

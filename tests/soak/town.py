@@ -34,7 +34,7 @@ class Town:
     staff: dict[int, Person]
     clients: list[Person] = field(default_factory=list)
 
-    def chance(self, *whose: object) -> Random:
+    def rng(self, *whose: object) -> Random:
         """A source of chance for one purpose, the same in every run of a seed."""
         return Random(f"{self.plan.seed} {whose}")
 
@@ -51,7 +51,7 @@ async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> To
         sandbox.add_bot(f"{810_001 + number}:" + "soaking" * 5, f"soak{number + 1}_bot") for number in range(plan.bots)
     ]
     admin = sandbox.person("Olga", language_code="en")
-    chance = Random(f"{plan.seed} weights")
+    rng = Random(f"{plan.seed} weights")
     db, now = open_database(database_url), datetime.now(UTC)
     for position, bot in enumerate(handles):
         await db.write(bots.start, bot_id=bot.id, username=bot.username, name=bot.name, position=position, now=now)
@@ -63,12 +63,17 @@ async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> To
         operator_id = await db.write(operators.add, name=name, max_leads=plan.places, actor=SYSTEM, now=now)
         await db.write(staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
         account = staff.Account(person.id, name, None, person.user["language_code"])
-        await db.write(staff.join, code=name, account=account, bot_id=handles[0].id, now=now, chance=random.random)
+        await db.write(staff.join, code=name, account=account, bot_id=handles[0].id, now=now, rng=random.random)
         for source_id in source_ids:
             await db.write(
-                sources.set_weight, source_id=source_id, operator_id=operator_id, weight=chance.randint(1, 10),
-                actor=SYSTEM, now=now, chance=random.random,
-            )  # fmt: skip
+                sources.set_weight,
+                source_id=source_id,
+                operator_id=operator_id,
+                weight=rng.randint(1, 10),
+                actor=SYSTEM,
+                now=now,
+                rng=random.random,
+            )
         people[operator_id] = person
     await db.close()
     clients = [

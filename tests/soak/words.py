@@ -10,24 +10,24 @@ Json = dict[str, Any]
 LONG = "and so on, at length, " * 160  # beyond what a card shows in full
 
 
-def clients_content(mark: str, chance: Random) -> tuple[Content, bool]:
+def clients_content(mark: str, rng: Random) -> tuple[Content, bool]:
     """What a client sends next, and whether its sender forbids copying it."""
-    roll = chance.random()
+    roll = rng.random()
     if roll < 0.5:
-        return content.text(f"{mark} {_chatter(chance)}"), chance.random() < 0.02
+        return content.text(f"{mark} {_chatter(rng)}"), rng.random() < 0.02
     if roll < 0.52:
         return content.text(f"{mark} {LONG}"), False
     if roll < 0.55:
         return content.text(f"{mark} <b>urgent</b> <i>&amp; important</i>", parse_mode="HTML"), False
     kinds = (*_with_caption(mark), *_without_words(), *_not_to_be_copied())
-    return chance.choice(kinds), chance.random() < 0.02
+    return rng.choice(kinds), rng.random() < 0.02
 
 
-def operators_content(mark: str, chance: Random) -> Content:
+def operators_content(mark: str, rng: Random) -> Content:
     """What an operator answers; Telegram lets bots copy all of it."""
-    if chance.random() < 0.7:
-        return content.text(f"{mark} {_chatter(chance)}")
-    return chance.choice((*_with_caption(mark), *_without_words()))
+    if rng.random() < 0.7:
+        return content.text(f"{mark} {_chatter(rng)}")
+    return rng.choice((*_with_caption(mark), *_without_words()))
 
 
 def _with_caption(mark: str) -> tuple[Content, ...]:
@@ -60,7 +60,5 @@ def _not_to_be_copied() -> tuple[Content, ...]:
     return (content.quiz("Which one?", "this", "that"), content.paid_media(), content.giveaway(), content.story())
 
 
-def _chatter(chance: Random) -> str:
-    return " ".join(
-        chance.choice(("well", "so", "perhaps", "please", "today", "thanks", "ага", "👍")) for _ in range(6)
-    )
+def _chatter(rng: Random) -> str:
+    return " ".join(rng.choice(("well", "so", "perhaps", "please", "today", "thanks", "ага", "👍")) for _ in range(6))

@@ -13,64 +13,73 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.routing import sources
 from crm_core.storage.tables import Staff
 from crm_core.team import operators
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 
-async def operator_id(house: House, person: Person) -> int:
+async def operator_id(crm: RunningApp, person: Person) -> int:
     """The operator that somebody is."""
     query = select(Staff.operator_id).where(Staff.telegram_id == person.id)
-    found = await house.db.read(lambda s: s.execute(query).scalar_one())
+    found = await crm.db.read(lambda s: s.execute(query).scalar_one())
     assert found is not None
     return int(found)
 
 
-async def link(house: House, slug: str, name: str, *people: Person, weight: int = 1) -> int:
+async def link(crm: RunningApp, slug: str, name: str, *people: Person, weight: int = 1) -> int:
     """A source link into the first bot, where these operators work. Returns the source's id."""
-    source_id = await house.db.write(
-        sources.add_link, bot_id=house.shop.id, slug=slug, name=name, actor=SYSTEM, now=house.clock()
+    source_id = await crm.db.write(
+        sources.add_link, bot_id=crm.shop.id, slug=slug, name=name, actor=SYSTEM, now=crm.clock()
     )
     for person in people:
-        await house.db.write(
-            sources.set_weight, source_id=source_id, operator_id=await operator_id(house, person), weight=weight,
-            actor=SYSTEM, now=house.clock(), chance=random.random,
-        )  # fmt: skip
+        await crm.db.write(
+            sources.set_weight,
+            source_id=source_id,
+            operator_id=await operator_id(crm, person),
+            weight=weight,
+            actor=SYSTEM,
+            now=crm.clock(),
+            rng=random.random,
+        )
     return source_id
 
 
-async def switch(house: House, source_id: int, *, is_active: bool) -> None:
+async def switch(crm: RunningApp, source_id: int, *, is_active: bool) -> None:
     """Switches a source on or off."""
-    await house.db.write(
-        sources.set_active, source_id=source_id, is_active=is_active, actor=SYSTEM, now=house.clock(),
-        chance=random.random,
-    )  # fmt: skip
+    await crm.db.write(
+        sources.set_active, source_id=source_id, is_active=is_active, actor=SYSTEM, now=crm.clock(), rng=random.random
+    )
 
 
-async def remove(house: House, person: Person) -> None:
+async def remove(crm: RunningApp, person: Person) -> None:
     """Takes an operator out."""
-    number = await operator_id(house, person)
-    await house.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=house.clock(), chance=random.random)
+    number = await operator_id(crm, person)
+    await crm.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
 
 
-async def give(house: House, contact_id: int, person: Person) -> None:
+async def give(crm: RunningApp, contact_id: int, person: Person) -> None:
     """Gives a contact to an operator by hand."""
-    await house.db.write(
-        contacts.give, contact_id=contact_id, operator_id=await operator_id(house, person), actor=SYSTEM,
-        now=house.clock(), chance=random.random, confirmed=True,
-    )  # fmt: skip
+    await crm.db.write(
+        contacts.assign_by_hand,
+        contact_id=contact_id,
+        operator_id=await operator_id(crm, person),
+        actor=SYSTEM,
+        now=crm.clock(),
+        rng=random.random,
+        confirmed=True,
+    )
 
 
-async def value(house: House, query: str) -> Any:
+async def value(crm: RunningApp, query: str) -> Any:
     """The single value that an SQL query finds."""
 
     def ask(s: Session) -> Any:
         return s.execute(text(query)).scalar_one()
 
-    return await house.db.read(ask)
+    return await crm.db.read(ask)
 
 
-async def count(house: House, table: str, where: str = "1 = 1") -> int:
+async def count(crm: RunningApp, table: str, where: str = "1 = 1") -> int:
     """How many rows of a table are so."""
-    return int(await value(house, f"SELECT count(*) FROM {table} WHERE {where}"))  # noqa: S608 - our own words
+    return int(await value(crm, f"SELECT count(*) FROM {table} WHERE {where}"))  # noqa: S608 - our own words
 
 
 def told(person: Person, words: str) -> int:
@@ -83,8 +92,8 @@ def now(person: Person, message: SeenMessage) -> SeenMessage:
     return next(seen for seen in person.chat() if seen.id == message.id)
 
 
-async def until(house: House, query: str, wanted: Any) -> None:
+async def until(crm: RunningApp, query: str, wanted: Any) -> None:
     """Waits until an SQL query finds a value."""
     async with asyncio.timeout(20):
-        while await value(house, query) != wanted:
+        while await value(crm, query) != wanted:
             continue

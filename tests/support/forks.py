@@ -17,10 +17,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 _forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload([
-    *(f"bot.commands.{name}" for name in ("api_keys", "backup", "doctor", "export", "invite", "restore", "run")),
-    "bot.runtime.migrating", "tests.processes.restarts", "tests.processes.migrations",
-])  # fmt: skip
+_forking.set_forkserver_preload(
+    [
+        *(f"bot.commands.{name}" for name in ("api_keys", "backup", "doctor", "export", "invite", "restore", "run")),
+        "bot.runtime.migrating",
+        "tests.processes.restarts",
+        "tests.processes.migrations",
+    ]
+)
 
 
 class Forked:
@@ -75,9 +79,13 @@ class Forked:
 
 
 async def fork(
-    work: Callable[..., object], *args: object, environment: Mapping[str, str], folder: Path = ROOT,
-    listen: bool = True, log: Path | None = None,
-) -> Forked:  # fmt: skip
+    work: Callable[..., object],
+    *args: object,
+    environment: Mapping[str, str],
+    folder: Path = ROOT,
+    listen: bool = True,
+    log: Path | None = None,
+) -> Forked:
     """Starts a process that does some work and ends.
 
     Args:
@@ -97,9 +105,13 @@ async def fork(
 
 
 def _become(
-    work: Callable[..., object], args: tuple[object, ...], folder: Path, environment: dict[str, str],
-    told: list[Connection], log: Path | None,
-) -> None:  # fmt: skip
+    work: Callable[..., object],
+    args: tuple[object, ...],
+    folder: Path,
+    environment: dict[str, str],
+    told: list[Connection],
+    log: Path | None,
+) -> None:
     for number, writer in enumerate(told, start=1):
         os.dup2(writer.fileno(), number)
         writer.close()

@@ -1,4 +1,4 @@
-"""The people of the stories, and the house that they meet in.
+"""The people of the stories, and the crm that they meet in.
 
 Anna is the assigned operator, Boris a colleague, Charlie a stranger; Ivan is a client, Olga an admin.
 """
@@ -37,7 +37,7 @@ class MovableClock:
         self.ahead += timedelta(**units)
 
 
-class House:
+class RunningApp:
     """A running installation against a sandbox, with short ways to people of every role.
 
     What a story is about goes through Telegram; what it only needs to be so is arranged directly.
@@ -52,11 +52,17 @@ class House:
 
     @classmethod
     async def open(
-        cls, sandbox: Sandbox, database_url: str, *, clock: Callable[[], datetime] | None = None,
-        tokens: dict[str, str] | None = None, admin: bool = True, settings: dict[str, Any] | None = None,
+        cls,
+        sandbox: Sandbox,
+        database_url: str,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        tokens: dict[str, str] | None = None,
+        admin: bool = True,
+        settings: dict[str, Any] | None = None,
         **options: Any,
-    ) -> "House":  # fmt: skip
-        """Prepares a house; `async with` starts it.
+    ) -> "RunningApp":
+        """Prepares a crm; `async with` starts it.
 
         Args:
             tokens: bot tokens with their usernames; one bot, `shop_bot`, if not given.
@@ -65,20 +71,26 @@ class House:
         """
         named = tokens or {TOKEN: "shop_bot"}
         olga = sandbox.person("Olga", language_code="en")
-        chosen = load_settings(**{
-            "bot_tokens": list(named), "database_url": database_url, "telegram_api_url": sandbox.url,
-            "admin_ids": [olga.id] if admin else [], "http_port": 0, **(settings or {}),
-        })  # fmt: skip
-        house = cls(sandbox, chosen, clock or MovableClock(), **options)
+        chosen = load_settings(
+            **{
+                "bot_tokens": list(named),
+                "database_url": database_url,
+                "telegram_api_url": sandbox.url,
+                "admin_ids": [olga.id] if admin else [],
+                "http_port": 0,
+                **(settings or {}),
+            }
+        )
+        crm = cls(sandbox, chosen, clock or MovableClock(), **options)
         known = {bot.token: bot for bot in sandbox.bots()}
-        house.bots = [known.get(token) or sandbox.add_bot(token, name) for token, name in named.items()]
-        house.olga = olga
-        house._meet = admin
-        return house
+        crm.bots = [known.get(token) or sandbox.add_bot(token, name) for token, name in named.items()]
+        crm.olga = olga
+        crm._meet = admin
+        return crm
 
     _meet: bool = False
 
-    async def __aenter__(self) -> "House":
+    async def __aenter__(self) -> "RunningApp":
         await self._stack.enter_async_context(self.app)
         await self.app.fleet.settled()
         self.sandbox.settles_when(self.app.fleet.idle)
@@ -124,9 +136,14 @@ class House:
     async def weight(self, operator_id: int, weight: int, *, bot: BotHandle | None = None) -> None:
         """Sets a weight at a bot's source."""
         await self.db.write(
-            sources.set_weight, source_id=await self.source_id(bot), operator_id=operator_id, weight=weight,
-            actor=SYSTEM, now=self.clock(), chance=random.random,
-        )  # fmt: skip
+            sources.set_weight,
+            source_id=await self.source_id(bot),
+            operator_id=operator_id,
+            weight=weight,
+            actor=SYSTEM,
+            now=self.clock(),
+            rng=random.random,
+        )
 
     def client(self, name: str = "Ivan", *, language: str = "en", **known: Any) -> Person:
         """Somebody who will write as a client."""

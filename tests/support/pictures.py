@@ -5,7 +5,7 @@ from io import BytesIO
 from PIL import Image, ImageChops
 
 from bot.sandbox import SeenMessage
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -26,6 +26,6 @@ def file_id(seen: SeenMessage) -> str:
     return str(seen.raw["photo"][-1]["file_id"])
 
 
-def sent_picture(house: House, seen: SeenMessage) -> bytes:
+def sent_picture(crm: RunningApp, seen: SeenMessage) -> bytes:
     """The photo in a message, as Telegram got it."""
-    return house.sandbox.world.files.find(file_id(seen), seen.place).data
+    return crm.sandbox.world.files.find(file_id(seen), seen.place).data

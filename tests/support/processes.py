@@ -57,9 +57,15 @@ async def _end(process: Process) -> Ended:
 
 async def _start(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *words, cwd=folder, env=environment(settings),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "bot",
+        *words,
+        cwd=folder,
+        env=environment(settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
 
 
 async def _fork(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> Process:

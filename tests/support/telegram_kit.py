@@ -13,7 +13,7 @@ from aiogram.methods.base import Response, TelegramMethod
 from pydantic import BaseModel
 
 
-class StillClock:
+class FrozenClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self, now: datetime = datetime(2026, 11, 21, 12, tzinfo=UTC)) -> None:

@@ -23,27 +23,27 @@ def chosen(candidates: list[Candidate], roll: float, *, strategy: str = "random"
 
 
 def test_shares_follow_weights_within_four_standard_deviations() -> None:
-    chance, times = random.Random(2026), 10_000
+    rng, times = random.Random(2026), 10_000
     candidates = pool(30, 10, 60)
     counts = {1: 0, 2: 0, 3: 0}
     for _ in range(times):
-        counts[chosen(candidates, chance.random()) or 0] += 1
+        counts[chosen(candidates, rng.random()) or 0] += 1
     for candidate in candidates:
         share = candidate.weight / 100
         assert abs(counts[candidate.operator_id] - times * share) <= 4 * math.sqrt(times * share * (1 - share))
 
 
 def test_shares_follow_weights_among_eligible_operators() -> None:
-    chance, times = random.Random(7), 10_000
+    rng, times = random.Random(7), 10_000
     candidates = [*pool(30, 10), Candidate(3, 60, load=5, limit=5)]
-    ones = sum(chosen(candidates, chance.random()) == 1 for _ in range(times))
+    ones = sum(chosen(candidates, rng.random()) == 1 for _ in range(times))
     assert abs(ones - times * 0.75) <= 4 * math.sqrt(times * 0.75 * 0.25)
 
 
 def test_exact_strategy_deviates_from_shares_by_at_most_one_contact() -> None:
-    chance, candidates = random.Random(7), pool(30, 10, 60)
+    rng, candidates = random.Random(7), pool(30, 10, 60)
     for times in range(1, 1_001):
-        choice = choose(candidates, chance.random(), strategy="exact")
+        choice = choose(candidates, rng.random(), strategy="exact")
         assert choice.operator is not None
         candidates = [
             replace(one, dealt=one.dealt + 1) if one.operator_id == choice.operator.operator_id else one
@@ -90,10 +90,10 @@ def test_choice_without_eligible_operators_names_all_reasons() -> None:
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_exact_strategy_never_exceeds_a_share_by_a_whole_contact(weights: list[int], chance: random.Random) -> None:
+def test_exact_strategy_never_exceeds_a_share_by_a_whole_contact(weights: list[int], rng: random.Random) -> None:
     candidates = pool(*weights)
     for times in range(1, 60):
-        choice = choose(candidates, chance.random(), strategy="exact")
+        choice = choose(candidates, rng.random(), strategy="exact")
         assert choice.operator is not None
         dealt = choice.operator.dealt + 1
         assert dealt * sum(weights) < times * choice.operator.weight + sum(weights)
@@ -104,12 +104,18 @@ def test_exact_strategy_never_exceeds_a_share_by_a_whole_contact(weights: list[i
 
 candidates_of_any_kind = st.lists(
     st.builds(
-        Candidate, operator_id=st.integers(1, 9), weight=st.integers(0, 1000), load=st.integers(0, 5),
-        limit=st.integers(0, 5), is_active=st.booleans(), is_online=st.booleans(), is_reachable=st.booleans(),
+        Candidate,
+        operator_id=st.integers(1, 9),
+        weight=st.integers(0, 1000),
+        load=st.integers(0, 5),
+        limit=st.integers(0, 5),
+        is_active=st.booleans(),
+        is_online=st.booleans(),
+        is_reachable=st.booleans(),
         dealt=st.integers(0, 10_000),
     ),
     max_size=9,
-)  # fmt: skip
+)
 
 
 @given(candidates_of_any_kind, st.floats(0, 1, exclude_max=True), st.sampled_from(["random", "exact"]))

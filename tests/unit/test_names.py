@@ -3,7 +3,7 @@
 import pytest
 
 from crm_core.errors import BadName, BadSlug, BadValue
-from crm_core.names import Line, check_name, check_slug, read_number, resembling
+from crm_core.names import TypedLine, check_name, check_slug, read_number, suggestions
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ from crm_core.names import Line, check_name, check_slug, read_number, resembling
     ],
 )
 def test_typed_line_is_split_at_spaces_outside_quotes(typed: str, words: list[str]) -> None:
-    assert [word.text for word in Line.of(typed).words] == words
+    assert [word.text for word in TypedLine.of(typed).words] == words
 
 
 def test_name_may_contain_quotes() -> None:
-    assert Line.of('Anna "Boss" 5').from_word(0, 2).readings == ('Anna "Boss"',)
-    assert Line.of('"Anna Maria"').readings == ("Anna Maria", '"Anna Maria"')
+    assert TypedLine.of('Anna "Boss" 5').from_word(0, 2).readings == ('Anna "Boss"',)
+    assert TypedLine.of('"Anna Maria"').readings == ("Anna Maria", '"Anna Maria"')
 
 
 def test_only_unquoted_integer_at_line_end_is_a_number() -> None:
-    assert Line.of("Anna 10").number == "10"
-    assert Line.of("Anna -3").number == "-3"
-    assert Line.of('Anna "10"').number is None
-    assert Line.of("Anna 1.5").number is None
-    assert Line.of("Anna ١٠").number is None
-    assert Line.of("").number is None
+    assert TypedLine.of("Anna 10").number == "10"
+    assert TypedLine.of("Anna -3").number == "-3"
+    assert TypedLine.of('Anna "10"').number is None
+    assert TypedLine.of("Anna 1.5").number is None
+    assert TypedLine.of("Anna ١٠").number is None
+    assert TypedLine.of("").number is None
 
 
 def test_number_outside_its_range_or_malformed_is_refused() -> None:
@@ -49,10 +49,10 @@ def test_number_outside_its_range_or_malformed_is_refused() -> None:
 
 def test_similar_names_are_suggested() -> None:
     known = ["Anna", "Boris", "Anna Maria", "Семён"]
-    assert resembling("Ana", known)[0] == "Anna"
-    assert resembling("семен", known) == ["Семён"]
-    assert resembling("Maria", known) == ["Anna Maria"]
-    assert resembling("Xyz", known) == []
+    assert suggestions("Ana", known)[0] == "Anna"
+    assert suggestions("семен", known) == ["Семён"]
+    assert suggestions("Maria", known) == ["Anna Maria"]
+    assert suggestions("Xyz", known) == []
 
 
 def test_names_and_slugs_are_normalised_and_validated() -> None:

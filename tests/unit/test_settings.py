@@ -117,9 +117,14 @@ def test_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["sqlite:///crm.db", "sqlite:////data/crm.db", "postgresql://me:w%40rd@host:5432/crm",
-     "postgresql://me:@/crm?host=/run/postgresql", "postgresql+psycopg://host/crm"],
-)  # fmt: skip
+    [
+        "sqlite:///crm.db",
+        "sqlite:////data/crm.db",
+        "postgresql://me:w%40rd@host:5432/crm",
+        "postgresql://me:@/crm?host=/run/postgresql",
+        "postgresql+psycopg://host/crm",
+    ],
+)
 def test_valid_database_urls_are_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     assert load_settings().database_url == url

@@ -17,7 +17,7 @@ from bot.texts.phrases import kind_name, why_nobody
 from bot.texts.refusals import REFUSALS, refusal
 from bot.texts.translator import CATALOGUES
 from crm_core import errors
-from crm_core.delivery.claims import ContactBrief
+from crm_core.delivery.claims import CardData
 from crm_core.errors import CrmError
 from crm_core.routing.choose import Exclusion
 from tests.support.source_scan import ERRORS, announced, labels, raised
@@ -145,9 +145,16 @@ def test_russian_words_agree_with_their_number(message: Message, n: int, form: i
 def test_russian_numbers_use_the_right_plural_form() -> None:
     said = [RU.plural("{n} contact", "{n} contacts", n).format(n=n) for n in (1, 2, 5, 11, 21, 22, 25, 101, 111)]
     assert said == [
-        "1 обращение", "2 обращения", "5 обращений", "11 обращений", "21 обращение", "22 обращения", "25 обращений",
-        "101 обращение", "111 обращений",
-    ]  # fmt: skip
+        "1 обращение",
+        "2 обращения",
+        "5 обращений",
+        "11 обращений",
+        "21 обращение",
+        "22 обращения",
+        "25 обращений",
+        "101 обращение",
+        "111 обращений",
+    ]
 
 
 # --- buttons ----------------------------------------------------------------------------------------------------------
@@ -210,12 +217,29 @@ def test_refusal_suggests_similar_names() -> None:
 
 # --- notices ----------------------------------------------------------------------------------------------------------
 
-CONTACT = ContactBrief(
-    id=15, version=1, status="new", source="shop_bot", bot_id=700001, created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    taken_at=None, closed_at=None, operator="Анна", operator_chat=7, lead_name="Иван", lead_username=None,
-    lead_language="ru", phone=None, email=None, email_hint=None, first_kind="text", first_text="Привет",
-    first_entities=None, earlier=0, last_operator=None,
-)  # fmt: skip
+CONTACT = CardData(
+    id=15,
+    version=1,
+    status="new",
+    source="shop_bot",
+    bot_id=700001,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    taken_at=None,
+    closed_at=None,
+    operator="Анна",
+    operator_chat=7,
+    lead_name="Иван",
+    lead_username=None,
+    lead_language="ru",
+    phone=None,
+    email=None,
+    email_hint=None,
+    first_kind="text",
+    first_text="Привет",
+    first_entities=None,
+    earlier=0,
+    last_operator=None,
+)
 NOTICED: dict[str, Any] = {
     **SAMPLES, "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5, "reply_to": 77,
     "returned": 3, "why": "full", "zone": "Europe/Moscow",

@@ -31,9 +31,16 @@ def wire(chat: Chat, message: StoredMessage) -> Json:
 
 
 def send(
-    world: World, *, person: int, place: int, content: Json, reply_to: int | None = None, thread: int | None = None,
-    protected: bool = False, forward_origin: Json | None = None,
-) -> list[Json]:  # fmt: skip
+    world: World,
+    *,
+    person: int,
+    place: int,
+    content: Json,
+    reply_to: int | None = None,
+    thread: int | None = None,
+    protected: bool = False,
+    forward_origin: Json | None = None,
+) -> list[Json]:
     """A person sends something; an album becomes several messages. Writing to a bot also starts and unblocks it."""
     chat = _entered(world, person, place)
     if content["kind"] != "album":
@@ -62,9 +69,15 @@ def _entered(world: World, person_id: int, place: int) -> Chat:
 
 
 def _post(
-    world: World, chat: Chat, person_id: int, content: Json, reply_to: int | None, thread: int | None,
-    protected: bool, extra: Json,
-) -> StoredMessage:  # fmt: skip
+    world: World,
+    chat: Chat,
+    person_id: int,
+    content: Json,
+    reply_to: int | None,
+    thread: int | None,
+    protected: bool,
+    extra: Json,
+) -> StoredMessage:
     kind, fields = build(world, content, chat.bot_id if isinstance(chat, PrivateChat) else 0)
     now = world.now()
     message: Json = {

@@ -103,9 +103,13 @@ def set_limits(world: World, *, enabled: bool) -> None:
 
 
 def configure(
-    world: World, *, strict: bool | None = None, paced: bool | None = None, callback_life: float | None = None,
+    world: World,
+    *,
+    strict: bool | None = None,
+    paced: bool | None = None,
+    callback_life: float | None = None,
     webhook_second: float | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Change switches.
 
     :param strict: hold requests against aiogram's models; only benchmarks do without

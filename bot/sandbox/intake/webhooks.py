@@ -90,9 +90,12 @@ class Webhook:
         client = self._world.client()
         try:
             async with client.post(
-                self.url, data=update.body, headers=self._headers, allow_redirects=False,
+                self.url,
+                data=update.body,
+                headers=self._headers,
+                allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(TIMEOUT),
-            ) as answer:  # fmt: skip
+            ) as answer:
                 await answer.read()
                 status, reason, after = answer.status, answer.reason, answer.headers.get("Retry-After", "")
         except TimeoutError:

@@ -17,10 +17,21 @@ CAPTIONED = frozenset({"photo", "video", "audio", "voice", "document", "animatio
 # What belongs to the place of a message and not to its content.
 _PLACE = frozenset(
     {
-        "message_id", "from", "chat", "date", "edit_date", "reply_to_message", "quote", "reply_markup",
-        "message_thread_id", "is_topic_message", "forward_origin", "media_group_id", "has_protected_content",
+        "message_id",
+        "from",
+        "chat",
+        "date",
+        "edit_date",
+        "reply_to_message",
+        "quote",
+        "reply_markup",
+        "message_thread_id",
+        "is_topic_message",
+        "forward_origin",
+        "media_group_id",
+        "has_protected_content",
     }
-)  # fmt: skip
+)
 
 
 @method("copyMessage", counted=True)

@@ -19,10 +19,19 @@ NOT_MODIFIED = (
 DELETABLE = 48 * 3600  # seconds; https://core.telegram.org/bots/api#deletemessage
 ACTIONS = frozenset(
     {
-        "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "upload_document",
-        "choose_sticker", "find_location", "record_video_note", "upload_video_note",
+        "typing",
+        "upload_photo",
+        "record_video",
+        "upload_video",
+        "record_voice",
+        "upload_voice",
+        "upload_document",
+        "choose_sticker",
+        "find_location",
+        "record_video_note",
+        "upload_video_note",
     }
-)  # fmt: skip
+)
 
 
 @method("sendMessage", counted=True)

@@ -8,7 +8,7 @@ from bot.sandbox.server.control import ACTIONS, WAITS
 from bot.sandbox.world.state import World
 
 
-class Door(Protocol):
+class ControlClient(Protocol):
     """Actions by name; see `control.ACTIONS` and `control.WAITS` for names and arguments."""
 
     def ask(self, action: str, /, **arguments: Any) -> Any:
@@ -21,7 +21,7 @@ class Door(Protocol):
         """Run an action that waits for something to happen, at most `timeout` seconds."""
 
 
-class LocalDoor:
+class InProcessControlClient:
     """Straight into the state."""
 
     def __init__(self, world: World) -> None:

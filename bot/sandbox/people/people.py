@@ -9,7 +9,7 @@ from re import Pattern
 from typing import Any
 
 from bot.sandbox.errors import SandboxError
-from bot.sandbox.people.control_client import Door
+from bot.sandbox.people.control_client import ControlClient
 from bot.sandbox.people.seen import CallbackPress, SeenMessage
 from bot.sandbox.world.content import Content, contact, text
 
@@ -34,7 +34,7 @@ class BotHandle:
 class GroupHandle:
     """A group of the sandbox, as a place where people write."""
 
-    def __init__(self, door: Door, chat: Json) -> None:
+    def __init__(self, door: ControlClient, chat: Json) -> None:
         self._door = door
         self.id: int = chat["id"]
         self.title: str = chat["title"]
@@ -61,7 +61,7 @@ class Person:
     Everything that he does happens at once and is told to the bots; `sees` waits for what bots do.
     """
 
-    def __init__(self, door: Door, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, door: ControlClient, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
         self._door = door
         self._settle = settle
         self._looked: dict[int, int] = {}
@@ -86,10 +86,16 @@ class Person:
     # Writing
 
     async def says(
-        self, words: str, *, to: Place | None = None, reply_to: SeenMessage | int | None = None,
-        entities: list[Json] | None = None, parse_mode: str | None = None, thread: int | None = None,
+        self,
+        words: str,
+        *,
+        to: Place | None = None,
+        reply_to: SeenMessage | int | None = None,
+        entities: list[Json] | None = None,
+        parse_mode: str | None = None,
+        thread: int | None = None,
         protected: bool = False,
-    ) -> SeenMessage:  # fmt: skip
+    ) -> SeenMessage:
         """Send a text.
 
         :param to: by default the bot or group of last time
@@ -104,29 +110,52 @@ class Person:
         return await self.says(f"/start {payload}".rstrip(), to=bot)
 
     async def sends(
-        self, content: Content, *, to: Place | None = None, caption: str | None = None,
-        reply_to: SeenMessage | int | None = None, thread: int | None = None, protected: bool = False,
+        self,
+        content: Content,
+        *,
+        to: Place | None = None,
+        caption: str | None = None,
+        reply_to: SeenMessage | int | None = None,
+        thread: int | None = None,
+        protected: bool = False,
         forward_origin: Json | None = None,
-    ) -> SeenMessage:  # fmt: skip
+    ) -> SeenMessage:
         """Send anything of `bot.sandbox.world.content`; of an album the first message is returned."""
         sent = await self.sends_all(
-            content, to=to, caption=caption, reply_to=reply_to, thread=thread, protected=protected,
+            content,
+            to=to,
+            caption=caption,
+            reply_to=reply_to,
+            thread=thread,
+            protected=protected,
             forward_origin=forward_origin,
-        )  # fmt: skip
+        )
         return sent[0]
 
     async def sends_all(
-        self, content: Content, *, to: Place | None = None, caption: str | None = None,
-        reply_to: SeenMessage | int | None = None, thread: int | None = None, protected: bool = False,
+        self,
+        content: Content,
+        *,
+        to: Place | None = None,
+        caption: str | None = None,
+        reply_to: SeenMessage | int | None = None,
+        thread: int | None = None,
+        protected: bool = False,
         forward_origin: Json | None = None,
-    ) -> list[SeenMessage]:  # fmt: skip
+    ) -> list[SeenMessage]:
         """Like `sends`, with every message of an album."""
         reply_id = reply_to.id if isinstance(reply_to, SeenMessage) else reply_to
         place = self._place(to)
         sent = await self._door.act(
-            "send", person=self.id, place=place, content=content.wire(caption=caption), reply_to=reply_id,
-            thread=thread, protected=protected, forward_origin=forward_origin,
-        )  # fmt: skip
+            "send",
+            person=self.id,
+            place=place,
+            content=content.wire(caption=caption),
+            reply_to=reply_id,
+            thread=thread,
+            protected=protected,
+            forward_origin=forward_origin,
+        )
         self._looked[place] = max(self._looked.get(place, 0), sent[-1]["seq"])
         return [SeenMessage.from_wire(wire) for wire in sent]
 
@@ -256,9 +285,14 @@ class Person:
         return next((seen for seen in reversed(messages) if seen.sender != self.id and seen.matches(wanted)), None)
 
     async def sees(
-        self, wanted: Wanted = None, *, bot: Place | None = None, kind: str | None = None, timeout: float = 20,
+        self,
+        wanted: Wanted = None,
+        *,
+        bot: Place | None = None,
+        kind: str | None = None,
+        timeout: float = 20,
         after: SeenMessage | None = None,
-    ) -> SeenMessage:  # fmt: skip
+    ) -> SeenMessage:
         """Wait until a message of somebody else that matches stands in the chat; the newest such.
 
         :param wanted: a part of its text, a pattern, or a function of the message
@@ -316,9 +350,10 @@ class Person:
         if settled is not None:
             await settled()
         new = [
-            entry for entry in self.history(bot)
+            entry
+            for entry in self.history(bot)
             if entry["seq"] > before and entry["sender"] != self.id and entry["event"] in ("new", "edited")
-        ]  # fmt: skip
+        ]
         if new:
             raise AssertionError(
                 f"{self.first_name} sees something new: {[entry['text'] or entry['kind'] for entry in new]}"

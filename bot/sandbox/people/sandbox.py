@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from bot.sandbox.methods import schema
-from bot.sandbox.people.control_client import Door, LocalDoor
+from bot.sandbox.people.control_client import ControlClient, InProcessControlClient
 from bot.sandbox.people.people import BotHandle, GroupHandle, Person, Place
 from bot.sandbox.server.server import Server
 from bot.sandbox.wire.http import HttpServer
@@ -23,7 +23,7 @@ class SandboxApi:
     :ivar url: the base address for bots, such as "http://127.0.0.1:8081"
     """
 
-    def __init__(self, door: Door, url: str) -> None:
+    def __init__(self, door: ControlClient, url: str) -> None:
         self._door = door
         self._settled: list[Callable[[], Awaitable[Any]]] = []
         self.url = url
@@ -35,9 +35,15 @@ class SandboxApi:
         return BotHandle(**self._door.ask("add_bot", token=token, username=username, name=name or username))
 
     def person(
-        self, first_name: str, last_name: str | None = None, username: str | None = None,
-        language_code: str | None = None, id: int | None = None, *, hidden_forwards: bool = False,
-    ) -> Person:  # fmt: skip
+        self,
+        first_name: str,
+        last_name: str | None = None,
+        username: str | None = None,
+        language_code: str | None = None,
+        id: int | None = None,
+        *,
+        hidden_forwards: bool = False,
+    ) -> Person:
         """Create a person; ids count up from 7000000001 unless given."""
         user = {
             "id": id, "first_name": first_name, "last_name": last_name, "username": username,
@@ -47,9 +53,14 @@ class SandboxApi:
         return Person(self._door, made, self.settles)
 
     def group(
-        self, title: str, members: "list[Person | BotHandle]", *, forum: bool = False, supergroup: bool = False,
+        self,
+        title: str,
+        members: "list[Person | BotHandle]",
+        *,
+        forum: bool = False,
+        supergroup: bool = False,
         admins: bool = True,
-    ) -> GroupHandle:  # fmt: skip
+    ) -> GroupHandle:
         """Create a group owned by the first person; its bots are administrators unless `admins=False`."""
         people = [member.id for member in members if isinstance(member, Person)]
         bots = [member.id for member in members if isinstance(member, BotHandle)]
@@ -65,10 +76,17 @@ class SandboxApi:
     # Accidents
 
     def fail(
-        self, *, kind: str, method: str | None = None, times: int | None = None, every: int | None = None,
-        probability: float | None = None, bot: BotHandle | None = None,
-        chat: "Person | GroupHandle | int | None" = None, **details: Any,
-    ) -> int:  # fmt: skip
+        self,
+        *,
+        kind: str,
+        method: str | None = None,
+        times: int | None = None,
+        every: int | None = None,
+        probability: float | None = None,
+        bot: BotHandle | None = None,
+        chat: "Person | GroupHandle | int | None" = None,
+        **details: Any,
+    ) -> int:
         """Order a fault; its number is returned, for `mend`.
 
         :param kind: one of `faults.KINDS`
@@ -81,9 +99,16 @@ class SandboxApi:
         """
         chat_id = chat if chat is None or isinstance(chat, int) else chat.id
         order = self._door.ask(
-            "fail", kind=kind, method=method, times=times, every=every, probability=probability,
-            bot_id=bot.id if bot else None, chat_id=chat_id, **details,
-        )  # fmt: skip
+            "fail",
+            kind=kind,
+            method=method,
+            times=times,
+            every=every,
+            probability=probability,
+            bot_id=bot.id if bot else None,
+            chat_id=chat_id,
+            **details,
+        )
         return int(order["id"])
 
     def mend(self, fault: int | None = None) -> None:
@@ -186,15 +211,20 @@ class Sandbox(SandboxApi):
     """
 
     def __init__(self, world: World, http: HttpServer, url: str) -> None:
-        super().__init__(LocalDoor(world), url)
+        super().__init__(InProcessControlClient(world), url)
         self.world = world
         self._http = http
 
     @classmethod
     async def start(
-        cls, port: int = 0, *, limits: bool = False, clock: Callable[[], datetime] = real_clock, seed: int = 0,
+        cls,
+        port: int = 0,
+        *,
+        limits: bool = False,
+        clock: Callable[[], datetime] = real_clock,
+        seed: int = 0,
         strict: bool = True,
-    ) -> Self:  # fmt: skip
+    ) -> Self:
         """Listen on 127.0.0.1.
 
         :param port: 0 for any free one

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.people.control_client import Door
+from bot.sandbox.people.control_client import ControlClient
 from bot.sandbox.world.transcript import button_labels
 
 Json = dict[str, Any]
@@ -116,7 +116,7 @@ class SeenMessage:
 class CallbackPress:
     """A pressed button; the bot's answer may still be on its way."""
 
-    def __init__(self, door: Door, callback_id: str, data: str) -> None:
+    def __init__(self, door: ControlClient, callback_id: str, data: str) -> None:
         self._door = door
         self.id = callback_id
         self.data = data

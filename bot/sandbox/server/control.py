@@ -21,15 +21,41 @@ Json = dict[str, Any]
 ACTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        acting.send, acting.edit, acting.delete, acting.react, acting.block, acting.unblock, acting.deactivate,
-        acting.press, acting.vote,
-        reading.view, reading.transcript, reading.stats, reading.refusals, reading.violations, reading.commands,
-        reading.callback, reading.bots, reading.keyboard, reading.confirmed,
-        ordering.add_bot, ordering.add_person, ordering.add_group, ordering.set_member, ordering.upgrade,
-        ordering.fail, ordering.mend, ordering.set_limits, ordering.revoke, ordering.inject, ordering.jump,
-        ordering.preload, ordering.configure, ordering.cut_all,
+        acting.send,
+        acting.edit,
+        acting.delete,
+        acting.react,
+        acting.block,
+        acting.unblock,
+        acting.deactivate,
+        acting.press,
+        acting.vote,
+        reading.view,
+        reading.transcript,
+        reading.stats,
+        reading.refusals,
+        reading.violations,
+        reading.commands,
+        reading.callback,
+        reading.bots,
+        reading.keyboard,
+        reading.confirmed,
+        ordering.add_bot,
+        ordering.add_person,
+        ordering.add_group,
+        ordering.set_member,
+        ordering.upgrade,
+        ordering.fail,
+        ordering.mend,
+        ordering.set_limits,
+        ordering.revoke,
+        ordering.inject,
+        ordering.jump,
+        ordering.preload,
+        ordering.configure,
+        ordering.cut_all,
     )
-}  # fmt: skip
+}
 
 # After something has happened, at most `timeout` seconds later.
 WAITS: dict[str, Callable[..., Awaitable[Any]]] = {

@@ -69,9 +69,13 @@ def audio(
 
 
 def document(
-    data: bytes | None = None, *, caption: str | None = None, size: int | None = None, name: str = "document.pdf",
+    data: bytes | None = None,
+    *,
+    caption: str | None = None,
+    size: int | None = None,
+    name: str = "document.pdf",
     mime: str = "application/pdf",
-) -> Content:  # fmt: skip
+) -> Content:
     """Any file."""
     return _file("document", data, size, caption, {"file_name": name, "mime_type": mime})
 

@@ -134,8 +134,13 @@ def describe(stored: StoredFile, bot_id: int, details: Json) -> Any:
         result |= {"length": 240, "duration": 5}
     elif stored.kind == "sticker":
         result |= {
-            "type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False, "emoji": "🙂",
-        }  # fmt: skip
+            "type": "regular",
+            "width": 512,
+            "height": 512,
+            "is_animated": False,
+            "is_video": False,
+            "emoji": "🙂",
+        }
     if stored.kind in MIMES:
         result["mime_type"] = stored.mime or MIMES[stored.kind]
     if stored.kind in ("video", "audio", "document", "animation") and stored.name:

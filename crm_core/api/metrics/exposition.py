@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from crm_core.api.metrics.series import Heights, Rows, of_figures, of_process
 from crm_core.monitoring.metrics import Figures
-from crm_core.monitoring.process_counters import Counts
+from crm_core.monitoring.process_counters import ProcessCounters
 
 OPERATOR, SOURCE, BOT = ("operator_id", "operator"), ("source_id", "source"), ("bot_id", "bot")
 BOTH = (*SOURCE, *OPERATOR)
@@ -64,7 +64,7 @@ METRICS: dict[str, tuple[str, Sequence[str], str]] = {
 class Exposition:
     """The text of `/metrics`, made of what the database tells and of what the process counts: a collector."""
 
-    def __init__(self, *, counts: Counts, version: str) -> None:
+    def __init__(self, *, counts: ProcessCounters, version: str) -> None:
         self._counts, self._version = counts, version
         self._figures: Figures | None = None
         self._now: datetime

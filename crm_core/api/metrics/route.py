@@ -11,7 +11,7 @@ from crm_core.api.call import Reading
 from crm_core.api.guard import METRICS
 from crm_core.api.metrics.exposition import Exposition
 from crm_core.monitoring import metrics as core
-from crm_core.storage.database import DATABASE_AWAY
+from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 READ_WITHIN = 5.0  # seconds; Prometheus waits ten, and should still hear that the database is away
 
@@ -27,6 +27,6 @@ async def metrics(request: Request, call: Reading) -> PlainTextResponse:
     try:
         async with asyncio.timeout(READ_WITHIN):
             figures = await call.db.read(core.figures)
-    except (*DATABASE_AWAY, TimeoutError) as error:
+    except (*DATABASE_UNAVAILABLE, TimeoutError) as error:
         log.error("database away: %s", type(error).__name__)
     return PlainTextResponse(exposition.text(figures, now=call.now), media_type=CONTENT_TYPE_PLAIN_0_0_4)

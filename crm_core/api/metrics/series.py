@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import accumulate
 
 from crm_core.monitoring.metrics import Figures
-from crm_core.monitoring.process_counters import LAGS, Counts
-from crm_core.statistics import Lengths, ShareNumbers, Statistics
+from crm_core.monitoring.process_counters import LAGS, ProcessCounters
+from crm_core.statistics import Durations, ShareNumbers, Statistics
 
 LENGTHS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200)
 """Bounds of the histograms of how long things take, in seconds."""
@@ -30,7 +30,7 @@ Rows = Iterable[tuple[Sequence[object], float | Heights]]
 """Values of the labels, and what they have."""
 
 
-def of_process(counts: Counts) -> dict[str, Rows]:
+def of_process(counts: ProcessCounters) -> dict[str, Rows]:
     """What this process counts of the bots that it runs."""
     bots = counts.bots()
     named = {bot_id: (bot_id, one.username or "") for bot_id, one in bots.items()}
@@ -121,7 +121,7 @@ def _sums(numbers: Statistics) -> dict[str, Rows]:
     }
 
 
-def _lengths(found: Lengths) -> Rows:
+def _lengths(found: Durations) -> Rows:
     return [((), Heights(LENGTHS, (*found.cumulated(LENGTHS), found.count), found.histogram.total / 1000))]
 
 

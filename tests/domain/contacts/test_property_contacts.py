@@ -24,9 +24,9 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages as conversation
 from crm_core.conversation import operator_messages as replies
 from crm_core.errors import CrmError
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
-from crm_core.storage.database import ANNOUNCEMENTS
+from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.sqlite import sqlite_engine
 from crm_core.team import accounts as staff
 from crm_core.team import operators
@@ -51,8 +51,8 @@ class Helpdesk(RuleBasedStateMachine):
         super().__init__()
         self.outer = self.connection.begin()
         self.s = Session(self.connection, autoflush=False, join_transaction_mode="create_savepoint")
-        self.s.info[ANNOUNCEMENTS] = []
-        self.chance = random.Random(0)
+        self.s.info[PENDING_ON_COMMIT] = []
+        self.rng = random.Random(0)
         self.said = 1_000
         self.closed_once: set[int] = set()
         self.allowed_over: int | None = None
@@ -72,25 +72,27 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(client=CLIENTS, by_link=st.booleans())
     def start(self, client: int, by_link: bool) -> None:
         known = {name: saying(client, now=self.now)[name] for name in ("bot_id", "chat_id", "person", "now")}
-        self._do(conversation.begin, **known, slug="vk" if by_link else None)
+        self._do(conversation.start_chat, **known, slug="vk" if by_link else None)
 
     @rule(clients=st.lists(CLIENTS, min_size=1, max_size=8))
     def say(self, clients: list[int]) -> None:
         for client in clients:
             self.said += 1
-            self._do(conversation.client_says, **saying(client, self.said, chance=self.chance.random, now=self.now))
+            self._do(conversation.receive, **saying(client, self.said, rng=self.rng.random, now=self.now))
 
     @rule(client=CLIENTS, answered=st.integers(1_000, 1_050))
     def say_in_reply(self, client: int, answered: int) -> None:
         self.said += 1
-        inputs = saying(client, self.said, chance=self.chance.random, now=self.now)
-        words = Words("text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered)
-        self._do(conversation.client_says, **{**inputs, "words": words})
+        inputs = saying(client, self.said, rng=self.rng.random, now=self.now)
+        words = MessageContent(
+            "text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered
+        )
+        self._do(conversation.receive, **{**inputs, "words": words})
 
     @rule(number=st.integers(1, 3))
     def register(self, number: int) -> None:
         lead = LeadFacts(external_id=f"crm-{number}")
-        self._do(contacts.register, source_id=self.link, lead=lead, words=Words("text", text="from the site"))
+        self._do(contacts.register, source_id=self.link, lead=lead, words=MessageContent("text", text="from the site"))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def take(self, number: int, slot: int | None) -> None:
@@ -103,17 +105,19 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS)
     def answer(self, slot: int) -> None:
         actor = self._actor(slot)
-        self._do(replies.operator_says, actor=actor, words=self._words(actor))
+        self._do(replies.route, actor=actor, words=self._words(actor))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def answer_to(self, number: int, slot: int | None) -> None:
         actor = self._somebody(number, slot)
-        self._on_contact(number, replies.pass_on, words=self._words(actor), actor=actor)
+        self._on_contact(number, replies.send_to_client, words=self._words(actor), actor=actor)
 
     @rule(slot=SLOTS, number=NUMBERS, confirmed=st.booleans())
     def give(self, slot: int, number: int, confirmed: bool) -> None:
         self.allowed_over = self._operator(slot)
-        self._on_contact(number, contacts.give, operator_id=self._operator(slot), actor=SYSTEM, confirmed=confirmed)
+        self._on_contact(
+            number, contacts.assign_by_hand, operator_id=self._operator(slot), actor=SYSTEM, confirmed=confirmed
+        )
 
     @rule(slot=SLOTS, limit=LIMITS)
     def limit(self, slot: int, limit: int) -> None:
@@ -140,11 +144,11 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS, really=SELDOM)
     def block_the_bot(self, slot: int, really: bool) -> None:
         if really:
-            self._do(operators.lose_reach, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
+            self._do(operators.mark_unreachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
 
     @rule(slot=SLOTS)
     def unblock_the_bot(self, slot: int) -> None:
-        self._do(staff.reach, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
+        self._do(staff.mark_reachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
 
     @rule(slot=SLOTS, weight=WEIGHTS, limit=LIMITS, really=SELDOM)
     def remove_and_hire(self, slot: int, weight: int, limit: int, really: bool) -> None:
@@ -198,7 +202,7 @@ class Helpdesk(RuleBasedStateMachine):
     def _do(self, action: Callable[..., Any], **inputs: Any) -> None:
         """One action, undone whole if it is refused; a refusal is a fine outcome."""
         wanted = action.__code__.co_varnames[: action.__code__.co_argcount + action.__code__.co_kwonlyargcount]
-        given = {"now": self.now, "chance": self.chance.random}
+        given = {"now": self.now, "rng": self.rng.random}
         inputs = {**{name: value for name, value in given.items() if name in wanted}, **inputs}
         step = self.s.begin_nested()
         try:
@@ -211,7 +215,7 @@ class Helpdesk(RuleBasedStateMachine):
     def _on_contact(self, number: int, action: Callable[..., Any], **inputs: Any) -> None:
         known = self._rows("SELECT id FROM contacts ORDER BY id DESC LIMIT 8")
         if known:
-            self.by_hand = known[number % len(known)].id if action is contacts.give else None
+            self.by_hand = known[number % len(known)].id if action is contacts.assign_by_hand else None
             self._do(action, contact_id=known[number % len(known)].id, **inputs)
 
     def _somebody(self, number: int, slot: int | None) -> Actor:
@@ -220,9 +224,9 @@ class Helpdesk(RuleBasedStateMachine):
         holder = known[number % len(known)].operator_id if known and slot is None else None
         return self._actor(slot or 0) if holder is None else telegram(self.office.account(holder))
 
-    def _words(self, actor: Actor) -> Words:
+    def _words(self, actor: Actor) -> MessageContent:
         self.said += 1
-        return Words("text", text="an answer", bot_id=BOT, chat_id=actor.telegram_id, message_id=self.said)
+        return MessageContent("text", text="an answer", bot_id=BOT, chat_id=actor.telegram_id, message_id=self.said)
 
     def _operator(self, slot: int) -> int:
         return self.office.operator_ids[slot]

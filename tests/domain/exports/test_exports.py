@@ -22,7 +22,7 @@ from crm_core.access.actors import Actor, telegram
 from crm_core.errors import ExportUnderWay, NotAllowed
 from crm_core.exports import files, jobs, making
 from crm_core.exports.files import FORMULA, Form, inert
-from crm_core.exports.in_subprocess import make_apart
+from crm_core.exports.in_subprocess import make_in_subprocess
 from crm_core.exports.making import Made, Order, make
 from crm_core.exports.rows import Span, What
 from crm_core.statistics import Period
@@ -61,9 +61,15 @@ def opened(s: Session, *, name: str = "Иван", message: str = "Здравст
     lead_id = s.execute(insert(Lead.__table__).returning(Lead.id), {"full_name": name, "created_at": at, **lead})
     s.execute(
         insert(Contact.__table__),
-        {"lead_id": lead_id.scalar_one(), "source_id": 1, "status": "new", "version": 1, "message": message,
-         "created_at": at},
-    )  # fmt: skip
+        {
+            "lead_id": lead_id.scalar_one(),
+            "source_id": 1,
+            "status": "new",
+            "version": 1,
+            "message": message,
+            "created_at": at,
+        },
+    )
 
 
 @pytest.mark.parametrize("form", Form)
@@ -143,7 +149,7 @@ async def test_export_period_includes_its_start_and_excludes_its_end(db: Databas
         Books(s)
         for number, moment in enumerate(moments):
             opened(s, name=f"Клиент {number}", at=moment)
-            events.record(s, [events.Happened(f"event_{number}", moment, "system")])
+            events.record(s, [events.NewEvent(f"event_{number}", moment, "system")])
 
     await db.write(story)
 
@@ -174,8 +180,9 @@ async def test_operators_export_counts_contacts_of_the_period(db: Database, tmp_
     head, *rows = read_xlsx(made.files[0])
     told = [dict(zip(head, row, strict=True)) for row in rows]
     assert [(one["Имя"], one["Обращений за период"], one["Лимит"], one["Включён"]) for one in told] == [
-        ("Анна", 2, 10, "да"), ("Борис", 0, 10, "да"),
-    ]  # fmt: skip
+        ("Анна", 2, 10, "да"),
+        ("Борис", 0, 10, "да"),
+    ]
 
 
 async def test_events_export_names_actor_source_reason_and_details(db: Database, tmp_path: Path) -> None:
@@ -183,7 +190,7 @@ async def test_events_export_names_actor_source_reason_and_details(db: Database,
         books = Books(s)
         s.execute(insert(Staff.__table__), {"telegram_id": 5, "name": "Ольга", "is_admin": True, "created_at": NOON})
         data = {"была": 1}
-        events.record(s, [events.Happened("tried", NOON, "tg:5", source_id=books.shop, reason="why", data=data)])
+        events.record(s, [events.NewEvent("tried", NOON, "tg:5", source_id=books.shop, reason="why", data=data)])
 
     await db.write(story)
     made = await make(db, order(What.EVENTS, Form.CSV, tmp_path / "a.csv", language="en"))
@@ -204,11 +211,18 @@ def many(s: Session, number: int, *, message: str = "Здравствуйте") 
     s.execute(
         insert(Contact.__table__),
         [
-            {"id": one, "lead_id": one, "source_id": 1, "status": "closed", "version": 1, "message": message,
-             "created_at": NOON + timedelta(seconds=one)}
+            {
+                "id": one,
+                "lead_id": one,
+                "source_id": 1,
+                "status": "closed",
+                "version": 1,
+                "message": message,
+                "created_at": NOON + timedelta(seconds=one),
+            }
             for one in numbers
         ],
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("form", Form)
@@ -308,7 +322,7 @@ async def test_export_in_subprocess_gives_an_identical_file(db: Database, tmp_pa
     told: list[tuple[int, int]] = []
     span = Span(NOON, NOON + timedelta(seconds=500))
     wanted = order(What.CONTACTS, Form.CSV, tmp_path / "a.csv", span=span)
-    made = await make_apart(db.url, wanted, on_progress=lambda *how: told.append(how))
+    made = await make_in_subprocess(db.url, wanted, on_progress=lambda *how: told.append(how))
     assert made == Made([tmp_path / "a.csv"], 490)
     assert told == [(0, 490), (490, 490)]
     there = (tmp_path / "a.csv").read_bytes()
@@ -319,7 +333,7 @@ async def test_export_in_subprocess_gives_an_identical_file(db: Database, tmp_pa
 def test_export_in_subprocess_works_with_uvloop(database_url: str, tmp_path: Path) -> None:
     """Which takes fewer arguments for a process than asyncio's own."""
     wanted = order(What.LEADS, Form.CSV, tmp_path / "a.csv")
-    made = uvloop.run(make_apart(make_url(database_url), wanted, on_progress=lambda *_: None))
+    made = uvloop.run(make_in_subprocess(make_url(database_url), wanted, on_progress=lambda *_: None))
     assert (made.rows, len(read_csv(made.files[0]))) == (0, 1)
 
 
@@ -328,21 +342,23 @@ async def test_export_subprocess_failures_raise_and_hide_the_password(
 ) -> None:
     gone = order(What.LEADS, Form.CSV, tmp_path / "nowhere" / "a.csv")
     with pytest.raises(NoResult, match="FileNotFoundError"):
-        await make_apart(db.url, gone, on_progress=lambda *_: None)
+        await make_in_subprocess(db.url, gone, on_progress=lambda *_: None)
     away = make_url("postgresql://me:hunter2@127.0.0.1:1/crm")
     with pytest.raises(NoResult, match="OperationalError") as found:
-        await make_apart(away, order(What.LEADS, Form.CSV, tmp_path / "a.csv"), on_progress=lambda *_: None)
+        await make_in_subprocess(away, order(What.LEADS, Form.CSV, tmp_path / "a.csv"), on_progress=lambda *_: None)
     assert "hunter2" not in str(found.value)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(NoResult, match="no process"):
-        await make_apart(db.url, gone, on_progress=lambda *_: None)
+        await make_in_subprocess(db.url, gone, on_progress=lambda *_: None)
 
 
 async def test_cancelled_subprocess_export_leaves_no_file(db: Database, tmp_path: Path) -> None:
     await db.write(many, 1_500)
     begun = asyncio.Event()
     task = asyncio.create_task(
-        make_apart(db.url, order(What.CONTACTS, Form.XLSX, tmp_path / "a.xlsx"), on_progress=lambda *_: begun.set())
+        make_in_subprocess(
+            db.url, order(What.CONTACTS, Form.XLSX, tmp_path / "a.xlsx"), on_progress=lambda *_: begun.set()
+        )
     )
     await begun.wait()
     task.cancel()
@@ -379,9 +395,15 @@ async def test_export_memory_does_not_grow_with_row_count(db: Database, tmp_path
     await db.write(many, 1, message="Здравствуйте! " * 30)
     await db.write(doubled, rows)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", MEASURED, db.url.render_as_string(hide_password=False), form, tmp_path / "a", cwd=ROOT,
+        sys.executable,
+        "-c",
+        MEASURED,
+        db.url.render_as_string(hide_password=False),
+        form,
+        tmp_path / "a",
+        cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     out, _ = await process.communicate()
     early, late = map(int, out.split())
     assert (tmp_path / "a").stat().st_size > rows * 20
@@ -409,9 +431,17 @@ OLGA, BOSS, BOT = telegram(5), telegram(6), 7
 
 def asked(s: Session, *, actor: Actor = OLGA, what: What = What.LEADS) -> int:
     return jobs.ask(
-        s, what=what, form=Form.CSV, period=Period.WEEK, since=NOON - timedelta(days=7), language="ru", bot_id=BOT,
-        message_id=9, actor=actor, now=NOON,
-    )  # fmt: skip
+        s,
+        what=what,
+        form=Form.CSV,
+        period=Period.WEEK,
+        since=NOON - timedelta(days=7),
+        language="ru",
+        bot_id=BOT,
+        message_id=9,
+        actor=actor,
+        now=NOON,
+    )
 
 
 def admins(s: Session) -> None:
@@ -436,8 +466,11 @@ async def test_export_request_is_recorded_and_limited_to_one_per_admin(db: Datab
     )
     assert [row.actor for row in recorded] == ["tg:5", "tg:6"]
     assert recorded[0].data == {
-        "what": "contacts", "form": "csv", "since": "2026-03-08T12:00:00+00:00", "until": "2026-03-15T12:00:00+00:00",
-    }  # fmt: skip
+        "what": "contacts",
+        "form": "csv",
+        "since": "2026-03-08T12:00:00+00:00",
+        "until": "2026-03-15T12:00:00+00:00",
+    }
 
 
 async def test_concurrent_export_requests_of_one_admin_start_one_export(db: Database) -> None:
@@ -450,15 +483,15 @@ async def test_export_job_is_claimed_once_and_restarted_by_the_next_session(db: 
     await db.write(admins)
     await db.write(asked)
     await db.write(asked, actor=BOSS)
-    first, second, none = [await db.write(jobs.claim, bot_id=BOT, fence=3) for _ in range(3)]
+    first, second, none = [await db.write(jobs.claim, bot_id=BOT, fencing_token=3) for _ in range(3)]
     assert first is not None
     assert second is not None
     assert none is None
     assert (first.chat_id, second.chat_id, first.attempt) == (5, 6, 1)
     assert first.span == Span(NOON - timedelta(days=7), NOON + timedelta(milliseconds=1))
-    assert not await db.read(jobs.waits, bot_id=BOT, fence=3)
-    assert await db.read(jobs.waits, bot_id=BOT, fence=4)
-    again = await db.write(jobs.claim, bot_id=BOT, fence=4)
+    assert not await db.read(jobs.waits, bot_id=BOT, fencing_token=3)
+    assert await db.read(jobs.waits, bot_id=BOT, fencing_token=4)
+    again = await db.write(jobs.claim, bot_id=BOT, fencing_token=4)
     assert again is not None
     assert (again.id, again.attempt) == (first.id, 2)
     # The ended life is late: nothing of it counts.
@@ -474,7 +507,7 @@ async def test_export_job_is_claimed_once_and_restarted_by_the_next_session(db: 
 async def test_export_job_of_removed_admin_is_no_longer_wanted(db: Database) -> None:
     await db.write(admins)
     await db.write(asked)
-    job = await db.write(jobs.claim, bot_id=BOT, fence=3)
+    job = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
     assert job is not None
     assert await db.read(jobs.is_wanted, job=job)
     await db.write(lambda s: s.execute(update(Staff).where(Staff.telegram_id == 5).values(is_admin=False)))

@@ -23,8 +23,8 @@ from crm_core.routing.sources import SourceListed
 from crm_core.statistics import (
     Arrivals,
     Cause,
+    Durations,
     Gap,
-    Lengths,
     OperatorNumbers,
     Period,
     ShareNumbers,
@@ -37,7 +37,7 @@ from crm_core.team.operators import OperatorFacts
 from tests.domain.statistics.test_statistics import Books
 from tests.support.pictures import difference, opened
 
-NOTHING = Lengths(0, None, None)
+NOTHING = Durations(0, None, None)
 EMPTY = Statistics((), (), 0, 0, 0, NOTHING, NOTHING, NOTHING)
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 WEEK = [Arrivals(MONDAY + timedelta(days=day), 10 + day, day % 3) for day in range(7)]
@@ -198,8 +198,14 @@ async def test_chart_columns_cover_every_span_including_empty_ones(db: Database)
     step, days = await db.read(columns_of, period=Period.WEEK, **wanted)
     assert step is Step.DAY
     assert [(one.start.day, one.contacts, one.unassigned) for one in days] == [
-        (15, 0, 0), (16, 0, 0), (17, 0, 0), (18, 0, 0), (19, 0, 0), (20, 1, 1), (21, 2, 1),
-    ]  # fmt: skip
+        (15, 0, 0),
+        (16, 0, 0),
+        (17, 0, 0),
+        (18, 0, 0),
+        (19, 0, 0),
+        (20, 1, 1),
+        (21, 2, 1),
+    ]
     step, weeks = await db.read(columns_of, period=Period.ALL, **wanted)
     assert step is Step.WEEK
     assert [one.contacts for one in weeks] == [1, 0, 0, 0, 0, 3]

@@ -14,7 +14,7 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.conversation import client_messages as conversation
 from crm_core.conversation import operator_messages as replies
 from crm_core.errors import CardOutdated, ContactAlreadyTheirs, ContactClosed, ContactNotFound, CrmError
-from crm_core.messaging.messages import Words
+from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -30,7 +30,7 @@ async def rows(db: Database, query: str) -> list[Any]:
 @pytest.mark.fault("F56")
 async def test_concurrent_clients_fill_all_limits_and_leave_the_queue_in_order(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
-    heard = await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 65)))
+    heard = await asyncio.gather(*(db.write(conversation.receive, **saying(client)) for client in range(1, 65)))
     assert len({one.contact_id for one in heard}) == 64
     assert all(one.is_new for one in heard)
     assert await rows(db, "SELECT current_leads FROM operators") == [(5,)] * 10
@@ -48,9 +48,7 @@ async def test_concurrent_clients_fill_all_limits_and_leave_the_queue_in_order(d
 
 async def test_concurrent_messages_of_new_client_open_one_contact_of_one_lead(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
-    heard = await asyncio.gather(
-        *(db.write(conversation.client_says, **saying(501, number)) for number in range(1, 65))
-    )
+    heard = await asyncio.gather(*(db.write(conversation.receive, **saying(501, number)) for number in range(1, 65)))
     assert len({(one.contact_id, one.lead_id) for one in heard}) == 1
     assert sum(one.is_new for one in heard) == 1
     assert await rows(db, "SELECT count(*) FROM leads") == [(1,)]
@@ -59,20 +57,22 @@ async def test_concurrent_messages_of_new_client_open_one_contact_of_one_lead(db
     assert await rows(db, "SELECT sum(current_leads) FROM operators") == [(1,)]
     # The card shows the first; each of the others is on its way to the operator once, and he is greeted once.
     assert await rows(db, "SELECT kind, count(*) FROM outbox WHERE kind <> 'menu' GROUP BY kind ORDER BY kind") == [
-        ("card", 1), ("client_notice", 1), ("to_operator", 63),
-    ]  # fmt: skip
+        ("card", 1),
+        ("client_notice", 1),
+        ("to_operator", 63),
+    ]
     await db.read(check_all)
 
 
 @pytest.mark.fault("F57")
 async def test_concurrent_closes_and_new_clients_leave_no_capacity_unused(db: Database) -> None:
     office = await db.write(open_office, weights=[3, 1, 6], limit=4)
-    await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 13)))
+    await asyncio.gather(*(db.write(conversation.receive, **saying(client)) for client in range(1, 13)))
     for round_of in range(3):
         held = await rows(db, "SELECT id, operator_id FROM contacts WHERE operator_id IS NOT NULL AND status = 'new'")
         newcomers = range(100 * (round_of + 1), 100 * (round_of + 1) + 16)
         work: list[Any] = [close(db, contact_id, operator_id) for contact_id, operator_id in held]
-        work += [db.write(conversation.client_says, **saying(client)) for client in newcomers]
+        work += [db.write(conversation.receive, **saying(client)) for client in newcomers]
         random.Random(round_of).shuffle(work)
         await asyncio.gather(*work)
         await db.read(check_all)
@@ -82,10 +82,10 @@ async def test_concurrent_closes_and_new_clients_leave_no_capacity_unused(db: Da
 @pytest.mark.fault("F51")
 async def test_concurrent_closes_of_one_contact_take_effect_once(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=2)
-    await db.write(conversation.client_says, **saying(1))
+    await db.write(conversation.receive, **saying(1))
     actor = telegram(office.account(office.operator_ids[0]))
     work = [
-        db.write(contacts.close, contact_id=1, version=1, actor=actor, now=NOW, chance=random.random) for _ in range(20)
+        db.write(contacts.close, contact_id=1, version=1, actor=actor, now=NOW, rng=random.random) for _ in range(20)
     ]
     outcomes = await asyncio.gather(*work, return_exceptions=True)
     refused = [one for one in outcomes if isinstance(one, BaseException)]
@@ -98,8 +98,8 @@ async def test_concurrent_messages_and_transfers_lose_no_message(db: Database) -
     """A client writes while his contact is given from one operator to the other: each word is with who has it now."""
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
-    heard = await db.write(conversation.client_says, **saying(1))
-    work: list[Any] = [db.write(conversation.client_says, **saying(1, number)) for number in range(2, 42)]
+    heard = await db.write(conversation.receive, **saying(1))
+    work: list[Any] = [db.write(conversation.receive, **saying(1, number)) for number in range(2, 42)]
     work += [give(db, heard.contact_id, first if number % 2 else second) for number in range(20)]
     random.Random(5).shuffle(work)
     await asyncio.gather(*work)
@@ -111,7 +111,7 @@ async def test_concurrent_messages_and_transfers_lose_no_message(db: Database) -
 async def test_operator_messages_are_accepted_only_while_holding_the_contact(db: Database) -> None:
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
-    heard = await db.write(conversation.client_says, **saying(1))
+    heard = await db.write(conversation.receive, **saying(1))
     await give(db, heard.contact_id, first)
     work: list[Any] = [answer(db, office.account(first), heard.contact_id, number) for number in range(100, 120)]
     work.append(give(db, heard.contact_id, second))
@@ -128,21 +128,21 @@ async def test_operator_messages_are_accepted_only_while_holding_the_contact(db:
 async def test_concurrent_actions_keep_loads_and_queue_consistent(db: Database) -> None:
     """Four operators and eight clients do whatever they do at the same time; then the books are looked at."""
     office = await db.write(open_office, weights=[3, 1, 6, 2], limit=2)
-    chance = random.Random(11)
+    rng = random.Random(11)
     for _ in range(4):
         work: list[Any] = []
         for number in range(24):
-            operator_id = chance.choice(office.operator_ids)
-            client = chance.randint(1, 8)
-            match chance.randrange(8):
+            operator_id = rng.choice(office.operator_ids)
+            client = rng.randint(1, 8)
+            match rng.randrange(8):
                 case 0 | 1 | 2:
-                    work.append(db.write(conversation.client_says, **saying(client, chance.randrange(10**9))))
+                    work.append(db.write(conversation.receive, **saying(client, rng.randrange(10**9))))
                 case 3 | 4:
-                    work.append(close(db, chance.randint(1, 20), operator_id))
+                    work.append(close(db, rng.randint(1, 20), operator_id))
                 case 5:
-                    work.append(give(db, chance.randint(1, 20), operator_id))
+                    work.append(give(db, rng.randint(1, 20), operator_id))
                 case 6:
-                    work.append(limit(db, operator_id, chance.randint(0, 3)))
+                    work.append(limit(db, operator_id, rng.randint(0, 3)))
                 case _:
                     work.append(online(db, office.account(operator_id), is_online=number % 2 == 0))
         outcomes = await asyncio.gather(*work, return_exceptions=True)
@@ -152,40 +152,45 @@ async def test_concurrent_actions_keep_loads_and_queue_consistent(db: Database) 
 
 async def test_sweep_assigns_waiting_contacts_after_unannounced_limit_change(db: Database) -> None:
     await db.write(open_office, weights=[1], limit=0)
-    await asyncio.gather(*(db.write(conversation.client_says, **saying(client)) for client in range(1, 6)))
+    await asyncio.gather(*(db.write(conversation.receive, **saying(client)) for client in range(1, 6)))
 
     def behind_the_back(s: Session) -> None:
         s.execute(text("UPDATE operators SET max_leads = 3"))
 
     await db.write(behind_the_back)
-    assert await db.write(queue.sweep, now=NOW, chance=random.random) == 3
+    assert await db.write(queue.sweep, now=NOW, rng=random.random) == 3
     await db.read(check_nobody_waits_in_vain)
     assert await rows(db, "SELECT id FROM contacts WHERE operator_id IS NOT NULL ORDER BY id") == [(1,), (2,), (3,)]
 
 
 async def close(db: Database, contact_id: int, operator_id: int) -> None:
     actor = telegram(10_000 + operator_id)
-    await db.write(contacts.close, contact_id=contact_id, version=None, actor=actor, now=NOW, chance=random.random)
+    await db.write(contacts.close, contact_id=contact_id, version=None, actor=actor, now=NOW, rng=random.random)
 
 
 async def give(db: Database, contact_id: int, operator_id: int) -> None:
     with contextlib.suppress(ContactAlreadyTheirs, ContactNotFound, ContactClosed, CardOutdated):
         await db.write(
-            contacts.give, contact_id=contact_id, operator_id=operator_id, actor=SYSTEM, now=NOW, chance=random.random,
+            contacts.assign_by_hand,
+            contact_id=contact_id,
+            operator_id=operator_id,
+            actor=SYSTEM,
+            now=NOW,
+            rng=random.random,
             confirmed=True,
-        )  # fmt: skip
+        )
 
 
 async def answer(db: Database, account: int, contact_id: int, number: int) -> None:
-    words = Words("text", text="an answer", bot_id=BOT, chat_id=account, message_id=number)
-    await db.write(replies.pass_on, contact_id=contact_id, words=words, actor=telegram(account), now=NOW)
+    words = MessageContent("text", text="an answer", bot_id=BOT, chat_id=account, message_id=number)
+    await db.write(replies.send_to_client, contact_id=contact_id, words=words, actor=telegram(account), now=NOW)
 
 
 async def limit(db: Database, operator_id: int, max_leads: int) -> None:
     await db.write(
-        operators.set_limit, operator_id=operator_id, max_leads=max_leads, actor=SYSTEM, now=NOW, chance=random.random
+        operators.set_limit, operator_id=operator_id, max_leads=max_leads, actor=SYSTEM, now=NOW, rng=random.random
     )
 
 
 async def online(db: Database, account: int, *, is_online: bool) -> None:
-    await db.write(operators.set_online, is_online=is_online, actor=telegram(account), now=NOW, chance=random.random)
+    await db.write(operators.set_online, is_online=is_online, actor=telegram(account), now=NOW, rng=random.random)

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from crm_core import events, statistics
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.routing import sources
-from crm_core.statistics import Lengths, OperatorStats, Period, SourceStats, Statistics
+from crm_core.statistics import Durations, OperatorStats, Period, SourceStats, Statistics
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Lead
 from crm_core.team import operators
@@ -39,14 +39,25 @@ class Books:
 
     def weigh(self, operator_id: int, weight: int) -> None:
         sources.set_weight(
-            self.s, source_id=self.shop, operator_id=operator_id, weight=weight, actor=SYSTEM, now=NOON,
-            chance=random.random,
-        )  # fmt: skip
+            self.s,
+            source_id=self.shop,
+            operator_id=operator_id,
+            weight=weight,
+            actor=SYSTEM,
+            now=NOON,
+            rng=random.random,
+        )
 
     def contact(
-        self, operator_id: int | None, *, at: datetime = NOON, assigned: float | None = 0, taken: float | None = None,
-        replied: float | None = None, closed: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        operator_id: int | None,
+        *,
+        at: datetime = NOON,
+        assigned: float | None = 0,
+        taken: float | None = None,
+        replied: float | None = None,
+        closed: bool = False,
+    ) -> None:
         def moment(after: float | None) -> datetime | None:
             return None if after is None else at + timedelta(seconds=after)
 
@@ -66,7 +77,7 @@ class Books:
 
     def _happened(self, kind: str, at: datetime, contact_id: int, operator_id: int | None = None) -> None:
         reason = "random" if kind == events.CONTACT_ASSIGNED else None
-        event = Happened(
+        event = NewEvent(
             kind, at, events.SYSTEM, contact_id=contact_id, source_id=self.shop, operator_id=operator_id, reason=reason
         )
         events.record(self.s, [event])
@@ -101,7 +112,7 @@ async def test_unweighted_and_removed_operators_keep_their_past_contacts(db: Dat
         books.contact(anna, closed=True)
         books.contact(boris, closed=True)
         books.weigh(anna, 0)
-        operators.remove(s, operator_id=boris, actor=SYSTEM, now=NOON, chance=random.random)
+        operators.remove(s, operator_id=boris, actor=SYSTEM, now=NOON, rng=random.random)
         return statistics.overview(s, since=None)
 
     found = await db.write(story)
@@ -122,7 +133,7 @@ async def test_overview_counts_contacts_of_the_period_but_all_waiting_ones(db: D
     found = await db.write(story)
     assert (found.contacts, found.unassigned, found.waiting) == (1, 0, 1)
     assert found.sources[0].waiting == 1
-    assert found.to_take == Lengths(1, 1.0, 1.0)
+    assert found.to_take == Durations(1, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(("count", "p95"), [(1, 1), (2, 2), (19, 19), (20, 19), (21, 20), (100, 95), (101, 96)])
@@ -147,7 +158,7 @@ async def test_p95_durations_use_nearest_rank(db: Database, count: int, p95: int
 
 async def test_overview_of_an_empty_database_is_empty(db: Database) -> None:
     found = await db.write(lambda s: statistics.overview(s, since=None))
-    nothing = Lengths(0, None, None)
+    nothing = Durations(0, None, None)
     assert (found.contacts, found.unassigned_share, found.operators, found.sources) == (0, None, (), ())
     assert (found.to_assignment, found.to_take, found.to_reply) == (nothing, nothing, nothing)
 
@@ -182,10 +193,12 @@ async def test_dashboard_stats_report_capacity_weights_and_contact_counts(db: Da
 
     staff, (shop,) = await db.write(story)
     assert [(one.operator_name, one.max_leads, one.current_leads, one.available_capacity) for one in staff] == [
-        ("Anna", 10, 0, 10), ("Boris", 10, 0, 10),
-    ]  # fmt: skip
+        ("Anna", 10, 0, 10),
+        ("Boris", 10, 0, 10),
+    ]
     assert [one.total_contacts for one in staff] == [1, 1]
     assert (shop.source_name, shop.total_contacts) == ("shop_bot", 3)
     assert [(one.operator_name, one.weight, one.contacts_assigned) for one in shop.operators] == [
-        ("Boris", 70, 1), ("Anna", 0, 1),
-    ]  # fmt: skip
+        ("Boris", 70, 1),
+        ("Anna", 0, 1),
+    ]

@@ -45,29 +45,34 @@ class Shop:
         for _ in range(count):
             lead = LeadFacts(external_id="site:1")
             made = contacts.register(
-                self.s, source_id=self.place.source_id, lead=lead, now=NOW, chance=roll or (lambda: next(self.rolls))
+                self.s, source_id=self.place.source_id, lead=lead, now=NOW, rng=roll or (lambda: next(self.rolls))
             )
             found.append(made.id)
         return found
 
     def give(self, contact_id: int, name: str) -> None:
-        contacts.give(
-            self.s, contact_id=contact_id, operator_id=self.staff[name], actor=SYSTEM, now=NOW, chance=random.random
+        contacts.assign_by_hand(
+            self.s, contact_id=contact_id, operator_id=self.staff[name], actor=SYSTEM, now=NOW, rng=random.random
         )
 
     def online(self, name: str, is_online: bool) -> None:
-        operators.set_online(self.s, is_online=is_online, actor=self.actor(name), now=NOW, chance=random.random)
+        operators.set_online(self.s, is_online=is_online, actor=self.actor(name), now=NOW, rng=random.random)
 
     def limit(self, name: str, limit: int) -> None:
         operators.set_limit(
-            self.s, operator_id=self.staff[name], max_leads=limit, actor=SYSTEM, now=NOW, chance=random.random
+            self.s, operator_id=self.staff[name], max_leads=limit, actor=SYSTEM, now=NOW, rng=random.random
         )
 
     def weigh(self, name: str, weight: int) -> None:
         sources.set_weight(
-            self.s, source_id=self.place.source_id, operator_id=self.staff[name], weight=weight, actor=SYSTEM, now=NOW,
-            chance=random.random,
-        )  # fmt: skip
+            self.s,
+            source_id=self.place.source_id,
+            operator_id=self.staff[name],
+            weight=weight,
+            actor=SYSTEM,
+            now=NOW,
+            rng=random.random,
+        )
 
     def shares(self) -> Shares:
         (shop,) = statistics.overview(self.s, since=None).sources
@@ -135,9 +140,7 @@ async def test_share_gap_names_the_greater_of_two_causes(db: Database) -> None:
     shares = await db.write(story)
     parts = shares["Anna"].gap.parts
     assert parts[Cause.FULL] > parts[Cause.OFF] > 0
-    assert causes(shares) == {
-        "Anna": (True, Cause.FULL), "Boris": (False, Cause.FULL), "Clara": (False, Cause.OFF),
-    }  # fmt: skip
+    assert causes(shares) == {"Anna": (True, Cause.FULL), "Boris": (False, Cause.FULL), "Clara": (False, Cause.OFF)}
 
 
 async def test_share_gap_after_manual_assignment_has_cause_by_hand(db: Database) -> None:
@@ -163,7 +166,7 @@ async def test_contacts_returned_by_unreachable_operator_count_for_the_next_one(
         shop = Shop(s, [50, 50])
         shop.come(20)
         account = shop.place.account(shop.staff["Boris"])
-        operators.lose_reach(s, telegram_id=account, bot_id=700001, now=NOW, chance=random.random)
+        operators.mark_unreachable(s, telegram_id=account, bot_id=700001, now=NOW, rng=random.random)
         return shop.shares()
 
     shares = await db.write(story)
@@ -230,10 +233,10 @@ async def test_gap_causes_consider_only_draws_of_the_period(db: Database) -> Non
         boris = telegram(place.account(place.operator_ids[1]))
         rolls = cycle((0.05, 0.95))
         for now, is_there in ((NOW - timedelta(days=7), False), (NOW, True)):
-            operators.set_online(s, is_online=is_there, actor=boris, now=now, chance=random.random)
+            operators.set_online(s, is_online=is_there, actor=boris, now=now, rng=random.random)
             for _ in range(20):
                 lead = LeadFacts(external_id="site:1")
-                contacts.register(s, source_id=place.source_id, lead=lead, now=now, chance=rolls.__next__)
+                contacts.register(s, source_id=place.source_id, lead=lead, now=now, rng=rolls.__next__)
         return _of_boris(s, place, None), _of_boris(s, place, NOW)
 
     assert await db.write(story) == (Cause.OFF, None)
@@ -267,9 +270,14 @@ def test_draw_owes_one_contact_and_balances_gains_with_losses(
     assert all(one.gained_off >= 0 and one.gained_full >= 0 for one in found.values())
 
 
-SUMS = st.builds(Sums, **{name: st.integers(0, 50) for name in ("drawn", "given", "lost", "returned")},
-                 **{name: st.integers(0, 50 * WHOLE) for name in
-                    ("missed_off", "missed_full", "gained_off", "gained_full", "spread")})  # fmt: skip
+SUMS = st.builds(
+    Sums,
+    **{name: st.integers(0, 50) for name in ("drawn", "given", "lost", "returned")},
+    **{
+        name: st.integers(0, 50 * WHOLE)
+        for name in ("missed_off", "missed_full", "gained_off", "gained_full", "spread")
+    },
+)
 
 
 @given(st.lists(SUMS, min_size=1, max_size=5), st.floats(0, 1))

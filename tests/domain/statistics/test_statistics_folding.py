@@ -19,11 +19,11 @@ from crm_core import events, statistics
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts
-from crm_core.events import Happened
+from crm_core.events import NewEvent
 from crm_core.routing import sources
 from crm_core.statistics import gathering as facts
 from crm_core.statistics.reading import TAIL, state, totals
-from crm_core.storage.database import ANNOUNCEMENTS, Database
+from crm_core.storage.database import PENDING_ON_COMMIT, Database
 from crm_core.storage.sqlite import sqlite_engine
 from crm_core.storage.tables import Contact, Event, Tally
 from tests.domain.arranging import NOW, Office, open_office
@@ -41,7 +41,7 @@ async def register(db: Database, place: Office, number: int, **later: float) -> 
     lead = LeadFacts(external_id=f"site:{number}")
     now = NOW + timedelta(**later)
     made = await db.write(
-        contacts.register, source_id=place.source_id, lead=lead, now=now, chance=random.Random(number).random
+        contacts.register, source_id=place.source_id, lead=lead, now=now, rng=random.Random(number).random
     )
     return made.id
 
@@ -65,14 +65,14 @@ def another(url: str) -> Iterator[Session]:
         if is_sqlite
         else create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
     )
-    with Session(engine, autoflush=False, info={ANNOUNCEMENTS: []}) as s:
+    with Session(engine, autoflush=False, info={PENDING_ON_COMMIT: []}) as s:
         yield s
     engine.dispose()
 
 
 def register_in(s: Session, place: Office, number: int) -> None:
     lead = LeadFacts(external_id=f"site:{number}")
-    contacts.register(s, source_id=place.source_id, lead=lead, now=NOW, chance=random.Random(number).random)
+    contacts.register(s, source_id=place.source_id, lead=lead, now=NOW, rng=random.Random(number).random)
 
 
 # --- what commits late -----------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def _take_and_close(s: Session, *, contact_id: int, place: Office) -> None:
     actor = telegram(place.account(operator_id or 0))
     contacts.take(s, contact_id=contact_id, version=None, actor=actor, now=NOW + timedelta(days=400))
     contacts.close(
-        s, contact_id=contact_id, version=None, actor=actor, now=NOW + timedelta(days=400), chance=random.random
+        s, contact_id=contact_id, version=None, actor=actor, now=NOW + timedelta(days=400), rng=random.random
     )
 
 
@@ -302,7 +302,7 @@ async def test_removed_source_leaves_no_weights_to_the_next_source(db: Database,
     def weigh(s: Session, name: str, operator_id: int) -> int:
         source_id = sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW)
         sources.set_weight(
-            s, source_id=source_id, operator_id=operator_id, weight=5, actor=SYSTEM, now=NOW, chance=random.random
+            s, source_id=source_id, operator_id=operator_id, weight=5, actor=SYSTEM, now=NOW, rng=random.random
         )
         return source_id
 
@@ -319,7 +319,7 @@ async def test_removed_source_leaves_no_weights_to_the_next_source(db: Database,
 
 async def test_events_irrelevant_to_statistics_are_skipped(db: Database) -> None:
     def story(s: Session) -> tuple[int, Any]:
-        events.record(s, [Happened(events.LEAD_CHANGED, NOW, events.CLIENT, lead_id=1)])
+        events.record(s, [NewEvent(events.LEAD_CHANGED, NOW, events.CLIENT, lead_id=1)])
         return statistics.fold(s), statistics.overview(s, since=None).contacts
 
     assert await db.write(story) == (1, 0)

@@ -13,7 +13,7 @@ from sqlalchemy import Delete, Select, Update
 from sqlalchemy.dialects.sqlite import dialect
 
 import crm_core
-from crm_core.storage.prepared import Hot, Listed
+from crm_core.storage.prepared import Prepared, PreparedForIds
 
 PROGRAMS = ("crm_core.backups.__main__", "crm_core.exports.__main__", "crm_core.pictures.__main__")
 GROWING = {"inbox", "outbox", "messages", "contacts", "posted", "events", "leads", "chats"}
@@ -25,8 +25,8 @@ def statements() -> Iterator[tuple[str, Any]]:
         if module.name in PROGRAMS or "migrations" in module.name:
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
-            statement = value.statement if isinstance(value, Hot) else value
-            if isinstance(value, Listed):
+            statement = value.statement if isinstance(value, Prepared) else value
+            if isinstance(value, PreparedForIds):
                 statement = value.spread({"ids": [1, 2]})[0].statement
             # One without a condition is a beginning, completed where it is used.
             if isinstance(statement, Select | Update | Delete) and statement.whereclause is not None:

@@ -19,7 +19,7 @@ import pytest
 from crm_core.backups import copying
 from crm_core.backups.copying import examine, make_copy
 from crm_core.backups.errors import BackupError
-from crm_core.backups.in_subprocess import make_copy_apart
+from crm_core.backups.in_subprocess import make_copy_in_subprocess
 from crm_core.storage.probe import newest_revision
 from tests.support.forks import ROOT
 
@@ -226,16 +226,20 @@ def test_write_failure_during_backup_is_reported_and_leaves_no_file(original: Pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 
     done = subprocess.run(
-        [sys.executable, "-m", "crm_core.backups"], cwd=ROOT, capture_output=True, check=True, preexec_fn=limit,
+        [sys.executable, "-m", "crm_core.backups"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        preexec_fn=limit,
         input=f'{{"source": "{original}", "target": "{target}"}}'.encode(),
-    )  # fmt: skip
+    )
     assert b'"refused": "not_writable"' in done.stdout, done.stdout
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
 
 
 async def test_backup_subprocess_reports_its_result_or_refusal(original: Path, tmp_path: Path) -> None:
-    made = await make_copy_apart(original, tmp_path / "copy.db")
+    made = await make_copy_in_subprocess(original, tmp_path / "copy.db")
     assert made.size == os.stat(tmp_path / "copy.db").st_size
     with pytest.raises(BackupError) as refused:
-        await make_copy_apart(original, tmp_path / "nowhere" / "copy.db")
+        await make_copy_in_subprocess(original, tmp_path / "nowhere" / "copy.db")
     assert (refused.value.code, refused.value.fields) == ("no_folder", {"path": str(tmp_path / "nowhere")})

@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.storage import postgres, sqlite
-from crm_core.storage.database import DATABASE_AWAY, Database, Unwritable, open_database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, Unwritable, open_database
 from crm_core.storage.tables import Alert
 from tests.domain.storage.test_storage_backup import damage
 from tests.domain.storage.test_storage_migrations import engine_of
@@ -27,7 +27,7 @@ async def test_full_disk_is_reported_until_data_is_written_again(db: Database) -
         s.execute(text(f"PRAGMA max_page_count = {pages}"))
         s.execute(insert(Alert), [{"cause": f"{number} " + "x" * 80, "told_at": NOW} for number in range(1000)])
 
-    with pytest.raises(DATABASE_AWAY):
+    with pytest.raises(DATABASE_UNAVAILABLE):
         await db.write(fill)
     assert db.troubles == {"writing": "database or disk is full"}
     await db.write(lambda s: s.execute(text("UPDATE alerts SET told_at = 0 WHERE cause = 'nobody'")))
@@ -76,7 +76,7 @@ async def test_read_only_server_is_reported_until_it_accepts_writes(db: Database
     await db.write(note, "before")
     await asyncio.to_thread(only_reads, database_url, True)
     for number in range(1000):  # connections that are open still write for a moment
-        with contextlib.suppress(*DATABASE_AWAY):
+        with contextlib.suppress(*DATABASE_UNAVAILABLE):
             await db.write(note, f"a moment after {number}")
         if db.troubles:
             break
@@ -88,7 +88,7 @@ async def test_read_only_server_is_reported_until_it_accepts_writes(db: Database
     for _ in range(1000):
         if not db.troubles:
             break
-        with contextlib.suppress(*DATABASE_AWAY):  # connections that only read are ended, one by one
+        with contextlib.suppress(*DATABASE_UNAVAILABLE):  # connections that only read are ended, one by one
             await db.write(note, "after")
     assert await causes(db) >= {"before", "after"}
 
@@ -126,7 +126,7 @@ async def test_lock_timeout_fails_after_bounded_retries_and_changes_nothing(
     engine = engine_of(database_url)
     with engine.connect() as holder:
         holder.execute(text("UPDATE alerts SET told_at = 8 WHERE cause = 'row'"))
-        with pytest.raises(DATABASE_AWAY):
+        with pytest.raises(DATABASE_UNAVAILABLE):
             await impatient.write(touch, to="row")
         is_file = db.url.get_backend_name() == "sqlite"
         assert attempts == ([] if is_file else ["row"] * postgres.ATTEMPTS)
@@ -149,7 +149,7 @@ async def test_serialization_failure_is_retried_a_bounded_number_of_times(db: Da
         attempts.append(what)
         s.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$"))
 
-    with pytest.raises(DATABASE_AWAY):
+    with pytest.raises(DATABASE_UNAVAILABLE):
         await db.write(never, what="the same")
     assert attempts == ["the same"] * postgres.ATTEMPTS
     assert await db.write(note, "neighbour") == "neighbour"

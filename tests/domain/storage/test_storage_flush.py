@@ -56,7 +56,7 @@ def words(s: Session) -> list[str]:
 
 async def test_unflushed_write_is_committed_before_the_flush(file: Database, disk: Disk) -> None:
     disk.go_on.clear()
-    await file.note(put, "noted")
+    await file.write_unflushed(put, "noted")
     assert await file.read(words) == ["noted"]
 
 
@@ -80,11 +80,11 @@ async def test_concurrent_writes_share_flushes(file: Database, disk: Disk) -> No
 
 @pytest.mark.fault("F7")
 async def test_flushed_covers_earlier_unflushed_writes(file: Database, disk: Disk) -> None:
-    await file.note(put, "noted")
+    await file.write_unflushed(put, "noted")
     before = disk.flushes
-    await file.flushed()
+    await file.wait_flushed()
     assert disk.flushes == before + 1
-    await file.flushed()
+    await file.wait_flushed()
     assert disk.flushes == before + 1
 
 
@@ -107,4 +107,4 @@ async def test_flush_failure_is_raised_to_the_writer(file: Database, disk: Disk)
     with pytest.raises(OSError, match="the disk is gone"):
         await file.write(put, "written")
     disk.is_broken = False
-    await file.flushed()
+    await file.wait_flushed()

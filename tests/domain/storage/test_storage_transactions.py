@@ -11,14 +11,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Stateme
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core.storage.database import Database, announce, open_database
+from crm_core.storage.database import Database, on_commit, open_database
 from crm_core.storage.tables import Alert
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123000, tzinfo=UTC)
 
 
 def note(s: Session, cause: str, *, fails: bool = False) -> str:
-    announce(s, cause)
+    on_commit(s, cause)
     s.execute(insert(Alert), [{"cause": cause, "told_at": NOW}])
     if fails:
         raise LookupError(cause)

@@ -39,22 +39,30 @@ async def test_concurrent_manual_assignments_do_not_exceed_limit_unconfirmed(db:
         bots.start(s, bot_id=7, username="shop_bot", name="Shop", position=0, now=clock())
         anna = operators.add(s, name="Anna", max_leads=1, actor=SYSTEM, now=clock())
         staff.invite(s, code="code", role="operator", operator_id=anna, actor=SYSTEM, now=clock())
-        staff.join(s, code="code", account=Account(5, "Anna"), bot_id=7, now=clock(), chance=random.random)
+        staff.join(s, code="code", account=Account(5, "Anna"), bot_id=7, now=clock(), rng=random.random)
         return sources.listing(s)[0].id, anna
 
     source_id, anna = await db.write(arrange)
     waiting = [
         await db.write(
-            contacts.register, source_id=source_id, lead=LeadFacts(external_id=f"site:{number}"), now=clock(),
-            chance=random.random,
+            contacts.register,
+            source_id=source_id,
+            lead=LeadFacts(external_id=f"site:{number}"),
+            now=clock(),
+            rng=random.random,
         )
         for number in range(8)
-    ]  # fmt: skip
+    ]
     assert all(one.operator_id is None for one in waiting)
     outcomes = await asyncio.gather(
         *(
             db.write(
-                contacts.give, contact_id=one.id, operator_id=anna, actor=SYSTEM, now=clock(), chance=random.random
+                contacts.assign_by_hand,
+                contact_id=one.id,
+                operator_id=anna,
+                actor=SYSTEM,
+                now=clock(),
+                rng=random.random,
             )
             for one in waiting
         ),
@@ -75,12 +83,16 @@ async def test_invitation_opened_concurrently_admits_exactly_one_admin(db: Datab
     outcomes = await asyncio.gather(
         *(
             db.write(
-                staff.join, code="code", account=Account(number, "Somebody"), bot_id=7, now=clock(),
-                chance=random.random,
+                staff.join,
+                code="code",
+                account=Account(number, "Somebody"),
+                bot_id=7,
+                now=clock(),
+                rng=random.random,
             )
             for number in range(1, 9)
         ),
         return_exceptions=True,
-    )  # fmt: skip
+    )
     assert sum(isinstance(one, staff.Joined) for one in outcomes) == 1
     assert await db.read(lambda s: len(s.execute(select(Staff.telegram_id)).all())) == 1

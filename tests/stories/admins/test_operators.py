@@ -6,55 +6,55 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
 LINK = re.compile(r"https://t\.me/(\w+)\?start=(op_[\w-]+)")
 
 
-async def joins(house: House, person: Person, invitation: SeenMessage) -> None:
+async def joins(crm: RunningApp, person: Person, invitation: SeenMessage) -> None:
     found = LINK.search(invitation.text)
     assert found is not None
     assert found[1] == "shop_bot"
-    await person.starts(house.shop, found[2])
-    await house.settled()
+    await person.starts(crm.shop, found[2])
+    await crm.settled()
 
 
-async def test_operator_added_by_command_joins_by_link_and_gets_contacts(house: House) -> None:
-    added = await types(house, house.olga, "/operators add Anna Maria 2")
+async def test_operator_added_by_command_joins_by_link_and_gets_contacts(crm: RunningApp) -> None:
+    added = await types(crm, crm.olga, "/operators add Anna Maria 2")
     assert "Anna Maria is added, with a limit of 2" in added.text
     assert "has not opened the invitation" in added.text
     assert "No weight anywhere yet" in added.text
 
-    anna = house.client("Anna")
-    await joins(house, anna, added)
+    anna = crm.client("Anna")
+    await joins(crm, anna, added)
     await anna.sees("Welcome, Anna Maria!")
-    await types(house, house.olga, '/assign shop_bot "Anna Maria" 30')
-    await house.client("Ivan").says("Hello", to=house.shop)
+    await types(crm, crm.olga, '/assign shop_bot "Anna Maria" 30')
+    await crm.client("Ivan").says("Hello", to=crm.shop)
     await anna.sees("#1")
 
-    listed = await types(house, house.olga, "/operators")
+    listed = await types(crm, crm.olga, "/operators")
     assert "🟢 Anna Maria: online; 1 of 2, 1 free" in listed.text
 
 
-async def test_operator_is_added_by_buttons(house: House) -> None:
-    screen = await types(house, house.olga, "/operators")
+async def test_operator_is_added_by_buttons(crm: RunningApp) -> None:
+    screen = await types(crm, crm.olga, "/operators")
     assert "Nobody yet" in screen.text
-    question = await presses(house, house.olga, screen, "Add an operator")
+    question = await presses(crm, crm.olga, screen, "Add an operator")
     assert "for example: Anna 10" in question.text
     assert question.labels == ["✖️ Cancel"]
-    added = await types(house, house.olga, "Anna 3")
+    added = await types(crm, crm.olga, "Anna 3")
     assert "limit of 3" in added.text
-    await joins(house, house.client("Anna"), added)
+    await joins(crm, crm.client("Anna"), added)
 
-    screen = await presses(house, house.olga, added, "Operators")
+    screen = await presses(crm, crm.olga, added, "Operators")
     assert "🟢 Anna: online; 0 of 3, 3 free" in screen.text
 
 
-async def test_added_operator_has_default_limit_and_quotes_keep_number_in_name(house: House) -> None:
-    assert "Anna is added, with a limit of 10" in (await types(house, house.olga, "/operators add Anna")).text
-    added = await types(house, house.olga, '/operators add "Agent 7"')
+async def test_added_operator_has_default_limit_and_quotes_keep_number_in_name(crm: RunningApp) -> None:
+    assert "Anna is added, with a limit of 10" in (await types(crm, crm.olga, "/operators add Anna")).text
+    added = await types(crm, crm.olga, '/operators add "Agent 7"')
     assert "Agent 7 is added, with a limit of 10" in added.text
-    added = await types(house, house.olga, "/operators add Boris «Razor» 4")
+    added = await types(crm, crm.olga, "/operators add Boris «Razor» 4")
     assert "Boris «Razor» is added, with a limit of 4" in added.text
 
 
@@ -75,180 +75,180 @@ async def test_added_operator_has_default_limit_and_quotes_keep_number_in_name(h
         ("/operators frobnicate", "There is no operator «frobnicate»; /operators lists them."),
     ],
 )
-async def test_invalid_operators_command_is_refused_and_changes_nothing(house: House, typed: str, said: str) -> None:
-    await house.operator("Anna", limit=3)
-    before = (await types(house, house.olga, "/operators")).text
-    assert (await types(house, house.olga, typed)).text == said
-    assert (await types(house, house.olga, "/operators")).text == before
+async def test_invalid_operators_command_is_refused_and_changes_nothing(crm: RunningApp, typed: str, said: str) -> None:
+    await crm.operator("Anna", limit=3)
+    before = (await types(crm, crm.olga, "/operators")).text
+    assert (await types(crm, crm.olga, typed)).text == said
+    assert (await types(crm, crm.olga, "/operators")).text == before
 
 
-async def test_raised_limit_assigns_waiting_contacts(house: House) -> None:
-    anna = await house.operator("Anna", limit=1)
+async def test_raised_limit_assigns_waiting_contacts(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1)
     for name in ("Ivan", "Pyotr", "Kira", "Lev"):
-        await house.client(name).says("Hello", to=house.shop)
-        await house.settled()
+        await crm.client(name).says("Hello", to=crm.shop)
+        await crm.settled()
 
-    done = await types(house, house.olga, "/operators limit anna 2")
+    done = await types(crm, crm.olga, "/operators limit anna 2")
     assert "Anna may hold 2 open contacts at once now. 1 waiting contact is assigned." in done.text
     await anna.sees("#2")
-    screen = await presses(house, house.olga, done, "Limit")
+    screen = await presses(crm, crm.olga, done, "Limit")
     assert "Now: 2." in screen.text
-    screen = await presses(house, house.olga, screen, "5")
+    screen = await presses(crm, crm.olga, screen, "5")
     assert "2 waiting contacts are assigned." in screen.text
     assert "Open contacts: 4 of 5, 1 free" in screen.text
     await anna.sees("#4")
 
 
-async def test_limit_can_be_typed_after_pressing_a_button(house: House) -> None:
-    await house.operator("Anna", limit=1)
-    screen = await types(house, house.olga, "/operators Anna")
-    screen = await presses(house, house.olga, screen, "Limit")
-    question = await presses(house, house.olga, screen, "Another number")
+async def test_limit_can_be_typed_after_pressing_a_button(crm: RunningApp) -> None:
+    await crm.operator("Anna", limit=1)
+    screen = await types(crm, crm.olga, "/operators Anna")
+    screen = await presses(crm, crm.olga, screen, "Limit")
+    question = await presses(crm, crm.olga, screen, "Another number")
     assert "from 0 to 1000" in question.text
-    assert (await types(house, house.olga, "a lot")).text == "A limit is a whole number from 0 to 1000."
-    assert "Anna may hold 7" in (await types(house, house.olga, "7")).text
+    assert (await types(crm, crm.olga, "a lot")).text == "A limit is a whole number from 0 to 1000."
+    assert "Anna may hold 7" in (await types(crm, crm.olga, "7")).text
 
 
-async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    await ivan.says("First", to=house.shop)
+async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    await ivan.says("First", to=crm.shop)
     card = await anna.sees("#1")
-    done = await types(house, house.olga, "/operators off Anna")
+    done = await types(crm, crm.olga, "/operators off Anna")
     assert "⛔️ switched off" in done.text
-    await house.client("Kira").says("Second", to=house.shop)
-    await house.olga.sees("#2 waits at shop_bot: nobody is eligible (switched off)")
+    await crm.client("Kira").says("Second", to=crm.shop)
+    await crm.olga.sees("#2 waits at shop_bot: nobody is eligible (switched off)")
     await anna.replies(card, "I can still answer")
     await ivan.sees("I can still answer")
 
-    screen = await presses(house, house.olga, done, "Switch on")
+    screen = await presses(crm, crm.olga, done, "Switch on")
     assert "Anna is switched on: new contacts may come. 1 waiting contact is assigned." in screen.text
     await anna.sees("#2")
-    screen = await presses(house, house.olga, screen, "Switch off")
+    screen = await presses(crm, crm.olga, screen, "Switch off")
     assert "⛔️ switched off" in screen.text
-    assert "switched on" in (await types(house, house.olga, "/operators on 1")).text
+    assert "switched on" in (await types(crm, crm.olga, "/operators on 1")).text
 
 
-async def test_operator_is_renamed_by_command_and_by_button(house: House) -> None:
-    await house.operator("Anna")
-    done = await types(house, house.olga, "/operators rename Anna = Anna Maria")
+async def test_operator_is_renamed_by_command_and_by_button(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    done = await types(crm, crm.olga, "/operators rename Anna = Anna Maria")
     assert "The name is Anna Maria now." in done.text
-    assert "The name is Anya now." in (await types(house, house.olga, '/operators rename "Anna Maria" "Anya"')).text
-    question = await presses(house, house.olga, done, "Rename")
+    assert "The name is Anya now." in (await types(crm, crm.olga, '/operators rename "Anna Maria" "Anya"')).text
+    question = await presses(crm, crm.olga, done, "Rename")
     assert "new name of Anya" in question.text
-    assert "The name is Анна now." in (await types(house, house.olga, "Анна")).text
+    assert "The name is Анна now." in (await types(crm, crm.olga, "Анна")).text
 
 
 @pytest.mark.fault("F54")
-async def test_removed_operator_loses_contacts_and_becomes_a_client(house: House) -> None:
-    anna = await house.operator("Anna", limit=2)
-    ivan = house.client("Ivan")
-    await ivan.says("Hello", to=house.shop)
+async def test_removed_operator_loses_contacts_and_becomes_a_client(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=2)
+    ivan = crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("#1")
     await anna.presses(card, "Take")
-    await house.settled()
-    boris = await house.operator("Boris", limit=5)
+    await crm.settled()
+    boris = await crm.operator("Boris", limit=5)
 
-    question = await types(house, house.olga, "/operators remove Anna")
+    question = await types(crm, crm.olga, "/operators remove Anna")
     assert "Remove Anna for good? 1 open contact goes back" in question.text
-    assert (await presses(house, house.olga, question, "No, keep")).text.startswith("👤 Anna")
-    question = await types(house, house.olga, "/operators remove Anna")
-    screen = await presses(house, house.olga, question, "Yes, remove")
+    assert (await presses(crm, crm.olga, question, "No, keep")).text.startswith("👤 Anna")
+    question = await types(crm, crm.olga, "/operators remove Anna")
+    screen = await presses(crm, crm.olga, question, "Yes, remove")
     assert "Anna is removed. 1 contact went back to the queue." in screen.text
     assert "Anna:" not in screen.text
     await boris.sees("#1")
 
     await anna.says("Hello?")
-    await house.settled()
+    await crm.settled()
     assert await anna.sees("Your request is #2")  # from now on she is a client like any other
-    assert "There is no operator «Anna»" in (await types(house, house.olga, "/operators Anna")).text
+    assert "There is no operator «Anna»" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
-async def test_removing_the_only_operator_reports_waiting_contacts(house: House) -> None:
-    await house.operator("Anna")
-    await house.client("Ivan").says("Hello", to=house.shop)
-    await house.settled()
-    question = await types(house, house.olga, "/operators remove Anna")
-    screen = await presses(house, house.olga, question, "Yes, remove")
+async def test_removing_the_only_operator_reports_waiting_contacts(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    question = await types(crm, crm.olga, "/operators remove Anna")
+    screen = await presses(crm, crm.olga, question, "Yes, remove")
     assert "1 contact went back to the queue. 1 of them waits: /queue" in screen.text
-    await house.olga.sees("#1 waits at shop_bot: nobody is eligible (no operator has a weight there)")
+    await crm.olga.sees("#1 waits at shop_bot: nobody is eligible (no operator has a weight there)")
 
 
-async def test_pressing_remove_twice_removes_the_operator_once(house: House) -> None:
-    await house.operator("Anna")
-    question = await types(house, house.olga, "/operators remove Anna")
-    await presses(house, house.olga, question, "Yes, remove")
-    again = await house.olga.presses(question, "Yes, remove", stale=True)
+async def test_pressing_remove_twice_removes_the_operator_once(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    question = await types(crm, crm.olga, "/operators remove Anna")
+    await presses(crm, crm.olga, question, "Yes, remove")
+    again = await crm.olga.presses(question, "Yes, remove", stale=True)
     assert "There is no operator" in (await again.answer() or "")
 
 
-async def test_new_invitation_link_replaces_earlier_ones_and_works_once(house: House) -> None:
-    first = await types(house, house.olga, "/operators add Anna 5")
-    second = await types(house, house.olga, "/operators link Anna")
+async def test_new_invitation_link_replaces_earlier_ones_and_works_once(crm: RunningApp) -> None:
+    first = await types(crm, crm.olga, "/operators add Anna 5")
+    second = await types(crm, crm.olga, "/operators link Anna")
     assert "Earlier links do not work any more." in second.text
-    charlie = house.client("Charlie")
-    await joins(house, charlie, first)
+    charlie = crm.client("Charlie")
+    await joins(crm, charlie, first)
     await charlie.sees("This invitation is not valid any more")
-    anna = house.client("Anna")
-    await joins(house, anna, second)
+    anna = crm.client("Anna")
+    await joins(crm, anna, second)
     await anna.sees("Welcome, Anna!")
-    await joins(house, charlie, second)  # and each opens once
+    await joins(crm, charlie, second)  # and each opens once
     await charlie.sees("This invitation is not valid any more")
 
-    third = await presses(house, house.olga, second, "New invitation")
+    third = await presses(crm, crm.olga, second, "New invitation")
     assert LINK.search(third.text)[2] != LINK.search(second.text)[2]  # type: ignore[index]
 
 
-async def test_invitation_link_expires_after_a_week(house: House, clock: MovableClock) -> None:
-    added = await types(house, house.olga, "/operators add Anna 5")
+async def test_invitation_link_expires_after_a_week(crm: RunningApp, clock: MovableClock) -> None:
+    added = await types(crm, crm.olga, "/operators add Anna 5")
     clock.forward(days=7, seconds=1)
-    anna = house.client("Anna")
-    await joins(house, anna, added)
+    anna = crm.client("Anna")
+    await joins(crm, anna, added)
     await anna.sees("This invitation is not valid any more")
 
 
-async def test_another_account_takes_over_the_operator_and_open_contacts(house: House) -> None:
-    anna = await house.operator("Anna")
-    await house.client("Ivan").says("Hello", to=house.shop)
+async def test_another_account_takes_over_the_operator_and_open_contacts(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
     card = await anna.sees("#1")
-    link = await types(house, house.olga, "/operators link Anna")
-    clara = house.client("Clara")
-    await joins(house, clara, link)
+    link = await types(crm, crm.olga, "/operators link Anna")
+    clara = crm.client("Clara")
+    await joins(crm, clara, link)
     await clara.sees("Welcome, Anna!")
     await (await anna.presses(card, "Take", stale=True)).answer()  # who lost the place has no say any more
-    await house.settled()
+    await crm.settled()
     assert (await clara.sees("#1")).labels == ["✋ Take", "✔️ Close"]
-    assert "Open contacts: 1 of" in (await types(house, house.olga, "/operators Anna")).text
+    assert "Open contacts: 1 of" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
-async def test_admin_who_joins_as_operator_gets_waiting_contacts(house: House) -> None:
-    added = await types(house, house.olga, "/operators add Olga 5")
-    await types(house, house.olga, "/assign shop_bot Olga 1")
-    await house.client("Ivan").says("Hello", to=house.shop)
-    await house.olga.sees("#1 waits at shop_bot")
-    await joins(house, house.olga, added)
-    card = await house.olga.sees(lambda seen: "✋ Take" in seen.labels)
+async def test_admin_who_joins_as_operator_gets_waiting_contacts(crm: RunningApp) -> None:
+    added = await types(crm, crm.olga, "/operators add Olga 5")
+    await types(crm, crm.olga, "/assign shop_bot Olga 1")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.olga.sees("#1 waits at shop_bot")
+    await joins(crm, crm.olga, added)
+    card = await crm.olga.sees(lambda seen: "✋ Take" in seen.labels)
     assert "#1" in card.text
 
 
-async def test_operator_list_is_paged(house: House) -> None:
+async def test_operator_list_is_paged(crm: RunningApp) -> None:
     for number in range(1, 12):
-        await types(house, house.olga, f"/operators add Agent-{number:02} 5")
-    screen = await types(house, house.olga, "/operators")
+        await types(crm, crm.olga, f"/operators add Agent-{number:02} 5")
+    screen = await types(crm, crm.olga, "/operators")
     assert "page 1 of 2" in screen.text
     assert "Agent-08" in screen.text
     assert "Agent-09" not in screen.text
-    screen = await presses(house, house.olga, screen, "▶️")
+    screen = await presses(crm, crm.olga, screen, "▶️")
     assert "Agent-11" in screen.text
     assert "▶️" not in screen.labels
-    screen = await presses(house, house.olga, screen, "◀️")
+    screen = await presses(crm, crm.olga, screen, "◀️")
     assert "page 1 of 2" in screen.text
 
 
 async def test_operator_screen_shows_bots_not_started_yet(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
-    async with await House.open(sandbox, database_url, tokens=two) as house:
-        await house.operator("Anna")
-        screen = await types(house, house.olga, "/assign help_bot Anna 5")
+    async with await RunningApp.open(sandbox, database_url, tokens=two) as crm:
+        await crm.operator("Anna")
+        screen = await types(crm, crm.olga, "/assign help_bot Anna 5")
         assert "⚠️ Anna: has not pressed Start in @help_bot." in screen.text
-        assert "has not pressed Start in @help_bot" in (await types(house, house.olga, "/operators Anna")).text
+        assert "has not pressed Start in @help_bot" in (await types(crm, crm.olga, "/operators Anna")).text

@@ -5,78 +5,78 @@ from datetime import timedelta
 import pytest
 
 from tests.stories.steering import presses, types
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 
-async def test_empty_queue_is_shown_and_can_be_refreshed(house: House) -> None:
-    screen = await types(house, house.olga, "/queue")
+async def test_empty_queue_is_shown_and_can_be_refreshed(crm: RunningApp) -> None:
+    screen = await types(crm, crm.olga, "/queue")
     assert screen.text == "Nobody waits. 👍"
-    await house.client("Ivan").says("Do you have bicycles?", to=house.shop)
-    await house.settled()
-    screen = await presses(house, house.olga, screen, "Look again")
+    await crm.client("Ivan").says("Do you have bicycles?", to=crm.shop)
+    await crm.settled()
+    screen = await presses(crm, crm.olga, screen, "Look again")
     assert "⏳ 1 contact waits" in screen.text
 
 
-async def test_queue_lists_oldest_first_and_assigns_contacts(house: House, clock: MovableClock) -> None:
-    anna = await house.operator("Anna")
-    await types(house, house.olga, "/operators limit Anna 0")
+async def test_queue_lists_oldest_first_and_assigns_contacts(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    await types(crm, crm.olga, "/operators limit Anna 0")
     clock.ahead = timedelta(minutes=-7)
-    await house.client("Ivan", last_name="Petrov").says("Do you have bicycles?", to=house.shop)
-    await house.settled()
+    await crm.client("Ivan", last_name="Petrov").says("Do you have bicycles?", to=crm.shop)
+    await crm.settled()
     clock.ahead = timedelta()
-    await house.client("Kira").says("A bell, please", to=house.shop)
-    await house.settled()
+    await crm.client("Kira").says("A bell, please", to=crm.shop)
+    await crm.settled()
 
-    screen = await types(house, house.olga, "/queue")
+    screen = await types(crm, crm.olga, "/queue")
     assert screen.text == (
         "⏳ 2 contacts wait\n"
         "#1 · 7 min · shop_bot · Ivan Petrov\n      Do you have bicycles?\n"
         "#2 · just now · shop_bot · Kira\n      A bell, please"
     )
     assert screen.labels == ["Assign #1", "Assign #2", "🔄 Look again"]
-    screen = await presses(house, house.olga, screen, "Assign #2")
+    screen = await presses(crm, crm.olga, screen, "Assign #2")
     assert screen.labels == ["🟠 Anna 0/0", "◀️ Waiting contacts"]
-    screen = await presses(house, house.olga, screen, "Anna")
+    screen = await presses(crm, crm.olga, screen, "Anna")
     assert screen.text == "Anna is not free for #2: at the limit. Give it all the same?"
-    screen = await presses(house, house.olga, screen, "Give it all the same")
+    screen = await presses(crm, crm.olga, screen, "Give it all the same")
     assert screen.text == "#2 is with Anna now."
     await anna.sees("A bell, please")
-    screen = await presses(house, house.olga, screen, "Waiting contacts")
+    screen = await presses(crm, crm.olga, screen, "Waiting contacts")
     assert "⏳ 1 contact waits" in screen.text
 
 
-async def test_assigning_a_contact_no_longer_queued_does_nothing(house: House) -> None:
-    anna = await house.operator("Anna", limit=1)
+async def test_assigning_a_contact_no_longer_queued_does_nothing(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1)
     for name in ("Ivan", "Kira"):
-        await house.client(name).says("Hello", to=house.shop)
-        await house.settled()
-    screen = await types(house, house.olga, "/queue")
-    screen = await presses(house, house.olga, screen, "Assign #2")
-    boris = await house.operator("Boris", limit=1)  # gets #2 at once
+        await crm.client(name).says("Hello", to=crm.shop)
+        await crm.settled()
+    screen = await types(crm, crm.olga, "/queue")
+    screen = await presses(crm, crm.olga, screen, "Assign #2")
+    boris = await crm.operator("Boris", limit=1)  # gets #2 at once
     await boris.sees("#2")
-    press = await house.olga.presses(screen, "Anna")
+    press = await crm.olga.presses(screen, "Anna")
     assert await press.answer() == "#2 is with Boris."
     assert anna.looks("#2") is None
 
 
-async def test_queue_is_paged(house: House) -> None:
+async def test_queue_is_paged(crm: RunningApp) -> None:
     for number in range(1, 20):
-        await house.client(f"Client {number}").says("Hello", to=house.shop)
-    await house.settled()
-    screen = await types(house, house.olga, "/queue")
+        await crm.client(f"Client {number}").says("Hello", to=crm.shop)
+    await crm.settled()
+    screen = await types(crm, crm.olga, "/queue")
     assert "⏳ 19 contacts wait · page 1 of 3" in screen.text
     assert [label for label in screen.labels if "#" in label] == [f"Assign #{number}" for number in range(1, 9)]
-    screen = await presses(house, house.olga, screen, "▶️")
-    screen = await presses(house, house.olga, screen, "▶️")
+    screen = await presses(crm, crm.olga, screen, "▶️")
+    screen = await presses(crm, crm.olga, screen, "▶️")
     assert [label for label in screen.labels if "#" in label] == ["Assign #17", "Assign #18", "Assign #19"]
     assert "▶️" not in screen.labels
 
 
 @pytest.mark.fault("F76")
-async def test_client_text_in_the_queue_is_not_treated_as_markup(house: House) -> None:
-    await house.client("<b>Ivan</b>").says("<a href='x'>*Hello*</a>\n" + "very " * 40, to=house.shop)
-    await house.settled()
-    screen = await types(house, house.olga, "/queue")
+async def test_client_text_in_the_queue_is_not_treated_as_markup(crm: RunningApp) -> None:
+    await crm.client("<b>Ivan</b>").says("<a href='x'>*Hello*</a>\n" + "very " * 40, to=crm.shop)
+    await crm.settled()
+    screen = await types(crm, crm.olga, "/queue")
     assert "<b>Ivan</b>" in screen.text
     assert "      <a href='x'>*Hello*</a> very very" in screen.text
     assert [one["type"] for one in screen.entities] == ["bold"]  # the title alone

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bot import admins
 from bot import operators as bot_operators
-from bot.handling.queries import look
+from bot.handling.queries import read_as_admin
 from bot.sandbox import Person
 from bot.screens import buttons as callbacks
 from bot.screens.menus import commands_for
@@ -25,7 +25,7 @@ from crm_core.storage.tables import Staff
 from crm_core.team import accounts as staff
 from crm_core.team import operators
 from tests.stories.steering import presses, types
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 PEOPLE_TOO = {"start", "help"}  # commands that everybody has
 
@@ -55,8 +55,8 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-def forged(kind: type[CallbackData], house: House) -> str:
-    values = {**EXAMPLES, "telegram_id": house.olga.id, "bot_id": house.shop.id}
+def forged(kind: type[CallbackData], crm: RunningApp) -> str:
+    values = {**EXAMPLES, "telegram_id": crm.olga.id, "bot_id": crm.shop.id}
     return kind(**{name: values[name] for name in kind.model_fields}).pack()
 
 
@@ -71,36 +71,44 @@ def test_collected_admin_commands_and_buttons_are_complete() -> None:
 def test_every_admin_button_fits_into_64_bytes() -> None:
     for kind in buttons():
         largest = {
-            name: values for name, values in {
-                **dict.fromkeys(EXAMPLES, 2**31 - 1), "telegram_id": 2**53 - 1, "bot_id": 2**53 - 1,
-                "period": "today", "is_on": True, "is_sure": True, "is_exact": True,
-                "what": "operators", "form": "xlsx",
-            }.items() if name in kind.model_fields
-        }  # fmt: skip
+            name: values
+            for name, values in {
+                **dict.fromkeys(EXAMPLES, 2**31 - 1),
+                "telegram_id": 2**53 - 1,
+                "bot_id": 2**53 - 1,
+                "period": "today",
+                "is_on": True,
+                "is_sure": True,
+                "is_exact": True,
+                "what": "operators",
+                "form": "xlsx",
+            }.items()
+            if name in kind.model_fields
+        }
         assert len(kind(**largest).pack().encode()) <= 64
 
 
-async def snapshot(house: House) -> object:
+async def snapshot(crm: RunningApp) -> object:
     return (
-        await house.db.read(operators.listing),
-        await house.db.read(sources.listing),
-        await house.db.read(sources.shares),
-        await house.db.read(staff.admins),
-        (await house.db.read(statistics.overview, since=None)).contacts,
+        await crm.db.read(operators.listing),
+        await crm.db.read(sources.listing),
+        await crm.db.read(sources.shares),
+        await crm.db.read(staff.admins),
+        (await crm.db.read(statistics.overview, since=None)).contacts,
     )
 
 
-async def tries_everything(house: House, who: Person, clock: MovableClock) -> None:
+async def tries_everything(crm: RunningApp, who: Person, clock: MovableClock) -> None:
     for name in commands():
         for rest in ("", " add X 1", " #1 Anna", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
             clock.forward(seconds=3)  # slowly enough for a client
-            await who.says(f"/{name}{rest}", to=house.shop)
-            await house.settled()
+            await who.says(f"/{name}{rest}", to=crm.shop)
+            await crm.settled()
     for kind in buttons():
         clock.forward(seconds=3)
-        press = await who.presses_forged(house.shop, forged(kind, house))
+        press = await who.presses_forged(crm.shop, forged(kind, crm))
         assert (await press.answer() or "") == ""
-    await house.settled()
+    await crm.settled()
 
 
 def saw_nothing_of_admins(who: Person) -> bool:
@@ -109,48 +117,48 @@ def saw_nothing_of_admins(who: Person) -> bool:
 
 
 @pytest.mark.fault("F53")
-async def test_client_cannot_use_admin_commands_or_buttons(house: House, clock: MovableClock) -> None:
-    await house.operator("Anna")
-    charlie = house.client("Charlie")
-    await charlie.says("Hello", to=house.shop)
-    await house.settled()
-    before = await snapshot(house)
-    await tries_everything(house, charlie, clock)
-    assert await snapshot(house) == before
+async def test_client_cannot_use_admin_commands_or_buttons(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
+    charlie = crm.client("Charlie")
+    await charlie.says("Hello", to=crm.shop)
+    await crm.settled()
+    before = await snapshot(crm)
+    await tries_everything(crm, charlie, clock)
+    assert await snapshot(crm) == before
     assert saw_nothing_of_admins(charlie)
 
 
-async def test_operator_cannot_use_admin_commands_or_buttons(house: House, clock: MovableClock) -> None:
-    anna = await house.operator("Anna")
-    await house.client("Ivan").says("Hello", to=house.shop)
+async def test_operator_cannot_use_admin_commands_or_buttons(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
     await anna.presses(await anna.sees("#1"), "Take")
-    await house.settled()
-    before = await snapshot(house)
-    await tries_everything(house, anna, clock)
-    assert await snapshot(house) == before
+    await crm.settled()
+    before = await snapshot(crm)
+    await tries_everything(crm, anna, clock)
+    assert await snapshot(crm) == before
     assert saw_nothing_of_admins(anna)
 
 
 @pytest.mark.fault("F55")
-async def test_demoted_admin_is_refused_despite_cached_role(house: House) -> None:
+async def test_demoted_admin_is_refused_despite_cached_role(crm: RunningApp) -> None:
     """The roster still remembers the admin when he presses: rights are asked for where the effect is."""
-    await house.operator("Anna")
-    roster = house.app.fleet.handler.roster
-    await types(house, house.olga, "/operators")
+    await crm.operator("Anna")
+    roster = crm.app.fleet.handler.roster
+    await types(crm, crm.olga, "/operators")
     roster.forget = lambda: None  # type: ignore[method-assign]
     roster._stale_at = float("inf")
-    await house.db.write(_demote, house.olga.id)
-    member = await roster.member(house.olga.id)
+    await crm.db.write(_demote, crm.olga.id)
+    member = await roster.member(crm.olga.id)
     assert member is not None
     assert member.is_admin
-    before = await snapshot(house)
+    before = await snapshot(crm)
     for name in commands():
         for rest in ("", " add X 1", " link x Y", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
-            assert (await types(house, house.olga, f"/{name}{rest}")).text == "You may not do this. Ask an admin."
+            assert (await types(crm, crm.olga, f"/{name}{rest}")).text == "You may not do this. Ask an admin."
     for kind in buttons():
-        press = await house.olga.presses_forged(house.shop, forged(kind, house))
+        press = await crm.olga.presses_forged(crm.shop, forged(kind, crm))
         assert await press.answer() == "You may not do this. Ask an admin."
-    assert await snapshot(house) == before
+    assert await snapshot(crm) == before
 
 
 def _demote(s: Session, telegram_id: int) -> None:
@@ -161,38 +169,38 @@ def _demote(s: Session, telegram_id: int) -> None:
 @pytest.mark.parametrize(
     "data", ["op:99999999999999999999", "op:-1", "op:x", "op:", "op:1:2:3", "stats:never", "give_to:1:1:1:9"]
 )
-async def test_malformed_button_data_does_nothing(house: House, data: str) -> None:
-    press = await house.olga.presses_forged(house.shop, data)
+async def test_malformed_button_data_does_nothing(crm: RunningApp, data: str) -> None:
+    press = await crm.olga.presses_forged(crm.shop, data)
     await press.answer()
-    await types(house, house.olga, "/queue")
-    assert house.olga.looks("could not be processed") is None
+    await types(crm, crm.olga, "/queue")
+    assert crm.olga.looks("could not be processed") is None
 
 
 async def test_admin_reads_require_the_admin_role(db: Database) -> None:
     with pytest.raises(NotAllowed):
-        await look(db, telegram(5), statistics.overview, since=None)
+        await read_as_admin(db, telegram(5), statistics.overview, since=None)
 
 
-async def test_command_menus_follow_roles(house: House) -> None:
+async def test_command_menus_follow_roles(crm: RunningApp) -> None:
     def menu(who: Person) -> list[str]:
-        return [one["command"] for one in house.sandbox.commands_seen_by(who, house.shop)]
+        return [one["command"] for one in crm.sandbox.commands_seen_by(who, crm.shop)]
 
     clients = ["start", "email", "privacy", "help"]
     of_admins = ["stats", "export", "queue", "assign", "operators", "sources", "admins"]
     of_operators = ["my", "online", "offline"]
-    peter = house.client("Peter", language="ru")
+    peter = crm.client("Peter", language="ru")
     assert menu(peter) == clients
-    assert menu(house.olga) == [*of_admins, "help"]
-    anna = await house.operator("Anna")
+    assert menu(crm.olga) == [*of_admins, "help"]
+    anna = await crm.operator("Anna")
     assert menu(anna) == [*of_operators, "help"]
 
-    code = (await types(house, house.olga, "/admins add")).text.split("start=")[1].split()[0]
-    await anna.starts(house.shop, code)
-    await house.settled()
+    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    await anna.starts(crm.shop, code)
+    await crm.settled()
     assert menu(anna) == [*of_operators, *of_admins, "help"]
-    question = await types(house, house.olga, "/admins remove Anna")
-    await presses(house, house.olga, question, "Yes, remove")
+    question = await types(crm, crm.olga, "/admins remove Anna")
+    await presses(crm, crm.olga, question, "Yes, remove")
     assert menu(anna) == [*of_operators, "help"]
-    question = await types(house, house.olga, "/operators remove Anna")
-    await presses(house, house.olga, question, "Yes, remove")
+    question = await types(crm, crm.olga, "/operators remove Anna")
+    await presses(crm, crm.olga, question, "Yes, remove")
     assert menu(anna) == clients

@@ -4,113 +4,113 @@ import pytest
 
 from bot.sandbox import Sandbox
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
-async def test_source_link_contacts_use_its_own_source_and_weights(house: House) -> None:
-    anna = await house.operator("Anna")
-    boris = await house.operator("Boris", weight=1)
-    done = await types(house, house.olga, "/sources link vk VK ads")
+async def test_source_link_contacts_use_its_own_source_and_weights(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    boris = await crm.operator("Boris", weight=1)
+    done = await types(crm, crm.olga, "/sources link vk VK ads")
     assert "VK ads is added." in done.text
     assert "https://t.me/shop_bot?start=src_vk" in done.text
     assert "Nobody has a weight here" in done.text
-    await types(house, house.olga, "/assign shop_bot Boris 0")
-    await types(house, house.olga, "/assign vk Boris 10")
+    await types(crm, crm.olga, "/assign shop_bot Boris 0")
+    await types(crm, crm.olga, "/assign vk Boris 10")
 
-    ivan, kira = house.client("Ivan"), house.client("Kira")
-    await ivan.starts(house.shop, "src_vk")
+    ivan, kira = crm.client("Ivan"), crm.client("Kira")
+    await ivan.starts(crm.shop, "src_vk")
     await ivan.says("From the advertisement")
-    await kira.says("Directly", to=house.shop)
+    await kira.says("Directly", to=crm.shop)
     assert "VK ads" in (await boris.sees("From the advertisement")).text
     await anna.sees("Directly")
-    assert "Waiting: 0" in (await types(house, house.olga, "/sources vk")).text
+    assert "Waiting: 0" in (await types(crm, crm.olga, "/sources vk")).text
 
 
-async def test_source_link_is_added_by_buttons(house: House) -> None:
-    screen = await types(house, house.olga, "/sources")
+async def test_source_link_is_added_by_buttons(crm: RunningApp) -> None:
+    screen = await types(crm, crm.olga, "/sources")
     assert screen.text == "📥 Sources: 1\n🤖 shop_bot"
-    question = await presses(house, house.olga, screen, "New link")
+    question = await presses(crm, crm.olga, screen, "New link")
     assert "into @shop_bot" in question.text
-    done = await types(house, house.olga, "VK")
+    done = await types(crm, crm.olga, "VK")
     assert "https://t.me/shop_bot?start=src_vk" in done.text
     assert "VK is added." in done.text
 
 
 async def test_adding_a_source_link_with_several_bots_asks_for_the_bot(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
-    async with await House.open(sandbox, database_url, tokens=two) as house:
-        screen = await types(house, house.olga, "/sources")
-        screen = await presses(house, house.olga, screen, "New link")
+    async with await RunningApp.open(sandbox, database_url, tokens=two) as crm:
+        screen = await types(crm, crm.olga, "/sources")
+        screen = await presses(crm, crm.olga, screen, "New link")
         assert screen.labels == ["@shop_bot", "@help_bot", "◀️ Sources"]
-        screen = await presses(house, house.olga, screen, "@help_bot")
+        screen = await presses(crm, crm.olga, screen, "@help_bot")
         assert "into @help_bot" in screen.text
-        assert "https://t.me/help_bot?start=src_vk" in (await types(house, house.olga, "vk VK ads")).text
+        assert "https://t.me/help_bot?start=src_vk" in (await types(crm, crm.olga, "vk VK ads")).text
         # Typed, it leads into the bot where it was typed.
-        done = await types(house, house.olga, "/sources link fb Facebook", to=house.bots[1])
+        done = await types(crm, crm.olga, "/sources link fb Facebook", to=crm.bots[1])
         assert "https://t.me/help_bot?start=src_fb" in done.text
 
 
-async def test_source_switched_off_refuses_clients_and_switched_on_assigns_queue(house: House) -> None:
-    anna = await house.operator("Anna", limit=1)
+async def test_source_switched_off_refuses_clients_and_switched_on_assigns_queue(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1)
     for name in ("Ivan", "Kira"):
-        await house.client(name).says(f"I am {name}", to=house.shop)
-        await house.settled()
-    done = await types(house, house.olga, "/sources off shop_bot")
+        await crm.client(name).says(f"I am {name}", to=crm.shop)
+        await crm.settled()
+    done = await types(crm, crm.olga, "/sources off shop_bot")
     assert "shop_bot is switched off." in done.text
     assert "Waiting: 1" in done.text
-    lev = house.client("Lev")
-    await lev.says("Hello", to=house.shop)
+    lev = crm.client("Lev")
+    await lev.says("Hello", to=crm.shop)
     await lev.sees("No requests are taken here at the moment")
-    await types(house, house.olga, "/operators limit Anna 5")
+    await types(crm, crm.olga, "/operators limit Anna 5")
     assert anna.looks("I am Kira") is None
 
-    done = await presses(house, house.olga, done, "Switch on")
+    done = await presses(crm, crm.olga, done, "Switch on")
     assert "shop_bot is switched on. 1 waiting contact is assigned." in done.text
     await anna.sees("I am Kira")
-    screen = await presses(house, house.olga, done, "Switch off")
+    screen = await presses(crm, crm.olga, done, "Switch off")
     assert "⛔️ Switched off" in screen.text
-    assert "is switched on." in (await types(house, house.olga, "/sources on shop_bot")).text
+    assert "is switched on." in (await types(crm, crm.olga, "/sources on shop_bot")).text
 
 
-async def test_source_name_and_description_can_be_changed(house: House) -> None:
-    done = await types(house, house.olga, "/sources rename shop_bot = The shop")
+async def test_source_name_and_description_can_be_changed(crm: RunningApp) -> None:
+    done = await types(crm, crm.olga, "/sources rename shop_bot = The shop")
     assert "The name is The shop now." in done.text
-    done = await types(house, house.olga, "/sources describe The shop = Our bot in the shop's window")
+    done = await types(crm, crm.olga, "/sources describe The shop = Our bot in the shop's window")
     assert "🤖 The shop\nOur bot in the shop's window" in done.text
-    assert "Our bot in the shop's window" in (await types(house, house.olga, "/sources")).text
-    question = await presses(house, house.olga, done, "Describe")
+    assert "Our bot in the shop's window" in (await types(crm, crm.olga, "/sources")).text
+    question = await presses(crm, crm.olga, done, "Describe")
     assert "A dash (-) leaves none" in question.text
-    done = await types(house, house.olga, "-")
+    done = await types(crm, crm.olga, "-")
     assert "It has none now." in done.text
     assert "window" not in done.text
-    question = await presses(house, house.olga, done, "Rename")
+    question = await presses(crm, crm.olga, done, "Rename")
     assert "new name of The shop" in question.text
-    assert "The name is Shop now." in (await types(house, house.olga, "Shop")).text
-    assert "The name is Back now." in (await types(house, house.olga, "/sources rename Shop Back")).text
+    assert "The name is Shop now." in (await types(crm, crm.olga, "Shop")).text
+    assert "The name is Back now." in (await types(crm, crm.olga, "/sources rename Shop Back")).text
 
 
-async def test_source_strategy_can_be_changed_and_exact_levels_shares(house: House) -> None:
-    anna = await house.operator("Anna", weight=1)
-    boris = await house.operator("Boris", weight=1)
-    done = await types(house, house.olga, "/sources exact shop_bot")
+async def test_source_strategy_can_be_changed_and_exact_levels_shares(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", weight=1)
+    boris = await crm.operator("Boris", weight=1)
+    done = await types(crm, crm.olga, "/sources exact shop_bot")
     assert "Chooses: levels shares" in done.text
     for number in range(6):
-        await house.client(f"Client {number}").says("Hello", to=house.shop)
-        await house.settled()
+        await crm.client(f"Client {number}").says("Hello", to=crm.shop)
+        await crm.settled()
     cards = [sum("✋ Take" in seen.labels for seen in who.chat()) for who in (anna, boris)]
     assert cards == [3, 3]
-    screen = await presses(house, house.olga, done, "By chance")
+    screen = await presses(crm, crm.olga, done, "By chance")
     assert "Chooses: by chance" in screen.text
-    screen = await presses(house, house.olga, screen, "Exact shares")
+    screen = await presses(crm, crm.olga, screen, "Exact shares")
     assert "Chooses: levels shares" in screen.text
-    assert "Chooses: by chance" in (await types(house, house.olga, "/sources random shop_bot")).text
+    assert "Chooses: by chance" in (await types(crm, crm.olga, "/sources random shop_bot")).text
 
 
-async def test_source_screen_shows_weights(house: House) -> None:
-    await house.operator("Anna", weight=3)
-    screen = await types(house, house.olga, "/sources weights shop_bot")
+async def test_source_screen_shows_weights(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=3)
+    screen = await types(crm, crm.olga, "/sources weights shop_bot")
     assert "  Anna: 3 (100 %)" in screen.text
-    screen = await presses(house, house.olga, await types(house, house.olga, "/sources shop_bot"), "Weights")
+    screen = await presses(crm, crm.olga, await types(crm, crm.olga, "/sources shop_bot"), "Weights")
     assert "Whose weight should change?" in screen.text
 
 
@@ -133,8 +133,8 @@ async def test_source_screen_shows_weights(house: House) -> None:
         ("/sources what", "There is no source «what»; /sources lists them."),
     ],
 )
-async def test_invalid_sources_command_is_refused_and_changes_nothing(house: House, typed: str, said: str) -> None:
-    await types(house, house.olga, "/sources link vk VK ads")
-    before = (await types(house, house.olga, "/sources")).text
-    assert (await types(house, house.olga, typed)).text == said
-    assert (await types(house, house.olga, "/sources")).text == before
+async def test_invalid_sources_command_is_refused_and_changes_nothing(crm: RunningApp, typed: str, said: str) -> None:
+    await types(crm, crm.olga, "/sources link vk VK ads")
+    before = (await types(crm, crm.olga, "/sources")).text
+    assert (await types(crm, crm.olga, typed)).text == said
+    assert (await types(crm, crm.olga, "/sources")).text == before

@@ -14,30 +14,30 @@ from crm_core import events, statistics
 from crm_core.access.actors import SYSTEM
 from crm_core.messaging.messages import utf16_units
 from crm_core.routing import sources
-from crm_core.statistics import Cause, Gap, Lengths, Period, Statistics
+from crm_core.statistics import Cause, Durations, Gap, Period, Statistics
 from crm_core.storage.tables import Event, Operator, Source, Weight
 from crm_core.team import operators
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
 
-async def test_stats_show_contacts_times_operators_and_shares(house: House, clock: MovableClock) -> None:
-    anna = await house.operator("Anna", weight=30, limit=1)
-    await types(house, house.olga, "/operators add Boris 5")
-    await types(house, house.olga, "/assign shop_bot Boris 10")
-    ivan = house.client("Ivan")
-    await ivan.says("Hello", to=house.shop)
+async def test_stats_show_contacts_times_operators_and_shares(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna", weight=30, limit=1)
+    await types(crm, crm.olga, "/operators add Boris 5")
+    await types(crm, crm.olga, "/assign shop_bot Boris 10")
+    ivan = crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("#1")
-    await house.client("Kira").says("Hello", to=house.shop)
-    await house.settled()
+    await crm.client("Kira").says("Hello", to=crm.shop)
+    await crm.settled()
     clock.forward(seconds=80)
     await anna.presses(card, "Take")
-    await house.settled()
+    await crm.settled()
     clock.forward(seconds=40)
     await anna.replies(card, "Good morning")
     await ivan.sees("Good morning")
 
-    text = (await types(house, house.olga, "/stats")).text
+    text = (await types(crm, crm.olga, "/stats")).text
     # The clock goes on meanwhile, by a second at most.
     text = text.replace("1 min 21 s", "1 min 20 s").replace("2 min 1 s", "2 min 0 s")
     assert text == (
@@ -69,17 +69,17 @@ async def test_stats_show_contacts_times_operators_and_shares(house: House, cloc
     [("en", "others were away", "was away"), ("ru", "других не было на месте", "не было на месте")],
 )
 async def test_stats_explain_share_gaps_in_both_languages(
-    house: House, language: str, of_anna: str, of_boris: str
+    crm: RunningApp, language: str, of_anna: str, of_boris: str
 ) -> None:
-    house.sandbox.world.people[house.olga.id].user["language_code"] = language
-    await house.operator("Anna", weight=30)
-    boris = await house.operator("Boris", weight=10)
+    crm.sandbox.world.people[crm.olga.id].user["language_code"] = language
+    await crm.operator("Anna", weight=30)
+    boris = await crm.operator("Boris", weight=10)
     await boris.says("/offline")
     await boris.sees("You are offline")
     for number in range(8):
-        await house.client(f"Client {number}").says("Hello", to=house.shop)
-    await house.settled()
-    text = (await types(house, house.olga, "/stats")).text
+        await crm.client(f"Client {number}").says("Hello", to=crm.shop)
+    await crm.settled()
+    text = (await types(crm, crm.olga, "/stats")).text
     assert f"Anna: 75 % → 100 % (8) · {of_anna}\n" in text
     assert text.endswith(f"Boris: 25 % → 0 % (0) · {of_boris}")
 
@@ -93,35 +93,35 @@ def test_every_gap_cause_has_a_text_for_both_directions(language: str) -> None:
 
 
 def test_stats_report_incomplete_figures_while_counting() -> None:
-    nothing = Lengths(0, None, None)
+    nothing = Durations(0, None, None)
     numbers = Statistics((), (), 0, 0, 0, nothing, nothing, nothing, behind=1234)
     said = stats_text(numbers, Period.ALL, translator("en"), now=datetime.now(UTC)).as_kwargs()["text"]
     assert said.splitlines()[1] == "⏳ Still being counted, the figures are not complete. Events left: 1234"
 
 
-async def test_running_app_folds_pending_events(house: House) -> None:
+async def test_running_app_folds_pending_events(crm: RunningApp) -> None:
     """Whatever waits to be folded at a start, or comes, does not stay for readings to add up."""
-    await house.operator("Anna")
-    await house.client("Ivan").says("Hello", to=house.shop)
-    await house.settled()
-    rows = [{"at": house.clock(), "kind": events.LEAD_CHANGED, "actor": events.CLIENT} for _ in range(5000)]
-    await house.db.write(lambda s: s.execute(insert(Event.__table__), rows))
-    while await house.db.read(statistics.backlog) >= 500:
+    await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    rows = [{"at": crm.clock(), "kind": events.LEAD_CHANGED, "actor": events.CLIENT} for _ in range(5000)]
+    await crm.db.write(lambda s: s.execute(insert(Event.__table__), rows))
+    while await crm.db.read(statistics.backlog) >= 500:
         continue
-    assert "Contacts: 1\n" in (await types(house, house.olga, "/stats")).text
+    assert "Contacts: 1\n" in (await types(crm, crm.olga, "/stats")).text
 
 
 async def test_stats_show_operator_states_and_bots_not_started(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
-    async with await House.open(sandbox, database_url, tokens=two) as house:
-        anna = await house.operator("Anna", bots=house.bots)
-        await house.operator("Boris")
-        await house.operator("Clara", bots=house.bots)
-        await types(house, house.olga, "/operators off Boris")
-        await anna.says("/offline", to=house.shop)
-        await anna.blocks(house.bots[1])
-        await house.settled()
-        text = (await types(house, house.olga, "/stats")).text
+    async with await RunningApp.open(sandbox, database_url, tokens=two) as crm:
+        anna = await crm.operator("Anna", bots=crm.bots)
+        await crm.operator("Boris")
+        await crm.operator("Clara", bots=crm.bots)
+        await types(crm, crm.olga, "/operators off Boris")
+        await anna.says("/offline", to=crm.shop)
+        await anna.blocks(crm.bots[1])
+        await crm.settled()
+        text = (await types(crm, crm.olga, "/stats")).text
         assert (
             "⚪️ Anna: offline\n      0 of 10, 10 free; 0 contacts\n      ⚠️ has not pressed Start in @help_bot" in text
         )
@@ -129,17 +129,17 @@ async def test_stats_show_operator_states_and_bots_not_started(sandbox: Sandbox,
         assert "🟢 Clara: online" in text
 
 
-async def test_stats_period_is_chosen_by_buttons(house: House, clock: MovableClock) -> None:
-    await house.operator("Anna")
+async def test_stats_period_is_chosen_by_buttons(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
     for name, days in (("Ivan", -40), ("Kira", -20), ("Lev", -5), ("Mia", 0)):
         clock.ahead = timedelta(days=days)
-        await house.client(name).says("Hello", to=house.shop)
-        await house.settled()
-    screen = await types(house, house.olga, "/stats")
+        await crm.client(name).says("Hello", to=crm.shop)
+        await crm.settled()
+    screen = await types(crm, crm.olga, "/stats")
     assert screen.labels == ["· today ·", "7 days", "30 days", "all time"]
     counted = {"today": 1, "7 days": 2, "30 days": 3, "all time": 4}
     for label, count in counted.items():
-        screen = await presses(house, house.olga, screen, label)
+        screen = await presses(crm, crm.olga, screen, label)
         assert f"Statistics: {label}\nContacts: {count}\n" in screen.text
         assert f"· {label} ·" in screen.labels
 
@@ -151,63 +151,79 @@ async def test_stats_of_today_start_at_midnight_of_the_configured_time_zone(
     # A zone in which midnight was an hour ago, whatever time it is here.
     hours = (1 - clock().hour) % 24
     zone = f"Etc/GMT{-hours:+d}" if hours <= 12 else f"Etc/GMT{24 - hours:+d}"
-    async with await House.open(sandbox, database_url, clock=clock, settings={"timezone": zone}) as house:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings={"timezone": zone}) as crm:
         clock.ahead = timedelta(hours=-2)
-        await house.client("Ivan").says("Yesterday", to=house.shop)
-        await house.settled()
+        await crm.client("Ivan").says("Yesterday", to=crm.shop)
+        await crm.settled()
         clock.ahead = timedelta()
-        await house.client("Kira").says("Today", to=house.shop)
-        await house.settled()
-        screen = await types(house, house.olga, "/stats")
+        await crm.client("Kira").says("Today", to=crm.shop)
+        await crm.settled()
+        screen = await types(crm, crm.olga, "/stats")
         assert "Contacts: 1\n" in screen.text
-        assert "Contacts: 2\n" in (await presses(house, house.olga, screen, "7 days")).text
+        assert "Contacts: 2\n" in (await presses(crm, crm.olga, screen, "7 days")).text
 
 
-async def test_stats_and_lists_fit_one_message_however_many_entries_exist(house: House) -> None:
+async def test_stats_and_lists_fit_one_message_however_many_entries_exist(crm: RunningApp) -> None:
     def grow(s: Session) -> None:
         for number in range(300):
             name = f"Operator with a rather long name, number {number:03}"
-            s.execute(insert(Operator.__table__), {
-                "name": name, "name_folded": name.casefold(), "is_active": True, "is_online": True, "max_leads": 1000,
-                "current_leads": 0, "created_at": house.clock(),
-            })  # fmt: skip
-            s.execute(insert(Source.__table__), {
-                "name": f"Source with a rather long name, number {number:03}", "slug": f"s{number}",
-                "bot_id": house.shop.id, "is_active": True, "strategy": "random", "created_at": house.clock(),
-            })  # fmt: skip
+            s.execute(
+                insert(Operator.__table__),
+                {
+                    "name": name,
+                    "name_folded": name.casefold(),
+                    "is_active": True,
+                    "is_online": True,
+                    "max_leads": 1000,
+                    "current_leads": 0,
+                    "created_at": crm.clock(),
+                },
+            )
+            s.execute(
+                insert(Source.__table__),
+                {
+                    "name": f"Source with a rather long name, number {number:03}",
+                    "slug": f"s{number}",
+                    "bot_id": crm.shop.id,
+                    "is_active": True,
+                    "strategy": "random",
+                    "created_at": crm.clock(),
+                },
+            )
         staff = [one.id for one in operators.listing(s)]
         for source in sources.listing(s):
             for operator_id in staff[:20]:
-                s.execute(insert(Weight.__table__), {
-                    "source_id": source.id, "operator_id": operator_id, "weight": 10, "dealt": 0,
-                })  # fmt: skip
+                s.execute(
+                    insert(Weight.__table__),
+                    {"source_id": source.id, "operator_id": operator_id, "weight": 10, "dealt": 0},
+                )
 
-    await house.db.write(grow)
-    screen = await types(house, house.olga, "/stats")
+    await crm.db.write(grow)
+    screen = await types(crm, crm.olga, "/stats")
     assert screen.text.startswith("📊 Statistics: today\nContacts: 0\n")
     assert screen.text.endswith("• to the first reply: – / –")  # the picture shows the rest
     assert utf16_units(screen.text) <= 1024
-    screen = await presses(house, house.olga, screen, "all time")
+    screen = await presses(crm, crm.olga, screen, "all time")
     assert screen.text.startswith("📊 Statistics: all time")
-    await (await house.olga.presses(screen, "In words")).answer()
-    await house.settled()
-    spelled = await house.olga.sees("👥 Operators")
+    await (await crm.olga.presses(screen, "In words")).answer()
+    await crm.settled()
+    spelled = await crm.olga.sees("👥 Operators")
     assert spelled.text.startswith("📊 Statistics: all time")
     assert utf16_units(spelled.text) <= 4096
     assert "Operator with a rather long name, number 000" in spelled.text
     assert "🤖 shop_bot: 0 contacts" in spelled.text
     assert spelled.text.count("… and ") >= 2
     for words in ("/operators", "/sources", "/assign", "/assign shop_bot", "/sources shop_bot", "/operators 1"):
-        screen = await types(house, house.olga, words)
+        screen = await types(crm, crm.olga, words)
         assert utf16_units(screen.text) <= 4096
         assert len(screen.labels) <= 100
 
 
-async def test_stats_include_contacts_of_removed_operators(house: House) -> None:
-    anna = await house.operator("Anna")
-    await house.client("Ivan").says("Hello", to=house.shop)
+async def test_stats_include_contacts_of_removed_operators(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
     await anna.presses(await anna.sees("#1"), "Close")
-    await house.settled()
-    number = (await house.db.read(operators.listing))[0].id
-    await house.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=house.clock(), chance=random.random)
-    assert "Anna (removed): – → 100 % (1)" in (await types(house, house.olga, "/stats")).text
+    await crm.settled()
+    number = (await crm.db.read(operators.listing))[0].id
+    await crm.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
+    assert "Anna (removed): – → 100 % (1)" in (await types(crm, crm.olga, "/stats")).text

@@ -3,41 +3,41 @@
 import pytest
 
 from tests.stories.arranging import count, told, value
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 
 @pytest.mark.fault("F56")
-async def test_concurrent_clients_fill_all_limits_and_the_rest_queue_in_order(house: House) -> None:
-    people = [await house.operator(f"Operator {number}", limit=5) for number in range(10)]
-    clients = [house.client(f"Client {number}") for number in range(64)]
+async def test_concurrent_clients_fill_all_limits_and_the_rest_queue_in_order(crm: RunningApp) -> None:
+    people = [await crm.operator(f"Operator {number}", limit=5) for number in range(10)]
+    clients = [crm.client(f"Client {number}") for number in range(64)]
     for client in clients:
-        await client.says(f"{client.first_name} asks", to=house.shop)
+        await client.says(f"{client.first_name} asks", to=crm.shop)
     for client in clients:
         await client.sees("Your request is", timeout=60)
-    await house.settled()
-    assert await count(house, "contacts") == 64
-    assert await count(house, "contacts", "operator_id IS NOT NULL") == 50
-    assert await count(house, "operators", "current_leads = 5") == 10
-    cards = [seen for person in people for seen in person.chat(house.shop) if seen.labels == ["✋ Take", "✔️ Close"]]
+    await crm.settled()
+    assert await count(crm, "contacts") == 64
+    assert await count(crm, "contacts", "operator_id IS NOT NULL") == 50
+    assert await count(crm, "operators", "current_leads = 5") == 10
+    cards = [seen for person in people for seen in person.chat(crm.shop) if seen.labels == ["✋ Take", "✔️ Close"]]
     assert len(cards) == len({seen.text.split(" ")[0] for seen in cards}) == 50
     assert sum(told(client, "will answer you here") for client in clients) == 50
     assert sum(told(client, "in the queue") for client in clients) == 14
 
-    oldest = await value(house, "SELECT min(id) FROM contacts WHERE operator_id IS NULL")
-    first = next(person for person in people if person.looks("asks", bot=house.shop))
+    oldest = await value(crm, "SELECT min(id) FROM contacts WHERE operator_id IS NULL")
+    first = next(person for person in people if person.looks("asks", bot=crm.shop))
     await first.presses(next(seen for seen in first.chat() if seen.labels), "Close")
     await first.sees(f"#{oldest} ·")
-    await house.settled()
-    assert await count(house, "contacts", f"id = {oldest} AND operator_id IS NOT NULL") == 1
-    assert await count(house, "contacts", "operator_id IS NULL") == 13
+    await crm.settled()
+    assert await count(crm, "contacts", f"id = {oldest} AND operator_id IS NOT NULL") == 1
+    assert await count(crm, "contacts", "operator_id IS NULL") == 13
 
 
-async def test_many_messages_of_a_new_client_open_one_contact(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
+async def test_many_messages_of_a_new_client_open_one_contact(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
     for number in range(28):  # within the burst that is passed on at once
-        await ivan.says(f"line {number}", to=house.shop)
+        await ivan.says(f"line {number}", to=crm.shop)
     await anna.sees("line 27", timeout=30)
-    await house.settled()
-    assert (await count(house, "leads"), await count(house, "contacts"), await count(house, "messages")) == (1, 1, 28)
+    await crm.settled()
+    assert (await count(crm, "leads"), await count(crm, "contacts"), await count(crm, "messages")) == (1, 1, 28)
     assert told(ivan, "Your request is") == 1

@@ -7,7 +7,7 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, link, now, switch, told
-from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 COPYABLE = {
     "photo": kinds.photo(caption="the receipt"),
@@ -37,11 +37,11 @@ NOT_COPYABLE = {
 }
 
 
-async def test_every_content_kind_opens_a_contact_and_joins_an_open_one(house: House) -> None:
-    anna = await house.operator("Anna", limit=20)
+async def test_every_content_kind_opens_a_contact_and_joins_an_open_one(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=20)
     for kind, content in COPYABLE.items():
-        ivan = house.client(f"Ivan {kind}")
-        first = await ivan.sends(content, to=house.shop)
+        ivan = crm.client(f"Ivan {kind}")
+        first = await ivan.sends(content, to=crm.shop)
         card = await anna.sees(f"Ivan {kind}")
         assert f"[{NAMES[kind]}]" in card.text
         copy = await anna.sees(kind=kind, after=card)
@@ -54,14 +54,18 @@ async def test_every_content_kind_opens_a_contact_and_joins_an_open_one(house: H
         assert told(ivan, "Your request") == 1
 
 
-async def test_formatting_is_kept_on_the_card_and_in_copies(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("<b>Two</b> <i>red</i> <code>bikes</code> 🚲 <u>today</u>", to=house.shop, parse_mode="HTML")
+async def test_formatting_is_kept_on_the_card_and_in_copies(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("<b>Two</b> <i>red</i> <code>bikes</code> 🚲 <u>today</u>", to=crm.shop, parse_mode="HTML")
     card = await anna.sees("Two red bikes 🚲 today")
     assert {cut(card.text, one): one["type"] for one in card.entities} == {
-        "#1": "bold", "Two": "bold", "red": "italic", "bikes": "code", "today": "underline",
-    }  # fmt: skip
+        "#1": "bold",
+        "Two": "bold",
+        "red": "italic",
+        "bikes": "code",
+        "today": "underline",
+    }
     await ivan.says("<s>or</s> <a href='https://example.com'>these</a>", parse_mode="HTML")
     copy = await anna.sees("or these")
     assert [one["type"] for one in copy.entities] == ["strikethrough", "text_link"]
@@ -69,10 +73,10 @@ async def test_formatting_is_kept_on_the_card_and_in_copies(house: House) -> Non
 
 @pytest.mark.fault("F15", "F45")
 @pytest.mark.parametrize("name", NOT_COPYABLE)
-async def test_uncopyable_content_of_a_client_is_named_to_the_operator(house: House, name: str) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.sends(NOT_COPYABLE[name], to=house.shop)
+async def test_uncopyable_content_of_a_client_is_named_to_the_operator(crm: RunningApp, name: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.sends(NOT_COPYABLE[name], to=crm.shop)
     card = await anna.sees("#1")
     assert f"[{name}]" in card.text
     notice = await anna.sees("does not let a bot copy", after=card)
@@ -88,10 +92,10 @@ async def test_uncopyable_content_of_a_client_is_named_to_the_operator(house: Ho
 
 
 @pytest.mark.fault("F45")
-async def test_protected_text_is_passed_on_and_a_protected_caption_is_quoted(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_protected_text_is_passed_on_and_a_protected_caption_is_quoted(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("#1")
     await ivan.says("a secret", protected=True)
     assert (await anna.sees("a secret", after=card)).reply_to == card.id
@@ -100,38 +104,38 @@ async def test_protected_text_is_passed_on_and_a_protected_caption_is_quoted(hou
     assert notice.text.endswith(": photo.\n<b>not bold</b>")
 
 
-async def test_service_messages_are_ignored(house: House) -> None:
-    anna = await house.operator("Anna")
-    anna.chat(house.shop)
-    ivan = house.client()
-    await ivan.sends(kinds.service(), to=house.shop)
+async def test_service_messages_are_ignored(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    anna.chat(crm.shop)
+    ivan = crm.client()
+    await ivan.sends(kinds.service(), to=crm.shop)
     await ivan.sees_nothing_new()
-    await anna.sees_nothing_new(bot=house.shop)
+    await anna.sees_nothing_new(bot=crm.shop)
 
 
 @pytest.mark.fault("F43")
-async def test_album_arrives_complete_and_in_order(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
+async def test_album_arrives_complete_and_in_order(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
     items = await ivan.sends_all(
-        kinds.album(kinds.photo(caption="all of it"), kinds.photo(), kinds.video()), to=house.shop
+        kinds.album(kinds.photo(caption="all of it"), kinds.photo(), kinds.video()), to=crm.shop
     )
     card = await anna.sees("#1")
-    await house.settled()
+    await crm.settled()
     copies = [seen.copied_from for seen in anna.chat() if seen.copied_from]
     assert copies == [(ivan.id, item.id) for item in items]
     assert "[photo]" in card.text
     assert told(ivan, "Your request") == 1
 
 
-async def test_messages_join_in_order_and_the_client_is_notified_once(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
+async def test_messages_join_in_order_and_the_client_is_notified_once(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
     for number in range(20):
-        await ivan.says(f"line {number}", to=house.shop)
+        await ivan.says(f"line {number}", to=crm.shop)
     card = await anna.sees("line 0")
     await anna.sees("line 19")
-    await house.settled()
+    await crm.settled()
     copies = [seen for seen in anna.chat() if seen.copied_from]
     assert [seen.text for seen in copies] == [f"line {number}" for number in range(1, 20)]
     assert {seen.reply_to for seen in copies} == {card.id}
@@ -139,12 +143,12 @@ async def test_messages_join_in_order_and_the_client_is_notified_once(house: Hou
 
 
 @pytest.mark.fault("F59")
-async def test_waiting_client_learns_their_place_and_messages_follow_the_card(house: House) -> None:
-    anna = await house.operator("Anna", limit=1)
-    clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
+async def test_waiting_client_learns_their_place_and_messages_follow_the_card(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1)
+    clients = [crm.client(name) for name in ("Ivan", "Maria", "Pavel")]
     for client in clients:
-        await client.says(f"{client.first_name} asks", to=house.shop)
-        await house.settled()
+        await client.says(f"{client.first_name} asks", to=crm.shop)
+        await crm.settled()
     ivan, maria, pavel = clients
     assert (await ivan.sees("#1")).text == "Your request is #1. Anna will answer you here."
     text = (await maria.sees("#2")).text
@@ -153,7 +157,7 @@ async def test_waiting_client_learns_their_place_and_messages_follow_the_card(ho
     assert text == "Your request is #3. Everybody is busy at the moment; you are number 2 in the queue."
 
     await maria.sends(kinds.photo(caption="while waiting"))
-    await house.settled()
+    await crm.settled()
     await anna.presses(await anna.sees("#1"), "Close")
     card = await anna.sees("Maria asks")
     copy = await anna.sees("while waiting")
@@ -162,10 +166,10 @@ async def test_waiting_client_learns_their_place_and_messages_follow_the_card(ho
     assert told(maria, "Your request") == 1
 
 
-async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("First", to=house.shop)
+async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("First", to=crm.shop)
     await anna.presses(await anna.sees("#1"), "Close")
     await ivan.sees("Request #1 is closed")
     await ivan.says("One more thing")
@@ -174,13 +178,13 @@ async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(house: Ho
     await ivan.sees("Your request is #2")
 
 
-async def test_reply_goes_to_the_answered_contact_while_it_is_open(house: House) -> None:
-    anna = await house.operator("Anna")
-    await link(house, "vk", "VK ads", anna)
-    ivan = house.client()
-    asked = await ivan.says("About bikes", to=house.shop)
+async def test_reply_goes_to_the_answered_contact_while_it_is_open(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await link(crm, "vk", "VK ads", anna)
+    ivan = crm.client()
+    asked = await ivan.says("About bikes", to=crm.shop)
     bikes = await anna.sees("About bikes")
-    await ivan.starts(house.shop, "src_vk")
+    await ivan.starts(crm.shop, "src_vk")
     await ivan.says("About skis")
     skis = await anna.sees("About skis")
 
@@ -196,13 +200,13 @@ async def test_reply_goes_to_the_answered_contact_while_it_is_open(house: House)
 
 
 @pytest.mark.fault("F47")
-async def test_reply_to_an_unknown_message_joins_the_open_contact(house: House) -> None:
+async def test_reply_to_an_unknown_message_joins_the_open_contact(crm: RunningApp) -> None:
     """He answers our greeting, or something that his own Telegram has and we never saw."""
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.starts(house.shop)
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.starts(crm.shop)
     greeting = await ivan.sees()
-    await ivan.says("Hello", to=house.shop)
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
     await ivan.replies(greeting, "To your greeting")
     copy = await anna.sees("To your greeting")
@@ -210,16 +214,18 @@ async def test_reply_to_an_unknown_message_joins_the_open_contact(house: House) 
     said = await ivan.says("And another")
     await anna.sees("And another")
     lost = {**said.raw, "message_id": 9_999, "text": "unseen"}
-    house.sandbox.inject_raw(house.shop, {"message": {**said.raw, "message_id": said.id + 500, "text": "to the unseen",
-                                                      "reply_to_message": lost}})  # fmt: skip
+    crm.sandbox.inject_raw(
+        crm.shop,
+        {"message": {**said.raw, "message_id": said.id + 500, "text": "to the unseen", "reply_to_message": lost}},
+    )
     # It cannot be copied, since no chat has it; that it came, and with whom, the operator is told.
     assert (await anna.sees("#1: a message (text) was deleted")).text.startswith("🗑 #1")
 
 
-async def test_client_reply_is_shown_under_the_answered_message(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_client_reply_is_shown_under_the_answered_message(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
     question = await anna.replies(card, "Which colour?")
     await ivan.replies(await ivan.sees("Which colour?"), "Red")
@@ -227,10 +233,12 @@ async def test_client_reply_is_shown_under_the_answered_message(house: House) ->
 
 
 async def test_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
-        shop, desk = house.bots
-        anna = await house.operator("Anna", bots=[shop, desk])
-        ivan = house.client(username="ivan")
+    async with await RunningApp.open(
+        sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    ) as crm:
+        shop, desk = crm.bots
+        anna = await crm.operator("Anna", bots=[shop, desk])
+        ivan = crm.client(username="ivan")
         await ivan.says("To the shop", to=shop)
         await anna.sees("To the shop", bot=shop)
         await ivan.says("To the desk", to=desk)
@@ -241,15 +249,15 @@ async def test_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sa
         await anna.replies(card, "The desk answers")
         await ivan.sees("The desk answers", bot=desk)
         assert ivan.looks("The desk answers", bot=shop) is None
-        assert await count(house, "leads") == 1
-        assert await count(house, "contacts") == 2
+        assert await count(crm, "leads") == 1
+        assert await count(crm, "contacts") == 2
 
 
 @pytest.mark.fault("F48")
-async def test_edited_message_updates_the_card_and_the_copies(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    first = await ivan.says("Two bikes", to=house.shop)
+async def test_edited_message_updates_the_card_and_the_copies(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    first = await ivan.says("Two bikes", to=crm.shop)
     second = await ivan.sends(kinds.photo(caption="like this"))
     card = await anna.sees("Two bikes")
     await anna.sees("like this")
@@ -260,38 +268,38 @@ async def test_edited_message_updates_the_card_and_the_copies(house: House) -> N
     assert (changed.kind, changed.edited) == ("photo", True)
 
 
-async def test_edit_too_long_for_the_card_is_sent_as_a_copy(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    first = await ivan.says("Short", to=house.shop)
+async def test_edit_too_long_for_the_card_is_sent_as_a_copy(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    first = await ivan.says("Short", to=crm.shop)
     card = await anna.sees("Short")
     await ivan.edits(first, "Long " * 800)
     copy = await anna.sees("Long", after=card)
     assert (copy.text, copy.reply_to) == (("Long " * 800).strip(), card.id)
-    await house.settled()
+    await crm.settled()
     assert "in full below" in now(anna, card).text
 
 
-async def test_live_location_updates_are_not_passed_on(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("I am on my way", to=house.shop)
+async def test_live_location_updates_are_not_passed_on(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("I am on my way", to=crm.shop)
     where = await ivan.sends(kinds.location())
     await anna.sees(kind="location")
-    await house.settled()
+    await crm.settled()
     for _ in range(3):
-        house.sandbox.inject_raw(house.shop, {"edited_message": where.raw})
-    await anna.sees_nothing_new(bot=house.shop)
-    assert await count(house, "outbox", "state = 'dead'") == 0
+        crm.sandbox.inject_raw(crm.shop, {"edited_message": where.raw})
+    await anna.sees_nothing_new(bot=crm.shop)
+    assert await count(crm, "outbox", "state = 'dead'") == 0
 
 
-async def test_inactive_source_refuses_clients_with_a_message(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await switch(house, await house.source_id(), is_active=False)
-    await ivan.says("Anybody there?", to=house.shop)
+async def test_inactive_source_refuses_clients_with_a_message(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await switch(crm, await crm.source_id(), is_active=False)
+    await ivan.says("Anybody there?", to=crm.shop)
     assert (await ivan.sees("No requests")).text == "No requests are taken here at the moment. Please try later."
-    await switch(house, await house.source_id(), is_active=True)
+    await switch(crm, await crm.source_id(), is_active=True)
     await ivan.says("And now?")
     await anna.sees("And now?")
 

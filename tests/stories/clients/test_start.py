@@ -7,7 +7,7 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, link, now, operator_id, switch, told, value
-from tests.support.people import House, MovableClock
+from tests.support.people import MovableClock, RunningApp
 
 
 @pytest.mark.parametrize(
@@ -24,26 +24,26 @@ from tests.support.people import House, MovableClock
 async def test_greeting_uses_the_language_of_the_client(
     sandbox: Sandbox, database_url: str, code: str | None, default: str, speaks: str
 ) -> None:
-    async with await House.open(sandbox, database_url, settings={"default_language": default}) as house:
+    async with await RunningApp.open(sandbox, database_url, settings={"default_language": default}) as crm:
         ivan = sandbox.person("Ivan", language_code=code)
-        await ivan.starts(house.shop)
+        await ivan.starts(crm.shop)
         greeting = await ivan.sees()
         language = "ru" if re.search("[а-я]", greeting.text) else "en"
         assert language == speaks
         keyboard = ivan.keyboard()
         assert keyboard is not None
         assert keyboard["keyboard"][0][0]["request_contact"] is True
-        assert await count(house, "contacts") == 0
+        assert await count(crm, "contacts") == 0
 
 
-async def test_source_link_applies_to_one_contact(house: House) -> None:
-    anna = await house.operator("Anna")
-    boris = await house.operator("Boris", weight=1)
-    await house.weight(await operator_id(house, boris), 0)  # Boris works at the link alone, Anna at the bot alone
-    await link(house, "vk", "VK ads", boris)
-    ivan = house.client()
+async def test_source_link_applies_to_one_contact(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    boris = await crm.operator("Boris", weight=1)
+    await crm.weight(await operator_id(crm, boris), 0)  # Boris works at the link alone, Anna at the bot alone
+    await link(crm, "vk", "VK ads", boris)
+    ivan = crm.client()
 
-    await ivan.starts(house.shop, "src_vk")
+    await ivan.starts(crm.shop, "src_vk")
     await ivan.says("From your advertisement")
     card = await boris.sees("From your advertisement")
     assert "#1 · VK ads" in card.text
@@ -59,117 +59,117 @@ async def test_source_link_applies_to_one_contact(house: House) -> None:
 
 
 @pytest.mark.parametrize("payload", ["src_gone", "src_", "anything", "src_VK", "op_", "src_vk and more"])
-async def test_unknown_start_payload_greets_the_client_and_uses_the_bots_source(house: House, payload: str) -> None:
-    anna = await house.operator("Anna")
-    await link(house, "vk", "VK ads", anna)
-    ivan = house.client()
-    await ivan.starts(house.shop, payload)
+async def test_unknown_start_payload_greets_the_client_and_uses_the_bots_source(crm: RunningApp, payload: str) -> None:
+    anna = await crm.operator("Anna")
+    await link(crm, "vk", "VK ads", anna)
+    ivan = crm.client()
+    await ivan.starts(crm.shop, payload)
     await ivan.sees()
     await ivan.says("Hello")
     assert "· shop_bot" in (await anna.sees("Hello")).text
 
 
-async def test_source_switched_off_after_start_falls_back_to_the_bots_source(house: House) -> None:
-    anna = await house.operator("Anna")
-    source_id = await link(house, "vk", "VK ads", anna)
-    ivan = house.client()
-    await ivan.starts(house.shop, "src_vk")
-    await house.settled()
-    await switch(house, source_id, is_active=False)
+async def test_source_switched_off_after_start_falls_back_to_the_bots_source(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    source_id = await link(crm, "vk", "VK ads", anna)
+    ivan = crm.client()
+    await ivan.starts(crm.shop, "src_vk")
+    await crm.settled()
+    await switch(crm, source_id, is_active=False)
     await ivan.says("Hello")
     assert "· shop_bot" in (await anna.sees("Hello")).text
 
 
-async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.starts(house.shop)
+async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.starts(crm.shop)
     await ivan.sees("Hello!")
     await ivan.taps("Share my phone")
     await ivan.sees("your phone is noted")
     assert ivan.keyboard() is None
-    assert await count(house, "contacts") == 0  # his number is no request
+    assert await count(crm, "contacts") == 0  # his number is no request
 
     await ivan.sends(kinds.contact("+79995555555", "Maria"))
     card = await anna.sees("[phone contact]")
     assert "+7999" not in card.text
     await anna.presses(card, "Take")
     await anna.sees("📞 +79990000001")
-    assert await value(house, "SELECT phone FROM leads") == "+79990000001"
+    assert await value(crm, "SELECT phone FROM leads") == "+79990000001"
 
 
-async def test_phone_without_plus_gets_one(house: House) -> None:
-    ivan = house.client()
-    await ivan.shares_phone(house.shop, phone="79990000001")
+async def test_phone_without_plus_gets_one(crm: RunningApp) -> None:
+    ivan = crm.client()
+    await ivan.shares_phone(crm.shop, phone="79990000001")
     await ivan.sees("your phone is noted")
-    assert await value(house, "SELECT phone FROM leads") == "+79990000001"
+    assert await value(crm, "SELECT phone FROM leads") == "+79990000001"
 
 
-async def test_client_data_sent_later_appears_on_the_taken_card(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_client_data_sent_later_appears_on_the_taken_card(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
     await ivan.says("/email Ivan@Example.COM")
     await ivan.sees("your e-mail is noted")
-    await house.settled()
+    await crm.settled()
     assert "✉️" not in now(anna, card).text
     await anna.presses(card, "Take")
     await anna.sees("✉️ ivan@example.com")
     await ivan.shares_phone()
     await anna.sees("📞 +79990000001")
-    assert await count(house, "contacts") == 1
+    assert await count(crm, "contacts") == 1
 
 
 @pytest.mark.parametrize("typed", ["/email", "/email nonsense", "/email a@b", "/email " + "x" * 250 + "@example.com"])
-async def test_invalid_email_is_refused_with_an_example(house: House, typed: str) -> None:
-    ivan = house.client()
-    await ivan.says(typed, to=house.shop)
+async def test_invalid_email_is_refused_with_an_example(crm: RunningApp, typed: str) -> None:
+    ivan = crm.client()
+    await ivan.says(typed, to=crm.shop)
     assert "you@example.com" in (await ivan.sees()).text
-    assert await count(house, "leads", "email IS NOT NULL") == 0
+    assert await count(crm, "leads", "email IS NOT NULL") == 0
 
 
-async def test_email_of_another_client_merges_nothing_and_is_flagged_on_the_card(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
-    await ivan.says("/email both@example.com", to=house.shop)
+async def test_email_of_another_client_merges_nothing_and_is_flagged_on_the_card(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    await ivan.says("/email both@example.com", to=crm.shop)
     await ivan.sees("your e-mail is noted")
-    await maria.says("Hello", to=house.shop)
+    await maria.says("Hello", to=crm.shop)
     await maria.says("/email both@example.com")
     await maria.sees("your e-mail is noted")  # nobody learns from us whose an address is
     await anna.presses(await anna.sees("Hello"), "Take")
     card = await anna.sees("which another client has")
     assert "⚠️ Named both@example.com, which another client has" in card.text
     assert "✉️" not in card.text
-    assert await count(house, "leads") == 2
-    assert await count(house, "leads", "email = 'both@example.com'") == 1
+    assert await count(crm, "leads") == 2
+    assert await count(crm, "leads", "email = 'both@example.com'") == 1
 
 
-async def test_help_and_privacy_answer_without_opening_a_contact(house: House) -> None:
-    ivan = house.client()
-    await ivan.says("/help", to=house.shop)
+async def test_help_and_privacy_answer_without_opening_a_contact(crm: RunningApp) -> None:
+    ivan = crm.client()
+    await ivan.says("/help", to=crm.shop)
     assert "/email" in (await ivan.sees("operator")).text
     await ivan.says("/privacy")
     assert "phone" in (await ivan.sees("Kept are")).text
-    assert await count(house, "contacts") == 0
+    assert await count(crm, "contacts") == 0
 
 
-async def test_unknown_command_of_a_client_is_passed_on_as_a_message(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("/price of a bike", to=house.shop)
+async def test_unknown_command_of_a_client_is_passed_on_as_a_message(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("/price of a bike", to=crm.shop)
     await anna.sees("/price of a bike")
 
 
 @pytest.mark.fault("F34")
-async def test_client_who_blocks_and_returns_gets_messages_again(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
-    await house.settled()  # he has read that his request is booked
-    await ivan.blocks(house.shop)
-    await house.settled()
+    await crm.settled()  # he has read that his request is booked
+    await ivan.blocks(crm.shop)
+    await crm.settled()
     lost = await anna.replies(card, "Are you there?")
     told_so = await anna.sees("has blocked the bot")
     assert told_so.reply_to == lost.id
@@ -182,10 +182,10 @@ async def test_client_who_blocks_and_returns_gets_messages_again(house: House) -
     assert ivan.looks("Are you there?") is None
 
 
-async def test_renamed_client_is_shown_with_the_new_name(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan", username="ivan")
-    await ivan.says("Hello", to=house.shop)
+async def test_renamed_client_is_shown_with_the_new_name(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan", username="ivan")
+    await ivan.says("Hello", to=crm.shop)
     await anna.presses(await anna.sees("👤 Ivan @ivan"), "Close")
     await ivan.sees("is closed")
     ivan.user.update(first_name="Johann", username="johann")
@@ -194,19 +194,19 @@ async def test_renamed_client_is_shown_with_the_new_name(house: House) -> None:
 
 
 @pytest.mark.fault("F17", "F78")
-async def test_client_flood_delays_no_other_client_and_is_warned_once(house: House) -> None:
-    anna = await house.operator("Anna", limit=50)
-    ivan, others = house.client("Ivan"), [house.client(f"Client {number}") for number in range(10)]
+async def test_client_flood_delays_no_other_client_and_is_warned_once(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=50)
+    ivan, others = crm.client("Ivan"), [crm.client(f"Client {number}") for number in range(10)]
     for number in range(1000):
-        await ivan.says(f"flood {number}", to=house.shop)
+        await ivan.says(f"flood {number}", to=crm.shop)
     for other in others:
-        await other.says(f"{other.first_name} asks", to=house.shop)
+        await other.says(f"{other.first_name} asks", to=crm.shop)
     for other in others:
         await anna.sees(f"{other.first_name} asks", timeout=30)
         await other.sees("Your request is", timeout=30)
     await ivan.sees("You are writing very fast", timeout=30)
     # All of it is stored, hardly any of it is held in memory, and what was passed on is in order.
-    assert await count(house, "inbox", f"conversation = '{house.shop.id}:{ivan.id}'") == 1000
+    assert await count(crm, "inbox", f"conversation = '{crm.shop.id}:{ivan.id}'") == 1000
     passed = [seen.text for seen in anna.chat() if seen.text.startswith("flood")]
     assert passed == [f"flood {number}" for number in range(1, len(passed) + 1)]
     assert len(passed) < 100
@@ -214,15 +214,15 @@ async def test_client_flood_delays_no_other_client_and_is_warned_once(house: Hou
     assert told(ivan, "Your request is") == 1
 
 
-async def test_message_allowance_of_a_client_refills_over_time(house: House, clock: MovableClock) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
+async def test_message_allowance_of_a_client_refills_over_time(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
     for number in range(29):
-        await ivan.says(f"line {number}", to=house.shop)
+        await ivan.says(f"line {number}", to=crm.shop)
     await anna.sees("line 28")
     clock.forward(minutes=2)
     for number in range(29, 50):
         await ivan.says(f"line {number}")
     await anna.sees("line 49")
-    await house.settled()
+    await crm.settled()
     assert told(ivan, "very fast") == 0

@@ -10,18 +10,35 @@ from hypothesis import strategies as st
 
 from bot.delivery.cards import card
 from bot.texts import translator
-from crm_core.delivery.claims import ContactBrief
+from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 from tests.stories.operators.test_cards import HOSTILE
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MESSAGE_LONGEST = 4096  # sendMessage, in UTF-16 units
-PLAIN = ContactBrief(
-    id=15, version=3, status="new", source="shop_bot", bot_id=700001, created_at=NOW, taken_at=None, closed_at=None,
-    operator="Anna", operator_chat=7, lead_name="Ivan", lead_username="ivan", lead_language="en", phone=None,
-    email=None, email_hint=None, first_kind="text", first_text="Hello", first_entities=None, earlier=0,
+PLAIN = CardData(
+    id=15,
+    version=3,
+    status="new",
+    source="shop_bot",
+    bot_id=700001,
+    created_at=NOW,
+    taken_at=None,
+    closed_at=None,
+    operator="Anna",
+    operator_chat=7,
+    lead_name="Ivan",
+    lead_username="ivan",
+    lead_language="en",
+    phone=None,
+    email=None,
+    email_hint=None,
+    first_kind="text",
+    first_text="Hello",
+    first_entities=None,
+    earlier=0,
     last_operator=None,
-)  # fmt: skip
+)
 
 # Characters beyond the first plane, joiners, marks that turn the direction of writing, markup of every kind.
 ODD = st.sampled_from(
@@ -67,9 +84,12 @@ def formatted(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
 @pytest.mark.fault("F46", "F76")
 @settings(max_examples=150, deadline=None)
 @given(
-    name=NAMES, source=NAMES.filter(bool), words=formatted(), language=st.sampled_from(["ru", "en"]),
+    name=NAMES,
+    source=NAMES.filter(bool),
+    words=formatted(),
+    language=st.sampled_from(["ru", "en"]),
     status=st.sampled_from(["new", "in_progress"]),
-)  # fmt: skip
+)
 @example(name="x", source="s", words=("a" * 4096, []), language="ru", status="new")
 @example(name="x", source="s", words=("😀" * 2048, []), language="ru", status="new")
 @example(name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress")

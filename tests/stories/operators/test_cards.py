@@ -8,7 +8,7 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
-from tests.support.people import SECOND_TOKEN, TOKEN, House, MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
 HOSTILE = [
     "<b>bold</b> & <script>alert(1)</script>",
@@ -25,10 +25,10 @@ HOSTILE = [
 FOUND_BY_TELEGRAM = {"mention", "bot_command", "hashtag", "cashtag", "url", "email", "phone_number"}
 
 
-async def test_card_text_and_buttons_follow_the_contact_status(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan", last_name="Petrov", username="ivan")
-    await ivan.shares_phone(house.shop)
+async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan", last_name="Petrov", username="ivan")
+    await ivan.shares_phone(crm.shop)
     await ivan.says("/email ivan@example.com")
     await ivan.says("Do you have bicycles?")
     card = await anna.sees("bicycles")
@@ -54,10 +54,10 @@ async def test_card_text_and_buttons_follow_the_contact_status(house: House) -> 
     )
 
 
-async def test_updated_card_shows_the_age_of_the_contact(house: House, clock: MovableClock) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_updated_card_shows_the_age_of_the_contact(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("New · just now")
     clock.forward(hours=3, minutes=5)
     await anna.presses(card, "Take")
@@ -66,10 +66,10 @@ async def test_updated_card_shows_the_age_of_the_contact(house: House, clock: Mo
 
 @pytest.mark.fault("F76")
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_client_text_on_a_card_stays_literal(house: House, text: str) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client(text.replace("\n", " ")[:64], username="ivan")
-    await ivan.says(text, to=house.shop)
+async def test_client_text_on_a_card_stays_literal(crm: RunningApp, text: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client(text.replace("\n", " ")[:64], username="ivan")
+    await ivan.says(text, to=crm.shop)
     card = await anna.sees("#1")
     assert f"\n\n{text}\n\n🆕 New" in card.text
     assert card.text.splitlines()[1].replace("⁨", "").replace("⁩", "") == f"👤 {ivan.first_name} @ivan"
@@ -81,10 +81,10 @@ async def test_client_text_on_a_card_stays_literal(house: House, text: str) -> N
 
 @pytest.mark.fault("F46")
 @pytest.mark.parametrize("text", ["a" * 4096, "🚲" * 2048, "б" * 3001, ("word " * 800).strip()])
-async def test_long_first_message_is_cut_on_the_card_and_copied_in_full(house: House, text: str) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("N" * 64, last_name="P" * 64, username="u" * 32)
-    first = await ivan.says(text, to=house.shop)
+async def test_long_first_message_is_cut_on_the_card_and_copied_in_full(crm: RunningApp, text: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("N" * 64, last_name="P" * 64, username="u" * 32)
+    first = await ivan.says(text, to=crm.shop)
     card = await anna.sees("in full below")
     assert len(card.text.encode("utf-16-le")) // 2 <= 4096
     assert "�" not in card.text
@@ -93,39 +93,39 @@ async def test_long_first_message_is_cut_on_the_card_and_copied_in_full(house: H
 
 
 @pytest.mark.fault("F46")
-async def test_card_with_all_fields_at_maximum_fits_a_message(house: House) -> None:
-    anna = await house.operator("A" * 64)
-    source_id = await link(house, "long", "S" * 64, anna)
+async def test_card_with_all_fields_at_maximum_fits_a_message(crm: RunningApp) -> None:
+    anna = await crm.operator("A" * 64)
+    source_id = await link(crm, "long", "S" * 64, anna)
     assert source_id
-    maria, ivan = house.client("Maria"), house.client("😀" * 32, last_name="😀" * 32, username="u" * 32)
+    maria, ivan = crm.client("Maria"), crm.client("😀" * 32, last_name="😀" * 32, username="u" * 32)
     address = "e" * 200 + "@" + "d" * 40 + ".example.com"
-    await maria.says(f"/email {address}", to=house.shop)
-    await house.settled()
-    await ivan.says(f"/email 2{address}", to=house.shop)
+    await maria.says(f"/email {address}", to=crm.shop)
+    await crm.settled()
+    await ivan.says(f"/email 2{address}", to=crm.shop)
     await ivan.says(f"/email {address}")
     await ivan.shares_phone()
     for text in ("first", "😀" * 1500):
-        await ivan.starts(house.shop, "src_long")
+        await ivan.starts(crm.shop, "src_long")
         await ivan.says(text)
         card = await anna.sees(text)
         await anna.presses(card, "Take")
         await anna.sees("In progress")
-        await house.settled()
+        await crm.settled()
         card = now(anna, card)
         assert text in card.text
         await anna.presses(card, "Close")
-        await house.settled()
+        await crm.settled()
     assert len(card.text.encode("utf-16-le")) // 2 <= 4096
     for part in (f"✉️ 2{address}", f"Named {address}, which another client has", "1 earlier contact, the last with A"):
         assert part in card.text
-    assert await count(house, "outbox", "state = 'dead'") == 0
+    assert await count(crm, "outbox", "state = 'dead'") == 0
 
 
-async def test_card_counts_earlier_contacts_and_names_the_last_operator(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
+async def test_card_counts_earlier_contacts_and_names_the_last_operator(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
     for number in range(1, 4):
-        await ivan.says(f"question {number}", to=house.shop)
+        await ivan.says(f"question {number}", to=crm.shop)
         card = await anna.sees(f"question {number}")
         if number == 1:
             assert "🕘" not in card.text
@@ -136,57 +136,57 @@ async def test_card_counts_earlier_contacts_and_names_the_last_operator(house: H
 
 
 @pytest.mark.fault("F51")
-async def test_repeated_button_presses_take_effect_once(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_repeated_button_presses_take_effect_once(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
     presses = [await anna.presses(card, "Take") for _ in range(3)]
     answers = [await press.answer() for press in presses]
     assert answers[0] == "#1 is yours. Reply to the card to write to the client."
     assert answers[1:] == ["#1 is yours already."] * 2
-    await house.settled()
+    await crm.settled()
     assert told(ivan, "Anna is with you now") == 1
 
     card = now(anna, card)
     presses = [await anna.presses(card, "Close", stale=True) for _ in range(3)]
     answers = [await press.answer() for press in presses]
     assert answers == ["#1 is closed."] * 3
-    await house.settled()
+    await crm.settled()
     assert told(ivan, "is closed") == 1
-    assert await value(house, "SELECT current_leads FROM operators") == 0
-    assert await count(house, "events", "kind = 'contact_closed'") == 1
+    assert await value(crm, "SELECT current_leads FROM operators") == 0
+    assert await count(crm, "events", "kind = 'contact_closed'") == 1
 
 
 @pytest.mark.fault("F52")
-async def test_outdated_button_does_nothing_and_refreshes_the_card(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_outdated_button_does_nothing_and_refreshes_the_card(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     old = await anna.sees("Hello")
     await anna.presses(old, "Take")
     await anna.sees("In progress")
-    await house.settled()
+    await crm.settled()
     press = await anna.presses(old, "Close", stale=True)  # version 1; taking made it 2
     assert await press.answer() == "The card of #1 was out of date; it is fresh now, please press again."
-    assert await value(house, "SELECT status FROM contacts") == "in_progress"
+    assert await value(crm, "SELECT status FROM contacts") == "in_progress"
     await anna.presses(now(anna, old), "Close")
     await ivan.sees("is closed")
 
 
-async def test_card_of_former_operator_names_the_current_one_and_does_nothing(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("My secret number is 42", to=house.shop)
+async def test_card_of_former_operator_names_the_current_one_and_does_nothing(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("My secret number is 42", to=crm.shop)
     old = await anna.sees("My secret")
     await anna.presses(old, "Take")
     await ivan.sees("Anna is with you")
-    boris = await house.operator("Boris")
-    await give(house, 1, boris)
+    boris = await crm.operator("Boris")
+    await give(crm, 1, boris)
 
     card = await boris.sees("My secret")
     assert card.labels == ["✋ Take", "✔️ Close"]
-    await house.settled()
+    await crm.settled()
     assert now(anna, old).text == "#1 · shop_bot\n↪️ Now with Boris"
     assert now(anna, old).labels == []
     for button in ("Take", "Close"):
@@ -195,41 +195,41 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(ho
     refused = await anna.replies(old, "Hello from Anna")
     answer = await anna.sees("#1 is with Boris.")
     assert answer.reply_to == refused.id
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("Hello from Anna") is None
 
     await boris.presses(card, "Take")
     await ivan.sees("Boris is with you now")
-    await house.settled()
+    await crm.settled()
     await boris.presses(now(boris, card), "Close")
     await ivan.sees("is closed")
-    await house.settled()
+    await crm.settled()
     assert now(anna, old).text == "#1 · shop_bot\n↪️ Closed"
 
 
 @pytest.mark.fault("F51")
-async def test_concurrent_take_and_transfer_leave_the_contact_with_one_operator(house: House) -> None:
+async def test_concurrent_take_and_transfer_leave_the_contact_with_one_operator(crm: RunningApp) -> None:
     """Anna takes while the contact is given to Boris; whoever is first, one holds it and both cards say so."""
-    anna, boris = await house.operator("Anna", limit=20), await house.operator("Boris", limit=20)
-    await house.weight(await operator_id(house, boris), 0)
+    anna, boris = await crm.operator("Anna", limit=20), await crm.operator("Boris", limit=20)
+    await crm.weight(await operator_id(crm, boris), 0)
     for number in range(1, 9):
-        ivan = house.client(f"Ivan {number}")
-        await ivan.says(f"question {number}", to=house.shop)
+        ivan = crm.client(f"Ivan {number}")
+        await ivan.says(f"question {number}", to=crm.shop)
         card = await anna.sees(f"question {number}")
-        await house.settled()
-        press, _ = await asyncio.gather(anna.presses(card, "Take"), give(house, number, boris))
+        await crm.settled()
+        press, _ = await asyncio.gather(anna.presses(card, "Take"), give(crm, number, boris))
         toast = await press.answer()
         assert toast in (
             f"#{number} is yours. Reply to the card to write to the client.",
             f"#{number} is with Boris.",
             f"The card of #{number} was out of date; it is fresh now, please press again.",
         )
-        await house.settled()
-        assert await value(house, f"SELECT operator_id FROM contacts WHERE id = {number}") == 2  # noqa: S608
+        await crm.settled()
+        assert await value(crm, f"SELECT operator_id FROM contacts WHERE id = {number}") == 2  # noqa: S608
         assert now(anna, card).text == f"#{number} · shop_bot\n↪️ Now with Boris"
-        assert boris.looks(f"question {number}", bot=house.shop) is not None
-    assert await value(house, "SELECT current_leads FROM operators WHERE name = 'Anna'") == 0
-    assert await value(house, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 8
+        assert boris.looks(f"question {number}", bot=crm.shop) is not None
+    assert await value(crm, "SELECT current_leads FROM operators WHERE name = 'Anna'") == 0
+    assert await value(crm, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 8
 
 
 FORGED = [
@@ -240,69 +240,69 @@ FORGED = [
 
 @pytest.mark.fault("F53")
 @pytest.mark.parametrize("data", FORGED)
-async def test_forged_button_of_a_client_has_no_effect_and_reveals_nothing(house: House, data: str) -> None:
-    anna = await house.operator("Anna")
-    ivan, charlie = house.client("Ivan"), house.client("Charlie")
-    await ivan.says("Hello", to=house.shop)
+async def test_forged_button_of_a_client_has_no_effect_and_reveals_nothing(crm: RunningApp, data: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan, charlie = crm.client("Ivan"), crm.client("Charlie")
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
-    await charlie.starts(house.shop)
+    await charlie.starts(crm.shop)
     await charlie.sees("Hello!")
-    await house.settled()
+    await crm.settled()
     for message, inaccessible in ((card.id, False), (1, False), (1, True), (None, False)):
         if message is not None and not inaccessible and message > len(charlie.chat()):
             message = None
-        press = await charlie.presses_forged(house.shop, data, message=message, inaccessible=inaccessible)
+        press = await charlie.presses_forged(crm.shop, data, message=message, inaccessible=inaccessible)
         assert await press.answer() is None
     await charlie.sees_nothing_new()
-    assert await value(house, "SELECT status FROM contacts") == "new"
+    assert await value(crm, "SELECT status FROM contacts") == "new"
     assert (now(anna, card).text, now(anna, card).labels) == (card.text, card.labels)
 
 
 @pytest.mark.fault("F53")
 @pytest.mark.parametrize("data", FORGED)
-async def test_forged_button_of_an_operator_has_no_effect(house: House, data: str) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_forged_button_of_an_operator_has_no_effect(crm: RunningApp, data: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
-    boris = await house.operator("Boris")
-    await house.settled()
+    boris = await crm.operator("Boris")
+    await crm.settled()
     for message in (1, None):
-        press = await boris.presses_forged(house.shop, data, message=message)
+        press = await boris.presses_forged(crm.shop, data, message=message)
         toast = await press.answer()
         assert toast is None or re.fullmatch(
             r"#1 is with Anna\.|There is no contact #\d+\. .*|This was sent already\.", toast
         )
-    await house.settled()
-    assert await value(house, "SELECT status FROM contacts") == "new"
+    await crm.settled()
+    assert await value(crm, "SELECT status FROM contacts") == "new"
     assert now(anna, card).text == card.text
-    assert boris.looks("Hello", bot=house.shop) is None
-    assert await count(house, "inbox", "state <> 'done'") == 0
+    assert boris.looks("Hello", bot=crm.shop) is None
+    assert await count(crm, "inbox", "state <> 'done'") == 0
 
 
 @pytest.mark.fault("F54")
-async def test_removed_operator_cannot_use_old_cards(house: House) -> None:
-    boris = await house.operator("Boris")
-    ivan = house.client()
-    await ivan.says("My secret", to=house.shop)
+async def test_removed_operator_cannot_use_old_cards(crm: RunningApp) -> None:
+    boris = await crm.operator("Boris")
+    ivan = crm.client()
+    await ivan.says("My secret", to=crm.shop)
     old = await boris.sees("My secret")
     words = await boris.replies(old, "Hello from Boris")
     await ivan.sees("Hello from Boris")
-    anna = await house.operator("Anna")
-    await remove(house, boris)
+    anna = await crm.operator("Anna")
+    await remove(crm, boris)
     card = await anna.sees("My secret")
-    await house.settled()
+    await crm.settled()
     assert now(boris, old).text == "#1 · shop_bot\n↪️ Now with Anna"
 
     press = await boris.presses(old, "Close", stale=True)
     assert await press.answer() is None
     await boris.edits(words, "Changed by Boris")
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("Changed by Boris") is None
     # He is nobody's operator now: what he writes is a client's, and nothing of it goes to Ivan.
     await boris.replies(old, "Let me in")
     assert "👤 Boris" in (await anna.sees("Let me in")).text
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("Let me in") is None
     await ivan.says("Anybody?")
     assert (await anna.sees("Anybody?")).reply_to == card.id
@@ -310,34 +310,36 @@ async def test_removed_operator_cannot_use_old_cards(house: House) -> None:
 
 
 @pytest.mark.fault("F57")
-async def test_closing_a_contact_assigns_the_longest_waiting_one(house: House) -> None:
-    anna = await house.operator("Anna", limit=1)
-    clients = [house.client(name) for name in ("Ivan", "Maria", "Pavel")]
+async def test_closing_a_contact_assigns_the_longest_waiting_one(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1)
+    clients = [crm.client(name) for name in ("Ivan", "Maria", "Pavel")]
     for client in clients:
-        await client.says(f"{client.first_name} asks", to=house.shop)
-        await house.settled()
+        await client.says(f"{client.first_name} asks", to=crm.shop)
+        await crm.settled()
     for client in clients:
         card = await anna.sees(f"{client.first_name} asks")
         await anna.presses(card, "Close")
         await client.sees("is closed")
-    await house.settled()
+    await crm.settled()
     assigned = re.findall(r"(\w+) asks", "\n".join(seen.text for seen in anna.chat()))
     assert assigned == ["Ivan", "Maria", "Pavel"]
     # In the very transaction of the close: no moment at which the place was free while somebody waited.
-    order = await value(house, "SELECT max(id) FROM events WHERE kind = 'contact_closed' AND contact_id = 1")
-    assert await count(house, "events", f"kind = 'contact_assigned' AND contact_id = 2 AND id > {order}") == 1
+    order = await value(crm, "SELECT max(id) FROM events WHERE kind = 'contact_closed' AND contact_id = 1")
+    assert await count(crm, "events", f"kind = 'contact_assigned' AND contact_id = 2 AND id > {order}") == 1
 
 
 async def test_operator_of_two_bots_has_each_contact_in_its_own_chat(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
-        shop, desk = house.bots
-        anna = await house.operator("Anna", bots=[shop, desk])
-        ivan, maria = house.client("Ivan"), house.client("Maria")
+    async with await RunningApp.open(
+        sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    ) as crm:
+        shop, desk = crm.bots
+        anna = await crm.operator("Anna", bots=[shop, desk])
+        ivan, maria = crm.client("Ivan"), crm.client("Maria")
         await ivan.says("To the shop", to=shop)
-        await house.settled()
+        await crm.settled()
         await maria.says("To the desk", to=desk)
         in_shop, in_desk = await anna.sees("To the shop", bot=shop), await anna.sees("To the desk", bot=desk)
-        await house.settled()
+        await crm.settled()
         await anna.presses(in_shop, "Take")
         await anna.presses(in_desk, "Take")
         await ivan.sees("Anna is with you", bot=shop)
@@ -358,11 +360,13 @@ async def test_operator_of_two_bots_has_each_contact_in_its_own_chat(sandbox: Sa
 
 @pytest.mark.fault("F36")
 async def test_operator_gets_no_contacts_in_a_bot_not_started_yet(sandbox: Sandbox, database_url: str) -> None:
-    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
-        shop, desk = house.bots
-        anna = await house.operator("Anna", bots=[shop])
-        await house.weight(await operator_id(house, anna), 1, bot=desk)
-        maria = house.client("Maria")
+    async with await RunningApp.open(
+        sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    ) as crm:
+        shop, desk = crm.bots
+        anna = await crm.operator("Anna", bots=[shop])
+        await crm.weight(await operator_id(crm, anna), 1, bot=desk)
+        maria = crm.client("Maria")
         await maria.says("To the desk", to=desk)
         await maria.sees("next in the queue")
         await anna.says("/start", to=shop)
@@ -371,67 +375,67 @@ async def test_operator_gets_no_contacts_in_a_bot_not_started_yet(sandbox: Sandb
         await anna.starts(desk)
         await anna.sees("To the desk", bot=desk)
         await anna.says("/start", to=shop)
-        await house.settled()
+        await crm.settled()
         assert "@help_bot" not in (anna.chat(shop)[-1]).text
 
 
 @pytest.mark.fault("F36")
-async def test_operator_who_blocks_the_bot_loses_contacts_and_gets_new_on_return(house: House) -> None:
-    boris = await house.operator("Boris")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
-    await ivan.says("Ivan asks", to=house.shop)
-    await house.settled()
-    await maria.says("Maria asks", to=house.shop)
+async def test_operator_who_blocks_the_bot_loses_contacts_and_gets_new_on_return(crm: RunningApp) -> None:
+    boris = await crm.operator("Boris")
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    await ivan.says("Ivan asks", to=crm.shop)
+    await crm.settled()
+    await maria.says("Maria asks", to=crm.shop)
     cards = [await boris.sees("Ivan asks"), await boris.sees("Maria asks")]
     await boris.presses(cards[0], "Take")
     await ivan.sees("Boris is with you")
-    anna = await house.operator("Anna", limit=1)
-    await boris.blocks(house.shop)
+    anna = await crm.operator("Anna", limit=1)
+    await boris.blocks(crm.shop)
     await anna.sees("Ivan asks")  # the oldest; Maria waits, since Anna has one place
-    alert = await house.olga.sees("can't be reached", bot=house.shop)
+    alert = await crm.olga.sees("can't be reached", bot=crm.shop)
     assert alert.text == (
         "🚫 Boris can't be reached through @shop_bot: the bot is blocked or was never started there. "
         "2 contacts went back to the queue."
     )
-    await house.settled()
-    assert await value(house, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 0
-    pavel = house.client("Pavel")
-    await pavel.says("Pavel asks", to=house.shop)
+    await crm.settled()
+    assert await value(crm, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 0
+    pavel = crm.client("Pavel")
+    await pavel.says("Pavel asks", to=crm.shop)
     await pavel.sees("number 2 in the queue")
 
-    await boris.unblocks(house.shop)
+    await boris.unblocks(crm.shop)
     fresh = await boris.sees("Maria asks", after=cards[1])
     await boris.sees("Pavel asks")
-    await house.settled()
+    await crm.settled()
     assert fresh.labels == ["✋ Take", "✔️ Close"]
     assert now(boris, cards[0]).text == "#1 · shop_bot\n↪️ Now with Anna"
     assert now(boris, cards[0]).labels == []
 
 
 @pytest.mark.fault("F50")
-async def test_button_on_an_inaccessible_card_works(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.says("Hello", to=house.shop)
+async def test_button_on_an_inaccessible_card_works(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
-    await house.settled()
-    press = await anna.presses_forged(house.shop, "take:1:1", message=card, inaccessible=True)
+    await crm.settled()
+    press = await anna.presses_forged(crm.shop, "take:1:1", message=card, inaccessible=True)
     assert "#1 is yours" in (await press.answer() or "")
     await ivan.sees("Anna is with you")
     await anna.sees("In progress")
 
 
-async def test_deleted_card_can_be_shown_again(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    await ivan.sends(kinds.photo(caption="this one"), to=house.shop)
+async def test_deleted_card_can_be_shown_again(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.sends(kinds.photo(caption="this one"), to=crm.shop)
     card = await anna.sees("[photo]")
-    await house.settled()
+    await crm.settled()
     await anna.deletes(card)
     await anna.says("/my")
     await anna.presses(await anna.sees("1 open contact"), "#1")
     again = await anna.sees("[photo]")
     assert again.labels == ["✋ Take", "✔️ Close"]
-    await house.settled()
+    await crm.settled()
     await anna.replies(again, "Got it")
     await ivan.sees("Got it")

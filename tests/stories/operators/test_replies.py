@@ -6,19 +6,19 @@ from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, give, now, remove, told, value
 from tests.stories.clients.test_messages import COPYABLE, NOT_COPYABLE
-from tests.support.people import SECOND_TOKEN, TOKEN, House
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
-async def ask(house: House, client: Person, operator: Person, words: str) -> SeenMessage:
+async def ask(crm: RunningApp, client: Person, operator: Person, words: str) -> SeenMessage:
     """A client's request, and its card."""
-    await client.says(words, to=house.shop)
-    card = await operator.sees(words, bot=house.shop)
-    await house.settled()
+    await client.says(words, to=crm.shop)
+    card = await operator.sees(words, bot=crm.shop)
+    await crm.settled()
     return card
 
 
-async def test_operator_joins_by_link_and_gets_help(house: House) -> None:
-    anna = await house.operator("Anna")
+async def test_operator_joins_by_link_and_gets_help(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
     welcome = await anna.sees("Welcome, Anna! You are an operator now.")
     await anna.says("/help")
     text = (await anna.sees("Each contact comes as a card", after=welcome)).text
@@ -28,23 +28,23 @@ async def test_operator_joins_by_link_and_gets_help(house: House) -> None:
     await anna.sees("You are an operator here")
 
 
-async def test_operator_invitation_link_works_once(house: House) -> None:
-    anna = await house.operator("Anna")
-    used = next(seen.text for seen in anna.chat(house.shop) if seen.text.startswith("/start op_"))
-    charlie = house.client("Charlie")
-    await charlie.says(used, to=house.shop)
+async def test_operator_invitation_link_works_once(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    used = next(seen.text for seen in anna.chat(crm.shop) if seen.text.startswith("/start op_"))
+    charlie = crm.client("Charlie")
+    await charlie.says(used, to=crm.shop)
     assert "not valid any more" in (await charlie.sees()).text
     await charlie.says("/my")
     await anna.sees("👤 Charlie\n\n/my")  # a client's words
 
 
-async def test_my_command_lists_open_contacts(house: House) -> None:
-    anna = await house.operator("Anna", limit=40)
+async def test_my_command_lists_open_contacts(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=40)
     await anna.says("/my")
     assert (await anna.sees("no open")).text == "You have no open contacts."
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Do you have bicycles?")
-    await ask(house, house.client("Maria"), anna, ("And skis? " * 20).strip())
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Do you have bicycles?")
+    await ask(crm, crm.client("Maria"), anna, ("And skis? " * 20).strip())
     await anna.presses(card, "Take")
     await anna.says("/my")
     mine = await anna.sees("2 open contacts")
@@ -55,12 +55,12 @@ async def test_my_command_lists_open_contacts(house: House) -> None:
     assert mine.buttons == [["#1", "#2"]]
 
 
-async def test_long_contact_list_fits_a_message(house: House) -> None:
-    anna = await house.operator("Anna", limit=1000)
+async def test_long_contact_list_fits_a_message(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1000)
     for number in range(30):
-        client = house.client("😀" * 32, last_name=f"{number} " + "😀" * 25)
-        await client.says("🚲" * 2000, to=house.shop)
-    await house.settled()
+        client = crm.client("😀" * 32, last_name=f"{number} " + "😀" * 25)
+        await client.says("🚲" * 2000, to=crm.shop)
+    await crm.settled()
     await anna.says("/my")
     mine = await anna.sees("30 open contacts")
     assert "… and 15 more" in mine.text
@@ -68,17 +68,17 @@ async def test_long_contact_list_fits_a_message(house: House) -> None:
     question = await anna.sees("To whom?")
     assert len(question.labels) == 20
     assert "reply to its card" in question.text
-    assert await count(house, "outbox", "state = 'dead'") == 0
+    assert await count(crm, "outbox", "state = 'dead'") == 0
 
 
-async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(house: House) -> None:
-    anna = await house.operator("Anna")
+async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
     await anna.says("/offline")
     await anna.sees("You are offline")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
-    await ivan.says("Ivan asks", to=house.shop)
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    await ivan.says("Ivan asks", to=crm.shop)
     await ivan.sees("you are next in the queue")
-    await maria.says("Maria asks", to=house.shop)
+    await maria.says("Maria asks", to=crm.shop)
     await maria.sees("number 2 in the queue")
     await anna.says("/online")
     text = (await anna.sees("You are online")).text
@@ -90,10 +90,10 @@ async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(ho
     await maria.sees("I will answer all the same")
 
 
-async def test_reply_of_any_kind_to_the_card_reaches_the_client(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client()
-    card = await ask(house, ivan, anna, "Show me")
+async def test_reply_of_any_kind_to_the_card_reaches_the_client(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    card = await ask(crm, ivan, anna, "Show me")
     for kind, content in COPYABLE.items():
         sent = await anna.replies(card, content)
         copy = await ivan.sees(kind=kind)
@@ -105,74 +105,74 @@ async def test_reply_of_any_kind_to_the_card_reaches_the_client(house: House) ->
     assert told(ivan, "Anna is with you now") == 1  # writing takes, once
 
 
-async def test_reply_to_any_message_of_a_contact_reaches_its_client(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
-    first = await ask(house, ivan, anna, "Ivan asks")
-    other = await ask(house, maria, anna, "Maria asks")
+async def test_reply_to_any_message_of_a_contact_reaches_its_client(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    first = await ask(crm, ivan, anna, "Ivan asks")
+    other = await ask(crm, maria, anna, "Maria asks")
     await anna.presses(first, "Take")
     await anna.presses(other, "Take")
 
     said = await ivan.says("One more thing")
     copy = await anna.sees("One more thing")
-    await house.settled()
+    await crm.settled()
     mine = await anna.replies(copy, "to the copy")
     got = await ivan.sees("to the copy")
     assert got.reply_to == said.id
-    await house.settled()
+    await crm.settled()
     await anna.replies(mine, "to my own words")
     assert (await ivan.sees("to my own words")).reply_to == got.id
 
     await ivan.sends(kinds.story())
     notice = await anna.sees("does not let a bot copy")
-    await house.settled()
+    await crm.settled()
     await anna.replies(notice, "to the notice")
     await ivan.sees("to the notice")
     assert [seen.text for seen in maria.chat() if seen.copied_from] == []
 
 
-async def test_message_without_reply_goes_to_the_only_contact_in_progress(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
-    first = await ask(house, ivan, anna, "Ivan asks")
-    await ask(house, maria, anna, "Maria asks")
+async def test_message_without_reply_goes_to_the_only_contact_in_progress(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    first = await ask(crm, ivan, anna, "Ivan asks")
+    await ask(crm, maria, anna, "Maria asks")
     await anna.presses(first, "Take")
     await anna.says("This is for Ivan")
     await ivan.sees("This is for Ivan")
-    await house.settled()
+    await crm.settled()
     assert maria.looks("This is for Ivan") is None
 
 
-async def test_message_with_several_contacts_in_progress_asks_for_the_recipient(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan, maria, pavel = house.client("Ivan"), house.client("Maria"), house.client("Pavel")
+async def test_message_with_several_contacts_in_progress_asks_for_the_recipient(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria, pavel = crm.client("Ivan"), crm.client("Maria"), crm.client("Pavel")
     for client in (ivan, maria):
-        await anna.presses(await ask(house, client, anna, f"{client.first_name} asks"), "Take")
-    await ask(house, pavel, anna, "Pavel asks")
+        await anna.presses(await ask(crm, client, anna, f"{client.first_name} asks"), "Take")
+    await ask(crm, pavel, anna, "Pavel asks")
     words = await anna.says("Who is this for?")
     question = await anna.sees("To whom?")
     assert question.text == "To whom? It will be sent when you choose."
     assert question.reply_to == words.id
     assert question.labels == ["#1 Ivan · Ivan asks", "#2 Maria · Maria asks"]
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("Who is") is None
     assert maria.looks("Who is") is None
 
     press = await anna.presses(question, "#2")
     assert await press.answer() == "Sent to #2."
     assert (await maria.sees("Who is this for?")).copied_from == (anna.id, words.id)
-    await house.settled()
+    await crm.settled()
     assert (now(anna, question).text, now(anna, question).labels) == ("Sent to #2.", [])
     press = await anna.presses(question, "#1", stale=True)
     assert await press.answer() == "This was sent already."
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("Who is") is None
 
 
-async def test_message_with_no_contact_taken_asks_and_the_choice_takes_it(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    await ask(house, ivan, anna, "Ivan asks")
+async def test_message_with_no_contact_taken_asks_and_the_choice_takes_it(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
     await anna.sends(kinds.voice())
     question = await anna.sees("To whom?")
     await anna.presses(question, "#1 Ivan")
@@ -180,43 +180,43 @@ async def test_message_with_no_contact_taken_asks_and_the_choice_takes_it(house:
     await ivan.sees("Anna is with you now")
 
 
-async def test_album_is_asked_about_once_and_late_items_follow_the_choice(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
+async def test_album_is_asked_about_once_and_late_items_follow_the_choice(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
     for client in (ivan, maria):
-        await anna.presses(await ask(house, client, anna, f"{client.first_name} asks"), "Take")
+        await anna.presses(await ask(crm, client, anna, f"{client.first_name} asks"), "Take")
     items = await anna.sends_all(kinds.album(kinds.photo(caption="one"), kinds.photo(), kinds.video(caption="three")))
     question = await anna.sees("To whom?")
-    await house.settled()
+    await crm.settled()
     assert told(anna, "To whom?") == 1
     await anna.presses(question, "#1")
     await ivan.sees("three")
     assert [seen.copied_from for seen in ivan.chat() if seen.copied_from] == [(anna.id, item.id) for item in items]
 
     # Telegram delivers the items of an album one by one: this one comes after the choice (and is deleted at once).
-    house.sandbox.inject_raw(house.shop, {"message": {**items[0].raw, "message_id": 500, "caption": "late"}})
+    crm.sandbox.inject_raw(crm.shop, {"message": {**items[0].raw, "message_id": 500, "caption": "late"}})
     await anna.sees("🗑 #1: a message (photo) was deleted")
-    await house.settled()
+    await crm.settled()
     assert told(anna, "To whom?") == 0  # the only question has become "Sent to #1."
 
 
-async def test_album_sent_as_a_reply_goes_complete_to_the_answered_contact(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan, maria = house.client("Ivan"), house.client("Maria")
+async def test_album_sent_as_a_reply_goes_complete_to_the_answered_contact(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
     for client in (ivan, maria):
-        card = await ask(house, client, anna, f"{client.first_name} asks")
+        card = await ask(crm, client, anna, f"{client.first_name} asks")
         await anna.presses(card, "Take")
     items = await anna.sends_all(kinds.album(kinds.photo(), kinds.photo()), reply_to=card)
-    await house.settled()
+    await crm.settled()
     assert [seen.copied_from for seen in maria.chat() if seen.copied_from] == [(anna.id, item.id) for item in items]
     assert told(anna, "To whom?") == 0
 
 
 @pytest.mark.fault("F47")
-async def test_reply_to_a_message_of_no_contact_asks_for_the_recipient(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    await anna.presses(await ask(house, ivan, anna, "Ivan asks"), "Take")
+async def test_reply_to_a_message_of_no_contact_asks_for_the_recipient(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    await anna.presses(await ask(crm, ivan, anna, "Ivan asks"), "Take")
     await anna.says("/help")
     help_text = await anna.sees("Each contact comes", after=await anna.sees("#1"))
     await anna.replies(help_text, "Thanks")
@@ -225,23 +225,23 @@ async def test_reply_to_a_message_of_no_contact_asks_for_the_recipient(house: Ho
 
 
 @pytest.mark.fault("F48")
-async def test_message_edited_before_the_choice_is_sent_as_edited(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    await ask(house, ivan, anna, "Ivan asks")
+async def test_message_edited_before_the_choice_is_sent_as_edited(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
     words = await anna.says("fifty")
     question = await anna.sees("To whom?")
     await anna.edits(words, "fifteen")
     await anna.presses(question, "#1")
     await ivan.sees("fifteen")
-    await house.settled()
-    assert await value(house, "SELECT text FROM messages WHERE author = 'operator'") == "fifteen"
+    await crm.settled()
+    assert await value(crm, "SELECT text FROM messages WHERE author = 'operator'") == "fifteen"
 
 
-async def test_edited_operator_message_is_edited_for_the_client(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
+async def test_edited_operator_message_is_edited_for_the_client(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
     words = await anna.replies(card, "fifty")
     got = await ivan.sees("fifty")
     await anna.edits(words, "fifteen")
@@ -252,86 +252,86 @@ async def test_edited_operator_message_is_edited_for_the_client(house: House) ->
     assert (await ivan.sees("right")).id == got.id
 
 
-async def test_edit_after_losing_the_contact_is_not_passed_on(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
+async def test_edit_after_losing_the_contact_is_not_passed_on(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
     words = await anna.replies(card, "fifty")
     await ivan.sees("fifty")
-    boris = await house.operator("Boris")
-    await give(house, 1, boris)
+    boris = await crm.operator("Boris")
+    await give(crm, 1, boris)
     await anna.edits(words, "five hundred")
     await anna.sees("#1 is with Boris.")
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("five hundred") is None
 
 
 @pytest.mark.fault("F45")
 @pytest.mark.parametrize("name", NOT_COPYABLE)
-async def test_uncopyable_content_of_an_operator_is_refused_with_reason(house: House, name: str) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
+async def test_uncopyable_content_of_an_operator_is_refused_with_reason(crm: RunningApp, name: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
     sent = await anna.replies(card, NOT_COPYABLE[name])
     refused = await anna.sees("Telegram does not let a bot pass this on")
     assert refused.reply_to == sent.id
     assert refused.text == f"Telegram does not let a bot pass this on ({name}). Send it in another form."
-    assert await value(house, "SELECT status FROM contacts") == "new"
+    assert await value(crm, "SELECT status FROM contacts") == "new"
 
 
-async def test_operator_commands_are_never_passed_on(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
+async def test_operator_commands_are_never_passed_on(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
     await anna.presses(card, "Take")
     for sent in (await anna.says("/offlin"), await anna.replies(card, "/price 5")):
         refused = await anna.sees("begins with a slash")
         assert (
             refused.reply_to == sent.id or (await anna.sees("begins with a slash", after=refused)).reply_to == sent.id
         )
-    await house.settled()
+    await crm.settled()
     assert [seen.text for seen in ivan.chat() if seen.copied_from] == []
 
 
-async def test_operator_message_without_open_contact_is_refused(house: House) -> None:
-    anna = await house.operator("Anna")
+async def test_operator_message_without_open_contact_is_refused(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
     sent = await anna.says("Anybody?")
     refused = await anna.sees("This went to nobody")
     assert refused.reply_to == sent.id
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
     await anna.presses(card, "Close")
     await ivan.sees("is closed")
     sent = await anna.replies(card, "One more thing")
     refused = await anna.sees("#1 is closed.")
     assert refused.reply_to == sent.id
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("One more thing") is None
 
 
 @pytest.mark.fault("F35")
-async def test_deactivated_client_is_reported_once_and_later_messages_refused(house: House) -> None:
+async def test_deactivated_client_is_reported_once_and_later_messages_refused(crm: RunningApp) -> None:
     """Telegram says 403 before it says that the bot was blocked: the account was deleted."""
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
     ivan.deactivates()
     first = await anna.replies(card, "Are you there?")
     notice = await anna.sees("has blocked the bot")
     assert notice.reply_to == first.id
     assert notice.text == "🚫 #1: the client has blocked the bot. Nothing can be delivered until he writes again."
-    await house.settled()
+    await crm.settled()
     assert told(anna, "has blocked the bot") == 1
     second = await anna.replies(notice, "Hello?")
     refused = await anna.sees("this was not delivered")
     assert refused.reply_to == second.id
 
 
-async def test_failed_delivery_is_reported_under_the_message(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    card = await ask(house, ivan, anna, "Ivan asks")
-    house.sandbox.fail(kind="error", method="copyMessage", code=400, text="Bad Request: something new", chat=ivan)
+async def test_failed_delivery_is_reported_under_the_message(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text="Bad Request: something new", chat=ivan)
     sent = await anna.replies(card, kinds.photo())
     told_so = await anna.sees("could not be delivered")
     assert told_so.reply_to == sent.id
@@ -340,63 +340,65 @@ async def test_failed_delivery_is_reported_under_the_message(house: House) -> No
     await ivan.sees("Again in words")
 
 
-async def test_message_deleted_while_queued_is_reported_as_deleted(house: House) -> None:
-    anna = await house.operator("Anna", limit=1)
-    ivan, maria = house.client("Ivan"), house.client("Maria")
-    card = await ask(house, ivan, anna, "Ivan asks")
-    await maria.says("Maria asks", to=house.shop)
+async def test_message_deleted_while_queued_is_reported_as_deleted(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", limit=1)
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await maria.says("Maria asks", to=crm.shop)
     regretted = await maria.sends(kinds.photo())
-    await house.settled()
+    await crm.settled()
     await maria.deletes(regretted)
     await anna.presses(card, "Close")
     told_so = await anna.sees("deleted")
     assert told_so.text == "🗑 #2: a message (photo) was deleted by its author before it could be passed on."
 
 
-async def test_former_operator_gets_no_more_messages(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan")
-    await ask(house, ivan, anna, "Ivan asks")
-    boris = await house.operator("Boris")
-    await give(house, 1, boris)
+async def test_former_operator_gets_no_more_messages(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    boris = await crm.operator("Boris")
+    await give(crm, 1, boris)
     card = await boris.sees("Ivan asks")
     await ivan.says("For Boris alone")
     await boris.sees("For Boris alone")
-    await house.settled()
+    await crm.settled()
     assert anna.looks("For Boris alone") is None
 
-    await remove(house, boris)  # and back to Anna, with all that was said
+    await remove(crm, boris)  # and back to Anna, with all that was said
     await anna.sees("For Boris alone")
-    await house.settled()
+    await crm.settled()
     assert now(boris, card).text == "#1 · shop_bot\n↪️ Now with Anna"
 
 
 @pytest.mark.fault("F54")
-async def test_pending_recipient_choice_of_removed_operator_sends_nothing(house: House) -> None:
-    anna, ivan = await house.operator("Anna"), house.client("Ivan")
-    await ask(house, ivan, anna, "Ivan asks")
+async def test_pending_recipient_choice_of_removed_operator_sends_nothing(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
     await anna.says("a secret price")
     question = await anna.sees("To whom?")
-    await remove(house, anna)
+    await remove(crm, anna)
     press = await anna.presses(question, "#1", stale=True)
     assert await press.answer() is None
-    await house.settled()
+    await crm.settled()
     assert ivan.looks("a secret price") is None
-    assert await value(house, "SELECT count(*) FROM messages WHERE author = 'operator'") == 0
+    assert await value(crm, "SELECT count(*) FROM messages WHERE author = 'operator'") == 0
 
 
 @pytest.mark.fault("F53")
 async def test_forged_recipient_choice_sends_nothing(sandbox: Sandbox, database_url: str) -> None:
     """Boris presses Anna's question; Anna names a contact of another bot, or one that is not hers."""
-    async with await House.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}) as house:
-        shop, desk = house.bots
-        anna = await house.operator("Anna", bots=[shop, desk])
-        ivan, maria = house.client("Ivan"), house.client("Maria")
-        await ask(house, ivan, anna, "Ivan asks")
+    async with await RunningApp.open(
+        sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
+    ) as crm:
+        shop, desk = crm.bots
+        anna = await crm.operator("Anna", bots=[shop, desk])
+        ivan, maria = crm.client("Ivan"), crm.client("Maria")
+        await ask(crm, ivan, anna, "Ivan asks")
         await maria.says("Maria asks", to=desk)
         await anna.sees("Maria asks", bot=desk)
-        boris = await house.operator("Boris")
-        await house.settled()
+        boris = await crm.operator("Boris")
+        await crm.settled()
         await anna.says("secret", to=shop)
         question = await anna.sees("To whom?")
 
@@ -406,7 +408,7 @@ async def test_forged_recipient_choice_sends_nothing(sandbox: Sandbox, database_
         assert await press.answer() == "That contact lives in @help_bot; please do it there."
         press = await anna.presses_forged(desk, "send:2:1", message=1)
         assert await press.answer() == "This was sent already."
-        await house.settled()
+        await crm.settled()
         assert maria.looks("secret") is None
 
         await anna.presses(question, "#1")

@@ -22,9 +22,15 @@ NAMES = {ANNA: "Anna", IVAN: "Ivan Petrov"}
 async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(language: str, tmp_path: Path) -> None:
     """It needs no token and takes none from around it, ends by itself, leaves nothing behind, and tells the truth."""
     ended = await fresh_command(
-        "demo", "--fast", folder=tmp_path, DEFAULT_LANGUAGE=language, BOT_TOKENS="1234567:real-token-of-a-real-bot",
-        COLUMNS="100", TMPDIR=str(tmp_path), TELEGRAM_API_URL="http://127.0.0.1:1",
-    )  # fmt: skip
+        "demo",
+        "--fast",
+        folder=tmp_path,
+        DEFAULT_LANGUAGE=language,
+        BOT_TOKENS="1234567:real-token-of-a-real-bot",
+        COLUMNS="100",
+        TMPDIR=str(tmp_path),
+        TELEGRAM_API_URL="http://127.0.0.1:1",
+    )
     assert ended.status == 0, ended.out + ended.err
     assert ended.err == ""
     assert os.listdir(tmp_path) == []

@@ -1,13 +1,13 @@
 """The main job: a client writes, an operator takes it, they talk, he closes it."""
 
-from tests.support.people import House
+from tests.support.people import RunningApp
 
 
-async def test_contact_is_taken_answered_and_closed(house: House) -> None:
-    anna = await house.operator("Anna")
-    ivan = house.client("Ivan", last_name="Petrov", username="ivan")
+async def test_contact_is_taken_answered_and_closed(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan", last_name="Petrov", username="ivan")
 
-    await ivan.says("Do you have bicycles?", to=house.shop)
+    await ivan.says("Do you have bicycles?", to=crm.shop)
     card = await anna.sees("#1")
     assert "shop_bot" in card.text
     assert "Ivan Petrov @ivan" in card.text
@@ -18,7 +18,7 @@ async def test_contact_is_taken_answered_and_closed(house: House) -> None:
     press = await anna.presses(card, "Take")
     assert "#1 is yours" in (await press.answer() or "")
     await ivan.sees("Anna is with you now")
-    await house.settled()
+    await crm.settled()
     card = await anna.sees("In progress")
     assert card.labels == ["✔️ Close"]
 
@@ -30,5 +30,5 @@ async def test_contact_is_taken_answered_and_closed(house: House) -> None:
 
     await anna.presses(card, "Close")
     await ivan.sees("Request #1 is closed")
-    await house.settled()
+    await crm.settled()
     assert (await anna.sees("Closed")).labels == []

@@ -12,6 +12,9 @@ depends_on = None
 def upgrade() -> None:
     for column, condition in (("source_id", "id > 0"), ("operator_id", "operator_id > 0")):
         op.create_index(
-            f"ix_contacts_{column.removesuffix('_id')}_created", "contacts", [column, "created_at"],
-            sqlite_where=sa.text(condition), postgresql_where=sa.text(condition),
-        )  # fmt: skip
+            f"ix_contacts_{column.removesuffix('_id')}_created",
+            "contacts",
+            [column, "created_at"],
+            sqlite_where=sa.text(condition),
+            postgresql_where=sa.text(condition),
+        )
