@@ -16,7 +16,16 @@ from crm_core.api.paging import LIMIT_LARGEST, SKIP_LARGEST
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "docs/ru/README.md")
+GUIDES = ("docs/using.md", "docs/ru/using.md")
+REFERENCES = ("docs/reference.md", "docs/ru/reference.md")
+README_LINES = 90  # two screens
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGE_IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
+
+_FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"(?:\.ci|bot|crm_core|docs|tests)/[\w./-]+")
+_FILE = re.compile(r"[\w.-]+\.(?:html|md|po|py|svg|toml|yaml)|Makefile|Dockerfile|\.env\.example")
+_MODULE = re.compile(r"(?:bot|crm_core|tests)(?:\.\w+)+")
 
 
 def read(name: str) -> str:
@@ -37,55 +46,124 @@ def test_env_example_lists_every_setting_with_default_and_comment() -> None:
         assert block.startswith("#"), f"no comment: {block}"
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_readme_lists_every_setting_with_its_default(readme: str) -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", read(readme), re.MULTILINE))
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_reference_lists_every_setting_with_its_default(reference: str) -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", read(reference), re.MULTILINE))
     wanted = {name.upper(): f"`{default(name)}`" if default(name) else "–" for name in Settings.model_fields}
     assert rows == wanted
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_readme_lists_every_secret_that_may_come_from_a_file(readme: str) -> None:
-    line = next(line for line in read(readme).splitlines() if "BOT_TOKENS_FILE" in line)
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_reference_lists_every_secret_that_may_come_from_a_file(reference: str) -> None:
+    line = next(line for line in read(reference).splitlines() if "BOT_TOKENS_FILE" in line)
     assert set(re.findall(r"`([A-Z_]+)`", line)) == set(SECRETS)
     for name in SECRETS:
         assert f"{name}_FILE" in read(".env.example")
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_readme_lists_every_command(readme: str) -> None:
-    rows = re.findall(r"^\| `([a-z-]+)(?: [^`]*)?`.*? \|", read(readme), re.MULTILINE)
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_reference_lists_every_command(reference: str) -> None:
+    rows = re.findall(r"^\| `([a-z-]+)(?: [^`]*)?`.*? \|", read(reference), re.MULTILINE)
     assert sorted(rows) == sorted(main.commands)
 
 
-@pytest.mark.parametrize("readme", READMES)
+@pytest.mark.parametrize("guide", GUIDES)
 @pytest.mark.parametrize("roles", [(), ("operator",), ("admin",)])
-def test_readme_lists_every_menu_command(readme: str, roles: tuple[str, ...]) -> None:
-    text = read(readme)
+def test_guide_lists_every_menu_command(guide: str, roles: tuple[str, ...]) -> None:
+    text = read(guide)
     for command in commands_for(roles, translator("en")):
         if command.command != "start":
             assert f"`/{command.command}" in text
 
 
-def test_both_readmes_have_the_same_structure() -> None:
+@pytest.mark.parametrize(("english", "russian"), [READMES, GUIDES, REFERENCES])
+def test_both_languages_have_the_same_structure(english: str, russian: str) -> None:
     def parts(name: str) -> list[str]:
-        return [line.split(" ")[0] for line in read(name).splitlines() if line.startswith(("#", "```", "|--"))]
+        starts = ("#", "```", "|", "* ", "1.", "2.", "3.", "4.", "5.", "6.", "<img")
+        return [line.split(" ")[0] for line in read(name).splitlines() if line.lstrip().startswith(starts)]
 
-    assert parts("docs/ru/README.md") == parts("README.md")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_relative_links_point_to_existing_files(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    assert parts(russian) == parts(english)
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_make_targets_named_in_readme_exist(readme: str) -> None:
+def test_readme_fits_two_screens(readme: str) -> None:
+    assert len(read(readme).splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize(("readme", "language"), [(READMES[0], "en"), (READMES[1], "ru")])
+def test_readme_shows_a_card_in_the_words_of_the_product(readme: str, language: str) -> None:
+    _, known = translator(language), translator("ru")
+    assert all(known(text) != text for text in ("New · {age}", "just now", "✋ Take", "✔️ Close"))
+    last = ["🆕 " + _("New · {age}").format(age=_("just now")), f"[ {_('✋ Take')} ]  [ {_('✔️ Close')} ]"]
+    assert "\n".join([*last, "```"]) in read(readme)
+
+
+def anchors(page: Path) -> set[str]:
+    """What links to a page may name after `#`, as GitHub makes it of the headings."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_relative_links_point_to_existing_files_and_headings(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in (*re.findall(r"\]\(([^)]+)\)", text), *re.findall(r'<img src="([^"]+)"', text)):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        file = (page.parent / name) if name else page
+        assert file.exists(), target
+        assert not heading or heading in anchors(file), target
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a module of ours, or something in one."""
+    parts = name.split(".")
+    for depth in (len(parts), len(parts) - 1):
+        place = ROOT.joinpath(*parts[:depth])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.exists():
+            return depth == len(parts) or re.search(rf"\b{parts[-1]}\b", file.read_text(encoding="utf-8")) is not None
+    return False
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "CHANGELOG.md"],
+    ids=[one for one in PAGE_IDS if "CHANGE" not in one],
+)
+def test_paths_and_modules_named_in_pages_exist(page: Path) -> None:
+    # The changelog is left out: it tells of files as they were then.
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    names = {Path(line).name for line in listed.stdout.split()}
+    text = page.read_text(encoding="utf-8")
+    words = [word for span in re.findall(r"`([^`\n]+)`", _FENCE.sub("", text)) for word in span.split()]
+    words += re.findall(r"python -m ((?:bot|crm_core|tests)[\w.]*)", text)
+    missing = [word for word in words if _PATH.fullmatch(word) and not (ROOT / word).exists()]
+    missing += [word for word in words if _FILE.fullmatch(word) and word not in names]
+    missing += [word for word in words if _MODULE.fullmatch(word) and not is_module(word)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", [*READMES, "docs/contributing.md"])
+def test_make_targets_named_in_pages_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    assert set(re.findall(r"^make (\w+)", read(readme), re.MULTILINE)) <= targets
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", read(page), re.DOTALL))
+    assert set(re.findall(r"\bmake ([a-z]+)", code)) <= targets
     assert {"demo", "run", "test", "lint", "bench", "lock"} <= targets
+
+
+def test_compose_file_overrides_what_env_example_sets_against_the_image() -> None:
+    # A copy of .env.example has a database path and an address that do not work in a container.
+    stage = read("Dockerfile").rpartition("FROM ")[2]
+    image = dict(re.findall(r"(?:ENV |^    )([A-Z_]+)=(\S+)", stage, re.MULTILINE))
+    compose = dict(re.findall(r'^      ([A-Z_]+): "?([^"\n]+)"?$', read("compose.yaml"), re.MULTILINE))
+    mine = {name: value for name, value in image.items() if name.lower() in Settings.model_fields}
+    assert mine.items() <= compose.items()
+    assert compose["HTTP_PORT"] == default("http_port")
+    assert set(re.findall(r"^EXPOSE (\d+)$", stage, re.MULTILINE)) == {compose["HTTP_PORT"]}
+    assert set(re.findall(r"^VOLUME (\S+)$", stage, re.MULTILINE)) == {"/data"}
+    assert "- crm-data:/data\n" in read("compose.yaml")
 
 
 def test_api_page_states_the_actual_limits() -> None:
@@ -93,8 +171,8 @@ def test_api_page_states_the_actual_limits() -> None:
     for rate in (KEY_RATE, FORM_RATE):
         assert re.search(rf"\b{rate.per_second:.0f}( calls)? a second, {rate.burst} at once", text)
     assert f"{BODY_LARGEST // 1024} KiB" in text
-    assert f"{SKIP_LARGEST:,}".replace(",", " ") in text
-    assert f"{LIMIT_LARGEST:,}".replace(",", " ") in text
+    assert f"{SKIP_LARGEST:,}" in text
+    assert f"{LIMIT_LARGEST:,}" in text
 
 
 def test_site_form_example_has_ten_lines() -> None:
