@@ -9,7 +9,7 @@ from crm_core import statistics
 from crm_core.storage.database import Database
 
 DAYS = 365
-_FOLDED_AT_ONCE = 50_000  # events; more than a running process folds at once, since nobody else writes here
+_FOLDED_AT_ONCE = 50_000  # events; more than a running process folds at once: there are no other writers here
 
 # Five sources with the same ten operators. Contacts are opened at an even pace; every 100th is queued, the others were
 # assigned by weight, taken, answered and closed.

@@ -110,7 +110,7 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
     words = Words("text", "Hello, is anybody there?", bot_id=BOT_ID, chat_id=client, message_id=1)
     now = datetime.now(UTC)
     begun = time.perf_counter()
-    heard = await db.note(
+    received = await db.note(
         conversation.client_says,
         bot_id=BOT_ID,
         chat_id=client,
@@ -120,12 +120,12 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
         chance=random.random,
     )
     costs.register.append((time.perf_counter() - begun) * 1000)
-    actor = telegram(await db.read(_account_of_operator, heard.contact_id))
+    actor = telegram(await db.read(_account_of_operator, received.contact_id))
     begun = time.perf_counter()
-    await db.note(contacts.take, contact_id=heard.contact_id, version=1, actor=actor, now=now)
+    await db.note(contacts.take, contact_id=received.contact_id, version=1, actor=actor, now=now)
     costs.take.append((time.perf_counter() - begun) * 1000)
     begun = time.perf_counter()
-    await db.note(contacts.close, contact_id=heard.contact_id, version=2, actor=actor, now=now, chance=random.random)
+    await db.note(contacts.close, contact_id=received.contact_id, version=2, actor=actor, now=now, chance=random.random)
     costs.close.append((time.perf_counter() - begun) * 1000)
 
 
