@@ -3,16 +3,14 @@
 import asyncio
 import os
 import re
-import runpy
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.sandbox import BotHandle, Person, RemoteSandbox
-from tests.benchmarks.processes import running
-from tests.forks import fork
+from tests.benchmarks.processes import Process, fork_module, running
+from tests.benchmarks.sizes import Sizes
 
 BOT_ID = 800001
 TOKEN = f"{BOT_ID}:" + "bench" * 7
@@ -21,8 +19,6 @@ MESSAGE_TEXT = "message {number} of {person}"
 _DELIVERED_TEXT = re.compile(r"message (\d+) of (\d+)")
 _POLL_SECONDS = 0.1
 _SANDBOX_READY = "sandbox ready "
-
-Process = asyncio.subprocess.Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,7 @@ class SandboxSetup:
     """A sandbox with a bot and the operators who have started it, and which messages of clients reached operators.
 
     Attributes:
+        forks_bots: see `Sizes`.
         deliveries: in the order in which they were delivered.
         since: number of the last entry of the transcript that was read.
     """
@@ -54,6 +51,7 @@ class SandboxSetup:
     sandbox: RemoteSandbox
     bot: BotHandle
     operators: list[Person]
+    forks_bots: bool
     deliveries: list[Delivery] = field(default_factory=list)
     since: int = 0
 
@@ -91,7 +89,7 @@ Program = Callable[[SandboxSetup], AbstractAsyncContextManager[Process]]
 async def running_sandbox(*, with_limits: bool = False) -> AsyncIterator[RemoteSandbox]:
     """Runs a sandbox in a forked process, which saves the seconds that its imports take; it is killed in the end."""
     arguments = ("--port", "0", "--lenient", *(["--limits"] if with_limits else []))
-    process = await fork(_run_sandbox, arguments, environment=os.environ)
+    process = await fork_module("-m", "bot.sandbox", *arguments, environment=os.environ)
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), TIMEOUT)).decode()
@@ -104,13 +102,10 @@ async def running_sandbox(*, with_limits: bool = False) -> AsyncIterator[RemoteS
         await process.wait()
 
 
-def _run_sandbox(arguments: Sequence[str]) -> None:
-    sys.argv = ["bot.sandbox", *arguments]
-    runpy.run_module("bot.sandbox", run_name="__main__")
-
-
 @asynccontextmanager
-async def sandbox_setup(accounts: Sequence[int], *, with_limits: bool = False) -> AsyncIterator[SandboxSetup]:
+async def sandbox_setup(
+    accounts: Sequence[int], sizes: Sizes, *, with_limits: bool = False
+) -> AsyncIterator[SandboxSetup]:
     """Starts a sandbox in which the operators have started the bot. The bot itself does not run yet.
 
     Args:
@@ -122,14 +117,14 @@ async def sandbox_setup(accounts: Sequence[int], *, with_limits: bool = False) -
         operators = [sandbox.person(f"Operator {one}", id=one, language_code="en") for one in accounts]
         for operator in operators:
             await operator.starts(bot)
-        yield SandboxSetup(sandbox, bot, operators, since=sandbox.transcript()[-1]["seq"])
+        yield SandboxSetup(sandbox, bot, operators, sizes.forks_bots, since=sandbox.transcript()[-1]["seq"])
 
 
 @asynccontextmanager
 async def bare_bot(setup: SandboxSetup) -> AsyncIterator[Process]:
     """Runs the bare bot, which copies everything to the first operator."""
     arguments = ("-m", "tests.benchmarks.bare_bot", setup.sandbox.url, setup.bot.token, str(setup.operators[0].id))
-    async with running(*arguments) as process:
+    async with running(*arguments, is_forked=setup.forks_bots) as process:
         yield process
 
 
@@ -151,7 +146,8 @@ def mini_crm(database: Path, *, with_limits: bool = False) -> Program:
             "BACKUP_KEEP": "0",  # a backup would copy gigabytes while something is measured
         }
         options = () if with_limits else ("--no-limits",)
-        async with running("-m", "bot", "run", *options, environment=environment) as process:
+        arguments = ("-m", "bot", "run", *options)
+        async with running(*arguments, environment=environment, is_forked=setup.forks_bots) as process:
             yield process
 
     return program

@@ -72,7 +72,7 @@ async def measure(context: Context) -> Rows:
 async def _latency(program: Program, accounts: Sequence[int], sizes: Sizes) -> list[Row]:
     taken: list[tuple[float, float]] = []
     async with AsyncExitStack() as stack:
-        setups = [await stack.enter_async_context(sandbox_setup(accounts)) for _ in range(2)]
+        setups = [await stack.enter_async_context(sandbox_setup(accounts, sizes)) for _ in range(2)]
         for setup, one in zip(setups, (program, bare_bot), strict=True):
             await stack.enter_async_context(one(setup))
         for setup in setups:  # both start at the same time
@@ -168,7 +168,7 @@ def _backlog_rows(pairs: Sequence[tuple[Backlog, Backlog]], total: int) -> list[
 
 
 async def _backlog(program: Program, accounts: Sequence[int], sizes: Sizes) -> Backlog:
-    async with sandbox_setup(accounts) as setup:
+    async with sandbox_setup(accounts, sizes) as setup:
         setup.sandbox.preload(setup.bot, sizes.backlog_clients, each=sizes.backlog_each, text=MESSAGE_TEXT)
         async with program(setup) as process:
             await setup.wait_delivered(sizes.backlog)

@@ -139,7 +139,7 @@ async def _conversation(paths: Sequence[Path], *, operator_count: int, sizes: Si
     accounts = [operator_account(number) for number in range(1, operator_count + 1)]
     taken: list[list[float]] = [[] for _ in paths]
     async with AsyncExitStack() as stack:
-        setups = [await stack.enter_async_context(sandbox_setup(accounts)) for _ in paths]
+        setups = [await stack.enter_async_context(sandbox_setup(accounts, sizes)) for _ in paths]
         for setup, path in zip(setups, paths, strict=True):
             await stack.enter_async_context(mini_crm(path)(setup))
         for setup in setups:  # both start at the same time

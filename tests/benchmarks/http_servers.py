@@ -17,7 +17,7 @@ from typing import Any
 from tests import processes
 from tests.benchmarks.databases import OPERATORS
 from tests.benchmarks.http_client import Calls, call, in_own_loop, post
-from tests.benchmarks.processes import running
+from tests.benchmarks.processes import Process, running
 
 _POLL_SECONDS = 0.05
 _UNLIMITED = 1_000_000_000
@@ -67,7 +67,7 @@ async def _uvicorn(module: str, path: Path | None = None) -> AsyncIterator[Serve
             process.kill()  # on SIGTERM the plain version would wait for calls that never end
 
 
-async def _wait_listening(port: int, process: asyncio.subprocess.Process) -> None:
+async def _wait_listening(port: int, process: Process) -> None:
     while process.returncode is None:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -26,7 +26,7 @@ async def measure(context: Context) -> Rows:
 
 
 async def _count_lost(program: Program, accounts: Sequence[int], sizes: Sizes) -> int:
-    async with sandbox_setup(accounts) as setup:
+    async with sandbox_setup(accounts, sizes) as setup:
         setup.sandbox.preload(setup.bot, sizes.backlog_clients, each=sizes.backlog_each, text=MESSAGE_TEXT)
         async with program(setup) as process:
             await setup.wait_delivered(sizes.backlog // 3)

@@ -33,7 +33,7 @@ async def measure(context: Context) -> Rows:
     sizes = context.sizes
     template = await context.databases.with_operators(sizes.limited_operators)
     program = mini_crm(template.copy_into(context.folder), with_limits=True)
-    async with sandbox_setup(template.accounts, with_limits=True) as setup:
+    async with sandbox_setup(template.accounts, sizes, with_limits=True) as setup:
         setup.sandbox.preload(setup.bot, sizes.backlog_clients, each=sizes.backlog_each, text=MESSAGE_TEXT)
         begun = setup.sandbox.transcript()[-1]["seq"]
         async with program(setup):

@@ -8,6 +8,8 @@ class Sizes:
     """How much each part measures. The defaults are the whole benchmark.
 
     Attributes:
+        forks_bots: whether bots are forked from a process that has imported everything, not started as they are in
+            production: this saves seconds of each start, but their memory is not comparable.
         rounds: how often two programs are measured in turn where the median of the ratios counts.
         starts: how often a command is started.
         registrations: contacts registered in one round of `registering`.
@@ -30,6 +32,7 @@ class Sizes:
         step_rounds, step_repeats: each step of a message is run `step_repeats` times in each round.
     """
 
+    forks_bots: bool = False
     rounds: int = 3
     starts: int = 5
     registrations: int = 600
@@ -61,6 +64,7 @@ class Sizes:
 
 FULL = Sizes()
 SMOKE = Sizes(
+    forks_bots=True,
     rounds=1,
     starts=1,
     registrations=20,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _HEADINGS = ("what", "Mini-CRM", "compared with", "ratio", "target")
-_WIDTHS = (44, 30, 36, 6, 14)
+_WIDTHS = (46, 30, 36, 6, 14)
 
 
 @dataclass(frozen=True)
