@@ -66,8 +66,8 @@ async def _steps(db: Database, bot: Bot, *, operator: int) -> dict[str, Step]:
         operator: Telegram id.
     """
     now = datetime.now(UTC)
-    fence = await db.write(bots.start, bot_id=BOT_ID, username="bench_bot", name="Bench", position=0, now=now)
-    writes = MessageWrites(db, bot, fence, now)
+    fencing_token = await db.write(bots.start, bot_id=BOT_ID, username="bench_bot", name="Bench", position=0, now=now)
+    writes = MessageWrites(db, bot, fencing_token, now)
     await writes.receive(is_new=True)
     card = next(job for job in writes.claimed[-1] if job.kind == "card")
     await writes.record_outcomes()
@@ -119,7 +119,7 @@ class MessageWrites:
 
     db: Database
     bot: Bot
-    fence: int
+    fencing_token: int
     now: datetime
     number: int = 0
     newest: int = 100_000
