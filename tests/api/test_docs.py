@@ -14,7 +14,7 @@ from crm_core.api.app import FIRST_DOCUMENT, PREFIX
 from crm_core.api.docs import FILES
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 NAMING = {("POST", "/leads/register_contact/"), ("POST", "/contacts/"), ("POST", "/keys/")}
 """Operations that name a source in what they send."""

@@ -15,6 +15,8 @@ from bot.sandbox import Sandbox
 from tests.api.test_serve_and_api_key_commands import served
 from tests.support.people import TOKEN
 
+pytestmark = pytest.mark.slow
+
 SET_UP = r"""
 # 1. Создать операторов
 curl -X POST "http://localhost:8000/operators/" \

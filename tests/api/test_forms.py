@@ -5,7 +5,7 @@ import httpx2
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import fields, refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 
 async def _page(calling: Calling, db: Database, clock: MovableClock) -> tuple[httpx2.AsyncClient, httpx2.AsyncClient]:

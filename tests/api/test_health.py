@@ -12,7 +12,7 @@ from crm_core.messaging import inbox
 from crm_core.monitoring.liveness import INBOX_SECONDS
 from crm_core.storage.database import Database
 from tests.api.test_problem_details import refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 BOT = 700001
 

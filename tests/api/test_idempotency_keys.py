@@ -20,7 +20,7 @@ from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import V1, bring, office
 from tests.api.test_problem_details import refused
 from tests.domain.arranging import NOW
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 SITE = {"name": "Another site"}
 REQUEST = {"email": "ivan@example.com", "source_id": 1, "message": "Hello"}

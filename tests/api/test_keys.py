@@ -17,7 +17,7 @@ from crm_core.api.limits import FORM_RATE, KEY_RATE, RateLimit
 from crm_core.storage.database import Database, open_database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 ADMIN = {"name": "deploy", "scope": "admin"}
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from crm_core.storage import paging as pages
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 CLIENT = {
     "email": "client@example.com", "source_id": 1, "message": "Здравствуйте, хочу узнать о ваших услугах",

@@ -30,7 +30,8 @@ from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import bring, office
 from tests.api.test_problem_details import refused
 from tests.receiving.outage import outage, until_away
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 BOT = 700001
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"

@@ -8,7 +8,8 @@ import pytest
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
 

@@ -5,7 +5,8 @@ import pytest
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.arranging import count, give, now, told
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 def calls(crm: RunningApp, method: str) -> int:

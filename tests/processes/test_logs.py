@@ -32,7 +32,8 @@ from crm_core.storage.database import on_commit
 from tests.receiving.outage import outage, until_away
 from tests.receiving.relay import Relay
 from tests.stories.arranging import count
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
 SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)

@@ -17,7 +17,8 @@ from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
 from crm_core.backups.in_subprocess import Made
 from crm_core.backups.nightly import due, existing, prune
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 AT = datetime(2026, 11, 21, 3, 30).time()  # noqa: DTZ001 - the zone is given apart

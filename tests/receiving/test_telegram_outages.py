@@ -12,7 +12,8 @@ from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages as replies
 from tests.receiving.relay import Relay
 from tests.stories.arranging import value
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 HASTY = RetryDelays(retry_first=0.05, retry_last=0.1, connect=0.05)
 

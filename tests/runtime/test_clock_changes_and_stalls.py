@@ -19,7 +19,8 @@ from bot.runtime.supervisor import BotSupervisor
 from bot.sandbox import Sandbox
 from tests.processes.restarts import HURRIED
 from tests.stories.arranging import count, until
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 class WallClock:

@@ -16,7 +16,7 @@ TOKEN = "42:secret"  # noqa: S105
 TAKE = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Take", callback_data="take:1:1")]])
 
 
-@pytest.fixture(params=["here", "remote", "process"], scope="module")
+@pytest.fixture(params=["here", "remote", pytest.param("process", marks=pytest.mark.slow)], scope="module")
 async def anywhere(request: pytest.FixtureRequest) -> AsyncIterator[SandboxApi]:
     if request.param == "process":
         async with await RemoteSandbox.launch("--bot", f"{TOKEN}:shop_bot", "--seed", "5") as launched:

@@ -390,6 +390,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "rows"), [(Form.CSV, 200_000), (Form.XLSX, 40_000)])
 async def test_export_memory_does_not_grow_with_row_count(db: Database, tmp_path: Path, form: Form, rows: int) -> None:
     await db.write(many, 1, message="Здравствуйте! " * 30)

@@ -4,7 +4,8 @@ import re
 
 from bot.sandbox import Person, SeenMessage
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 LINK = re.compile(r"https://t\.me/shop_bot\?start=(admin_[\w-]+)")
 

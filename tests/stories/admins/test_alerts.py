@@ -4,7 +4,8 @@ import pytest
 
 from bot.sandbox import Person, Sandbox
 from tests.stories.steering import types
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
 def told(who: Person, words: str) -> int:

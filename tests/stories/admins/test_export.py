@@ -15,7 +15,8 @@ from crm_core import events
 from crm_core.storage.tables import Contact, Event, Export
 from tests.stories.arranging import until
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 AGAIN_SOON = RetryDelays(retry_first=0.01, retry_last=0.02)
 

@@ -6,7 +6,8 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 LINK = re.compile(r"https://t\.me/(\w+)\?start=(op_[\w-]+)")
 

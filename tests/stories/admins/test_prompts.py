@@ -3,7 +3,8 @@
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 async def asked_for_a_limit(crm: RunningApp) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 async def test_empty_queue_is_shown_and_can_be_refreshed(crm: RunningApp) -> None:

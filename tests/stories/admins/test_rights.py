@@ -25,7 +25,8 @@ from crm_core.storage.tables import Staff
 from crm_core.team import accounts as staff
 from crm_core.team import operators
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 PEOPLE_TOO = {"start", "help"}  # commands that everybody has
 

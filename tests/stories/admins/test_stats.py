@@ -18,7 +18,8 @@ from crm_core.statistics import Cause, Durations, Gap, Period, Statistics
 from crm_core.storage.tables import Event, Operator, Source, Weight
 from crm_core.team import operators
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
 async def test_stats_show_contacts_times_operators_and_shares(crm: RunningApp, clock: MovableClock) -> None:

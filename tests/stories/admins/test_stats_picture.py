@@ -8,7 +8,8 @@ from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Sandbox
 from tests.stories.arranging import until
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 from tests.support.pictures import difference, file_id, opened, sent_picture
 
 BAD_PICTURE = "Bad Request: IMAGE_PROCESS_FAILED"

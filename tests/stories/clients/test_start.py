@@ -7,7 +7,8 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, link, now, operator_id, switch, told, value
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 @pytest.mark.parametrize(

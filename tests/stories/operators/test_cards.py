@@ -8,7 +8,8 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 HOSTILE = [
     "<b>bold</b> & <script>alert(1)</script>",
