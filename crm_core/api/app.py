@@ -54,7 +54,7 @@ def create_app(
     cors_origins: Sequence[str] = (),
     own_routes: Sequence[BaseRoute] = (),
     version: str = "",
-    shell_key: str | None = None,
+    control_key: str | None = None,
     counts: ProcessCounters | None = None,
 ) -> FastAPI:
     """The HTTP API over an open database.
@@ -65,11 +65,11 @@ def create_app(
         timezone: when a day begins in statistics.
         bot_ids: the bots that this process runs, whose progress it answers for.
         cors_origins: sites whose pages may call, such as `https://example.com`.
-        shell_key: opens everything, for commands of whoever has the shell; kept nowhere, and gone with the process.
+        control_key: opens everything, for commands of whoever has the shell; kept nowhere, and gone with the process.
         counts: what the process counts, for `/metrics`.
         own_routes: of the composition (a webhook); they answer to everybody and look at what they get themselves.
     """
-    desk = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
+    context = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
     keyring = Keyring(db)
     app = FastAPI(
         title="Mini-CRM",
@@ -79,9 +79,9 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        middleware=_middleware(desk, keyring, cors_origins, shell_key),
+        middleware=_middleware(context, keyring, cors_origins, control_key),
     )
-    app.state.desk, app.state.keyring = desk, keyring
+    app.state.context, app.state.keyring = context, keyring
     app.state.lead_total, app.state.contact_total = RowCount(Lead.__table__), RowCount(Contact.__table__)
     app.state.exposition = Exposition(counts=counts or ProcessCounters(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -91,9 +91,9 @@ def create_app(
 
 
 def _middleware(
-    desk: ApiContext, keyring: Keyring, cors_origins: Sequence[str], shell_key: str | None
+    context: ApiContext, keyring: Keyring, cors_origins: Sequence[str], control_key: str | None
 ) -> list[Middleware]:
-    found = [Middleware(Guard, desk=desk, keyring=keyring, shell_key=shell_key)]
+    found = [Middleware(Guard, context=context, keyring=keyring, control_key=control_key)]
     if cors_origins:
         found.insert(
             0,

@@ -180,7 +180,7 @@ async def list_contacts(
     search: Annotated[ContactSearch, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Newest first. What a filter finds is counted to 100 000, where pages end; days lead further back."""
-    zone = call.desk.timezone
+    zone = call.context.timezone
     wanted = Filter(
         search.status,
         search.source_id,

@@ -82,13 +82,13 @@ async def add_key(body: NewKey, call: Steering) -> Response:
 
     A call that is repeated with its `Idempotency-Key` makes no second one, but cannot show the first: `key` is null.
     """
-    key = call.desk.new_key()
+    key = call.context.new_key()
     expires_at = None if body.expires_in_days is None else call.now + timedelta(days=body.expires_in_days)
     return await run_idempotent(
         call,
         api_keys.create,
         lambda made: _made(made, key),
-        keep=lambda made: _made(made, None),
+        store_as=lambda made: _made(made, None),
         key=key,
         name=body.name,
         scope=body.scope,

@@ -86,7 +86,7 @@ class Asked(BaseModel):
 
     def span(self, call: RequestContext) -> tuple[datetime | None, datetime | None]:
         """The moments between which the days lie."""
-        zone = call.desk.timezone
+        zone = call.context.timezone
         since, until = span(self.from_, self.to, zone)
         begun = statistics.beginning(self.period or Period.ALL, now=call.now, zone=ZoneInfo(zone))
         return max(filter(None, (since, begun)), default=None), until

@@ -150,7 +150,7 @@ def _opened(s: Session, *, at: datetime) -> None:
 
 
 async def test_date_filter_uses_the_installation_timezone(db: Database, api: httpx2.AsyncClient, app: FastAPI) -> None:
-    object.__setattr__(app.state.desk, "timezone", "Europe/Moscow")
+    object.__setattr__(app.state.context, "timezone", "Europe/Moscow")
     await office(api, "Anna")
     await bring(api)
     midnight = datetime.fromisoformat("2026-03-02T00:00:00+03:00")

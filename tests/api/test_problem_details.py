@@ -189,9 +189,9 @@ async def test_internal_error_reveals_no_details(app: FastAPI, calling: Calling)
     async def fails(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a secret")
 
-    app.state.desk.db.read, read = fails, app.state.desk.db.read
+    app.state.context.db.read, read = fails, app.state.context.db.read
     answer = await calling().get("/operators/")
-    app.state.desk.db.read = read
+    app.state.context.db.read = read
     refused(answer, 500)
     assert "secret" not in answer.text
 
