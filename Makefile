@@ -9,6 +9,8 @@ UPGRADE ?=
 SEEDS ?=
 FIRST ?= 1
 SEED ?= 0
+# Parts of the benchmark, separated by commas; smoke is all of them at tiny sizes.
+PARTS ?=
 UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links -q $(UPGRADE) pyproject.toml
@@ -45,8 +47,8 @@ lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and raw sqlite3
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and raw sqlite3: PARTS=http,growth or PARTS=smoke
+	@$(BIN)/python -m tests.benchmarks "$(PARTS)"
 
 soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults; SEED=… again, DATABASE=postgres
 	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak

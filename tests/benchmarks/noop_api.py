@@ -1,4 +1,4 @@
-"""A call with the models of `register_contact` that does nothing: what FastAPI and uvicorn alone allow."""
+"""A route with the models of `register_contact` that does nothing: the upper bound that FastAPI and uvicorn set."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "ope
 
 @app.post("/leads/register_contact/", status_code=201)
 async def register_contact(body: NewRequest) -> RegisteredContact:
-    """Answers with what it got."""
+    """Returns what it received."""
     return RegisteredContact(
         id=1,
         lead_id=1,
