@@ -261,7 +261,7 @@ async def test_unassigned_contact_cannot_be_taken_answered_or_closed(api: httpx2
     await bring(api)
     for action, body in (("take", None), ("close", None), ("messages", {"text": "Hello?"})):
         problem = refused(await api.post(f"{V1}/contacts/1/{action}", json=body), 409)
-        assert (problem["code"], problem["detail"]) == ("contact_held", "The contact is queued")
+        assert (problem["code"], problem["detail"]) == ("contact_held", "The contact is waiting in the queue")
 
 
 async def test_reply_in_name_of_wrong_operator_is_refused(api: httpx2.AsyncClient) -> None:

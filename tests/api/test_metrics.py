@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
 from crm_core import events, statistics
-from crm_core.api.metrics.series import LENGTHS
+from crm_core.api.metrics.series import DURATION_BOUNDS
 from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
@@ -235,7 +235,7 @@ async def test_metrics_agree_with_statistics_and_api(
         within = found.within(f"{name}_seconds")
         assert found(f"{name}_seconds_count") == lengths.count
         assert found(f"{name}_seconds_sum") == pytest.approx((lengths.mean or 0) * lengths.count)
-        bounds: list[float] = [*LENGTHS, float("inf")]
+        bounds: list[float] = [*DURATION_BOUNDS, float("inf")]
         assert within == {one: lengths.count if one == bounds[-1] else lengths.within(one) for one in bounds}
     shares = {one["operator_id"]: one for one in stats["sources"][0]["operators"]}
     for operator in stats["operators"]:

@@ -163,4 +163,4 @@ def test_scope_is_stronger_than_public(app: FastAPI) -> None:
     try:
         assert access_of(route) is Access.KEY
     finally:
-        del route.endpoint.is_public_endpoint
+        delattr(route.endpoint, "is_public_endpoint")
