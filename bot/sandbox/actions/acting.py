@@ -195,8 +195,9 @@ def press(
 ) -> str:
     """A callback query with `data`, which need not stand on any button; its id is returned.
 
-    :param message_id: None leaves `message` out of the update
-    :param inaccessible: the message arrives as an InaccessibleMessage of date 0 (research note L14)
+    Args:
+        message_id: None leaves `message` out of the update
+        inaccessible: the message arrives as an InaccessibleMessage of date 0 (research note L14)
     """
     chat = world.place(person, place)
     message = chat.messages.get(message_id) if message_id is not None else None

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.sandbox.errors import ApiError, SandboxError
+from bot.sandbox.methods.account import member
 from bot.sandbox.world.bots import BotAccount
 from bot.sandbox.world.chats import Group, StoredMessage
 from bot.sandbox.world.content import build
@@ -40,8 +41,6 @@ def add_group(
 
 def set_member(world: World, *, group: int, user: int, status: str) -> None:
     """Let a person or a bot join or leave a group, or change what he is there; a bot is told about itself."""
-    from bot.sandbox.methods.account import member
-
     chat = world.group(group)
     info = world.user(user)
     if info is None:
@@ -92,8 +91,8 @@ def fail(world: World, **order: Any) -> Json:
         raise SandboxError(str(error)) from None
 
 
-def mend(world: World, *, fault: int | None = None) -> None:
-    """Take back one fault, or all of them."""
+def clear_fault(world: World, *, fault: int | None = None) -> None:
+    """Remove one fault, or all of them."""
     world.faults.remove(fault)
 
 
@@ -112,10 +111,11 @@ def configure(
 ) -> None:
     """Change switches.
 
-    :param strict: hold requests against aiogram's models; only benchmarks do without
-    :param paced: slow down polls of the same offset in a tight loop (research note R6)
-    :param callback_life: seconds in which a callback query can be answered
-    :param webhook_second: how long a second of the webhook back-off takes, in seconds
+    Args:
+        strict: hold requests against aiogram's models; only benchmarks do without
+        paced: slow down polls of the same offset in a tight loop (research note R6)
+        callback_life: seconds in which a callback query can be answered
+        webhook_second: how long a second of the webhook back-off takes, in seconds
     """
     world.strict = world.strict if strict is None else strict
     world.paced = world.paced if paced is None else paced
@@ -128,7 +128,7 @@ def revoke(world: World, *, bot: int) -> None:
     account = world.bot(bot)
     account.revoked = True
     if account.poll is not None:
-        account.poll.terminate(ApiError(401, "Unauthorized"))
+        account.poll.stop(ApiError(401, "Unauthorized"))
     if account.webhook is not None:
         account.webhook.stop()
         account.webhook = None

@@ -1,6 +1,6 @@
 """What can be asked about the sandbox, as plain values: chats, the transcript, counts; and what can be waited for."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
 from collections.abc import Callable

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import from_json
 
 from bot.sandbox.errors import bad_request
 from bot.sandbox.wire.forms import Fields, Upload, Uploads
 from bot.sandbox.world.bots import BotAccount
-
-if TYPE_CHECKING:
-    from bot.sandbox.world.state import World
+from bot.sandbox.world.state import World
 
 
 class Call:
@@ -20,7 +18,7 @@ class Call:
     __slots__ = ("bot", "fields", "method", "partial", "request_id", "uploads", "world")
 
     def __init__(
-        self, world: "World", bot: BotAccount, method: str, fields: Fields, uploads: Uploads, request_id: int
+        self, world: World, bot: BotAccount, method: str, fields: Fields, uploads: Uploads, request_id: int
     ) -> None:
         self.world = world
         self.bot = bot
@@ -38,7 +36,7 @@ class Call:
     def integer(self, name: str) -> int | None:
         """A whole number.
 
-        :raises ApiError: 400 when it is none
+        Raises ApiError: 400 when it is none.
         """
         value = self.fields.get(name)
         if value is None or value == "":
@@ -56,7 +54,7 @@ class Call:
     def json(self, name: str) -> Any:
         """An object or list, JSON-serialized in forms; None when absent.
 
-        :raises ApiError: 400 when it is not JSON
+        Raises ApiError: 400 when it is not JSON.
         """
         value = self.fields.get(name)
         if not isinstance(value, str):

@@ -106,7 +106,7 @@ def forward_messages(call: Call) -> list[Json]:
 def send_several(call: Call, chat: Chat, source_chat: Chat, sources: list[StoredMessage], content: Any) -> list[Json]:
     """Send one after another.
 
-    :raises ApiError: 400 when a fault orders the last one to fail; the others stay delivered (research note L10)
+    Raises ApiError: 400 when a fault orders the last one to fail; the others stay delivered (research note L10).
     """
     result = []
     for source in sources[:-1] if call.partial else sources:

@@ -1,6 +1,6 @@
 """People as the tests speak of them: `await ivan.says("Hello", to=shop)`, `await anna.presses(card, "Take")`."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,8 +34,8 @@ class BotHandle:
 class GroupHandle:
     """A group of the sandbox, as a place where people write."""
 
-    def __init__(self, door: ControlClient, chat: Json) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, chat: Json) -> None:
+        self._control = control
         self.id: int = chat["id"]
         self.title: str = chat["title"]
 
@@ -45,11 +45,11 @@ class GroupHandle:
 
     def upgrade(self) -> None:
         """Become a supergroup: `id` changes, calls with the old one get 400 and `migrate_to_chat_id`."""
-        self.id = self._door.ask("upgrade", group=self.id)["id"]
+        self.id = self._control.ask("upgrade", group=self.id)["id"]
 
     def set_member(self, who: "Person | BotHandle", status: str) -> None:
         """Make somebody "member", "administrator", "left" or "kicked"."""
-        self._door.ask("set_member", group=self.id, user=who.id, status=status)
+        self._control.ask("set_member", group=self.id, user=who.id, status=status)
 
 
 Place = BotHandle | GroupHandle
@@ -61,8 +61,8 @@ class Person:
     Everything that he does happens at once and is told to the bots; `sees` waits for what bots do.
     """
 
-    def __init__(self, door: ControlClient, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
+        self._control = control
         self._settle = settle
         self._looked: dict[int, int] = {}
         self._last_place: Place | None = None
@@ -98,9 +98,10 @@ class Person:
     ) -> SeenMessage:
         """Send a text.
 
-        :param to: by default the bot or group of last time
-        :param reply_to: a message of the same chat
-        :param thread: forum topic
+        Args:
+            to: by default the bot or group of last time
+            reply_to: a message of the same chat
+            thread: forum topic
         """
         content = text(words, entities=entities, parse_mode=parse_mode)
         return await self.sends(content, to=to, reply_to=reply_to, thread=thread, protected=protected)
@@ -146,7 +147,7 @@ class Person:
         """Like `sends`, with every message of an album."""
         reply_id = reply_to.id if isinstance(reply_to, SeenMessage) else reply_to
         place = self._place(to)
-        sent = await self._door.act(
+        sent = await self._control.act(
             "send",
             person=self.id,
             place=place,
@@ -162,7 +163,7 @@ class Person:
     async def replies(self, message: SeenMessage, content: str | Content, *, caption: str | None = None) -> SeenMessage:
         """Answer a message with a text or anything else, in its chat and topic."""
         content = text(content) if isinstance(content, str) else content
-        sent = await self._door.act(
+        sent = await self._control.act(
             "send", person=self.id, place=message.place, content=content.wire(caption=caption), reply_to=message.id
         )
         return SeenMessage.from_wire(sent[0])
@@ -174,34 +175,36 @@ class Person:
 
     async def edits(self, message: SeenMessage, new_text: str) -> SeenMessage:
         """Change the text or caption of his own message."""
-        found = await self._door.act(
+        found = await self._control.act(
             "edit", person=self.id, place=message.place, message_id=message.id, content=text(new_text).wire()
         )
         return SeenMessage.from_wire(found)
 
     async def deletes(self, message: SeenMessage) -> None:
         """Delete a message; bots are not told."""
-        await self._door.act("delete", person=self.id, place=message.place, message_id=message.id)
+        await self._control.act("delete", person=self.id, place=message.place, message_id=message.id)
 
     async def reacts(self, message: SeenMessage, emoji: str | None) -> None:
         """Set a reaction, None takes it back."""
-        await self._door.act("react", person=self.id, place=message.place, message_id=message.id, emoji=emoji)
+        await self._control.act("react", person=self.id, place=message.place, message_id=message.id, emoji=emoji)
 
     async def votes(self, message: SeenMessage, *options: int) -> None:
         """Vote in a poll."""
-        await self._door.act("vote", person=self.id, place=message.place, message_id=message.id, options=list(options))
+        await self._control.act(
+            "vote", person=self.id, place=message.place, message_id=message.id, options=list(options)
+        )
 
     async def blocks(self, bot: BotHandle) -> None:
         """Block a bot: it gets 403 from now on."""
-        await self._door.act("block", person=self.id, place=bot.id)
+        await self._control.act("block", person=self.id, place=bot.id)
 
     async def unblocks(self, bot: BotHandle) -> None:
         """Take the block back."""
-        await self._door.act("unblock", person=self.id, place=bot.id)
+        await self._control.act("unblock", person=self.id, place=bot.id)
 
     def deactivates(self) -> None:
         """Delete the account: every bot gets 403 "user is deactivated"."""
-        self._door.ask("deactivate", person=self.id)
+        self._control.ask("deactivate", person=self.id)
 
     # Buttons
 
@@ -210,8 +213,10 @@ class Person:
     ) -> CallbackPress:
         """Press an inline button, named by its label (exactly, or a part of it) or by its data.
 
-        :param stale: press the button as it stood when `message` was read, though it may be gone by now
-        :raises AssertionError: when there is no such button, with what there is
+        Args:
+            stale: press the button as it stood when `message` was read, though it may be gone by now
+
+        Raises AssertionError if there is no such button, with what there is.
         """
         current = message if stale else self._current(message)
         button = current.button(label, callback_data) if current is not None else None
@@ -227,8 +232,9 @@ class Person:
     ) -> CallbackPress:
         """Send a callback query that no button of his stands for.
 
-        :param message: the message it claims to come from; None for none at all
-        :param inaccessible: the bot gets the message as inaccessible, date 0
+        Args:
+            message: the message it claims to come from; None for none at all
+            inaccessible: the bot gets the message as inaccessible, date 0
         """
         message_id = message.id if isinstance(message, SeenMessage) else message
         return await self._press(bot.id, data, message_id, inaccessible=inaccessible)
@@ -236,10 +242,10 @@ class Person:
     async def _press(
         self, place: int, data: str, message_id: int | None, *, inaccessible: bool = False
     ) -> CallbackPress:
-        found = await self._door.act(
+        found = await self._control.act(
             "press", person=self.id, place=place, data=data, message_id=message_id, inaccessible=inaccessible
         )
-        return CallbackPress(self._door, found, data)
+        return CallbackPress(self._control, found, data)
 
     def _current(self, message: SeenMessage) -> SeenMessage | None:
         return next((seen for seen in self._view(message.place)[0] if seen.id == message.id), None)
@@ -257,13 +263,13 @@ class Person:
 
     def keyboard(self, at: Place | None = None) -> Json | None:
         """The keyboard under the input field, as ReplyKeyboardMarkup."""
-        found: Json | None = self._door.ask("keyboard", person=self.id, place=self._place(at))
+        found: Json | None = self._control.ask("keyboard", person=self.id, place=self._place(at))
         return found
 
     # Reading
 
     def _view(self, place: int) -> tuple[list[SeenMessage], int]:
-        view = self._door.ask("view", person=self.id, place=place)
+        view = self._control.ask("view", person=self.id, place=place)
         return [SeenMessage.from_wire(wire) for wire in view["messages"]], view["seq"]
 
     def chat(self, at: Place | None = None) -> list[SeenMessage]:
@@ -276,7 +282,7 @@ class Person:
         """Everything that happened in a chat, edits and deletions included: entries of the transcript."""
         place = self._place(at)
         chat_id, bot_id = (place, None) if place < 0 else (self.id, place)
-        entries: list[Json] = self._door.ask("transcript")
+        entries: list[Json] = self._control.ask("transcript")
         return [entry for entry in entries if entry["chat"] == chat_id and bot_id in (None, entry["bot"])]
 
     def looks(self, wanted: Wanted = None, *, bot: Place | None = None) -> SeenMessage | None:
@@ -295,11 +301,13 @@ class Person:
     ) -> SeenMessage:
         """Wait until a message of somebody else that matches stands in the chat; the newest such.
 
-        :param wanted: a part of its text, a pattern, or a function of the message
-        :param bot: bot or group; by default the one of last time
-        :param timeout: seconds
-        :param after: only messages later than this one
-        :raises AssertionError: with all that he does see
+        Args:
+            wanted: a part of its text, a pattern, or a function of the message
+            bot: bot or group; by default the one of last time
+            timeout: seconds
+            after: only messages later than this one
+
+        Raises AssertionError with all that he does see.
         """
         place = self._place(bot)
         loop = asyncio.get_running_loop()
@@ -315,7 +323,7 @@ class Person:
             left = end - loop.time()
             if left <= 0:
                 raise AssertionError(self._dump(wanted, messages, timeout))
-            await self._door.wait("changed", person=self.id, place=place, after=seq, timeout=left)
+            await self._control.wait("changed", person=self.id, place=place, after=seq, timeout=left)
 
     def _dump(self, wanted: Wanted, messages: list[SeenMessage], timeout: float) -> str:
         lines = "\n".join(f"  {seen}" for seen in messages) or "  nothing"
@@ -324,7 +332,7 @@ class Person:
     async def sees_gone(self, message: SeenMessage, *, timeout: float = 20) -> None:
         """Wait until a message is deleted.
 
-        :raises AssertionError: when it still stands after `timeout` seconds
+        Raises AssertionError if it still stands after `timeout` seconds.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
@@ -334,15 +342,17 @@ class Person:
                 return
             if (left := end - loop.time()) <= 0:
                 raise AssertionError(f"{self.first_name} still sees {message} after {timeout} s")
-            await self._door.wait("changed", person=self.id, place=message.place, after=seq, timeout=left)
+            await self._control.wait("changed", person=self.id, place=message.place, after=seq, timeout=left)
 
     async def sees_nothing_new(
         self, *, bot: Place | None = None, settled: Callable[[], Awaitable[Any]] | None = None, timeout: float = 20
     ) -> None:
         """Wait until everything has settled, and find nothing new from others since he last looked or wrote.
 
-        :param settled: awaited to know that the bots have done all they had to; by default `settles_when`
-        :raises AssertionError: with what is new, or when nothing settles in `timeout` seconds
+        Args:
+            settled: awaited to know that the bots have done all they had to; by default `settles_when`
+
+        Raises AssertionError with what is new, or when nothing settles in `timeout` seconds.
         """
         place = self._place(bot)
         before = self._looked.get(place, 0)

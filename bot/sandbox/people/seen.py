@@ -1,6 +1,6 @@
 """What a person has before his eyes: messages with their buttons, and the answer to a pressed one."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import re
 from dataclasses import dataclass, field
@@ -18,16 +18,17 @@ Wanted = "str | re.Pattern[str] | Callable[[SeenMessage], bool] | None"
 class SeenMessage:
     """A message as it looked when it was read.
 
-    :ivar id: message id in its chat
-    :ivar place: the bot of the private chat, or the negative id of the group
-    :ivar sender: user id of who wrote it
-    :ivar kind: "text", "photo", …, "service"
-    :ivar text: text or caption, "" without one
-    :ivar buttons: labels of the inline buttons, row by row
-    :ivar reply_to: id of the message it replies to
-    :ivar copied_from: (chat id, message id) of the original, for copied and forwarded ones
-    :ivar request_id: number of the bot's request that last changed it, None for people's messages
-    :ivar raw: the Bot API's Message
+    Attributes:
+        id: message id in its chat
+        place: the bot of the private chat, or the negative id of the group
+        sender: user id of who wrote it
+        kind: "text", "photo", …, "service"
+        text: text or caption, "" without one
+        buttons: labels of the inline buttons, row by row
+        reply_to: id of the message it replies to
+        copied_from: (chat id, message id) of the original, for copied and forwarded ones
+        request_id: number of the bot's request that last changed it, None for people's messages
+        raw: the Bot API's Message
     """
 
     id: int
@@ -116,16 +117,18 @@ class SeenMessage:
 class CallbackPress:
     """A pressed button; the bot's answer may still be on its way."""
 
-    def __init__(self, door: ControlClient, callback_id: str, data: str) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, callback_id: str, data: str) -> None:
+        self._control = control
         self.id = callback_id
         self.data = data
 
     async def answer(self, timeout: float = 20) -> str | None:
         """Wait for the toast or alert; its text, None when the bot answered without one.
 
-        :param timeout: seconds
-        :raises AssertionError: when the bot does not answer in time
+        Args:
+            timeout: seconds
+
+        Raises AssertionError if the bot does not answer in time.
         """
         found = await self.full_answer(timeout)
         text: str | None = found["text"]
@@ -133,7 +136,7 @@ class CallbackPress:
 
     async def full_answer(self, timeout: float = 20) -> Json:
         """Like `answer`, as {"text", "show_alert", "url"}."""
-        found: Json | None = await self._door.wait("callback_answer", callback_id=self.id, timeout=timeout)
+        found: Json | None = await self._control.wait("callback_answer", callback_id=self.id, timeout=timeout)
         if found is None:
             raise AssertionError(f"the bot did not answer the button {self.data!r} within {timeout} s")
         return found
@@ -141,4 +144,4 @@ class CallbackPress:
     @property
     def answered(self) -> bool:
         """Whether the bot has answered."""
-        return self._door.ask("callback", callback_id=self.id) is not None
+        return self._control.ask("callback", callback_id=self.id) is not None

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 from pydantic_core import from_json, to_json
 
 from bot.sandbox.errors import ApiError
-from bot.sandbox.intake.polling import get_updates
-from bot.sandbox.methods import METHODS, Call, Method
+from bot.sandbox.methods.call import Call, Method
+from bot.sandbox.methods.get_updates import get_updates
+from bot.sandbox.methods.register import METHODS
 from bot.sandbox.methods.schema import check
 from bot.sandbox.server.control import serve_control
 from bot.sandbox.wire import forms
@@ -89,7 +90,7 @@ class Server:
         if fault is None:
             apply(request, request.respond)
         else:
-            _suffer(fault, call, request, apply)
+            apply_fault(fault, call, request, apply)
 
 
 Apply = Callable[[Request, Reply], None]
@@ -122,7 +123,7 @@ def _applier(call: Call, method: Method | None) -> Apply:
         except ApiError as error:
             _refuse_to(reply, error, request)
         else:
-            request.on_disconnect = parked.leave if parked is not None else None
+            request.on_disconnect = parked.stop if parked is not None else None
 
     return poll if method is None else run
 
@@ -154,7 +155,7 @@ def _refuse_to(reply: Reply, error: ApiError, request: Request) -> None:
         reply(error.code, to_json(body))
 
 
-def _suffer(fault: Fault, call: Call, request: Request, apply: Apply) -> None:
+def apply_fault(fault: Fault, call: Call, request: Request, apply: Apply) -> None:
     loop = asyncio.get_running_loop()
     applied = fault.applied
     match fault.kind:

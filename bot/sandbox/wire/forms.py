@@ -35,10 +35,12 @@ Uploads = dict[str, Upload]
 def read(content_type: bytes, body: bytes, query: bytes) -> tuple[Fields, Uploads]:
     """Fields and files of a request.
 
-    :param content_type: the header's value, lower or upper case
-    :param body: the whole body
-    :param query: the query string without "?"; its fields give way to those of the body
-    :raises ApiError: 400 when the body is not what the header says
+    Args:
+        content_type: the header's value, lower or upper case
+        body: the whole body
+        query: the query string without "?"; its fields give way to those of the body
+
+    Raises ApiError: 400 when the body is not what the header says.
     """
     fields: Fields = _urlencoded(query) if query else {}
     uploads: Uploads = {}

@@ -24,8 +24,9 @@ KINDS = {
 class Fault:
     """One order. It fires for the calls that match, until it is used up or removed.
 
-    :ivar hits: how often it fired
-    :ivar seen: how many calls matched, fired or not
+    Attributes:
+        hits: how often it fired
+        seen: how many calls matched, fired or not
     """
 
     kind: str
@@ -58,7 +59,7 @@ class Faults:
     def add(self, fault: Fault) -> Fault:
         """Put an order in force.
 
-        :raises ValueError: for an unknown kind, or several of times, every and probability
+        Raises ValueError for an unknown kind, or several of times, every and probability.
         """
         if fault.kind not in KINDS:
             raise ValueError(f"unknown kind of fault {fault.kind!r}; there are {', '.join(KINDS)}")

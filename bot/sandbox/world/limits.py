@@ -16,12 +16,13 @@ from bot.sandbox.errors import ApiError
 class Refusal:
     """A 429 that was given.
 
-    :ivar time: Unix time
-    :ivar retry_after: whole seconds
-    :ivar during_wait: the bot had been told to wait and did not; its wait began anew
-    :ivar text: what the bot tried to say, when the call had a text
-    :ivar ordered: an ordered fault; the bot has done nothing to deserve it
-    :ivar after_stall: the sandbox itself had stood still just before, and found what came meanwhile all at once
+    Attributes:
+        time: Unix time
+        retry_after: whole seconds
+        during_wait: the bot had been told to wait and did not; its wait began anew
+        text: what the bot tried to say, when the call had a text
+        ordered: an ordered fault; the bot has done nothing to deserve it
+        after_stall: the sandbox itself had stood still just before, and found what came meanwhile all at once
     """
 
     time: float
@@ -109,9 +110,11 @@ class Limits:
     def check(self, bot_id: int, chat_id: int, method: str, now: float, cost: int, text: str | None) -> None:
         """Let a call pass and count it, or refuse it.
 
-        :param now: Unix time
-        :param cost: messages that the call makes
-        :raises ApiError: 429 with whole seconds `retry_after`
+        Args:
+            now: Unix time
+            cost: messages that the call makes
+
+        Raises ApiError: 429 with whole seconds `retry_after`.
         """
         key = (bot_id, chat_id)
         if self._until:

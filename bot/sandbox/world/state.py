@@ -53,8 +53,9 @@ class Violation:
 class World:
     """State of the sandbox.
 
-    :param clock: current time as an aware datetime; dates, ages and rates follow it
-    :param seed: of everything random
+    Args:
+        clock: current time as an aware datetime; dates, ages and rates follow it
+        seed: of everything random
     """
 
     def __init__(self, clock: Callable[[], datetime] = real_clock, seed: int = 0) -> None:
@@ -102,7 +103,7 @@ class World:
         """Stop all deliveries."""
         for bot in self.bots.values():
             if bot.poll is not None:
-                bot.poll.leave()
+                bot.poll.stop()
             if bot.webhook is not None:
                 bot.webhook.stop()
         if self._client is not None:
@@ -184,7 +185,8 @@ class World:
     ) -> None:
         """Write down what people see now.
 
-        :param actor: the bot that acts, None for a person
+        Args:
+            actor: the bot that acts, None for a person
         """
         bot_id = chat.bot_id if isinstance(chat, PrivateChat) else actor
         entry = Entry(
@@ -209,8 +211,9 @@ class World:
     def notify(self, chat: Chat, kind: str, content: Json, *, lane: Lane, date: float | None, skip: int = 0) -> None:
         """Queue an update for every bot that sees the chat.
 
-        :param date: Unix time from which a message update's life is counted
-        :param skip: the bot that caused it; own messages never come back
+        Args:
+            date: Unix time from which a message update's life is counted
+            skip: the bot that caused it; own messages never come back
         """
         if isinstance(chat, PrivateChat):
             if chat.bot_id != skip:

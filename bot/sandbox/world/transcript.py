@@ -1,6 +1,6 @@
 """What people saw, in order: the record that tests and the demo read."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
 from collections.abc import Callable
@@ -116,7 +116,8 @@ class Transcript:
     async def changed(self, bot_id: int | None, chat_id: int, timeout: float) -> bool:
         """Wait until something happens in a chat, at most `timeout` seconds; whether it did.
 
-        :param bot_id: the bot of a private chat; None for a group
+        Args:
+            bot_id: the bot of a private chat; None for a group
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault((bot_id, chat_id), []).append(future)

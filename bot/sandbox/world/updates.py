@@ -33,8 +33,9 @@ class Queued(NamedTuple):
 class UpdateQueue:
     """Updates that the bot has not confirmed.
 
-    :param random: chooses the first id
-    :param now: Unix time in seconds
+    Args:
+        random: chooses the first id
+        now: Unix time in seconds
     """
 
     def __init__(self, random: Random, now: Callable[[], float]) -> None:
@@ -52,7 +53,8 @@ class UpdateQueue:
     def push(self, kind: str, content: dict[str, Any], lane: Lane, date: float | None = None) -> int | None:
         """Add an update of `kind`, unless `allowed_updates` leaves it out, and return its id.
 
-        :param date: when its message was written or edited, Unix time; its life is counted from there
+        Args:
+            date: when its message was written or edited, Unix time; its life is counted from there
         """
         if not self.wants(kind):
             return None
