@@ -1,4 +1,4 @@
-"""What changes a contact over HTTP: it is assigned by hand, taken, answered and closed."""
+"""What changes a contact over HTTP: it is assigned manually, taken, answered and closed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ router = APIRouter(tags=["contacts"])
 @router.post(
     "/contacts/{contact_id}/assign",
     response_model=ContactShown,
-    summary="Assign a contact by hand",
+    summary="Assign a contact manually",
     responses={**refusals(404, 409, 412), **TAGGED},
 )
 async def assign_contact(contact_id: Id, body: ManualAssignment, if_match: Matching, call: Writing) -> Response:

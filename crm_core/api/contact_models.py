@@ -184,7 +184,7 @@ class ContactSearch(Page):
 
 
 class ManualAssignment(Body):
-    """The operator to whom a contact is assigned by hand."""
+    """The operator to whom a contact is assigned manually."""
 
     model_config = example(operator_id=2)
 

@@ -1,4 +1,4 @@
-"""What a test or the demo orders from the sandbox itself: accounts, groups, faults, limits, accidents."""
+"""How tests and the demo control the sandbox: accounts, groups, faults, limits, outages."""
 
 from dataclasses import asdict
 from typing import Any
@@ -40,11 +40,11 @@ def add_group(
 
 
 def set_member(world: World, *, group: int, user: int, status: str) -> None:
-    """Let a person or a bot join or leave a group, or change what he is there; a bot is told about itself."""
+    """Let a person or a bot join or leave a group, or change their status; a bot gets an update about itself."""
     chat = world.group(group)
     info = world.user(user)
     if info is None:
-        raise SandboxError(f"there is nobody with id {user}")
+        raise SandboxError(f"there is no person or bot with id {user}")
     before = member(chat, info)
     chat.members[user] = status
     now = world.now()
@@ -83,10 +83,10 @@ def _service(world: World, group: Group, content: Json) -> None:
     world.notify(group, "message", message, lane=("chat", group.id), date=now)
 
 
-def fail(world: World, **order: Any) -> Json:
-    """Order a fault; see `faults.Fault` for its fields."""
+def fail(world: World, **fields: Any) -> Json:
+    """Inject a fault; see `faults.Fault` for its fields."""
     try:
-        return asdict(world.faults.add(Fault(**order)))
+        return asdict(world.faults.add(Fault(**fields)))
     except (TypeError, ValueError) as error:
         raise SandboxError(str(error)) from None
 
@@ -112,10 +112,10 @@ def configure(
     """Change switches.
 
     Args:
-        strict: hold requests against aiogram's models; only benchmarks do without
+        strict: check requests against aiogram's models; only benchmarks switch this off
         paced: slow down polls of the same offset in a tight loop (research note R6)
         callback_life: seconds in which a callback query can be answered
-        webhook_second: how long a second of the webhook back-off takes, in seconds
+        webhook_second: how long a second of the webhook back-off really takes, in seconds
     """
     world.strict = world.strict if strict is None else strict
     world.paced = world.paced if paced is None else paced
@@ -135,19 +135,19 @@ def revoke(world: World, *, bot: int) -> None:
 
 
 def inject(world: World, *, bot: int, update: Json) -> int | None:
-    """Queue any JSON object as an update, with the next id."""
+    """Queue any JSON object as an update, with the next id. Returns that id."""
     return world.bot(bot).queue.push_raw(update)
 
 
 def jump(world: World, *, bot: int, to: int | None = None) -> int:
-    """Let the update ids go on at `to`, or at a random number; the next id is returned."""
+    """Continue the update ids at `to`, or at a random number. Returns the next id."""
     queue = world.bot(bot).queue
     queue.jump(to)
     return queue.next_id
 
 
 def preload(world: World, *, bot: int, people: int, each: int, text: str = "message {number} of {person}") -> list[int]:
-    """Queue `each` texts of each of `people` new clients, in turn, as if they came during an outage; their ids."""
+    """Queue `each` texts of each of `people` new clients, in turn, as after an outage. Returns the clients' ids."""
     account: BotAccount = world.bot(bot)
     records = [world.add_person({"first_name": f"Client {index + 1}"}) for index in range(people)]
     now = world.now()
@@ -166,6 +166,6 @@ def preload(world: World, *, bot: int, people: int, each: int, text: str = "mess
 
 
 def cut_all(world: World) -> None:
-    """Cut every connection of bots at once; the control connections stay."""
+    """Cut all connections of bots; control connections stay open."""
     for hook in world.on_cut:
         hook()

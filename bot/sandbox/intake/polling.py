@@ -12,7 +12,7 @@ Refuse = Callable[[ApiError], None]
 
 
 class LongPoll:
-    """A getUpdates call that waits for something to happen."""
+    """A getUpdates call that waits for an update."""
 
     def __init__(self, bot: BotAccount, limit: int, timeout: float, deliver: Deliver, refuse: Refuse) -> None:
         self._bot = bot
@@ -27,12 +27,12 @@ class LongPoll:
         bot.queue.on_push = self._on_push
 
     def _on_push(self, _update: Queued) -> None:
-        # One turn of the loop later, so that what is pushed together is delivered together.
+        # In the next turn of the event loop, so that updates pushed together are delivered together.
         if self._wake is None:
             self._wake = self._loop.call_soon(self.finish)
 
     def finish(self) -> None:
-        """Answer with what there is."""
+        """Answer with the queued updates."""
         self.stop()
         self._deliver(batch(self._bot, self._limit))
 

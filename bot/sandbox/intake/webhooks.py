@@ -89,8 +89,8 @@ class Webhook:
         attempt = 0
         queue = self._bot.queue
         while update.id in queue.items:
-            if update.dies <= self._context.now():
-                queue.drop_dead()
+            if update.expires <= self._context.now():
+                queue.drop_expired()
                 return
             async with self._slots:
                 wait = await self._post(update)

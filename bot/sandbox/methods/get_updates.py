@@ -17,7 +17,7 @@ WEBHOOK_ACTIVE = (
 
 
 def get_updates(call: Call, deliver: Deliver, refuse: Refuse) -> LongPoll | None:
-    """Answer at once through `deliver`, or park and return the long poll.
+    """Answer immediately through `deliver`, or return a long poll that will answer later.
 
     Raises ApiError: 409 while a webhook is set.
     """
@@ -36,7 +36,7 @@ def get_updates(call: Call, deliver: Deliver, refuse: Refuse) -> LongPoll | None
     if call.world.paced:
         limit, timeout = _pace(call, offset, limit, timeout)
     bot.queue.confirm(offset)
-    bot.queue.drop_dead()
+    bot.queue.drop_expired()
     if bot.queue.items or not timeout:
         deliver(batch(bot, limit))
         return None

@@ -58,8 +58,8 @@ def edit_caption(call: Call) -> Json:
     message = own_message(call, chat)
     if message.kind not in ("photo", "video", "audio", "voice", "document", "animation"):
         raise bad_request("there is no caption in the message to edit")
-    gone = ("caption", "caption_entities", "show_caption_above_media")
-    return replace(call, chat, message, caption_content(call), without=gone)
+    replaced = ("caption", "caption_entities", "show_caption_above_media")
+    return replace(call, chat, message, caption_content(call), without=replaced)
 
 
 @method("editMessageReplyMarkup", counted=True)
@@ -70,7 +70,7 @@ def edit_markup(call: Call) -> Json:
 
 
 def replace(call: Call, chat: Chat, message: StoredMessage, content: Json, *, without: tuple[str, ...]) -> Json:
-    """Change a message's content and keyboard; a keyboard that is not named again is gone.
+    """Change a message's content and keyboard; a keyboard that is left out is removed.
 
     Raises ApiError: 400 "message is not modified".
     """

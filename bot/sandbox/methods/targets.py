@@ -20,7 +20,7 @@ def chat_number(call: Call, name: str = "chat_id") -> int:
 
 
 def known_chat(call: Call, name: str = "chat_id") -> Chat:
-    """The chat, if the bot has ever met it, whether it may write there or not.
+    """The chat, if the bot knows it, whether it may write there or not.
 
     Raises ApiError: 400 "chat not found".
     """
@@ -37,7 +37,7 @@ def known_chat(call: Call, name: str = "chat_id") -> Chat:
 def writable_chat(call: Call) -> Chat:
     """The chat, if the bot may write there.
 
-    Raises ApiError: 400 and 403 in Telegram's words.
+    Raises ApiError: 400 and 403 with Telegram's descriptions.
     """
     if call.world.bots_by_id.get(chat_number(call)) is not None:
         raise forbidden("bot can't send messages to bots")

@@ -1,4 +1,4 @@
-"""People as the tests speak of them: `await ivan.says("Hello", to=shop)`, `await anna.presses(card, "Take")`."""
+"""People who use Telegram: `await ivan.says("Hello", to=shop)`, `await anna.presses(card, "Take")`."""
 
 # ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
@@ -58,7 +58,7 @@ Place = BotHandle | GroupHandle
 class Person:
     """A person with a Telegram account.
 
-    Everything that he does happens at once and is told to the bots; `sees` waits for what bots do.
+    Actions take effect immediately and queue updates for the bots; `sees` waits for what bots do.
     """
 
     def __init__(self, control: ControlClient, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
@@ -78,7 +78,7 @@ class Person:
             return place.place
         if place is None:
             if self._last_place is None:
-                raise SandboxError(f"say which bot: {self.first_name} has not written to any yet")
+                raise SandboxError(f"name a bot: {self.first_name} has not written to any yet")
             return self._last_place.place
         self._last_place = place
         return place.place
@@ -87,7 +87,7 @@ class Person:
 
     async def says(
         self,
-        words: str,
+        message: str,
         *,
         to: Place | None = None,
         reply_to: SeenMessage | int | None = None,
@@ -99,15 +99,15 @@ class Person:
         """Send a text.
 
         Args:
-            to: by default the bot or group of last time
+            to: by default the bot or group of the last action
             reply_to: a message of the same chat
             thread: forum topic
         """
-        content = text(words, entities=entities, parse_mode=parse_mode)
+        content = text(message, entities=entities, parse_mode=parse_mode)
         return await self.sends(content, to=to, reply_to=reply_to, thread=thread, protected=protected)
 
     async def starts(self, bot: BotHandle, payload: str = "") -> SeenMessage:
-        """Press Start, through a deep link when there is a `payload`; takes a block back."""
+        """Press Start, through a deep link if there is a `payload`; also unblocks the bot."""
         return await self.says(f"/start {payload}".rstrip(), to=bot)
 
     async def sends(
@@ -121,7 +121,7 @@ class Person:
         protected: bool = False,
         forward_origin: Json | None = None,
     ) -> SeenMessage:
-        """Send anything of `bot.sandbox.world.content`; of an album the first message is returned."""
+        """Send any content of `bot.sandbox.world.content`. Returns the message, of an album the first one."""
         sent = await self.sends_all(
             content,
             to=to,
@@ -144,7 +144,7 @@ class Person:
         protected: bool = False,
         forward_origin: Json | None = None,
     ) -> list[SeenMessage]:
-        """Like `sends`, with every message of an album."""
+        """Like `sends`, but returns all messages of an album."""
         reply_id = reply_to.id if isinstance(reply_to, SeenMessage) else reply_to
         place = self._place(to)
         sent = await self._control.act(
@@ -161,7 +161,7 @@ class Person:
         return [SeenMessage.from_wire(wire) for wire in sent]
 
     async def replies(self, message: SeenMessage, content: str | Content, *, caption: str | None = None) -> SeenMessage:
-        """Answer a message with a text or anything else, in its chat and topic."""
+        """Reply to a message with a text or other content, in its chat and topic."""
         content = text(content) if isinstance(content, str) else content
         sent = await self._control.act(
             "send", person=self.id, place=message.place, content=content.wire(caption=caption), reply_to=message.id
@@ -169,23 +169,23 @@ class Person:
         return SeenMessage.from_wire(sent[0])
 
     async def shares_phone(self, to: Place | None = None, *, phone: str = "+79990000001") -> SeenMessage:
-        """Press the contact button: his own number, with his own user id."""
+        """Press the contact button: sends their own number, with their own user id."""
         own = contact(phone, self.first_name, last_name=self.user.get("last_name"), user_id=self.id)
         return await self.sends(own, to=to)
 
     async def edits(self, message: SeenMessage, new_text: str) -> SeenMessage:
-        """Change the text or caption of his own message."""
+        """Change the text or caption of their own message."""
         found = await self._control.act(
             "edit", person=self.id, place=message.place, message_id=message.id, content=text(new_text).wire()
         )
         return SeenMessage.from_wire(found)
 
     async def deletes(self, message: SeenMessage) -> None:
-        """Delete a message; bots are not told."""
+        """Delete a message; bots get no update."""
         await self._control.act("delete", person=self.id, place=message.place, message_id=message.id)
 
     async def reacts(self, message: SeenMessage, emoji: str | None) -> None:
-        """Set a reaction, None takes it back."""
+        """Set a reaction; None removes it."""
         await self._control.act("react", person=self.id, place=message.place, message_id=message.id, emoji=emoji)
 
     async def votes(self, message: SeenMessage, *options: int) -> None:
@@ -199,7 +199,7 @@ class Person:
         await self._control.act("block", person=self.id, place=bot.id)
 
     async def unblocks(self, bot: BotHandle) -> None:
-        """Take the block back."""
+        """Unblock a bot."""
         await self._control.act("unblock", person=self.id, place=bot.id)
 
     def deactivates(self) -> None:
@@ -214,7 +214,7 @@ class Person:
         """Press an inline button, named by its label (exactly, or a part of it) or by its data.
 
         Args:
-            stale: press the button as it stood when `message` was read, though it may be gone by now
+            stale: press the button as it was when `message` was read, even if it no longer exists
 
         Raises AssertionError if there is no such button, with what there is.
         """
@@ -230,10 +230,10 @@ class Person:
     async def presses_forged(
         self, bot: BotHandle, data: str, *, message: SeenMessage | int | None = None, inaccessible: bool = False
     ) -> CallbackPress:
-        """Send a callback query that no button of his stands for.
+        """Send a callback query that belongs to no button.
 
         Args:
-            message: the message it claims to come from; None for none at all
+            message: the message that it claims to come from; None for none
             inaccessible: the bot gets the message as inaccessible, date 0
         """
         message_id = message.id if isinstance(message, SeenMessage) else message
@@ -251,7 +251,7 @@ class Person:
         return next((seen for seen in self._view(message.place)[0] if seen.id == message.id), None)
 
     async def taps(self, label: str, *, at: Place | None = None) -> SeenMessage:
-        """Press a button of the keyboard under the input field: it sends its label, or the contact it asks for."""
+        """Press a button of the keyboard under the input field: it sends its label, or the requested contact."""
         keyboard = self.keyboard(at) or {"keyboard": []}
         buttons = [button for row in keyboard["keyboard"] for button in row]
         button = next((button for button in buttons if label in button["text"]), None)
@@ -273,7 +273,7 @@ class Person:
         return [SeenMessage.from_wire(wire) for wire in view["messages"]], view["seq"]
 
     def chat(self, at: Place | None = None) -> list[SeenMessage]:
-        """All that stands in a chat now, oldest first."""
+        """All messages of a chat now, oldest first."""
         place = self._place(at)
         messages, self._looked[place] = self._view(place)
         return messages
@@ -286,7 +286,7 @@ class Person:
         return [entry for entry in entries if entry["chat"] == chat_id and bot_id in (None, entry["bot"])]
 
     def looks(self, wanted: Wanted = None, *, bot: Place | None = None) -> SeenMessage | None:
-        """The newest message of others in the chat that matches, as it stands now; None when there is none."""
+        """The newest message of others in the chat that matches; None if there is none."""
         messages = self.chat(bot)
         return next((seen for seen in reversed(messages) if seen.sender != self.id and seen.matches(wanted)), None)
 
@@ -299,15 +299,15 @@ class Person:
         timeout: float = 20,
         after: SeenMessage | None = None,
     ) -> SeenMessage:
-        """Wait until a message of somebody else that matches stands in the chat; the newest such.
+        """Wait for a message of somebody else that matches. Returns the newest one.
 
         Args:
             wanted: a part of its text, a pattern, or a function of the message
-            bot: bot or group; by default the one of last time
+            bot: bot or group; by default that of the last action
             timeout: seconds
             after: only messages later than this one
 
-        Raises AssertionError with all that he does see.
+        Raises AssertionError with everything that is in the chat.
         """
         place = self._place(bot)
         loop = asyncio.get_running_loop()
@@ -332,7 +332,7 @@ class Person:
     async def sees_gone(self, message: SeenMessage, *, timeout: float = 20) -> None:
         """Wait until a message is deleted.
 
-        Raises AssertionError if it still stands after `timeout` seconds.
+        Raises AssertionError if it still exists after `timeout` seconds.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
@@ -347,10 +347,10 @@ class Person:
     async def sees_nothing_new(
         self, *, bot: Place | None = None, settled: Callable[[], Awaitable[Any]] | None = None, timeout: float = 20
     ) -> None:
-        """Wait until everything has settled, and find nothing new from others since he last looked or wrote.
+        """Wait until everything has settled, and check that nothing new came from others since the last look.
 
         Args:
-            settled: awaited to know that the bots have done all they had to; by default `settles_when`
+            settled: awaited until the bots have finished their work; by default the hooks of `settles_when`
 
         Raises AssertionError with what is new, or when nothing settles in `timeout` seconds.
         """

@@ -1,4 +1,4 @@
-"""The same API for a sandbox in another process, over its control routes."""
+"""The API for a sandbox in another process, over its control routes."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ from bot.sandbox.people.sandbox import SandboxApi
 
 
 class RemoteSandbox(SandboxApi):
-    """A sandbox in another process. Questions that are not awaited block the loop for about a millisecond."""
+    """A sandbox in another process. Calls that are not awaited block the event loop for about a millisecond."""
 
     def __init__(self, url: str, process: asyncio.subprocess.Process | None = None) -> None:
         self._remote = HttpControlClient(url)
@@ -19,7 +19,7 @@ class RemoteSandbox(SandboxApi):
 
     @classmethod
     async def connect(cls, url: str) -> Self:
-        """Talk to the sandbox at `url`, such as "http://127.0.0.1:8081"."""
+        """Connect to the sandbox at `url`, such as "http://127.0.0.1:8081"."""
         return cls(url.rstrip("/"))
 
     @classmethod
@@ -39,7 +39,7 @@ class RemoteSandbox(SandboxApi):
         return cls(line.removeprefix("sandbox ready "), process)
 
     async def stop(self) -> None:
-        """Close the connections, and end the process if it was launched from here."""
+        """Close the connections, and end the process if `launch` started it."""
         await self._remote.close()
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()

@@ -1,4 +1,4 @@
-"""The sandbox as tests and the demo hold it: one API, for the state in this process and for one in another."""
+"""The sandbox for tests and the demo: one API, for a sandbox in this process or in another one."""
 
 # ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class SandboxApi:
-    """What can be asked of a sandbox, wherever it runs.
+    """The API of a sandbox, in whichever process it runs.
 
     Attributes:
         url: the base address for bots, such as "http://127.0.0.1:8081"
@@ -29,7 +29,7 @@ class SandboxApi:
         self._settled: list[Callable[[], Awaitable[Any]]] = []
         self.url = url
 
-    # Accounts
+    # Bots, people and groups
 
     def add_bot(self, token: str, username: str, name: str | None = None) -> BotHandle:
         """Create a bot; `token` is "<digits>:<secret>" and the digits are its user id."""
@@ -71,10 +71,10 @@ class SandboxApi:
         return GroupHandle(self._control, chat)
 
     def bots(self) -> list[BotHandle]:
-        """The bots that there are."""
+        """All bots with valid tokens."""
         return [BotHandle(**bot) for bot in self._control.ask("bots")]
 
-    # Accidents
+    # Faults and outages
 
     def fail(
         self,
@@ -88,19 +88,19 @@ class SandboxApi:
         chat: "Person | GroupHandle | int | None" = None,
         **details: Any,
     ) -> int:
-        """Order a fault; its number is returned, for `clear_fault`.
+        """Inject a fault. Returns its number, for `clear_fault`.
 
         Args:
             kind: one of `faults.KINDS`
             method: a Bot API method, None for any
-            times: how often; once, unless `every` or `probability` is given
-            every: on each n-th call that matches
-            probability: by chance, from the seed
+            times: how often; by default once, unless `every` or `probability` is given
+            every: fires on each n-th matching call
+            probability: fires at random with this probability
             chat: only calls about this person or group
             details: `applied`, `delay` (seconds), `code`, `text`, `retry_after` (seconds), `parameters`
         """
         chat_id = chat if chat is None or isinstance(chat, int) else chat.id
-        order = self._control.ask(
+        fault = self._control.ask(
             "fail",
             kind=kind,
             method=method,
@@ -111,7 +111,7 @@ class SandboxApi:
             chat_id=chat_id,
             **details,
         )
-        return int(order["id"])
+        return int(fault["id"])
 
     def clear_fault(self, fault: int | None = None) -> None:
         """Remove one fault, or all of them."""
@@ -126,29 +126,29 @@ class SandboxApi:
         self._control.ask("configure", **switches)
 
     def revoke(self, bot: BotHandle) -> None:
-        """Revoke a bot's token: 401 at once, also for the long poll that is waiting."""
+        """Revoke a bot's token: 401 from now on, also for a waiting long poll."""
         self._control.ask("revoke", bot=bot.id)
 
     def inject_raw(self, bot: BotHandle, update: Json) -> int:
-        """Queue any JSON object as an update (poison); its update id."""
+        """Queue any JSON object as an update, for instance one that cannot be parsed. Returns its update id."""
         return int(self._control.ask("inject", bot=bot.id, update=update))
 
     def jump(self, bot: BotHandle, to: int | None = None) -> int:
-        """Let update ids go on elsewhere, possibly lower; the next id."""
+        """Continue the update ids at another number, possibly lower. Returns the next id."""
         return int(self._control.ask("jump", bot=bot.id, to=to))
 
     def cut_all(self) -> None:
-        """Cut every connection at once."""
+        """Cut all connections of bots."""
         self._control.ask("cut_all")
 
     def preload(
         self, bot: BotHandle, people: int, each: int = 1, text: str = "message {number} of {person}"
     ) -> list[int]:
-        """Queue `each` messages of each of `people` new clients in one go; the ids of the clients."""
+        """Queue `each` messages of each of `people` new clients. Returns the clients' ids."""
         made: list[int] = self._control.ask("preload", bot=bot.id, people=people, each=each, text=text)
         return made
 
-    # Questions
+    # Reading
 
     def transcript(self, since: int = 0, limit: int | None = None) -> list[Json]:
         """What people saw, in order (see `transcript.Entry.as_json`), after entry number `since`."""
@@ -167,12 +167,12 @@ class SandboxApi:
 
     @property
     def refusals(self) -> list[Refusal]:
-        """Every 429 that was given."""
+        """Every 429 that was sent."""
         return [Refusal(**refusal) for refusal in self._control.ask("refusals")]
 
     @property
     def strictness_violations(self) -> list[Violation]:
-        """Everything in requests that the Bot API does not have; Telegram would ignore or misread it."""
+        """Everything in requests that does not conform to the Bot API; Telegram would ignore or misread it."""
         return [Violation(**violation) for violation in self._control.ask("violations")]
 
     def commands_seen_by(self, person: Person, bot: BotHandle, at: Place | None = None) -> list[Json]:
@@ -184,7 +184,7 @@ class SandboxApi:
     # Waiting for bots
 
     def settles_when(self, hook: Callable[[], Awaitable[Any]]) -> None:
-        """Tell how to know that the program under test has done its work; awaited by `settles`, after the queues."""
+        """Add a hook that waits until the program under test has finished its work; `settles` awaits it last."""
         self._settled.append(hook)
 
     async def online(self, bot: BotHandle, timeout: float = 20) -> None:
@@ -231,11 +231,11 @@ class Sandbox(SandboxApi):
         """Listen on 127.0.0.1.
 
         Args:
-            port: 0 for any free one
-            limits: enforce Telegram's rates
-            clock: current time, aware
-            seed: of everything random: update ids, faults by probability, dice
-            strict: hold every request against aiogram's models; only benchmarks do without
+            port: 0 for any free port
+            limits: enforce Telegram's rate limits
+            clock: gives the current time, aware
+            seed: of everything random: update ids, faults with a probability, dice
+            strict: check every request against aiogram's models; only benchmarks switch this off
         """
         world = World(clock, seed)
         world.limits.enabled = limits

@@ -1,4 +1,4 @@
-"""What a person has before his eyes: messages with their buttons, and the answer to a pressed one."""
+"""What a person sees: messages with their buttons, and the answer to a button press."""
 
 # ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
@@ -16,17 +16,17 @@ Wanted = "str | re.Pattern[str] | Callable[[SeenMessage], bool] | None"
 
 @dataclass(frozen=True)
 class SeenMessage:
-    """A message as it looked when it was read.
+    """A message as it was when it was read.
 
     Attributes:
         id: message id in its chat
         place: the bot of the private chat, or the negative id of the group
-        sender: user id of who wrote it
+        sender: user id of the sender
         kind: "text", "photo", …, "service"
         text: text or caption, "" without one
         buttons: labels of the inline buttons, row by row
         reply_to: id of the message it replies to
-        copied_from: (chat id, message id) of the original, for copied and forwarded ones
+        copied_from: (chat id, message id) of the original of a copy or a forward
         request_id: number of the bot's request that last changed it, None for people's messages
         raw: the Bot API's Message
     """
@@ -90,7 +90,7 @@ class SeenMessage:
         return found
 
     def button(self, label: str | None = None, callback_data: str | None = None) -> Json | None:
-        """The inline button with this label, exactly or else as a part of it, or with these data."""
+        """The inline button with this label, or a label that contains it, or with this data."""
         rows = self.raw.get("reply_markup", {}).get("inline_keyboard", [])
         every: list[Json] = [button for row in rows for button in row]
         if callback_data is not None:
@@ -99,7 +99,7 @@ class SeenMessage:
         return exact or next((button for button in every if label is not None and label in button["text"]), None)
 
     def matches(self, wanted: Any) -> bool:
-        """Whether it contains a text, matches a pattern anywhere, or pleases a function; None is anything."""
+        """Whether it contains a text, matches a pattern anywhere, or satisfies a function; None matches anything."""
         if wanted is None:
             return True
         if isinstance(wanted, str):
@@ -115,7 +115,7 @@ class SeenMessage:
 
 
 class CallbackPress:
-    """A pressed button; the bot's answer may still be on its way."""
+    """A button press; the bot may not have answered yet."""
 
     def __init__(self, control: ControlClient, callback_id: str, data: str) -> None:
         self._control = control
@@ -123,7 +123,7 @@ class CallbackPress:
         self.data = data
 
     async def answer(self, timeout: float = 20) -> str | None:
-        """Wait for the toast or alert; its text, None when the bot answered without one.
+        """Wait for the toast or alert; its text, None if the bot answered without one.
 
         Args:
             timeout: seconds

@@ -1,4 +1,4 @@
-"""From an HTTP request to the answer: routes, tokens, faults, limits, the method."""
+"""Answers HTTP requests: routes, tokens, faults, limits, methods."""
 
 import asyncio
 import logging
@@ -55,7 +55,7 @@ class Server:
         except ApiError as error:
             _refuse(request, error)
         except Exception:
-            # A mistake of the sandbox must not look like a bot that hangs.
+            # A bug of the sandbox must not look like a bot that hangs.
             _log.exception("the sandbox failed on %s", request.path.rpartition("/")[2])
             _refuse(request, ApiError(500, "Internal Server Error: the sandbox failed"))
 

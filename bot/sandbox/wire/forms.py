@@ -1,4 +1,4 @@
-"""Request bodies: urlencoded, multipart and JSON, read with as few steps as their rules allow.
+"""Request bodies: urlencoded, multipart and JSON, parsed with little work.
 
 The Bot API accepts all three (https://core.telegram.org/bots/api#making-requests). aiogram sends urlencoded forms, and
 multipart ones as soon as there is a file.
@@ -38,9 +38,9 @@ def read(content_type: bytes, body: bytes, query: bytes) -> tuple[Fields, Upload
     Args:
         content_type: the header's value, lower or upper case
         body: the whole body
-        query: the query string without "?"; its fields give way to those of the body
+        query: the query string without "?"; fields of the body take precedence
 
-    Raises ApiError: 400 when the body is not what the header says.
+    Raises ApiError: 400 if the body does not match the header.
     """
     fields: Fields = _urlencoded(query) if query else {}
     uploads: Uploads = {}

@@ -67,7 +67,7 @@ class Files:
         """Keep a file.
 
         Args:
-            size: bytes, when the file is to look larger than `data` is
+            size: bytes, if the file should appear larger than `data`
         """
         stored = StoredFile(len(self._files), kind, data, name, mime, len(data) if size is None else size)
         self._files.append(stored)
@@ -91,7 +91,7 @@ class Files:
 
 
 def file_id(stored: StoredFile, bot_id: int, suffix: str = "") -> str:
-    """The id of a file for one bot; `suffix` tells sizes of one photo apart."""
+    """The id of a file for one bot; `suffix` distinguishes the sizes of a photo."""
     return urlsafe_b64encode(f"AgAC{stored.kind}:{bot_id}:{stored.id}:{suffix}".encode()).decode().rstrip("=")
 
 
