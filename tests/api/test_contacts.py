@@ -272,7 +272,7 @@ async def test_reply_in_name_of_wrong_operator_is_refused(api: httpx2.AsyncClien
     assert problem["code"] == "contact_held"
     said = await api.post(f"{V1}/contacts/1/messages", json={"text": "Hello", "operator_id": holder})
     assert said.json()["operator_id"] == holder
-    assert (await api.get(f"{V1}/contacts/1")).json()["status"] == "in_progress"  # the first words take it
+    assert (await api.get(f"{V1}/contacts/1")).json()["status"] == "in_progress"  # the first message takes it
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "\x00", "x" * 4097, "🙂" * 2049, 5, None])

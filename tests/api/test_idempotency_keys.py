@@ -225,24 +225,24 @@ def _count(s: Session, table: type[Any]) -> int:
 
 
 async def test_failed_action_stores_neither_effect_nor_response(db: Database) -> None:
-    told: list[Any] = []
-    db.listeners.append(told.extend)
+    announced: list[Any] = []
+    db.listeners.append(announced.extend)
     for error in (RuntimeError("broken"), NotAllowed(role="write")):
         with pytest.raises(type(error)):
             await db.write(once, then=error)
     assert await seen(db) == (0, 0)
     assert await db.write(once) == StoredResponse(201, {}, "cause")
     assert await seen(db) == (1, 1)
-    assert told == ["cause"]
+    assert announced == ["cause"]
 
 
 async def test_stored_refusal_changes_nothing_and_announces_nothing(db: Database) -> None:
-    told: list[Any] = []
-    db.listeners.append(told.extend)
+    announced: list[Any] = []
+    db.listeners.append(announced.extend)
     answer = StoredResponse(404, {}, "contact_not_found")
     assert await db.write(once, then=ContactNotFound(contact=1)) == answer
     assert await seen(db) == (0, 1)
-    assert told == []
+    assert announced == []
     repeated = await db.write(once)
     assert repeated == StoredResponse(404, {}, "contact_not_found", is_repeated=True)
 

@@ -48,6 +48,7 @@ async def public_page(request: Request) -> Response:
 
 
 def included_router() -> APIRouter:
+    """A router whose route declares no access."""
     router = APIRouter(prefix="/report")
     router.add_api_route("/today", page)
     return router
