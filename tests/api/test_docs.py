@@ -40,7 +40,7 @@ async def test_docs_page_loads_no_external_resources(api: httpx2.AsyncClient) ->
         assert found == {"/openapi.json", "/docs/start.js", *(f"/docs/{name}" for name in FILES)}
         for one in found:
             assert (await api.get(one)).status_code == 200
-    # Whatever a script might still want to fetch from elsewhere, the browser refuses.
+    # The browser refuses requests of scripts to other sites.
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "http" not in policy

@@ -26,7 +26,7 @@ async def test_idle_api_is_alive_and_ready(api: httpx2.AsyncClient) -> None:
 async def test_stalled_update_makes_readiness_fail(
     app: FastAPI, api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
-    app.state.desk.bot_ids.append(BOT)
+    app.state.context.bot_ids.append(BOT)
     await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=clock())
     await db.write(inbox.store, bot_id=BOT, updates=[to_update(BOT, {"update_id": 1, "x": 1})], now=clock())
     clock.ahead += timedelta(seconds=INBOX_SECONDS - 10)

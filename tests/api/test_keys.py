@@ -202,7 +202,7 @@ async def test_every_route_accepts_only_keys_of_sufficient_scope(
         if not isinstance(route, APIRoute) or route.path in PUBLIC:
             continue
         (method,) = route.methods or {"GET"}
-        address = route.path.replace("{", "").replace("}", "")  # no number: a key that may is told so
+        address = route.path.replace("{", "").replace("}", "")  # not a number, so that a sufficient key gets 422
         for scope, caller in callers.items():
             answer = await caller.request(method, address, json=None if method in ("GET", "DELETE") else 0)
             if scope is None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from crm_core.api.leads import NewRequest, RegisteredContact
+from crm_core.api.contact_models import RegisteredContact
+from crm_core.api.leads import NewRequest
 
 app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False})
 

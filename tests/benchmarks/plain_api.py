@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ForeignKey, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
 
-from crm_core.api.leads import NewRequest, RegisteredContact
+from crm_core.api.contact_models import RegisteredContact
+from crm_core.api.leads import NewRequest
 
 engine = create_engine(f"sqlite:///{os.environ['PLAIN_API_DATABASE']}", connect_args={"check_same_thread": False})
 open_session = sessionmaker(engine)

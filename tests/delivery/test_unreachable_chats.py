@@ -56,7 +56,7 @@ async def test_missing_or_uneditable_card_is_replaced_once(crm: RunningApp, why:
     card = await anna.sees("My question", after=old)
     assert card.labels == ["✋ Take", "✔️ Close"]
     await crm.settled()
-    crm.sandbox.mend()
+    crm.sandbox.clear_fault()
     edits = calls(crm, "editMessageText")
     await anna.presses(card, "Take")
     await ivan.sees("Anna is with you")

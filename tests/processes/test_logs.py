@@ -240,7 +240,7 @@ async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch:
     await petra.says(f"{WORDS} in a request that fails", to=crm.shop)
     crm.sandbox.inject_raw(crm.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
     await crm.settled()
-    crm.sandbox.mend()
+    crm.sandbox.clear_fault()
     await relay.down()
     await petra.says(f"{WORDS} while the proxy is away")
     await crm.db.write(statistics.prepare, zone="UTC")

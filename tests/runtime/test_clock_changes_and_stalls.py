@@ -104,7 +104,7 @@ async def test_clock_set_back_does_not_delay_retries(crm: RunningApp, clock: Mov
     await crm.app.fleet.look_again()
     clock.forward(minutes=10, seconds=1)
     await crm.app.fleet.look_again()
-    crm.sandbox.mend()
+    crm.sandbox.clear_fault()
     clock.forward(minutes=10, seconds=1)
     await crm.app.fleet.look_again()
     await anna.sees("My question", bot=crm.shop)
