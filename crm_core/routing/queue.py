@@ -14,9 +14,9 @@ from crm_core.errors import ContactNotFound
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import assignment
-from crm_core.routing import choose as distribution
-from crm_core.routing.assignment import Reservation, Rng, SourceFacts
-from crm_core.routing.choose import Exclusion
+from crm_core.routing.assignment import Reservation, Rng
+from crm_core.routing.candidates import SourceFacts, candidates, source_facts
+from crm_core.routing.choose import Exclusion, SourceExclusion, choose
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Contact, Lead, Operator, Source
@@ -25,8 +25,6 @@ _contact = Contact.__table__
 # Said as the index says it: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = (_contact.c.operator_id.is_(None), text("contacts.status = 'new'"))
 OPEN = text("contacts.status <> 'closed'")
-
-UNREACHABLE = Exclusion.UNREACHABLE
 
 _OLDEST = (
     select(_contact.c.id, _contact.c.source_id, _contact.c.version, _contact.c.chat_id)
@@ -75,11 +73,11 @@ def _assign_waiting(
         oldest = execute(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
         if oldest is None:
             break
-        source = as_seen_by(assignment.source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
+        source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
         place = assignment.reserve_operator(s, source, rng=rng) if source.is_active else None
         if not isinstance(place, Reservation):
             still.discard(source.id)
-            if place and oldest.chat_id is not None and UNREACHABLE in {why for _, why in place.excluded}:
+            if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
                 not_in_telegram.add(source.id)
             continue
         assign(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
@@ -100,7 +98,7 @@ def assign(
     *,
     contact_id: int,
     version: int,
-    source: assignment.SourceFacts,
+    source: SourceFacts,
     place: Reservation,
     actor: Actor,
     now: datetime,
@@ -232,8 +230,8 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
     left = s.execute(select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids))).all()
     oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
     for source_id, contact_id in oldest.items():
-        source = assignment.source_facts(s, source_id)
-        why = distribution.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
+        source = source_facts(s, source_id)
+        why = choose(candidates(s, source), 0.0).reason if source.is_active else SourceExclusion.SOURCE_OFF.value
         alerts.notify_admins(
             s,
             cause=f"waits:{source_id}",

@@ -9,6 +9,7 @@ so that a million contacts cost no more than ten:
 """
 
 from crm_core.statistics.buckets import Grain
+from crm_core.statistics.causes import Cause
 from crm_core.statistics.dashboard import (
     AssignedStats,
     OperatorStats,
@@ -27,7 +28,7 @@ from crm_core.statistics.figures import (
     overview,
 )
 from crm_core.statistics.folding import fold, prepare, start_again
-from crm_core.statistics.gaps import Cause, Gap
+from crm_core.statistics.gaps import Gap
 from crm_core.statistics.periods import Period, beginning
 from crm_core.statistics.reading import backlog, version
 from crm_core.statistics.recount import Difference, differences

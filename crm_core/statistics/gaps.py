@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import sqrt
 
+from crm_core.statistics.causes import Cause
 from crm_core.statistics.sums import WHOLE, Sums
 
 DEVIATIONS = 3
@@ -12,17 +12,6 @@ DEVIATIONS = 3
 
 LEAST_SHOWN = 0.005
 """A smaller difference of shares is none in whole per cent."""
-
-
-class Cause(StrEnum):
-    """What made most of a gap; where it is positive, what happened to the others."""
-
-    OFF = "off"
-    FULL = "full"
-    BY_HAND = "by_hand"
-    WEIGHT = "weight"
-    CHANCE = "chance"
-    UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, case, cast, func, select, true, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.routing.choose import Exclusion
+from crm_core.routing.returns import ReturnReason
 from crm_core.statistics.buckets import QUARTER_MS
+from crm_core.statistics.causes import Cause, cause_of_exclusion, cause_of_return
 from crm_core.statistics.durations import Histogram
 from crm_core.statistics.sums import Sums, owed
 from crm_core.storage.execute import execute
@@ -30,8 +32,6 @@ Draw = tuple[int, int, str | None]
 
 LENGTHS = (events.CONTACT_ASSIGNED, events.CONTACT_TAKEN, events.REPLIED)
 """What ends a length that begins with the contact's opening, the first time that it happens."""
-
-OFF = (Exclusion.INACTIVE, Exclusion.OFFLINE, Exclusion.UNREACHABLE)
 
 
 @dataclass(slots=True)
@@ -178,12 +178,21 @@ def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
     elif row.operator_id is None:
         return  # it began to wait, which takes it from nobody
     elif row.kind == events.CONTACT_QUEUED:
-        facts.sums[*place, row.operator_id].returned += row.times
+        _count_returned(facts.sums[*place, row.operator_id], ReturnReason(row.reason), row.times)
     elif row.reason == "by_hand":
         facts.sums[*place, row.operator_id].given += row.times
     else:
         facts.sums[*place, row.operator_id].drawn += row.times
         draws[*place, row.data] += row.times
+
+
+def _count_returned(sums: Sums, why: ReturnReason, times: int) -> None:
+    cause = cause_of_return(why)
+    match cause:
+        case Cause.OFF:
+            sums.returned += times
+        case _:
+            assert_never(cause)
 
 
 def _settle(facts: Facts, draws: Counter[Draw]) -> None:
@@ -196,7 +205,20 @@ def _settle(facts: Facts, draws: Counter[Draw]) -> None:
 
 
 def kept_out(data: Mapping[str, list[int]] | None) -> tuple[set[int], set[int]]:
-    """Who could not get a contact at its draw, as the event says: who was away, and who was at his limit."""
-    excluded = data or {}
-    off = {one for why in OFF for one in excluded.get(why, [])}
-    return off, set(excluded.get(Exclusion.FULL, []))
+    """Who could not get a contact at its draw, as the event says: who was absent, and who was at their limit.
+
+    Raises ValueError for a reason that is no `Exclusion`: whoever it excluded would be counted as eligible.
+    """
+    off, full = set[int](), set[int]()
+    for why, operators in (data or {}).items():
+        cause = cause_of_exclusion(Exclusion(why))
+        match cause:
+            case Cause.OFF:
+                off.update(operators)
+            case Cause.FULL:
+                full.update(operators)
+            case Cause.WEIGHT:
+                pass  # a draw owes nothing to an operator without a weight, so nothing was missed
+            case _:
+                assert_never(cause)
+    return off, full
