@@ -153,6 +153,7 @@ def _new_row(
         "chat_id": chat.chat_id if chat else None,
         "created_at": now,
         "assigned_at": now if assigned else None,
+        "current_assigned_at": now if assigned else None,
         "queued_at": None if assigned else now,
     }
 
@@ -392,13 +393,7 @@ def show_card(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: da
 _BY_HAND = (
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
-    .values(
-        operator_id=bindparam("to_operator"),
-        status="new",
-        version=_contact.c.version + 1,
-        queued_at=None,
-        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
-    )
+    .values({**assignment.ASSIGNED_VALUES, "status": "new"})
 )
 
 

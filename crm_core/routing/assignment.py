@@ -2,8 +2,8 @@
 
 Every way to an operator goes through two functions here. `reserve_operator` (or `reserve_by_hand`) takes one of the
 operator's places, and `announce_assignment` records the event and queues the card with all that was said. Between them
-the caller stores the operator on the contact, with `assigned_values`: as a new row, from the queue, or from another
-operator. All of it is one transaction, so these happen together or not at all.
+the caller stores the operator on the contact: in a new row, or with `ASSIGNED_VALUES` in one that waited or that
+somebody else held. All of it is one transaction, so these happen together or not at all.
 
 Locks. A place is taken by one conditional UPDATE (`_CLAIM`): two transactions that chose the same operator for their
 last place cannot both have it, and the second one chooses again. So choosing needs no lock, and a new contact takes
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, func, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -127,6 +127,20 @@ def reserve_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond
 def release(s: Session, operator_id: int) -> None:
     """Gives back the place of a contact that left its operator."""
     execute(s, _FREE, {"operator_id": operator_id})
+
+
+# --- storing it ------------------------------------------------------------------------------------------------------
+
+
+_AT = bindparam("at", type_=_contact.c.assigned_at.type)
+ASSIGNED_VALUES = {
+    "operator_id": bindparam("to_operator"),
+    "version": _contact.c.version + 1,
+    "queued_at": None,
+    "assigned_at": func.coalesce(_contact.c.assigned_at, _AT),
+    "current_assigned_at": _AT,
+}
+"""What an UPDATE of a contact sets when it gets an operator: parameters `to_operator`, and `at`, the moment."""
 
 
 # --- announcing it ---------------------------------------------------------------------------------------------------

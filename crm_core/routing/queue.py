@@ -41,12 +41,7 @@ _ASSIGN = (
         _contact.c.operator_id.is_(None),
         _contact.c.status == "new",
     )
-    .values(
-        operator_id=bindparam("to_operator"),
-        version=_contact.c.version + 1,
-        queued_at=None,
-        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
-    )
+    .values(assignment.ASSIGNED_VALUES)
 )
 
 
@@ -125,6 +120,7 @@ _RETURN = (
         status="new",
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
+        current_assigned_at=None,
     )
     .returning(_contact.c.source_id)
 )

@@ -51,7 +51,8 @@ def check_states(s: Session) -> None:
         s,
         "SELECT id, status FROM contacts WHERE (status <> 'new' AND operator_id IS NULL) "
         "OR (status = 'closed') <> (closed_at IS NOT NULL) OR (status = 'in_progress' AND taken_at IS NULL) "
-        "OR (operator_id IS NOT NULL AND assigned_at IS NULL) OR (operator_id IS NULL) <> (queued_at IS NOT NULL)",
+        "OR (operator_id IS NOT NULL AND assigned_at IS NULL) OR (operator_id IS NULL) <> (queued_at IS NOT NULL) "
+        "OR (operator_id IS NULL) <> (current_assigned_at IS NULL)",
     )
     assert wrong == [], f"(contact, status): {wrong}"
 
