@@ -1,9 +1,11 @@
 """Small phrases that several places say: ages, kinds of content, why nobody is eligible."""
 
 from datetime import datetime, timedelta
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from bot.texts.translator import Translator
+from crm_core.routing.choose import Exclusion, SourceExclusion
 
 
 def age(passed: timedelta, _: Translator) -> str:
@@ -85,16 +87,33 @@ def kind_name(kind: str, _: Translator) -> str:
 
 def why_nobody(reason: str, _: Translator) -> str:
     """Why a contact waits, from the exclusions of its choice (`full+offline`)."""
-    names = {
-        "no_operators": _("no operator has a weight there"),
-        "no_weight": _("weights are 0"),
-        "inactive": _("switched off"),
-        "offline": _("offline"),
-        "unreachable": _("not started the bot, or blocked it"),
-        "full": _("at the limit"),
-        "source_off": _("the source is switched off"),
-    }
-    return ", ".join(names.get(part, part) for part in reason.split("+"))
+    return ", ".join(_exclusion(part, _) for part in reason.split("+"))
+
+
+_EXCLUSIONS: dict[str, Exclusion | SourceExclusion] = {one.value: one for one in (*Exclusion, *SourceExclusion)}
+
+
+def _exclusion(reason: str, _: Translator) -> str:
+    why = _EXCLUSIONS.get(reason)
+    match why:
+        case None:
+            return reason  # stored by another version; better than a message that is never sent
+        case Exclusion.NO_WEIGHT:
+            return _("weights are 0")
+        case Exclusion.INACTIVE:
+            return _("switched off")
+        case Exclusion.UNREACHABLE:
+            return _("not started the bot, or blocked it")
+        case Exclusion.OFFLINE:
+            return _("offline")
+        case Exclusion.FULL:
+            return _("at the limit")
+        case SourceExclusion.NO_OPERATORS:
+            return _("no operator has a weight there")
+        case SourceExclusion.SOURCE_OFF:
+            return _("the source is switched off")
+        case never:
+            assert_never(never)
 
 
 def moment(seconds: float, zone: str, _: Translator) -> str:

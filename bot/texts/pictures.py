@@ -9,14 +9,14 @@ from babel.numbers import format_decimal
 from bot.texts.phrases import duration, percent
 from bot.texts.translator import Translator
 from crm_core.pictures.arrivals import Step
+from crm_core.pictures.labels import Labels
 from crm_core.pictures.panels import Column
-from crm_core.pictures.words import Words
 from crm_core.statistics import Arrivals, Cause, Period
 
 LABELS = 7  # at most so many below the columns, so that they do not run into each other
 
 
-def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Words:
+def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Labels:
     """Every word of the picture of a period.
 
     Args:
@@ -26,7 +26,7 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: T
     def number(value: int) -> str:
         return format_decimal(value, locale=_.language)
 
-    return Words(
+    return Labels(
         title=_("Statistics"),
         period=_period(period, shown, _),
         contacts=lambda n: _.plural("contact", "contacts", n),

@@ -28,7 +28,8 @@ from crm_core.messaging import alerts, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, queue
 from crm_core.routing import choose as distribution
-from crm_core.routing.assignment import Reservation, Rng, SourceFacts
+from crm_core.routing.assignment import Reservation, Rng
+from crm_core.routing.candidates import SourceFacts, one_candidate, source_facts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
@@ -71,7 +72,7 @@ def register(
 
     Raises SourceNotFound, SourceOff.
     """
-    source = queue.as_seen_by(assignment.source_facts(s, source_id), chat_id=None)
+    source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
@@ -152,6 +153,7 @@ def _new_row(
         "chat_id": chat.chat_id if chat else None,
         "created_at": now,
         "assigned_at": now if assigned else None,
+        "current_assigned_at": now if assigned else None,
         "queued_at": None if assigned else now,
     }
 
@@ -391,13 +393,7 @@ def show_card(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: da
 _BY_HAND = (
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
-    .values(
-        operator_id=bindparam("to_operator"),
-        status="new",
-        version=_contact.c.version + 1,
-        queued_at=None,
-        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
-    )
+    .values({**assignment.ASSIGNED_VALUES, "status": "new"})
 )
 
 
@@ -435,8 +431,8 @@ def assign_by_hand(
         raise CardOutdated(contact=contact_id)
     if version is not None and contact.version != version:  # somebody was quicker than the press
         raise ContactHeld(contact=contact_id, operator=operator_name(s, contact.operator_id))
-    source = queue.as_seen_by(assignment.source_facts(s, contact.source_id), chat_id=contact.chat_id)
-    chosen = assignment.one_candidate(s, source, operator_id=operator_id)
+    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    chosen = one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
         raise ContactAlreadyTheirs(contact=contact_id, operator=chosen.name)
     if not chosen.candidate.is_reachable:

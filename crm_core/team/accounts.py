@@ -15,6 +15,7 @@ from crm_core.events import NewEvent
 from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
+from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import Bot, Invitation, Operator, Staff, StaffChat
 from crm_core.storage.upsert import dialect_insert
@@ -199,7 +200,7 @@ def _become_operator(s: Session, account: Account, operator_id: int, now: dateti
     if operators.detach_account(s, operator_id=operator_id, now=now, besides=account.telegram_id):
         actor = telegram(account.telegram_id)
         returned = operators.return_contacts(
-            s, operator_id=operator_id, reason="operator_replaced", actor=actor, now=now
+            s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REPLACED, actor=actor, now=now
         )
     _upsert(s, account, now, operator_id=operator_id)
     return name, returned

@@ -20,6 +20,7 @@ from crm_core.names import TypedLine, check_name, check_number, find_named, sugg
 from crm_core.routing import queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.queue import OPEN
+from crm_core.routing.returns import ReturnReason
 from crm_core.routing.sources import Share, SourceDetails
 from crm_core.storage.execute import execute_count
 from crm_core.storage.locks import lock_row, lock_sources
@@ -286,7 +287,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     access_admin(s, actor)
     source_ids = lock_sources_of(s, operator_id)
     _change(s, operator_id, removed_at=now, is_active=False)
-    returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
+    returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
     detach_account(s, operator_id=operator_id, now=now)
     _record(s, operator_id, "removed", actor, now)
@@ -348,7 +349,7 @@ _HELD = (
 
 
 def return_contacts(
-    s: Session, *, operator_id: int, reason: str, actor: Actor, now: datetime, bot_id: int | None = None
+    s: Session, *, operator_id: int, reason: ReturnReason, actor: Actor, now: datetime, bot_id: int | None = None
 ) -> list[int]:
     """Puts what an operator holds (of one bot, or all) back into the queue; the caller fills it again. Returns ids."""
     mine = s.execute(_HELD, {"operator_id": operator_id}).all()
@@ -391,7 +392,7 @@ def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime
     events.record(s, [lost])
     source_ids = lock_sources_of(s, operator.id)
     returned = return_contacts(
-        s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
+        s, operator_id=operator.id, reason=ReturnReason.OPERATOR_UNREACHABLE, actor=SYSTEM, now=now, bot_id=bot_id
     )
     username = s.execute(select(Bot.username).where(Bot.id == bot_id)).scalar_one()
     notify_admins(
@@ -454,7 +455,7 @@ _MINE = (
         Source.name.label("source"),
         Lead.full_name.label("lead"),
         Contact.message,
-        Contact.assigned_at.label("since"),
+        Contact.current_assigned_at.label("since"),
         Bot.username.label("bot"),
         Contact.bot_id,
     )

@@ -1,4 +1,4 @@
-"""The picture of the statistics: its words are really drawn, fit, and hold whatever people call themselves."""
+"""The picture of the statistics: its texts are really drawn and fit, whatever people call themselves."""
 
 import sys
 from dataclasses import replace
@@ -64,13 +64,13 @@ def picture(numbers: Statistics, *, language: str = "ru", arrivals: list[Arrival
 
 
 async def test_operator_name_is_drawn_at_its_place_in_the_picture() -> None:
-    """If the font were missing, resvg would draw no words at all, and both would be the same."""
+    """If the font were missing, resvg would draw no text at all, and both would be the same."""
     anna = await draw(picture(replace(EMPTY, operators=(operator("Анна"),))))
     boris = await draw(picture(replace(EMPTY, operators=(operator("Борис"),))))
     changed = difference(anna, boris)
     assert changed is not None
     left, top, right, bottom = changed
-    assert right < 64 + BARS  # left of his bar
+    assert right < 64 + BARS  # left of the bar
     assert 10 < bottom - top < 40  # a line of letters high
     assert right - left > 50
 

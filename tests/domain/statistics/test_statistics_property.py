@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: the kept sums, with what came since, are what a plain recount finds."""
+"""Any sequence of actions: the stored sums plus the events since equal a plain recount."""
 
 import shutil
 from datetime import datetime, timedelta
