@@ -24,7 +24,7 @@ from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import cards
 from crm_core.conversation import client_messages as conversation
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.messaging import messages
@@ -165,7 +165,7 @@ class UpdateDispatcher:
             await act.answer(text_message(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
         elif error.code in ABOUT_A_CARD:
             await act(
-                contacts.refresh_pressed_card,
+                cards.refresh_pressed,
                 contact_id=error.fields["contact"],
                 bot_id=act.bot_id,
                 chat_id=act.chat_id,

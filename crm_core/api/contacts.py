@@ -19,6 +19,7 @@ from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contacts import details as contact_details
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lists import Filter, Status
 from crm_core.conversation import operator_messages as replies
@@ -275,7 +276,7 @@ async def assign_contact(contact_id: Id, body: Giving, if_match: Matching, call:
         call,
         contact_id,
         if_match,
-        contacts.assign_by_hand,
+        transfer.assign_by_hand,
         operator_id=body.operator_id,
         confirmed=body.force,
         rng=call.rng,

@@ -12,12 +12,12 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_key
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
 from crm_core.events import NewEvent
+from crm_core.names import normalise, phone_key
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Lead
 
 EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
-PHONE_DIGITS = 10  # without the country's code, which is written in many ways
 _NEVER = r"@\s\x00-\x1f\x7f,;<>\"()\[\]\\"  # in an address
 _EMAIL = re.compile(rf"[^{_NEVER}]+@[^{_NEVER}.]+(\.[^{_NEVER}.]+)+")
 
@@ -125,16 +125,6 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
     ).scalar_one()
     events.record(s, [NewEvent(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
     return lead_id
-
-
-def normalise(name: str | None) -> str | None:
-    """A name as it is searched: case-folded, ё as е, spaces single."""
-    return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
-
-
-def phone_key(phone: str | None) -> str | None:
-    """A phone as it is searched: its last ten digits, so that +7 999 and 8 (999) are one. None without digits."""
-    return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
 
 
 def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
 from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages as conversation
 from crm_core.conversation import operator_messages as replies
@@ -29,7 +30,7 @@ from crm_core.routing import sources
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.sqlite import sqlite_engine
 from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import departure, operators
 from tests.domain.arranging import BOT, NOW, Office, hire, open_office, saying
 from tests.domain.invariants import check_all
 
@@ -87,12 +88,14 @@ class Helpdesk(RuleBasedStateMachine):
         words = MessageContent(
             "text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered
         )
-        self._do(conversation.receive, **{**inputs, "words": words})
+        self._do(conversation.receive, **{**inputs, "content": words})
 
     @rule(number=st.integers(1, 3))
     def register(self, number: int) -> None:
         lead = LeadFacts(external_id=f"crm-{number}")
-        self._do(contacts.register, source_id=self.link, lead=lead, words=MessageContent("text", text="from the site"))
+        self._do(
+            contacts.register, source_id=self.link, lead=lead, content=MessageContent("text", text="from the site")
+        )
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def take(self, number: int, slot: int | None) -> None:
@@ -105,18 +108,18 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS)
     def answer(self, slot: int) -> None:
         actor = self._actor(slot)
-        self._do(replies.route, actor=actor, words=self._words(actor))
+        self._do(replies.route, actor=actor, content=self._words(actor))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def answer_to(self, number: int, slot: int | None) -> None:
         actor = self._somebody(number, slot)
-        self._on_contact(number, replies.send_to_client, words=self._words(actor), actor=actor)
+        self._on_contact(number, replies.send_to_client, content=self._words(actor), actor=actor)
 
     @rule(slot=SLOTS, number=NUMBERS, confirmed=st.booleans())
     def give(self, slot: int, number: int, confirmed: bool) -> None:
         self.allowed_over = self._operator(slot)
         self._on_contact(
-            number, contacts.assign_by_hand, operator_id=self._operator(slot), actor=SYSTEM, confirmed=confirmed
+            number, transfer.assign_by_hand, operator_id=self._operator(slot), actor=SYSTEM, confirmed=confirmed
         )
 
     @rule(slot=SLOTS, limit=LIMITS)
@@ -144,7 +147,7 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS, really=SELDOM)
     def block_the_bot(self, slot: int, really: bool) -> None:
         if really:
-            self._do(operators.mark_unreachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
+            self._do(departure.mark_unreachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
 
     @rule(slot=SLOTS)
     def unblock_the_bot(self, slot: int) -> None:
@@ -154,7 +157,7 @@ class Helpdesk(RuleBasedStateMachine):
     def remove_and_hire(self, slot: int, weight: int, limit: int, really: bool) -> None:
         if not really:
             return
-        self._do(operators.remove, operator_id=self._operator(slot), actor=SYSTEM)
+        self._do(departure.remove, operator_id=self._operator(slot), actor=SYSTEM)
         self._look()
         self.said += 1
         hired = hire(self.s, self.office, f"Operator {self.said}", weight=weight, limit=limit)
@@ -215,7 +218,7 @@ class Helpdesk(RuleBasedStateMachine):
     def _on_contact(self, number: int, action: Callable[..., Any], **inputs: Any) -> None:
         known = self._rows("SELECT id FROM contacts ORDER BY id DESC LIMIT 8")
         if known:
-            self.by_hand = known[number % len(known)].id if action is contacts.assign_by_hand else None
+            self.by_hand = known[number % len(known)].id if action is transfer.assign_by_hand else None
             self._do(action, contact_id=known[number % len(known)].id, **inputs)
 
     def _somebody(self, number: int, slot: int | None) -> Actor:
