@@ -231,3 +231,9 @@ class ChoiceExpired(CrmError):
     """The message that the buttons asked about has been sent already, or is gone."""
 
     code, status = "choice_expired", 409
+
+
+class PromptEnded(CrmError):
+    """The question that a message answers was answered, replaced or cancelled in the meantime."""
+
+    code, status = "prompt_ended", 409

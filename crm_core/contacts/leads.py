@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_key
+from crm_core.access.scopes import WRITE
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
 from crm_core.events import NewEvent
 from crm_core.names import normalise, phone_key
@@ -150,7 +151,7 @@ def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Ac
 
     Raises NotAllowed, LeadNotFound, EmailTaken.
     """
-    access_key(s, actor, scopes=("write", "admin"))
+    access_key(s, actor, needs=WRITE)
     new: dict[str, str | None] = dict(values)
     if new.get("email") is not None and _owner_of(s, str(new["email"])) not in (None, lead_id):
         raise EmailTaken()
