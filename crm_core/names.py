@@ -102,10 +102,10 @@ class TypedWord:
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """What somebody typed after a command, in words; quotes keep words together.
+    """What somebody typed after a command, split into words; quotes keep words together.
 
-    A quote opens only where a word begins and closes only where one ends, so that O'Brien stays as he is. A quote that
-    is never closed is a character like any other.
+    A quote opens only where a word begins and closes only where one ends, so that O'Brien stays one word. A quote that
+    is never closed is an ordinary character.
     """
 
     raw: str

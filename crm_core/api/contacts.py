@@ -256,7 +256,7 @@ async def list_events(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.happenings, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(contact_details.history, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 

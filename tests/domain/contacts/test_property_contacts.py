@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: after each step the books are right and nobody waits in vain.
+"""Random sequences of actions: after each step the invariants hold, and no contact waits while somebody is eligible.
 
 Each run happens inside one outer transaction that is rolled back at the end, with a savepoint for each step, so that a
 run needs no database of its own.
@@ -35,11 +35,11 @@ from tests.domain.arranging import BOT, NOW, Office, hire, open_office, saying
 from tests.domain.invariants import check_all
 
 CLIENTS = st.integers(1, 5)
-SLOTS = st.integers(0, 3)  # the first to the fourth operator; one who is removed is replaced
+SLOTS = st.integers(0, 3)  # the first to the fourth operator; a removed one is replaced
 NUMBERS = st.integers(0, 7)  # the n-th of the contacts that there are
 LIMITS = st.sampled_from([0, 1, 2, 3, 4, 4])
 WEIGHTS = st.sampled_from([0, 1, 2, 3, 3])
-SELDOM = st.sampled_from([True, False, False, False])  # what would leave too little of the office if it came often
+SELDOM = st.sampled_from([True, False, False, False])  # for steps that would empty the office if they came often
 
 
 class Helpdesk(RuleBasedStateMachine):
@@ -85,10 +85,10 @@ class Helpdesk(RuleBasedStateMachine):
     def say_in_reply(self, client: int, answered: int) -> None:
         self.said += 1
         inputs = saying(client, self.said, rng=self.rng.random, now=self.now)
-        words = MessageContent(
+        content = MessageContent(
             "text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered
         )
-        self._do(conversation.receive, **{**inputs, "content": words})
+        self._do(conversation.receive, **{**inputs, "content": content})
 
     @rule(number=st.integers(1, 3))
     def register(self, number: int) -> None:
@@ -108,12 +108,12 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS)
     def answer(self, slot: int) -> None:
         actor = self._actor(slot)
-        self._do(replies.route, actor=actor, content=self._words(actor))
+        self._do(replies.route, actor=actor, content=self._content(actor))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def answer_to(self, number: int, slot: int | None) -> None:
         actor = self._somebody(number, slot)
-        self._on_contact(number, replies.send_to_client, content=self._words(actor), actor=actor)
+        self._on_contact(number, replies.send_to_client, content=self._content(actor), actor=actor)
 
     @rule(slot=SLOTS, number=NUMBERS, confirmed=st.booleans())
     def give(self, slot: int, number: int, confirmed: bool) -> None:
@@ -166,7 +166,7 @@ class Helpdesk(RuleBasedStateMachine):
     # --- what must hold ----------------------------------------------------------------------------------------------
 
     @invariant()
-    def the_books_are_right(self) -> None:
+    def invariants_hold(self) -> None:
         if hasattr(self, "office"):
             check_all(self.s)
             self._check_limits()
@@ -175,7 +175,7 @@ class Helpdesk(RuleBasedStateMachine):
             self._look()
 
     def _check_limits(self) -> None:
-        """Nobody got a contact beyond his limit, unless an admin gave it to him by hand."""
+        """Nobody got a contact beyond their limit, unless an admin assigned it by hand."""
         for operator_id, load, most in self._rows("SELECT id, current_leads, max_leads FROM operators"):
             grown = load > self.loads.get(operator_id, 0)
             assert not grown or load <= most or operator_id == self.allowed_over, f"{operator_id}: {load} of {most}"
@@ -197,13 +197,13 @@ class Helpdesk(RuleBasedStateMachine):
     # --- how ---------------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Remembers how things stand before the next step."""
+        """Notes the state before the next step."""
         self.loads = {row.id: row.current_leads for row in self._rows("SELECT id, current_leads FROM operators")}
         self.waited = {row.id: row.source_id for row in self._waiting()}
         self.allowed_over, self.by_hand = None, None
 
     def _do(self, action: Callable[..., Any], **inputs: Any) -> None:
-        """One action, undone whole if it is refused; a refusal is a fine outcome."""
+        """One action, rolled back if it is refused; a refusal is a valid outcome."""
         wanted = action.__code__.co_varnames[: action.__code__.co_argcount + action.__code__.co_kwonlyargcount]
         given = {"now": self.now, "rng": self.rng.random}
         inputs = {**{name: value for name, value in given.items() if name in wanted}, **inputs}
@@ -227,7 +227,7 @@ class Helpdesk(RuleBasedStateMachine):
         holder = known[number % len(known)].operator_id if known and slot is None else None
         return self._actor(slot or 0) if holder is None else telegram(self.office.account(holder))
 
-    def _words(self, actor: Actor) -> MessageContent:
+    def _content(self, actor: Actor) -> MessageContent:
         self.said += 1
         return MessageContent("text", text="an answer", bot_id=BOT, chat_id=actor.telegram_id, message_id=self.said)
 

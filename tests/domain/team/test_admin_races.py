@@ -1,4 +1,4 @@
-"""Admins who act in the same moment: the last one stays, and nobody is filled beyond his limit unasked."""
+"""Concurrent admins: the last one stays, and no operator exceeds their limit without a confirmation."""
 
 import asyncio
 import random

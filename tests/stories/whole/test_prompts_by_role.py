@@ -70,8 +70,13 @@ async def test_client_answers_a_prompt_once(crm: RunningApp) -> None:
     await anna.sees("green")  # a request, as always
 
 
-async def test_client_answers_a_prompt_of_another_process(crm: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chats with prompts are read for each message, rather than once a second."""
     monkeypatch.setattr("bot.handling.prompts.REMEMBERED", 0.0)
+
+
+async def test_client_answers_a_prompt_of_another_process(nothing_remembered: None, crm: RunningApp) -> None:
     ivan = crm.client("Ivan")
     await ivan.starts(crm.shop)
     await crm.settled()
