@@ -17,6 +17,7 @@ from crm_core.api.schema import TAGGED, refusals
 from crm_core.contacts import details as contact_details
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import transfer
 from crm_core.conversation import operator_messages as replies
 
 router = APIRouter(tags=["contacts"])
@@ -35,7 +36,7 @@ async def assign_contact(contact_id: Id, body: ManualAssignment, if_match: Match
     is true.
     """
     inputs = {"operator_id": body.operator_id, "confirmed": body.force, "rng": call.rng}
-    return await _change(call, contact_id, if_match, contacts.assign_by_hand, **inputs)
+    return await _change(call, contact_id, if_match, transfer.assign_by_hand, **inputs)
 
 
 @router.post(

@@ -50,7 +50,7 @@ async def register_and_respond(
         lambda made: _registered(made, None if content is None else message, call.now),
         source_id=source_id,
         lead=lead,
-        words=content,
+        content=content,
         now=call.now,
         rng=call.rng,
     )
@@ -159,6 +159,6 @@ async def list_events(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.happenings, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(contact_details.history, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows

@@ -60,6 +60,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "email_taken": "Another lead has this e-mail address",
     "nothing_open": "There is no open contact",
     "choice_expired": "This message has already been sent",
+    "prompt_ended": "This question is already closed",
 }
 
 

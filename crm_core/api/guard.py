@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access.actors import LOCAL_API, SYSTEM, api
-from crm_core.access.api_keys import ADMIN, FORM
+from crm_core.access.scopes import ADMIN, FORM
 from crm_core.api import idempotent, loopback
 from crm_core.api.access import Access, AccessTable
 from crm_core.api.call import ApiContext, RequestContext

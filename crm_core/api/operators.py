@@ -13,7 +13,7 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.storage import paging as pages
-from crm_core.team import operators
+from crm_core.team import departure, operators
 from crm_core.team.operators import OperatorFacts
 
 router = APIRouter(tags=["operators"])
@@ -136,7 +136,7 @@ async def change_operator(operator_id: Id, body: OperatorChange, if_match: Match
 @router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))
 async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -> None:
     """Permanently: open contacts go to other operators or wait. For a temporary break, change `is_active` instead."""
-    await call.db.write(guarded, OPERATOR, operator_id, if_match, operators.remove, **_acting(call))
+    await call.db.write(guarded, OPERATOR, operator_id, if_match, departure.remove, **_acting(call))
 
 
 def _acting(call: RequestContext) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from crm_core.api.problems import render_problems
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 PUBLIC = {
     "/healthz",

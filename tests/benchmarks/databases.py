@@ -23,7 +23,7 @@ from crm_core.routing import sources
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
 from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import invitations, operators
 from tests.benchmarks import fill_contacts
 from tests.benchmarks.bot_programs import BOT_ID
 from tests.benchmarks.sizes import Sizes
@@ -129,10 +129,12 @@ async def add_operators(db: Database, source_id: int, numbers: Iterable[int]) ->
         name, telegram_id = f"Operator {number}", operator_account(number)
         operator_id = await db.write_unflushed(operators.add, name=name, max_leads=_MAX_LEADS, actor=SYSTEM, now=now)
         await db.write_unflushed(
-            staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now
+            invitations.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now
         )
         account = staff.Account(telegram_id, name, None, "en")
-        await db.write_unflushed(staff.join, code=name, account=account, bot_id=BOT_ID, now=now, rng=random.random)
+        await db.write_unflushed(
+            invitations.join, code=name, account=account, bot_id=BOT_ID, now=now, rng=random.random
+        )
         await db.write_unflushed(
             sources.set_weight,
             source_id=source_id,

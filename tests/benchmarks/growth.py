@@ -116,7 +116,7 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
         bot_id=BOT_ID,
         chat_id=client,
         person=person,
-        words=words,
+        content=words,
         now=now,
         rng=random.random,
     )

@@ -32,7 +32,7 @@ async def register_over_api(path: Path, template: Template) -> None:
         contacts.register,
         source_id=template.source_id,
         lead=LeadFacts("bench:api", email="api@example.com"),
-        words=MessageContent("text", "Hello"),
+        content=MessageContent("text", "Hello"),
         now=datetime.now(UTC),
         rng=random.random,
     )

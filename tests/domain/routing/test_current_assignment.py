@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import transfer
 from crm_core.conversation import client_messages as conversation
 from crm_core.storage.database import Database
 from crm_core.storage.migrations.versions import v0008_current_assignment as migration
-from crm_core.team import operators
+from crm_core.team import departure, operators
 from tests.domain.arranging import BOT, NOW, Office, open_office, saying
 from tests.domain.invariants import check_states
 
@@ -30,7 +31,7 @@ def moments(s: Session, contact_id: int) -> tuple[Any, ...]:
 
 
 def give(s: Session, office: Office, contact_id: int, place: int, *, hours: int) -> None:
-    contacts.assign_by_hand(
+    transfer.assign_by_hand(
         s,
         contact_id=contact_id,
         operator_id=office.operator_ids[place],
@@ -44,7 +45,7 @@ def give(s: Session, office: Office, contact_id: int, place: int, *, hours: int)
 def lose(s: Session, office: Office, place: int, *, hours: int) -> None:
     """An operator blocks the bot."""
     account = office.account(office.operator_ids[place])
-    operators.mark_unreachable(s, telegram_id=account, bot_id=BOT, now=NOW + timedelta(hours=hours), rng=random.random)
+    departure.mark_unreachable(s, telegram_id=account, bot_id=BOT, now=NOW + timedelta(hours=hours), rng=random.random)
 
 
 async def test_current_assignment_follows_the_contact(db: Database) -> None:

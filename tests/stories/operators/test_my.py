@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from tests.stories.arranging import give
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 async def test_my_command_shows_age_since_hand_over(crm: RunningApp, clock: MovableClock) -> None:
