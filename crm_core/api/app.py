@@ -14,7 +14,7 @@ from crm_core.api import contact_actions, contacts, docs, forms, health, keys, l
 from crm_core.api.call import ApiContext
 from crm_core.api.guard import Guard
 from crm_core.api.keyring import Keyring
-from crm_core.api.metrics import route as metrics
+from crm_core.api.metrics import route
 from crm_core.api.metrics.exposition import Exposition
 from crm_core.api.problems import render_problems
 from crm_core.api.schema import openapi
@@ -87,7 +87,7 @@ def create_app(
     app.router.routes += [
         *_at_both_addresses(),
         *health.router.routes,
-        *metrics.router.routes,
+        *route.router.routes,
         *own_routes,
         *docs.routes(),
     ]

@@ -14,11 +14,8 @@ from crm_core.api.etags import IfMatch, Matching, guarded_by_version
 from crm_core.api.fields import Id
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import TAGGED, refusals
-from crm_core.contacts import details as contact_details
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import lists as contact_lists
-from crm_core.contacts import transfer
-from crm_core.conversation import operator_messages as replies
+from crm_core.contacts import details, lifecycle, lists, transfer
+from crm_core.conversation import operator_messages
 
 router = APIRouter(tags=["contacts"])
 
@@ -47,7 +44,7 @@ async def assign_contact(contact_id: Id, body: ManualAssignment, if_match: Match
 )
 async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator who holds it: `new` becomes `in_progress`, and a client in Telegram is told who."""
-    return await _change(call, contact_id, if_match, contacts.take)
+    return await _change(call, contact_id, if_match, lifecycle.take)
 
 
 @router.post(
@@ -58,7 +55,7 @@ async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Res
 )
 async def close_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator who holds it. The oldest waiting contact is then assigned, if there is one."""
-    return await _change(call, contact_id, if_match, contacts.close, rng=call.rng)
+    return await _change(call, contact_id, if_match, lifecycle.close, rng=call.rng)
 
 
 @router.post(
@@ -85,8 +82,8 @@ async def add_message(contact_id: Id, body: Reply, if_match: Matching, call: Wri
 
 
 def _reply(s: Session, *, contact_id: int, if_match: IfMatch | None, inputs: dict[str, Any]) -> Any:
-    message_id = _guarded(s, contact_id, if_match, replies.reply_via_api, inputs)
-    return contact_details.message(s, contact_id=contact_id, message_id=message_id)
+    message_id = _guarded(s, contact_id, if_match, operator_messages.reply_via_api, inputs)
+    return details.message(s, contact_id=contact_id, message_id=message_id)
 
 
 async def _change(
@@ -108,7 +105,7 @@ def _changed(
     s: Session, *, contact_id: int, if_match: IfMatch | None, action: Callable[..., Any], inputs: dict[str, Any]
 ) -> Any:
     _guarded(s, contact_id, if_match, action, inputs)
-    return contact_lists.one(s, contact_id=contact_id)
+    return lists.one(s, contact_id=contact_id)
 
 
 def _guarded(

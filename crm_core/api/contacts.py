@@ -22,9 +22,7 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.periods import moment
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contacts import details as contact_details
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import details, lifecycle, lists
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lifecycle import Requested
 from crm_core.contacts.lists import Filter
@@ -46,7 +44,7 @@ async def register_and_respond(
     content = None if message is None or not message.strip() else MessageContent("text", text=message)
     return await run_idempotent(
         call,
-        contacts.register,
+        lifecycle.register,
         lambda made: _registered(made, None if content is None else message, call.now),
         source_id=source_id,
         lead=lead,
@@ -96,7 +94,7 @@ async def list_contacts(
     newest_first = search.order == "newest"
     total: RowCount = request.app.state.contact_total
     found = await call.db.read(
-        contact_lists.listing,
+        lists.listing,
         wanted=wanted,
         skip=search.skip,
         limit=search.limit,
@@ -128,7 +126,7 @@ async def add_contact(body: NewContact, call: Writing) -> Response:
 )
 async def show_contact(contact_id: Id, call: Reading) -> Response:
     """With its messages, how each was delivered, and its events."""
-    found = await call.db.read(contact_details.details, contact_id=contact_id)
+    found = await call.db.read(details.details, contact_id=contact_id)
     shown = {name: getattr(found.contact, name) for name in ContactShown.model_fields}
     rest = {name: getattr(found, name) for name in ("messages", "messages_count", "events", "events_count")}
     return ContactDetails.answer({**shown, **rest}, headers=tag_header(found.contact))
@@ -144,7 +142,7 @@ async def list_messages(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.messages, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(details.messages, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 
@@ -159,6 +157,6 @@ async def list_events(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.history, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(details.history, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows

@@ -18,9 +18,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.tables import Contact, Staff
@@ -112,7 +112,7 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
     now = datetime.now(UTC)
     begun = time.perf_counter()
     received = await db.write_unflushed(
-        conversation.receive,
+        client_messages.receive,
         bot_id=BOT_ID,
         chat_id=client,
         person=person,
@@ -123,11 +123,11 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
     costs.register.append((time.perf_counter() - begun) * 1000)
     actor = telegram(await db.read(_account_of_operator, received.contact_id))
     begun = time.perf_counter()
-    await db.write_unflushed(contacts.take, contact_id=received.contact_id, version=1, actor=actor, now=now)
+    await db.write_unflushed(lifecycle.take, contact_id=received.contact_id, version=1, actor=actor, now=now)
     costs.take.append((time.perf_counter() - begun) * 1000)
     begun = time.perf_counter()
     await db.write_unflushed(
-        contacts.close, contact_id=received.contact_id, version=2, actor=actor, now=now, rng=random.random
+        lifecycle.close, contact_id=received.contact_id, version=2, actor=actor, now=now, rng=random.random
     )
     costs.close.append((time.perf_counter() - begun) * 1000)
 

@@ -1,4 +1,4 @@
-"""`db.write(contacts.register)` compared with raw sqlite3 that executes the same statements with one commit each."""
+"""`db.write(lifecycle.register)` compared with raw sqlite3 that executes the same statements with one commit each."""
 
 import asyncio
 import random
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import event, make_url
 
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database, open_database
@@ -50,7 +50,7 @@ def _row(what: str, ours: float, raw: float, least: float) -> Row:
 
 async def _register(db: Database, source_id: int, number: int) -> None:
     await db.write(
-        contacts.register,
+        lifecycle.register,
         source_id=source_id,
         lead=LeadFacts(f"bench:{number}", full_name=f"Client {number}"),
         content=MessageContent("text", f"message {number}"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import open_database
@@ -29,7 +29,7 @@ async def register_over_api(path: Path, template: Template) -> None:
     """Registers a contact as the HTTP API does: with a message that came through no bot."""
     db = open_database(f"sqlite:///{path}")
     await db.write(
-        contacts.register,
+        lifecycle.register,
         source_id=template.source_id,
         lead=LeadFacts("bench:api", email="api@example.com"),
         content=MessageContent("text", "Hello"),

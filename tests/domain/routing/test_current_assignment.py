@@ -8,11 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import transfer
-from crm_core.conversation import client_messages as conversation
+from crm_core.contacts import lifecycle, transfer
+from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
-from crm_core.storage.migrations.versions import v0008_current_assignment as migration
+from crm_core.storage.migrations.versions import v0008_current_assignment
 from crm_core.team import departure, operators
 from tests.domain.arranging import BOT, NOW, Office, open_office, saying
 from tests.domain.invariants import check_states
@@ -51,7 +50,7 @@ def lose(s: Session, office: Office, place: int, *, hours: int) -> None:
 async def test_current_assignment_follows_the_contact(db: Database) -> None:
     def story(s: Session) -> list[tuple[Any, ...]]:
         office = open_office(s, weights=[1, 1], limit=1)
-        contact_id = conversation.receive(s, **saying(1, rng=lambda: 0.0)).contact_id
+        contact_id = client_messages.receive(s, **saying(1, rng=lambda: 0.0)).contact_id
         found = [moments(s, contact_id)]
         give(s, office, contact_id, 1, hours=1)
         found.append(moments(s, contact_id))
@@ -72,7 +71,7 @@ async def test_current_assignment_follows_the_contact(db: Database) -> None:
 async def test_waiting_contact_gets_both_moments_when_assigned_and_keeps_them_when_closed(db: Database) -> None:
     def story(s: Session) -> list[tuple[Any, ...]]:
         office = open_office(s, weights=[1], limit=0)
-        contact_id = conversation.receive(s, **saying(1)).contact_id
+        contact_id = client_messages.receive(s, **saying(1)).contact_id
         found = [moments(s, contact_id)]
         (operator_id,) = office.operator_ids
         operators.set_limit(
@@ -81,7 +80,7 @@ async def test_waiting_contact_gets_both_moments_when_assigned_and_keeps_them_wh
         found.append(moments(s, contact_id))
         actor = telegram(office.account(operator_id))
         closed = NOW + timedelta(hours=2)
-        contacts.close(s, contact_id=contact_id, version=None, actor=actor, now=closed, rng=random.random)
+        lifecycle.close(s, contact_id=contact_id, version=None, actor=actor, now=closed, rng=random.random)
         found.append(moments(s, contact_id))
         return found
 
@@ -96,12 +95,12 @@ async def test_migration_finds_the_current_assignment_in_the_events(db: Database
     def story(s: Session) -> tuple[list[Any], list[Any]]:
         office = open_office(s, weights=[1, 1], limit=2)
         for client in (1, 2, 3):  # two of them fill the first operator
-            conversation.receive(s, **saying(client, rng=lambda: 0.0))
+            client_messages.receive(s, **saying(client, rng=lambda: 0.0))
         give(s, office, 1, 1, hours=1)
         lose(s, office, 0, hours=2)  # the second operator is full
         stored = _all(s)
         s.execute(text("UPDATE contacts SET current_assigned_at = NULL"))
-        s.execute(text(migration._BACKFILL))
+        s.execute(text(v0008_current_assignment._BACKFILL))
         return stored, _all(s)
 
     stored, found = await db.write(story)
@@ -111,10 +110,10 @@ async def test_migration_finds_the_current_assignment_in_the_events(db: Database
 async def test_migration_takes_the_first_assignment_where_events_are_missing(db: Database) -> None:
     def story(s: Session) -> tuple[Any, ...]:
         open_office(s, weights=[1], limit=1)
-        contact_id = conversation.receive(s, **saying(1)).contact_id
+        contact_id = client_messages.receive(s, **saying(1)).contact_id
         s.execute(text("DELETE FROM events"))
         s.execute(text("UPDATE contacts SET current_assigned_at = NULL"))
-        s.execute(text(migration._BACKFILL))
+        s.execute(text(v0008_current_assignment._BACKFILL))
         return moments(s, contact_id)
 
     assert await db.write(story) == (after(0), after(0), None)
