@@ -5,8 +5,7 @@ from typing import Annotated
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from crm_core.exports.files import Form
-from crm_core.exports.rows import What
+from crm_core.exports.kinds import Form, What
 from crm_core.statistics import Period
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
