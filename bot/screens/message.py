@@ -8,8 +8,6 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyKeybo
 from aiogram.utils.formatting import Text
 
 Keyboard = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
-TEXT_LONGEST = 4096  # UTF-16 units, sendMessage
-CAPTION_LONGEST = 1024  # UTF-16 units, sendPhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def with_picture(
     """The same answer with a picture, which is made when it is sent; if it cannot be, the answer goes as it is.
 
     Args:
-        caption: what stands under the picture instead, within `CAPTION_LONGEST`, with buttons.
+        caption: what stands under the picture instead, within `bot.telegram.limits.CAPTION_LONGEST`, with buttons.
         language: of the picture's words.
         stands: whether the message whose button was pressed has a picture already.
         about: what the picture shows; see `bot.reports.statistics_picture`.

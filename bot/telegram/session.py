@@ -19,7 +19,7 @@ from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 # Pydantic makes a model for each kind of answer, which takes milliseconds, and forgets it when nobody holds it.
 KEPT = (Response[Message], Response[MessageId], Response[bool], Response[User], Response[list[dict[str, Any]]])
-AT_ONCE = 100  # connections of all bots together
+CONNECTIONS = 100  # at the same time, of all bots together
 PROXY_ERRORS = (ProxyConnectionError, ProxyError, ProxyTimeoutError)
 """A connection that did not come about because of the proxy; aiogram takes none of them for an error of the network."""
 
@@ -43,7 +43,7 @@ class Telegram(AiohttpSession):
             url: the Bot API server, Telegram's own or another.
             proxy: an address that requests go through, None for none.
         """
-        super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=AT_ONCE)
+        super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=CONNECTIONS)
 
     async def make_request(
         self,
