@@ -123,8 +123,7 @@ async def test_flood_waits_in_several_chats_pause_the_whole_bot(
         for person in people:
             await person.says("hello", to=crm.shop)
         await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 3)
-        pace = crm.app.fleet.gatekeeper.paces[crm.shop.id]
-        shut_until = pace.shut_until
+        shut_until = crm.app.fleet.rate_limit_middleware.rate_limiters[crm.shop.id].shut_until
         assert shut_until is not None
     seen: list[datetime] = []
     sandbox.world.transcript.listeners.append(lambda entry: seen.append(clock()) if entry.request_id else None)
