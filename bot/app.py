@@ -103,7 +103,7 @@ class App(Installation):
             self.counts,
         )
         self.exporter = Exporter(
-            db=self.db, lives=self.fleet.lives, clock=self.clock, zone=settings.timezone, pauses=self._pauses
+            db=self.db, sessions=self.fleet.lives, clock=self.clock, zone=settings.timezone, delays=self._pauses
         )
         self._stack.push_async_callback(handler.finish_toasts)
         self._stack.push_async_callback(self._stop_working)
