@@ -1,4 +1,4 @@
-"""Telegram's limits as arithmetic, on a clock of our own."""
+"""Telegram's limits as arithmetic, on a frozen clock."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -100,7 +100,7 @@ def test_clock_set_back_does_not_block_sending(still: FrozenClock) -> None:
 
 @pytest.mark.fault("F69")
 def test_clock_set_back_does_not_delay_requests_about_to_leave(still: FrozenClock) -> None:
-    """Its words would go seconds after they were looked up, perhaps to an operator who has lost the contact."""
+    """It would be sent seconds after its data was read, perhaps to an operator who no longer holds the contact."""
     limiter = RateLimiter(still)
     assert limiter.try_send() == 0
     still.forward(-3600)
@@ -135,8 +135,8 @@ def test_requests_of_an_earlier_process_count_towards_limits(still: FrozenClock)
 def test_requests_overdue_on_a_busy_machine_are_spread_out(still: FrozenClock) -> None:
     limiter, made = RateLimiter(still), list[float]()
     begin = still.now
-    due = sorted(limiter.book(chat_id) for chat_id in range(1, 9))  # as many as are promised ahead
-    still.forward(1)  # nothing moves, and all of them are overdue
+    due = sorted(limiter.book(chat_id) for chat_id in range(1, 9))  # as many as are booked ahead
+    still.forward(1)  # the event loop stalls, and all of them are overdue
     for number in range(60):
         if number >= len(due):
             still.forward(limiter.book(100 + number))
