@@ -19,6 +19,7 @@ from crm_core.errors import AdminNotFound
 from crm_core.names import TypedLine, find_named, suggestions
 from crm_core.storage.database import Database
 from crm_core.team import accounts as staff
+from crm_core.team import invitations
 from crm_core.team.accounts import Admin
 
 router = Router(name="admins.admins")
@@ -59,7 +60,7 @@ async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
     )
     note = f"{words}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
     await act(
-        staff.invite,
+        invitations.invite,
         code=code,
         role="admin",
         actor=actor,

@@ -23,7 +23,7 @@ async def on_message(message: Message, actor: Actor, act: Act, _: Translator) ->
     await act(
         replies.route,
         actor=actor,
-        words=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id),
         album=message.media_group_id,
         reply=lambda said: _question(said, message.message_id, _),
     )
@@ -56,4 +56,4 @@ def _label(option: Option, _: Translator) -> str:
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """He changed what he said; the client's copy changes too."""
-    await act(edits.operator_edits, actor=actor, words=content_of(message, bot_id=act.bot_id))
+    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id))

@@ -98,6 +98,7 @@ REFUSALS: dict[str, Words] = {
     ),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
     "choice_expired": lambda f, _: _("This has already been sent."),
+    "prompt_ended": lambda f, _: _("This question has already been closed."),
 }
 
 
