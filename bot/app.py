@@ -27,6 +27,7 @@ from bot.telegram.session import Telegram
 from crm_core.access.actors import SYSTEM
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.team import accounts as staff
+from crm_core.team import invitations
 
 log = structlog.get_logger("app")
 
@@ -160,5 +161,5 @@ class App(Installation):
         if not usernames or await self.db.read(staff.has_admin):
             return None
         code = new_code()
-        await self.db.write(staff.invite, code=code, role="first_admin", actor=SYSTEM, now=self.clock())
+        await self.db.write(invitations.invite, code=code, role="first_admin", actor=SYSTEM, now=self.clock())
         return link(usernames[0], ADMIN_PAYLOAD + code)

@@ -22,11 +22,11 @@ async def on_message(message: Message, event_from_user: User, act: Act) -> None:
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
-        words=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id),
     )
 
 
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, act: Act) -> None:
     """He changed what he said."""
-    await act(edits.client_edits, words=content_of(message, bot_id=act.bot_id))
+    await act(edits.client_edits, content=content_of(message, bot_id=act.bot_id))

@@ -11,7 +11,7 @@ from crm_core.errors import OperatorNotFound
 from crm_core.storage.database import Database
 from crm_core.storage.probe import revisions
 from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import invitations, operators
 
 NO_BOTS = (
     "No bot has run here yet, so there is nothing to link to: start `mini-crm run` once, it prints the first link."
@@ -62,8 +62,8 @@ async def _link(db: Database, operator: str | None, username: str | None) -> tup
 def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> str:
     if operator is not None:
         operator_id = operators.find(s, name=operator).id
-        staff.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+        invitations.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
         return OPERATOR_PAYLOAD + code
     # Not `first_admin`: that link would stop working when the next start prints its own.
-    staff.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
+    invitations.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
     return ADMIN_PAYLOAD + code

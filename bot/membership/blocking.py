@@ -7,7 +7,7 @@ from aiogram.types import ChatMemberUpdated
 from bot.handling.act import Act
 from crm_core.conversation import client_messages as conversation
 from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import departure
 from crm_core.team.accounts import Member
 
 
@@ -22,7 +22,7 @@ def membership_router() -> Router:
 async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot cannot write to him any more."""
     if member is not None:
-        await act(operators.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
+        await act(departure.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
         await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
 

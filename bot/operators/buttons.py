@@ -8,6 +8,7 @@ from bot.screens.buttons import CloseContact, SendTo, ShowCard, TakeContact
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
+from crm_core.contacts import cards
 from crm_core.contacts import lifecycle as contacts
 from crm_core.conversation import operator_messages as replies
 
@@ -31,7 +32,7 @@ async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Act
 @router.callback_query(ShowCard.filter())
 async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Actor, act: Act) -> None:
     """A contact of /my: its card, once more at the end of the chat."""
-    await act(contacts.show_card, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
+    await act(cards.show, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
 
 
 @router.callback_query(SendTo.filter())

@@ -23,7 +23,7 @@ async def on_message(message: Message, actor: Actor, act: Act, _: Translator) ->
     await act(
         replies.route,
         actor=actor,
-        words=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id),
         album=message.media_group_id,
         reply=lambda said: _question(said, message.message_id, _),
     )
@@ -42,9 +42,9 @@ def _question(said: Sent | NeedsTarget, message_id: int, _: Translator) -> Outgo
         )
         for option in said.options[-OPTIONS_SHOWN:]
     ]
-    text = _("To whom? It will be sent when you choose.")
+    text = _("Who is this for? It will be sent when you choose.")
     if len(said.options) > OPTIONS_SHOWN:
-        text += " " + _("These are your latest contacts; for another one, reply to its card.")
+        text += " " + _("These are your latest requests; for another one, reply to its card.")
     return text_message(text, keyboard=rows(buttons), reply_to=message_id)
 
 
@@ -56,4 +56,4 @@ def _label(option: Option, _: Translator) -> str:
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """He changed what he said; the client's copy changes too."""
-    await act(edits.operator_edits, actor=actor, words=content_of(message, bot_id=act.bot_id))
+    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from bot import admins, clients, operators
 from bot.delivery.senders import Senders
 from bot.handling.act import Act
+from bot.handling.prompts import PromptCache, PromptMiddleware, client_answers, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
 from bot.receiving.staff_cache import StaffCache
@@ -25,7 +26,7 @@ from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import cards
 from crm_core.conversation import client_messages as conversation
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.messaging import messages
@@ -49,6 +50,7 @@ ABOUT_A_CARD = frozenset(
 
 def _dispatcher(*routers: Router) -> Dispatcher:
     dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.message.outer_middleware(PromptMiddleware())
     dispatcher.include_routers(*routers)
     return dispatcher
 
@@ -56,9 +58,11 @@ def _dispatcher(*routers: Router) -> Dispatcher:
 # Routers can hang on one dispatcher only, so these are made once; all that differs between installations comes in with
 # each update. Clients and staff share no handlers, and a message should not ask its way through those of the others.
 # Words come first: they are nearly all that clients send, and every router that is asked before costs them time.
-CLIENTS = _dispatcher(clients.words, joining_router(), clients.commands, clients.buttons, membership_router())
+CLIENTS = _dispatcher(
+    client_answers, clients.words, joining_router(), clients.commands, clients.buttons, membership_router()
+)
 # An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
-STAFF = _dispatcher(joining_router(), membership_router(), admins.router, operators.router)
+STAFF = _dispatcher(joining_router(), membership_router(), operator_answers, admins.router, operators.router)
 
 
 @dataclass
@@ -79,6 +83,10 @@ class UpdateDispatcher:
     default_language: str
     extra: dict[str, Any] = field(default_factory=dict)
     _toasts: set[asyncio.Task[None]] = field(default_factory=set)
+    _prompt_cache: PromptCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prompt_cache = PromptCache(self.db)
 
     async def __call__(self, row: IncomingUpdate) -> None:
         """Handles one update. Raises what cannot be told to anybody; then the update is tried again."""
@@ -149,6 +157,7 @@ class UpdateDispatcher:
                     event,
                     bot=bot,
                     db=self.db,
+                    prompt_cache=self._prompt_cache,
                     event_from_user=getattr(event, "from_user", None),
                     **given,
                     **self.extra,
@@ -165,7 +174,7 @@ class UpdateDispatcher:
             await act.answer(text_message(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
         elif error.code in ABOUT_A_CARD:
             await act(
-                contacts.refresh_pressed_card,
+                cards.refresh_pressed,
                 contact_id=error.fields["contact"],
                 bot_id=act.bot_id,
                 chat_id=act.chat_id,

@@ -10,7 +10,7 @@ from bot.runtime.random_codes import new_key
 from bot.settings import Settings
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
-from crm_core.access.api_keys import ADMIN
+from crm_core.access.scopes import ADMIN
 from crm_core.api.loopback import is_loopback
 from crm_core.storage.database import Database
 

@@ -19,6 +19,7 @@ from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contacts import details as contact_details
 from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lists import Filter, Status
 from crm_core.conversation import operator_messages as replies
@@ -255,7 +256,7 @@ async def list_events(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.happenings, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(contact_details.history, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 
@@ -275,7 +276,7 @@ async def assign_contact(contact_id: Id, body: Giving, if_match: Matching, call:
         call,
         contact_id,
         if_match,
-        contacts.assign_by_hand,
+        transfer.assign_by_hand,
         operator_id=body.operator_id,
         confirmed=body.force,
         rng=call.rng,

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access.actors import LOCAL_API, SYSTEM, api
-from crm_core.access.api_keys import ADMIN, FORM
+from crm_core.access.scopes import ADMIN, FORM
 from crm_core.api import idempotent as once
 from crm_core.api import loopback as local
 from crm_core.api.call import ApiContext, RequestContext, scope_of

@@ -160,7 +160,7 @@ async def register_and_answer(call: Writing, *, source_id: int, facts: LeadFacts
         lambda made: _made(made, None if said is None else message, call.now),
         source_id=source_id,
         lead=facts,
-        words=said,
+        content=said,
         now=call.now,
         rng=call.rng,
     )

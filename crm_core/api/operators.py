@@ -15,7 +15,7 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.storage import paging as pages
-from crm_core.team import operators
+from crm_core.team import departure, operators
 from crm_core.team.operators import OperatorFacts
 
 T = TypeVar("T")
@@ -149,7 +149,7 @@ async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -
     """For good: his open contacts go to others or wait. To give him a rest, change `is_active` instead."""
     await call.db.write(
         _if_known,
-        action=operators.remove,
+        action=departure.remove,
         operator_id=operator_id,
         if_match=if_match,
         inputs={"actor": call.actor, "now": call.now, "rng": call.rng},

@@ -13,7 +13,7 @@ from sqlalchemy import Row, Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import cards
 from crm_core.delivery import outcomes as deliveries
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
@@ -138,14 +138,14 @@ def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: da
 
 def _show_cards(s: Session, now: datetime) -> None:
     """Cards of open contacts may show what was done since, and is not so any more."""
-    cards = s.execute(
+    posted = s.execute(
         select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id)
         .join(Contact, Contact.id == Posted.contact_id)
         .where(Posted.is_card.is_(True), Contact.status != "closed")
         .order_by(Posted.contact_id, Posted.message_id)
     ).all()
-    for contact_id, bot_id, chat_id, message_id in cards:
-        contacts.refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+    for contact_id, bot_id, chat_id, message_id in posted:
+        cards.refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

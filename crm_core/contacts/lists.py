@@ -36,7 +36,7 @@ class Status(StrEnum):
     NEW = "new"
     IN_PROGRESS = "in_progress"
     CLOSED = "closed"
-    ACTIVE = "active"  # open and with an operator: his load
+    ACTIVE = "active"  # open and with an operator: counts as load
     UNASSIGNED = "unassigned"  # open and without one: the queue
 
 

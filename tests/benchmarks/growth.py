@@ -113,7 +113,7 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
     now = datetime.now(UTC)
     begun = time.perf_counter()
     heard = await db.write_unflushed(
-        conversation.receive, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=now, rng=random.random
+        conversation.receive, bot_id=BOT_ID, chat_id=client, person=person, content=words, now=now, rng=random.random
     )
     costs.register.append((time.perf_counter() - begun) * 1000)
     actor = telegram(await db.read(_holder, heard.contact_id))

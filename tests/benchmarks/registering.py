@@ -62,7 +62,7 @@ async def _register(db: Database, source_id: int, number: int) -> None:
         contacts.register,
         source_id=source_id,
         lead=LeadFacts(f"bench:{number}", full_name=f"Client {number}"),
-        words=MessageContent("text", f"message {number}"),
+        content=MessageContent("text", f"message {number}"),
         now=datetime.now(UTC),
         rng=random.random,
     )

@@ -79,7 +79,7 @@ class Effects:
         def body(s: Session) -> list[ClaimedRow]:
             inbox.finish(s, row, now=self.now)
             conversation.receive(
-                s, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=self.now, rng=random.random
+                s, bot_id=BOT_ID, chat_id=client, person=person, content=words, now=self.now, rng=random.random
             )
             ids = [one.id for one in pending_on_commit(s) if isinstance(one, PendingRow)]
             return briefing.claim(s, ids=ids, fencing_token=self.fencing_token)

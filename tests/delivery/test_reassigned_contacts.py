@@ -5,7 +5,7 @@ import random
 import pytest
 
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import transfer
 from crm_core.conversation import client_messages as conversation
 from crm_core.delivery import bots
 from crm_core.delivery import claims as briefing
@@ -34,7 +34,7 @@ async def test_unsettled_card_and_message_are_resent_to_the_current_operator(
     jobs = await db.write(briefing.claim, ids=[row.id for row in sending], fencing_token=1)
     if is_given_away:
         await db.write(
-            contacts.assign_by_hand,
+            transfer.assign_by_hand,
             contact_id=heard.contact_id,
             operator_id=second,
             actor=SYSTEM,
@@ -70,7 +70,7 @@ async def test_card_of_former_operator_is_edited_when_both_cards_arrive_at_once(
 
     earlier = await claimed(first)
     await db.write(
-        contacts.assign_by_hand,
+        transfer.assign_by_hand,
         contact_id=heard.contact_id,
         operator_id=second,
         actor=SYSTEM,

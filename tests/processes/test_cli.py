@@ -20,7 +20,7 @@ from crm_core.routing import sources
 from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
 from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import invitations, operators
 from tests.support.forks import ROOT
 from tests.support.processes import command, environment, fresh_command, fresh_running, running
 
@@ -139,9 +139,9 @@ async def test_first_start_creates_admin_despite_bad_token_and_stops_on_signal(
         assert link is not None
         olga, eve = sandbox.person("Olga", language_code="en"), sandbox.person("Eve", language_code="en")
         await olga.starts(shop, link[1])
-        await olga.sees("You are an admin now")
+        await olga.sees("You are now an admin")
         await eve.starts(shop, link[1])
-        await eve.sees("not valid any more")
+        await eve.sees("no longer valid")
         ended = await bot.stop()
     assert ended.status == 0
     assert TOKEN not in ended.err
@@ -205,9 +205,9 @@ async def hire(url: str, telegram_id: int, name: str) -> None:
         now=now,
         rng=random.random,
     )
-    await db.write(staff.invite, code="code", role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+    await db.write(invitations.invite, code="code", role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
     account = staff.Account(telegram_id, name, None, "en")
-    await db.write(staff.join, code="code", account=account, bot_id=700001, now=now, rng=random.random)
+    await db.write(invitations.join, code="code", account=account, bot_id=700001, now=now, rng=random.random)
     await db.close()
 
 

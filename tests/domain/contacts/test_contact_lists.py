@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def fill(s: Session, *, number: int) -> Office:
-    """Contacts of every state, of two sources' and three operators' making, some opened in the same moment."""
+    """Contacts of every state, of three operators, some opened in the same moment."""
     office = open_office(s, weights=[1, 1, 1], limit=1_000)
     people = [leads.create(s, LeadFacts(external_id=f"person {one}"), now=NOW) for one in range(4)]
     dice = random.Random(number)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import transfer
 from crm_core.conversation import client_messages as conversation
 from crm_core.conversation import operator_messages as replies
 from crm_core.errors import CardOutdated, ContactAlreadyTheirs, ContactClosed, ContactNotFound, CrmError
@@ -171,7 +172,7 @@ async def close(db: Database, contact_id: int, operator_id: int) -> None:
 async def give(db: Database, contact_id: int, operator_id: int) -> None:
     with contextlib.suppress(ContactAlreadyTheirs, ContactNotFound, ContactClosed, CardOutdated):
         await db.write(
-            contacts.assign_by_hand,
+            transfer.assign_by_hand,
             contact_id=contact_id,
             operator_id=operator_id,
             actor=SYSTEM,
@@ -183,7 +184,7 @@ async def give(db: Database, contact_id: int, operator_id: int) -> None:
 
 async def answer(db: Database, account: int, contact_id: int, number: int) -> None:
     words = MessageContent("text", text="an answer", bot_id=BOT, chat_id=account, message_id=number)
-    await db.write(replies.send_to_client, contact_id=contact_id, words=words, actor=telegram(account), now=NOW)
+    await db.write(replies.send_to_client, contact_id=contact_id, content=words, actor=telegram(account), now=NOW)
 
 
 async def limit(db: Database, operator_id: int, max_leads: int) -> None:
