@@ -18,7 +18,7 @@ from bot.receiving.updates import happened_at
 from bot.receiving.webhook import webhook_routes
 from bot.receiving.worker import ConversationWorker
 from bot.reports.export_files import Exporter
-from bot.reports.statistics_picture import Pictures
+from bot.reports.statistics_picture import StatisticsPictures
 from bot.runtime.installation import LOOK_EVERY, OWNERSHIP_EVERY, Installation, Job, utc_now
 from bot.runtime.supervisor import BotSession, BotSupervisor, Webhook
 from bot.screens.links import ADMIN_PAYLOAD, link, new_code
@@ -62,14 +62,14 @@ class App(Installation):
     async def _start(self) -> None:
         settings = self.settings
         await self._open()
-        gatekeeper = RateLimitMiddleware(self._on_flood, self.counts)
+        rate_limit_middleware = RateLimitMiddleware(self._on_flood, self.counts)
         session = self._telegram()
-        session.middleware(gatekeeper)
+        session.middleware(rate_limit_middleware)
         self._stack.push_async_callback(session.close)
-        outlet = Senders(self.db)
+        senders = Senders(self.db)
         handler = UpdateDispatcher(
             self.db,
-            outlet,
+            senders,
             {},
             StaffCache(self.db),
             self.clock,
@@ -91,19 +91,19 @@ class App(Installation):
             self.owner,
             handler,
             self.worker,
-            gatekeeper,
-            outlet,
+            rate_limit_middleware,
+            senders,
             self.clock,
             self.rng,
             settings.default_language,
             self._limited,
             webhook,
             self._pauses,
-            Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
+            StatisticsPictures(db=self.db, clock=self.clock, zone=ZoneInfo(settings.timezone)),
             self.counts,
         )
         self.exporter = Exporter(
-            db=self.db, lives=self.fleet.lives, clock=self.clock, zone=settings.timezone, pauses=self._pauses
+            db=self.db, sessions=self.fleet.lives, clock=self.clock, zone=settings.timezone, delays=self._pauses
         )
         self._stack.push_async_callback(handler.finish_toasts)
         self._stack.push_async_callback(self._stop_working)

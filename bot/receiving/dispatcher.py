@@ -21,6 +21,7 @@ from bot.membership.joining import joining_router
 from bot.receiving.staff_cache import StaffCache
 from bot.receiving.worker import RetryNow
 from bot.screens.message import text_message
+from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
@@ -41,7 +42,6 @@ log = structlog.get_logger("handling")
 EVENTS: dict[str, type[TelegramObject]] = {
     "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
 }  # fmt: skip
-TOAST_LONGEST = 200  # answerCallbackQuery
 UNRECORDED_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; then the worker tries again
 ABOUT_A_CARD = frozenset(
     {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
@@ -58,7 +58,9 @@ def _dispatcher(*routers: Router) -> Dispatcher:
 # Routers can hang on one dispatcher only, so these are made once; all that differs between installations comes in with
 # each update. Clients and staff share no handlers, and a message should not ask its way through those of the others.
 # Words come first: they are nearly all that clients send, and every router that is asked before costs them time.
-CLIENTS = _dispatcher(client_answers, clients.words, joining_router(), clients.commands, membership_router())
+CLIENTS = _dispatcher(
+    client_answers, clients.words, joining_router(), clients.commands, clients.buttons, membership_router()
+)
 # An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
 STAFF = _dispatcher(joining_router(), membership_router(), operator_answers, admins.router, operators.router)
 
@@ -73,7 +75,7 @@ class UpdateDispatcher:
     """
 
     db: Database
-    outlet: Senders
+    senders: Senders
     bots: dict[int, Bot]
     roster: StaffCache
     clock: Callable[[], datetime]
@@ -99,7 +101,7 @@ class UpdateDispatcher:
         chat = _chat(row.raw) or user or {}
         act = Act(
             self.db,
-            self.outlet,
+            self.senders,
             row,
             row.bot_id,
             chat.get("id", 0),

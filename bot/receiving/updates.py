@@ -1,26 +1,9 @@
-"""What we ask Telegram for, and which conversation an update belongs to."""
+"""Which conversation an update belongs to, and when it happened."""
 
 from typing import Any
 
-from aiogram.methods.base import TelegramMethod
-
+from bot.telegram.methods import ALLOWED_UPDATES
 from crm_core.messaging.inbox import Update
-
-# Telegram remembers this between calls; it is sent with every call, so that it is always what stands here.
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
-
-
-class GetRawUpdates(TelegramMethod[list[Any]]):
-    """getUpdates, answered with plain dictionaries: one update that does not parse must not stop the rest."""
-
-    __returning__ = list[Any]
-    __api_method__ = "getUpdates"
-
-    offset: int | None = None
-    limit: int = 100
-    timeout: int = 0
-    allowed_updates: list[str] = ALLOWED_UPDATES
-
 
 LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
 

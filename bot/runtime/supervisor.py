@@ -21,7 +21,9 @@ from aiogram.methods import DeleteWebhook, GetMe, GetWebhookInfo, SetMyCommands,
 from aiogram.types import BotCommandScopeDefault
 
 from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
-from bot.delivery.rate_limit import REMEMBERED, RateLimiter
+from bot.delivery.config import SenderConfig
+from bot.delivery.pictures import Pictures
+from bot.delivery.rate_limit import LONGEST_WINDOW, RateLimiter
 from bot.delivery.rate_limit_middleware import RateLimitMiddleware
 from bot.delivery.sender import Sender
 from bot.delivery.senders import Senders
@@ -29,10 +31,9 @@ from bot.logs import describe_error
 from bot.receiving.dispatcher import UpdateDispatcher
 from bot.receiving.last_received import LastReceived
 from bot.receiving.polling import Poller
-from bot.receiving.updates import ALLOWED_UPDATES
 from bot.receiving.worker import ConversationWorker
-from bot.reports.statistics_picture import Pictures
 from bot.screens.menus import commands_for
+from bot.telegram.methods import ALLOWED_UPDATES
 from bot.texts import LANGUAGES, translator
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
@@ -92,8 +93,8 @@ class BotSupervisor:
     owner: Ownership
     handler: UpdateDispatcher
     worker: ConversationWorker
-    gatekeeper: RateLimitMiddleware
-    outlet: Senders
+    rate_limit_middleware: RateLimitMiddleware
+    senders: Senders
     clock: Callable[[], datetime]
     rng: Callable[[], float]
     default_language: str
@@ -209,26 +210,29 @@ class BotSupervisor:
         )
         own, chats = await self.db.read(bots.gates, bot_id=me.id, now=self.clock())
         # A bot that starts over has just been sending: what it may send now depends on that.
-        pace = self.gatekeeper.paces.get(me.id)
-        if pace is None:
-            pace = self.gatekeeper.paces[me.id] = RateLimiter(self.clock, self.limited)
-            since = self.clock() - REMEMBERED
-            pace.replay_recent(await self.db.read(outbox.sent_since, bot_id=me.id, since=since, now=self.clock()))
-        pace.shut_until, pace.chats_shut = own, chats
+        rate_limiters = self.rate_limit_middleware.rate_limiters
+        limiter = rate_limiters.get(me.id)
+        if limiter is None:
+            limiter = rate_limiters[me.id] = RateLimiter(self.clock, self.limited)
+            since = self.clock() - LONGEST_WINDOW
+            limiter.replay_recent(await self.db.read(outbox.sent_since, bot_id=me.id, since=since, now=self.clock()))
+        limiter.shut_until, limiter.chats_shut = own, chats
         runner.sender = Sender(
             bot=runner.bot,
             fencing_token=fencing_token,
             db=self.db,
-            pace=pace,
-            clock=self.clock,
-            rng=self.rng,
-            default_language=self.default_language,
-            pauses=self.pauses,
+            rate_limiter=limiter,
+            config=SenderConfig(
+                clock=self.clock,
+                rng=self.rng,
+                default_language=self.default_language,
+                delays=self.pauses,
+                pictures=self.pictures,
+                counts=self.counts,
+            ),
             on_refused=runner.doubted.set,
-            pictures=self.pictures,
-            counts=self.counts,
         )
-        self.outlet.senders[me.id] = runner.sender
+        self.senders.by_bot[me.id] = runner.sender
         self.handler.bots[me.id] = runner.bot
 
     async def _work(self, runner: BotSession) -> None:
@@ -248,7 +252,7 @@ class BotSupervisor:
                     task.result()
             raise OwnershipLost
         finally:
-            self.outlet.senders.pop(runner.bot.id, None)
+            self.senders.by_bot.pop(runner.bot.id, None)
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)

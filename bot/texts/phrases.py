@@ -36,7 +36,9 @@ def given_out(given: int, _: Translator) -> str:
     """How many waiting contacts found an operator by a change, as a sentence; nothing where none did."""
     if not given:
         return ""
-    return _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(n=given)
+    return _.plural("{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", given).format(
+        n=given
+    )
 
 
 def period_name(period: str, _: Translator) -> str:
@@ -44,9 +46,11 @@ def period_name(period: str, _: Translator) -> str:
     return {"today": _("today"), "7d": _("7 days"), "30d": _("30 days"), "all": _("all time")}[period]
 
 
-def percent(part: float | None) -> str:
-    """A share from 0 to 1 in whole per cent; a dash where there is none."""
-    return "–" if part is None else f"{round(part * 100)} %"
+def percent(part: float | None, _: Translator) -> str:
+    """A share from 0 to 1 in whole per cent, `60%` or in Russian `60 %`; a dash where there is none."""
+    if part is None:
+        return "–"
+    return f"{round(part * 100)} %" if _.language == "ru" else f"{round(part * 100)}%"
 
 
 def kind_name(kind: str, _: Translator) -> str:
@@ -99,11 +103,11 @@ def _exclusion(reason: str, _: Translator) -> str:
         case None:
             return reason  # stored by another version; better than a message that is never sent
         case Exclusion.NO_WEIGHT:
-            return _("weights are 0")
+            return _("weight 0")
         case Exclusion.INACTIVE:
             return _("switched off")
         case Exclusion.UNREACHABLE:
-            return _("not started the bot, or blocked it")
+            return _("bot not started or blocked")
         case Exclusion.OFFLINE:
             return _("offline")
         case Exclusion.FULL:
@@ -125,9 +129,9 @@ def moment(seconds: float, zone: str, _: Translator) -> str:
 def why_not_kept(reason: str, _: Translator) -> str:
     """Why there is no backup, from the code of the failure (`crm_core.backups.errors`)."""
     names = {
-        "no_space": _("there is not enough space"),
-        "no_folder": _("the folder for backups is missing"),
-        "not_writable": _("its folder cannot be written to"),
-        "not_made": _("the process that makes it ended before its time"),
+        "no_space": _("not enough disk space"),
+        "no_folder": _("the backup folder is missing"),
+        "not_writable": _("the backup folder is not writable"),
+        "not_made": _("the backup process ended unexpectedly"),
     }
     return names.get(reason, reason)

@@ -70,7 +70,7 @@ async def test_first_api_reply_takes_the_contact_and_updates_the_card(
     await ask(crm, ivan, "Do you have bicycles?", operator=anna)
     await desk.post("/contacts/1/messages", json={"text": "We do."})
     await ivan.sees("We do.")
-    await ivan.sees("Anna is with you now")
+    await ivan.sees("Anna is now taking care")
     card = await anna.sees("In progress")
     assert card.labels == ["✔️ Close"]
     await crm.settled()

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 
-from bot.delivery.chat_queues import AT_ONCE
+from bot.delivery.chat_queues import REQUESTS_AT_ONCE
 from tests.benchmarks.bot_programs import MESSAGE_TEXT, Delivery, SandboxSetup, mini_crm, sandbox_setup
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.percentiles import percentile
@@ -96,7 +96,7 @@ def _count_passed_over(deliveries: Sequence[Delivery], sent: Sequence[tuple[floa
         while earlier and earlier[0][0] < one.time:
             moment, chat = earlier.popleft()
             free_from[chat] = moment + CHAT_INTERVAL
-        older, since = places[_age(one)] - AT_ONCE, one.time - TOLERANCE
+        older, since = places[_age(one)] - REQUESTS_AT_ONCE, one.time - TOLERANCE
         count += any(queue and queue[0] < older and free_from[chat] < since for chat, queue in waiting.items())
         waiting[one.chat].remove(places[_age(one)])
     return count

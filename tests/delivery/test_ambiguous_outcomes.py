@@ -1,4 +1,4 @@
-"""When Telegram's answer is lost: words and cards go again, notices do not, edits do freely, and doubt is told."""
+"""When Telegram's answer is lost: messages, cards and edits are resent, notices are not, and doubt is reported."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -55,7 +55,7 @@ async def test_cards_and_messages_are_resent_after_an_ambiguous_outcome(
     await ivan.says("One more thing", to=hasty.shop)
     await hasty.settled()
     assert count(anna, hasty, "One more thing") == times
-    # The operator is told at the very message, since nobody can tell a double from one sent twice.
+    # The operator is told under the very message: a duplicate looks like a message that the client sent twice.
     note = await anna.sees("may have arrived twice", bot=hasty.shop)
     assert note.reply_to == [seen.id for seen in anna.chat(hasty.shop) if seen.text == "One more thing"][-1]
 
@@ -95,12 +95,12 @@ async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: R
     await anna.replies(card, "And the rest of it")
     await ivan.sees("And the rest of it")
     assert count(ivan, hasty, "My answer") == 0
-    note = await anna.sees("Telegram never said whether this message arrived")
+    note = await anna.sees("Telegram did not confirm whether this message arrived")
     assert note.reply_to == said.id
 
 
 async def test_message_surely_not_delivered_is_resent_without_a_warning(hasty: RunningApp) -> None:
-    """A connection that never came about: nobody needs to be told of a doubt that there is not."""
+    """No connection was made, so the outcome is not ambiguous and nobody needs to be warned."""
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     hasty.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="sendMessage", chat=anna, times=4)
     await ivan.says("My question", to=hasty.shop)
@@ -119,7 +119,7 @@ async def test_five_changes_of_a_waiting_card_become_one_edit(hasty: RunningApp)
     await ivan.says("More", to=hasty.shop)  # shuts Anna's chat for a second
     for number in range(5):
         said = await ivan.says(f"/email ivan{number}@example.com", to=hasty.shop)
-        await ivan.sees("your e-mail is noted", after=said)
+        await ivan.sees("saved your e-mail", after=said)
     await hasty.settled()
     assert hasty.sandbox.stats()["bots"][str(hasty.shop.id)]["calls"]["editMessageText"] == before + 1
     assert "ivan4@example.com" in (await anna.sees("My question")).text

@@ -184,7 +184,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         await ivan.says("A bicycle?", to=bot)
         card = await anna.sees("A bicycle?", bot=bot)
         await anna.presses(card, "Take")
-        await ivan.sees("Anna is with you now")
+        await ivan.sees("Anna is now taking care")
         await crm.settled()
         sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=3)
         await anna.says("It is in the shop")
@@ -222,7 +222,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
     async with await RunningApp.open(sandbox, place, admin=False) as crm:
         alert = await olga.sees("The data was restored from a backup", bot=bot)
         assert "1 message to a client may or may not have arrived" in alert.text
-        doubt = await anna.sees("nobody knows whether this message reached the client", bot=bot)
+        doubt = await anna.sees("it is unknown whether this message reached the client", bot=bot)
         written = next(seen for seen in anna.chat(bot) if seen.text == "It is in the shop")
         assert doubt.reply_to == written.id
         await crm.settled()

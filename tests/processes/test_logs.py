@@ -106,7 +106,7 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
         await crm.client("Petra").says(f"a {WORDS} that cannot be rendered", to=crm.shop)
         await crm.olga.sees("The card of #2 can't be delivered", bot=crm.shop)
         sandbox.revoke(crm.bots[1])
-        await crm.olga.sees("refuses the token of @help_bot", bot=crm.shop)
+        await crm.olga.sees("rejects the token of @help_bot", bot=crm.shop)
         await _break_things(crm)
         await crm.settled()
     text = check(written)
@@ -178,7 +178,7 @@ async def _talk(crm: RunningApp) -> None:
     await ivan.edits(said, f"another {WORDS}")
     card = await anna.sees("#1", bot=crm.shop)
     await anna.presses(card, "Take")
-    await ivan.sees("is with you")
+    await ivan.sees("taking care")
     for content in CONTENTS[:8]:
         await anna.sends(content, to=crm.shop, reply_to=card)
     for command in ("/my", "/offline", "/online", f"/{WORDS}"):

@@ -21,10 +21,11 @@ from crm_core import events, statistics
 from crm_core.access.actors import Actor, telegram
 from crm_core.errors import ExportUnderWay, NotAllowed
 from crm_core.exports import files, jobs, making
-from crm_core.exports.files import FORMULA, Form, inert
+from crm_core.exports.files import FORMULA, inert
 from crm_core.exports.in_subprocess import make_in_subprocess
+from crm_core.exports.kinds import Form, What
 from crm_core.exports.making import Made, Order, make
-from crm_core.exports.rows import Span, What
+from crm_core.exports.rows import Span
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Event, Lead, OutboxRow, Staff
@@ -90,7 +91,7 @@ async def test_contacts_export_contains_stored_values_in_local_time(db: Database
     noon = "2026-03-15 15:00:00" if form is Form.CSV else datetime(2026, 3, 15, 15)  # noqa: DTZ001 - Excel has no zones
     taken = "2026-03-15 15:01:20" if form is Form.CSV else datetime(2026, 3, 15, 15, 1, 20)  # noqa: DTZ001
     assert (first["Открыто"], first["Взято"], first["Состояние"], first["Оператор"]) == (noon, taken, "закрыто", "Анна")
-    assert (second["Клиент"], second["Первые слова"]) == ("Пётр Ёлкин", "Сколько стоит?\nИ когда?")
+    assert (second["Клиент"], second["Первое сообщение"]) == ("Пётр Ёлкин", "Сколько стоит?\nИ когда?")
     assert (second["Почта"], second["Состояние"]) == ("p@example.com", "новое")
     nothing = "" if form is Form.CSV else None
     assert (second["Оператор"], second["Взято"]) == (nothing, nothing)
@@ -179,7 +180,7 @@ async def test_operators_export_counts_contacts_of_the_period(db: Database, tmp_
     made = await make(db, order(What.OPERATORS, Form.XLSX, tmp_path / "a.xlsx", span=month))
     head, *rows = read_xlsx(made.files[0])
     told = [dict(zip(head, row, strict=True)) for row in rows]
-    assert [(one["Имя"], one["Обращений за период"], one["Лимит"], one["Включён"]) for one in told] == [
+    assert [(one["Имя"], one["Обращений за период"], one["Лимит"], one["Приём включён"]) for one in told] == [
         ("Анна", 2, 10, "да"),
         ("Борис", 0, 10, "да"),
     ]

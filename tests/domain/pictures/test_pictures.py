@@ -217,4 +217,4 @@ async def test_chart_without_contacts_says_so(db: Database) -> None:
     found = await db.read(columns_of, period=Period.ALL, now=MONDAY, zone=UTC)
     assert found == (Step.DAY, ())
     svg = statistics_picture(EMPTY, [], statistics_words(Period.ALL, *found, translator("en")))
-    assert "No contacts in this time." in svg
+    assert "No requests in this period." in svg
