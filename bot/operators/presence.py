@@ -15,7 +15,7 @@ from bot.texts import Translator
 from bot.texts.phrases import age
 from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
-from crm_core.team import operators
+from crm_core.team import accounts, operators
 
 router = Router(name="operators.presence")
 
