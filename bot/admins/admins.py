@@ -1,4 +1,4 @@
-"""/admins: who else may do all this."""
+"""/admins: list, invite and remove admins."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
+from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import say_usage
+from bot.handling.typed_names import which_admin
 from bot.screens.buttons import InviteAdmin, ListAdmins, RemoveAdmin
 from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
 from bot.screens.links import ADMIN_PAYLOAD, link, new_code
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.errors import AdminNotFound
-from crm_core.names import TypedLine, find_named, suggestions
+from crm_core.names import TypedLine
 from crm_core.storage.database import Database
 from crm_core.team import accounts, invitations
 from crm_core.team.accounts import Admin
@@ -33,7 +33,7 @@ def _line(one: Admin, actor: Actor, _: Translator) -> str:
 
 def _screen(known: Sequence[Admin], actor: Actor, _: Translator, *, note: str = "") -> OutgoingMessage:
     lines = [_line(one, actor, _) for one in known]
-    # The last one stays: nobody could let him in again.
+    # The last one cannot be removed: nobody could invite them back.
     removals = [
         button(_("🗑 Remove {name}").format(name=one.name), RemoveAdmin(telegram_id=one.telegram_id))
         for one in known
@@ -54,10 +54,10 @@ def _removal(one: Admin, _: Translator) -> OutgoingMessage:
 async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
     bots = await db.read(accounts.bot_usernames)
     code = new_code()
-    words = _(
+    text = _(
         "Send this link to the new admin. It works once, within 7 days, and gives them the same rights as you have:"
     )
-    note = f"{words}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
+    note = f"{text}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
     await act(
         invitations.invite,
         code=code,
@@ -81,23 +81,11 @@ async def on_admins(
         case "add" | "invite":
             await _invite(act, actor, db, _)
         case "remove" if len(line) > 1:
-            await act.answer(_removal(_which(known, line.from_word(1)), _))
+            await act.answer(_removal(which_admin(known, line.from_word(1)), _))
         case "remove":
-            await say_usage(act, _("Specify who you mean"), "/admins remove Peter")
+            await show_usage(act, _("Specify who you mean"), "/admins remove Peter")
         case _other:
-            await say_usage(act, _("To invite an admin"), "/admins add")
-
-
-def _is_called(one: Admin, text: str) -> bool:
-    handle = text.removeprefix("@").casefold()
-    return text == str(one.telegram_id) or (one.username is not None and handle == one.username.casefold())
-
-
-def _which(known: Sequence[Admin], line: TypedLine) -> Admin:
-    found = find_named(line, known, name=lambda one: one.name, also=_is_called)
-    if found is None:
-        raise AdminNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
-    return found
+            await show_usage(act, _("To invite an admin"), "/admins add")
 
 
 @router.callback_query(ListAdmins.filter())
@@ -108,7 +96,7 @@ async def on_list(query: CallbackQuery, actor: Actor, act: Act, db: Database, _:
 
 @router.callback_query(InviteAdmin.filter())
 async def on_invite(query: CallbackQuery, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """A one-time link."""
+    """Makes a one-time link."""
     await _invite(act, actor, db, _)
 
 
@@ -119,13 +107,13 @@ async def on_remove(
     """Asks, and at the second press removes."""
     if not callback_data.is_sure:
         known = await read_as_admin(db, actor, accounts.admins)
-        await act.show(_removal(_which(known, TypedLine.of(str(callback_data.telegram_id))), _))
+        await act.show(_removal(which_admin(known, TypedLine.of(str(callback_data.telegram_id))), _))
         return
 
     def done(name: str, known: Sequence[Admin]) -> OutgoingMessage:
         note = _("{name} is no longer an admin.").format(name=name)
         if callback_data.telegram_id == actor.telegram_id:
-            return text_message(note)  # he has nothing to see here any more
+            return text_message(note)  # who is no longer an admin sees no list of them
         return _screen(known, actor, _, note=note)
 
     await act(

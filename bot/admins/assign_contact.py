@@ -1,4 +1,4 @@
-"""Giving a contact to an operator by hand, from /assign and from /queue."""
+"""Assigning a request manually, from /assign and from /queue."""
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup
@@ -19,10 +19,10 @@ from crm_core.routing import queue
 from crm_core.storage.database import Database
 from crm_core.team import operators
 
-router = Router(name="admins.giving")
+router = Router(name="admins.assign_contact")
 
 
-async def give(
+async def assign(
     act: Act,
     actor: Actor,
     contact_id: int,
@@ -32,7 +32,7 @@ async def give(
     version: int | None = None,
     is_sure: bool = False,
 ) -> None:
-    """Gives a contact; where the operator is full or absent, asks for a second press first."""
+    """Assigns a request; if the operator is full or absent, asks for a second press first."""
 
     def done(name: str) -> OutgoingMessage:
         return text_message(
@@ -64,7 +64,7 @@ def _way_on(_: Translator) -> InlineKeyboardMarkup:
 async def operators_to_choose(
     db: Database, actor: Actor, contact_id: int, page: int, _: Translator, *, note: str = ""
 ) -> OutgoingMessage:
-    """A contact, and everybody to whom it could be given, with load/limit."""
+    """A request, and every operator who could get it, with load and limit."""
     contact = await read_as_admin(db, actor, queue.one, contact_id=contact_id)
     known = await read_as_admin(db, actor, operators.listing)
     page, shown = page_of(known, page)
@@ -95,14 +95,14 @@ async def operators_to_choose(
 async def on_choose(
     query: CallbackQuery, callback_data: ChooseOperator, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
-    """[Assign] at a waiting contact."""
+    """[Assign] on a waiting request."""
     await act.show(await operators_to_choose(db, actor, callback_data.contact_id, callback_data.page, _))
 
 
 @router.callback_query(GiveContact.filter())
 async def on_give(query: CallbackQuery, callback_data: GiveContact, actor: Actor, act: Act, _: Translator) -> None:
-    """To this one."""
-    await give(
+    """Assigns to the chosen operator."""
+    await assign(
         act,
         actor,
         callback_data.contact_id,

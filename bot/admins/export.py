@@ -1,4 +1,4 @@
-"""/export: contacts, clients, operators and events as a file; what, of which time and in which format by buttons."""
+"""/export: requests, clients, operators or events as a file; buttons choose what, the period and the format."""
 
 from zoneinfo import ZoneInfo
 
@@ -55,7 +55,7 @@ def _choice(label: str, is_chosen: bool, data: ShowExport) -> InlineKeyboardButt
 
 @router.message(typed("export"))
 async def on_export(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """What there is to export."""
+    """Offers what can be exported."""
     await act.answer(await _screen(db, actor, What.CONTACTS, Period.MONTH, _))
 
 
@@ -63,7 +63,7 @@ async def on_export(message: Message, actor: Actor, act: Act, db: Database, _: T
 async def on_choice(
     query: CallbackQuery, callback_data: ShowExport, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
-    """Something else, or of another time."""
+    """Something else, or another period."""
     await act.show(await _screen(db, actor, callback_data.what, callback_data.period, _))
 
 
@@ -71,9 +71,9 @@ async def on_choice(
 async def on_start(
     query: CallbackQuery, callback_data: StartExport, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
-    """Begins: this screen shows how far it is, then the file comes."""
+    """Starts the export: this screen shows its progress, then the file arrives."""
     what, period, form = callback_data.what, callback_data.period, callback_data.form
-    if act.pressed is None:  # no screen to show anything on: the button was not pressed in this chat
+    if act.pressed is None:  # no screen to show the progress on: the button was not pressed in this chat
         await act.answer(await _screen(db, actor, what, period, _))
         return
     await act(

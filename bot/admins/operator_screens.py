@@ -36,7 +36,7 @@ def mark(facts: OperatorFacts) -> str:
 
 
 def state(facts: OperatorFacts, _: Translator) -> str:
-    """The same in words."""
+    """The same as text."""
     if not facts.is_active:
         return _("switched off")
     if facts.telegram_id is None:
@@ -47,7 +47,7 @@ def state(facts: OperatorFacts, _: Translator) -> str:
 
 
 def unreached(facts: OperatorFacts, _: Translator) -> str:
-    """Which bots he has yet to start; empty where none."""
+    """Which bots an operator has yet to start; empty if none."""
     if facts.telegram_id is None or not facts.missing_bots:
         return ""
     bots = ", ".join(f"@{name}" for name in facts.missing_bots)
@@ -55,7 +55,7 @@ def unreached(facts: OperatorFacts, _: Translator) -> str:
 
 
 def load(facts: OperatorFacts, _: Translator) -> str:
-    """What he holds of what he may hold."""
+    """How many open requests an operator has, of how many they can have."""
     return _("{load} of {limit}, {free} free").format(load=facts.current_leads, limit=facts.max_leads, free=facts.free)
 
 
@@ -88,7 +88,7 @@ def operators_screen(
 
 
 def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") -> OutgoingMessage:
-    """One operator, and all that can be done with him."""
+    """One operator, and everything that can be changed about them."""
     facts, number = details.facts, details.facts.id
     lines = [
         f"{mark(facts)} {state(facts, _)}",

@@ -1,4 +1,4 @@
-"""/queue: contacts that wait, oldest first, each with a way to give it."""
+"""/queue: waiting requests, oldest first, each with a button to assign it."""
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message

@@ -1,4 +1,4 @@
-"""How sources look to admins: the list, one of them, and who gets how much of it."""
+"""How sources look to admins: the list, one of them, and its weights."""
 
 from collections.abc import Sequence
 
@@ -65,7 +65,7 @@ def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 
 
 
 def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> OutgoingMessage:
-    """One source, and all that can be done with it."""
+    """One source, and everything that can be changed about it."""
     source, number = details.source, details.source.id
     lines = [source.description] if source.description else []
     lines.append(address(source) or _("Requests come from another system, through the API."))
@@ -114,7 +114,7 @@ def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
 def weights_screen(
     details: SourceDetails, known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = ""
 ) -> OutgoingMessage:
-    """Every operator with his weight at a source; a press changes it."""
+    """Every operator with their weight at a source; a press changes it."""
     mine = {share.operator_id: share for share in details.shares}
     ordered = sorted(known, key=lambda facts: -mine[facts.id].weight if facts.id in mine else 0)
     page, shown = page_of(ordered, page)

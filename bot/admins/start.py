@@ -1,4 +1,4 @@
-"""/start and /help for admins, and a word to those who just write."""
+"""/start and /help for admins, and a hint for those who just write."""
 
 from aiogram import Router
 from aiogram.filters import CommandStart
@@ -22,7 +22,7 @@ hints = Router(name="admins.hints")
 
 @router.message(CommandStart(ignore_mention=True, ignore_case=True))
 async def on_start(message: Message, member: Member, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """What an admin is here for; and what an operator is, if he is one too."""
+    """What an admin does here, and what an operator does if the admin is one too."""
     parts = [_("You are an admin here."), help_text(_)]
     if member.operator_id is not None:
         parts.append(await operator_start(actor, db, _))
@@ -31,7 +31,7 @@ async def on_start(message: Message, member: Member, actor: Actor, act: Act, db:
 
 @router.message(typed("help"))
 async def on_help(message: Message, member: Member, act: Act, _: Translator) -> None:
-    """What an admin can do; and an operator, if he is one too."""
+    """What an admin can do, and what an operator can if the admin is one too."""
     parts = [help_text(_)]
     if member.operator_id is not None:
         parts.append(operator_help(_))
@@ -40,7 +40,7 @@ async def on_help(message: Message, member: Member, act: Act, _: Translator) -> 
 
 @hints.message(IsUserContent(), ~IsOperator())
 async def on_words(message: Message, act: Act, _: Translator) -> None:
-    """An admin who is no operator has nobody to talk to here; silence would leave him wondering."""
+    """The message of an admin who is not an operator goes to nobody: says so."""
     if message.text is not None and message.text.startswith("/"):
         await act.answer(text_message(_("There is no such command. /help lists all commands.")))
         return

@@ -1,4 +1,4 @@
-"""/stats: how it goes, as a picture with words under it."""
+"""/stats: the statistics of a period, as a picture with a caption."""
 
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
@@ -56,7 +56,7 @@ async def _screen(
 
 @router.message(typed("stats"))
 async def on_stats(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
-    """Of today."""
+    """The statistics of today."""
     await act.answer(await _screen(act, db, actor, Period.TODAY, ZoneInfo(timezone), _))
 
 
@@ -64,7 +64,7 @@ async def on_stats(message: Message, actor: Actor, act: Act, db: Database, timez
 async def on_period(
     query: CallbackQuery, callback_data: ShowStats, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
-    """Of another period, or the same once more."""
+    """Another period, or the same one again."""
     on_picture = isinstance(query.message, Message) and query.message.photo is not None
     screen = await _screen(act, db, actor, callback_data.period, ZoneInfo(timezone), _, on_picture=on_picture)
     await act.show(screen)
@@ -80,6 +80,6 @@ async def on_words(
     timezone: str,
     _: Translator,
 ) -> None:
-    """All of it in words, as a message of its own."""
+    """All figures as text, in a separate message."""
     numbers = await _numbers(act, db, actor, callback_data.period, ZoneInfo(timezone))
     await act.answer(text_message(stats_text(numbers, callback_data.period, _, now=act.clock())))

@@ -1,4 +1,4 @@
-"""Statistics in words, within the length of one message and the width of a phone."""
+"""The statistics as text, within the length of one message and the width of a phone."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -120,7 +120,7 @@ def _share(share: ShareNumbers, _: Translator) -> str:
 
 
 def cause(gap: Gap, _: Translator) -> str:
-    """Why somebody's share is not as planned, in a few words; empty where it is."""
+    """Why somebody's share is not as planned, in a few words; empty if it is."""
     has_more = gap.contacts > 0
     match gap.cause:
         case Cause.OFF:

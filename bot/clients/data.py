@@ -16,7 +16,7 @@ router = Router(name="clients.data")
 
 @router.message(IsOwnPhone())
 async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Translator) -> None:
-    """Telegram's contact button. Anybody else's contact is no phone of his: it goes on as words."""
+    """Telegram's contact button. Somebody else's contact is not the client's phone: it is passed on as a message."""
     assert message.contact is not None
     phone = message.contact.phone_number
     await act(

@@ -1,4 +1,4 @@
-"""A client's words: they open a contact or join the open one."""
+"""A client's message: it opens a contact or joins the open one."""
 
 from aiogram import Router
 from aiogram.types import Message, User
@@ -15,7 +15,7 @@ router = Router(name="clients.messages")
 
 @router.message(IsForOperator(besides=COMMANDS))
 async def on_message(message: Message, event_from_user: User, act: Act) -> None:
-    """Anything that a client says, of any kind."""
+    """Any content that a client sends."""
     await act(
         client_messages.receive,
         bot_id=act.bot_id,
@@ -27,5 +27,5 @@ async def on_message(message: Message, event_from_user: User, act: Act) -> None:
 
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, act: Act) -> None:
-    """He changed what he said."""
+    """A client edited a message."""
     await act(edits.client_edits, content=content_of(message, bot_id=act.bot_id))

@@ -17,7 +17,7 @@ SOURCE_PAYLOAD = "src_"
 
 @router.message(CommandStart())
 async def on_start(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
-    """Greets; a source link books the next contact under its source."""
+    """Greets; a source link assigns the next contact to its source."""
     payload = command.args or ""
     await act(
         client_messages.start_chat,
@@ -30,7 +30,7 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
 
 
 def greeting(_: Translator) -> OutgoingMessage:
-    """The first words that a client reads."""
+    """The first message to a client."""
     share = KeyboardButton(text=_("📞 Share my phone"), request_contact=True)
     keyboard = ReplyKeyboardMarkup(keyboard=[[share]], resize_keyboard=True, one_time_keyboard=True)
     text = _(
@@ -41,7 +41,7 @@ def greeting(_: Translator) -> OutgoingMessage:
 
 @router.message(Command("help"))
 async def on_help(message: Message, act: Act, _: Translator) -> None:
-    """Says how it works."""
+    """Explains how it works."""
     lines = [
         _("Just write: your message goes to an operator, and the reply arrives here."),
         _("Send /email you@example.com to leave your e-mail, or use the button below to share your phone number."),
@@ -52,7 +52,7 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
 
 @router.message(Command("privacy"))
 async def on_privacy(message: Message, act: Act, _: Translator) -> None:
-    """Says what is kept."""
+    """Says what is stored."""
     text = _(
         "We store your name and @username from Telegram, the messages in this chat, and the phone number and "
         "e-mail if you share them. Only our staff can see them. If you want us to delete everything, tell us "

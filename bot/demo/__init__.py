@@ -4,24 +4,24 @@ import asyncio
 
 import click
 
+from bot.demo.captions import CAPTIONS
 from bot.demo.screen import Screen
-from bot.demo.words import WORDS
 
 
 def play(*, forever: bool = False, fast: bool = False) -> int:
-    """Plays a morning of a small lamp shop in the terminal.
+    """Simulates a morning of a small lamp shop in the terminal.
 
     Args:
         forever: whether it goes on, morning after morning, until Ctrl-C.
         fast: without the pauses in which people read and write.
 
-    Returns the exit status: 0 if every word that was said arrived exactly once.
+    Returns the exit status: 0 if every message arrived exactly once.
     """
     language = _language()
     screen = Screen()
-    words = WORDS[language]
-    screen.title(words["title"], words["subtitle"])
-    screen.note(words["starting"])
+    captions = CAPTIONS[language]
+    screen.title(captions["title"], captions["subtitle"])
+    screen.note(captions["starting"])
     # Only now, because it takes seconds and there is something to read already.
     from bot.demo.show import Show
 

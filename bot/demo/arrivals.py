@@ -1,4 +1,4 @@
-"""Waiting for what a bot does, by what people see: a card, a copy of what was said."""
+"""Waiting until people see what a bot sends: a card, or a copy of a message."""
 
 import asyncio
 import re
@@ -17,12 +17,12 @@ class Card:
     Attributes:
         number: of the contact.
         client: the full name on it.
-        words: the client's first words as they stand on it; for anything but text, its kind in brackets.
+        text: the client's first message as shown on it; for anything but text, its kind in brackets.
     """
 
     number: int
     client: str
-    words: str
+    text: str
 
 
 def read_card(text: str) -> Card | None:
@@ -41,14 +41,14 @@ def number_in(text: str) -> int | None:
 
 
 class Arrivals:
-    """Listens to the sandbox's transcript and wakes whoever waits."""
+    """Listens to the sandbox's transcript and wakes those who wait."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[int | None, str], asyncio.Queue[tuple[int, int]]] = {}
         self._copies: dict[tuple[int | None, int, int], asyncio.Event] = {}
 
     def notice(self, entry: Entry) -> None:
-        """Something happened before somebody's eyes."""
+        """Notes an entry of the transcript."""
         if entry.event != NEW or entry.message.get("from", {}).get("id") != entry.bot_id:
             return
         if entry.copied_from is not None:

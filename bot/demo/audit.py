@@ -1,4 +1,4 @@
-"""Was every word delivered exactly once? Computed from what people saw, not from what we believe to have done."""
+"""Whether every message was delivered exactly once, computed from what people saw rather than from the database."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ Key = tuple[int, int, int]  # bot, chat, message
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was said, and what became of it.
+    """How many messages were sent, and which were lost or duplicated.
 
     Attributes:
         clients, operators: how many messages they sent.
-        lost: those that never reached the other side, as (name of the side, words).
-        doubled: how many arrived once too often, cards counted as well.
+        lost: those that never reached the other side, as (sender's name, text).
+        doubled: how many arrived more than once, cards included.
         cards: how many contacts have a card.
     """
 
@@ -35,7 +35,7 @@ def audit(entries: Sequence[Json], *, operators: Iterable[int], names: dict[int,
     Args:
         entries: the sandbox's transcript.
         operators: Telegram ids of the operators.
-        names: everybody who took part, by Telegram id.
+        names: the name of everybody who took part, by Telegram id.
     """
     staff = set(operators)
     said: dict[Key, Json] = {}
@@ -57,8 +57,8 @@ def audit(entries: Sequence[Json], *, operators: Iterable[int], names: dict[int,
             contact = (entry["bot"], card.number)
             cards[contact] += 1
             # A first message that is a text stands on the card itself; anything else follows as a copy. Somebody may
-            # begin two contacts with the same words: each card accounts for one of them.
-            waiting = unread[entry["bot"], card.client, card.words]
+            # begin two contacts with the same text: each card accounts for one of them.
+            waiting = unread[entry["bot"], card.client, card.text]
             if contact not in on_card and waiting:
                 on_card[contact] = waiting.popleft()
             if contact in on_card:

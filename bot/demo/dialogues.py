@@ -1,4 +1,4 @@
-"""What the people of the demo say. Operators speak as "we": anyone of them may get any of these."""
+"""What the people of the demo write. Operators write as "we": any of them may get any of these."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ Said = str | Content
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A conversation from the first word to the last; operators answer in turn.
+    """A conversation from the first message to the last; client and operator take turns.
 
     Attributes:
-        bot: which of the two bots he writes to.
-        turns: who speaks and what he sends.
+        bot: which of the two bots the client writes to.
+        turns: who writes, and what.
     """
 
     first_name: str
@@ -26,7 +26,7 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Names, and what is said, in one language."""
+    """Names and messages in one language."""
 
     operators: tuple[str, str, str]
     admin: str

@@ -1,4 +1,4 @@
-"""Tells what happens: what people see, from the sandbox's transcript, and why, from the events of the core."""
+"""Narrates the demo: what people see, from the sandbox's transcript, and why, from the events of the core."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +35,8 @@ class Channel:
 class Narrator:
     """Writes rows for what happens; `is_brief` while too much happens to be read."""
 
-    def __init__(self, screen: Screen, words: dict[str, str], _: Translator) -> None:
-        self.screen, self.words, self._ = screen, words, _
+    def __init__(self, screen: Screen, captions: dict[str, str], _: Translator) -> None:
+        self.screen, self.captions, self._ = screen, captions, _
         self.people: dict[int, str] = {}
         self.clients: set[int] = set()
         self.admin = 0
@@ -46,8 +46,8 @@ class Narrator:
         self.waiting: set[int] = set()
         self.longest = self.closed = 0
         self._why: dict[int, str] = {}
-        self._numbers: dict[tuple[int | None, int], int] = {}  # (bot, client) -> his open contact
-        self._writing: set[tuple[int | None, int]] = set()  # his first words are on their way
+        self._numbers: dict[tuple[int | None, int], int] = {}  # (bot, client) -> the client's open contact
+        self._writing: set[tuple[int | None, int]] = set()  # whose first message is on its way
         self._clients_of: dict[int, tuple[int | None, int]] = {}
         self._cards: dict[tuple[int | None, int, int], int] = {}  # card -> contact
         self._replies: dict[tuple[int | None, int, int], int] = {}  # an operator's message -> contact
@@ -55,7 +55,7 @@ class Narrator:
     # --- what people see -------------------------------------------------------------------------------------------
 
     def notice(self, entry: Entry) -> None:
-        """Something happened before somebody's eyes."""
+        """Narrates an entry of the transcript: what somebody sees."""
         if entry.event != NEW:
             return
         sender = entry.message.get("from", {}).get("id")
@@ -78,7 +78,7 @@ class Narrator:
             bot = self.people.get(entry.bot_id or 0, "")
             self._row(None, f"{self._first(entry.chat_id)} → {bot}", self.describe(entry), tone=CLIENT_TONE)
         elif self._numbers.get(key) in self.waiting:
-            who = self.words["waiting_words"].format(client=self._first(entry.chat_id))
+            who = self.captions["while_waiting"].format(client=self._first(entry.chat_id))
             self._row(self._numbers[key], who, self.describe(entry), tone=CLIENT_TONE)
 
     def _copy_arrives(self, entry: Entry) -> None:
@@ -100,14 +100,16 @@ class Narrator:
                 self._clients_of[number] = key
                 self._numbers[key] = number
                 self._writing.discard(key)
-                self._row(number, self.words["bot_to"].format(client=self._first(entry.chat_id)), text, quiet=True)
+                self._row(number, self.captions["bot_to"].format(client=self._first(entry.chat_id)), text, quiet=True)
             return
         card = read_card(text)
         if card is None and entry.chat_id == self.admin:
-            self._row(number_in(text), self.words["bot_to"].format(client=self._first(entry.chat_id)), text, quiet=True)
+            self._row(
+                number_in(text), self.captions["bot_to"].format(client=self._first(entry.chat_id)), text, quiet=True
+            )
         if card is not None:
             self._cards[entry.bot_id, entry.chat_id, entry.message["message_id"]] = card.number
-            who = self.words["card"].format(operator=self._first(entry.chat_id))
+            who = self.captions["card"].format(operator=self._first(entry.chat_id))
             self._row(card.number, who, self._why.pop(card.number, ""), quiet=True)
 
     def _pair(self, sender: int, reader: int) -> str:
@@ -119,22 +121,22 @@ class Narrator:
     def describe(self, entry: Entry) -> str:
         """What somebody sent, in a line."""
         message = entry.message
-        words = message.get("text") or message.get("caption") or ""
+        content = message.get("text") or message.get("caption") or ""
         if entry.kind == "text":
-            return str(words)
+            return str(content)
         what = message.get("sticker", {}).get("emoji") or message.get("document", {}).get("file_name")
         shown = f"{ICONS.get(entry.kind, '')} {what or kind_name(entry.kind, self._)}".strip()
-        return f"{shown} · {words}" if words else shown
+        return f"{shown} · {content}" if content else shown
 
     # --- why ---------------------------------------------------------------------------------------------------------
 
-    def hear(self, announcements: list[Any]) -> None:
-        """What was just committed."""
+    def note_events(self, announcements: list[Any]) -> None:
+        """Notes events that were just committed."""
         for one in announcements:
             if isinstance(one, Logged):
-                self._happened(one.fields)
+                self._note_event(one.fields)
 
-    def _happened(self, event: dict[str, Any]) -> None:
+    def _note_event(self, event: dict[str, Any]) -> None:
         number, operator_id = event["contact_id"], event["operator_id"]
         match event["kind"]:
             case events.CONTACT_ASSIGNED:
@@ -145,29 +147,31 @@ class Narrator:
             case events.CONTACT_QUEUED:
                 self.waiting.add(number)
                 self.longest = max(self.longest, len(self.waiting))
-                self._row(number, self.words["queued"], self._loads(self.channels[event["source_id"]]), tone=QUEUE_TONE)
+                self._row(
+                    number, self.captions["queued"], self._loads(self.channels[event["source_id"]]), tone=QUEUE_TONE
+                )
             case events.OPERATOR_CHANGED if event["reason"] == "limit":
                 self.operators[operator_id].limit = event["data"]["limit"]
             case events.CONTACT_TAKEN:
                 name = self.operators[operator_id].name
-                self._row(number, self.words["takes"].format(operator=name), "", tone=OPERATOR_TONE)
+                self._row(number, self.captions["takes"].format(operator=name), "", tone=OPERATOR_TONE)
             case events.CONTACT_CLOSED:
                 self.operators[operator_id].load -= 1
                 self.closed += 1
                 self._numbers.pop(self._clients_of.get(number, (None, 0)), None)
                 name = self.operators[operator_id].name
-                self._row(number, self.words["closes"].format(operator=name), "", tone=OPERATOR_TONE)
+                self._row(number, self.captions["closes"].format(operator=name), "", tone=OPERATOR_TONE)
 
     def _reason(self, channel: Channel, chosen: int, *, waited: bool) -> str:
-        """Why this operator: his weight among those who had room, and how everybody was loaded at that moment."""
+        """Why this operator: their weight among those who were free, and every load at that moment."""
         free = {one: weight for one, weight in channel.weights.items() if self._has_room(one)}
         total = sum(free.values()) or channel.weights[chosen]
-        parts = [self.words["from_queue"]] if waited else []
+        parts = [self.captions["from_queue"]] if waited else []
         if channel.strategy == "exact" and len(free) > 1:
             planned = channel.weights[chosen] / sum(channel.weights.values())
-            parts.append(self.words["level"].format(planned=percent(planned, self._)))
+            parts.append(self.captions["level"].format(planned=percent(planned, self._)))
         else:
-            parts.append(self.words["weight_of"].format(weight=channel.weights[chosen], total=total))
+            parts.append(self.captions["weight_of"].format(weight=channel.weights[chosen], total=total))
         return " · ".join([*parts, self._loads(channel)])
 
     def _loads(self, channel: Channel) -> str:

@@ -1,4 +1,4 @@
-"""The end of the demo: planned against actual shares, and whether every word arrived exactly once."""
+"""The end of the demo: planned and actual shares, and whether every message arrived exactly once."""
 
 from itertools import zip_longest
 
@@ -15,7 +15,7 @@ COLUMNS = (22, 12, 9, 9, 11)
 
 def show_result(
     screen: Screen,
-    words: dict[str, str],
+    captions: dict[str, str],
     numbers: Statistics,
     found: Audit,
     *,
@@ -26,33 +26,33 @@ def show_result(
     """Prints it. Returns whether all is well.
 
     Args:
-        longest: the most contacts that waited at once.
-        stuck: whose conversation did not come to its end.
+        longest: the most contacts that waited at the same time.
+        stuck: whose conversation was not finished.
     """
-    screen.heading(words["statistics"])
-    titles = (words["source"], words["operator"], words["planned"], words["actual"], words["contacts"])
+    screen.heading(captions["statistics"])
+    titles = (captions["source"], captions["operator"], captions["planned"], captions["actual"], captions["contacts"])
     screen.note("".join(fit(title, width) for title, width in zip(titles, COLUMNS, strict=True)).rstrip())
     for source in numbers.sources:
-        _show_source(screen, words, source, _)
+        _show_source(screen, captions, source, _)
     for whose, what in found.lost[:SHOWN]:
-        screen.plain(words["lost"].format(whose=whose, what=what), fg="red")
+        screen.plain(captions["lost"].format(whose=whose, what=what), fg="red")
     for name in stuck[:SHOWN]:
-        screen.plain(words["stuck"].format(name=name), fg="red")
+        screen.plain(captions["stuck"].format(name=name), fg="red")
     is_well = not (found.lost or found.doubled or stuck) and found.cards == numbers.contacts
-    said = words["said"].format(
+    said = captions["sent"].format(
         clients=found.clients, operators=found.operators, lost=len(found.lost), doubled=found.doubled
     )
     screen.plain(f"{'✓' if is_well else '✗'} {said}", fg="green" if is_well else "red", bold=True)
-    screen.note(f"  {words['all_well']}")
-    cards = words["cards"].format(
+    screen.note(f"  {captions['all_well']}")
+    cards = captions["cards"].format(
         contacts=numbers.contacts, cards=found.cards, longest=longest, waiting=numbers.waiting
     )
     screen.note(f"  {cards}")
     return is_well
 
 
-def _show_source(screen: Screen, words: dict[str, str], numbers: SourceNumbers, _: Translator) -> None:
-    labels = [f"@{numbers.source.name}", words[numbers.source.strategy]]
+def _show_source(screen: Screen, captions: dict[str, str], numbers: SourceNumbers, _: Translator) -> None:
+    labels = [f"@{numbers.source.name}", captions[numbers.source.strategy]]
     for label, share in zip_longest(labels, numbers.shares[:SHOWN], fillvalue=None):
         if share is None:
             continue

@@ -1,4 +1,4 @@
-"""The play: the shop opens, a morning, the rush hour, the result."""
+"""The demo: the shop opens, a morning, the rush hour, the result."""
 
 import asyncio
 import random
@@ -15,12 +15,12 @@ from typing import Any
 from bot.app import App
 from bot.demo.arrivals import Arrivals
 from bot.demo.audit import audit
+from bot.demo.captions import CAPTIONS
+from bot.demo.conversations import AT_A_GLANCE, READING, Conversations
 from bot.demo.dialogues import CARE, CASTS, SHOP
 from bot.demo.narrator import Channel, Colleague, Narrator
 from bot.demo.result import show_result
 from bot.demo.screen import Screen
-from bot.demo.talks import AT_A_GLANCE, READING, Talks
-from bot.demo.words import WORDS
 from bot.logs import set_up_logging
 from bot.sandbox import BotHandle, Person, Sandbox, SeenMessage
 from bot.settings import Settings
@@ -39,7 +39,7 @@ TOKENS = {SHOP: "710001:" + "shop" * 9, CARE: "710002:" + "care" * 9}
 
 
 class Show:
-    """One performance on one screen."""
+    """One run of the demo on one screen."""
 
     def __init__(self, screen: Screen, language: str, *, fast: bool = False) -> None:
         """
@@ -47,22 +47,22 @@ class Show:
             fast: without the pauses in which people read and write.
         """
         self.screen, self.language = screen, language
-        self.words, self.cast = WORDS[language], CASTS[language]
-        self._chance = random.Random(30_10_60)
+        self.captions, self.cast = CAPTIONS[language], CASTS[language]
+        self._random = random.Random(30_10_60)
         self._slowness = 0.0 if fast else 1.0
-        self.narrator = Narrator(screen, self.words, translator(language))
+        self.narrator = Narrator(screen, self.captions, translator(language))
         self.arrivals = Arrivals()
         self.bots: dict[str, BotHandle] = {}
         self.staff: dict[int, Person] = {}
         self.clients: dict[str, Person] = {}
-        self.talks = Talks(self.arrivals, self.staff, self._pause)
+        self.conversations = Conversations(self.arrivals, self.staff, self._pause)
 
     sandbox: Sandbox
     app: App
     admin: Person
 
     async def play(self, *, forever: bool) -> int:
-        """Plays it. Returns the exit status."""
+        """Runs it. Returns the exit status."""
         set_up_logging(level="CRITICAL")
         stop = asyncio.Event()
         if forever:
@@ -77,9 +77,9 @@ class Show:
                     await self._morning()
                     await self._rush()
                     if forever:
-                        self.screen.note(self.words["api"].format(address=self.app.http.address))
+                        self.screen.note(self.captions["api"].format(address=self.app.http.address))
                     while forever and not stop.is_set():
-                        self.screen.note(self.words["forever"])
+                        self.screen.note(self.captions["forever"])
                         await self._until(stop, self._morning())
                     return 0 if await self._finish(everybody=not stop.is_set()) else 1
 
@@ -98,13 +98,13 @@ class Show:
     async def _open_shop(self) -> None:
         await self.app.fleet.settled()
         self.sandbox.settles_when(self.app.fleet.idle)
-        self.screen.heading(self.words["staff"])
+        self.screen.heading(self.captions["staff"])
         await self._welcome_admin()
         for name, weight, limit in zip(self.cast.operators, WEIGHTS, LIMITS, strict=True):
             await self._hire(name, weight, limit)
-        await self._orders(f"/sources exact {self.bots[CARE].username}")
+        await self._command(f"/sources exact {self.bots[CARE].username}")
         bots = {key: f"@{bot.username}" for key, bot in self.bots.items()}
-        self.screen.note(self.words["bots"].format(**bots))
+        self.screen.note(self.captions["bots"].format(**bots))
         await self._brief_narrator()
 
     async def _welcome_admin(self) -> None:
@@ -113,9 +113,9 @@ class Show:
         self.admin = self._person(self.cast.admin)
         await self.admin.starts(self.bots[SHOP], link.partition("start=")[2])
         await self.sandbox.settles()
-        self.screen.row(None, self.cast.admin, self.words["admin"])
+        self.screen.row(None, self.cast.admin, self.captions["admin"])
 
-    async def _orders(self, command: str) -> SeenMessage:
+    async def _command(self, command: str) -> SeenMessage:
         """The admin types a command. Returns the answer."""
         sent = await self.admin.says(command, to=self.bots[SHOP])
         self.screen.row(None, f"{self.cast.admin} → @{self.bots[SHOP].username}", command)
@@ -124,16 +124,16 @@ class Show:
         return answer
 
     async def _hire(self, name: str, weight: int, limit: int) -> None:
-        answer = await self._orders(f"/operators add {name} {limit}")
+        answer = await self._command(f"/operators add {name} {limit}")
         invitation = re.search(r"start=(\S+)", answer.text)
         assert invitation is not None, answer.text
         person = self._person(name)
         self.staff[person.id] = person
         await person.starts(self.bots[SHOP], invitation[1])
         await self.sandbox.settles()
-        self.screen.row(None, name, self.words["joins"])
+        self.screen.row(None, name, self.captions["joins"])
         for bot in self.bots.values():
-            await self._orders(f"/assign {bot.username} {name} {weight}")
+            await self._command(f"/assign {bot.username} {name} {weight}")
         await person.starts(self.bots[CARE])
         await self.sandbox.settles()
 
@@ -150,7 +150,7 @@ class Show:
         narrator.operators = {
             one.id: Colleague(one.name, one.max_leads) for one in await self.app.db.read(operators.listing)
         }
-        self.app.db.listeners.append(narrator.hear)
+        self.app.db.listeners.append(narrator.note_events)
         self.sandbox.world.transcript.listeners += [self.arrivals.notice, narrator.notice]
 
     def _person(self, first_name: str, last_name: str | None = None) -> Person:
@@ -168,48 +168,48 @@ class Show:
     # --- conversations ---------------------------------------------------------------------------------------------
 
     async def _morning(self) -> None:
-        self.screen.heading(self.words["morning"], self.words["morning_note"])
-        self.talks.pace = READING
-        async with asyncio.TaskGroup() as talking:
+        self.screen.heading(self.captions["morning"], self.captions["morning_note"])
+        self.conversations.pace = READING
+        async with asyncio.TaskGroup() as running:
             for dialogue in self.cast.dialogues:
                 client = self._client(dialogue.first_name, dialogue.last_name)
-                talking.create_task(self.talks.converse(client, self.bots[dialogue.bot], dialogue))
+                running.create_task(self.conversations.converse(client, self.bots[dialogue.bot], dialogue))
                 await self._pause(BETWEEN_CLIENTS)
 
     async def _rush(self) -> None:
         count = sum(RUSH.values())
-        note = self.words["rush_note"].format(count=count)
-        self.screen.heading(self.words["rush"], note)
+        note = self.captions["rush_note"].format(count=count)
+        self.screen.heading(self.captions["rush"], note)
         for name in self.cast.operators:
-            await self._orders(f"/operators limit {name} {RUSH_LIMIT}")
-        self.talks.pace = AT_A_GLANCE
+            await self._command(f"/operators limit {name} {RUSH_LIMIT}")
+        self.conversations.pace = AT_A_GLANCE
         self.narrator.is_brief = True
         begun, closed = time.monotonic(), self.narrator.closed
         progress = asyncio.create_task(self._show_progress(count, closed))
-        async with asyncio.TaskGroup() as talking:
+        async with asyncio.TaskGroup() as running:
             for number, (client, key) in enumerate(self._passers_by()):
                 question, answer = self.cast.questions[number % len(self.cast.questions)]
-                talking.create_task(self._ask(number, client, key, question, answer))
+                running.create_task(self._ask(number, client, key, question, answer))
         progress.cancel()
         self.narrator.is_brief = False
-        self.screen.note(self.words["rush_sample"].format(count=count - SAMPLE))
-        self.screen.note(self.words["rush_done"].format(count=count, seconds=time.monotonic() - begun))
+        self.screen.note(self.captions["rush_sample"].format(count=count - SAMPLE))
+        self.screen.note(self.captions["rush_done"].format(count=count, seconds=time.monotonic() - begun))
 
     def _passers_by(self) -> list[tuple[Person, str]]:
         initials = [chr(ord("А" if self.language == "ru" else "A") + number) for number in range(10)]
         names = product(initials, self.cast.passers_by)
         keys = [key for key, count in RUSH.items() for _ in range(count)]
-        self._chance.shuffle(keys)
+        self._random.shuffle(keys)
         return [(self._client(name, f"{initial}."), key) for (initial, name), key in zip(names, keys, strict=False)]
 
     async def _ask(self, number: int, client: Person, key: str, question: str, answer: str) -> None:
         await self._pause(RUSH_BEGINS)
-        operator = await self.talks.ask(client, self.bots[key], question, answer)
+        operator = await self.conversations.ask(client, self.bots[key], question, answer)
         if number < SAMPLE and operator is not None:
             self.screen.row(None, f"{client.first_name} ⇄ {operator.first_name}", f"{question} — {answer}")
 
     async def _pause(self, seconds: tuple[float, float]) -> None:
-        await asyncio.sleep(self._chance.uniform(*seconds) * self._slowness)
+        await asyncio.sleep(self._random.uniform(*seconds) * self._slowness)
 
     async def _show_progress(self, count: int, closed_before: int) -> None:
         narrator = self.narrator
@@ -218,7 +218,7 @@ class Show:
             held = sum(one.load for one in narrator.operators.values())
             waiting = len(narrator.waiting)
             self.screen.passing(
-                self.words["rush_line"].format(
+                self.captions["rush_line"].format(
                     written=closed + held + waiting, held=held, waiting=waiting, closed=closed, count=count
                 )
             )
@@ -238,10 +238,10 @@ class Show:
         await self.sandbox.settles(timeout=15)
         found = audit(self.sandbox.transcript(), operators=self.staff, names=self.narrator.people)
         numbers = await self.app.db.read(statistics.overview, since=None)
-        stuck = self.talks.stuck if everybody else []
+        stuck = self.conversations.stuck if everybody else []
         is_well = show_result(
             self.screen,
-            self.words,
+            self.captions,
             numbers,
             found,
             longest=self.narrator.longest,
@@ -249,6 +249,6 @@ class Show:
             _=translator(self.language),
         )
         self.screen.plain("")
-        self.screen.note(self.words["next"])
+        self.screen.note(self.captions["next"])
         self.screen.plain("")
         return is_well

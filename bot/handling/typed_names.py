@@ -1,19 +1,18 @@
-"""Finding out whom and what an admin means by what he typed."""
+"""Resolving what an admin typed: which operator, source or admin a line names, and where a line comes apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from aiogram.utils.formatting import Code, Text
-
-from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.screens.message import text_message
 from crm_core.access.actors import Actor
-from crm_core.names import TypedLine
+from crm_core.errors import AdminNotFound, AmbiguousNames, CrmError
+from crm_core.names import TypedLine, find_named, suggestions
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 from crm_core.team import operators
+from crm_core.team.accounts import Admin
 from crm_core.team.operators import OperatorFacts
 
 T = TypeVar("T")
@@ -21,7 +20,7 @@ BETWEEN = frozenset({"=", "->", "→"})
 
 
 async def which_operator(db: Database, actor: Actor, line: TypedLine) -> OperatorFacts:
-    """The operator that a line names. Raises NotAllowed, OperatorNotFound with close names."""
+    """The operator that a line names. Raises NotAllowed, OperatorNotFound with similar names."""
     known = await read_as_admin(db, actor, operators.listing)
     found = operators.pick(known, line)
     if found is None:
@@ -30,7 +29,7 @@ async def which_operator(db: Database, actor: Actor, line: TypedLine) -> Operato
 
 
 async def which_source(db: Database, actor: Actor, line: TypedLine) -> SourceListed:
-    """The source that a line names. Raises NotAllowed, SourceNotFound with close names."""
+    """The source that a line names. Raises NotAllowed, SourceNotFound with similar names."""
     known = await read_as_admin(db, actor, sources.listing)
     found = sources.pick(known, line)
     if found is None:
@@ -38,10 +37,26 @@ async def which_source(db: Database, actor: Actor, line: TypedLine) -> SourceLis
     return found
 
 
-def new_name(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[TypedLine, TypedLine] | None:
-    """A line that names something known and then says something new: `Anna = Anna Maria`, or without the sign.
+def which_admin(known: Sequence[Admin], line: TypedLine) -> Admin:
+    """The one of these admins that a line names, by name, @username or id. Raises AdminNotFound with similar names."""
+    found = find_named(line, known, name=lambda one: one.name, also=_has_handle_or_id)
+    if found is None:
+        raise AdminNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
+    return found
 
-    Returns the two parts, None where the line does not come apart.
+
+def _has_handle_or_id(one: Admin, text: str) -> bool:
+    handle = text.removeprefix("@").casefold()
+    return text == str(one.telegram_id) or (one.username is not None and handle == one.username.casefold())
+
+
+def known_and_new(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[TypedLine, TypedLine] | None:
+    """Cuts a line into something known and something new: `Anna = Anna Maria`, or without the sign.
+
+    Args:
+        pick: finds what a part of the line names, None for nothing.
+
+    Returns the two parts, None if the line cannot be cut.
     """
     for at, word in enumerate(line.words):
         if word.text in BETWEEN and not word.is_quoted and 0 < at < len(line) - 1:
@@ -49,12 +64,74 @@ def new_name(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[Ty
     for known, rest in line.splits():
         if pick(known) is not None:
             return known, rest
-    first, sign, rest_raw = line.raw.partition("=")
-    return (
-        (TypedLine.of(first), TypedLine.of(rest_raw.strip())) if sign and first.strip() and rest_raw.strip() else None
-    )
+    first, sign, second = line.raw.partition("=")
+    if not sign or not first.strip() or not second.strip():
+        return None
+    return TypedLine.of(first), TypedLine.of(second.strip())
 
 
-async def say_usage(act: Act, words: str, example: str) -> None:
-    """One sentence: what is missing, and how it would be right. The example can be copied with a touch."""
-    await act.answer(text_message(Text(words, ": ", Code(example))))
+@dataclass(frozen=True, slots=True)
+class TypedWeight:
+    """What a line after `/assign` names: a source, perhaps an operator, perhaps a weight as it was typed."""
+
+    source: SourceListed
+    operator: OperatorFacts | None = None
+    weight: str | None = None
+
+    @classmethod
+    def of(cls, line: TypedLine, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]) -> "TypedWeight":
+        """Tries known names at every place where the line can be cut. Raises UnknownPair, AmbiguousNames."""
+        head, last = line.from_word(0, -1), line.words[-1].text
+        if line.number is not None and (pair := _pair(head, known, staff)):
+            return cls(*pair, last)
+        if pair := _pair(line, known, staff):
+            return cls(*pair)
+        if source := sources.pick(known, line):
+            return cls(source)
+        if pair := _pair(head, known, staff):  # a weight that is not a number: refused where it is set
+            return cls(*pair, last)
+        names = head if line.number is not None and head else line
+        error, similar = _unknown(names, known, staff)
+        raise UnknownPair(error, [cls(*pair, line.number) for pair in similar])
+
+
+class UnknownPair(Exception):
+    """A line after `/assign` that names no known source and operator.
+
+    Attributes:
+        error: which of the two is unknown.
+        similar: what the line may have meant.
+    """
+
+    def __init__(self, error: CrmError, similar: Sequence[TypedWeight]) -> None:
+        super().__init__(error.code)
+        self.error = error
+        self.similar = similar
+
+
+Pair = tuple[SourceListed, OperatorFacts]
+
+
+def _pair(line: TypedLine, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]) -> Pair | None:
+    found = {}
+    for first, second in line.splits():
+        source, facts = sources.pick(known, first), operators.pick(staff, second)
+        if source is not None and facts is not None:
+            found[source.id, facts.id] = (source, facts)
+    if len(found) > 1:
+        raise AmbiguousNames(example='/assign "shop" "Anna Maria" 30')
+    return next(iter(found.values()), None)
+
+
+def _unknown(
+    line: TypedLine, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]
+) -> tuple[CrmError, list[Pair]]:
+    for first, second in line.splits():
+        if source := sources.pick(known, first):
+            error: CrmError = operators.missed(staff, second)
+            return error, [(source, one) for name in error.fields["close"] for one in staff if one.name == name]
+    for first, second in line.splits():
+        if facts := operators.pick(staff, second):
+            error = sources.missed(known, first)
+            return error, [(one, facts) for name in error.fields["close"] for one in known if one.name == name]
+    return sources.missed(known, line.from_word(0, 1)), []

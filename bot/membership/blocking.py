@@ -19,7 +19,7 @@ def membership_router() -> Router:
 
 
 async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
-    """The bot cannot write to him any more."""
+    """The bot can no longer write to this person."""
     if member is not None:
         await act(departure.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
@@ -27,7 +27,7 @@ async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act)
 
 
 async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
-    """The bot can write to him again."""
+    """The bot can write to this person again."""
     if member is not None:
         await act(accounts.mark_reachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:

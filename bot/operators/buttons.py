@@ -30,13 +30,13 @@ async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Act
 
 @router.callback_query(ShowCard.filter())
 async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Actor, act: Act) -> None:
-    """A contact of /my: its card, once more at the end of the chat."""
+    """A contact of /my: sends its card again at the end of the chat."""
     await act(cards.show, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
 
 
 @router.callback_query(SendTo.filter())
 async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, act: Act, _: Translator) -> str:
-    """The contact that waiting words are for."""
+    """The contact that a waiting message is for."""
     number = callback_data.contact_id
     await act(
         operator_messages.send_pending,

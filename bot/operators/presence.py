@@ -1,4 +1,4 @@
-"""Coming, going, and seeing what is open."""
+"""/online, /offline, /my, /start and /help of operators."""
 
 from typing import Any
 
@@ -10,45 +10,41 @@ from aiogram.utils.formatting import Bold, Text, as_list
 from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
 from bot.screens.buttons import ShowCard
+from bot.screens.keyboards import sentences
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
-from bot.texts.phrases import age
+from bot.texts.phrases import age, assigned_note
 from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
 from crm_core.team import accounts, operators
 
 router = Router(name="operators.presence")
 
-SHOWN = 15  # contacts in one list: with the longest names and words it stays within a message
+SHOWN = 15  # contacts in one list: with the longest names and messages it stays within one message
 
 
 @router.message(Command("online"))
 async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> None:
-    """Here again: waiting contacts come at once."""
-    await act(operators.set_online, is_online=True, actor=actor, reply=lambda given: _online(given, _))
+    """Back again: waiting contacts are assigned at once."""
+    await act(operators.set_online, is_online=True, actor=actor, reply=lambda assigned: _online(assigned, _))
 
 
-def _online(given: int, _: Translator) -> OutgoingMessage:
-    text = _("You are online: new requests will come to you.")
-    if given:
-        text += " " + _.plural(
-            "{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", given
-        ).format(n=given)
-    return text_message(text)
+def _online(assigned: int, _: Translator) -> OutgoingMessage:
+    return text_message(sentences(_("You are online: new requests will come to you."), assigned_note(assigned, _)))
 
 
 @router.message(Command("offline"))
 async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) -> None:
-    """Away: nothing new; what is open stays his."""
+    """Away: nothing new; open contacts stay with the operator."""
     text = _(
         "You are offline: no new requests will come. Open ones stay yours until you close them. To come back: /online."
     )
-    await act(operators.set_online, is_online=False, actor=actor, reply=lambda given: text_message(text))
+    await act(operators.set_online, is_online=False, actor=actor, reply=lambda assigned: text_message(text))
 
 
 @router.message(Command("my"))
 async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """His open contacts."""
+    """The operator's open contacts."""
     mine = await db.read(operators.open_contacts, actor=actor)
     if not mine:
         await act.answer(text_message(_("You have no open requests.")))
@@ -73,18 +69,18 @@ def _open_contact(row: Any, act: Act, _: Translator) -> Text:
         age(act.clock() - row.since, _),
     ]
     if row.bot_id not in (act.bot_id, None):
-        parts.append(f"@{row.bot}")  # its card, and the talk, are in that bot's chat
+        parts.append(f"@{row.bot}")  # its card and conversation are in that bot's chat
     return Text(" · ".join(parts), f"\n      {shorten(row.message, 40)}" if row.message else "")
 
 
 @router.message(CommandStart(), IsNoAdmin())
 async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """Start in a further bot makes him reachable there (that is done for every message of staff)."""
+    """Start in another bot makes the operator reachable there (as does every message of staff)."""
     await act.answer(text_message(await start_text(actor, db, _)))
 
 
 async def start_text(actor: Actor, db: Database, _: Translator) -> str:
-    """What an operator is here for, and which bots he has still to start."""
+    """What an operator does here, and which bots they have yet to start."""
     lines = [
         _(
             "You are an operator here. Requests arrive as cards: take one, reply to it to answer the client, "

@@ -1,4 +1,4 @@
-"""An operator's words: they reach the client they are meant for, or he is asked; never a guess, never a loss."""
+"""An operator's message: it reaches the client it is meant for, or the operator is asked which; it is never lost."""
 
 from aiogram import Router
 from aiogram.types import InlineKeyboardButton, Message
@@ -18,41 +18,41 @@ router = Router(name="operators.replies")
 
 @router.message(IsUserContent())
 async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
-    """Anything that an operator says which is no command of his."""
+    """Any content that an operator sends, except their commands."""
     await act(
         operator_messages.route,
         actor=actor,
         content=content_of(message, bot_id=act.bot_id),
         album=message.media_group_id,
-        reply=lambda said: _question(said, message.message_id, _),
+        reply=lambda routed: _question(routed, message.message_id, _),
     )
 
 
 OPTIONS_SHOWN = 20  # the latest; a longer list is found quicker by replying to the card
 
 
-def _question(said: Sent | NeedsTarget, message_id: int, _: Translator) -> OutgoingMessage | None:
-    if isinstance(said, Sent) or not said.options:
+def _question(routed: Sent | NeedsTarget, message_id: int, _: Translator) -> OutgoingMessage | None:
+    if isinstance(routed, Sent) or not routed.options:
         return None
     buttons = [
         InlineKeyboardButton(
             text=_label(option, _),
-            callback_data=SendTo(contact_id=option.contact_id, pending_id=said.pending_id).pack(),
+            callback_data=SendTo(contact_id=option.contact_id, pending_id=routed.pending_id).pack(),
         )
-        for option in said.options[-OPTIONS_SHOWN:]
+        for option in routed.options[-OPTIONS_SHOWN:]
     ]
     text = _("Who is this for? It will be sent when you choose.")
-    if len(said.options) > OPTIONS_SHOWN:
+    if len(routed.options) > OPTIONS_SHOWN:
         text += " " + _("These are your latest requests; for another one, reply to its card.")
     return text_message(text, keyboard=rows(buttons), reply_to=message_id)
 
 
 def _label(option: Option, _: Translator) -> str:
-    words = [f"#{option.contact_id} {option.lead_name or _('No name')}", option.message]
-    return shorten(" · ".join(filter(None, words)), 60)
+    parts = [f"#{option.contact_id} {option.lead_name or _('No name')}", option.message]
+    return shorten(" · ".join(filter(None, parts)), 60)
 
 
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
-    """He changed what he said; the client's copy changes too."""
+    """An operator edited a message; the client's copy changes too."""
     await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id))

@@ -1,4 +1,4 @@
-"""Words for people: gettext catalogues, and the helpers that turn facts into natural sentences."""
+"""Texts for people: gettext catalogues, and functions that turn facts into natural sentences."""
 
 from bot.texts.translator import LANGUAGES, Translator, pick_language, translator
 

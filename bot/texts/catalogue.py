@@ -12,9 +12,9 @@ from bot.texts.translator import CATALOGUES
 PACKAGE = Path(__file__).parents[1]
 # Two functions make a text: `_("…")` and `_.plural("one", "many", n)`.
 KEYWORDS = {"_": None, "plural": (1, 2)}
-# Babel's own header has dates and addresses: it would differ at each run, and say nothing.
+# Babel's own header has dates and addresses: it would differ at each run for no reason.
 HEADER = """\
-# The texts of Mini-CRM. `python -m bot.texts.catalogue` adds new ones, empty, and drops those that nobody says.
+# The texts of Mini-CRM. `python -m bot.texts.catalogue` adds new ones, empty, and drops unused ones.
 msgid ""
 msgstr ""
 "Project-Id-Version: Mini-CRM\\n"
@@ -28,7 +28,7 @@ msgstr ""
 
 
 def extracted() -> Catalog:
-    """Every text that the code says."""
+    """Every text in the code."""
     found = Catalog(charset="utf-8")
     texts = extract_from_dir(PACKAGE, method_map=[("sandbox/**", "ignore"), ("**.py", "python")], keywords=KEYWORDS)
     for _path, _line, text, _comments, _context in texts:
@@ -43,7 +43,7 @@ def read(language: str) -> Catalog:
 
 
 def updated(language: str) -> Catalog:
-    """The catalogue with new texts, empty, and without those that nobody says any more."""
+    """The catalogue with new texts, empty, and without those that the code no longer uses."""
     catalogue = read(language)
     catalogue.update(extracted(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()

@@ -1,4 +1,4 @@
-"""What exported tables say besides their data, and what is said about an export."""
+"""The headings and codes of exported tables, and the texts about an export."""
 
 from babel.numbers import format_decimal
 

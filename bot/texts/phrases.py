@@ -1,4 +1,4 @@
-"""Small phrases that several places say: ages, kinds of content, why nobody is eligible."""
+"""Short phrases used in several texts: ages, kinds of content, why no operator is eligible."""
 
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -32,13 +32,13 @@ def duration(seconds: float | None, _: Translator) -> str:
     return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
 
 
-def given_out(given: int, _: Translator) -> str:
-    """How many waiting contacts found an operator by a change, as a sentence; nothing where none did."""
-    if not given:
+def assigned_note(assigned: int, _: Translator) -> str:
+    """How many waiting requests a change has assigned, as a sentence; empty if none."""
+    if not assigned:
         return ""
-    return _.plural("{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", given).format(
-        n=given
-    )
+    return _.plural(
+        "{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", assigned
+    ).format(n=assigned)
 
 
 def period_name(period: str, _: Translator) -> str:
@@ -54,7 +54,7 @@ def percent(part: float | None, _: Translator) -> str:
 
 
 def kind_name(kind: str, _: Translator) -> str:
-    """A content type of Telegram in words; an unknown one keeps Telegram's own name."""
+    """The name of a content type of Telegram; an unknown one keeps Telegram's own name."""
     names = {
         "text": _("text"),
         "photo": _("photo"),

@@ -1,4 +1,4 @@
-"""What the picture of the statistics says, and how its columns are marked, in the reader's language."""
+"""The texts of the statistics picture, and the marks of its columns, in the reader's language."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ LABELS = 7  # at most so many below the columns, so that they do not run into ea
 
 
 def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Labels:
-    """Every word of the picture of a period.
+    """Every text of the picture of a period.
 
     Args:
         step, shown: what its columns are.

@@ -1,4 +1,4 @@
-"""Finding the words of a language. Catalogues are read from `.po` when first needed, so nothing has to be compiled."""
+"""Translators for each language. Catalogues are read from `.po` when first needed, so nothing has to be compiled."""
 
 import gettext
 import io
@@ -45,7 +45,7 @@ def translator(language: str) -> Translator:
 
 
 def pick_language(code: str | None, default: str) -> str:
-    """The language to speak with somebody.
+    """The language to use with somebody.
 
     Args:
         code: Telegram's `language_code`, such as `ru` or `en-GB`; None if unknown.

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bot.demo.audit import audit
+from bot.demo.captions import CAPTIONS
 from bot.demo.dialogues import CASTS, CLIENT, OPERATOR
 from bot.demo.screen import cells, cut, fit
 from bot.demo.show import RUSH
-from bot.demo.words import WORDS
 from tests.support.processes import fresh_command
 
 SHOP, ANNA, IVAN = 700001, 11, 22
@@ -34,17 +34,17 @@ async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(langu
     assert ended.status == 0, ended.out + ended.err
     assert ended.err == ""
     assert os.listdir(tmp_path) == []
-    cast, words = CASTS[language], WORDS[language]
+    cast, captions = CASTS[language], CAPTIONS[language]
     everything = re.sub(r"\s+", " ", ended.out)
     for name in (*cast.operators, cast.admin):
         assert name in everything
     for dialogue in cast.dialogues:
         assert f"{dialogue.first_name} → @{cast.bots[dialogue.bot][0]}" in everything
-    assert words["queued"] in everything  # the limits are small enough that somebody waits
-    assert words["from_queue"] in everything
+    assert captions["queued"] in everything  # the limits are small enough that somebody waits
+    assert captions["from_queue"] in everything
     planned = re.findall(rf"({'|'.join(cast.operators)}) +(\d+) ?% +\d+ ?% +\d+", ended.out)
     assert sorted(planned) == sorted(2 * list(zip(cast.operators, ("30", "10", "60"), strict=True)))
-    said = re.escape(words["said"]).replace(r"\{clients\}", r"(\d+)").replace(r"\{operators\}", r"(\d+)")
+    said = re.escape(captions["sent"]).replace(r"\{clients\}", r"(\d+)").replace(r"\{operators\}", r"(\d+)")
     said = said.replace(r"\{lost\}", "0").replace(r"\{doubled\}", "0")
     found = re.search("✓ " + said, ended.out)
     assert found is not None
@@ -55,7 +55,7 @@ async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(langu
 
 
 def test_demo_dialogues_have_the_same_shape_in_both_languages() -> None:
-    assert set(WORDS["ru"]) == set(WORDS["en"])
+    assert set(CAPTIONS["ru"]) == set(CAPTIONS["en"])
     shapes = {
         language: [(one.bot, [who for who, _ in one.turns]) for one in cast.dialogues]
         for language, cast in CASTS.items()

@@ -1,6 +1,6 @@
-"""What the demo itself says around the conversations, in both languages."""
+"""The texts of the demo around the conversations, in both languages."""
 
-WORDS: dict[str, dict[str, str]] = {
+CAPTIONS: dict[str, dict[str, str]] = {
     "en": {
         "title": "Mini-CRM",
         "subtitle": "a morning in a small lamp shop. No token, no internet: a local server plays Telegram",
@@ -19,7 +19,7 @@ WORDS: dict[str, dict[str, str]] = {
         "bot_to": "bot → {client}",
         "takes": "{operator} presses Take",
         "closes": "{operator} presses Close",
-        "waiting_words": "{client} → bot (waits)",
+        "while_waiting": "{client} → bot (waits)",
         "rush": "The rush hour",
         "rush_note": "{count} people write at once; with these limits only the weights decide",
         "rush_line": "written {written} · with operators {held} · waiting {waiting} · closed {closed}",
@@ -33,7 +33,7 @@ WORDS: dict[str, dict[str, str]] = {
         "contacts": "requests",
         "random": "random",
         "exact": "exact shares",
-        "said": "Messages: {clients} from clients, {operators} from operators; {lost} lost, {doubled} duplicated",
+        "sent": "Messages: {clients} from clients, {operators} from operators; {lost} lost, {doubled} duplicated",
         "all_well": "compared word for word with what the recipients saw",
         "cards": "{contacts} requests, {cards} cards; at most {longest} were waiting at once, {waiting} are now",
         "lost": "not delivered: {whose} “{what}”",
@@ -60,7 +60,7 @@ WORDS: dict[str, dict[str, str]] = {
         "bot_to": "бот → {client}",
         "takes": "{operator}: «Взять»",
         "closes": "{operator}: «Закрыть»",
-        "waiting_words": "{client} → бот (ждёт)",
+        "while_waiting": "{client} → бот (ждёт)",
         "rush": "Час пик",
         "rush_note": "сразу пишут {count} человек; при таких лимитах решают только веса",
         "rush_line": "написали {written} · у операторов {held} · ждут {waiting} · закрыты {closed}",
@@ -74,7 +74,7 @@ WORDS: dict[str, dict[str, str]] = {
         "contacts": "обращений",
         "random": "случайно",
         "exact": "точные доли",
-        "said": "Сообщений от клиентов {clients}, от операторов {operators}: потеряно {lost}, задвоено {doubled}",
+        "sent": "Сообщений от клиентов {clients}, от операторов {operators}: потеряно {lost}, задвоено {doubled}",
         "all_well": "сверено слово в слово с тем, что увидели получатели",
         "cards": "обращений {contacts}, карточек {cards}; самая длинная очередь была {longest}, сейчас {waiting}",
         "lost": "не дошло: {whose} «{what}»",

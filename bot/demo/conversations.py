@@ -1,4 +1,4 @@
-"""Conversations, both sides of each: what a client does, and the operator whom his contact was given to."""
+"""Both sides of each conversation: what the client does, and the operator who got their contact."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,8 +15,8 @@ READING = (0.5, 1.0)  # seconds before somebody takes, closes or answers
 AT_A_GLANCE = (0.05, 0.6)  # the same in the rush hour
 
 
-class Talks:
-    """Plays conversations; `stuck` names those that did not come to their end."""
+class Conversations:
+    """Runs conversations; `stuck` names those that were not finished."""
 
     def __init__(self, arrivals: Arrivals, operators: dict[int, Person], pause: Pause) -> None:
         self.arrivals, self.operators, self._pause = arrivals, operators, pause
@@ -24,16 +24,16 @@ class Talks:
         self.pace = READING
 
     async def converse(self, client: Person, bot: BotHandle, dialogue: Dialogue) -> Person | None:
-        """From the client's first word to the press on Close. Returns the operator, None if it got stuck."""
+        """From the client's first message to the press on Close. Returns the operator, None if it got stuck."""
         name = f"{dialogue.first_name} {dialogue.last_name}"
         try:
             return await self._converse(client, bot, name, list(dialogue.turns))
-        except (TimeoutError, AssertionError):  # the second is how people of the sandbox say that they wait in vain
+        except (TimeoutError, AssertionError):  # the second is what the sandbox's people raise when they wait in vain
             self.stuck.append(name)
             return None
 
     async def ask(self, client: Person, bot: BotHandle, question: str, answer: str) -> Person | None:
-        """A question, its answer, and that is it."""
+        """One question and its answer."""
         return await self.converse(client, bot, _short(client, question, answer))
 
     async def _converse(self, client: Person, bot: BotHandle, name: str, turns: list[tuple[str, Said]]) -> Person:
@@ -42,7 +42,7 @@ class Talks:
         operator = self.operators[chat_id]
         card = await operator.sees(lambda seen: seen.id == message_id, bot=bot, timeout=PATIENCE)
         await self._pause(self.pace)
-        if self.pace is READING:  # in a hurry nobody presses Take: writing to the client takes, too
+        if self.pace is READING:  # in a hurry nobody presses Take: a reply takes the contact too
             await operator.presses(card, callback_data=_button(card, "take"))
             card = await self._without_take(operator, bot, message_id)
         for speaker, content in turns:
@@ -57,7 +57,7 @@ class Talks:
         return operator
 
     async def _open(self, client: Person, bot: BotHandle, turns: list[tuple[str, Said]]) -> None:
-        """Says everything that the client says before he is answered."""
+        """Sends everything that the client sends before the first reply."""
         while turns and turns[0][0] == CLIENT:
             await client.sends(_content(turns.pop(0)[1]), to=bot)
             if turns and turns[0][0] == CLIENT:

@@ -1,0 +1,97 @@
+"""What admins can change about sources, by buttons and typed alike; each change ends with the source's screen."""
+
+from functools import partial
+
+from bot.admins.source_screens import source_screen
+from bot.admins.verbs import show_usage
+from bot.handling.act import Act
+from bot.screens.keyboards import sentences
+from bot.screens.message import OutgoingMessage
+from bot.texts import Translator
+from bot.texts.phrases import assigned_note
+from crm_core.access.actors import Actor
+from crm_core.names import TypedLine
+from crm_core.routing import sources
+from crm_core.routing.sources import SourceDetails
+
+
+async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
+    """Switches a source on or off."""
+
+    def done(assigned: int, seen: SourceDetails) -> OutgoingMessage:
+        text = _("{source} is switched on.") if is_on else _("{source} is switched off.")
+        return source_screen(seen, _, note=sentences(text.format(source=seen.source.name), assigned_note(assigned, _)))
+
+    await act(
+        sources.set_active,
+        source_id=source_id,
+        is_active=is_on,
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=done,
+    )
+
+
+async def rename(act: Act, actor: Actor, source_id: int, name: str, _: Translator) -> None:
+    """Renames a source."""
+    await act(
+        sources.rename,
+        source_id=source_id,
+        name=name,
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=lambda stored, seen: source_screen(seen, _, note=_("The name is now {source}.").format(source=stored)),
+    )
+
+
+async def describe(act: Act, actor: Actor, source_id: int, text: str, _: Translator) -> None:
+    """Changes a source's description; a dash removes it."""
+
+    def done(stored: str | None, seen: SourceDetails) -> OutgoingMessage:
+        return source_screen(
+            seen, _, note=_("The description has been changed.") if stored else _("The description has been removed.")
+        )
+
+    await act(
+        sources.describe,
+        source_id=source_id,
+        description="" if text.strip() == "-" else text,
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=done,
+    )
+
+
+async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _: Translator) -> None:
+    """Sets whether a source keeps exact shares or chooses at random by weight."""
+
+    def done(nothing: None, seen: SourceDetails) -> OutgoingMessage:
+        note = (
+            _("Each request now goes to the operator who is furthest below their share.")
+            if is_exact
+            else _("Requests are now assigned at random, by weight.")
+        )
+        return source_screen(seen, _, note=note)
+
+    await act(
+        sources.set_strategy,
+        source_id=source_id,
+        strategy="exact" if is_exact else "random",
+        actor=actor,
+        see=partial(sources.details, source_id=source_id),
+        screen=done,
+    )
+
+
+async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:
+    """Adds a link from its typed word and the name of its source."""
+    if not line:
+        await show_usage(act, _("Specify a word for the link and a name"), "/sources link vk VK ads")
+        return
+    slug, name = line.from_word(0, 1).name, line.from_word(1).name or line.from_word(0, 1).name
+
+    def done(seen: SourceDetails) -> OutgoingMessage:
+        text = _("{source} has been added. Clients who use its link are counted there.")
+        return source_screen(seen, _, note=text.format(source=seen.source.name))
+
+    await act(sources.new_link, bot_id=bot_id, slug=slug, name=name, actor=actor, reply=done)

@@ -1,0 +1,114 @@
+"""The buttons of `/sources`, and the answers to the questions that they ask."""
+
+from aiogram import Router
+from aiogram.types import CallbackQuery, Message
+
+from bot.admins import source_actions
+from bot.admins.source_screens import source_screen, sources_screen
+from bot.handling.act import Act
+from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.queries import read_as_admin
+from bot.screens.buttons import (
+    AddLink,
+    DescribeSource,
+    ListSources,
+    RenameSource,
+    SetStrategy,
+    ShowSource,
+    SwitchSource,
+)
+from bot.screens.keyboards import back, button, in_lines, keyboard
+from bot.screens.message import text_message
+from bot.texts import Translator
+from crm_core.access.actors import Actor
+from crm_core.conversation.prompts import OpenPrompt
+from crm_core.names import TypedLine
+from crm_core.routing import sources
+from crm_core.storage.database import Database
+from crm_core.team import accounts
+
+router = Router(name="admins.source_buttons")
+
+
+@router.callback_query(ListSources.filter())
+async def on_list(
+    query: CallbackQuery, callback_data: ListSources, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """A page of the list."""
+    await act.show(sources_screen(await read_as_admin(db, actor, sources.listing), _, page=callback_data.page))
+
+
+@router.callback_query(ShowSource.filter())
+async def on_show(
+    query: CallbackQuery, callback_data: ShowSource, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """One source."""
+    await act.show(source_screen(await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id), _))
+
+
+@router.callback_query(SwitchSource.filter())
+async def on_switch(query: CallbackQuery, callback_data: SwitchSource, actor: Actor, act: Act, _: Translator) -> None:
+    """Switches on or off."""
+    await source_actions.switch(act, actor, callback_data.source_id, callback_data.is_on, _)
+
+
+@router.callback_query(SetStrategy.filter())
+async def on_strategy(query: CallbackQuery, callback_data: SetStrategy, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets how the source chooses operators."""
+    await source_actions.set_strategy(act, actor, callback_data.source_id, callback_data.is_exact, _)
+
+
+@router.callback_query(RenameSource.filter())
+async def on_rename(
+    query: CallbackQuery, callback_data: RenameSource, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Asks for another name."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    text = _("Send a new name for {source}. Only staff will see it.").format(source=source.name)
+    back_to = ShowSource(source_id=source.id).pack()
+    await ask(act, actor, "source_name", text, back=back_to, _=_, source_id=source.id)
+
+
+@router.message(AnswersPrompt("source_name"))
+async def on_renamed(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed name."""
+    await source_actions.rename(act, actor, asked.data["source_id"], message.text or "", _)
+
+
+@router.callback_query(DescribeSource.filter())
+async def on_describe(
+    query: CallbackQuery, callback_data: DescribeSource, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Asks for a description."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    text = _("Send a short description of {source} for the staff. A dash (-) removes it.").format(source=source.name)
+    back_to = ShowSource(source_id=source.id).pack()
+    await ask(act, actor, "source_about", text, back=back_to, _=_, source_id=source.id)
+
+
+@router.message(AnswersPrompt("source_about"))
+async def on_described(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed description."""
+    await source_actions.describe(act, actor, asked.data["source_id"], message.text or "", _)
+
+
+@router.callback_query(AddLink.filter())
+async def on_add_link(
+    query: CallbackQuery, callback_data: AddLink, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Asks which bot the link should open, if there are several, then for the word and the name."""
+    bots = await read_as_admin(db, actor, accounts.bot_usernames)
+    bot_id = callback_data.bot_id if len(bots) > 1 else act.bot_id
+    if bot_id not in bots:
+        choices = [button(f"@{username}", AddLink(bot_id=one)) for one, username in bots.items()]
+        buttons = keyboard(*in_lines(choices, 1), back(_("Sources"), ListSources()))
+        await act.show(text_message(_("Which bot should the link open?"), keyboard=buttons))
+        return
+    text = _("Send a word for the link to @{bot} and a name for the source, for example: vk VK ads")
+    await ask(act, actor, "source_link", text.format(bot=bots[bot_id]), back=ListSources().pack(), _=_, bot_id=bot_id)
+
+
+@router.message(AnswersPrompt("source_link"))
+async def on_link_added(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Adds the link of the typed word and name."""
+    await source_actions.add_link(act, actor, asked.data["bot_id"], TypedLine.of(message.text or ""), _)

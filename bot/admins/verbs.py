@@ -1,0 +1,125 @@
+"""Typed commands of the form `/operators limit Anna 15`: a verb, whom it is about, and perhaps a value."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from aiogram.utils.formatting import Code, Text
+
+from bot.handling.act import Act
+from bot.handling.queries import read_as_admin
+from bot.handling.typed_names import known_and_new
+from bot.screens.message import text_message
+from bot.texts import Translator
+from crm_core.access.actors import Actor
+from crm_core.names import TypedLine
+from crm_core.storage.database import Database
+
+
+class Named(Protocol):
+    """What a verb is about: an operator or a source."""
+
+    @property
+    def id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What an admin typed after a command, and what is needed to carry it out.
+
+    Attributes:
+        example: how the verb is typed correctly, with its command.
+    """
+
+    line: TypedLine
+    act: Act
+    actor: Actor
+    db: Database
+    _: Translator
+    example: str = ""
+
+
+Run = Callable[[Typed], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of a command.
+
+    Attributes:
+        example: the verb as it is typed, without the command: `limit Anna 15`.
+        run: carries it out; gets the line after the verb, which is not empty.
+    """
+
+    example: str
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a command is about.
+
+    Attributes:
+        command: as it is typed: `/operators`.
+        find: the one that a line names; raises an error if there is none.
+        listing, pick: all of them, and the one of these that a line names or None.
+    """
+
+    command: str
+    find: Callable[[Database, Actor, TypedLine], Awaitable[Named]]
+    listing: Callable[..., Sequence[Any]]
+    pick: Callable[[Sequence[Any], TypedLine], Named | None]
+
+
+async def carry_out(typed: Typed, subject: Subject, verbs: Mapping[str, Verb], *, missing: str) -> bool:
+    """Carries out the verb that a line begins with. Returns False if it begins with none.
+
+    Args:
+        missing: what to tell an admin who typed the verb alone.
+    """
+    first, rest = typed.line.words[0], typed.line.from_word(1)
+    verb = verbs.get(first.text.casefold())
+    if verb is None or first.is_quoted:
+        return False
+    example = f"{subject.command} {verb.example}"
+    if rest:
+        await verb.run(replace(typed, line=rest, example=example))
+    else:
+        await show_usage(typed.act, missing, example)
+    return True
+
+
+def of_one(subject: Subject, change: Callable[[Typed, int], Awaitable[None]]) -> Run:
+    """What a verb does whose whole line is a name; `change` gets the id."""
+
+    async def run(typed: Typed) -> None:
+        await change(typed, (await subject.find(typed.db, typed.actor, typed.line)).id)
+
+    return run
+
+
+def with_text(
+    subject: Subject, change: Callable[[Typed, int, str], Awaitable[None]], missing: Callable[[Translator], str]
+) -> Run:
+    """What a verb does with a known name and a new text, as in `rename Anna = Anna Maria`.
+
+    Args:
+        change: gets the id and the text.
+        missing: what to tell an admin whose line cannot be cut in two.
+    """
+
+    async def run(typed: Typed) -> None:
+        known = await read_as_admin(typed.db, typed.actor, subject.listing)
+        parts = known_and_new(typed.line, lambda line: subject.pick(known, line))
+        if parts is None:
+            await show_usage(typed.act, missing(typed._), typed.example)
+            return
+        one = await subject.find(typed.db, typed.actor, parts[0])
+        await change(typed, one.id, parts[1].name)
+
+    return run
+
+
+async def show_usage(act: Act, missing: str, example: str) -> None:
+    """Answers with what is missing and a correct example, which can be copied with a touch."""
+    await act.answer(text_message(Text(missing, ": ", Code(example))))
