@@ -231,3 +231,21 @@ class ChoiceExpired(CrmError):
     """The message that the buttons asked about has been sent already, or is gone."""
 
     code, status = "choice_expired", 409
+
+
+class PreferenceNotFound(NotFound):
+    """`name` is what was asked for."""
+
+    code = "preference_not_found"
+
+
+class BadPreference(BadValue):
+    """A value that the preference `name` does not allow."""
+
+    code = "bad_preference"
+
+
+class NothingToUndo(CrmError):
+    """The preference `name` was never changed, or every change was undone."""
+
+    code, status = "nothing_to_undo", 409

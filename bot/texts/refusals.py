@@ -92,6 +92,9 @@ REFUSALS: dict[str, Words] = {
     "nothing_open": lambda f, _: _("This went to nobody: you have no open contacts here. /my shows those of all bots."),
     "export_under_way": lambda f, _: _("An export of yours is under way; ask again when it has come."),
     "choice_expired": lambda f, _: _("This was sent already."),
+    "preference_not_found": lambda f, _: _("There is no setting “{name}”.").format(**f),
+    "bad_preference": lambda f, _: _("The setting “{name}” does not allow this value.").format(**f),
+    "nothing_to_undo": lambda f, _: _("The setting “{name}” has no change that could be undone.").format(**f),
 }
 
 

@@ -54,6 +54,9 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "email_taken": "Another lead has this e-mail",
     "nothing_open": "There is no open contact",
     "choice_expired": "This was sent already",
+    "preference_not_found": "Preference not found",
+    "bad_preference": lambda f: f"The preference “{f['name']}” does not allow this value",
+    "nothing_to_undo": lambda f: f"The preference “{f['name']}” has no change that could be undone",
 }
 
 

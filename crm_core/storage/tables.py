@@ -335,6 +335,19 @@ class Event(Base):
     data: Mapped[dict[str, Any] | None] = content()
 
 
+class PreferenceRow(Base):
+    """A change of a setting that admins can change (`crm_core.preferences`). The newest version of a name holds."""
+
+    __tablename__ = "preferences"
+
+    name: Mapped[str] = technical(String(64), primary_key=True)
+    version: Mapped[int] = technical(primary_key=True, autoincrement=False, comment="1, 2, 3, … for each name")
+    value: Mapped[Any | None] = content(_Json, comment="NULL where the default was brought back")
+    actor: Mapped[str] = personal(String(48), comment="as in `events`")
+    at: Mapped[datetime] = technical()
+    undone: Mapped[bool] = technical(comment="undone by a later version, or itself the undo of an earlier one")
+
+
 class Tally(Base):
     """Sums over a source's contacts, so that statistics need not count them all (`crm_core.statistics`).
 
