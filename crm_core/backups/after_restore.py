@@ -32,6 +32,7 @@ from crm_core.storage.tables import (
     PendingReply,
     Posted,
     Prompt,
+    ReceiverRow,
     Source,
 )
 
@@ -75,7 +76,8 @@ def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str
         actor: who restores.
     """
     since = taken_at or _newest(s) or now
-    s.execute(update(_bot).values(fence=_bot.c.fence + FENCE_JUMP))
+    for table in (_bot, ReceiverRow.__table__):
+        s.execute(update(table).values(fence=table.c.fence + FENCE_JUMP))
     _withdraw(s, now)
     again, doubtful = _decide(s, now)
     _show_cards(s, now)

@@ -324,7 +324,7 @@ def refresh_card(s: Session, *, contact_id: int, bot_id: int, chat_id: int, mess
         chat_id,
         contact_id,
         payload={"message_id": message_id},
-        once=f"card:{bot_id}:{chat_id}:{message_id}",
+        dedup_key=f"card:{bot_id}:{chat_id}:{message_id}",
     )
     outbox.add(s, [edit], now=now)
 

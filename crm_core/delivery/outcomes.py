@@ -271,12 +271,11 @@ def _notify_holder(s: Session, job: ClaimedRow, code: str, now: datetime) -> Non
     holder = _holder_chat(s, job.contact_id)
     if holder is not None:
         payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
-        once = f"{code}:{job.contact_id}"
-        outbox.add(
-            s,
-            [outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, once=once)],
-            now=now,
+        key = f"{code}:{job.contact_id}"
+        notice = outbox.OutboxEntry(
+            outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, dedup_key=key
         )
+        outbox.add(s, [notice], now=now)
 
 
 def recover(

@@ -28,7 +28,8 @@ _OLDEST_SENDING = """
       AND b.state = 'running' AND (b.not_before IS NULL OR b.not_before <= ?) AND b.id IN ({bots})
       AND NOT EXISTS (SELECT 1 FROM gates g WHERE g.bot_id = o.bot_id AND g.chat_id = o.chat_id AND g.not_before > ?)
 """
-_LAST_SENT = "SELECT max(settled_at) FROM outbox WHERE settled_at IS NOT NULL"
+# Of Telegram alone: what goes to other receivers says nothing of it.
+_LAST_SENT = "SELECT max(settled_at) FROM outbox WHERE settled_at IS NOT NULL AND bot_id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)

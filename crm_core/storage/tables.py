@@ -439,33 +439,60 @@ class InboxRow(Base):
 
 
 class OutboxRow(Base):
-    """Something that somebody must be told. It names what and for whom; the words are made when it is sent."""
+    """Something to be sent. It names what, and to whom; the text is made when it is sent.
+
+    Rows for Telegram have a bot and a chat. Rows for any other receiver (`crm_core.messaging.receivers`) have the id of
+    an endpoint in a table of that receiver's own.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
+        CheckConstraint(
+            "(receiver = 'telegram' AND bot_id IS NOT NULL AND chat_id IS NOT NULL AND endpoint_id IS NULL)"
+            " OR (receiver <> 'telegram' AND bot_id IS NULL AND chat_id IS NULL AND endpoint_id IS NOT NULL)",
+            "receiver",
+        ),
         Index("ix_outbox_waiting", "bot_id", "id", **_where("state IN ('pending', 'sending')")),
-        # While an edit of a card waits, a further one would say the same: it is rendered from the newest state.
+        Index(
+            "ix_outbox_waiting_receiver",
+            "receiver",
+            "id",
+            **_where("state IN ('pending', 'sending') AND bot_id IS NULL"),
+        ),
         Index("ix_outbox_settled_at", "settled_at", **_where("settled_at IS NOT NULL")),
+        # While an edit of a card waits, a further one would say the same: it is rendered from the newest state.
         Index("uq_outbox_once", "once", unique=True, **_where("state = 'pending' AND once IS NOT NULL")),
     )
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     kind: Mapped[str] = technical(String(32))
-    bot_id: Mapped[int] = technical(ForeignKey("bots.id"))
-    chat_id: Mapped[int] = personal(BigInteger)
+    # The database fills it in for Telegram: one value less to bind for every message.
+    receiver: Mapped[str] = technical(String(16), server_default="telegram")
+    bot_id: Mapped[int | None] = technical(ForeignKey("bots.id"))
+    chat_id: Mapped[int | None] = personal(BigInteger)
+    endpoint_id: Mapped[int | None] = technical()
     contact_id: Mapped[int | None] = technical(index=True)
     message_ref: Mapped[int | None] = technical()
     payload: Mapped[dict[str, Any]] = content()
-    once: Mapped[str | None] = technical(String(64))
+    once: Mapped[str | None] = technical(String(64), comment="deduplication key, until the row is claimed")
     state: Mapped[str] = technical(String(16), default="pending", comment="pending, sending, sent, uncertain, dead")
     attempts: Mapped[int] = technical(default=0)
     ambiguous: Mapped[int] = technical(default=0, comment="attempts whose outcome nobody knows")
-    fence: Mapped[int | None] = technical(comment="which life of the bot is sending it")
+    fence: Mapped[int | None] = technical(comment="fencing token of the session that is sending it")
     not_before: Mapped[datetime | None] = technical()
     created_at: Mapped[datetime] = technical()
     settled_at: Mapped[datetime | None] = technical()
     outcome: Mapped[str | None] = technical(String(200))
     result_id: Mapped[int | None] = technical(BigInteger)
+
+
+class ReceiverRow(Base):
+    """A kind of receiver other than Telegram, and the newest session that sends to it."""
+
+    __tablename__ = "receivers"
+
+    receiver: Mapped[str] = technical(String(16), primary_key=True)
+    fence: Mapped[int] = technical(comment="the newest fencing token: grows with every session")
 
 
 class Export(Base):

@@ -256,7 +256,9 @@ def mark_reachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, 
         data={"bot_id": bot_id},
     )
     events.record(s, [reached])
-    outbox.add(s, [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}")], now=now)
+    outbox.add(
+        s, [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, dedup_key=f"menu:{bot_id}:{telegram_id}")], now=now
+    )
     contacts.refresh_lost_cards(s, bot_id=bot_id, chat_id=telegram_id, now=now)
     if member.operator_id is not None:
         source_ids = contacts.sources_of(s, member.operator_id)
@@ -273,7 +275,10 @@ def show_menu(s: Session, *, telegram_id: int, now: datetime) -> None:
     )
     outbox.add(
         s,
-        [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}") for bot_id in bots],
+        [
+            outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, dedup_key=f"menu:{bot_id}:{telegram_id}")
+            for bot_id in bots
+        ],
         now=now,
     )
 
