@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from bot.sandbox import Sandbox
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from tests.support.people import MovableClock, RunningApp
 
 DATABASES = ("sqlite", "postgres")

@@ -15,14 +15,14 @@ from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phon
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
+from crm_core.contacts import lead_lists as pages
 from crm_core.contacts import leads
 from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts.lead_lists import LeadFilter
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lifecycle import Requested
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage import paging as pages
 from crm_core.storage.locks import lock_row
-from crm_core.storage.paging import LeadFilter
 from crm_core.storage.tables import Lead
 
 router = APIRouter(tags=["leads"])

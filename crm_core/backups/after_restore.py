@@ -17,6 +17,7 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.delivery import outcomes as deliveries
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import (
     ApiKey,
     Bot,
@@ -77,7 +78,7 @@ def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str
     """
     since = taken_at or _newest(s) or now
     for table in (_bot, ReceiverRow.__table__):
-        s.execute(update(table).values(fence=table.c.fence + FENCE_JUMP))
+        execute(s, update(table).values(fence=table.c.fence + FENCE_JUMP))
     _withdraw(s, now)
     again, doubtful = _decide(s, now)
     _show_cards(s, now)
@@ -98,37 +99,42 @@ def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str
 
 
 def _newest(s: Session) -> datetime | None:
-    known = [s.execute(select(func.max(one))).scalar_one() for one in (Event.at, InboxRow.received_at)]
+    known = [execute(s, select(func.max(one))).scalar_one() for one in (Event.at, InboxRow.received_at)]
     return max(filter(None, known), default=None)
 
 
 def _withdraw(s: Session, now: datetime) -> None:
     """Takes back what may have been used, answered or done since."""
-    s.execute(delete(Prompt))  # the next words of whoever was asked are no answer any more
+    execute(s, delete(Prompt))  # the next words of whoever was asked are no answer any more
     open_invitation = (Invitation.used_at.is_(None), Invitation.expires_at > now)
-    s.execute(update(Invitation.__table__).where(*open_invitation).values(expires_at=now))
-    s.execute(
+    execute(s, update(Invitation.__table__).where(*open_invitation).values(expires_at=now))
+    execute(
+        s,
         update(Export.__table__)
         .where(Export.state.in_(("waiting", "running")))
-        .values(state="failed", outcome="restored", finished_at=now)
+        .values(state="failed", outcome="restored", finished_at=now),
     )
 
 
 def _decide(s: Session, now: datetime) -> tuple[int, int]:
     """Decides what was not sent yet, or on its way. Returns how much is sent, and how many words to clients are not."""
     unsent = _outbox.c.state.in_(("pending", "sending"))
-    doubtful = s.execute(select(_outbox).where(unsent, _outbox.c.kind == outbox.TO_CLIENT).order_by(_outbox.c.id)).all()
-    s.execute(
+    doubtful = execute(
+        s, select(_outbox).where(unsent, _outbox.c.kind == outbox.TO_CLIENT).order_by(_outbox.c.id)
+    ).all()
+    execute(
+        s,
         update(_outbox)
         .where(unsent, _outbox.c.kind.in_(_NOT_AGAIN))
-        .values(state="uncertain", outcome="restored", settled_at=now, ambiguous=_outbox.c.ambiguous + 1)
+        .values(state="uncertain", outcome="restored", settled_at=now, ambiguous=_outbox.c.ambiguous + 1),
     )
     # One more unknown attempt: an operator sees at a copy that it may be the second one.
-    again: int = s.execute(  # type: ignore[attr-defined]
+    again = execute_count(
+        s,
         update(_outbox)
         .where(unsent)
-        .values(state="pending", outcome="restored", fence=None, ambiguous=_outbox.c.ambiguous + 1)
-    ).rowcount
+        .values(state="pending", outcome="restored", fence=None, ambiguous=_outbox.c.ambiguous + 1),
+    )
     _notify_authors(s, doubtful, now)
     return again, len(doubtful)
 
@@ -140,11 +146,12 @@ def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: da
 
 def _show_cards(s: Session, now: datetime) -> None:
     """Cards of open contacts may show what was done since, and is not so any more."""
-    cards = s.execute(
+    cards = execute(
+        s,
         select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id)
         .join(Contact, Contact.id == Posted.contact_id)
         .where(Posted.is_card.is_(True), Contact.status != "closed")
-        .order_by(Posted.contact_id, Posted.message_id)
+        .order_by(Posted.contact_id, Posted.message_id),
     ).all()
     for contact_id, bot_id, chat_id, message_id in cards:
         contacts.refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
@@ -180,7 +187,7 @@ def next_numbers(s: Session, *, since: datetime, until: datetime, seen: dict[str
 
 
 def _highest(s: Session, table: Table) -> int:
-    return int(s.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
+    return int(execute(s, select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
 
 
 def _recent(s: Session, table: Table, after: datetime) -> int:
@@ -188,7 +195,7 @@ def _recent(s: Session, table: Table, after: datetime) -> int:
     if moment is None:
         return 0
     query = select(func.count()).select_from(table).where(moment > max(after, EARLIEST))
-    return int(s.execute(query).scalar_one())
+    return int(execute(s, query).scalar_one())
 
 
 EARLIEST = datetime.fromtimestamp(0).astimezone() + timedelta(days=1)

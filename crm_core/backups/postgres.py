@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.backups.copying import sync_folder
 from crm_core.backups.errors import BackupError
+from crm_core.storage.execute import execute
 from crm_core.storage.installed_mark import RESTORING
 
 AS_WE_ARE = ("--no-owner", "--no-privileges", "--no-password")  # roles differ from server to server
@@ -86,14 +87,14 @@ def _prepare(url: str) -> set[str]:
 
 def is_safe(s: Session) -> None:
     """The database may be worked with; in the transaction that decided what was to be decided."""
-    s.execute(text(f"DROP TABLE {RESTORING}"))
+    execute(s, text(f"DROP TABLE {RESTORING}"))
 
 
 def begin_numbers_at(s: Session, numbers: Mapping[str, int]) -> None:
     """Has the next row of each table get this number."""
     for table, number in numbers.items():
         sequence = func.pg_get_serial_sequence(table, "id")
-        s.execute(select(func.setval(sequence, number, False)))
+        execute(s, select(func.setval(sequence, number, False)))
 
 
 @contextlib.contextmanager

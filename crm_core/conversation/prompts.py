@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
 from crm_core.messaging import messages
+from crm_core.storage.execute import dialect_insert
 from crm_core.storage.tables import Prompt
-from crm_core.storage.upsert import dialect_insert
 
 ANSWERED_WITHIN = timedelta(minutes=15)  # words of tomorrow are no answer to a question of today
 

@@ -19,9 +19,8 @@ from crm_core.messaging.outbox import Settled
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.prepared import PreparedForIds
+from crm_core.storage.prepared import PreparedForIds, prepared_upsert
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
-from crm_core.storage.upsert import prepared_upsert
 from crm_core.team import operators
 
 # Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
@@ -178,7 +177,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
             operators.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         else:
             conversation.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
-            words = s.execute(_FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
+            words = execute(s, _FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
             if job.kind == outbox.TO_CLIENT:
                 _notify_author(s, one, "client_unreachable", now)
@@ -226,7 +225,7 @@ def _notify_card_dead(s: Session, bot_id: int, contact_id: int | None, now: date
 
 
 def _is_staff(s: Session, chat_id: int) -> bool:
-    return s.execute(select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
+    return execute(s, select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
 
 
 def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
@@ -241,7 +240,7 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
         shown = select(func.max(Posted.message_id)).where(
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
-        reply_to = s.execute(shown).scalar_one()
+        reply_to = execute(s, shown).scalar_one()
     elif job.kind == outbox.TO_CLIENT:
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
@@ -260,10 +259,11 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
 
 
 def _holder_chat(s: Session, contact_id: int | None) -> int | None:
-    return s.execute(
+    return execute(
+        s,
         select(Staff.telegram_id)
         .join(Contact, Contact.operator_id == Staff.operator_id)
-        .where(Contact.id == contact_id)
+        .where(Contact.id == contact_id),
     ).scalar_one_or_none()
 
 
@@ -306,8 +306,8 @@ def recover(
 
 def notify_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
     """Tells the operator, at the very message, that nobody knows whether it arrived; `row` is one of the outbox."""
-    author = s.execute(
-        select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
+    author = execute(
+        s, select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
     ).one_or_none()
     if author is None:
         return

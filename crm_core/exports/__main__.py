@@ -9,7 +9,7 @@ import sys
 
 from crm_core.exports.in_subprocess import from_text
 from crm_core.exports.making import Made, make
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from crm_core.subprocesses import lower_priority
 
 

@@ -16,7 +16,7 @@ from crm_core.exports.rows import Span, What
 from crm_core.messaging import outbox
 from crm_core.statistics import Period
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import Export, Staff
 
 _export = Export.__table__
@@ -62,7 +62,7 @@ def note(s: Session, *, what: What, form: Form, span: Span, actor: Actor, now: d
 
 def is_under_way(s: Session, *, asked_by: int | None) -> bool:
     """Whether somebody waits for an export."""
-    return s.execute(select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY)).first() is not None
+    return execute(s, select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY)).first() is not None
 
 
 def ask(
@@ -100,7 +100,7 @@ def ask(
         "attempts": 0,
         "asked_at": now,
     }
-    export_id: int = s.execute(insert(_export).returning(_export.c.id), values).scalar_one()
+    export_id: int = execute(s, insert(_export).returning(_export.c.id), values).scalar_one()
     on_commit(s, Asked(export_id))
     return export_id
 
@@ -119,12 +119,12 @@ _WAITING = (
 
 def waits(s: Session, *, bot_id: int, fencing_token: int) -> bool:
     """Whether `claim` would find one."""
-    return s.execute(_WAITING, {"bot_id": bot_id, "fence": fencing_token}).first() is not None
+    return execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).first() is not None
 
 
 def claim(s: Session, *, bot_id: int, fencing_token: int) -> Job | None:
     """Takes the oldest export of a bot that waits, or that an ended life of the bot did not finish."""
-    row = s.execute(_WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
+    row = execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
     if row is None:
         return None
     seen = (_export.c.id == row.id, _export.c.attempts == row.attempts)
@@ -152,10 +152,11 @@ def _job(row: Any, fencing_token: int) -> Job:
 
 def is_wanted(s: Session, *, job: Job) -> bool:
     """Whether an export is still this life's to send, and whoever asked may still have it."""
-    row = s.execute(
+    row = execute(
+        s,
         select(_export.c.fence, Staff.is_admin)
         .join(Staff, Staff.telegram_id == _export.c.asked_by)
-        .where(_export.c.id == job.id, _export.c.state == "running")
+        .where(_export.c.id == job.id, _export.c.state == "running"),
     ).one_or_none()
     return row is not None and row.fence == job.fencing_token and row.is_admin
 

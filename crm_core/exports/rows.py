@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core import statistics
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Event, Lead, Operator, Source, Staff
 from crm_core.storage.types import EPOCH, MILLISECOND
 
@@ -124,15 +125,15 @@ def prepare(s: Session, *, what: What, span: Span) -> tuple[int, Known]:
         contacts = Counter[int]()
         for source in figures.sources:
             contacts.update({share.operator_id: share.contacts for share in source.shares})
-        return s.execute(select(func.count()).select_from(_operator)).scalar_one(), Known(contacts=contacts)
+        return execute(s, select(func.count()).select_from(_operator)).scalar_one(), Known(contacts=contacts)
     moment = _MOMENT[what]
     within = [moment >= span.since] if span.since else []
     within += [moment < span.until] if span.until else []
-    number = s.execute(select(func.count()).select_from(moment.table).where(*within)).scalar_one()
+    number = execute(s, select(func.count()).select_from(moment.table).where(*within)).scalar_one()
     return number, Known(
-        sources=dict(s.execute(select(Source.id, Source.name)).all()),
-        operators=dict(s.execute(select(Operator.id, Operator.name)).all()),
-        staff={f"tg:{number}": name for number, name in s.execute(select(Staff.telegram_id, Staff.name))},
+        sources=dict(execute(s, select(Source.id, Source.name)).all()),
+        operators=dict(execute(s, select(Operator.id, Operator.name)).all()),
+        staff={f"tg:{number}": name for number, name in execute(s, select(Staff.telegram_id, Staff.name))},
     )
 
 
@@ -155,7 +156,8 @@ _OF_LEAD = (_lead.c.full_name, _lead.c.username, _lead.c.phone, _lead.c.email, _
 
 
 def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    rows = s.execute(
+    rows = execute(
+        s,
         select(
             _contact.c.id,
             _contact.c.created_at,
@@ -173,7 +175,7 @@ def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> It
         .select_from(_contact.outerjoin(_lead, _lead.c.id == _contact.c.lead_id))
         .where(_contact.c.id > after, *_within(_contact.c.created_at, span))
         .order_by(_contact.c.id)
-        .limit(size)
+        .limit(size),
     )
     for number, opened, source_id, status, operator_id, *rest in rows:
         yield number, opened, known.sources.get(source_id), status, known.operators.get(operator_id), *rest
@@ -183,7 +185,8 @@ _HIS = _contact.c.lead_id == _lead.c.id
 
 
 def _leads(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    rows = s.execute(
+    rows = execute(
+        s,
         select(
             _lead.c.id,
             _lead.c.created_at,
@@ -194,19 +197,20 @@ def _leads(s: Session, span: Span, known: Known, after: int, size: int) -> Itera
         )
         .where(_lead.c.id > after, *_within(_lead.c.created_at, span))
         .order_by(_lead.c.id)
-        .limit(size)
+        .limit(size),
     )
     yield from (tuple(row) for row in rows)
 
 
 def _operators(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
     """Everybody there is or was: of the period are only the contacts."""
-    rows = s.execute(
+    rows = execute(
+        s,
         select(_operator, Staff.telegram_id)
         .outerjoin(Staff, Staff.operator_id == _operator.c.id)
         .where(_operator.c.id > after)
         .order_by(_operator.c.id)
-        .limit(size)
+        .limit(size),
     )
     for one in rows:
         yield (
@@ -224,8 +228,8 @@ def _operators(s: Session, span: Span, known: Known, after: int, size: int) -> I
 
 
 def _events(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    rows = s.execute(
-        select(_event).where(_event.c.id > after, *_within(_event.c.at, span)).order_by(_event.c.id).limit(size)
+    rows = execute(
+        s, select(_event).where(_event.c.id > after, *_within(_event.c.at, span)).order_by(_event.c.id).limit(size)
     )
     for one in rows:
         yield (

@@ -7,9 +7,8 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
-from crm_core.storage.upsert import dialect_insert
 
 QUIET = timedelta(minutes=10)
 A_DAY = timedelta(hours=20)

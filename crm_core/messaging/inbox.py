@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging.alerts import notify_admins
 from crm_core.storage.execute import execute, execute_count
-from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert, prepared_upsert
 from crm_core.storage.tables import InboxRow
-from crm_core.storage.upsert import prepared_upsert
 
 _table = InboxRow.__table__
 
@@ -214,23 +213,6 @@ def mark_dead(s: Session, *, inbox_id: int, bot_id: int, error: str, now: dateti
         notify_admins(
             s, cause=f"update:{bot_id}", code="update_dead", now=now, bot_id=bot_id, inbox=inbox_id, error=error
         )
-
-
-def counts(s: Session) -> dict[str, int]:
-    """How many updates are in each state."""
-    return {row.state: row[1] for row in s.execute(select(_table.c.state, func.count()).group_by(_table.c.state))}
-
-
-def oldest_waiting(s: Session) -> datetime | None:
-    """When the oldest unfinished update arrived: what health looks at."""
-    found: datetime | None = s.execute(select(func.min(_table.c.received_at)).where(WAITS)).scalar_one()
-    return found
-
-
-def dead(s: Session, *, limit: int = 20) -> list[Row[Any]]:
-    """Updates that were given up, newest first: (id, bot_id, error, received_at)."""
-    query = select(_table.c.id, _table.c.bot_id, _table.c.error, _table.c.received_at).where(_table.c.state == "dead")
-    return list(s.execute(query.order_by(_table.c.id.desc()).limit(limit)))
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:

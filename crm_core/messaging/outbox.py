@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count
-from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert, prepared_upsert
 from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
-from crm_core.storage.upsert import prepared_upsert
 
 CARD = "card"  # a new card in an operator's chat
 CARD_EDIT = "card_edit"  # a card brought up to date
@@ -317,7 +316,7 @@ def orphans(s: Session, *, bot_id: int, fencing_token: int) -> list[Row[Any]]:
 
 def adopt(s: Session, *, row_id: int, fencing_token: int) -> None:
     """Makes a row that an ended session left this session's own, so that it can be settled; of any receiver."""
-    s.execute(update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fencing_token))
+    execute(s, update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fencing_token))
 
 
 def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
@@ -332,7 +331,8 @@ def drop_waiting(
     s: Session, *, bot_id: int, chat_id: int, outcome: str, now: datetime, keep: Sequence[str] = ()
 ) -> None:
     """Gives up all rows that wait for a chat that can no longer be written to, except the kinds in `keep`."""
-    s.execute(
+    execute(
+        s,
         update(_table)
         .where(
             _table.c.bot_id == bot_id,
@@ -341,7 +341,7 @@ def drop_waiting(
             _table.c.state == "pending",
             _table.c.kind.not_in(keep),
         )
-        .values(state="dead", outcome=outcome, settled_at=now)
+        .values(state="dead", outcome=outcome, settled_at=now),
     )
 
 
@@ -358,7 +358,7 @@ _DROP_CONTACT = (
 
 def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) -> None:
     """Gives up what waits for the operator of a contact, who no longer holds it; the next operator gets all of it."""
-    s.execute(_DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
+    execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:

@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.messaging.outbox import UNSETTLED, claiming, or_touch_pending
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute
-from crm_core.storage.prepared import PreparedForIds, prepared_insert
+from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.prepared import PreparedForIds, prepared_insert, prepared_upsert
 from crm_core.storage.tables import OutboxRow, ReceiverRow
-from crm_core.storage.upsert import dialect_insert, prepared_upsert
 
 TELEGRAM = "telegram"
 """The receiver that this module is not for."""

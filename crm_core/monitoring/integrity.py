@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from crm_core import statistics
 from crm_core.routing import queue, sources
 from crm_core.statistics import Difference
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, InboxRow, Operator, OutboxRow, Weight
 from crm_core.team import accounts as staff
 from crm_core.team import operators
@@ -55,8 +56,8 @@ class Checkup:
 
 def examine(s: Session) -> Checkup:
     """Looks through a database of the newest revision; changes nothing."""
-    inbox = {row[0]: row[1] for row in s.execute(select(InboxRow.state, func.count()).group_by(InboxRow.state))}
-    outbox = {row[0]: row[1] for row in s.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
+    inbox = {row[0]: row[1] for row in execute(s, select(InboxRow.state, func.count()).group_by(InboxRow.state))}
+    outbox = {row[0]: row[1] for row in execute(s, select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
     return Checkup(
         has_admin=staff.has_admin(s),
         wrong_loads=tuple(_wrong_loads(s)),
@@ -76,16 +77,17 @@ def examine(s: Session) -> Checkup:
 
 def _wrong_loads(s: Session) -> list[WrongLoad]:
     counted = func.count(Contact.id)
-    rows = s.execute(
+    rows = execute(
+        s,
         select(Operator.name, Operator.current_leads, counted)
         .outerjoin(Contact, and_(Contact.operator_id == Operator.id, queue.OPEN))
         .group_by(Operator.id, Operator.name, Operator.current_leads)
         .having(Operator.current_leads != counted)
-        .order_by(Operator.id)
+        .order_by(Operator.id),
     )
     return [WrongLoad(*row) for row in rows]
 
 
 def _deserted(s: Session) -> list[str]:
-    served = set(s.execute(select(Weight.source_id).distinct()).scalars())
+    served = set(execute(s, select(Weight.source_id).distinct()).scalars())
     return [one.name for one in sources.listing(s) if one.is_active and one.id not in served]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -99,18 +99,3 @@ class Database(ABC):
                     listener(announcements)
                 except Exception:  # it was committed: who wrote it, and the other listeners, must hear of it
                     log.exception("a listener failed")
-
-
-def open_database(url: str) -> Database:
-    """Opens the database of a settings URL: ``sqlite:///path`` or ``postgresql://…``.
-
-    The driver's module is imported only for the kind that is used, to keep commands quick.
-    """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        from crm_core.storage.sqlite import SqliteDatabase
-
-        return SqliteDatabase(parsed)
-    from crm_core.storage.postgres import PostgresDatabase
-
-    return PostgresDatabase(parsed)

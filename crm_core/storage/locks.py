@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import BigInteger, FromClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
 
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
@@ -21,7 +22,7 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
     """
     if s.get_bind().dialect.name == "postgresql":
         for source_id in sorted(set(source_ids)):
-            s.execute(_LOCK, {"id": source_id})
+            execute(s, _LOCK, {"id": source_id})
 
 
 _TRY = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
@@ -33,12 +34,12 @@ def try_lock_name(s: Session, name: str) -> bool:
         return True
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
     # Below zero, where no other lock of ours is.
-    return bool(s.execute(_TRY, {"number": -1 - (digest >> 1)}).scalar_one())
+    return bool(execute(s, _TRY, {"number": -1 - (digest >> 1)}).scalar_one())
 
 
 def lock_row(s: Session, table: FromClause, row_id: int) -> None:
     """Keeps a row as it is until this transaction ends; after the locks of sources, as all locks of rows."""
-    s.execute(select(table.c.id).where(table.c.id == row_id).with_for_update())  # SQLite leaves FOR UPDATE out
+    execute(s, select(table.c.id).where(table.c.id == row_id).with_for_update())  # SQLite leaves FOR UPDATE out
 
 
 _contact = Contact.__table__
@@ -57,5 +58,5 @@ def lock_contact(s: Session, contact_id: int, *, version: int | None = None) -> 
     """
     if s.get_bind().dialect.name != "postgresql":
         return True
-    now_at = s.execute(_LOCK_CONTACT, {"contact_id": contact_id}).scalar_one_or_none()
+    now_at = execute(s, _LOCK_CONTACT, {"contact_id": contact_id}).scalar_one_or_none()
     return version is None or now_at == version

@@ -52,22 +52,6 @@ def migrate(
         engine.dispose()
 
 
-def revisions(url: str) -> tuple[str | None, str]:
-    """The revision that the database has, and the newest one known; changes nothing."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        if not Path(parsed.database or "").exists():
-            return None, _newest()
-        engine = sqlite_engine(parsed)
-    else:
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision(), _newest()
-    finally:
-        engine.dispose()
-
-
 def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None, str]:
     path = Path(url.database or "")
     path.parent.mkdir(parents=True, exist_ok=True)

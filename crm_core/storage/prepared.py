@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, insert, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -107,6 +108,15 @@ def prepared_insert(table: Any) -> Prepared:
     of_row = table.c.id
     returning = insert(table).returning(of_row, sort_by_parameter_order=True)
     return Prepared(insert(table), on_postgresql=returning, gives_id=True)
+
+
+def prepared_upsert(table: Any, finish: Callable[[Any], Any]) -> Prepared:
+    """A prepared INSERT … ON CONFLICT, which SQLAlchemy offers only through each dialect.
+
+    Args:
+        finish: adds the ``on_conflict_…`` part, which both dialects spell alike.
+    """
+    return Prepared(finish(sqlite.insert(table)), on_postgresql=finish(postgresql.insert(table)))
 
 
 class PreparedForIds:

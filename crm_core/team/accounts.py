@@ -15,9 +15,8 @@ from crm_core.events import NewEvent
 from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import dialect_insert, execute_count
 from crm_core.storage.tables import Bot, Invitation, Operator, Staff, StaffChat
-from crm_core.storage.upsert import dialect_insert
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails
 

@@ -23,7 +23,8 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
 from crm_core.conversation import client_messages as conversation
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from crm_core.storage.tables import Contact, Staff
 from tests.benchmarks import years
 from tests.benchmarks.conversations import WARMING_UP, once

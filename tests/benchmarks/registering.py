@@ -16,7 +16,8 @@ from crm_core.contacts import lifecycle as contacts
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage import prepared as hot
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from tests.benchmarks.table import Line, median
 
 CONTACTS = 600

@@ -15,7 +15,8 @@ from crm_core.api.metrics.exposition import Exposition
 from crm_core.monitoring import metrics
 from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.statistics import Period, recount
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from tests.benchmarks.table import Line, median
 
 CONTACTS, LEADS = 1_000_000, 300_000

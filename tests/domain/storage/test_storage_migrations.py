@@ -10,7 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from crm_core.storage import migrate as migrating
-from crm_core.storage.migrate import UnknownRevision, migrate, revisions
+from crm_core.storage.migrate import UnknownRevision, migrate
+from crm_core.storage.probe import revisions
 from crm_core.storage.sqlite import sqlite_engine
 from crm_core.storage.tables import Base
 
