@@ -1,8 +1,8 @@
-"""What must be decided when a database is older than the world: it was restored, and people went on meanwhile.
+"""Reconciling a restored database with the world, where people went on after the backup was taken.
 
-Whatever was done between the moment of the backup and now (the lost range) stands in the chats and in other systems,
-and nothing here knows of it. So nothing that may have been sent to a client is sent again, no number is given to
-anybody a second time, no question that may have been answered takes further words for its answer, and admins are told.
+What was done between the backup and now (the lost range) is in chats and in other systems, but not in the database. So
+nothing that may have been sent to a client is sent again, no id is assigned a second time, no prompt that may have been
+answered takes another message as its answer, and admins are notified.
 """
 
 from collections.abc import Iterable
@@ -37,16 +37,16 @@ from crm_core.storage.tables import (
     Source,
 )
 
-FENCE_JUMP = 1_000  # more lives than a bot has had since: what one of them still holds must not count
-SAFETY = 10  # times as many numbers are left out as were given in a time as long before
+FENCE_JUMP = 1_000  # more than the sessions since the backup: results of any that is still running must not count
+SAFETY = 10  # so many times the ids are skipped that were assigned in an equally long time before
 LEFT_OUT_LEAST = 1_000
 
 NUMBERED: tuple[Table, ...] = tuple(
     one.__table__ for one in (Lead, Contact, Message, Operator, Source, ApiKey, PendingReply, Export)
 )
-"""Tables whose numbers are seen outside: on cards and buttons, in answers of the API."""
+"""Tables whose ids are visible outside: on cards and buttons, in answers of the API."""
 
-# Clients are not told a thing twice that may have reached them, nor staff an answer that they have long had.
+# Clients get nothing twice that may have reached them, nor do staff get an answer that they had long ago.
 _NOT_AGAIN = frozenset({outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.ANSWER, outbox.SCREEN})
 
 _bot, _outbox, _contact = Bot.__table__, OutboxRow.__table__, Contact.__table__
@@ -54,11 +54,11 @@ _bot, _outbox, _contact = Bot.__table__, OutboxRow.__table__, Contact.__table__
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What was decided.
+    """What was decided about a restored database.
 
     Attributes:
         since, until: the lost range.
-        doubtful: words to clients of which nobody knows whether they were sent; whoever wrote them is told.
+        doubtful: messages to clients of which nobody knows whether they were sent; their authors are notified.
         again: rows to operators (cards, copies, notices) that are sent, perhaps a second time.
     """
 
@@ -69,11 +69,11 @@ class Reconciliation:
 
 
 def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str, actor: str) -> Reconciliation:
-    """Makes a restored database safe to go on with, in one transaction, before any process works on it.
+    """Makes a restored database safe to use, in one transaction, before any process uses it.
 
     Args:
-        taken_at: the moment of the backup; None where it does not say: then that of the newest thing in it.
-        zone: of the moments that admins are told.
+        taken_at: the moment of the backup; None if it has none: then that of the newest row in it.
+        zone: the time zone of moments in notices to admins.
         actor: who restores.
     """
     since = taken_at or _newest(s) or now
@@ -104,8 +104,8 @@ def _newest(s: Session) -> datetime | None:
 
 
 def _withdraw(s: Session, now: datetime) -> None:
-    """Takes back what may have been used, answered or done since."""
-    execute(s, delete(Prompt))  # the next words of whoever was asked are no answer any more
+    """Withdraws what may have been used, answered or done since."""
+    execute(s, delete(Prompt))  # the next message in that chat is no answer any more
     open_invitation = (Invitation.used_at.is_(None), Invitation.expires_at > now)
     execute(s, update(Invitation.__table__).where(*open_invitation).values(expires_at=now))
     execute(
@@ -117,7 +117,7 @@ def _withdraw(s: Session, now: datetime) -> None:
 
 
 def _decide(s: Session, now: datetime) -> tuple[int, int]:
-    """Decides what was not sent yet, or on its way. Returns how much is sent, and how many words to clients are not."""
+    """Decides about unsent rows. Returns how many are sent, and how many messages to clients are not."""
     unsent = _outbox.c.state.in_(("pending", "sending"))
     doubtful = execute(
         s, select(_outbox).where(unsent, _outbox.c.kind == outbox.TO_CLIENT).order_by(_outbox.c.id)
@@ -128,7 +128,7 @@ def _decide(s: Session, now: datetime) -> tuple[int, int]:
         .where(unsent, _outbox.c.kind.in_(_NOT_AGAIN))
         .values(state="uncertain", outcome="restored", settled_at=now, ambiguous=_outbox.c.ambiguous + 1),
     )
-    # One more unknown attempt: an operator sees at a copy that it may be the second one.
+    # One more ambiguous attempt: a copy tells the operator that it may be the second one.
     again = execute_count(
         s,
         update(_outbox)
@@ -145,7 +145,7 @@ def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: da
 
 
 def _show_cards(s: Session, now: datetime) -> None:
-    """Cards of open contacts may show what was done since, and is not so any more."""
+    """Updates cards of open contacts: they may show changes of the lost range."""
     cards = execute(
         s,
         select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id)
@@ -161,21 +161,21 @@ def _show_cards(s: Session, now: datetime) -> None:
 
 
 def next_number(highest: int, *, recent: int) -> int:
-    """The first number that nobody can have been given since: a round one, so that people see where it began.
+    """The first id that cannot have been assigned since: a round one, so that people see where it began.
 
     Args:
-        highest: known to have been given.
-        recent: how many were given in a time as long as the lost range, before it.
+        highest: the highest id known.
+        recent: how many were assigned in the time before the lost range, as long as that range.
     """
     return ((highest + max(LEFT_OUT_LEAST, SAFETY * recent)) // 1_000 + 1) * 1_000
 
 
 def next_numbers(s: Session, *, since: datetime, until: datetime, seen: dict[str, int] | None = None) -> dict[str, int]:
-    """The first free number of every table whose numbers are seen outside.
+    """The first free id of every table whose ids are visible outside.
 
     Args:
         since, until: the lost range.
-        seen: the highest numbers of the database that is replaced, by table, where that can still be read.
+        seen: the highest ids of the database that is replaced, by table, as far as they can still be read.
     """
     long = until - since
     return {

@@ -1,4 +1,4 @@
-"""The bots of this installation: known by Telegram's id, shown with their state."""
+"""The bots of this installation, by Telegram's id: their state, sessions and gates."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +21,9 @@ _bot, _gate = Bot.__table__, Gate.__table__
 
 
 def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
-    """A bot whose token Telegram accepts begins a new life: it is known, has its source, and fences older lives off.
+    """Begins a session of a bot whose token Telegram accepts: it is stored, has its source, and is fenced.
 
-    Returns the fencing number of this life.
+    Returns the session's fencing token; earlier sessions can no longer claim or settle anything.
     """
     shown = {"username": username, "name": name, "position": position, "state": RUNNING}
     statement = dialect_insert(s, _bot).values(id=bot_id, fence=0, **shown)
@@ -36,7 +36,7 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
 
 
 def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
-    """Shows how a bot fares; admins are told when its token is refused or somebody else polls it."""
+    """Stores a bot's state; admins are notified when its token is refused or another program polls it."""
     is_news = execute_count(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
     if is_news and state in (REFUSED, CONFLICT):
         username = execute(s, select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
@@ -44,16 +44,16 @@ def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
 
 
 def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
-    """A token was refused at the start; a bot that was never seen running has nothing to be shown at."""
+    """Stores that a token was refused at the start; a bot that has never run has no row, and nothing is stored."""
     if execute(s, select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:
         set_state(s, bot_id=bot_id, state=REFUSED, now=now)
 
 
 def note_received(s: Session, *, bot_id: int, now: datetime) -> None:
-    """Notes that a bot has just taken from Telegram whatever waited for it.
+    """Stores that a bot has just received everything that waited for it at Telegram.
 
-    If it had not for longer than Telegram keeps messages, admins are told that some may be lost: only people can find
-    out, and only if they know.
+    If the last time was longer ago than Telegram keeps messages, admins are notified that some may be lost: only people
+    can find out which.
     """
     before = execute(s, select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bot_id)).one_or_none()
     execute(s, update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
@@ -65,18 +65,18 @@ def note_received(s: Session, *, bot_id: int, now: datetime) -> None:
 
 
 def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:
-    """Telegram said wait: nothing goes to this chat before `until`, after a restart neither."""
+    """Shuts a chat's gate (flood wait): nothing is sent to it before `until`, even after a restart."""
     statement = dialect_insert(s, _gate).values(bot_id=bot_id, chat_id=chat_id, not_before=until)
     execute(s, statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
 
 
 def shut_bot(s: Session, *, bot_id: int, until: datetime) -> None:
-    """Telegram said wait in several chats at once: nothing goes out through this bot before `until`."""
+    """Shuts a bot's gate (flood waits in several chats at once): it sends nothing before `until`."""
     execute(s, update(_bot).where(_bot.c.id == bot_id).values(not_before=until))
 
 
 def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, dict[int, datetime]]:
-    """What is still shut: the bot's own gate, and each chat's."""
+    """Until when gates are shut: the bot's own (None if it is open), and those of chats."""
     own = execute(s, select(_bot.c.not_before).where(_bot.c.id == bot_id, _bot.c.not_before > now)).scalar_one_or_none()
     rows = execute(
         s, select(_gate.c.chat_id, _gate.c.not_before).where(_gate.c.bot_id == bot_id, _gate.c.not_before > now)
@@ -86,7 +86,7 @@ def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, d
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What waits for one bot: updates that are not finished, rows that are not sent, since when the oldest of each."""
+    """Pending work of one bot: unfinished updates, unsent rows, and since when the oldest of each waits."""
 
     bot_id: int
     username: str
@@ -97,7 +97,7 @@ class Workload:
 
 
 def _waiting(table: Table, condition: TextClause, since: str) -> tuple[ScalarSelect[int], ScalarSelect[datetime]]:
-    """How many rows of a bot wait, and since when the oldest; through an index that holds nothing that is finished."""
+    """How many rows of a bot wait, and since when the oldest; through an index of unfinished rows only."""
     mine = select(func.count()).where(table.c.bot_id == _bot.c.id, condition)
     oldest = mine.with_only_columns(table.c[since]).order_by(table.c.id).limit(1)
     return mine.scalar_subquery(), oldest.scalar_subquery()
@@ -112,5 +112,5 @@ _WORKLOADS = select(
 
 
 def workloads(s: Session) -> list[Workload]:
-    """What waits for each bot that was ever known."""
+    """The pending work of every bot that has ever run."""
     return [Workload(*row) for row in execute(s, _WORKLOADS)]

@@ -1,4 +1,4 @@
-"""What should hold in a database, and what in it needs a person: for `mini-crm doctor`."""
+"""Integrity checks of a database, and what in it needs a person: for `mini-crm doctor`."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from crm_core.team import operators
 
 @dataclass(frozen=True, slots=True)
 class WrongLoad:
-    """An operator whose kept load is not the number of his open contacts."""
+    """An operator whose stored load is not the number of their open contacts."""
 
     name: str
     kept: int
@@ -25,7 +25,7 @@ class WrongLoad:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """An operator whom contacts cannot reach: he has not joined, or has not started some bots that he should serve."""
+    """An operator whom contacts cannot reach: they have not joined, or not started some bots that they should serve."""
 
     name: str
     has_joined: bool
@@ -34,13 +34,13 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """Everything found.
+    """Everything that was found.
 
     Attributes:
-        dead_updates, dead_deliveries, uncertain: rows that were given up, or whose arrival nobody knows, in the last
-            seven days (older ones are purged).
-        deserted: names of sources that are on and where no operator has a weight.
-        wrong_sums: figures of the statistics that a plain count of the contacts finds otherwise.
+        dead_updates, dead_deliveries, uncertain: rows that were given up, or may not have arrived, in the last seven
+            days (older ones are purged).
+        deserted: names of active sources at which no operator has a weight.
+        wrong_sums: figures of the statistics that differ from a plain count of the contacts.
     """
 
     has_admin: bool
@@ -55,7 +55,7 @@ class Checkup:
 
 
 def examine(s: Session) -> Checkup:
-    """Looks through a database of the newest revision; changes nothing."""
+    """Checks a database of the newest revision; changes nothing."""
     inbox = {row[0]: row[1] for row in execute(s, select(InboxRow.state, func.count()).group_by(InboxRow.state))}
     outbox = {row[0]: row[1] for row in execute(s, select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
     return Checkup(

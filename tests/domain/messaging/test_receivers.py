@@ -227,7 +227,7 @@ async def test_settled_rows_of_every_receiver_are_purged(db: Database) -> None:
     assert await db.write(outbox.purge, now=NOW + timedelta(days=8)) == 1
 
 
-async def test_restore_sends_again_what_may_be_lost_and_fences_earlier_sessions_off(db: Database) -> None:
+async def test_restore_resends_rows_and_fences_off_earlier_sessions(db: Database) -> None:
     token = await start(db)
     await put(db)
     await put(db)
