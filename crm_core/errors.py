@@ -237,3 +237,21 @@ class PromptEnded(CrmError):
     """The question that a message answers was answered, replaced or cancelled in the meantime."""
 
     code, status = "prompt_ended", 409
+
+
+class PreferenceNotFound(NotFound):
+    """`name` is what was asked for."""
+
+    code = "preference_not_found"
+
+
+class BadPreference(BadValue):
+    """A value that the preference `name` does not allow."""
+
+    code = "bad_preference"
+
+
+class NothingToUndo(CrmError):
+    """The preference `name` was never changed, or every change was undone."""
+
+    code, status = "nothing_to_undo", 409

@@ -30,6 +30,7 @@ WEIGHT_CHANGED = "weight_changed"
 STAFF_CHANGED = "staff_changed"
 LEAD_CHANGED = "lead_changed"
 KEY_CHANGED = "key_changed"
+PREFERENCE_CHANGED = "preference_changed"
 EXPORTED = "exported"
 RESTORED = "restored"
 

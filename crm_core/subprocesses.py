@@ -1,4 +1,4 @@
-"""Work in a process of its own: messages must not wait for what holds the interpreter, or the disk, for long."""
+"""Work in a subprocess: messages must not wait for what occupies the interpreter or the disk for long."""
 
 import asyncio
 import contextlib
@@ -8,16 +8,16 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[1]  # where `crm_core` is found, wherever the program was started
+_ROOT = Path(__file__).parents[1]  # the folder of `crm_core`, wherever the program was started
 
 
 class NoResult(Exception):
-    """The process could not be started, or ended without a result; the text says how, for the log."""
+    """The subprocess could not be started, or ended without a result; the text says why, for the log."""
 
 
 @contextlib.asynccontextmanager
 async def run_package(package: str) -> AsyncIterator[Process]:
-    """Starts a package of ours (`python -m`) with pipes to talk through; however this is left, the process has ended.
+    """Runs one of our packages (`python -m`) in a subprocess with pipes, which has ended when the block is left.
 
     Raises NoResult if it cannot be started.
     """
@@ -35,14 +35,14 @@ async def run_package(package: str) -> AsyncIterator[Process]:
             await process.wait()
 
 
-def no_result(process: Process, complaint: bytes) -> NoResult:
-    """What to raise for a process that ended without one: with the last line that it wrote to its standard error."""
-    said = complaint.decode(errors="replace").strip().splitlines()
-    return NoResult(said[-1] if said else f"status {process.returncode}")
+def no_result(process: Process, errors: bytes) -> NoResult:
+    """The error for a subprocess that ended without a result: the last line that it wrote to standard error."""
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return NoResult(lines[-1] if lines else f"status {process.returncode}")
 
 
 def lower_priority(steps: int) -> None:
-    """Called by such a process: whatever people wait for comes before it.
+    """Lowers the priority of the calling subprocess, so that what people wait for comes first.
 
     Args:
         steps: of niceness, up to 19.

@@ -13,8 +13,9 @@ import pytest
 import uvloop
 from sqlalchemy import make_url
 
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
 from tests.support.databases import PostgresDatabases, execute, postgres_server
 

@@ -18,7 +18,7 @@ from crm_core.access.scopes import FORM
 from crm_core.api.error_texts import sentence
 from crm_core.errors import CrmError, SourceNotFound
 from crm_core.routing import sources
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
 
 NOT_REACHED = (

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import make_url
 
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import AlreadyRunning, ownership
 from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS
 

@@ -162,7 +162,7 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     from crm_core.access import api_keys
     from crm_core.api.loopback import is_loopback
     from crm_core.monitoring.integrity import examine as look_through
-    from crm_core.storage.database import open_database
+    from crm_core.storage.opening import open_database
 
     db = open_database(settings.database_url)
     try:

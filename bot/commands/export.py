@@ -17,7 +17,7 @@ from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.exports.making import Made, Order, make
 from crm_core.exports.rows import Span
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
 
 NOTHING_YET = "There is no database yet; the first `mini-crm run` makes it."

@@ -14,9 +14,9 @@ from crm_core.backups import after_restore, postgres, swap
 from crm_core.backups.after_restore import Reconciliation
 from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
-from crm_core.storage.database import open_database
 from crm_core.storage.installed_mark import mark_installed
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import ownership
 from crm_core.storage.probe import sqlite_path
 

@@ -32,7 +32,8 @@ from crm_core.events import Logged
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.routing import queue
-from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, open_database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
+from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import Ownership, ownership
 from crm_core.team import accounts
 

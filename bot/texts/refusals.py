@@ -99,6 +99,9 @@ REFUSALS: dict[str, Words] = {
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
     "choice_expired": lambda f, _: _("This has already been sent."),
     "prompt_ended": lambda f, _: _("This question has already been closed."),
+    "preference_not_found": lambda f, _: _("There is no setting “{name}”.").format(**f),
+    "bad_preference": lambda f, _: _("The setting “{name}” does not allow this value.").format(**f),
+    "nothing_to_undo": lambda f, _: _("The setting “{name}” has no change that could be undone.").format(**f),
 }
 
 

@@ -61,6 +61,9 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "nothing_open": "There is no open contact",
     "choice_expired": "This message has already been sent",
     "prompt_ended": "This question is already closed",
+    "preference_not_found": "Preference not found",
+    "bad_preference": lambda f: f"The preference “{f['name']}” does not allow this value",
+    "nothing_to_undo": lambda f: f"The preference “{f['name']}” has no change that could be undone",
 }
 
 

@@ -13,11 +13,10 @@ from crm_core.api.etags import Matching, Tagged, guarded, tag
 from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contacts import leads
+from crm_core.contacts import lead_lists, leads
+from crm_core.contacts.lead_lists import LeadFilter
 from crm_core.contacts.leads import LeadFacts
-from crm_core.storage import paging
 from crm_core.storage.locks import lock_row
-from crm_core.storage.paging import LeadFilter
 from crm_core.storage.tables import Lead
 
 router = APIRouter(tags=["leads"])
@@ -113,7 +112,7 @@ async def list_leads(
 ) -> Any:
     """In order of creation. With several filters, a lead must match all of them."""
     found = await call.db.read(
-        paging.leads,
+        lead_lists.leads,
         skip=search.skip,
         limit=search.limit,
         total=request.app.state.lead_total,
@@ -129,7 +128,7 @@ async def list_leads(
 )
 async def show_lead(lead_id: Id, call: Reading) -> Response:
     """With the number of their contacts."""
-    return _respond(await call.db.read(paging.lead, lead_id=lead_id))
+    return _respond(await call.db.read(lead_lists.lead, lead_id=lead_id))
 
 
 @router.patch(
@@ -151,10 +150,10 @@ def _lock(s: Session, *, lead_id: int) -> None:
 
 def _change(s: Session, *, lead_id: int, **inputs: Any) -> Any:
     leads.change(s, lead_id=lead_id, **inputs)
-    return paging.lead(s, lead_id=lead_id)
+    return lead_lists.lead(s, lead_id=lead_id)
 
 
-LEAD: Tagged[Any] = Tagged("lead_id", _lock, paging.lead, lambda lead: tag(lead.email, lead.phone, lead.full_name))
+LEAD: Tagged[Any] = Tagged("lead_id", _lock, lead_lists.lead, lambda lead: tag(lead.email, lead.phone, lead.full_name))
 
 
 def _respond(lead: Any) -> Response:
@@ -171,6 +170,6 @@ async def list_lead_contacts(
     lead_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first, from all sources."""
-    found = await call.db.read(paging.lead_contacts, lead_id=lead_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(lead_lists.lead_contacts, lead_id=lead_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows

@@ -12,7 +12,6 @@ from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.storage import paging
 from crm_core.team import departure, operators
 from crm_core.team.operators import OperatorFacts
 
@@ -103,7 +102,7 @@ def _add(s: Session, *, body: NewOperator, call: RequestContext) -> OperatorFact
 @router.get("/operators/", response_model=list[OperatorShown], summary="List operators", responses=TOTAL)
 async def list_operators(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
     """In order of creation, including those who are switched off; removed operators are not listed."""
-    found = await call.db.read(paging.operators, skip=page.skip, limit=page.limit)
+    found = await call.db.read(operators.page, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 

@@ -15,7 +15,6 @@ from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceDetails, SourceListed
-from crm_core.storage import paging
 from crm_core.storage.locks import lock_sources
 
 router = APIRouter(tags=["sources"])
@@ -104,7 +103,7 @@ def _add(s: Session, *, body: NewSource, call: RequestContext) -> SourceListed:
 @router.get("/sources/", response_model=list[SourceShown], summary="List sources", responses=TOTAL)
 async def list_sources(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
     """In order of creation: bots, links to bots, and other systems."""
-    found = await call.db.read(paging.sources, skip=page.skip, limit=page.limit)
+    found = await call.db.read(sources.page, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 

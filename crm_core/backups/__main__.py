@@ -1,4 +1,4 @@
-"""Makes one copy: source and target come in, the result goes out. `crm_core.backups.in_subprocess` starts this."""
+"""The subprocess that makes one copy (`crm_core.backups.in_subprocess`): order on standard input, result as JSON."""
 
 import json
 import sys
@@ -9,11 +9,11 @@ from crm_core.backups.copying import make_copy
 from crm_core.backups.errors import BackupError
 from crm_core.subprocesses import lower_priority
 
-PAUSE = 0.005  # seconds after each MiB: the disk is the running process's first of all
+PAUSE = 0.005  # seconds after each MiB, to leave the disk to the running process
 
 
 def main() -> None:
-    """Reads an order from standard input, and obeys."""
+    """Reads an order from standard input and carries it out."""
     lower_priority(15)
     order = json.load(sys.stdin)
     try:

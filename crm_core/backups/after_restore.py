@@ -1,8 +1,8 @@
-"""What must be decided when a database is older than the world: it was restored, and people went on meanwhile.
+"""Reconciling a restored database with the world, where people went on after the backup was taken.
 
-Whatever was done between the moment of the backup and now (the lost range) stands in the chats and in other systems,
-and nothing here knows of it. So nothing that may have been sent to a client is sent again, no number is given to
-anybody a second time, no question that may have been answered takes further words for its answer, and admins are told.
+What was done between the backup and now (the lost range) is in chats and in other systems, but not in the database. So
+nothing that may have been sent to a client is sent again, no id is assigned a second time, no prompt that may have been
+answered takes another message as its answer, and admins are notified.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from crm_core.contacts import cards
 from crm_core.delivery import outcomes
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import (
     ApiKey,
     Bot,
@@ -32,19 +33,20 @@ from crm_core.storage.tables import (
     PendingReply,
     Posted,
     Prompt,
+    ReceiverRow,
     Source,
 )
 
-FENCE_JUMP = 1_000  # more lives than a bot has had since: what one of them still holds must not count
-SAFETY = 10  # times as many numbers are left out as were given in a time as long before
+FENCE_JUMP = 1_000  # more than the sessions since the backup: results of any that is still running must not count
+SAFETY = 10  # so many times the ids are skipped that were assigned in an equally long time before
 LEFT_OUT_LEAST = 1_000
 
 NUMBERED: tuple[Table, ...] = tuple(
     one.__table__ for one in (Lead, Contact, Message, Operator, Source, ApiKey, PendingReply, Export)
 )
-"""Tables whose numbers are seen outside: on cards and buttons, in answers of the API."""
+"""Tables whose ids are visible outside: on cards and buttons, in answers of the API."""
 
-# Clients are not told a thing twice that may have reached them, nor staff an answer that they have long had.
+# Clients get nothing twice that may have reached them, nor do staff get an answer that they had long ago.
 _NOT_AGAIN = frozenset({outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.ANSWER, outbox.SCREEN})
 
 _bot, _outbox, _contact = Bot.__table__, OutboxRow.__table__, Contact.__table__
@@ -52,11 +54,11 @@ _bot, _outbox, _contact = Bot.__table__, OutboxRow.__table__, Contact.__table__
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What was decided.
+    """What was decided about a restored database.
 
     Attributes:
         since, until: the lost range.
-        doubtful: words to clients of which nobody knows whether they were sent; whoever wrote them is told.
+        doubtful: messages to clients of which nobody knows whether they were sent; their authors are notified.
         again: rows to operators (cards, copies, notices) that are sent, perhaps a second time.
     """
 
@@ -67,15 +69,16 @@ class Reconciliation:
 
 
 def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str, actor: str) -> Reconciliation:
-    """Makes a restored database safe to go on with, in one transaction, before any process works on it.
+    """Makes a restored database safe to use, in one transaction, before any process uses it.
 
     Args:
-        taken_at: the moment of the backup; None where it does not say: then that of the newest thing in it.
-        zone: of the moments that admins are told.
+        taken_at: the moment of the backup; None if it has none: then that of the newest row in it.
+        zone: the time zone of moments in notices to admins.
         actor: who restores.
     """
     since = taken_at or _newest(s) or now
-    s.execute(update(_bot).values(fence=_bot.c.fence + FENCE_JUMP))
+    for table in (_bot, ReceiverRow.__table__):
+        execute(s, update(table).values(fence=table.c.fence + FENCE_JUMP))
     _withdraw(s, now)
     again, doubtful = _decide(s, now)
     _show_cards(s, now)
@@ -96,37 +99,42 @@ def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str
 
 
 def _newest(s: Session) -> datetime | None:
-    known = [s.execute(select(func.max(one))).scalar_one() for one in (Event.at, InboxRow.received_at)]
+    known = [execute(s, select(func.max(one))).scalar_one() for one in (Event.at, InboxRow.received_at)]
     return max(filter(None, known), default=None)
 
 
 def _withdraw(s: Session, now: datetime) -> None:
-    """Takes back what may have been used, answered or done since."""
-    s.execute(delete(Prompt))  # the next words of whoever was asked are no answer any more
+    """Withdraws what may have been used, answered or done since."""
+    execute(s, delete(Prompt))  # the next message in that chat is no answer any more
     open_invitation = (Invitation.used_at.is_(None), Invitation.expires_at > now)
-    s.execute(update(Invitation.__table__).where(*open_invitation).values(expires_at=now))
-    s.execute(
+    execute(s, update(Invitation.__table__).where(*open_invitation).values(expires_at=now))
+    execute(
+        s,
         update(Export.__table__)
         .where(Export.state.in_(("waiting", "running")))
-        .values(state="failed", outcome="restored", finished_at=now)
+        .values(state="failed", outcome="restored", finished_at=now),
     )
 
 
 def _decide(s: Session, now: datetime) -> tuple[int, int]:
-    """Decides what was not sent yet, or on its way. Returns how much is sent, and how many words to clients are not."""
+    """Decides about unsent rows. Returns how many are sent, and how many messages to clients are not."""
     unsent = _outbox.c.state.in_(("pending", "sending"))
-    doubtful = s.execute(select(_outbox).where(unsent, _outbox.c.kind == outbox.TO_CLIENT).order_by(_outbox.c.id)).all()
-    s.execute(
+    doubtful = execute(
+        s, select(_outbox).where(unsent, _outbox.c.kind == outbox.TO_CLIENT).order_by(_outbox.c.id)
+    ).all()
+    execute(
+        s,
         update(_outbox)
         .where(unsent, _outbox.c.kind.in_(_NOT_AGAIN))
-        .values(state="uncertain", outcome="restored", settled_at=now, ambiguous=_outbox.c.ambiguous + 1)
+        .values(state="uncertain", outcome="restored", settled_at=now, ambiguous=_outbox.c.ambiguous + 1),
     )
-    # One more unknown attempt: an operator sees at a copy that it may be the second one.
-    again: int = s.execute(  # type: ignore[attr-defined]
+    # One more ambiguous attempt: a copy tells the operator that it may be the second one.
+    again = execute_count(
+        s,
         update(_outbox)
         .where(unsent)
-        .values(state="pending", outcome="restored", fence=None, ambiguous=_outbox.c.ambiguous + 1)
-    ).rowcount
+        .values(state="pending", outcome="restored", fence=None, ambiguous=_outbox.c.ambiguous + 1),
+    )
     _notify_authors(s, doubtful, now)
     return again, len(doubtful)
 
@@ -137,12 +145,13 @@ def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: da
 
 
 def _show_cards(s: Session, now: datetime) -> None:
-    """Cards of open contacts may show what was done since, and is not so any more."""
-    posted = s.execute(
+    """Updates cards of open contacts: they may show changes of the lost range."""
+    posted = execute(
+        s,
         select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id)
         .join(Contact, Contact.id == Posted.contact_id)
         .where(Posted.is_card.is_(True), Contact.status != "closed")
-        .order_by(Posted.contact_id, Posted.message_id)
+        .order_by(Posted.contact_id, Posted.message_id),
     ).all()
     for contact_id, bot_id, chat_id, message_id in posted:
         cards.refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
@@ -152,21 +161,21 @@ def _show_cards(s: Session, now: datetime) -> None:
 
 
 def next_number(highest: int, *, recent: int) -> int:
-    """The first number that nobody can have been given since: a round one, so that people see where it began.
+    """The first id that cannot have been assigned since: a round one, so that people see where it began.
 
     Args:
-        highest: known to have been given.
-        recent: how many were given in a time as long as the lost range, before it.
+        highest: the highest id known.
+        recent: how many were assigned in the time before the lost range, as long as that range.
     """
     return ((highest + max(LEFT_OUT_LEAST, SAFETY * recent)) // 1_000 + 1) * 1_000
 
 
 def next_numbers(s: Session, *, since: datetime, until: datetime, seen: dict[str, int] | None = None) -> dict[str, int]:
-    """The first free number of every table whose numbers are seen outside.
+    """The first free id of every table whose ids are visible outside.
 
     Args:
         since, until: the lost range.
-        seen: the highest numbers of the database that is replaced, by table, where that can still be read.
+        seen: the highest ids of the database that is replaced, by table, as far as they can still be read.
     """
     long = until - since
     return {
@@ -178,7 +187,7 @@ def next_numbers(s: Session, *, since: datetime, until: datetime, seen: dict[str
 
 
 def _highest(s: Session, table: Table) -> int:
-    return int(s.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
+    return int(execute(s, select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
 
 
 def _recent(s: Session, table: Table, after: datetime) -> int:
@@ -186,7 +195,7 @@ def _recent(s: Session, table: Table, after: datetime) -> int:
     if moment is None:
         return 0
     query = select(func.count()).select_from(table).where(moment > max(after, EARLIEST))
-    return int(s.execute(query).scalar_one())
+    return int(execute(s, query).scalar_one())
 
 
 EARLIEST = datetime.fromtimestamp(0).astimezone() + timedelta(days=1)

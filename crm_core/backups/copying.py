@@ -1,8 +1,8 @@
-"""A copy of a SQLite file that is in use, and what makes a copy a good one. No SQLAlchemy: commands must be quick.
+"""Copying a SQLite file that is in use, and checking a copy. Without SQLAlchemy, so that commands start quickly.
 
-The file is copied page by page (SQLite's online backup) inside one reading transaction: writers go on, and what they
-write meanwhile is not in the copy. The connection that reads never writes and never checkpoints, see
-`crm_core.storage.sqlite`. The copy gets its name only when it is whole, looked through and on disk.
+The file is copied page by page (SQLite's online backup) inside one read transaction: writers go on, and what they write
+meanwhile is not in the copy. The connection that reads never writes and never runs a checkpoint, see
+`crm_core.storage.sqlite`. The copy gets its name only when it is complete, checked and flushed.
 """
 
 import contextlib
@@ -21,26 +21,26 @@ from pathlib import Path
 from crm_core.backups.errors import BackupError
 from crm_core.storage.probe import known_revisions, open_read_only
 
-PAGES_AT_ONCE = 256  # a MiB: between two such steps others get the disk
-SYNC_EVERY = 16  # steps: one flush of gigabytes in the end would hold up the flushes of the running process
-RESERVE_BYTES = 64 * 1024 * 1024  # left free: a backup must not be what fills the disk
+PAGES_AT_ONCE = 256  # 1 MiB: between two such steps others get the disk
+SYNC_EVERY = 16  # steps: a single flush of gigabytes at the end would delay those of the running process
+RESERVE_BYTES = 64 * 1024 * 1024  # left free: a backup must not fill the disk
 SUFFIX = ".part"
 
 _MARK = "CREATE TABLE backup (taken_at INTEGER NOT NULL)"
 
 Progress = Callable[[int, int], None]
-"""Called with pages done and pages in all."""
+"""Called with the number of pages copied, and of all pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A good copy of a database.
+    """A copy of a database that passed the checks.
 
     Attributes:
-        taken_at: all that was committed until then is in it; None for a copy that another program made.
+        taken_at: everything committed until then is in it; None for a copy made by another program.
         revision: of its schema.
-        wrong_loads: names of operators whose load is not the number of their open contacts: a fault of the original,
-            and no reason to have no copy of it.
+        wrong_loads: names of operators whose load is not the number of their open contacts: the original has that
+            error, too, and it is no reason to have no copy.
     """
 
     path: Path
@@ -58,13 +58,13 @@ def make_copy(
     pause: float = 0.0,
     on_progress: Progress = lambda done, total: None,
 ) -> Copy:
-    """Copies a database that may be in use, looks the copy through, and gives it its name; what had that is replaced.
+    """Copies a database that may be in use, checks the copy and gives it its name, replacing a file of that name.
 
     Args:
-        clock: the present moment; what is committed until it is asked is in the copy.
+        clock: the current time; everything committed before it is called is in the copy.
         pause: seconds between steps, to leave the disk to others.
 
-    Raises BackupError. Whatever interrupts it, `target` is as before, or whole.
+    Raises BackupError. Whatever interrupts it, `target` is either unchanged or complete.
     """
     with _unfinished(target) as (part, file), _explained(source, target):
         with closing(open_read_only(source)) as reading, closing(_open_part(part)) as writing:
@@ -84,12 +84,12 @@ def make_copy(
 
             reading.backup(writing, pages=PAGES_AT_ONCE, progress=after_step)
             reading.execute("ROLLBACK")
-            # A copy is one file, readable from where nothing can be written.
+            # A copy is a single file that can be read from a read-only place.
             writing.execute("PRAGMA journal_mode=DELETE").fetchone()
             writing.execute("DROP TABLE IF EXISTS backup")
             writing.execute(_MARK)
             writing.execute("INSERT INTO backup VALUES (?)", (int(taken_at.timestamp() * 1000),))
-            found = _look_through(writing, target)
+            found = _check(writing, target)
         os.fsync(file)
         os.replace(part, target)
         sync_folder(target.parent)
@@ -97,17 +97,17 @@ def make_copy(
 
 
 def examine(path: Path, *, thoroughly: bool = True) -> Copy:
-    """Looks a copy through.
+    """Checks a copy.
 
     Args:
-        thoroughly: also whether every index agrees with its table, and every reference leads somewhere.
+        thoroughly: also check every index against its table, and every foreign key.
 
     Raises BackupError (`not_readable`, `damaged`, `foreign`, `unknown_revision`).
     """
     if not path.is_file():
         raise BackupError("not_readable", path=str(path), why="there is no such file")
     with _explained(path, path), closing(open_read_only(path)) as connection:
-        return _look_through(connection, path, thoroughly=thoroughly)
+        return _check(connection, path, thoroughly=thoroughly)
 
 
 def _size(connection: sqlite3.Connection) -> int:
@@ -115,11 +115,11 @@ def _size(connection: sqlite3.Connection) -> int:
     return int(pages * page_size)
 
 
-def _look_through(connection: sqlite3.Connection, path: Path, *, thoroughly: bool = True) -> Copy:
+def _check(connection: sqlite3.Connection, path: Path, *, thoroughly: bool = True) -> Copy:
     check = "integrity_check" if thoroughly else "quick_check"
-    ((said, *_),) = connection.execute(f"PRAGMA {check}(1)").fetchall()
-    if said != "ok":
-        raise BackupError("damaged", path=str(path), why=str(said).splitlines()[-1])
+    ((verdict, *_),) = connection.execute(f"PRAGMA {check}(1)").fetchall()
+    if verdict != "ok":
+        raise BackupError("damaged", path=str(path), why=str(verdict).splitlines()[-1])
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"alembic_version", "contacts", "operators"} <= tables:
         raise BackupError("foreign", path=str(path))
@@ -147,9 +147,9 @@ def _look_through(connection: sqlite3.Connection, path: Path, *, thoroughly: boo
 
 @contextlib.contextmanager
 def _unfinished(target: Path) -> Iterator[tuple[Path, int]]:
-    """A file beside the target, for its owner's eyes alone; gone in the end unless it was given the target's name.
+    """A file beside the target, readable only by its owner; deleted at the end unless it was renamed to the target.
 
-    What a copy that was killed has left there goes first; whoever still works on his holds a lock on it.
+    Files that a killed process left there are deleted first; a process that is still copying holds a lock on its own.
     """
     if not target.parent.is_dir():
         raise BackupError("no_folder", path=str(target.parent))
@@ -170,7 +170,7 @@ def _unfinished(target: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    with contextlib.suppress(OSError):  # another one may be removing it too
+    with contextlib.suppress(OSError):  # another process may be removing it, too
         file = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,7 +181,7 @@ def _remove_abandoned(path: Path) -> None:
 
 def _open_part(part: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(part, isolation_level=None)
-    # It is flushed as a whole, and worth nothing before.
+    # It is flushed at the end, and worthless before.
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA journal_mode=MEMORY").fetchone()
     return connection
@@ -196,7 +196,7 @@ def _check_space(folder: Path, size: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Has a name that was given or taken away in a folder survive a power cut."""
+    """Flushes a folder, so that a renamed or deleted file in it survives a power cut."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -206,7 +206,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(source: Path, target: Path) -> Iterator[None]:
-    """Turns what SQLite and the disk can say into codes."""
+    """Turns errors of SQLite and of the disk into codes."""
     try:
         yield
     except sqlite3.OperationalError as error:

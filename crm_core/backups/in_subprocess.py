@@ -1,4 +1,4 @@
-"""Making a copy in a process of its own: reading and checking gigabytes is work that messages must not wait for."""
+"""Making a copy in a subprocess: messages must not wait while gigabytes are read and checked."""
 
 import json
 import os
@@ -11,23 +11,23 @@ from crm_core.subprocesses import no_result, run_package
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A copy that was made: its size in bytes, and operators whose load was wrong in it."""
+    """A copy that was made: its size in bytes, and the names of operators whose load is wrong in it."""
 
     size: int
     wrong_loads: tuple[str, ...]
 
 
 async def make_copy_in_subprocess(source: Path, target: Path) -> Made:
-    """The same as `copying.make_copy`, slowly and elsewhere. Whoever is cancelled here ends that process too.
+    """Does `copying.make_copy` in a subprocess, with pauses; cancelling this ends the subprocess.
 
     Raises BackupError, NoResult.
     """
-    # That process has another working directory.
+    # The subprocess has another working directory.
     order = json.dumps({"source": os.path.abspath(source), "target": os.path.abspath(target)})  # noqa: ASYNC240
     async with run_package("crm_core.backups") as process:
-        out, complaint = await process.communicate(order.encode())
+        out, errors = await process.communicate(order.encode())
     if not out:
-        raise no_result(process, complaint)
+        raise no_result(process, errors)
     answer = json.loads(out)
     if "refused" in answer:
         raise BackupError(answer["refused"], **answer["fields"])

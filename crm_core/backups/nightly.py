@@ -1,4 +1,4 @@
-"""Nightly copies: which one is due, what they are called, and which are old. Files alone say what was done."""
+"""Nightly copies: which one is due, their names, and which are old. The files themselves are the only record."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -9,7 +9,7 @@ _DAY = r"\d{4}-\d{2}-\d{2}"
 
 
 def folder_of(database: Path, chosen: Path | None) -> Path:
-    """Where nightly copies of a database are: `backups` beside the file, if nothing else was chosen."""
+    """The folder of nightly copies: `backups` beside the database file, unless another one was chosen."""
     return chosen or database.parent / "backups"
 
 
@@ -19,15 +19,15 @@ def backup_path(folder: Path, database: Path, day: date) -> Path:
 
 
 def existing(folder: Path, database: Path) -> list[Path]:
-    """Nightly copies of a database, the newest last; whatever else is in the folder is not touched."""
+    """The nightly copies of a database, newest last; other files of the folder are not listed."""
     name = re.compile(rf"{re.escape(database.stem)}\.{_DAY}\.db")
     return sorted(one for one in folder.glob("*.db") if name.fullmatch(one.name)) if folder.is_dir() else []
 
 
 def due(folder: Path, database: Path, *, at: time, zone: ZoneInfo, now: datetime) -> Path | None:
-    """The copy that should be there by now and is not; None where all is done.
+    """The copy that should exist by now and does not; None if nothing is due.
 
-    Nights that were missed are made up by one copy, which has everything in it.
+    One copy makes up for all nights that were missed.
 
     Args:
         at: the time of day in the zone.
@@ -36,12 +36,12 @@ def due(folder: Path, database: Path, *, at: time, zone: ZoneInfo, now: datetime
     day = here.date() if here.time() >= at else here.date() - timedelta(days=1)
     path = backup_path(folder, database, day)
     made = existing(folder, database)
-    # A clock that went back must not make a night twice: a later copy has everything that an earlier one would have.
+    # After the clock was set back, no second copy is due: a later one contains everything of an earlier one.
     return None if path.exists() or (made and made[-1].name > path.name) else path
 
 
 def prune(folder: Path, database: Path, *, keep: int) -> list[Path]:
-    """Deletes all but the newest copies. Returns what was deleted."""
+    """Deletes all but the newest `keep` copies. Returns the deleted ones."""
     old = existing(folder, database)[:-keep]
     for path in old:
         path.unlink(missing_ok=True)

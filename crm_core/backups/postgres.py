@@ -1,4 +1,4 @@
-"""PostgreSQL: its own tools make the copy and put it back; passwords go to them by a file."""
+"""PostgreSQL: its own tools make and restore the copy; passwords are passed to them in a file."""
 
 import contextlib
 import os
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.backups.copying import sync_folder
 from crm_core.backups.errors import BackupError
+from crm_core.storage.execute import execute
 from crm_core.storage.installed_mark import RESTORING
 
 AS_WE_ARE = ("--no-owner", "--no-privileges", "--no-password")  # roles differ from server to server
@@ -21,9 +22,9 @@ _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]*@")
 
 
 def dump(url: str, target: Path) -> int:
-    """Has pg_dump copy a database that may be in use, as of one moment, into its custom format.
+    """Copies a database that may be in use with pg_dump, as of one moment, in its custom format.
 
-    Returns the file's size in bytes. Raises BackupError. `target` is as before, or whole.
+    Returns the file's size in bytes. Raises BackupError. `target` is either unchanged or complete.
     """
     if not target.parent.is_dir():
         raise BackupError("no_folder", path=str(target.parent))
@@ -48,7 +49,7 @@ def dump(url: str, target: Path) -> int:
 
 
 def bring_back(url: str, backup: Path) -> None:
-    """Fills an empty database from a dump, all or nothing; nothing starts on it until `is_safe` was called.
+    """Fills an empty database from a dump, all or nothing; no process starts on it until `is_safe` was called.
 
     Raises BackupError (`not_empty` for a database with tables in it).
     """
@@ -72,7 +73,7 @@ def bring_back(url: str, backup: Path) -> None:
 
 
 def _prepare(url: str) -> set[str]:
-    """Marks an empty database as one that is being restored. Returns the tables that it had."""
+    """Marks an empty database as being restored. Returns the tables that it had."""
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     try:
         with engine.begin() as connection:
@@ -85,22 +86,22 @@ def _prepare(url: str) -> set[str]:
 
 
 def is_safe(s: Session) -> None:
-    """The database may be worked with; in the transaction that decided what was to be decided."""
-    s.execute(text(f"DROP TABLE {RESTORING}"))
+    """Marks the restored database as ready for use, in the transaction that reconciled it."""
+    execute(s, text(f"DROP TABLE {RESTORING}"))
 
 
 def begin_numbers_at(s: Session, numbers: Mapping[str, int]) -> None:
-    """Has the next row of each table get this number."""
+    """Makes this number the id of the next row of each table."""
     for table, number in numbers.items():
         sequence = func.pg_get_serial_sequence(table, "id")
-        s.execute(select(func.setval(sequence, number, False)))
+        execute(s, select(func.setval(sequence, number, False)))
 
 
 @contextlib.contextmanager
 def _address(url: str) -> Iterator[str]:
-    """The address for a command line, which everybody on a machine can see: the password is in a file of its own."""
+    """The address for a command line, which every user of the machine can see: the password is in a file."""
     plain = make_url(url).set(drivername="postgresql")
-    with tempfile.NamedTemporaryFile("w", prefix="mini-crm-", encoding="utf-8") as file:  # readable to its owner alone
+    with tempfile.NamedTemporaryFile("w", prefix="mini-crm-", encoding="utf-8") as file:  # readable only by its owner
         if plain.password:
             escaped = str(plain.password).replace("\\", "\\\\").replace(":", "\\:")
             file.write(f"*:*:*:*:{escaped}\n")
@@ -111,7 +112,7 @@ def _address(url: str) -> Iterator[str]:
 
 
 def _run(tool: str, *arguments: str) -> str:
-    """Runs a tool of PostgreSQL. Returns what it says. Raises BackupError."""
+    """Runs a tool of PostgreSQL and returns its output. Raises BackupError."""
     path = shutil.which(tool)
     if path is None:
         raise BackupError("no_tool", tool=tool)
@@ -119,6 +120,6 @@ def _run(tool: str, *arguments: str) -> str:
         [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
-        raise BackupError("tool_failed", tool=tool, why=_PASSWORD.sub(r"\1:***@", "; ".join(said[:2])))
+        errors = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
+        raise BackupError("tool_failed", tool=tool, why=_PASSWORD.sub(r"\1:***@", "; ".join(errors[:2])))
     return done.stdout.decode(errors="replace")

@@ -1,7 +1,7 @@
-"""Putting a copy in the place of a SQLite database: what was there is kept beside it, under a name with the moment.
+"""Replacing a SQLite database with a copy; the replaced one is kept beside it, under a name with date and time.
 
-At no moment is there a file at the database's place that is neither what was there nor the whole restored one. There
-may be none; then nothing starts (`crm_core.storage.installed_mark`), and the same restore, once more, finishes.
+At every moment, the file in the database's place is either the old one or the complete restored one. There may be none;
+then no process starts (`crm_core.storage.installed_mark`), and repeating the restore finishes it.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ _PRIMARY_KEY = re.compile(r"PRIMARY KEY \(id\)")
 
 
 def check_place(path: Path, *, replace: bool) -> None:
-    """Raises BackupError (`not_empty`) where a database with anything in it stands and may not be replaced."""
+    """Raises BackupError (`not_empty`) if there is a database with data and it may not be replaced."""
     if path.exists() and not replace and not is_empty(path):
         raise BackupError("not_empty", path=str(path))
 
 
 @contextlib.contextmanager
 def candidate(backup: Path, place: Path, *, now: datetime) -> Iterator[Copy]:
-    """A copy of the backup beside the database, looked through, to be made ready there. Raises BackupError."""
+    """A checked copy of the backup beside the database, to be prepared there. Raises BackupError."""
     if place.exists() and backup.exists() and backup.samefile(place):
         raise BackupError("is_database", path=str(backup))
     if not backup.is_file():
@@ -39,7 +39,7 @@ def candidate(backup: Path, place: Path, *, now: datetime) -> Iterator[Copy]:
     path = place.with_name(f"{place.name}.restoring")
     _remove(path)
     try:
-        taken_at = examine(backup, thoroughly=False).taken_at  # the copy of a copy has a mark of its own
+        taken_at = examine(backup, thoroughly=False).taken_at  # the copy of a copy gets a mark of its own
         made = make_copy(backup, path, clock=lambda: now)
         yield replace(made, taken_at=taken_at)
     finally:
@@ -47,7 +47,7 @@ def candidate(backup: Path, place: Path, *, now: datetime) -> Iterator[Copy]:
 
 
 def highest_numbers(path: Path, tables: Collection[str]) -> dict[str, int]:
-    """The highest number of each table in a database that is to be replaced; of what can still be read."""
+    """The highest id of each table in a database that is to be replaced, as far as it can still be read."""
     found = {}
     with contextlib.suppress(sqlite3.Error), closing(open_read_only(path)) as connection:
         for table in tables:
@@ -58,10 +58,10 @@ def highest_numbers(path: Path, tables: Collection[str]) -> dict[str, int]:
 
 
 def begin_numbers_at(path: Path, numbers: Mapping[str, int]) -> None:
-    """Has the next row of each table get this number at least.
+    """Makes this number the lowest id of the next row of each table.
 
-    SQLite gives the highest number there is and one more, unless a table is declared AUTOINCREMENT. Declaring it so
-    changes nothing in what is stored, which is when SQLite's documentation allows to edit the schema in place.
+    SQLite assigns the highest id plus one, unless the table is declared AUTOINCREMENT. Declaring that changes nothing
+    in the stored rows, and in that case SQLite's documentation allows editing the schema in place.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE numbered (id INTEGER PRIMARY KEY AUTOINCREMENT)")  # makes sqlite_sequence
@@ -70,8 +70,8 @@ def begin_numbers_at(path: Path, numbers: Mapping[str, int]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for table, number in numbers.items():
             of_table = "type = 'table' AND name = ?"
-            ((said,),) = connection.execute(f"SELECT sql FROM sqlite_master WHERE {of_table}", (table,)).fetchall()  # noqa: S608
-            declared = _PRIMARY_KEY.sub("PRIMARY KEY (id AUTOINCREMENT)", said)
+            ((sql,),) = connection.execute(f"SELECT sql FROM sqlite_master WHERE {of_table}", (table,)).fetchall()  # noqa: S608
+            declared = _PRIMARY_KEY.sub("PRIMARY KEY (id AUTOINCREMENT)", sql)
             if "AUTOINCREMENT" not in declared:
                 raise BackupError("damaged", path=str(path), why=f"the table {table} is declared in an unknown way")
             connection.execute(f"UPDATE sqlite_master SET sql = ? WHERE {of_table}", (declared, table))  # noqa: S608
@@ -83,24 +83,24 @@ def begin_numbers_at(path: Path, numbers: Mapping[str, int]) -> None:
 
 
 def forget_origin(path: Path) -> None:
-    """Takes the mark of a backup off: from here on it is a database."""
+    """Removes the mark of a backup: from now on it is a database."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DROP TABLE IF EXISTS backup")
 
 
 def put_in_place(prepared: Path, place: Path, *, now: datetime) -> Path | None:
-    """Gives a prepared database its place. Returns where the one that was there is kept; None if there was none."""
+    """Puts a prepared database in its place. Returns where the replaced one is kept; None if there was none."""
     _as_one_file(prepared)
     kept = None
     if place.exists():
-        with contextlib.suppress(sqlite3.Error):  # a damaged one is kept as it is, with its journal
+        with contextlib.suppress(sqlite3.Error):  # a damaged one is kept unchanged, with its journal
             _as_one_file(place)
         kept = place.with_name(f"{place.stem}.replaced-{now:%Y%m%d-%H%M%S}.db")
-        for companion in COMPANIONS:  # kept together: the newest part of a damaged file may stand in its journal
+        for companion in COMPANIONS:  # kept together: the newest part of a damaged file may be in its journal
             with contextlib.suppress(FileNotFoundError):
                 os.replace(f"{place}{companion}", f"{kept}{companion}")
         os.replace(place, kept)
-    for companion in COMPANIONS:  # a journal of another file, left alone here, would be played into this one
+    for companion in COMPANIONS:  # a journal left here would be applied to the new file
         Path(f"{place}{companion}").unlink(missing_ok=True)
     sync_folder(place.parent)
     os.replace(prepared, place)
@@ -109,7 +109,7 @@ def put_in_place(prepared: Path, place: Path, *, now: datetime) -> Path | None:
 
 
 def _as_one_file(path: Path) -> None:
-    """Moves the journal into the file, and both onto the disk."""
+    """Moves the journal into the file and flushes it."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -34,7 +34,7 @@ def refresh(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_i
         chat_id,
         contact_id,
         payload={"message_id": message_id},
-        once=f"card:{bot_id}:{chat_id}:{message_id}",
+        dedup_key=f"card:{bot_id}:{chat_id}:{message_id}",
     )
     outbox.add(s, [edit], now=now)
 

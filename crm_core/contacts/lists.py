@@ -187,7 +187,7 @@ def listing(
     """A page of the contacts that a filter wants, by the moment when they were opened, and their total.
 
     Args:
-        everything: counts all contacts, where somebody can do that in no time (`paging.RowCount`).
+        everything: counts all contacts, where somebody can do that in no time (`RowCount`).
     """
     count = everything if everything is not None and wanted == Filter() else lambda s: _counted(s, wanted)
     total = count(s)

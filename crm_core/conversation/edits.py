@@ -79,9 +79,9 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
         _outbox.c.state == "sending",
     )
     for bot_id, chat_id in s.execute(there.union(being_sent)).all():
-        once = f"copy:{bot_id}:{chat_id}:{row.id}"
+        key = f"copy:{bot_id}:{chat_id}:{row.id}"
         outbox.add(
-            s, [outbox.OutboxEntry(outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, once=once)], now=now
+            s, [outbox.OutboxEntry(outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, dedup_key=key)], now=now
         )
 
 

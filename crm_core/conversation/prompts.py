@@ -16,9 +16,8 @@ from crm_core.access.actors import Actor, access_admin, access_client, access_op
 from crm_core.errors import NotAllowed, PromptEnded
 from crm_core.messaging import messages
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one
+from crm_core.storage.execute import change_one, dialect_insert
 from crm_core.storage.tables import Prompt
-from crm_core.storage.upsert import dialect_insert
 
 ANSWERED_WITHIN = timedelta(minutes=15)  # a message of tomorrow is no answer to a question of today
 

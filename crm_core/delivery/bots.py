@@ -1,4 +1,4 @@
-"""The bots of this installation: known by Telegram's id, shown with their state."""
+"""The bots of this installation, by Telegram's id: their state, sessions and gates."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,9 +10,8 @@ from crm_core.access.actors import SYSTEM
 from crm_core.messaging import inbox, outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import sources
-from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.execute import dialect_insert, execute, execute_count
 from crm_core.storage.tables import Bot, Gate, InboxRow, OutboxRow
-from crm_core.storage.upsert import dialect_insert
 
 RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
 
@@ -22,42 +21,42 @@ _bot, _gate = Bot.__table__, Gate.__table__
 
 
 def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
-    """A bot whose token Telegram accepts begins a new life: it is known, has its source, and fences older lives off.
+    """Begins a session of a bot whose token Telegram accepts: it is stored, has its source, and is fenced.
 
-    Returns the fencing number of this life.
+    Returns the session's fencing token; earlier sessions can no longer claim or settle anything.
     """
     shown = {"username": username, "name": name, "position": position, "state": RUNNING}
     statement = dialect_insert(s, _bot).values(id=bot_id, fence=0, **shown)
-    s.execute(statement.on_conflict_do_update(index_elements=["id"], set_=shown))
+    execute(s, statement.on_conflict_do_update(index_elements=["id"], set_=shown))
     sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
-    fencing_token: int = s.execute(
-        update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
+    fencing_token: int = execute(
+        s, update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
     ).scalar_one()
     return fencing_token
 
 
 def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
-    """Shows how a bot fares; admins are told when its token is refused or somebody else polls it."""
+    """Stores a bot's state; admins are notified when its token is refused or another program polls it."""
     is_news = execute_count(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
     if is_news and state in (REFUSED, CONFLICT):
-        username = s.execute(select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
+        username = execute(s, select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
         notify_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=username)
 
 
 def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
-    """A token was refused at the start; a bot that was never seen running has nothing to be shown at."""
-    if s.execute(select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:
+    """Stores that a token was refused at the start; a bot that has never run has no row, and nothing is stored."""
+    if execute(s, select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:
         set_state(s, bot_id=bot_id, state=REFUSED, now=now)
 
 
 def note_received(s: Session, *, bot_id: int, now: datetime) -> None:
-    """Notes that a bot has just taken from Telegram whatever waited for it.
+    """Stores that a bot has just received everything that waited for it at Telegram.
 
-    If it had not for longer than Telegram keeps messages, admins are told that some may be lost: only people can find
-    out, and only if they know.
+    If the last time was longer ago than Telegram keeps messages, admins are notified that some may be lost: only people
+    can find out which.
     """
-    before = s.execute(select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bot_id)).one_or_none()
-    s.execute(update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
+    before = execute(s, select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bot_id)).one_or_none()
+    execute(s, update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
     if before is not None and before.heard_at is not None and now - before.heard_at > KEPT_BY_TELEGRAM:
         hours = (now - before.heard_at) // timedelta(hours=1)
         notify_admins(
@@ -66,33 +65,28 @@ def note_received(s: Session, *, bot_id: int, now: datetime) -> None:
 
 
 def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:
-    """Telegram said wait: nothing goes to this chat before `until`, after a restart neither."""
+    """Shuts a chat's gate (flood wait): nothing is sent to it before `until`, even after a restart."""
     statement = dialect_insert(s, _gate).values(bot_id=bot_id, chat_id=chat_id, not_before=until)
-    s.execute(statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
+    execute(s, statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
 
 
 def shut_bot(s: Session, *, bot_id: int, until: datetime) -> None:
-    """Telegram said wait in several chats at once: nothing goes out through this bot before `until`."""
-    s.execute(update(_bot).where(_bot.c.id == bot_id).values(not_before=until))
+    """Shuts a bot's gate (flood waits in several chats at once): it sends nothing before `until`."""
+    execute(s, update(_bot).where(_bot.c.id == bot_id).values(not_before=until))
 
 
 def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, dict[int, datetime]]:
-    """What is still shut: the bot's own gate, and each chat's."""
-    own = s.execute(select(_bot.c.not_before).where(_bot.c.id == bot_id, _bot.c.not_before > now)).scalar_one_or_none()
-    rows = s.execute(
-        select(_gate.c.chat_id, _gate.c.not_before).where(_gate.c.bot_id == bot_id, _gate.c.not_before > now)
+    """Until when gates are shut: the bot's own (None if it is open), and those of chats."""
+    own = execute(s, select(_bot.c.not_before).where(_bot.c.id == bot_id, _bot.c.not_before > now)).scalar_one_or_none()
+    rows = execute(
+        s, select(_gate.c.chat_id, _gate.c.not_before).where(_gate.c.bot_id == bot_id, _gate.c.not_before > now)
     )
     return own, {row.chat_id: row.not_before for row in rows}
 
 
-def count(s: Session) -> int:
-    """How many bots are known."""
-    return s.execute(select(func.count()).select_from(_bot)).scalar_one()
-
-
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What waits for one bot: updates that are not finished, rows that are not sent, since when the oldest of each."""
+    """Pending work of one bot: unfinished updates, unsent rows, and since when the oldest of each waits."""
 
     bot_id: int
     username: str
@@ -103,7 +97,7 @@ class Workload:
 
 
 def _waiting(table: Table, condition: TextClause, since: str) -> tuple[ScalarSelect[int], ScalarSelect[datetime]]:
-    """How many rows of a bot wait, and since when the oldest; through an index that holds nothing that is finished."""
+    """How many rows of a bot wait, and since when the oldest; through an index of unfinished rows only."""
     mine = select(func.count()).where(table.c.bot_id == _bot.c.id, condition)
     oldest = mine.with_only_columns(table.c[since]).order_by(table.c.id).limit(1)
     return mine.scalar_subquery(), oldest.scalar_subquery()
@@ -118,5 +112,5 @@ _WORKLOADS = select(
 
 
 def workloads(s: Session) -> list[Workload]:
-    """What waits for each bot that was ever known."""
+    """The pending work of every bot that has ever run."""
     return [Workload(*row) for row in execute(s, _WORKLOADS)]

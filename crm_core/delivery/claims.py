@@ -1,4 +1,4 @@
-"""What the words of outbox rows need, read in the very transaction that claims them: the newest state there is.
+"""The data for the texts of outbox rows, read in the transaction that claims them, so that it is the newest.
 
 Reading for a whole batch at once keeps the number of statements independent of its size.
 """
@@ -56,11 +56,11 @@ class CardData:
 
 @dataclass(frozen=True, slots=True)
 class MessageData:
-    """A stored message that is to be copied, and what the copy should answer in its new chat.
+    """A stored message that is to be copied, and what the copy replies to in its new chat.
 
     Attributes:
-        reply_to: Telegram's id, in the chat where the copy goes, of the message that it answers; None for none.
-        copy_id: Telegram's id of the copy that stands in that chat already, if one does.
+        reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
+        copy_id: Telegram's id of an earlier copy in that chat, if there is one.
     """
 
     id: int
@@ -76,7 +76,7 @@ class MessageData:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRow:
-    """A claimed row with all that its words need.
+    """A claimed row with the data for its text.
 
     Attributes:
         language: the reader's, None if unknown.
@@ -107,7 +107,7 @@ _last_operator = (
     .order_by(EARLIER.id.desc())
     .limit(1)
 ).scalar_subquery()
-_first_message = (  # of the client: an operator may have written first, where a contact came without words
+_first_message = (  # of the client: an operator may have written first, if the contact came without a message
     select(Message.id)
     .where(Message.contact_id == Contact.id, Message.author == "client")
     .order_by(Message.id)
@@ -157,8 +157,8 @@ ANSWERED = aliased(Message)
 def _newest_there(*conditions: Any) -> Any:
     """Telegram's id of the newest of these messages of ours in the chat where a row goes.
 
-    `+ 0` keeps SQLite from the key (bot, chat, message), which it prefers for its order: it would look through all that
-    was ever posted in the chat.
+    `+ 0` keeps SQLite from using the key (bot, chat, message), which it prefers for its order: it would read everything
+    that was ever posted in the chat.
     """
     place = (Posted.bot_id + 0 == OutboxRow.bot_id, Posted.chat_id == OutboxRow.chat_id)
     return select(func.max(Posted.message_id)).where(*conditions, *place).scalar_subquery()
@@ -176,7 +176,7 @@ _MESSAGES = PreparedForIds(
             Message.message_id,
             Message.can_copy,
             func.coalesce(
-                # The answered message itself, if it was written in the chat where this copy goes …
+                # The message that is replied to, if it was written in the chat where this copy goes …
                 select(ANSWERED.message_id)
                 .where(
                     ANSWERED.id == Message.reply_to,
@@ -186,7 +186,7 @@ _MESSAGES = PreparedForIds(
                 .scalar_subquery(),
                 # … or our copy of it there, …
                 _newest_there(Posted.message_ref == Message.reply_to),
-                # … or the card: in an operator's chat every copy hangs on it. Clients have no cards.
+                # … or the card: in an operator's chat every copy replies to it. Clients have no cards.
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
             ),
             _newest_there(Posted.message_ref == Message.id),
@@ -203,7 +203,7 @@ _READERS = PreparedForIds(
 
 
 def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[ClaimedRow]:
-    """Claims rows (see `outbox.claim`) and reads what each needs."""
+    """Claims rows (see `outbox.claim`) and reads the data for each."""
     rows = outbox.claim(s, ids=ids, fencing_token=fencing_token)
     if not rows:
         return []
@@ -246,13 +246,13 @@ def _claimed_row(
 def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
-    briefs: dict[int | None, CardData] = {}
+    found: dict[int | None, CardData] = {}
     for *fields, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
         place = None
-        if fields[8] is None and fields[2] == "new":  # nobody holds it: the client is told at which place he waits
+        if fields[8] is None and fields[2] == "new":  # nobody holds it: the client is told their position in the queue
             place = queue.position_of(s, contact_id=fields[0], source_id=source_id)
-        briefs[fields[0]] = CardData(*fields, *[place])
-    return briefs
+        found[fields[0]] = CardData(*fields, *[place])
+    return found
 
 
 def _messages(s: Session, ids: list[int]) -> dict[int, MessageData]:

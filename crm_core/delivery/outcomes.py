@@ -1,4 +1,4 @@
-"""What follows from an attempt to send: the row settled, the message remembered, and whoever must know told."""
+"""What follows from an attempt to send: the row is settled, message ids are stored, people are notified."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,28 +19,29 @@ from crm_core.messaging.outbox import Settled
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.prepared import PreparedForIds
+from crm_core.storage.prepared import PreparedForIds, prepared_upsert
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
-from crm_core.storage.upsert import prepared_upsert
 from crm_core.team import departure
 
-# Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
-# because buttons carry contact and version.
+# Messages between people, and cards: resent until delivery is confirmed (at least once). A duplicate is harmless, since
+# buttons carry contact and version.
 AT_LEAST_ONCE = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
-# Repeating these changes nothing ("message is not modified" is success).
+# Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
-# The rest (greetings and the like) is sent at most once.
+# The rest (greetings and similar notices) is sent at most once.
 
 AMBIGUOUS_AT_MOST = 5
 UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
-REMEMBERED = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE})
+WITH_MESSAGE_IDS = frozenset(
+    {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
+)
 
 
 def after_unknown(kind: str, ambiguous: int) -> str:
-    """The state of a row when nobody knows whether an attempt was applied.
+    """The state of a row after an attempt of which nobody knows whether it was applied.
 
     Args:
-        ambiguous: how many attempts of the row ended so, this one included.
+        ambiguous: how many attempts of the row ended like that, including this one.
 
     Returns `pending` (send again) or `uncertain` (stop, and say so).
     """
@@ -51,7 +52,7 @@ def after_unknown(kind: str, ambiguous: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An attempt and what became of it."""
+    """An attempt and its outcome."""
 
     job: ClaimedRow
     settled: Settled
@@ -59,14 +60,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """A gate that Telegram has shut: a chat's, or (chat None) the whole bot's."""
+    """A gate that a flood wait has shut: a chat's, or (chat None) the whole bot's."""
 
     chat_id: int | None
     until: datetime
 
 
-# Locked: whoever changes a contact in this very moment does not see the card that is being noted, nor do we see his
-# change; one of both has to wait for the other, or the card would stay as it was.
+# Locked: a concurrent change of the contact does not see the card that is being recorded here, nor do we see that
+# change. One has to wait for the other, or the card would stay outdated.
 _VERSIONS = PreparedForIds(
     lambda ids: (
         select(Contact.id, Contact.version, Contact.message)
@@ -87,9 +88,9 @@ def record(
     now: datetime,
     rng: Rng,
 ) -> None:
-    """Settles a batch of attempts and draws the conclusions, all in one transaction.
+    """Settles a batch of attempts and does what follows from them, all in one transaction.
 
-    Of an older life of the bot only the message ids are kept: what stands in a chat stands there, whoever sent it.
+    Of attempts of an earlier session only message ids are stored: a message is in its chat, whichever session sent it.
     """
     for gate in gates:
         if gate.chat_id is None:
@@ -118,23 +119,23 @@ def record(
 
 
 def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
-    """Gives up what would be sent again to an operator whose contact was given away while it was on its way.
+    """Gives up what would be resent to an operator whose contact was reassigned while it was being sent.
 
     Args:
-        again: what waits again, as jobs or as rows of the outbox.
+        again: what is pending again, as claimed rows or rows of the outbox.
     """
     theirs = [one for one in again if one.kind in (outbox.CARD, outbox.TO_OPERATOR) and one.contact_id is not None]
     for contact_id in sorted({one.contact_id for one in theirs}):
-        lock_contact(s, contact_id)  # whoever gives it away this moment has not seen these rows waiting
+        lock_contact(s, contact_id)  # a concurrent reassignment has not seen that these rows are pending
     if theirs:
         outbox.drop_moved(s, ids=[one.id for one in theirs], now=now)
 
 
-_REMEMBER = prepared_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
+_STORE_IDS = prepared_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
 
 
 def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
-    """Keeps which message in which chat stands for what, so that replies to it find their contact."""
+    """Stores which message in which chat belongs to what, so that replies to it find their contact."""
     rows = [
         {
             "bot_id": one.job.bot_id,
@@ -145,12 +146,12 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
             "message_ref": one.job.message.id if one.job.message else None,
         }
         for one in sent
-        if one.job.kind in REMEMBERED and one.job.contact_id and one.settled.result_id
+        if one.job.kind in WITH_MESSAGE_IDS and one.job.contact_id and one.settled.result_id
     ]
     if rows:
-        execute(s, _REMEMBER, rows)
-    # A contact may have changed while its card was on the way; nobody could bring up to date what was not there yet.
-    # Of one contact several may have arrived at once: of who had it, and of who was given it meanwhile.
+        execute(s, _STORE_IDS, rows)
+    # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
+    # one contact may have arrived at once: of its former operator, and of its present one.
     shown: dict[int, set[tuple[int, str | None]]] = {}
     for one in sent:
         if one.job.kind == outbox.CARD and one.job.contact_id and one.job.contact:
@@ -162,7 +163,7 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
 
 
 def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> None:
-    """A row that nobody will ever read: whoever should know is told, and what follows from it is done."""
+    """Handles a row that will never be delivered: records it, and notifies those who should know."""
     job, why = one.job, one.settled.outcome
     dead = NewEvent(
         events.DELIVERY_DEAD,
@@ -178,14 +179,16 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         else:
             client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
-            words = s.execute(_FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
+            message = execute(s, _FIRST_MESSAGE, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
             if job.kind == outbox.TO_CLIENT:
                 _notify_author(s, one, "client_unreachable", now)
-            elif words is not None:  # a notice of ours found the chat shut, before the operator's words came to it
-                payload = {"code": "client_unreachable", "contact": words.contact_id, "reply_to": words.message_id}
+            elif (
+                message is not None
+            ):  # a notice of the bot was refused, while an operator's message waits for the same chat
+                payload = {"code": "client_unreachable", "contact": message.contact_id, "reply_to": message.message_id}
                 notice = outbox.OutboxEntry(
-                    outbox.STAFF_NOTICE, job.bot_id, words.chat_id, words.contact_id, payload=payload
+                    outbox.STAFF_NOTICE, job.bot_id, message.chat_id, message.contact_id, payload=payload
                 )
                 outbox.add(s, [notice], now=now)
             elif job.contact_id is not None:
@@ -205,7 +208,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         )
 
 
-_FIRST_WORDS = (
+_FIRST_MESSAGE = (
     select(Message.contact_id, Message.chat_id, Message.message_id)
     .join(OutboxRow, OutboxRow.message_ref == Message.id)
     .where(
@@ -226,22 +229,24 @@ def _notify_card_dead(s: Session, bot_id: int, contact_id: int | None, now: date
 
 
 def _is_staff(s: Session, chat_id: int) -> bool:
-    return s.execute(select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
+    return execute(s, select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
 
 
 def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
-    """Tells the operator, at the very message: his own that went to a client, or a client's that came to him."""
+    """Notifies the operator, in reply to the message: their own to a client, or a client's that came to them."""
     job = one.job
     if job.message is None:
         return
     chat_id: int | None
     reply_to: int | None
-    if job.kind == outbox.TO_CLIENT and job.message.chat_id is None:  # written in the name of whoever holds it
+    if (
+        job.kind == outbox.TO_CLIENT and job.message.chat_id is None
+    ):  # written through the API, on behalf of the operator
         chat_id = _holder_chat(s, job.contact_id)
         shown = select(func.max(Posted.message_id)).where(
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
-        reply_to = s.execute(shown).scalar_one()
+        reply_to = execute(s, shown).scalar_one()
     elif job.kind == outbox.TO_CLIENT:
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
@@ -260,10 +265,11 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
 
 
 def _holder_chat(s: Session, contact_id: int | None) -> int | None:
-    return s.execute(
+    return execute(
+        s,
         select(Staff.telegram_id)
         .join(Contact, Contact.operator_id == Staff.operator_id)
-        .where(Contact.id == contact_id)
+        .where(Contact.id == contact_id),
     ).scalar_one_or_none()
 
 
@@ -271,22 +277,21 @@ def _notify_holder(s: Session, job: ClaimedRow, code: str, now: datetime) -> Non
     holder = _holder_chat(s, job.contact_id)
     if holder is not None:
         payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
-        once = f"{code}:{job.contact_id}"
-        outbox.add(
-            s,
-            [outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, once=once)],
-            now=now,
+        key = f"{code}:{job.contact_id}"
+        notice = outbox.OutboxEntry(
+            outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, dedup_key=key
         )
+        outbox.add(s, [notice], now=now)
 
 
 def recover(
     s: Session, *, bot_id: int, fencing_token: int, now: datetime, pause: timedelta = timedelta(seconds=2)
 ) -> int:
-    """Decides rows that an older life of the bot left in `sending`: nobody knows whether they arrived.
+    """Settles rows that an earlier session of the bot left in `sending`: nobody knows whether they arrived.
 
     Args:
-        fencing_token: the life that decides.
-        pause: before what is sent again is sent.
+        fencing_token: of the session that decides.
+        pause: before anything is resent.
 
     Returns how many there were.
     """
@@ -306,14 +311,14 @@ def recover(
 
 
 def notify_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
-    """Tells the operator, at the very message, that nobody knows whether it arrived; `row` is one of the outbox."""
-    author = s.execute(
-        select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
+    """Notifies the operator, in reply to the message, that it may not have arrived; `row` is one of the outbox."""
+    author = execute(
+        s, select(Message.chat_id, Message.message_id, Message.kind).where(Message.id == row.message_ref)
     ).one_or_none()
     if author is None:
         return
     chat_id, reply_to = (author.chat_id, author.message_id) if row.kind == outbox.TO_CLIENT else (row.chat_id, None)
-    if chat_id is None:  # written through the API, in the name of whoever holds the contact
+    if chat_id is None:  # written through the API, on behalf of the operator
         chat_id = _holder_chat(s, row.contact_id)
         if chat_id is None:
             return

@@ -1,4 +1,4 @@
 """Exports: contacts, leads, operators and events as tables that a spreadsheet opens.
 
-Read a page at a time and written as they are read, so that a million rows need no more memory than a thousand.
+They are read a page at a time and written at once, so that a million rows need no more memory than a thousand.
 """

@@ -20,24 +20,24 @@ from crm_core.exports.kinds import What
 from crm_core.exports.rows import COLUMNS, Cells, Kind
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a cell must not begin with: spreadsheets would calculate it, and a calculation can send what is in the table."""
+"""What a cell must not begin with: spreadsheets would run it as a formula, which can send the table to others."""
 
 CELL_LONGEST = 32_767  # characters (Excel)
 SHEET_LONGEST = 1_048_576  # rows (Excel)
 WIDTHS = {Kind.NUMBER: 10, Kind.TEXT: 24, Kind.MOMENT: 20, Kind.WORD: 14}  # of columns, in characters
-CHUNK = 100  # rows between looks at the size of a file
+CHUNK = 100  # rows between checks of the size of a file
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a file says besides its data, in the reader's language.
+    """The texts of a file besides its data, in the reader's language.
 
     Attributes:
         sheet: the name of the table.
         columns: headings by the columns' codes.
-        values: our own codes, and `true` and `false`.
-        delimiter: between the cells of CSV. Excel splits at the list separator of its country, `;` wherever a decimal
-            comma is written, as in Russia; a file with the other one opens as a single column.
+        values: for our own codes, and for `true` and `false`.
+        delimiter: between the cells of CSV. Excel splits at the list separator of its locale, `;` where the decimal
+            separator is a comma, as in Russia; a file with the other one opens as a single column.
     """
 
     sheet: str
@@ -50,7 +50,7 @@ class TableFile(ABC):
     """A file that is being written.
 
     Attributes:
-        suffix: how its name should end.
+        suffix: of its name.
     """
 
     suffix: ClassVar[str]
@@ -58,15 +58,15 @@ class TableFile(ABC):
     def __init__(self, path: Path, *, what: What, words: Words, zone: tzinfo) -> None:
         """
         Args:
-            path: of the file; what is only needed meanwhile is put beside it.
-            zone: in which moments are written.
+            path: of the file; temporary files are put beside it.
+            zone: the time zone of moments in the file.
         """
         self.path, self.words, self.zone = path, words, zone
         self.kinds = list(COLUMNS[what].values())
         self.headings = [words.columns[code] for code in COLUMNS[what]]
         self.size = 0
-        """How much was written, in bytes: at least as much as the file has."""
-        # Personal data: for nobody but whoever asked for them.
+        """Bytes written so far, not less than the size of the file."""
+        # Personal data: readable only for the user whose process this is.
         self._file: IO[bytes] = open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
 
     @abstractmethod
@@ -75,10 +75,10 @@ class TableFile(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Writes what is left; the file is whole then."""
+        """Writes the rest; the file is complete then."""
 
     def abandon(self) -> None:
-        """Lets go of a file that will not be finished."""
+        """Closes a file that will not be finished."""
         self._file.close()
 
     def word(self, value: Any) -> str:
@@ -87,17 +87,17 @@ class TableFile(ABC):
         return self.words.values.get(code, code)
 
     def moment(self, value: datetime) -> datetime:
-        """A moment as the clocks of the installation show it."""
+        """A moment in local time of the installation."""
         return value.astimezone(self.zone).replace(tzinfo=None, microsecond=0)
 
 
 def inert(text: str) -> str:
-    """A text that no spreadsheet calculates: an apostrophe before what begins like a formula (OWASP, CSV injection)."""
+    """A text that is no formula to a spreadsheet: with an apostrophe if it begins like one (OWASP, CSV injection)."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 class CsvFile(TableFile):
-    """CSV in UTF-8 with a byte order mark, without which Excel reads Cyrillic as another alphabet."""
+    """CSV in UTF-8 with a byte order mark, without which Excel decodes Cyrillic wrongly."""
 
     suffix = ".csv"
 
@@ -122,7 +122,7 @@ class CsvFile(TableFile):
         self._flush()
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Writes the rest."""
         self._flush()
         self._file.close()
 
@@ -133,11 +133,11 @@ class CsvFile(TableFile):
         self.size = self._file.tell()
 
     def _moment(self, value: datetime) -> str:
-        return self.moment(value).isoformat(" ")  # every Excel takes this for a moment, whatever its country
+        return self.moment(value).isoformat(" ")  # Excel reads this as a date and time in every locale
 
 
 class ZippedCsvFile(CsvFile):
-    """The same in an archive, a tenth as large."""
+    """The same CSV in a ZIP archive, a tenth as large."""
 
     suffix = ".csv.zip"
 
@@ -147,14 +147,14 @@ class ZippedCsvFile(CsvFile):
         self._out = self._archive.open(f"{what}.csv", "w", force_zip64=True)
 
     def close(self) -> None:
-        """Writes what is left, and the archive's list."""
+        """Writes the rest, and the archive's directory."""
         self._flush()
         self._out.close()
         self._archive.close()
         self._file.close()
 
     def abandon(self) -> None:
-        """Lets go of a file that will not be finished."""
+        """Closes a file that will not be finished."""
         with suppress(ValueError, OSError):
             self._out.close()
             self._archive.close()
@@ -162,7 +162,7 @@ class ZippedCsvFile(CsvFile):
 
 
 class XlsxFile(TableFile):
-    """XLSX with true moments and numbers; texts are texts, whatever they look like."""
+    """XLSX with real dates and numbers; texts stay texts, whatever they look like."""
 
     suffix = ".xlsx"
 
@@ -176,10 +176,10 @@ class XlsxFile(TableFile):
             "strings_to_numbers": False,
         }
         self._book = xlsxwriter.Workbook(self._file, options)
-        self._book.use_zip64()  # only if it gets that large
+        self._book.use_zip64()  # used only if it gets that large
         self._bold = self._book.add_format({"bold": True})
         self._date = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        # As if an apostrophe had been typed before it: it stays text also when somebody edits the cell.
+        # As if an apostrophe had been typed before it: it stays text when somebody edits the cell.
         self._inert = self._book.add_format({"quote_prefix": True})
         self._row, self._sheets = SHEET_LONGEST, 0
 
@@ -194,18 +194,18 @@ class XlsxFile(TableFile):
             self._row += 1
 
     def close(self) -> None:
-        """Puts the workbook together."""
+        """Writes the workbook."""
         if not self._sheets:
             self._begin_sheet()
         self._end_sheet()
         try:
             self._book.close()
-        except XlsxWriterException as error:  # which hides that the disk is full
+        except XlsxWriterException as error:  # it hides that the disk is full
             raise OSError(errno.EIO, str(error)) from error
         self._file.close()
 
     def abandon(self) -> None:
-        """Lets go of a file that will not be finished, and of what XlsxWriter keeps beside it."""
+        """Closes a file that will not be finished, and XlsxWriter's temporary files beside it."""
         for sheet in self._book.worksheets():
             sheet._opt_close()  # no public way: closing the book would write all of it first
         super().abandon()

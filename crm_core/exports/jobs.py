@@ -1,4 +1,4 @@
-"""Exports asked for in Telegram: a row each, so that one is neither lost by a restart nor made twice."""
+"""Exports requested in Telegram: a row each, so that none is lost by a restart or made twice."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from crm_core.exports.rows import Span
 from crm_core.messaging import outbox
 from crm_core.statistics import Period
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import Export, Staff
 
 _export = Export.__table__
@@ -25,7 +25,7 @@ _UNDER_WAY = text("exports.state IN ('waiting', 'running')")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An export was asked for: whoever makes them is woken with this."""
+    """An export was requested: wakes the worker that makes them."""
 
     export_id: int
 
@@ -35,9 +35,9 @@ class Job:
     """An export that is to be made now.
 
     Attributes:
-        chat_id: of whoever asked, in private.
-        message_id: the message that shows how far it is.
-        attempt: the how manieth this is; those before ended with the process, in the middle.
+        chat_id: the private chat of the admin who requested it.
+        message_id: the message that shows the progress.
+        attempt: which attempt this is, from 1; the process ended in the middle of earlier ones.
     """
 
     id: int
@@ -54,15 +54,15 @@ class Job:
 
 
 def note(s: Session, *, what: What, form: Form, span: Span, actor: Actor, now: datetime) -> None:
-    """Records who exports what: it is personal data that leaves. Whether he may has been asked before."""
+    """Records who exports what, since personal data leaves the system. The caller has checked that they may."""
     moments = {"since": span.since, "until": span.until}
     data = {"what": what.value, "form": form.value, **{name: one and one.isoformat() for name, one in moments.items()}}
     events.record(s, [NewEvent(events.EXPORTED, now, actor.label, data=data)])
 
 
 def is_under_way(s: Session, *, asked_by: int | None) -> bool:
-    """Whether somebody waits for an export."""
-    return s.execute(select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY)).first() is not None
+    """Whether an export of this account is waiting or being made."""
+    return execute(s, select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY)).first() is not None
 
 
 def ask(
@@ -78,7 +78,7 @@ def ask(
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Asks for an export of all that has happened since a moment. Returns its number.
+    """Requests an export of everything since a moment. Returns its id.
 
     Raises NotAllowed, ExportUnderWay.
     """
@@ -100,7 +100,7 @@ def ask(
         "attempts": 0,
         "asked_at": now,
     }
-    export_id: int = s.execute(insert(_export).returning(_export.c.id), values).scalar_one()
+    export_id: int = execute(s, insert(_export).returning(_export.c.id), values).scalar_one()
     on_commit(s, Asked(export_id))
     return export_id
 
@@ -118,13 +118,13 @@ _WAITING = (
 
 
 def waits(s: Session, *, bot_id: int, fencing_token: int) -> bool:
-    """Whether `claim` would find one."""
-    return s.execute(_WAITING, {"bot_id": bot_id, "fence": fencing_token}).first() is not None
+    """Whether `claim` would find an export."""
+    return execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).first() is not None
 
 
 def claim(s: Session, *, bot_id: int, fencing_token: int) -> Job | None:
-    """Takes the oldest export of a bot that waits, or that an ended life of the bot did not finish."""
-    row = s.execute(_WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
+    """Claims the oldest export of a bot that is waiting, or that an earlier session did not finish."""
+    row = execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
     if row is None:
         return None
     seen = (_export.c.id == row.id, _export.c.attempts == row.attempts)
@@ -151,21 +151,22 @@ def _job(row: Any, fencing_token: int) -> Job:
 
 
 def is_wanted(s: Session, *, job: Job) -> bool:
-    """Whether an export is still this life's to send, and whoever asked may still have it."""
-    row = s.execute(
+    """Whether an export still belongs to this session, and its requester is still an admin."""
+    row = execute(
+        s,
         select(_export.c.fence, Staff.is_admin)
         .join(Staff, Staff.telegram_id == _export.c.asked_by)
-        .where(_export.c.id == job.id, _export.c.state == "running")
+        .where(_export.c.id == job.id, _export.c.state == "running"),
     ).one_or_none()
     return row is not None and row.fence == job.fencing_token and row.is_admin
 
 
 def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str, Any], now: datetime) -> None:
-    """Ends an export and says so on its screen; one that another life has taken over is left to that.
+    """Ends an export and shows that in its message; does nothing if another session has taken it over.
 
     Args:
-        state: `done` or `failed`; `outcome` says more, for the log.
-        payload: what the screen shows from now on, as `outbox.SCREEN` has it.
+        state: `done` or `failed`; `outcome` is the reason, for the log.
+        payload: what the message shows from now on, as for `outbox.SCREEN`.
     """
     mine = (_export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fencing_token)
     values = {"state": state, "outcome": outcome[:200], "finished_at": now}

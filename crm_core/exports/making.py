@@ -1,4 +1,4 @@
-"""Making an export: pages are read, rows are written, and the files get their names when all of them are whole."""
+"""Making an export: pages are read, rows are written, and the files get their names when all are complete."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from crm_core.storage.database import Database
 ZIPPED_FROM = 50_000  # rows, some ten megabytes
 
 Progress = Callable[[int, int], None]
-"""Told how many rows are written, of how many."""
+"""Called with the number of rows written, and of all rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An export that is wanted.
+    """An export that is to be made.
 
     Attributes:
         path: of the file; several are numbered.
-        zone: the name of the time zone in which moments are written.
-        largest: bytes that a file may have; large CSV is zipped then, and what is larger still becomes several files.
-            None for one file of whatever size.
+        zone: the name of the time zone of moments in the file.
+        largest: bytes that a file may have: large CSV is zipped, and what is still larger becomes several files. None
+            for one file of any size.
     """
 
     what: What
@@ -39,19 +39,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of it."""
+    """The files of an export, and the number of their rows."""
 
     files: Sequence[Path]
     rows: int
 
 
 async def make(db: Database, order: Order, *, on_progress: Progress = lambda done, total: None) -> Made:
-    """Makes an export; if that fails or is interrupted, nothing is left of it.
+    """Makes an export; if that fails or is interrupted, no file is left.
 
-    Each page is read by itself, so that neither database has to keep an old state for minutes: a row is as it was when
-    its page was read. Raises OSError, and what a database that is away raises.
+    Each page is read in a transaction of its own, so that neither database has to keep a snapshot for minutes: a row is
+    as it was when its page was read. Raises OSError, and the errors of an unavailable database.
     """
-    # Beside the place where it will be: there is room for it, and giving it its name is one step.
+    # Beside the target, on the same file system: renaming is one atomic step.
     with TemporaryDirectory(prefix=f".{order.path.name}.", dir=order.path.parent, ignore_cleanup_errors=True) as folder:
         files: list[TableFile] = []
         try:
@@ -98,7 +98,7 @@ def _kind(order: Order, rows: int) -> type[TableFile]:
 
 
 def _named(path: Path, files: Sequence[TableFile]) -> list[Path]:
-    """Gives the whole files their names: the one that was asked for, or numbered ones."""
+    """Gives the complete files their names: the requested one, or numbered ones."""
     if len(files) == 1 and not isinstance(files[0], ZippedCsvFile):
         return [files[0].path.replace(path)]
     named = []

@@ -1,4 +1,4 @@
-"""What an export holds: its columns, and its rows a page at a time, by rising number."""
+"""The content of an export: its columns, and its rows, a page at a time, by rising id."""
 
 import json
 from collections import Counter
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import statistics
 from crm_core.exports.kinds import What
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Event, Lead, Operator, Source, Staff
 from crm_core.storage.types import EPOCH, MILLISECOND
 
@@ -20,17 +21,17 @@ PAGE = 1000  # rows read at once
 
 
 class Kind(StrEnum):
-    """What the cells of a column are."""
+    """The kind of cells in a column."""
 
     NUMBER = "number"
     TEXT = "text"
     MOMENT = "moment"
-    WORD = "word"  # a code of ours, or True and False, said in the reader's language
+    WORD = "word"  # one of our codes, or True and False, in the reader's language
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A period: from a moment on, up to but not including another one; None: without an end."""
+    """A period: from `since` up to but not including `until`; None for no limit."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -92,7 +93,7 @@ COLUMNS: dict[What, dict[str, Kind]] = {
         "details": Kind.TEXT,
     },
 }
-"""The columns of each, in order."""
+"""The columns of each export, in order."""
 
 Cells = tuple[Any, ...]
 _contact, _lead, _operator, _event = Contact.__table__, Lead.__table__, Operator.__table__, Event.__table__
@@ -101,7 +102,7 @@ _MOMENT = {What.CONTACTS: _contact.c.created_at, What.LEADS: _lead.c.created_at,
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is small enough to be read once: names by number, and what statistics say of operators in the period."""
+    """What is small enough to be read once: names by id, and figures of operators in the period."""
 
     sources: Mapping[int, str] = field(default_factory=dict)
     operators: Mapping[int, str] = field(default_factory=dict)
@@ -110,32 +111,32 @@ class Known:
 
 
 def prepare(s: Session, *, what: What, span: Span) -> tuple[int, Known]:
-    """How many rows there will be (a few more or fewer, if something happens meanwhile), and what all of them need."""
+    """How many rows there will be (a few more or fewer, if rows are added meanwhile), and what all pages need."""
     if what is What.OPERATORS:
         figures = statistics.overview(s, since=span.since, until=span.until)
         contacts = Counter[int]()
         for source in figures.sources:
             contacts.update({share.operator_id: share.contacts for share in source.shares})
-        return s.execute(select(func.count()).select_from(_operator)).scalar_one(), Known(contacts=contacts)
+        return execute(s, select(func.count()).select_from(_operator)).scalar_one(), Known(contacts=contacts)
     moment = _MOMENT[what]
     within = [moment >= span.since] if span.since else []
     within += [moment < span.until] if span.until else []
-    number = s.execute(select(func.count()).select_from(moment.table).where(*within)).scalar_one()
+    number = execute(s, select(func.count()).select_from(moment.table).where(*within)).scalar_one()
     return number, Known(
-        sources=dict(s.execute(select(Source.id, Source.name)).all()),
-        operators=dict(s.execute(select(Operator.id, Operator.name)).all()),
-        staff={f"tg:{number}": name for number, name in s.execute(select(Staff.telegram_id, Staff.name))},
+        sources=dict(execute(s, select(Source.id, Source.name)).all()),
+        operators=dict(execute(s, select(Operator.id, Operator.name)).all()),
+        staff={f"tg:{number}": name for number, name in execute(s, select(Staff.telegram_id, Staff.name))},
     )
 
 
 def page(s: Session, *, what: What, span: Span, known: Known, after: int, size: int = PAGE) -> list[Cells]:
-    """The next rows: those with a number above `after`, at most `size`. The first cell is the number."""
+    """The next rows: those with an id above `after`, at most `size`. The first cell is the id."""
     reads = {What.CONTACTS: _contacts, What.LEADS: _leads, What.OPERATORS: _operators, What.EVENTS: _events}
     return list(reads[what](s, span, known, after, size))
 
 
 def _within(moment: ColumnElement[datetime], span: Span) -> Iterator[ColumnElement[bool]]:
-    """The period, said so that no index of moments is taken: each page would then sort the whole period anew."""
+    """The period, written so that no index on moments is used: each page would then sort the whole period again."""
     passed = type_coerce(moment, BigInteger) + 0
     if span.since is not None:
         yield passed >= (span.since - EPOCH) // MILLISECOND
@@ -147,7 +148,8 @@ _OF_LEAD = (_lead.c.full_name, _lead.c.username, _lead.c.phone, _lead.c.email, _
 
 
 def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    rows = s.execute(
+    rows = execute(
+        s,
         select(
             _contact.c.id,
             _contact.c.created_at,
@@ -165,40 +167,42 @@ def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> It
         .select_from(_contact.outerjoin(_lead, _lead.c.id == _contact.c.lead_id))
         .where(_contact.c.id > after, *_within(_contact.c.created_at, span))
         .order_by(_contact.c.id)
-        .limit(size)
+        .limit(size),
     )
     for number, opened, source_id, status, operator_id, *rest in rows:
         yield number, opened, known.sources.get(source_id), status, known.operators.get(operator_id), *rest
 
 
-_HIS = _contact.c.lead_id == _lead.c.id
+_OF_THE_LEAD = _contact.c.lead_id == _lead.c.id
 
 
 def _leads(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    rows = s.execute(
+    rows = execute(
+        s,
         select(
             _lead.c.id,
             _lead.c.created_at,
             *_OF_LEAD,
             _lead.c.language,
-            select(func.count()).select_from(_contact).where(_HIS).scalar_subquery(),
-            select(func.max(_contact.c.created_at)).where(_HIS).scalar_subquery(),
+            select(func.count()).select_from(_contact).where(_OF_THE_LEAD).scalar_subquery(),
+            select(func.max(_contact.c.created_at)).where(_OF_THE_LEAD).scalar_subquery(),
         )
         .where(_lead.c.id > after, *_within(_lead.c.created_at, span))
         .order_by(_lead.c.id)
-        .limit(size)
+        .limit(size),
     )
     yield from (tuple(row) for row in rows)
 
 
 def _operators(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    """Everybody there is or was: of the period are only the contacts."""
-    rows = s.execute(
+    """All operators, removed ones too; only the count of contacts is of the period."""
+    rows = execute(
+        s,
         select(_operator, Staff.telegram_id)
         .outerjoin(Staff, Staff.operator_id == _operator.c.id)
         .where(_operator.c.id > after)
         .order_by(_operator.c.id)
-        .limit(size)
+        .limit(size),
     )
     for one in rows:
         yield (
@@ -216,8 +220,8 @@ def _operators(s: Session, span: Span, known: Known, after: int, size: int) -> I
 
 
 def _events(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
-    rows = s.execute(
-        select(_event).where(_event.c.id > after, *_within(_event.c.at, span)).order_by(_event.c.id).limit(size)
+    rows = execute(
+        s, select(_event).where(_event.c.id > after, *_within(_event.c.at, span)).order_by(_event.c.id).limit(size)
     )
     for one in rows:
         yield (

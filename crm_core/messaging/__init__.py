@@ -1,1 +1,1 @@
-"""What comes in and what goes out, as rows: inbox, messages, outbox, alerts."""
+"""What comes in and goes out, as rows: inbox, messages, outbox, receivers, alerts."""

@@ -1,4 +1,4 @@
-"""Telling admins at once, and of one cause not more than once in ten minutes."""
+"""Alerts: notices to all admins at once, at most once in ten minutes for each cause."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,9 +7,8 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
-from crm_core.storage.upsert import dialect_insert
 
 QUIET = timedelta(minutes=10)
 A_DAY = timedelta(hours=20)
@@ -19,7 +18,7 @@ _ADMIN_CHATS = (
     .join(Staff, Staff.telegram_id == StaffChat.telegram_id)
     .join(Bot, Bot.id == StaffChat.bot_id)
     .where(Staff.is_admin, StaffChat.is_reachable)
-    # A bot whose token is refused cannot carry the news of it.
+    # A bot whose token is refused cannot deliver that news itself.
     .order_by(
         StaffChat.telegram_id,
         case((Bot.state == "running", 0), else_=1),
@@ -39,15 +38,15 @@ def notify_admins(
     quiet: timedelta = QUIET,
     **fields: Any,
 ) -> bool:
-    """Queues a notice to every admin unless they heard of the same cause a moment ago.
+    """Queues a notice to every admin, unless they were notified of the same cause a moment ago.
 
     Args:
-        cause: what makes two alerts the same: `limit:3`, `waits:7`.
-        code: the text to use; `fields` are its values.
-        bot_id: the bot that should speak, where the admin has started it.
-        quiet: how long they are not told of the cause again.
+        cause: two alerts with the same cause are the same: `limit:3`, `waits:7`.
+        code: of the text; `fields` are its values.
+        bot_id: the bot that should send it, to admins who have started it.
+        quiet: for how long they are not notified of the cause again.
 
-    Returns whether it was told.
+    Returns whether notices were queued.
     """
     statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
     statement = statement.on_conflict_do_update(
@@ -56,24 +55,24 @@ def notify_admins(
     if execute(s, statement.returning(Alert.__table__.c.cause)).first() is None:
         return False
     chats: dict[int, int] = {}
-    for telegram_id, speaker in execute(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
-        chats.setdefault(telegram_id, speaker)
+    for telegram_id, sending_bot in execute(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
+        chats.setdefault(telegram_id, sending_bot)
     payload = {"code": code, **fields}
     outbox.add(
         s,
-        [outbox.OutboxEntry(outbox.STAFF_NOTICE, speaker, chat, payload=payload) for chat, speaker in chats.items()],
+        [outbox.OutboxEntry(outbox.STAFF_NOTICE, bot, chat, payload=payload) for chat, bot in chats.items()],
         now=now,
     )
     return True
 
 
 def notify_stalled(s: Session, *, seconds: int, now: datetime) -> None:
-    """Tells admins that the process could do nothing for a while: clients felt it, and the machine is the cause."""
+    """Notifies admins that the process was stalled for a while, which clients may have noticed."""
     notify_admins(s, cause="stood_still", code="stood_still", now=now, seconds=seconds)
 
 
 def notify_no_backup(s: Session, *, reason: str, now: datetime) -> None:
-    """Tells admins, once a day, that the night has no backup; `reason` is a code of `crm_core.backups.errors`."""
+    """Notifies admins, once a day, that there is no nightly backup; `reason` is a code of `crm_core.backups.errors`."""
     if reason == "damaged":
         notify_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=A_DAY)
     else:

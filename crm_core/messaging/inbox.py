@@ -1,4 +1,4 @@
-"""What Telegram handed over: stored raw before it is confirmed, finished exactly once."""
+"""Updates from Telegram: stored raw before they are confirmed, finished exactly once."""
 
 import hashlib
 import json
@@ -7,23 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging.alerts import notify_admins
 from crm_core.storage.execute import execute, execute_count
-from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert, prepared_upsert
 from crm_core.storage.tables import InboxRow
-from crm_core.storage.upsert import prepared_upsert
 
 _table = InboxRow.__table__
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A raw update on its way into the inbox. Updates of one `conversation` are worked on in order, one at a time."""
+    """A raw update that is to be stored. Updates of one `conversation` are processed in order, one at a time."""
 
     update_id: int
     conversation: str
@@ -32,7 +31,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class StoredUpdate:
-    """An update that waits to be worked on."""
+    """A stored update that waits to be processed."""
 
     id: int
     bot_id: int
@@ -44,7 +43,7 @@ class StoredUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UnstoredUpdate:
-    """An update that came alone and is worked on at once: it is stored in the transaction of its effect."""
+    """An update that came alone and is processed at once: it is stored in the transaction of its effect."""
 
     bot_id: int
     update_id: int
@@ -63,13 +62,13 @@ _KNOWN = PreparedForIds(
 
 
 def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) -> list[StoredUpdate]:
-    """Stores a batch and returns what of it is still to be worked on; only after the commit may it be confirmed.
+    """Stores a batch and returns those of its updates that are still to be processed. Confirm it after the commit only.
 
-    That is what is new, and what was known but is not finished: an earlier call may have committed without anybody
-    hearing of it, because the connection to the database was lost in that moment.
+    These are the new ones, and known ones that are not finished: an earlier call may have committed while the
+    connection to the database was lost, so that its caller never received the answer.
 
-    The key is the pair (bot, update id), never an order of ids: Telegram may restart its numbers, lower too. The same
-    id with another body is therefore another update, kept under the next epoch.
+    The key is the pair (bot, update id), never an order of ids: Telegram may restart its numbers, lower ones too. The
+    same id with another body is therefore another update, stored under the next epoch.
     """
     if not updates:
         return []
@@ -89,7 +88,7 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
         if bodies:
             notify_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
         epoch = max((known_epoch for known_epoch, _, _ in bodies.values()), default=-1) + 1
-        bodies[digest] = (epoch, 0, "new")  # no row id yet: a twin in the same batch is dropped
+        bodies[digest] = (epoch, 0, "new")  # no row id yet: a duplicate in the same batch is dropped
         fresh.append(one)
         rows.append(
             {
@@ -117,13 +116,13 @@ def _as_text(raw: dict[str, Any]) -> tuple[str, str]:
     text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
     try:
         body = text.encode()
-    except UnicodeEncodeError:  # half of a character; one update like that must not keep a batch from being stored
+    except UnicodeEncodeError:  # a lone surrogate; one such update must not keep a batch from being stored
         text = json.dumps(raw, separators=(",", ":"))
         body = text.encode()
     return text, hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-# Said as the indexes say it: SQLite uses a partial index only for the very condition that it was made with.
+# Written exactly as in the indexes: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = text("inbox.state = 'new'")
 _WAITING = (
     select(_table.c.id, _table.c.conversation, _table.c.raw, _table.c.attempts, _table.c.not_before)
@@ -155,21 +154,21 @@ _FINISH = Prepared(
 
 
 class AlreadyFinished(Exception):
-    """Another life of this process has finished the update; whatever this one was about to change is undone."""
+    """Another session has finished the update; what this one was about to change is rolled back."""
 
 
 class AlreadyStored(Exception):
-    """The number of a fresh update is known: it came before, or Telegram's numbers began anew."""
+    """The id of an unstored update is known: it came before, or Telegram has restarted its numbers."""
 
 
 _INSERT_FINISHED = prepared_upsert(_table, lambda insert: insert.on_conflict_do_nothing().returning(_table.c.id))
 
 
 def finish(s: Session, row: IncomingUpdate, *, now: datetime) -> None:
-    """Marks an update as done, in the transaction of its effect: so it has exactly one.
+    """Marks an update as done, in the transaction of its effect, so that it takes effect exactly once.
 
-    A fresh one is stored here, done already. Raises AlreadyFinished; AlreadyStored, after which `store` knows what to
-    do with it.
+    An unstored update is stored here, as done. Raises AlreadyFinished; AlreadyStored, after which `store` decides what
+    to do with it.
     """
     if isinstance(row, StoredUpdate):
         if execute_count(s, _FINISH, {"row_id": row.id, "at": now}) != 1:
@@ -186,9 +185,9 @@ def finish(s: Session, row: IncomingUpdate, *, now: datetime) -> None:
 
 
 def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> bool:
-    """Notes a failed attempt and when to try again. `error` names the kind, never its text: that may quote a client.
+    """Stores a failed attempt and when to retry. `error` is the error's type, never its text, which may quote a client.
 
-    Returns False if there is nothing to try: the update was finished elsewhere.
+    Returns False if there is nothing to retry: another session has finished the update.
     """
     statement = (
         update(_table)
@@ -199,14 +198,14 @@ def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> boo
 
 
 def mark_dead(s: Session, *, inbox_id: int, bot_id: int, error: str, now: datetime) -> None:
-    """Gives an update up: it stays, raw, for a person to look at, admins are told, and its conversation moves on."""
-    buried = execute_count(
+    """Makes an update a dead letter: it stays, raw, for inspection, admins are notified, its conversation goes on."""
+    marked = execute_count(
         s,
         update(_table)
         .where(_table.c.id == inbox_id, _table.c.state == "new")
         .values(state="dead", attempts=_table.c.attempts + 1, error=error[:200], finished_at=now),
     )
-    if buried == 1:
+    if marked == 1:
         dead = NewEvent(
             events.UPDATE_DEAD, now, events.SYSTEM, reason=error[:64], data={"inbox_id": inbox_id, "bot_id": bot_id}
         )
@@ -216,24 +215,7 @@ def mark_dead(s: Session, *, inbox_id: int, bot_id: int, error: str, now: dateti
         )
 
 
-def counts(s: Session) -> dict[str, int]:
-    """How many updates are in each state."""
-    return {row.state: row[1] for row in s.execute(select(_table.c.state, func.count()).group_by(_table.c.state))}
-
-
-def oldest_waiting(s: Session) -> datetime | None:
-    """When the oldest unfinished update arrived: what health looks at."""
-    found: datetime | None = s.execute(select(func.min(_table.c.received_at)).where(WAITS)).scalar_one()
-    return found
-
-
-def dead(s: Session, *, limit: int = 20) -> list[Row[Any]]:
-    """Updates that were given up, newest first: (id, bot_id, error, received_at)."""
-    query = select(_table.c.id, _table.c.bot_id, _table.c.error, _table.c.received_at).where(_table.c.state == "dead")
-    return list(s.execute(query.order_by(_table.c.id.desc()).limit(limit)))
-
-
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
-    """Deletes updates finished longer ago than `keep`, which exceeds Telegram's own 24 hours. Returns how many."""
+    """Deletes updates finished longer ago than `keep`, which exceeds Telegram's 24 hours. Returns how many."""
     done = (_table.c.state == "done", _table.c.finished_at < now - keep)
     return execute_count(s, _table.delete().where(*done))

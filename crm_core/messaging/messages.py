@@ -1,4 +1,4 @@
-"""What people say in a contact: stored once, copied to the other side in order."""
+"""Messages of a contact: stored once, copied to the other side in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ _outbox = OutboxRow.__table__
 
 @dataclass(frozen=True, slots=True)
 class MessageContent:
-    """One message of a person, as it came.
+    """A message of a person, as it was received.
 
     Attributes:
         kind: Telegram's content type: `text`, `photo`, `voice`, …
         text, entities: text or caption with its formatting, as Telegram gave it.
-        bot_id, chat_id, message_id: where the original is; none for words from the API.
-        reply_to: Telegram's id of the message in the same chat that this answers.
+        bot_id, chat_id, message_id: where the original is; None for a message from the API.
+        reply_to: Telegram's id of the message in the same chat that this replies to.
         can_copy: whether Telegram lets a bot copy it (copyMessage).
     """
 
@@ -60,7 +60,7 @@ _INSERT = prepared_insert(_message)
 
 def store(
     s: Session,
-    words: MessageContent,
+    content: MessageContent,
     *,
     contact_id: int,
     author: str,
@@ -68,7 +68,7 @@ def store(
     operator_id: int | None = None,
     reply_to: int | None = None,
 ) -> Original:
-    """Keeps a message of a contact; `reply_to` is the stored message that it answers."""
+    """Stores a message of a contact; `reply_to` is the stored message that it replies to."""
     message_ref = execute(
         s,
         _INSERT,
@@ -76,31 +76,31 @@ def store(
             "contact_id": contact_id,
             "author": author,
             "operator_id": operator_id,
-            "kind": words.kind,
-            "text": words.text,
-            "entities": words.entities,
-            "bot_id": words.bot_id,
-            "chat_id": words.chat_id,
-            "message_id": words.message_id,
+            "kind": content.kind,
+            "text": content.text,
+            "entities": content.entities,
+            "bot_id": content.bot_id,
+            "chat_id": content.chat_id,
+            "message_id": content.message_id,
             "reply_to": reply_to,
-            "can_copy": words.can_copy,
+            "can_copy": content.can_copy,
             "created_at": now,
         },
     ).scalar_one()
-    return Original(message_ref, words.kind, words.text, words.can_copy)
+    return Original(message_ref, content.kind, content.text, content.can_copy)
 
 
 def is_known_already(error: IntegrityError) -> bool:
-    """Whether an action failed because a message of Telegram's is stored already: its update came under a new number.
+    """Whether an action failed because a message of Telegram is stored already: its update came again with a new id.
 
-    That happens when an older database was put back, or Telegram began its numbers anew; the first one had its effect.
+    That happens after a restore, or when Telegram restarts its numbers; the earlier update has had its effect.
     """
-    said = str(error.orig)
-    return "messages.message_id" in said or _ONCE_ONLY in said
+    reason = str(error.orig)
+    return "messages.message_id" in reason or _UNIQUE_MESSAGE in reason
 
 
-_ONCE_ONLY = "uq_messages_bot_id_chat_id_message_id"
-_SAID = (
+_UNIQUE_MESSAGE = "uq_messages_bot_id_chat_id_message_id"
+_OF_CLIENT = (
     select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy)
     .where(_message.c.contact_id == bindparam("contact_id"), _message.c.author == "client")
     .order_by(_message.c.id)
@@ -108,27 +108,27 @@ _SAID = (
 
 
 def said_by_client(s: Session, contact_id: int) -> list[Original]:
-    """All that a client has said in a contact, in order: what its next operator must get."""
-    return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id})]
+    """All messages of the client in a contact, in order: what its next operator must get."""
+    return [Original(*row) for row in execute(s, _OF_CLIENT, {"contact_id": contact_id})]
 
 
 def fits_card(original: Original) -> bool:
-    """Whether a first message stands on the card in full, so that no copy of it has to follow."""
+    """Whether the card shows a first message in full, so that no copy of it has to follow."""
     return original.kind == "text" and utf16_units(original.text or "") <= CARD_TEXT_LIMIT
 
 
 def utf16_units(text: str) -> int:
-    """Length as Telegram counts it."""
+    """Length of a text as Telegram counts it."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def fits_units(text: str, units: int) -> str:
-    """The longest beginning of a text within so many UTF-16 units, never cutting a character in two."""
+    """The longest beginning of a text that fits into so many UTF-16 units; no character is split."""
     return text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")
 
 
 def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.OutboxEntry]:
-    """Rows that bring a client's messages to an operator after the card, less a first one that the card shows."""
+    """Rows that copy a client's messages to an operator after the card, except a first one that the card shows."""
     rest = said[1:] if said and fits_card(said[0]) else said
     return [outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, chat_id, contact_id, original.id) for original in rest]
 
@@ -151,14 +151,14 @@ _ORIGINAL = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a Telegram reply points at: a contact and, where it is not the card, one message of it."""
+    """What a Telegram reply refers to: a contact and, unless it is the card, one message of it."""
 
     contact_id: int
     message_ref: int | None
 
 
 class NotRecordedYet(Exception):
-    """A reply came before what it answers was recorded: Telegram had delivered that, its number is on its way to us."""
+    """The message that a reply refers to is not recorded yet: Telegram's answer with its id is on the way."""
 
 
 _ON_ITS_WAY = select(
@@ -175,8 +175,8 @@ _ON_ITS_WAY = select(
 def reply_target(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> Target | None:
     """The contact that a message in a chat belongs to, by what was recorded when it was sent; never guessed.
 
-    Both what our bot has put there and what the person himself wrote there count. None for a message of no contact.
-    Raises NotRecordedYet while nobody can tell.
+    It may be a message that our bot sent there, or one that the person wrote there. None for a message of no contact.
+    Raises NotRecordedYet while that is not known.
     """
     place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
     row = execute(s, _POSTED, place).one_or_none() or execute(s, _ORIGINAL, place).one_or_none()

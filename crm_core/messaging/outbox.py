@@ -1,8 +1,10 @@
-"""What must be told to whom: rows that commit together with the facts they announce.
+"""What is to be sent, and to whom: rows that commit together with the facts they announce.
 
-A row says *what must be known* (a card, a copy of a message, a notice) and names ids; the words are made when it is
-sent, in the reader's language, from the newest state. `bot/delivery` sends them; the claims and outcomes are here,
-so that the database alone knows what was tried.
+A row says *what must be known* (a card, a copy of a message, a notice) and names ids; its text is made when it is sent,
+in the reader's language, from the newest state. `bot/delivery` sends the rows; claims and outcomes are stored here, so
+that the database alone knows what was tried.
+
+Everything here is about rows for Telegram, except where it says "any receiver". Other receivers: `messaging.receivers`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,27 +12,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, null, or_, select, text, update
+from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count
-from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert, prepared_upsert
 from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
-from crm_core.storage.upsert import prepared_upsert
 
 CARD = "card"  # a new card in an operator's chat
 CARD_EDIT = "card_edit"  # a card brought up to date
-TO_OPERATOR = "to_operator"  # a true copy of a client's message
-TO_CLIENT = "to_client"  # a true copy of an operator's message
-CLIENT_NOTICE = "client_notice"  # words of ours to a client, by code
-STAFF_NOTICE = "staff_notice"  # words of ours to staff, by code
+TO_OPERATOR = "to_operator"  # an exact copy of a client's message
+TO_CLIENT = "to_client"  # an exact copy of an operator's message
+CLIENT_NOTICE = "client_notice"  # a message of the bot to a client, by code
+STAFF_NOTICE = "staff_notice"  # a message of the bot to staff, by code
 ANSWER = "answer"  # the finished answer to a command
 COPY_EDIT = "copy_edit"  # a copy whose original was edited
 SCREEN = "screen"  # a screen of buttons changed in place
 MENU = "menu"  # a person's list of commands
 
-# Said as the index says it: SQLite uses a partial index only for the very condition that it was made with.
+# Written exactly as in the index: SQLite uses a partial index only for the very condition that it was made with.
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 
 _table = OutboxRow.__table__
@@ -39,14 +40,14 @@ _INSERT = prepared_insert(_table)
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """Something to be told.
+    """Something to be sent to a chat.
 
     Attributes:
-        kind: one of the names above; it decides how an unknown outcome is treated.
-        bot_id, chat_id: who speaks, and where.
+        kind: one of the names above; it decides how an ambiguous outcome is treated.
+        bot_id, chat_id: the bot that sends it, and the chat.
         message_ref: the row in `messages` that is copied.
-        payload: what else the words need: codes, ids, or finished text.
-        once: while a row with this key waits, a further one is not added. Who claims the row frees the key.
+        payload: what else the text needs: codes, ids, or finished text.
+        dedup_key: while a row with this key is pending, a further one is not added. Claiming the row frees the key.
     """
 
     kind: str
@@ -55,12 +56,12 @@ class OutboxEntry:
     contact_id: int | None = None
     message_ref: int | None = None
     payload: dict[str, Any] = field(default_factory=dict)
-    once: str | None = None
+    dedup_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """A row that has been committed and may be sent: what the sender is woken with."""
+    """A committed row that may be sent: what the sender is woken with."""
 
     id: int
     bot_id: int
@@ -69,47 +70,47 @@ class PendingRow:
     not_before: datetime | None = None
 
 
-def add(s: Session, sends: Iterable[OutboxEntry], *, now: datetime) -> None:
-    """Adds rows in their order; those with a `once` key that already waits are dropped."""
+def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
+    """Adds rows in their order, except those whose `dedup_key` a pending row has already."""
     plain = []
-    for send in sends:
-        if send.once is None:
-            plain.append(send)
+    for entry in entries:
+        if entry.dedup_key is None:
+            plain.append(entry)
         else:
-            _add_once(s, send, now)
+            row_id = execute(s, _INSERT_OR_TOUCH, _values(entry, now)).scalar_one()
+            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind))
     if plain:
-        # Several rows of one action keep their order: ids are handed out in the order of the parameters.
-        ids = execute(s, _INSERT, [_values(send, now) for send in plain]).scalars()
-        for row_id, send in zip(ids, plain, strict=True):
-            on_commit(s, PendingRow(row_id, send.bot_id, send.chat_id, send.kind))
+        # Several rows of one action keep their order: ids are assigned in the order of the parameters.
+        ids = execute(s, _INSERT, [_values(entry, now) for entry in plain]).scalars()
+        for row_id, entry in zip(ids, plain, strict=True):
+            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind))
 
 
-# The row that waits is touched, not only seen: whoever claims it in this moment must wait for this transaction, or it
-# would be rendered from the state before it, with nobody left to bring it up to date.
-_INSERT_ONCE = prepared_upsert(
-    _table,
-    lambda insert: insert.on_conflict_do_update(
+def or_touch_pending(insert: Any) -> Any:
+    """Completes an INSERT of any receiver: where a row with its key is pending, that row's id is returned instead.
+
+    The pending row is touched, not only read: a claim in this moment must wait for this transaction, or the row would
+    be rendered from the state before it, and nothing would bring it up to date.
+    """
+    return insert.on_conflict_do_update(
         index_elements=["once"],
         index_where=text("state = 'pending' AND once IS NOT NULL"),
         set_={"once": insert.excluded.once},
-    ).returning(_table.c.id),
-)
+    ).returning(_table.c.id)
 
 
-def _add_once(s: Session, send: OutboxEntry, now: datetime) -> None:
-    row_id = execute(s, _INSERT_ONCE, _values(send, now)).scalar_one()
-    on_commit(s, PendingRow(row_id, send.bot_id, send.chat_id, send.kind))
+_INSERT_OR_TOUCH = prepared_upsert(_table, or_touch_pending)
 
 
-def _values(send: OutboxEntry, now: datetime) -> dict[str, Any]:
+def _values(entry: OutboxEntry, now: datetime) -> dict[str, Any]:
     return {
-        "kind": send.kind,
-        "bot_id": send.bot_id,
-        "chat_id": send.chat_id,
-        "contact_id": send.contact_id,
-        "message_ref": send.message_ref,
-        "payload": send.payload,
-        "once": send.once,
+        "kind": entry.kind,
+        "bot_id": entry.bot_id,
+        "chat_id": entry.chat_id,
+        "contact_id": entry.contact_id,
+        "message_ref": entry.message_ref,
+        "payload": entry.payload,
+        "once": entry.dedup_key,
         "state": "pending",
         "attempts": 0,
         "ambiguous": 0,
@@ -131,12 +132,12 @@ _WAITING = (
 
 
 def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> list[PendingRow]:
-    """Rows of a bot that may be sent, oldest first: what a sender that starts, or looks again, has to do."""
+    """Rows of a bot that may be sent, oldest first: the work of a sender that starts, or looks again."""
     return [PendingRow(*row) for row in execute(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
 
 
 def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
-    """Rows that a life of a bot has claimed: where it knows nothing of one, the answer to a commit was lost."""
+    """Rows that a session of a bot has claimed. If it does not know of one, the answer to its commit was lost."""
     rows = execute(
         s,
         select(_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind)
@@ -146,37 +147,45 @@ def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
     return [PendingRow(*row) for row in rows]
 
 
-_bot = Bot.__table__
-# What a sender needs of a row: to convert all of it took longer than to claim it.
-_CLAIMED = (
-    _table.c.id, _table.c.kind, _table.c.bot_id, _table.c.chat_id, _table.c.contact_id, _table.c.payload,
-    _table.c.attempts, _table.c.ambiguous,
-)  # fmt: skip
-_CLAIM = PreparedForIds(
-    lambda ids: (
+def claiming(ids: list[Any], newest_token: ScalarSelect[int]) -> Any:
+    """The UPDATE that marks rows of any receiver as being sent by a session, if no newer session has begun.
+
+    Args:
+        ids: of the rows, as bound parameters.
+        newest_token: the fencing token of the newest session that sends such a row.
+    """
+    return (
         update(_table)
         .where(
             _table.c.id.in_(ids),
-            # A row of this very life that is claimed already: the answer to an earlier claim was lost, nothing went.
+            # A row that this very session has claimed already: the answer to that claim was lost, nothing was sent.
             or_(
                 UNSETTLED,
                 _table.c.state == "pending",
                 and_(_table.c.state == "sending", _table.c.fence == bindparam("by_fence")),
             ),
-            select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subquery() == bindparam("by_fence"),
+            newest_token == bindparam("by_fence"),
         )
         # The key is free from now on: what changes after this moment is news, and needs a row of its own.
         .values(state="sending", fence=bindparam("by_fence"), attempts=_table.c.attempts + 1, once=null())
-        .returning(*_CLAIMED)
     )
-)
+
+
+_bot = Bot.__table__
+_OF_BOT = select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subquery()
+# What a sender needs of a row: converting all of it took longer than claiming it.
+_CLAIMED = (
+    _table.c.id, _table.c.kind, _table.c.bot_id, _table.c.chat_id, _table.c.contact_id, _table.c.payload,
+    _table.c.attempts, _table.c.ambiguous,
+)  # fmt: skip
+_CLAIM = PreparedForIds(lambda ids: claiming(ids, _OF_BOT).returning(*_CLAIMED))
 
 
 def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Row[Any]]:
-    """Marks rows as being sent, before anything is; returns those that may be.
+    """Marks rows as being sent, before anything is, and returns those that may be sent.
 
     Args:
-        ids: the oldest row of each chat that may be sent to now; none of them is under way.
+        ids: the oldest row of each chat that may be sent to now; none of them is being sent.
         fencing_token: of the session that claims. An earlier session gets nothing; `settle` refuses its outcomes.
     """
     return list(execute(s, _CLAIM, {"ids": list(ids), "by_fence": fencing_token}))
@@ -184,12 +193,12 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Row[Any
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of an attempt, as `bot/delivery` judged it.
+    """The outcome of an attempt, as its sender judged it; of any receiver.
 
     Attributes:
         state: `sent`, `pending` (to be tried again), `uncertain` or `dead`.
-        outcome: a short code of why; never anybody's words.
-        result_id: Telegram's id of the message that now stands in the chat.
+        outcome: a short code that says why; never message content.
+        result_id: Telegram's id of the message that is now in the chat.
         ambiguous: whether nobody knows if this attempt was applied.
     """
 
@@ -230,9 +239,9 @@ _MINE = PreparedForIds(
 
 
 def settle(s: Session, *, settled: Sequence[Settled], fencing_token: int, now: datetime) -> set[int]:
-    """Records outcomes and returns the ids of those that count.
+    """Records outcomes, of any receiver, and returns the ids of those that count.
 
-    Those of an older life of the bot change nothing: its rows were decided when it was fenced off.
+    Those of an earlier session change nothing: its rows were decided when it was fenced off.
     """
     mine = set(execute(s, _MINE, {"ids": [one.id for one in settled], "by_fence": fencing_token}).scalars())
     rows = [
@@ -272,15 +281,15 @@ _MOVED = PreparedForIds(
 
 
 def drop_moved(s: Session, *, ids: Sequence[int], now: datetime) -> None:
-    """Gives up those of the rows for a contact's operator that would go to somebody who does not hold it any more."""
+    """Gives up those of the rows for a contact's operator that would go to somebody who no longer holds it."""
     execute(s, _MOVED, {"ids": list(ids), "at": now})
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
-    """Every attempt of a bot to send something, the earliest first: (chat, moment), or rather not before that moment.
+    """Every attempt of a bot to send something: (chat, the latest moment at which it can have been made).
 
-    Of several attempts of a row only the last one's moment is known, and none of what is still being sent, or was and
-    shall be again: that counts as sent now.
+    Of several attempts of a row only the last one's moment is stored, and none of a row that is being sent, or waits to
+    be sent again: its attempts count as made now.
     """
     settled = select(_table.c.chat_id, _table.c.settled_at, _table.c.attempts).where(
         _table.c.bot_id == bot_id, _table.c.settled_at > since, _table.c.attempts > 0
@@ -294,7 +303,7 @@ def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> li
 
 
 def orphans(s: Session, *, bot_id: int, fencing_token: int) -> list[Row[Any]]:
-    """Rows that an older life of the bot left in `sending`: nobody knows whether they arrived."""
+    """Rows that an earlier session of the bot left in `sending`: nobody knows whether they arrived."""
     return list(
         execute(
             s,
@@ -306,12 +315,12 @@ def orphans(s: Session, *, bot_id: int, fencing_token: int) -> list[Row[Any]]:
 
 
 def adopt(s: Session, *, row_id: int, fencing_token: int) -> None:
-    """Makes a row of an ended life this life's own, so that its outcome can be settled."""
-    s.execute(update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fencing_token))
+    """Makes a row that an ended session left this session's own, so that it can be settled; of any receiver."""
+    execute(s, update(_table).where(_table.c.id == row_id, _table.c.state == "sending").values(fence=fencing_token))
 
 
 def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
-    """Sets a row aside that nothing can be made of."""
+    """Marks a row that cannot be rendered as dead; of any receiver."""
     execute(
         s,
         update(_table).where(_table.c.id == row_id, UNSETTLED).values(state="dead", outcome=outcome, settled_at=now),
@@ -321,8 +330,9 @@ def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
 def drop_waiting(
     s: Session, *, bot_id: int, chat_id: int, outcome: str, now: datetime, keep: Sequence[str] = ()
 ) -> None:
-    """Gives up what waits for a chat that cannot, or must not, be written to any more, but for the kinds in `keep`."""
-    s.execute(
+    """Gives up all rows that wait for a chat that can no longer be written to, except the kinds in `keep`."""
+    execute(
+        s,
         update(_table)
         .where(
             _table.c.bot_id == bot_id,
@@ -331,7 +341,7 @@ def drop_waiting(
             _table.c.state == "pending",
             _table.c.kind.not_in(keep),
         )
-        .values(state="dead", outcome=outcome, settled_at=now)
+        .values(state="dead", outcome=outcome, settled_at=now),
     )
 
 
@@ -347,10 +357,10 @@ _DROP_CONTACT = (
 
 
 def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) -> None:
-    """Gives up what of a contact still waits for its operator: it is not his any more, its next one gets it all."""
-    s.execute(_DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
+    """Gives up what waits for the operator of a contact, who no longer holds it; the next operator gets all of it."""
+    execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
-    """Deletes rows settled longer ago than `keep`; what was said stays in `messages`. Returns how many."""
+    """Deletes rows settled longer ago than `keep`, of any receiver; `messages` keeps its own. Returns how many."""
     return execute_count(s, _table.delete().where(_table.c.settled_at < now - keep))

@@ -1,1 +1,1 @@
-"""Numbers that an observer reads: counters, metrics, liveness, integrity."""
+"""Figures for observers: counters, metrics, liveness, integrity."""

@@ -1,4 +1,4 @@
-"""What should hold in a database, and what in it needs a person: for `mini-crm doctor`."""
+"""Integrity checks of a database, and what in it needs a person: for `mini-crm doctor`."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,14 @@ from sqlalchemy.orm import Session
 from crm_core import statistics
 from crm_core.routing import queue, sources
 from crm_core.statistics import Difference
+from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, InboxRow, Operator, OutboxRow, Weight
 from crm_core.team import accounts, operators
 
 
 @dataclass(frozen=True, slots=True)
 class WrongLoad:
-    """An operator whose kept load is not the number of his open contacts."""
+    """An operator whose stored load is not the number of their open contacts."""
 
     name: str
     kept: int
@@ -23,7 +24,7 @@ class WrongLoad:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """An operator whom contacts cannot reach: he has not joined, or has not started some bots that he should serve."""
+    """An operator whom contacts cannot reach: they have not joined, or not started some bots that they should serve."""
 
     name: str
     has_joined: bool
@@ -32,13 +33,13 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """Everything found.
+    """Everything that was found.
 
     Attributes:
-        dead_updates, dead_deliveries, uncertain: rows that were given up, or whose arrival nobody knows, in the last
-            seven days (older ones are purged).
-        deserted: names of sources that are on and where no operator has a weight.
-        wrong_sums: figures of the statistics that a plain count of the contacts finds otherwise.
+        dead_updates, dead_deliveries, uncertain: rows that were given up, or may not have arrived, in the last seven
+            days (older ones are purged).
+        deserted: names of active sources at which no operator has a weight.
+        wrong_sums: figures of the statistics that differ from a plain count of the contacts.
     """
 
     has_admin: bool
@@ -53,9 +54,9 @@ class Checkup:
 
 
 def examine(s: Session) -> Checkup:
-    """Looks through a database of the newest revision; changes nothing."""
-    inbox = {row[0]: row[1] for row in s.execute(select(InboxRow.state, func.count()).group_by(InboxRow.state))}
-    outbox = {row[0]: row[1] for row in s.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
+    """Checks a database of the newest revision; changes nothing."""
+    inbox = {row[0]: row[1] for row in execute(s, select(InboxRow.state, func.count()).group_by(InboxRow.state))}
+    outbox = {row[0]: row[1] for row in execute(s, select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
     return Checkup(
         has_admin=accounts.has_admin(s),
         wrong_loads=tuple(_wrong_loads(s)),
@@ -75,16 +76,17 @@ def examine(s: Session) -> Checkup:
 
 def _wrong_loads(s: Session) -> list[WrongLoad]:
     counted = func.count(Contact.id)
-    rows = s.execute(
+    rows = execute(
+        s,
         select(Operator.name, Operator.current_leads, counted)
         .outerjoin(Contact, and_(Contact.operator_id == Operator.id, queue.OPEN))
         .group_by(Operator.id, Operator.name, Operator.current_leads)
         .having(Operator.current_leads != counted)
-        .order_by(Operator.id)
+        .order_by(Operator.id),
     )
     return [WrongLoad(*row) for row in rows]
 
 
 def _deserted(s: Session) -> list[str]:
-    served = set(s.execute(select(Weight.source_id).distinct()).scalars())
+    served = set(execute(s, select(Weight.source_id).distinct()).scalars())
     return [one.name for one in sources.listing(s) if one.is_active and one.id not in served]

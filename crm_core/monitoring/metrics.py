@@ -1,4 +1,4 @@
-"""The figures of `/metrics`, gathered at one look: each is read where /stats, the API and deciding itself read it."""
+"""The figures of `/metrics`, from the same queries that /stats, the API and routing use."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from crm_core.statistics import Statistics
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the database tells.
+    """Figures from the database.
 
     Attributes:
-        numbers: of all time, so that a series of readings tells every period.
-        standings: who could get a contact of which source.
+        numbers: of all time, so that a series of scrapes gives any period.
+        standings: which operators could get a contact of which source.
         workloads: what waits for each bot.
     """
 

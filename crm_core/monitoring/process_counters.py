@@ -1,7 +1,7 @@
-"""What a process counts by itself while it runs: numbers that no row tells, for `/metrics`.
+"""Counters of a running process that are not in the database, for `/metrics`.
 
 Counting adds to a number in memory: no statement, and no lock, since all of it happens in one event loop. Nothing is
-kept: counts begin anew with the process, as counters of Prometheus may, and each of several processes has its own.
+stored: counters restart with the process, as Prometheus expects, and each of several processes has its own.
 """
 
 from bisect import bisect_left
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from crm_core.messaging.outbox import Settled
 
-# Telegram's moments are whole seconds, and what it keeps for a bot that is away waits there for a day at most.
+# Telegram's times are whole seconds, and it keeps updates for a bot that does not receive for a day at most.
 LAGS = (1, 2, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400)
-"""Seconds up to which an update may lag, in rising order."""
+"""Upper limits of the lag of an update, in seconds, in rising order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class BotSeen:
     """A bot as this process sees it: a state of `crm_core.delivery.bots`, or `starting`, or `standby`.
 
     Attributes:
-        username: None until Telegram has told it.
+        username: None until Telegram has sent it.
     """
 
     username: str | None
@@ -30,7 +30,7 @@ class BotSeen:
 
 @dataclass(slots=True)
 class LagHistogram:
-    """How late updates were: how many within each of `LAGS` (and not within the one before), and the rest."""
+    """Lag of updates: how many up to each of `LAGS` (and above the one before), and how many above all."""
 
     numbers: list[int] = field(default_factory=lambda: [0] * (len(LAGS) + 1))
     total: float = 0.0
@@ -38,13 +38,13 @@ class LagHistogram:
 
 @dataclass(slots=True)
 class ProcessCounters:
-    """What is counted. Whoever does the work calls a method; `/metrics` reads the attributes.
+    """The counters. Workers call the methods; `/metrics` reads the attributes.
 
     Attributes:
         attempts: per bot, verdict and reason; see `verdict`.
         flood_waits: per bot, how often Telegram answered 429.
         lags: per bot.
-        bots: tells which bots this process runs, by their ids; asked at each scrape.
+        bots: returns the bots that this process runs, by id; called at each scrape.
     """
 
     attempts: Counter[tuple[int, str, str]] = field(default_factory=Counter)
@@ -53,26 +53,26 @@ class ProcessCounters:
     bots: Callable[[], Mapping[int, BotSeen]] = dict
 
     def count_attempt(self, bot_id: int, settled: Settled) -> None:
-        """An attempt to send was made, judged and recorded."""
+        """Counts an attempt to send whose outcome was recorded."""
         self.attempts[bot_id, *verdict(settled)] += 1
 
     def count_flood_wait(self, bot_id: int) -> None:
-        """Telegram answered that this bot must wait."""
+        """Counts a flood wait of a bot."""
         self.flood_waits[bot_id] += 1
 
     def count_update(self, bot_id: int, *, lag: float) -> None:
-        """An update had its effect, so many seconds after it happened."""
-        lag = max(0.0, lag)  # Telegram's clock is another one than ours
+        """Counts an update that took effect, `lag` seconds after it happened."""
+        lag = max(0.0, lag)  # Telegram's clock differs from ours
         lags = self.lags[bot_id]
         lags.numbers[bisect_left(LAGS, lag)] += 1
         lags.total += lag
 
 
 def verdict(settled: Settled) -> tuple[str, str]:
-    """What an attempt meant, and why, in few words that are always the same.
+    """What an attempt meant, and why, as label values of a small fixed set.
 
-    `sent`; `not_sent` and `unknown`, both to be tried again (surely not sent, nobody knows); `uncertain`, which nobody
-    will ever know; `dead`. A fault of our own has one reason, whatever raised it.
+    `sent`; `not_sent` and `unknown`, both to be retried (surely not sent; perhaps sent); `uncertain`, perhaps sent and
+    not retried; `dead`. An error of our own has one reason, whatever raised it.
     """
     state, reason = settled.state, settled.outcome
     if state == "pending":

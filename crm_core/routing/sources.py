@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Row, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -17,6 +17,7 @@ from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import change_one, execute, execute_count
 from crm_core.storage.locks import lock_sources
+from crm_core.storage.paging import Page
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
 
@@ -36,6 +37,13 @@ class SourceListed:
     is_active: bool
     strategy: str
     bot: str | None
+
+
+def page(s: Session, *, skip: int, limit: int) -> Page:
+    """A page of all sources, also inactive ones, oldest first: (id, name, description)."""
+    columns = (_source.c.id, _source.c.name, _source.c.description)
+    rows = s.execute(select(*columns).order_by(_source.c.id).offset(skip).limit(limit)).all()
+    return Page(rows, s.execute(select(func.count()).select_from(_source)).scalar_one())
 
 
 def listing(s: Session) -> list[SourceListed]:

@@ -1,4 +1,4 @@
-"""The one way to write and the one way to read, the same for both databases.
+"""How to write and how to read, the same for both databases.
 
     await db.write(lifecycle.take, contact_id=15, version=3, actor=anna, now=clock())
     await db.read(contacts.queue, limit=20)
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -25,13 +25,13 @@ Listener = Callable[[list[Any]], None]
 
 
 class Unwritable(OSError):
-    """The database answers, but takes nothing: a disk that fails to flush, a damaged file, a server that only reads."""
+    """The database answers but stores nothing: a disk that fails to flush, a damaged file, a read-only server."""
 
 
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, Unwritable)
 """What a write or read raises while the database cannot be reached, is full, or cannot be written.
 
-None of it is the fault of what was to be written: whoever meets it waits, and never gives anything up for it.
+None of it is the fault of what was to be written: the caller waits and tries again, and gives nothing up for it.
 """
 
 PENDING_ON_COMMIT = "announcements"
@@ -40,23 +40,23 @@ log = logging.getLogger(__name__)
 
 
 def on_commit(s: Session, fact: Any) -> None:
-    """Hands a fact to the listeners once, and only if, the transaction is committed."""
+    """Passes a fact to the listeners when the transaction is committed, and only then."""
     s.info[PENDING_ON_COMMIT].append(fact)
 
 
 def pending_on_commit(s: Session) -> list[Any]:
-    """What the transaction has announced so far."""
+    """The facts that the transaction will pass to listeners when it is committed."""
     found: list[Any] = s.info[PENDING_ON_COMMIT]
     return found
 
 
 @dataclass(eq=False)
 class Database(ABC):
-    """An open database. Listeners run in the event loop after each commit, with what was announced in it.
+    """An open database. Listeners run in the event loop after each commit, with the facts of that transaction.
 
     Attributes:
-        troubles: why nothing can be written, from the first failure until something was written again; else nothing.
-        numbers_rise: whether a row that is committed later has the higher number: so it is where one writes at a time.
+        troubles: why nothing can be written, from the first failure until something was written again; else empty.
+        numbers_rise: whether a row that is committed later has the higher id; true where one writes at a time.
     """
 
     numbers_rise: ClassVar[bool] = True
@@ -69,14 +69,14 @@ class Database(ABC):
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         """Runs an action in a transaction of its own and returns when that is committed.
 
-        Raises whatever the action raised, after its changes were rolled back. Nobody is answered before the commit.
+        Raises whatever the action raised, after its changes were rolled back.
         """
 
     async def write_unflushed(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
-        """The same, committed but not yet flushed: it survives the end of the process, and after `flushed` a power cut.
+        """The same, but returns before the commit is flushed: it survives the end of the process, not a power cut.
 
-        For what can be made again: an update is worked on while the disk is still busy with it, and confirmed to
-        Telegram only after `flushed`. A power cut in between means that it is handed over and worked on once more.
+        For what can be repeated: an update is processed while the disk is still busy, and confirmed to Telegram only
+        after `wait_flushed`. After a power cut in between, Telegram sends it again and it is processed once more.
         """
         return await self.write(action, *args, **inputs)
 
@@ -90,27 +90,12 @@ class Database(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Finishes what was begun and lets go of every connection."""
+        """Waits for writes that have begun and closes every connection."""
 
-    def _tell(self, announcements: list[Any]) -> None:
+    def _notify_listeners(self, announcements: list[Any]) -> None:
         if announcements:
             for listener in self.listeners:
                 try:
                     listener(announcements)
-                except Exception:  # it was committed: who wrote it, and the other listeners, must hear of it
+                except Exception:  # the commit stands: its author, and the other listeners, must be notified
                     log.exception("a listener failed")
-
-
-def open_database(url: str) -> Database:
-    """Opens the database of a settings URL: ``sqlite:///path`` or ``postgresql://…``.
-
-    The driver's module is imported only for the kind that is used, to keep commands quick.
-    """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        from crm_core.storage.sqlite import SqliteDatabase
-
-        return SqliteDatabase(parsed)
-    from crm_core.storage.postgres import PostgresDatabase
-
-    return PostgresDatabase(parsed)

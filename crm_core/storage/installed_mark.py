@@ -1,8 +1,8 @@
-"""Whether an installation has had a database: then an absent one is a loss, not a beginning (SQLite).
+"""Whether an installation has had a database: if so, a missing one is lost, not new (SQLite).
 
-What says so is the lock beside the file, which carries a mark from the first start on, and nightly backups.
-PostgreSQL's databases do not vanish alone, and whoever makes an empty one there means it; but one that is being filled
-from a backup is marked, so that nothing starts on it before it is safe.
+The signs are the lock file beside it, which carries a mark from the first start on, and nightly backups. A PostgreSQL
+database does not vanish by itself, and an empty one there is meant to be empty; but one that is being restored from a
+backup is marked, so that nothing starts on it before it is ready.
 """
 
 import os
@@ -15,18 +15,18 @@ from crm_core.storage.probe import open_read_only
 MARK = b"This installation has a database. See docs/operations.md, Backup.\n"
 
 
-LOOKED_THROUGH_AT_START = 256 * 1024 * 1024  # bytes; that takes half a second
+CHECKED_AT_START = 256 * 1024 * 1024  # bytes; checking that much takes half a second
 
 RESTORING = "restoring"
-"""PostgreSQL: a table that stands in a database while it is being restored."""
+"""PostgreSQL: the name of a table that exists while a database is being restored."""
 
 
 class RestoreUnfinished(Exception):
-    """The database is filled from a backup, but not ready to go on with."""
+    """The database is filled from a backup, but not yet ready for use."""
 
 
 class DatabaseMissing(Exception):
-    """A known installation's database is not there, or empty; none is made in its place.
+    """The database of an existing installation is missing or empty; no new one is made in its place.
 
     Attributes:
         path: where it should be.
@@ -44,7 +44,7 @@ def lock_path(path: Path) -> Path:
 
 
 def mark_installed(path: Path) -> None:
-    """Notes that there is a database; called once it is made."""
+    """Marks that there is a database; called when it has been made."""
     lock = lock_path(path)
     if lock.exists() and lock.stat().st_size:
         return
@@ -57,10 +57,10 @@ def mark_installed(path: Path) -> None:
 
 
 def check_not_lost(path: Path, *, backups: list[Path]) -> None:
-    """Raises DatabaseMissing where there should be a database and is none.
+    """Raises DatabaseMissing if there should be a database and is none.
 
     Args:
-        backups: nightly ones, the newest last.
+        backups: the nightly ones, newest last.
     """
     if not path.exists() or _tables(path) == set():
         lock = lock_path(path)
@@ -69,8 +69,8 @@ def check_not_lost(path: Path, *, backups: list[Path]) -> None:
 
 
 def check_integrity(path: Path) -> None:
-    """Raises sqlite3.DatabaseError for a damaged file; one that would take long is looked at by the nightly backup."""
-    if path.exists() and path.stat().st_size <= LOOKED_THROUGH_AT_START:
+    """Raises sqlite3.DatabaseError for a damaged file; a large one is left to the check of the nightly backup."""
+    if path.exists() and path.stat().st_size <= CHECKED_AT_START:
         with closing(open_read_only(path)) as connection:
             ((said, *_),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         if said != "ok":
@@ -78,7 +78,7 @@ def check_integrity(path: Path) -> None:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether a file is a database that nobody has put anything into. A damaged one is not."""
+    """Whether a file is a database without any data. A damaged one is not."""
     tables = _tables(path)
     if tables is None:
         return False

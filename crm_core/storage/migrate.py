@@ -1,4 +1,4 @@
-"""Bringing a database to the schema of this version, or refusing to touch one of a version that is not known here."""
+"""Upgrading a database to the schema of this version, or refusing one of a newer version."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -14,11 +14,11 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect
 from crm_core.storage.installed_mark import RESTORING, RestoreUnfinished
 from crm_core.storage.sqlite import sqlite_engine
 
-MIGRATION_LOCK = 7_200  # an advisory lock of our own: two processes that start at once migrate one after the other
+MIGRATION_LOCK = 7_200  # our own advisory lock: two processes that start at once migrate one after the other
 
 
 class UnknownRevision(Exception):
-    """The database was made by a newer version; `revision` is what it says. Nothing was changed."""
+    """The database was made by a newer version and has this `revision`. Nothing was changed."""
 
     def __init__(self, revision: str) -> None:
         super().__init__(revision)
@@ -32,7 +32,7 @@ def migrate(
 
     Args:
         url: as in the setting `DATABASE_URL`.
-        now: for the name of the copy; the present moment if not given.
+        now: for the name of the copy; by default the current time.
         copy: whether a SQLite file is copied first.
         is_restoring: whether it is the restore that migrates.
 
@@ -52,22 +52,6 @@ def migrate(
         engine.dispose()
 
 
-def revisions(url: str) -> tuple[str | None, str]:
-    """The revision that the database has, and the newest one known; changes nothing."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        if not Path(parsed.database or "").exists():
-            return None, _newest()
-        engine = sqlite_engine(parsed)
-    else:
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision(), _newest()
-    finally:
-        engine.dispose()
-
-
 def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None, str]:
     path = Path(url.database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +63,7 @@ def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None,
             _check_known(current)
             if copy and current is not None and current != _newest():
                 _copy(path, path.with_name(f"{path.stem}.before-{_newest()}.{now:%Y%m%d-%H%M%S}.db"))
-            # A table that is rebuilt would fire ON DELETE in its children; what must hold is checked afterwards.
+            # Rebuilding a table would fire ON DELETE in its children; references are checked afterwards.
             _pragma(engine, connection, "foreign_keys=OFF")
             with connection.begin():
                 result = _upgrade(connection)
@@ -97,7 +81,7 @@ def _pragma(engine: Engine, connection: Connection, pragma: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """An online copy: a plain copy of the file would miss what is still in the journal."""
+    """An online copy: copying the file would miss what is still in the journal."""
     original, copy = sqlite3.connect(source), sqlite3.connect(target)
     try:
         original.backup(copy)

@@ -1,7 +1,7 @@
-"""One process at a time works for a bot: who does is decided by a lock that the operating system or the database frees.
+"""One process at a time serves a bot, decided by a lock that the operating system or the database frees.
 
-SQLite allows one process for the whole file (an advisory lock on a file beside it). PostgreSQL decides bot by bot with
-session locks, so that several processes share many bots and take over from one that dies.
+SQLite allows one process for the whole file (an advisory lock on a file beside it). On PostgreSQL there is a session
+lock for each bot, so that several processes share many bots and take over from one that dies.
 """
 
 import asyncio
@@ -18,31 +18,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from crm_core.storage.installed_mark import lock_path
 
 BOT_LOCKS = 7_202  # our own number space among advisory locks
-ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer for so long is taken for lost
+ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer within that time counts as lost
 
 
 class AlreadyRunning(Exception):
-    """Another process works on this SQLite file."""
+    """Another process uses this SQLite file."""
 
 
 class Ownership(Protocol):
-    """Which bots this process may work for."""
+    """Which bots this process may serve."""
 
     async def claim(self, bot_id: int) -> bool:
-        """Whether the bot is this process's from now on."""
+        """Returns whether this process serves the bot from now on."""
 
     async def is_held(self) -> bool:
         """Whether what was claimed is still ours. False once after the database connection was lost.
 
-        Nothing can be claimed between the loss and that answer: who asked stops all work first, then starts over.
+        Nothing can be claimed between the loss and that answer: the caller stops all work first, then claims again.
         """
 
     async def release(self) -> None:
-        """Gives everything back."""
+        """Releases every claim."""
 
 
 class FileOwnership:
-    """SQLite: the file has one owner. Raises AlreadyRunning if that is somebody else."""
+    """SQLite: the file has one owner. Raises AlreadyRunning if another process is."""
 
     def __init__(self, url: URL) -> None:
         path = lock_path(Path(url.database or ""))
@@ -65,7 +65,7 @@ class FileOwnership:
 
 
 class SessionOwnership:
-    """PostgreSQL: session locks on one connection of their own, freed by the server when the process is gone."""
+    """PostgreSQL: session locks on a connection of their own, released by the server when the process ends."""
 
     def __init__(self, url: URL) -> None:
         self._engine = create_async_engine(
@@ -73,12 +73,12 @@ class SessionOwnership:
         )
         self._connection: AsyncConnection | None = None
         self._has_claimed = False
-        self._turn = asyncio.Lock()  # the bots of a process ask at the same moment, on one connection
+        self._turn = asyncio.Lock()  # the bots of a process ask concurrently, on one connection
 
     async def claim(self, bot_id: int) -> bool:
         async with self._turn:
             if self._connection is None:
-                if self._has_claimed:  # what was claimed must be given up first: see `is_held`
+                if self._has_claimed:  # earlier claims must be given up first: see `is_held`
                     return False
                 self._connection = await self._engine.connect()
             query = text("SELECT pg_try_advisory_lock(:space, hashint8(:bot))")
@@ -101,7 +101,7 @@ class SessionOwnership:
                     await self._drop()
             is_held = self._connection is not None or not self._has_claimed
             if not is_held:
-                self._has_claimed = False  # whoever asked gives everything up now, and claims anew
+                self._has_claimed = False  # the caller now gives everything up and claims again
             return is_held
 
     async def _drop(self) -> None:
@@ -114,11 +114,11 @@ class SessionOwnership:
 
     async def release(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(DBAPIError):  # it may have been lost before
+            with contextlib.suppress(DBAPIError):  # it may have been lost already
                 await self._connection.close()
         await self._engine.dispose()
 
 
 def ownership(url: URL) -> Ownership:
-    """The kind of ownership that a database allows. Raises AlreadyRunning."""
+    """The ownership that fits a database. Raises AlreadyRunning."""
     return FileOwnership(url) if url.get_backend_name() == "sqlite" else SessionOwnership(url)

@@ -1,9 +1,12 @@
-"""Statements that every message passes through: written in Core, compiled once, executed by SQLite's own driver.
+"""Prepared statements: written in Core, compiled once, and executed by SQLite's own driver.
 
-SQLAlchemy prepares each execution anew, which costs ten times what SQLite then needs for it; with a dozen statements to
-a message that was most of the work of the whole process (docs/performance.md). So these few are compiled at their first
-use, with the types' own conversions of values, and from then on go straight to the driver. On PostgreSQL, where a
-round trip outweighs all that, they are executed like any other statement.
+SQLAlchemy prepares each execution anew, which takes ten times as long as SQLite then needs; with a dozen statements for
+each message, that was most of the work of the whole process (docs/performance.md). So the statements that every message
+passes through are compiled at their first use, with the types' own conversions of values, and from then on go directly
+to the driver. On PostgreSQL, where a round trip outweighs all that, they are executed like any other statement.
+
+Execute them with `storage.execute`, which also says when to use one. They rely on private parts of SQLAlchemy:
+tests/domain/storage/test_prepared_statements.py names each, and compares every statement with SQLAlchemy's execution.
 """
 
 import sqlite3
@@ -13,6 +16,7 @@ from itertools import zip_longest
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, insert, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -21,7 +25,7 @@ Convert = Callable[[Any], Any]
 
 
 class Rows:
-    """What a hot statement returned, with those of SQLAlchemy's ways to look at it that are used here."""
+    """The result of a prepared statement, with those methods of SQLAlchemy's result that are used here."""
 
     __slots__ = ("_rows", "rowcount")
 
@@ -42,7 +46,7 @@ class Rows:
         return Rows([row[0] for row in self._rows], self.rowcount)
 
     def one_or_none(self) -> Any:
-        """The only row, None where there is none. Raises MultipleResultsFound."""
+        """The only row, None if there is none. Raises MultipleResultsFound."""
         if len(self._rows) > 1:
             raise MultipleResultsFound(f"{len(self._rows)} rows, where at most one was expected")
         return self._rows[0] if self._rows else None
@@ -55,26 +59,26 @@ class Rows:
         return row
 
     def scalar_one_or_none(self) -> Any:
-        """The first column of the only row, None where there is none."""
+        """The first column of the only row, None if there is none. Raises MultipleResultsFound."""
         row = self.one_or_none()
         return None if row is None else row[0]
 
     def scalar_one(self) -> Any:
-        """The first column of the only row."""
+        """The first column of the only row. Raises NoResultFound, MultipleResultsFound."""
         return self.one()[0]
 
 
 class Prepared:
-    """A Core statement for the message path. Give it to `rows.run` and `rows.changed` like any other.
+    """A prepared Core statement, to be executed by `execute` and `execute_count` like any other.
 
-    Its parameters are always the same ones; for a list of ids see `Listed`.
+    It always has the same parameters, those of its first execution; for a list of ids see `PreparedForIds`.
     """
 
     def __init__(self, statement: Any, *, on_postgresql: Any = None, gives_id: bool = False) -> None:
         """
         Args:
-            on_postgresql: the same for PostgreSQL, where it is said in another way (an upsert, the id of a new row).
-            gives_id: whether the result is the new row's id, which SQLite's driver knows without RETURNING.
+            on_postgresql: the same for PostgreSQL, where it differs (an upsert, the id of a new row).
+            gives_id: whether the result is the id of the new row, which SQLite's driver knows without RETURNING.
         """
         self.statement: Any = statement
         self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
@@ -82,7 +86,7 @@ class Prepared:
         self._plan: _Plan | None = None
 
     def execute(self, connection: sqlite3.Connection, dialect: Dialect, values: Any) -> Rows:
-        """Executes on SQLite's own connection, once, or once for each of a list of parameters.
+        """Executes it on the driver's own connection, once, or once for each of a list of parameters.
 
         Raises what SQLAlchemy raises for the driver's errors.
         """
@@ -103,22 +107,31 @@ def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIErro
 
 
 def prepared_insert(table: Any) -> Prepared:
-    """Inserts a row, or several, and gives the id of each in the order of what was given."""
+    """A prepared INSERT of one row or several, whose result is their ids, in the order in which they were given."""
     of_row = table.c.id
     returning = insert(table).returning(of_row, sort_by_parameter_order=True)
     return Prepared(insert(table), on_postgresql=returning, gives_id=True)
 
 
-class PreparedForIds:
-    """A hot statement over a list of ids, the parameter `ids`.
+def prepared_upsert(table: Any, finish: Callable[[Any], Any]) -> Prepared:
+    """A prepared INSERT … ON CONFLICT, which SQLAlchemy offers only through each dialect.
 
-    It is compiled for lists of 1, 2, 4, 8, … ids, and a list is filled up by repeating its last one.
+    Args:
+        finish: adds the ``on_conflict_…`` part, which both dialects spell alike.
+    """
+    return Prepared(finish(sqlite.insert(table)), on_postgresql=finish(postgresql.insert(table)))
+
+
+class PreparedForIds:
+    """A prepared statement over a list of ids, the parameter `ids`.
+
+    It is compiled for lists of 1, 2, 4, 8, … ids; a list is filled up by repeating its last id.
     """
 
     def __init__(self, build: Callable[[list[Any]], Any]) -> None:
         """
         Args:
-            build: makes the statement, given what stands in its IN.
+            build: makes the statement, given the bound parameters for its IN.
         """
         self._build = build
         self._by_length: dict[int, tuple[Prepared, list[str]]] = {}
@@ -137,10 +150,10 @@ class PreparedForIds:
 
 
 def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
-    """The statement with its constants written out.
+    """The statement with its constants written out, not bound.
 
-    SQLite compares them with the conditions of partial indexes. Of a parameter it can do so only for the value at hand,
-    and prepares the statement anew at every execution, which takes longer than executing it
+    SQLite compares constants with the conditions of partial indexes. For a parameter it can do so only with its current
+    value, and prepares the statement anew at every execution, which takes longer than executing it
     (https://sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG).
     """
 
@@ -154,7 +167,7 @@ def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
 
 
 class _Plan:
-    """A statement as the driver takes it: text, the order of parameters, and how values are converted both ways."""
+    """A statement as the driver takes it: text, order of parameters, and conversions of values in both directions."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any], gives_id: bool) -> None:
         compiled = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=list(values))
@@ -186,7 +199,7 @@ class _Plan:
             return Rows([], connection.executemany(self.sql, [self._bind(values) for values in many]).rowcount)
         rows: list[Any] = []
         count = 0
-        for values in many:  # with RETURNING, each by itself: so what comes back is in the order of what was given
+        for values in many:  # with RETURNING, one by one: results come in the order of the parameters
             cursor = connection.execute(self.sql, self._bind(values))
             if self._row is not None:
                 rows += map(self._convert if self._results else self._row, cursor.fetchall())

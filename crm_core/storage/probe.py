@@ -1,4 +1,4 @@
-"""A quick look into a database from outside: read only, and without SQLAlchemy, whose import alone takes half a second.
+"""Reading a database from outside a running process, without SQLAlchemy, whose import alone takes half a second.
 
 For `migrate` when there is nothing to do, and for `health`, which a container runs twice a minute.
 """
@@ -62,7 +62,7 @@ def _postgres(url: str) -> Iterator[Ask]:
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """Opens a SQLite file that may be in use, to read it alone: cannot write, nor move the journal into the file."""
+    """Opens a SQLite file that may be in use, for reading only: it cannot write or run a checkpoint."""
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
     )
@@ -87,7 +87,7 @@ def revisions(url: str) -> tuple[str | None, str]:
             try:
                 found = ask("SELECT version_num FROM alembic_version")
             except Exception as error:
-                if "alembic_version" not in str(error):  # any other trouble is not a database without our tables
+                if "alembic_version" not in str(error):  # any other error does not mean a database without our tables
                     raise
                 return None, newest
     except NoDatabase:
@@ -102,7 +102,7 @@ def newest_revision() -> str:
 
 
 def known_revisions() -> set[str]:
-    """Every revision that this version can bring up to date, the newest one included."""
+    """Every revision that this version can upgrade from, and the newest one."""
     return {name for text in _migrations() for name in _REVISION.findall(text)}
 
 

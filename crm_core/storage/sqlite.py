@@ -1,12 +1,12 @@
 """SQLite: one writing connection; bodies run in the event loop, and only the disk is waited for in a thread.
 
-A body is some tenths of a millisecond of Python and next to none of SQLite; in a thread of its own it would fight the
-loop for the interpreter at every statement. Flushing is the opposite: it waits for the disk and needs no interpreter.
+A body is some tenths of a millisecond of Python and hardly any of SQLite; in a thread of its own it would compete with
+the loop for the interpreter lock at every statement. Flushing is the opposite: it waits for the disk without the lock.
 
 A commit puts a transaction into the journal, from where it survives the end of the process (``synchronous=NORMAL``);
 flushing the journal lets it survive a power cut too, which is all that ``synchronous=FULL`` does besides. So `write`
-waits for the flush that follows its commit, shared with whoever committed meanwhile; `note` does not wait for it, and
-`flushed` waits for everything noted so far. Readers are snapshots over aiosqlite and never wait for the writer.
+waits for the flush that follows its commit, shared with all who committed meanwhile; `write_unflushed` does not, and
+`wait_flushed` waits for everything committed so far. Readers have snapshots, over aiosqlite, and never wait for it.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from crm_core.storage.execute import CONNECTION
 from crm_core.storage.prepared import as_sqlalchemy
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
-BUSY_PAUSE = 0.02  # seconds between tries to begin, for the writer: it must not block the loop meanwhile
+BUSY_PAUSE = 0.02  # seconds between attempts to begin a transaction; the loop is not blocked meanwhile
 CHECKPOINT_EVERY = 256  # commits; a checkpoint keeps the journal from growing and takes some milliseconds of disk
-SHARED_AT_MOST = 32  # bodies in one commit: bounds how long the loop does nothing else
-SESSION = "session"  # under which a connection keeps it
+SHARED_AT_MOST = 32  # bodies in one commit: limits how long the loop does nothing else
+SESSION = "session"  # the key under which a connection keeps its session
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
-WRITING, FLUSHES, CHECKPOINTS = "writing", "flushes", "checkpoints"  # what can be in trouble
+WRITING, FLUSHES, CHECKPOINTS = "writing", "flushes", "checkpoints"  # keys of `troubles`
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class PendingWrite:
-    """One action that waits for the writer, and where its outcome goes."""
+    """An action that waits for the writer, and the future of its result."""
 
     body: Callable[[Session], Any]
     done: asyncio.Future[Any]
@@ -54,12 +54,12 @@ class PendingWrite:
 def sqlite_engine(
     url: URL, *, begin: str = "BEGIN IMMEDIATE", busy_timeout_ms: int = BUSY_TIMEOUT_MS, checkpoints: bool = True
 ) -> Engine:
-    """A synchronous engine that begins transactions itself: left to its own habit, the driver loses updates.
+    """A synchronous engine that begins transactions itself; left to the driver, updates would be lost.
 
-    Its connections may be used by another thread than the one that opened them, though never by two at once.
+    A connection may be used by another thread than the one that opened it, but never by two at once.
 
     Args:
-        checkpoints: whether SQLite moves its journal into the file by itself; the writer of a running process does it.
+        checkpoints: whether SQLite moves its journal into the file by itself. In a running process the writer does it.
     """
     engine = create_engine(
         url.set(drivername="sqlite"),
@@ -77,18 +77,18 @@ def _prepare(
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
-        # WAL first: the pragmas after it hold for the journal that is then in use.
+        # WAL first: the pragmas after it apply to the journal that is then in use.
         for pragma in (
             "journal_mode=WAL",
             f"synchronous={'FULL' if checkpoints else 'NORMAL'}",
             "foreign_keys=ON",
             f"busy_timeout={busy_timeout_ms}",
             f"journal_size_limit={JOURNAL_LIMIT_BYTES}",
-            "temp_store=MEMORY",  # or a body that touches more than 16 pages waits for a temporary file (its savepoint)
+            "temp_store=MEMORY",  # a savepoint that touches more than 16 pages would need a temporary file
         ):
             cursor.execute(f"PRAGMA {pragma}")
-        # SQLite before 3.51.3 may damage a WAL when two connections write or checkpoint at once, so the writer alone
-        # does both, and it chooses when.
+        # SQLite before 3.51.3 may damage a WAL when two connections write or checkpoint at once, so only the writer
+        # does either, at a moment that it chooses.
         if not checkpoints:
             cursor.execute("PRAGMA wal_autocheckpoint=0")
         if read_only:
@@ -98,7 +98,7 @@ def _prepare(
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         raw: Any = connection.connection.dbapi_connection
-        if read_only or not raw.in_transaction:  # the writer has begun by itself before SQLAlchemy is asked anything
+        if read_only or not raw.in_transaction:  # the writer begins before SQLAlchemy executes anything
             connection.exec_driver_sql(begin)
 
 
@@ -168,12 +168,14 @@ class SqliteDatabase(Database):
         await self._readers.dispose()
 
     async def _write(self) -> None:
-        """Works off whoever waits, a shared commit at a time, and ends when nobody does."""
+        """Runs the pending writes, several in a shared commit, and ends when none is left."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), SHARED_AT_MOST))]
             try:
                 await self._commit_together(batch)
-            except BaseException as error:  # the file may be away, full or read-only: everybody waiting must hear of it
+            except (
+                BaseException
+            ) as error:  # the file may be gone, full or read-only: every caller that waits gets the error
                 self.troubles[WRITING] = _why(error)
                 _abandon(self._connection)
                 self._connection = None
@@ -202,7 +204,7 @@ class SqliteDatabase(Database):
             await self._checkpoint(self._connection)
 
     async def _checkpoint(self, connection: Connection) -> None:
-        """What is in the journal is safe there: that it could not be moved into the file fails nobody's transaction."""
+        """A checkpoint that fails fails no transaction: what is in the journal is safe there."""
         try:
             await asyncio.get_running_loop().run_in_executor(self._disk, _checkpoint, connection)
             self.troubles.pop(CHECKPOINTS, None)
@@ -233,7 +235,7 @@ class SqliteDatabase(Database):
     def _flush_journal(self) -> None:
         try:
             journal = os.open(f"{self.url.database}-wal", os.O_RDONLY)
-        except FileNotFoundError:  # it was moved into the file and removed, which flushed both
+        except FileNotFoundError:  # a checkpoint moved it into the file and removed it, which flushed both
             return
         try:
             os.fsync(journal)
@@ -241,8 +243,8 @@ class SqliteDatabase(Database):
             os.close(journal)
 
     def _answer(self, job: PendingWrite) -> None:
-        if job.error is None:  # whoever gave up waiting does not change what was committed
-            self._tell(job.announcements)
+        if job.error is None:  # it was committed, even if the caller no longer waits
+            self._notify_listeners(job.announcements)
         if job.done.cancelled():
             return
         if job.error is not None:
@@ -252,7 +254,7 @@ class SqliteDatabase(Database):
 
 
 def _why(error: BaseException) -> str:
-    """What the disk or SQLite said; never a statement, or anybody's words."""
+    """What the disk or SQLite reported; never a statement or message content."""
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, sqlite3.Error | Unwritable):
         return str(cause)
@@ -260,7 +262,7 @@ def _why(error: BaseException) -> str:
 
 
 async def _begin(raw: sqlite3.Connection) -> None:
-    """Takes the write lock; another process (a backup, a command) may hold it for a moment, which blocks nobody."""
+    """Takes the write lock, without blocking the loop while another process (a backup, a command) holds it."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + BUSY_TIMEOUT_MS / 1000
     while True:
@@ -275,13 +277,13 @@ async def _begin(raw: sqlite3.Connection) -> None:
 
 
 def _checkpoint(connection: Connection) -> None:
-    """Moves what the journal holds into the file, which flushes both; readers that are under way are not waited for."""
+    """Moves the journal's content into the file, which flushes both; does not wait for active readers."""
     raw: Any = connection.connection.dbapi_connection
     raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _abandon(connection: Connection | None) -> None:
-    """Lets go of a connection whose transaction failed; the next batch opens another one."""
+    """Closes a connection whose transaction failed; the next batch opens another one."""
     if connection is not None:
         with contextlib.suppress(Exception):
             connection.invalidate()
@@ -296,7 +298,7 @@ def _is_damage(error: BaseException) -> bool:
 
 
 def _session_of(connection: Connection) -> Session:
-    """The one session of the writing connection: to make one for each commit takes 12 µs."""
+    """The one session of the writing connection: making one for each commit takes 12 µs."""
     session = connection.info.get(SESSION)
     if session is None:
         session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
@@ -305,7 +307,7 @@ def _session_of(connection: Connection) -> Session:
 
 
 def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[PendingWrite]) -> None:
-    """Runs the bodies of a batch one after another; a body that fails is undone alone."""
+    """Runs the bodies of a batch one after another; a body that fails is rolled back alone."""
     session = _session_of(connection)
     for job in batch:
         session.info[PENDING_ON_COMMIT] = job.announcements
@@ -313,17 +315,19 @@ def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Pen
         try:
             job.result = job.body(session)
         except BaseException as error:
-            if not raw.in_transaction:  # a full disk ends the whole transaction: nobody's work stands
+            if not raw.in_transaction:  # a full disk ends the whole transaction: no body of the batch is committed
                 raise
             raw.execute("ROLLBACK TO body")
             if _is_damage(error):
                 raise Unwritable(_why(error)) from error
             job.error = error
         raw.execute("RELEASE body")
-        if session.in_transaction():  # what ORM statements have loaded is of this body alone
+        if session.in_transaction():  # objects that ORM statements loaded belong to this body alone
             session.expunge_all()
     if session.in_transaction():
         session.commit()
         session.close()
-    if connection.in_transaction():  # some statement went through SQLAlchemy, which takes the transaction for its own
+    if (
+        connection.in_transaction()
+    ):  # some statement went through SQLAlchemy, which thinks that the transaction is its own
         connection.commit()

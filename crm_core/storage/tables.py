@@ -1,4 +1,7 @@
-"""The tables: every fact that Mini-CRM keeps, each with the reason where the name does not give it."""
+"""The tables: everything that Mini-CRM stores, with the reason where the name does not give it.
+
+Every column is marked as `personal`, `content` or `technical` (`crm_core.storage.columns`).
+"""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -16,22 +19,23 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped
 
+from crm_core.storage.columns import content, personal, technical
 from crm_core.storage.types import Instant, RowId
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """A partial index's condition, said once for both databases."""
+    """The condition of a partial index, in the form that each database's dialect takes it."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
-# Nothing is kept as nothing, not as the word `null`, which would be written and read at every row.
+# None is stored as SQL NULL, not as JSON null, which would be written to and read from every row.
 _Json = JSON(none_as_null=True)
 
 
 class Base(DeclarativeBase):
-    """Common ground: constraint names by rule, so that migrations can name what they change."""
+    """The base of all tables: constraint names follow a rule, so that migrations can name what they change."""
 
     __table__: ClassVar[Table]  # always a Table here, which lets statements over columns be typed
 
@@ -48,18 +52,20 @@ class Base(DeclarativeBase):
 
 
 class Bot(Base):
-    """A Telegram bot that this installation speaks through. Its id is Telegram's."""
+    """A Telegram bot of this installation. Its id is Telegram's."""
 
     __tablename__ = "bots"
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    username: Mapped[str]
-    name: Mapped[str]
-    position: Mapped[int] = mapped_column(comment="order in BOT_TOKENS; the first bot speaks for contacts of the API")
-    state: Mapped[str] = mapped_column(comment="running, refused (its token), conflict (someone else polls it), away")
-    fence: Mapped[int] = mapped_column(default=0, comment="grows with every process that takes the bot over")
-    not_before: Mapped[datetime | None] = mapped_column(comment="the bot's gate: nothing is sent before")
-    heard_at: Mapped[datetime | None] = mapped_column(comment="when it last took what waited for it; ten minutes late")
+    id: Mapped[int] = technical(BigInteger, primary_key=True, autoincrement=False)
+    username: Mapped[str] = technical()
+    name: Mapped[str] = technical()
+    position: Mapped[int] = technical(comment="order in BOT_TOKENS; the first bot serves contacts of the API")
+    state: Mapped[str] = technical(comment="running, refused (its token), conflict (another program polls it), away")
+    fence: Mapped[int] = technical(default=0, comment="the newest fencing token: grows with every session of the bot")
+    not_before: Mapped[datetime | None] = technical(comment="the bot's gate: nothing is sent before")
+    heard_at: Mapped[datetime | None] = technical(
+        comment="when it last received all that waited for it; written every ten minutes"
+    )
 
 
 class Source(Base):
@@ -71,20 +77,18 @@ class Source(Base):
         CheckConstraint("strategy IN ('random', 'exact')", "strategy"),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    description: Mapped[str | None]
-    bot_id: Mapped[int | None] = mapped_column(ForeignKey("bots.id"))
-    slug: Mapped[str | None] = mapped_column(
-        unique=True, comment="start payload src_<slug>; the bot's own source has none"
-    )
-    is_active: Mapped[bool] = mapped_column(default=True)
-    strategy: Mapped[str] = mapped_column(default="random")
-    created_at: Mapped[datetime]
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    name: Mapped[str] = technical(unique=True)
+    description: Mapped[str | None] = technical()
+    bot_id: Mapped[int | None] = technical(ForeignKey("bots.id"))
+    slug: Mapped[str | None] = technical(unique=True, comment="start payload src_<slug>; the bot's own source has none")
+    is_active: Mapped[bool] = technical(default=True)
+    strategy: Mapped[str] = technical(default="random")
+    created_at: Mapped[datetime] = technical()
 
 
 class Operator(Base):
-    """Somebody who handles contacts. `current_leads` is his load, changed only by claiming or freeing a place."""
+    """A person who handles contacts. `current_leads` is their load, changed only by reserving and releasing places."""
 
     __tablename__ = "operators"
     __table_args__ = (
@@ -93,67 +97,68 @@ class Operator(Base):
         CheckConstraint("current_leads >= 0", "current_leads"),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    name: Mapped[str]
-    name_folded: Mapped[str] = mapped_column(comment="case-folded: SQLite's lower() knows only ASCII")
-    is_active: Mapped[bool] = mapped_column(default=True, comment="set by admins")
-    is_online: Mapped[bool] = mapped_column(default=True, comment="set by himself: /online, /offline")
-    max_leads: Mapped[int] = mapped_column(default=10)
-    current_leads: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime]
-    removed_at: Mapped[datetime | None]
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    name: Mapped[str] = personal()
+    name_folded: Mapped[str] = personal(comment="case-folded: SQLite's lower() knows only ASCII")
+    is_active: Mapped[bool] = technical(default=True, comment="set by admins")
+    is_online: Mapped[bool] = technical(default=True, comment="set by the operator: /online, /offline")
+    max_leads: Mapped[int] = technical(default=10)
+    current_leads: Mapped[int] = technical(default=0)
+    created_at: Mapped[datetime] = technical()
+    removed_at: Mapped[datetime | None] = technical()
 
 
 class Staff(Base):
-    """A Telegram account that belongs to us: an admin, an operator, or both."""
+    """The Telegram account of an admin, an operator, or somebody who is both."""
 
     __tablename__ = "staff"
 
-    telegram_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    name: Mapped[str]
-    username: Mapped[str | None]
-    language: Mapped[str | None] = mapped_column(String(16))
-    is_admin: Mapped[bool] = mapped_column(default=False)
-    operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"), unique=True)
-    created_at: Mapped[datetime]
+    telegram_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = personal()
+    username: Mapped[str | None] = personal()
+    language: Mapped[str | None] = personal(String(16))
+    is_admin: Mapped[bool] = technical(default=False)
+    operator_id: Mapped[int | None] = technical(ForeignKey("operators.id"), unique=True)
+    created_at: Mapped[datetime] = technical()
 
 
 class StaffChat(Base):
-    """Whether a member of staff can be written to by a bot: he has pressed Start there and has not blocked it."""
+    """Whether a bot can write to a member of staff: they have pressed Start there and have not blocked it."""
 
     __tablename__ = "staff_chats"
 
-    telegram_id: Mapped[int] = mapped_column(ForeignKey("staff.telegram_id", ondelete="CASCADE"), primary_key=True)
-    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"), primary_key=True)
-    is_reachable: Mapped[bool]
-    changed_at: Mapped[datetime]
+    telegram_id: Mapped[int] = personal(ForeignKey("staff.telegram_id", ondelete="CASCADE"), primary_key=True)
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    is_reachable: Mapped[bool] = technical()
+    changed_at: Mapped[datetime] = technical()
 
 
 class Invitation(Base):
-    """A one-time code, kept only as a digest: into an operator's place, into the admins, or the first admin's."""
+    """A one-time code that makes an account an operator, an admin or the first admin. Only its digest is stored."""
 
     __tablename__ = "invitations"
 
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    role: Mapped[str] = mapped_column(String(16), comment="operator, admin, first_admin")
-    operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    used_by: Mapped[int | None] = mapped_column(BigInteger)
+    digest: Mapped[str] = technical(String(64), primary_key=True)
+    role: Mapped[str] = technical(String(16), comment="operator, admin, first_admin")
+    operator_id: Mapped[int | None] = technical(ForeignKey("operators.id"))
+    created_at: Mapped[datetime] = technical()
+    expires_at: Mapped[datetime] = technical()
+    used_at: Mapped[datetime | None] = technical()
+    used_by: Mapped[int | None] = personal(BigInteger)
 
 
 class Weight(Base):
-    """How much of a source an operator should get."""
+    """The weight of an operator at a source: share = weight / sum of weights."""
 
     __tablename__ = "weights"
     __table_args__ = (CheckConstraint("weight > 0", "weight"),)
 
-    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), primary_key=True)
-    operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id"), primary_key=True, index=True)
-    weight: Mapped[int]
-    dealt: Mapped[int] = mapped_column(
-        default=0, comment="contacts given by strategy `exact` since it, or a weight of the source, last changed"
+    source_id: Mapped[int] = technical(ForeignKey("sources.id"), primary_key=True)
+    operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
+    weight: Mapped[int] = technical()
+    dealt: Mapped[int] = technical(
+        default=0,
+        comment="contacts assigned by strategy `exact` since the strategy or a weight of the source last changed",
     )
 
 
@@ -163,46 +168,46 @@ class Lead(Base):
     __tablename__ = "leads"
     __table_args__ = (Index("ix_leads_phone_key", "phone_key", **_where("phone_key IS NOT NULL")),)
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    external_id: Mapped[str | None] = mapped_column(unique=True)
-    email: Mapped[str | None] = mapped_column(unique=True, comment="case-folded")
-    phone: Mapped[str | None]
-    phone_key: Mapped[str | None] = mapped_column(
-        String(10), comment="the phone's last ten digits: however it is written, it is found"
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    external_id: Mapped[str | None] = personal(unique=True)
+    email: Mapped[str | None] = personal(unique=True, comment="case-folded")
+    phone: Mapped[str | None] = personal()
+    phone_key: Mapped[str | None] = personal(
+        String(10), comment="the phone's last ten digits: it is found in any notation"
     )
-    full_name: Mapped[str | None]
-    username: Mapped[str | None]
-    language: Mapped[str | None] = mapped_column(String(16))
-    name_folded: Mapped[str | None] = mapped_column(index=True)
-    email_hint: Mapped[str | None] = mapped_column(
-        comment="an e-mail he named that another lead already has: shown, never merged"
+    full_name: Mapped[str | None] = personal()
+    username: Mapped[str | None] = personal()
+    language: Mapped[str | None] = personal(String(16))
+    name_folded: Mapped[str | None] = personal(index=True)
+    email_hint: Mapped[str | None] = personal(
+        comment="an e-mail they gave that another lead already has: shown, never merged"
     )
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = technical()
 
 
 class Chat(Base):
-    """A client's private chat with one bot: whether it can be written to, and which source his next words are for."""
+    """A client's private chat with one bot: whether the bot can write to it, and the source of the next message."""
 
     __tablename__ = "chats"
 
-    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"), primary_key=True)
-    chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"))
-    source_id: Mapped[int | None] = mapped_column(
-        ForeignKey("sources.id"), comment="booked by a source link until its contact is closed"
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True)
+    lead_id: Mapped[int] = technical(ForeignKey("leads.id"))
+    source_id: Mapped[int | None] = technical(
+        ForeignKey("sources.id"), comment="set by a source link, until its contact is closed"
     )
-    is_blocked: Mapped[bool] = mapped_column(default=False)
-    slowed_at: Mapped[datetime | None] = mapped_column(comment="when he was last told that he writes too fast")
+    is_blocked: Mapped[bool] = technical(default=False)
+    slowed_at: Mapped[datetime | None] = technical(comment="when the client was last told that they write too fast")
 
 
 class Gate(Base):
-    """Until when a chat must not be sent to (Telegram's flood wait). A row, so that a restart sends nothing early."""
+    """Until when nothing may be sent to a chat (Telegram's flood wait). Stored, so that it outlives a restart."""
 
     __tablename__ = "gates"
 
-    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"), primary_key=True)
-    chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    not_before: Mapped[datetime]
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True)
+    not_before: Mapped[datetime] = technical()
 
 
 class Contact(Base):
@@ -210,7 +215,7 @@ class Contact(Base):
 
     __tablename__ = "contacts"
     __table_args__ = (
-        # A client in Telegram has at most one open contact per source; each call of the API is a new one.
+        # A client in Telegram has at most one open contact per source; each call of the API makes a new one.
         Index(
             "uq_contacts_open",
             "lead_id",
@@ -221,57 +226,57 @@ class Contact(Base):
         Index("ix_contacts_queue", "source_id", "id", **_where("operator_id IS NULL AND status = 'new'")),
         Index("ix_contacts_open_of_operator", "operator_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
-        # they keep SQLite, which guesses, from using these indexes in any statement that does not ask for them.
+        # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
         Index("ix_contacts_source_created", "source_id", "created_at", **_where("id > 0")),
         Index("ix_contacts_operator_created", "operator_id", "created_at", **_where("operator_id > 0")),
         CheckConstraint("status IN ('new', 'in_progress', 'closed')", "status"),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
-    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
-    operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
-    status: Mapped[str] = mapped_column(String(16), default="new")
-    version: Mapped[int] = mapped_column(
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    lead_id: Mapped[int] = technical(ForeignKey("leads.id"), index=True)
+    source_id: Mapped[int] = technical(ForeignKey("sources.id"))
+    operator_id: Mapped[int | None] = technical(ForeignKey("operators.id"))
+    status: Mapped[str] = technical(String(16), default="new")
+    version: Mapped[int] = technical(
         default=1, comment="grows with every change of status or operator; buttons carry it"
     )
-    message: Mapped[str | None] = mapped_column(Text, comment="the first text")
-    bot_id: Mapped[int | None] = mapped_column(
-        ForeignKey("bots.id"), comment="the bot that speaks; none until an API contact has one"
+    message: Mapped[str | None] = content(Text, comment="the first text")
+    bot_id: Mapped[int | None] = technical(
+        ForeignKey("bots.id"), comment="the bot that serves it; NULL until an API contact has one"
     )
-    chat_id: Mapped[int | None] = mapped_column(BigInteger, comment="the client's chat, where he came from Telegram")
-    created_at: Mapped[datetime] = mapped_column(index=True)
-    queued_at: Mapped[datetime | None]
-    assigned_at: Mapped[datetime | None] = mapped_column(comment="first assignment")
-    current_assigned_at: Mapped[datetime | None] = mapped_column(comment="to this operator; none while it waits")
-    taken_at: Mapped[datetime | None] = mapped_column(comment="first take")
-    replied_at: Mapped[datetime | None] = mapped_column(comment="first reply")
-    closed_at: Mapped[datetime | None]
+    chat_id: Mapped[int | None] = personal(BigInteger, comment="the client's chat; NULL unless they came from Telegram")
+    created_at: Mapped[datetime] = technical(index=True)
+    queued_at: Mapped[datetime | None] = technical()
+    assigned_at: Mapped[datetime | None] = technical(comment="first assignment")
+    current_assigned_at: Mapped[datetime | None] = technical(comment="to this operator; NULL while it waits")
+    taken_at: Mapped[datetime | None] = technical(comment="first take")
+    replied_at: Mapped[datetime | None] = technical(comment="first reply")
+    closed_at: Mapped[datetime | None] = technical()
 
 
 class Message(Base):
-    """What was said in a contact, and where Telegram keeps the original."""
+    """A message of a contact, and where the original is in Telegram."""
 
     __tablename__ = "messages"
     __table_args__ = (UniqueConstraint("bot_id", "chat_id", "message_id"),)
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"), index=True)
-    author: Mapped[str] = mapped_column(String(16), comment="client or operator")
-    operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
-    kind: Mapped[str] = mapped_column(String(32), comment="Telegram's content type")
-    text: Mapped[str | None] = mapped_column(Text, comment="text or caption")
-    entities: Mapped[list[Any] | None]
-    bot_id: Mapped[int | None] = mapped_column(BigInteger)
-    chat_id: Mapped[int | None] = mapped_column(BigInteger)
-    message_id: Mapped[int | None] = mapped_column(BigInteger)
-    reply_to: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
-    can_copy: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime]
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id"), index=True)
+    author: Mapped[str] = technical(String(16), comment="client or operator")
+    operator_id: Mapped[int | None] = technical(ForeignKey("operators.id"))
+    kind: Mapped[str] = technical(String(32), comment="Telegram's content type")
+    text: Mapped[str | None] = content(Text, comment="text or caption")
+    entities: Mapped[list[Any] | None] = content()
+    bot_id: Mapped[int | None] = technical(BigInteger)
+    chat_id: Mapped[int | None] = personal(BigInteger)
+    message_id: Mapped[int | None] = technical(BigInteger)
+    reply_to: Mapped[int | None] = technical(ForeignKey("messages.id"))
+    can_copy: Mapped[bool] = technical(default=True)
+    created_at: Mapped[datetime] = technical()
 
 
 class Posted(Base):
-    """What our bots have put into a chat for a contact: a Telegram reply finds its contact here, never by guessing."""
+    """A message that a bot of ours sent for a contact: a Telegram reply finds its contact here, never by guessing."""
 
     __tablename__ = "posted"
     __table_args__ = (
@@ -279,28 +284,26 @@ class Posted(Base):
         Index("ix_posted_card", "contact_id", "chat_id"),
     )
 
-    bot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"))
-    message_ref: Mapped[int | None] = mapped_column(
-        ForeignKey("messages.id"), comment="the message that this is a copy of"
-    )
-    is_card: Mapped[bool] = mapped_column(default=False)
+    bot_id: Mapped[int] = technical(BigInteger, primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True)
+    message_id: Mapped[int] = technical(BigInteger, primary_key=True)
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id"))
+    message_ref: Mapped[int | None] = technical(ForeignKey("messages.id"), comment="the message that this is a copy of")
+    is_card: Mapped[bool] = technical(default=False)
 
 
 class PendingReply(Base):
-    """An operator's message that waits until he says for which contact it is."""
+    """An operator's message that waits until they choose its contact."""
 
     __tablename__ = "pending_replies"
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    bot_id: Mapped[int] = mapped_column(BigInteger)
-    chat_id: Mapped[int] = mapped_column(BigInteger)
-    album: Mapped[str | None] = mapped_column(comment="items of one album are asked about once")
-    contact_id: Mapped[int | None] = mapped_column(comment="where it went: later items of an album follow")
-    messages: Mapped[list[Any]] = mapped_column(comment="what `messages` will need, in order")
-    created_at: Mapped[datetime]
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    bot_id: Mapped[int] = technical(BigInteger)
+    chat_id: Mapped[int] = personal(BigInteger)
+    album: Mapped[str | None] = technical(comment="for all items of one album, the operator is asked once")
+    contact_id: Mapped[int | None] = technical(comment="the chosen contact: later items of the album go there too")
+    messages: Mapped[list[Any]] = content(comment="the rows for `messages`, in order")
+    created_at: Mapped[datetime] = technical()
 
 
 class Prompt(Base):
@@ -308,35 +311,48 @@ class Prompt(Base):
 
     __tablename__ = "prompts"
 
-    bot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    role: Mapped[str] = mapped_column(String(8), comment="admin, operator, client: as what they were asked")
-    person_id: Mapped[int] = mapped_column(BigInteger, comment="the Telegram account that was asked")
-    question: Mapped[str] = mapped_column(String(64))
-    data: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]
+    bot_id: Mapped[int] = technical(BigInteger, primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True)
+    role: Mapped[str] = technical(String(8), comment="admin, operator, client: as what they were asked")
+    person_id: Mapped[int] = personal(BigInteger, comment="the Telegram account that was asked")
+    question: Mapped[str] = technical(String(64))
+    data: Mapped[dict[str, Any]] = content()
+    created_at: Mapped[datetime] = technical()
 
 
 class Event(Base):
-    """Who changed what, when and why. Only added to; statistics and logs are read from here."""
+    """Who changed what, when and why. Rows are only added; statistics and logs are made from them."""
 
     __tablename__ = "events"
     __table_args__ = (Index("ix_events_kind_at", "kind", "at"),)
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    at: Mapped[datetime]
-    kind: Mapped[str] = mapped_column(String(32))
-    actor: Mapped[str] = mapped_column(String(48), comment="client, system, tg:<id>, api:<key id>")
-    contact_id: Mapped[int | None] = mapped_column(index=True)
-    lead_id: Mapped[int | None]
-    source_id: Mapped[int | None]
-    operator_id: Mapped[int | None]
-    reason: Mapped[str | None] = mapped_column(String(64))
-    data: Mapped[dict[str, Any] | None]
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    at: Mapped[datetime] = technical()
+    kind: Mapped[str] = technical(String(32))
+    actor: Mapped[str] = personal(String(48), comment="client, system, tg:<id>, api:<key id>")
+    contact_id: Mapped[int | None] = technical(index=True)
+    lead_id: Mapped[int | None] = technical()
+    source_id: Mapped[int | None] = technical()
+    operator_id: Mapped[int | None] = technical()
+    reason: Mapped[str | None] = technical(String(64))
+    data: Mapped[dict[str, Any] | None] = content()
+
+
+class PreferenceRow(Base):
+    """A change of a setting that admins can change (`crm_core.preferences`). The newest version of a name holds."""
+
+    __tablename__ = "preferences"
+
+    name: Mapped[str] = technical(String(64), primary_key=True)
+    version: Mapped[int] = technical(primary_key=True, autoincrement=False, comment="1, 2, 3, … for each name")
+    value: Mapped[Any | None] = content(_Json, comment="NULL where the default was brought back")
+    actor: Mapped[str] = personal(String(48), comment="as in `events`")
+    at: Mapped[datetime] = technical()
+    undone: Mapped[bool] = technical(comment="undone by a later version, or itself the undo of an earlier one")
 
 
 class Tally(Base):
-    """What became of a source's contacts, in sums: so that statistics need not count them all (`crm_core.statistics`).
+    """Sums over a source's contacts, so that statistics need not count them all (`crm_core.statistics`).
 
     A row per span in which contacts were opened (all time, a month, a day: `crm_core.statistics.buckets`), source and
     operator; operator 0 is the source itself.
@@ -344,21 +360,21 @@ class Tally(Base):
 
     __tablename__ = "tallies"
 
-    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    source_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    operator_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    opened: Mapped[int] = mapped_column(comment="contacts opened; only of the source itself")
-    drawn: Mapped[int] = mapped_column(comment="got by the draw")
-    given: Mapped[int] = mapped_column(comment="got by hand")
-    lost: Mapped[int] = mapped_column(comment="taken away by hand")
-    returned: Mapped[int] = mapped_column(comment="went back to the queue")
-    # What each draw owed him, in millionths of a contact: whole numbers add up alike in any order.
-    due: Mapped[int] = mapped_column(comment="his weight of all")
-    missed_off: Mapped[int] = mapped_column(comment="of that, missed while he was away")
-    missed_full: Mapped[int] = mapped_column(comment="and while he was at his limit")
-    gained_off: Mapped[int] = mapped_column(comment="owed besides while others were away")
-    gained_full: Mapped[int] = mapped_column(comment="and while others were at their limits")
-    spread: Mapped[int] = mapped_column(comment="variance of the draws")
+    span: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    source_id: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    operator_id: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    opened: Mapped[int] = technical(comment="contacts opened; only of the source itself")
+    drawn: Mapped[int] = technical(comment="received by a draw")
+    given: Mapped[int] = technical(comment="received by hand")
+    lost: Mapped[int] = technical(comment="taken away by hand")
+    returned: Mapped[int] = technical(comment="went back to the queue")
+    # What each draw owed the operator, in millionths of a contact: sums of whole numbers do not depend on the order.
+    due: Mapped[int] = technical(comment="their share by weight")
+    missed_off: Mapped[int] = technical(comment="of that, missed while they were away")
+    missed_full: Mapped[int] = technical(comment="of that, missed while they were at their limit")
+    gained_off: Mapped[int] = technical(comment="owed in addition while others were away")
+    gained_full: Mapped[int] = technical(comment="owed in addition while others were at their limits")
+    spread: Mapped[int] = technical(comment="variance of the draws")
 
 
 class ArrivalTally(Base):
@@ -366,9 +382,9 @@ class ArrivalTally(Base):
 
     __tablename__ = "arrival_tallies"
 
-    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    opened: Mapped[int]
-    held: Mapped[int]
+    span: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    opened: Mapped[int] = technical()
+    held: Mapped[int] = technical()
 
 
 class LengthTally(Base):
@@ -376,11 +392,11 @@ class LengthTally(Base):
 
     __tablename__ = "length_tallies"
 
-    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    kind: Mapped[str] = mapped_column(String(32), primary_key=True, comment="the event that ended it")
-    total: Mapped[int] = mapped_column(comment="sum of the lengths in milliseconds")
-    longest: Mapped[int]
-    buckets: Mapped[list[Any]] = mapped_column(comment="bucket, count, bucket, count, …")
+    span: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = technical(String(32), primary_key=True, comment="the event that ended it")
+    total: Mapped[int] = technical(comment="sum of the lengths in milliseconds")
+    longest: Mapped[int] = technical()
+    buckets: Mapped[list[Any]] = technical(comment="bucket, count, bucket, count, …")
 
 
 class TallyState(Base):
@@ -388,19 +404,19 @@ class TallyState(Base):
 
     __tablename__ = "tally_state"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    zone: Mapped[str] = mapped_column(comment="whose days, months and hours the spans are")
-    generation: Mapped[int] = mapped_column(comment="grows when everything is tallied anew")
-    after: Mapped[int] = mapped_column(comment="events up to this id are in the tallies")
-    events: Mapped[int] = mapped_column(comment="how many those are")
-    weights: Mapped[dict[str, Any]] = mapped_column(comment="as they were after that event, per source and operator")
-    watch: Mapped[dict[str, Any] | None] = mapped_column(
-        comment="PostgreSQL: who may still commit an event up to which id"
+    id: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    zone: Mapped[str] = technical(comment="the time zone of the spans' hours, days and months")
+    generation: Mapped[int] = technical(comment="grows when all sums are computed anew")
+    after: Mapped[int] = technical(comment="events up to this id are in the tallies")
+    events: Mapped[int] = technical(comment="how many events that is")
+    weights: Mapped[dict[str, Any]] = technical(comment="weights after that event, per source and operator")
+    watch: Mapped[dict[str, Any] | None] = technical(
+        comment="PostgreSQL: transactions that may still commit events, and up to which id"
     )
 
 
 class InboxRow(Base):
-    """A raw update, stored before it is confirmed to Telegram and never rewritten."""
+    """A raw update, stored before it is confirmed to Telegram and never changed."""
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -410,53 +426,80 @@ class InboxRow(Base):
         Index("ix_inbox_finished_at", "finished_at", **_where("finished_at IS NOT NULL")),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"))
-    update_id: Mapped[int] = mapped_column(BigInteger)
-    epoch: Mapped[int] = mapped_column(default=0, comment="grows when an id returns with another body")
-    digest: Mapped[str] = mapped_column(String(32))
-    conversation: Mapped[str] = mapped_column(String(64))
-    raw: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(8), default="new", comment="new, done, dead")
-    attempts: Mapped[int] = mapped_column(default=0)
-    not_before: Mapped[datetime | None]
-    received_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(String(200))
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"))
+    update_id: Mapped[int] = technical(BigInteger)
+    epoch: Mapped[int] = technical(default=0, comment="grows when Telegram uses an id again for another body")
+    digest: Mapped[str] = technical(String(32))
+    conversation: Mapped[str] = personal(String(64))
+    raw: Mapped[str] = content(Text)
+    state: Mapped[str] = technical(String(8), default="new", comment="new, done, dead")
+    attempts: Mapped[int] = technical(default=0)
+    not_before: Mapped[datetime | None] = technical()
+    received_at: Mapped[datetime] = technical()
+    finished_at: Mapped[datetime | None] = technical()
+    error: Mapped[str | None] = technical(String(200))
 
 
 class OutboxRow(Base):
-    """Something that somebody must be told. It names what and for whom; the words are made when it is sent."""
+    """Something to be sent. It names what, and to whom; the text is made when it is sent.
+
+    Rows for Telegram have a bot and a chat. Rows for any other receiver (`crm_core.messaging.receivers`) have the id of
+    an endpoint in a table of that receiver's own.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
+        CheckConstraint(
+            "(receiver = 'telegram' AND bot_id IS NOT NULL AND chat_id IS NOT NULL AND endpoint_id IS NULL)"
+            " OR (receiver <> 'telegram' AND bot_id IS NULL AND chat_id IS NULL AND endpoint_id IS NOT NULL)",
+            "receiver",
+        ),
         Index("ix_outbox_waiting", "bot_id", "id", **_where("state IN ('pending', 'sending')")),
-        # While an edit of a card waits, a further one would say the same: it is rendered from the newest state.
+        Index(
+            "ix_outbox_waiting_receiver",
+            "receiver",
+            "id",
+            **_where("state IN ('pending', 'sending') AND bot_id IS NULL"),
+        ),
         Index("ix_outbox_settled_at", "settled_at", **_where("settled_at IS NOT NULL")),
+        # While an edit of a card waits, a further one would say the same: it is rendered from the newest state.
         Index("uq_outbox_once", "once", unique=True, **_where("state = 'pending' AND once IS NOT NULL")),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(32))
-    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"))
-    chat_id: Mapped[int] = mapped_column(BigInteger)
-    contact_id: Mapped[int | None] = mapped_column(index=True)
-    message_ref: Mapped[int | None]
-    payload: Mapped[dict[str, Any]]
-    once: Mapped[str | None] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(16), default="pending", comment="pending, sending, sent, uncertain, dead")
-    attempts: Mapped[int] = mapped_column(default=0)
-    ambiguous: Mapped[int] = mapped_column(default=0, comment="attempts whose outcome nobody knows")
-    fence: Mapped[int | None] = mapped_column(comment="which life of the bot is sending it")
-    not_before: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(200))
-    result_id: Mapped[int | None] = mapped_column(BigInteger)
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    kind: Mapped[str] = technical(String(32))
+    # The database fills it in for Telegram: one value less to bind for every message.
+    receiver: Mapped[str] = technical(String(16), server_default="telegram")
+    bot_id: Mapped[int | None] = technical(ForeignKey("bots.id"))
+    chat_id: Mapped[int | None] = personal(BigInteger)
+    endpoint_id: Mapped[int | None] = technical()
+    contact_id: Mapped[int | None] = technical(index=True)
+    message_ref: Mapped[int | None] = technical()
+    payload: Mapped[dict[str, Any]] = content()
+    once: Mapped[str | None] = technical(String(64), comment="deduplication key, until the row is claimed")
+    state: Mapped[str] = technical(String(16), default="pending", comment="pending, sending, sent, uncertain, dead")
+    attempts: Mapped[int] = technical(default=0)
+    ambiguous: Mapped[int] = technical(default=0, comment="attempts whose outcome nobody knows")
+    fence: Mapped[int | None] = technical(comment="fencing token of the session that is sending it")
+    not_before: Mapped[datetime | None] = technical()
+    created_at: Mapped[datetime] = technical()
+    settled_at: Mapped[datetime | None] = technical()
+    outcome: Mapped[str | None] = technical(String(200))
+    result_id: Mapped[int | None] = technical(BigInteger)
+
+
+class ReceiverRow(Base):
+    """A kind of receiver other than Telegram, and the newest session that sends to it."""
+
+    __tablename__ = "receivers"
+
+    receiver: Mapped[str] = technical(String(16), primary_key=True)
+    fence: Mapped[int] = technical(comment="the newest fencing token: grows with every session")
 
 
 class Export(Base):
-    """An export that an admin asked for in Telegram, until its files are sent."""
+    """An export that an admin requested in Telegram, until its files are sent."""
 
     __tablename__ = "exports"
     __table_args__ = (
@@ -464,37 +507,37 @@ class Export(Base):
         Index("ix_exports_under_way", "bot_id", "id", **_where("state IN ('waiting', 'running')")),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    what: Mapped[str] = mapped_column(String(16))
-    form: Mapped[str] = mapped_column(String(8))
-    period: Mapped[str] = mapped_column(String(8), comment="as it was asked for; `since` is what it meant")
-    since: Mapped[datetime | None]
-    until: Mapped[datetime]
-    language: Mapped[str] = mapped_column(String(16))
-    asked_by: Mapped[int] = mapped_column(BigInteger)
-    bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"))
-    message_id: Mapped[int] = mapped_column(BigInteger, comment="the screen that shows how far it is")
-    state: Mapped[str] = mapped_column(String(8), default="waiting", comment="waiting, running, done, failed")
-    fence: Mapped[int | None] = mapped_column(comment="which life of the bot is making it")
-    attempts: Mapped[int] = mapped_column(default=0)
-    asked_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(200))
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    what: Mapped[str] = technical(String(16))
+    form: Mapped[str] = technical(String(8))
+    period: Mapped[str] = technical(String(8), comment="as requested; `since` is what it meant then")
+    since: Mapped[datetime | None] = technical()
+    until: Mapped[datetime] = technical()
+    language: Mapped[str] = personal(String(16))
+    asked_by: Mapped[int] = personal(BigInteger)
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"))
+    message_id: Mapped[int] = technical(BigInteger, comment="the message that shows the progress")
+    state: Mapped[str] = technical(String(8), default="waiting", comment="waiting, running, done, failed")
+    fence: Mapped[int | None] = technical(comment="fencing token of the session that is making it")
+    attempts: Mapped[int] = technical(default=0)
+    asked_at: Mapped[datetime] = technical()
+    finished_at: Mapped[datetime | None] = technical()
+    outcome: Mapped[str | None] = technical(String(200))
 
 
 class Alert(Base):
-    """When admins were last told of a cause, so that they hear of it once in ten minutes."""
+    """When admins were last told of a cause, so that they are told once in ten minutes."""
 
     __tablename__ = "alerts"
 
-    cause: Mapped[str] = mapped_column(String(96), primary_key=True)
-    told_at: Mapped[datetime]
+    cause: Mapped[str] = technical(String(96), primary_key=True)
+    told_at: Mapped[datetime] = technical()
 
 
 class ApiKey(Base):
     """A key of the HTTP API. The key itself is shown once, when it is made; only its digest is kept.
 
-    A key of scope `form` is no secret: it stands in a public page, and can do nothing but bring contacts to one source.
+    A key of scope `form` is no secret: it is part of a public page, and can only register contacts at one source.
     """
 
     __tablename__ = "api_keys"
@@ -503,31 +546,31 @@ class ApiKey(Base):
         CheckConstraint("(scope = 'form') = (source_id IS NOT NULL)", "source"),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    prefix: Mapped[str] = mapped_column(String(16), unique=True, comment="the key's public beginning")
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the whole key, hexadecimal")
-    scope: Mapped[str] = mapped_column(String(8))
-    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id"))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    name: Mapped[str] = technical(unique=True)
+    prefix: Mapped[str] = technical(String(16), unique=True, comment="the key's public beginning")
+    digest: Mapped[str] = technical(String(64), comment="SHA-256 of the whole key, hexadecimal")
+    scope: Mapped[str] = technical(String(8))
+    source_id: Mapped[int | None] = technical(ForeignKey("sources.id"))
+    created_at: Mapped[datetime] = technical()
+    expires_at: Mapped[datetime | None] = technical()
+    last_used_at: Mapped[datetime | None] = technical()
+    revoked_at: Mapped[datetime | None] = technical()
 
 
 class Idempotency(Base):
-    """A call of the API that carried an `Idempotency-Key`, and its answer: the same call gets the same answer again.
+    """A call of the API with an `Idempotency-Key`, and its answer: the same call gets the same answer again.
 
-    The row commits with what the call did (`crm_core.api.idempotency`), so there is none of a call that is under way.
+    The row commits with the effect of the call (`crm_core.api.idempotency`), so a call in progress has none.
     """
 
     __tablename__ = "idempotency"
 
-    key_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="of the API key; 0 without one")
-    route: Mapped[str] = mapped_column(String(200), primary_key=True, comment="method and path")
-    idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of all that was asked, hexadecimal")
-    status: Mapped[int] = mapped_column(comment="of the answer")
-    headers: Mapped[dict[str, Any]]
-    body: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(index=True)
+    key_id: Mapped[int] = technical(primary_key=True, autoincrement=False, comment="of the API key; 0 without one")
+    route: Mapped[str] = technical(String(200), primary_key=True, comment="method and path")
+    idempotency_key: Mapped[str] = technical(String(255), primary_key=True)
+    digest: Mapped[str] = technical(String(64), comment="SHA-256 of the request, hexadecimal")
+    status: Mapped[int] = technical(comment="of the answer")
+    headers: Mapped[dict[str, Any]] = technical()
+    body: Mapped[str] = content(Text)
+    created_at: Mapped[datetime] = technical(index=True)

@@ -14,10 +14,10 @@ RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC, kept as whole milliseconds since 1970.
+    """A moment in UTC, stored as whole milliseconds since 1970.
 
-    Numbers subtract, compare and sort alike on both databases, so that statistics need no dialect;
-    a naive datetime is refused, since nobody could say which hour it means.
+    Numbers subtract, compare and sort alike on both databases, so that statistics need no dialect.
+    A naive datetime is refused, since its time zone would be unknown.
     """
 
     impl = BigInteger

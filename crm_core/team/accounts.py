@@ -13,9 +13,8 @@ from crm_core.errors import LastAdmin, NotAllowed, NotFound
 from crm_core.messaging import outbox
 from crm_core.routing import queue, sources
 from crm_core.routing.assignment import Rng
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import dialect_insert, execute_count
 from crm_core.storage.tables import Bot, Staff, StaffChat
-from crm_core.storage.upsert import dialect_insert
 from crm_core.team import operators
 
 _staff, _reach = Staff.__table__, StaffChat.__table__
@@ -153,7 +152,7 @@ def show_menu(s: Session, *, telegram_id: int, now: datetime) -> None:
 
 
 def _menu(bot_id: int, telegram_id: int) -> outbox.OutboxEntry:
-    return outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, once=f"menu:{bot_id}:{telegram_id}")
+    return outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, dedup_key=f"menu:{bot_id}:{telegram_id}")
 
 
 def has_admin(s: Session) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -18,6 +18,7 @@ from crm_core.routing.queue import OPEN
 from crm_core.routing.sources import Share, SourceDetails
 from crm_core.storage.execute import change_one
 from crm_core.storage.locks import lock_row, lock_sources
+from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
 LIMIT_LARGEST = 1_000
@@ -48,6 +49,14 @@ class OperatorFacts:
     def free(self) -> int:
         """How many more contacts they may hold."""
         return max(0, self.max_leads - self.current_leads)
+
+
+def page(s: Session, *, skip: int, limit: int) -> Page:
+    """A page of the operators who are not removed, oldest first: (id, name, is_active, max_leads, current_leads)."""
+    columns = (_operator.c[name] for name in ("id", "name", "is_active", "max_leads", "current_leads"))
+    there = _operator.c.removed_at.is_(None)
+    rows = s.execute(select(*columns).where(there).order_by(_operator.c.id).offset(skip).limit(limit)).all()
+    return Page(rows, s.execute(select(func.count()).select_from(_operator).where(there)).scalar_one())
 
 
 def listing(s: Session) -> list[OperatorFacts]:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from crm_core.api import idempotency
 from crm_core.api.idempotency import KeyConflict, RepeatableCall, StoredResponse
 from crm_core.errors import ContactNotFound, NotAllowed
-from crm_core.storage.database import Database, on_commit, open_database
+from crm_core.storage.database import Database, on_commit
 from crm_core.storage.locks import try_lock_name
+from crm_core.storage.opening import open_database
 from crm_core.storage.tables import Alert, Idempotency
 from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import V1, bring, office

@@ -14,7 +14,8 @@ from crm_core.access.actors import SYSTEM
 from crm_core.api import guard
 from crm_core.api.call import scope_of
 from crm_core.api.limits import FORM_RATE, KEY_RATE, RateLimit
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
 from tests.support.clock import MovableClock

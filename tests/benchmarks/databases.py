@@ -20,8 +20,9 @@ from pathlib import Path
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
 from crm_core.routing import sources
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from crm_core.team import accounts as staff
 from crm_core.team import invitations, operators
 from tests.benchmarks import fill_contacts

@@ -22,7 +22,8 @@ from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
 from crm_core.conversation import client_messages
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from crm_core.storage.tables import Contact, Staff
 from tests.benchmarks.bot_programs import BOT_ID, TIMEOUT, mini_crm, sandbox_setup
 from tests.benchmarks.conversations import send_and_wait

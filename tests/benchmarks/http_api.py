@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from tests.benchmarks.databases import OPERATORS
 from tests.benchmarks.fill_contacts import fold
 from tests.benchmarks.http_client import Calls, call, get, in_own_loop

@@ -13,7 +13,8 @@ from sqlalchemy import event, make_url
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from crm_core.storage.sqlite import SqliteDatabase, sqlite_engine
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.percentiles import median

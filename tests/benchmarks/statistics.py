@@ -10,7 +10,8 @@ from crm_core.api.metrics.exposition import Exposition
 from crm_core.monitoring import metrics
 from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.statistics import Period, recount
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.percentiles import median
 from tests.benchmarks.table import Row

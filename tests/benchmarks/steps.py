@@ -30,7 +30,8 @@ from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate
 from crm_core.messaging.outbox import PendingRow, Settled
-from crm_core.storage.database import Database, open_database, pending_on_commit
+from crm_core.storage.database import Database, pending_on_commit
+from crm_core.storage.opening import open_database
 from tests.benchmarks.bot_programs import BOT_ID, TOKEN, running_sandbox
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.sizes import Sizes

@@ -11,7 +11,7 @@ import pytest
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from tests.benchmarks.databases import Databases, Template
 from tests.benchmarks.fill_history import MESSAGES_PER_CONTACT, add_history
 from tests.benchmarks.sizes import Sizes

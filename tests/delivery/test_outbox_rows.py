@@ -27,8 +27,8 @@ async def begin(db: Database) -> int:
     return await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
 
 
-async def put(db: Database, kind: str = outbox.TO_OPERATOR, once: str | None = None) -> int:
-    await db.write(outbox.add, [OutboxEntry(kind, BOT, CHAT, once=once)], now=NOW)
+async def put(db: Database, kind: str = outbox.TO_OPERATOR, dedup_key: str | None = None) -> int:
+    await db.write(outbox.add, [OutboxEntry(kind, BOT, CHAT, dedup_key=dedup_key)], now=NOW)
     return (await db.read(outbox.waiting, bot_id=BOT))[-1].id
 
 
@@ -46,11 +46,11 @@ async def settle(db: Database, fencing_token: int, settled: Settled) -> set[int]
 
 
 async def test_retried_row_coexists_with_a_newer_row_of_the_same_key(db: Database, fencing_token: int) -> None:
-    first = await put(db, outbox.CARD_EDIT, once="card:1")
+    first = await put(db, outbox.CARD_EDIT, dedup_key="card:1")
     assert await claim(db, fencing_token, first) == [first]
-    second = await put(db, outbox.CARD_EDIT, once="card:1")
-    assert second != first  # the first is being sent with the state of its claim
-    assert await put(db, outbox.CARD_EDIT, once="card:1") == second
+    second = await put(db, outbox.CARD_EDIT, dedup_key="card:1")
+    assert second != first  # the first is being sent with what was true then
+    assert await put(db, outbox.CARD_EDIT, dedup_key="card:1") == second
     await settle(db, fencing_token, Settled(first, "pending", "flood_wait"))
     assert [state for _, state, _ in await rows(db)] == ["pending", "pending"]
 
@@ -109,14 +109,16 @@ async def test_message_becomes_uncertain_after_five_ambiguous_attempts(db: Datab
 async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Database, fencing_token: int) -> None:
     """PostgreSQL: a claim of the waiting row waits for the change that relied on it, so it is rendered after it."""
     if db.url.get_backend_name() == "sqlite":
-        assert await put(db, outbox.CARD_EDIT, once="card:1") == await put(db, outbox.CARD_EDIT, once="card:1")
+        assert await put(db, outbox.CARD_EDIT, dedup_key="card:1") == await put(
+            db, outbox.CARD_EDIT, dedup_key="card:1"
+        )
         return
-    first = await put(db, outbox.CARD_EDIT, once="card:1")
+    first = await put(db, outbox.CARD_EDIT, dedup_key="card:1")
     relied, may_end = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def change(s: Session) -> None:
-        outbox.add(s, [OutboxEntry(outbox.CARD_EDIT, BOT, CHAT, once="card:1")], now=NOW)
+        outbox.add(s, [OutboxEntry(outbox.CARD_EDIT, BOT, CHAT, dedup_key="card:1")], now=NOW)
         loop.call_soon(relied.set)
         await_only(may_end.wait())
 

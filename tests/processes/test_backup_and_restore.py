@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox
 from crm_core.backups import postgres
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import Ended, command

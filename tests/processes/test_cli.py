@@ -17,8 +17,8 @@ from bot.sandbox import BotHandle, Sandbox
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
 from crm_core.routing import sources
-from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from crm_core.team import accounts, invitations, operators
 from tests.support.forks import ROOT
 from tests.support.processes import command, environment, fresh_command, fresh_running, running

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from bot.commands.cli import main
 from crm_core import events
 from crm_core.exports.kinds import Form, What
-from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import ownership
 from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS
 from crm_core.storage.tables import Event

@@ -10,13 +10,13 @@ from sqlalchemy.engine import Engine
 
 from crm_core.storage import migrate as migrating
 from crm_core.storage.migrate import migrate
-from crm_core.storage.probe import newest_revision, revisions, sqlite_path
+from crm_core.storage.probe import known_revisions, newest_revision, revisions, sqlite_path
 from crm_core.storage.sqlite import sqlite_engine
 from tests.processes.migrations import migrate_and_die
 from tests.support.forks import fork
 from tests.support.processes import environment
 
-OLDER = [f"{number:04}" for number in range(1, int(newest_revision()))]
+OLDER = sorted(known_revisions() - {newest_revision()})
 MOMENT = 1_790_000_000_000
 
 # What a small shop had when it ran the first version: its people, contacts in every state, and rows on their way.

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world.transcript import Entry
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 from tests.processes.installation import Eyes, Lives
 from tests.receiving.test_malformed_updates import POISON
 from tests.support.people import TOKEN, RunningApp

@@ -9,8 +9,9 @@ from bot.sandbox import BotHandle, Person, RemoteSandbox
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
 from crm_core.routing import sources
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
+from crm_core.storage.opening import open_database
 from crm_core.team import accounts, invitations, operators
 from tests.soak.plan import Plan
 

@@ -374,7 +374,7 @@ from pathlib import Path
 from bot.texts import translator
 from bot.texts.exports import table_words
 from crm_core.exports.making import Form, Order, Span, What, make
-from crm_core.storage.database import open_database
+from crm_core.storage.opening import open_database
 
 async def main(url, form, path):
     db = open_database(url)

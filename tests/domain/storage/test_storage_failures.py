@@ -10,7 +10,8 @@ from sqlalchemy import NullPool, create_engine, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.storage import postgres, sqlite
-from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, Unwritable, open_database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, Unwritable
+from crm_core.storage.opening import open_database
 from crm_core.storage.tables import Alert
 from tests.domain.storage.test_storage_backup import damage
 from tests.domain.storage.test_storage_migrations import engine_of

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from crm_core.storage.sqlite import SqliteDatabase
 
 

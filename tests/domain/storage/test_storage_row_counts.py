@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import Database
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import dialect_insert, execute_count
 from crm_core.storage.tables import Alert
-from crm_core.storage.upsert import dialect_insert
 
 
 async def test_conflicting_insert_counts_as_zero_changed_rows(db: Database) -> None:

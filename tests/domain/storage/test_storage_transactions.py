@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Stateme
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core.storage.database import Database, on_commit, open_database
+from crm_core.storage.database import Database, on_commit
+from crm_core.storage.opening import open_database
 from crm_core.storage.tables import Alert
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123000, tzinfo=UTC)

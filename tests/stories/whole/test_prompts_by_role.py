@@ -13,7 +13,8 @@ from bot.screens.message import text_message
 from crm_core.access.actors import telegram
 from crm_core.conversation import prompts
 from crm_core.conversation.prompts import OpenPrompt, Role
-from crm_core.storage.database import Database, open_database
+from crm_core.storage.database import Database
+from crm_core.storage.opening import open_database
 from tests.stories.arranging import remove
 from tests.stories.steering import presses, types
 from tests.support.people import RunningApp

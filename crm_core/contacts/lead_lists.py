@@ -1,0 +1,98 @@
+"""Lists of leads for the API, a page at a time, and the contacts of one lead."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from crm_core.errors import LeadNotFound
+from crm_core.names import normalise, phone_key
+from crm_core.storage.paging import Page, RowCount
+from crm_core.storage.tables import Contact, Lead
+
+_lead, _contact = Lead.__table__, Contact.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFilter:
+    """Which leads to find; a field that is None sets no condition.
+
+    Attributes:
+        email: the whole address, upper and lower case alike.
+        phone: in any notation; the last ten digits count.
+        name: any part of it; upper and lower case are alike, and so are ё and е.
+    """
+
+    external_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    name: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions in SQL, all of which must hold."""
+        found = []
+        if self.external_id is not None:
+            found.append(_lead.c.external_id == self.external_id)
+        if self.email is not None:
+            found.append(_lead.c.email == self.email.strip().casefold())
+        if self.phone is not None:
+            found.append(_lead.c.phone_key == (phone_key(self.phone) or ""))
+        if self.name is not None:
+            found.append(_lead.c.name_folded.contains(normalise(self.name) or "", autoescape=True))
+        return found
+
+
+_COUNT = select(func.count()).select_from(_contact).where(_contact.c.lead_id == _lead.c.id).scalar_subquery()
+_LEADS = select(
+    _lead.c.id,
+    _lead.c.external_id,
+    _lead.c.email,
+    _lead.c.phone,
+    _lead.c.full_name,
+    _lead.c.created_at,
+    _COUNT.label("contacts_count"),
+)
+
+
+def leads(s: Session, *, skip: int, limit: int, wanted: LeadFilter, total: RowCount, now: datetime) -> Page:
+    """Leads, oldest first, with the number of contacts of each, in a constant number of statements.
+
+    Args:
+        skip, limit: how many rows to leave out, and the most to return.
+        total: the number of all leads, for a list without conditions.
+    """
+    conditions = wanted.conditions()
+    rows = s.execute(_LEADS.where(*conditions).order_by(_lead.c.id).offset(skip).limit(limit)).all()
+    if not conditions:
+        return Page(rows, total.count(s, now=now))
+    if len(rows) < limit and (rows or skip == 0):  # this page is the last one
+        return Page(rows, skip + len(rows))
+    return Page(rows, s.execute(select(func.count()).select_from(_lead).where(*conditions)).scalar_one())
+
+
+def lead(s: Session, *, lead_id: int) -> Any:
+    """One lead, with the number of their contacts. Raises LeadNotFound."""
+    row = s.execute(_LEADS.where(_lead.c.id == lead_id)).one_or_none()
+    if row is None:
+        raise LeadNotFound(lead=lead_id)
+    return row
+
+
+def lead_contacts(s: Session, *, lead_id: int, skip: int, limit: int) -> Page:
+    """The contacts of a lead, oldest first. Raises LeadNotFound."""
+    if s.execute(select(_lead.c.id).where(_lead.c.id == lead_id)).first() is None:
+        raise LeadNotFound(lead=lead_id)
+    columns = (
+        _contact.c.id,
+        _contact.c.lead_id,
+        _contact.c.source_id,
+        _contact.c.operator_id,
+        _contact.c.message,
+        _contact.c.status,
+        _contact.c.created_at,
+    )
+    of_lead = _contact.c.lead_id == lead_id
+    rows = s.execute(select(*columns).where(of_lead).order_by(_contact.c.id).offset(skip).limit(limit)).all()
+    return Page(rows, s.execute(select(func.count()).select_from(_contact).where(of_lead)).scalar_one())

@@ -1,0 +1,252 @@
+"""Prepared statements go past SQLAlchemy on SQLite, and rest on private parts of it: what an upgrade could break.
+
+`test_sqlalchemy_has_what_prepared_statements_rely_on` names the part that is missing. `test_prepared_statements_do_…`
+executes each statement both ways and compares: it notices a part that is still there and means something else.
+"""
+
+import importlib
+import pkgutil
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import JSON, Boolean, Connection, Insert, Integer, String, bindparam, insert, select, update
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.exc import IntegrityError, MultipleResultsFound, NoResultFound
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+
+import crm_core
+from crm_core import preferences
+from crm_core.access.actors import SYSTEM
+from crm_core.messaging import inbox, outbox, receivers
+from crm_core.messaging.inbox import Update
+from crm_core.messaging.receivers import ReceiverEntry
+from crm_core.preferences import Preference
+from crm_core.storage.database import Database
+from crm_core.storage.execute import CONNECTION, execute, execute_count
+from crm_core.storage.opening import open_database
+from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
+from crm_core.storage.tables import Chat, Event, Lead, Posted, Source
+from crm_core.storage.types import Instant
+from tests.domain.arranging import BOT, NOW, open_office, say
+
+PROGRAMS = ("crm_core.backups.__main__", "crm_core.exports.__main__", "crm_core.pictures.__main__")
+CLIENT = 1  # a Telegram account, so a chat too
+
+
+# --- what SQLAlchemy must have ----------------------------------------------------------------------------------------
+
+
+def compiled(statement: Any, *keys: str) -> Any:
+    found = statement.compile(dialect=sqlite_dialect(), column_keys=list(keys) or None)
+    assert isinstance(found, SQLCompiler)
+    return found
+
+
+RELIED_ON: dict[str, Callable[[], object]] = {
+    "SQLCompiler._bind_processors: how values are converted, by parameter name": lambda: compiled(
+        select(Event.id).where(Event.at > bindparam("moment"))
+    )._bind_processors["moment"](NOW),
+    "SQLCompiler._result_columns: name of each column of the result": lambda: (
+        [one.keyname for one in compiled(select(Event.id, Event.at))._result_columns] == ["id", "at"]
+    ),
+    "SQLCompiler._result_columns: type of each column of the result": lambda: isinstance(
+        compiled(select(Event.at))._result_columns[0].type, Instant
+    ),
+    "TypeEngine.dialect_impl().result_processor(): how results are converted": lambda: (
+        Instant().dialect_impl(sqlite_dialect()).result_processor(sqlite_dialect(), None)(1_000)  # type: ignore[misc]
+    ),
+    "TypeEngine.dialect_impl().literal_processor(): how constants are written out": lambda: (
+        String().dialect_impl(sqlite_dialect()).literal_processor(sqlite_dialect())("x") == "'x'"  # type: ignore[misc]
+    ),
+    "SQLCompiler.positiontup: parameter names in the order of the text": lambda: (
+        compiled(select(Event.id).where(Event.id == bindparam("b"), Event.kind == bindparam("a"))).positiontup
+        == ["b", "a"]
+    ),
+    "SQLCompiler.insert_prefetch: columns whose default Python fills in": lambda: (
+        {one.key for one in compiled(insert(Lead.__table__), "email").insert_prefetch} == set()
+        and {one.key for one in compiled(insert(Posted.__table__), "bot_id", "chat_id", "message_id").insert_prefetch}
+        == {"is_card"}
+    ),
+    "Column.default.arg: the value of such a default": lambda: Posted.__table__.c.is_card.default.arg is False,  # type: ignore[union-attr]
+}
+
+
+@pytest.mark.parametrize("part", RELIED_ON)
+def test_sqlalchemy_has_what_prepared_statements_rely_on(part: str) -> None:
+    try:
+        is_there = RELIED_ON[part]()
+    except (AttributeError, KeyError, TypeError) as error:
+        pytest.fail(f"crm_core/storage/prepared.py relies on {part}; SQLAlchemy has changed it: {error!r}")
+    assert is_there, f"crm_core/storage/prepared.py relies on {part}; SQLAlchemy has changed what it means"
+
+
+# --- every statement both ways ----------------------------------------------------------------------------------------
+
+
+def statements() -> Iterator[tuple[str, Prepared | PreparedForIds]]:
+    """Every prepared statement at the top of a module of `crm_core`, with its name."""
+    for module in pkgutil.walk_packages(crm_core.__path__, "crm_core."):
+        if module.name in PROGRAMS or "migrations" in module.name:
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Prepared | PreparedForIds):
+                yield f"{module.name.removeprefix('crm_core.')}.{name}", value
+
+
+PREPARED = dict(statements())
+
+
+def arrange(s: Session) -> None:
+    """A small shop in full swing: each table that prepared statements look into has rows 1, 2, 3, …"""
+    office = open_office(s, weights=[1, 1], limit=5)
+    for number in range(1, 7):
+        say(s, number)
+    say(s, CLIENT, 2)
+    posted = {"bot_id": BOT, "contact_id": 1, "is_card": True}
+    for chat in (CLIENT, office.account(office.operator_ids[0])):
+        execute(s, insert(Posted.__table__), {**posted, "chat_id": chat, "message_id": 1, "message_ref": 1})
+    execute(s, update(Chat.__table__).values(source_id=1))
+    updates = [Update(number, "1", {"update_id": number}) for number in (1, 2, 3)]
+    inbox.store(s, bot_id=BOT, updates=updates, now=NOW)
+    assert [row.id for row in outbox.claim(s, ids=[1, 2], fencing_token=1)] == [1, 2]
+    receivers.start(s, receiver="x")
+    receivers.add(s, [ReceiverEntry("x", 1, "x", payload={"a": 1})], now=NOW)
+    preferences.set(s, Preference("x", int, default=0), 1, version=0, actor=SYSTEM, now=NOW)
+
+
+# What a parameter must be to find something in the shop; the others get a value of their type.
+BOTS, CHATS = dict.fromkeys(("bot_id", "of_bot"), BOT), dict.fromkeys(("chat_id", "of_chat"), CLIENT)
+FOUND = {**BOTS, **CHATS, "telegram_id": 10_001, "external_id": "tg:1", "kind": "text", "to_status": "closed"}
+# What the columns of a new row must be to break no rule.
+NEW = {"bot_id": BOT, "chat_id": 99, "message_id": 99, "external_id": "tg:99", "email": "x@y.z", "status": "closed"}
+IDS = [*range(1, 20), 10_001]  # of rows of every table, and an account
+
+
+def value_of(kind: Any) -> Any:
+    match kind:
+        case Instant():
+            return NOW
+        case Boolean():
+            return False
+        case Integer():
+            return 1
+        case JSON():
+            return {"ключ": [1, None]}
+        case String():
+            return "x"
+        case _:
+            return 1
+
+
+def parameters(statement: Any) -> dict[str, Any]:
+    """A value for each parameter of a statement; for an INSERT of whole rows, for each column but the number."""
+    if isinstance(statement, Insert) and not statement._values:
+        columns = (one for one in statement.table.c if one.key not in ("id", "endpoint_id", "receiver"))
+        return {one.key: NEW.get(one.key, value_of(one.type)) for one in columns}
+    binds = compiled(statement).binds
+    return {name: FOUND.get(name, value_of(bind.type)) for name, bind in binds.items() if bind.required}
+
+
+def in_savepoint(connection: Connection, execute_it: Callable[[], Any]) -> Any:
+    """What executing finds, or the error; its changes are undone."""
+    connection.exec_driver_sql("SAVEPOINT canary")
+    try:
+        return execute_it()
+    except Exception as error:
+        return type(error)
+    finally:
+        connection.exec_driver_sql("ROLLBACK TO canary")
+        connection.exec_driver_sql("RELEASE canary")
+
+
+def of_result(result: Any, *, has_names: bool) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """The rows of a result, and the names of their columns, but for those that SQLAlchemy has made up."""
+    rows = result.all()
+    names = rows[0]._fields if rows and has_names else []
+    return [tuple(row) for row in rows], [name for name in names if not name.startswith("_")]
+
+
+def both_ways(s: Session, name: str) -> tuple[Any, Any]:
+    """What a statement finds, or how many rows it changes, as prepared and through SQLAlchemy."""
+    prepared = PREPARED[name]
+    if isinstance(prepared, PreparedForIds):
+        others = parameters(prepared.spread({"ids": IDS})[0].statement)
+        ours = {key: value for key, value in others.items() if not key.startswith("id_")}
+        prepared, values = prepared.spread({"ids": IDS, **ours})
+    else:
+        values = parameters(prepared.statement)
+    connection: Connection = s.info[CONNECTION]
+    plain = prepared.on_postgresql if prepared._gives_id else prepared.statement
+    has_names = not prepared._gives_id  # a new row's id comes from the driver alone
+    if compiled(plain, *values)._result_columns:
+        return (
+            in_savepoint(connection, lambda: of_result(execute(s, prepared, values), has_names=has_names)),
+            in_savepoint(connection, lambda: of_result(execute(s, plain, values), has_names=has_names)),
+        )
+    return (
+        in_savepoint(connection, lambda: execute_count(s, prepared, values)),
+        in_savepoint(connection, lambda: execute_count(s, plain, values)),
+    )
+
+
+@pytest.fixture
+async def shop(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """The shop on SQLite: on PostgreSQL, prepared statements are plain ones."""
+    shutil.copy(migrated_file, tmp_path / "crm.db")
+    db = open_database(f"sqlite:///{tmp_path / 'crm.db'}")
+    await db.write(arrange)
+    yield db
+    await db.close()
+
+
+def test_prepared_statement_collection_finds_them_all() -> None:
+    assert len(PREPARED) > 40
+
+
+async def test_prepared_statements_do_what_sqlalchemy_does(shop: Database) -> None:
+    found = {name: await shop.write(both_ways, name) for name in PREPARED}
+    assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}
+    # Statements that find and change nothing would agree whatever they did.
+    idle = [name for name, (ours, _) in found.items() if ours in (0, ([], [])) or isinstance(ours, type)]
+    assert len(idle) <= 0.1 * len(PREPARED), idle
+
+
+# --- what else both have in common ------------------------------------------------------------------------------------
+
+_ADD_SOURCE = prepared_insert(Source.__table__)
+_FIND = Prepared(select(Source.name).where(Source.id <= bindparam("up_to")).order_by(Source.id))
+
+
+def row(name: str) -> dict[str, Any]:
+    return {"name": name, "is_active": True, "strategy": "random", "created_at": NOW}
+
+
+async def test_several_rows_get_their_ids_in_the_given_order(db: Database) -> None:
+    ids = await db.write(lambda s: list(execute(s, _ADD_SOURCE, [row("one"), row("two"), row("three")]).scalars()))
+    assert ids == [1, 2, 3]
+    assert await db.write(lambda s: list(execute(s, _FIND, {"up_to": 3}).scalars())) == ["one", "two", "three"]
+
+
+async def test_driver_errors_are_sqlalchemys(db: Database) -> None:
+    await db.write(lambda s: execute(s, _ADD_SOURCE, row("one")) and None)
+    with pytest.raises(IntegrityError):
+        await db.write(lambda s: execute(s, _ADD_SOURCE, row("one")) and None)
+
+
+async def test_result_of_a_wrong_size_is_an_error(db: Database) -> None:
+    await db.write(lambda s: list(execute(s, _ADD_SOURCE, [row("one"), row("two")])))
+
+    def find(s: Session, up_to: int, look: str) -> Any:
+        return getattr(execute(s, _FIND, {"up_to": up_to}), look)()
+
+    assert await db.write(find, 0, "one_or_none") is None
+    assert await db.write(find, 0, "scalar_one_or_none") is None
+    assert await db.write(find, 1, "scalar_one") == "one"
+    with pytest.raises(NoResultFound):
+        await db.write(find, 0, "one")
+    with pytest.raises(MultipleResultsFound):
+        await db.write(find, 2, "one_or_none")
