@@ -9,9 +9,10 @@ from aiogram.types import CallbackQuery, Message
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import say_usage
+from bot.random_codes import new_code
 from bot.screens.buttons import InviteAdmin, ListAdmins, RemoveAdmin
 from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
-from bot.screens.links import ADMIN_PAYLOAD, link, new_code
+from bot.screens.links import ADMIN_PAYLOAD, link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor

@@ -11,6 +11,7 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, ask
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import new_name, say_usage, which_operator
+from bot.random_codes import new_code
 from bot.screens.buttons import (
     AddOperator,
     AskLimit,
@@ -24,7 +25,7 @@ from bot.screens.buttons import (
     TypeLimit,
 )
 from bot.screens.keyboards import sentences, typed
-from bot.screens.links import OPERATOR_PAYLOAD, link, new_code
+from bot.screens.links import OPERATOR_PAYLOAD, link
 from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import given_out

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from bot.commands.database import SecondWriterUnsafe, open_for_writing
+from bot.random_codes import new_key
 from bot.runtime import control as shell
 from bot.runtime.migrating import bring_up_to_date
-from bot.runtime.random_codes import new_key
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.access.api_keys import FORM, KeyFacts

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from bot.commands.database import SecondWriterUnsafe, open_for_writing
-from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
+from bot.random_codes import new_code
+from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link
 from crm_core.access.actors import SYSTEM
 from crm_core.errors import OperatorNotFound
 from crm_core.storage.database import Database

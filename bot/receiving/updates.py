@@ -1,4 +1,4 @@
-"""What we ask Telegram for, and which conversation an update belongs to."""
+"""Which updates Telegram is asked for, and which conversation an update belongs to."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from aiogram.methods.base import TelegramMethod
 
 from crm_core.messaging.inbox import Update
 
-# Telegram remembers this between calls; it is sent with every call, so that it is always what stands here.
+# Telegram keeps the list between calls; it is sent with every call, so that a change here takes effect.
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
@@ -28,8 +28,8 @@ LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
 def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     """A raw update with its conversation: the bot and the chat where it happened.
 
-    A press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has no
-    chat, or does not look like an update, is a conversation of its own and cannot hold up another.
+    A button press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has
+    no chat, or does not look like an update, is a conversation of its own and cannot delay another.
     """
     update_id = _number(raw.get("update_id")) or 0
     chat_id = _chat_id(raw)
@@ -40,9 +40,9 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
 def happened_at(raw: dict[str, Any]) -> int | None:
     """When a message was written or edited, or a bot blocked, in seconds since 1970; None for what has no moment."""
     for name in ("message", "edited_message", "my_chat_member"):
-        happened = raw.get(name)
-        if isinstance(happened, dict):
-            return _number(happened.get("edit_date")) or _number(happened.get("date"))
+        event = raw.get(name)
+        if isinstance(event, dict):
+            return _number(event.get("edit_date")) or _number(event.get("date"))
     return None
 
 
@@ -52,10 +52,10 @@ def _number(value: Any) -> int | None:
 
 def _chat_id(raw: dict[str, Any]) -> int | None:
     for name in ALLOWED_UPDATES:
-        happened = raw.get(name)
-        if isinstance(happened, dict):
-            message = happened.get("message") if name == "callback_query" else happened
+        event = raw.get(name)
+        if isinstance(event, dict):
+            message = event.get("message") if name == "callback_query" else event
             chat = message.get("chat") if isinstance(message, dict) else None
-            chat = chat if isinstance(chat, dict) else happened.get("from")
+            chat = chat if isinstance(chat, dict) else event.get("from")
             return _number(chat.get("id")) if isinstance(chat, dict) else None
     return None

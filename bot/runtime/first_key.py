@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from bot.runtime.random_codes import new_key
+from bot.random_codes import new_key
 from bot.settings import Settings
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text, update
 
 from bot.commands.doctor import BAD, look
-from bot.runtime.random_codes import new_key
+from bot.random_codes import new_key
 from crm_core import statistics
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM

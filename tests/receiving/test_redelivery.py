@@ -162,7 +162,7 @@ async def test_finished_updates_are_not_processed_again_after_restart(sandbox: S
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
         await anna.sees("My question", bot=before.shop)
-        await before.app.fleet.idle()
+        await before.app.supervisor.idle()
     async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
         seen = list[IncomingUpdate]()
         handle = crm.app.worker._handle

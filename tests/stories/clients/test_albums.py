@@ -38,7 +38,7 @@ async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: S
     assert copies(anna, crm) == NUMBERS[:4]
     async with await RunningApp.open(sandbox, database_url, admin=False) as again:
         await anna.sees(lambda seen: seen.raw.get("caption") == "9", bot=again.shop)
-        await again.app.fleet.idle()
+        await again.app.supervisor.idle()
         assert copies(anna, again) == NUMBERS
 
 
@@ -47,7 +47,7 @@ async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: S
 async def test_failed_album_item_is_resent_alone(
     sandbox: Sandbox, database_url: str, fault: str, doubled: list[str]
 ) -> None:
-    async with await RunningApp.open(sandbox, database_url, pauses=SHORT) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=SHORT) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         sandbox.fail(kind=fault, method="copyMessage", chat=anna, every=5, times=1)
         await ivan.sends_all(TEN, to=crm.shop)

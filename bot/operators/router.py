@@ -1,0 +1,12 @@
+"""The router of operators."""
+
+from aiogram import Router
+
+from bot.handling.filters import IsOperator
+from bot.operators import buttons, presence, replies
+
+router = Router(name="operators")
+for observer in (router.message, router.edited_message):
+    observer.filter(IsOperator())
+router.callback_query.filter(IsOperator())
+router.include_routers(presence.router, buttons.router, replies.router)
