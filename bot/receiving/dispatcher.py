@@ -19,8 +19,8 @@ from bot.handling.act import Act
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
 from bot.operators import router as operators
+from bot.receiving.attempts import RetryNow
 from bot.receiving.staff_cache import StaffCache
-from bot.receiving.worker import RetryNow
 from bot.screens.message import text_message
 from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator

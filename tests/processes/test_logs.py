@@ -19,8 +19,7 @@ from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.logs import mask, set_up_logging
 from bot.random_codes import new_key
-from bot.receiving import polling
-from bot.receiving import worker as workers
+from bot.receiving import attempts, polling
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from bot.sandbox.world.content import photo
@@ -127,8 +126,7 @@ async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
     """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
     monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
     monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
-    monkeypatch.setattr(workers, "RETRIES", (0.01,) * 3)
-    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
+    monkeypatch.setattr(attempts, "DATABASE_DELAY", 0.05)
     url, key, forged = make_url(database_url), new_key(), new_key()
     if url.get_backend_name() != "sqlite":
         database_url = url.set(password=PASSWORD).render_as_string(hide_password=False)
@@ -221,7 +219,7 @@ async def _call(address: str, key: str, forged: str) -> None:
 async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever may fail while somebody speaks: a handler, the proxy, the database, Telegram."""
     ivan, petra = crm.client("Ivan Quagga"), crm.client("Petra Quagga")
-    handle, failed = crm.app.worker._handle, 0
+    handle, failed = crm.app.worker.handle, 0
 
     async def fails(row: IncomingUpdate) -> None:
         nonlocal failed
@@ -230,7 +228,7 @@ async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch:
             raise LookupError(WORDS, row.raw)
         await handle(row)
 
-    crm.app.worker._handle = fails
+    crm.app.worker.handle = fails
     await ivan.says(f"{WORDS} in a handler that fails", to=crm.shop)
     await ivan.sees("Your request", timeout=15)
     crm.sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} {PHONE}", method="sendMessage", chat=petra)

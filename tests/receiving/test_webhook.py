@@ -100,7 +100,7 @@ async def test_repeated_webhook_update_is_applied_once(hooked: RunningApp) -> No
 
 @pytest.mark.fault("F19")
 async def test_webhook_update_redelivered_during_processing_is_applied_once(hooked: RunningApp) -> None:
-    handle, begun, go_on = hooked.app.worker._handle, asyncio.Event(), asyncio.Event()
+    handle, begun, go_on = hooked.app.worker.handle, asyncio.Event(), asyncio.Event()
     calls = 0
 
     async def hesitates(row: IncomingUpdate) -> None:
@@ -110,7 +110,7 @@ async def test_webhook_update_redelivered_during_processing_is_applied_once(hook
         await go_on.wait()
         await handle(row)
 
-    hooked.app.worker._handle = hesitates
+    hooked.app.worker.handle = hesitates
     assert await post(hooked, message(7, "Hello")) == 200
     await begun.wait()
     assert [await post(hooked, message(7, "Hello")) for _ in range(3)] == [200] * 3

@@ -196,7 +196,7 @@ class History:
 
     def _unfinished(self) -> str:
         bots = [(one.state, one.sender) for one in self.life.supervisor.sessions]
-        return f"queues {self.life.worker._lanes}, bots {bots}"
+        return f"queues {self.life.worker._queues}, bots {bots}"
 
     def _is_quiet(self) -> bool:
         """Whether nothing is left to do but to wait for news."""
