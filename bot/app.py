@@ -66,13 +66,13 @@ class App(Installation):
     async def _start(self) -> None:
         await self._open()
         telegram = self._telegram()
-        rate_limits = RateLimitMiddleware(self._on_flood, self.counts)
-        telegram.middleware(rate_limits)
+        rate_limit_middleware = RateLimitMiddleware(self._on_flood, self.counts)
+        telegram.middleware(rate_limit_middleware)
         self._stack.push_async_callback(telegram.close)
         senders = Senders(self.db)
         dispatcher = self._dispatcher(senders)
         self.worker = self._worker(dispatcher)
-        self.supervisor = BotSupervisor(self._session_parts(dispatcher, rate_limits, senders))
+        self.supervisor = BotSupervisor(self._session_parts(dispatcher, rate_limit_middleware, senders))
         self.exporter = self._exporter()
         self._stack.push_async_callback(dispatcher.finish_toasts)
         self._stack.push_async_callback(self._stop_working)
@@ -106,14 +106,14 @@ class App(Installation):
         )
 
     def _session_parts(
-        self, dispatcher: UpdateDispatcher, rate_limits: RateLimitMiddleware, senders: Senders
+        self, dispatcher: UpdateDispatcher, rate_limit_middleware: RateLimitMiddleware, senders: Senders
     ) -> SessionParts:
         return SessionParts(
             db=self.db,
             owner=self.owner,
             dispatcher=dispatcher,
             worker=self.worker,
-            rate_limits=rate_limits,
+            rate_limit_middleware=rate_limit_middleware,
             senders=senders,
             clock=self.clock,
             rng=self.rng,

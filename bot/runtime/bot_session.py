@@ -73,7 +73,7 @@ class SessionParts:
     owner: Ownership
     dispatcher: UpdateDispatcher
     worker: ConversationWorker
-    rate_limits: RateLimitMiddleware
+    rate_limit_middleware: RateLimitMiddleware
     senders: Senders
     clock: Callable[[], datetime]
     rng: Callable[[], float]
@@ -190,9 +190,9 @@ class BotSession:
         """The bot's rate limiter, which outlives its sessions: what may be sent depends on what has just been sent."""
         parts, bot_id = self._parts, self.bot.id
         bot_gate, chat_gates = await parts.db.read(bots.gates, bot_id=bot_id, now=parts.clock())
-        limiter = parts.rate_limits.paces.get(bot_id)
+        limiter = parts.rate_limit_middleware.paces.get(bot_id)
         if limiter is None:
-            limiter = parts.rate_limits.paces[bot_id] = RateLimiter(parts.clock, parts.limited)
+            limiter = parts.rate_limit_middleware.paces[bot_id] = RateLimiter(parts.clock, parts.limited)
             since = parts.clock() - REMEMBERED
             sent = await parts.db.read(outbox.sent_since, bot_id=bot_id, since=since, now=parts.clock())
             limiter.replay_recent(sent)

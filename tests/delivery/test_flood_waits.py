@@ -123,7 +123,7 @@ async def test_flood_waits_in_several_chats_pause_the_whole_bot(
         for person in people:
             await person.says("hello", to=crm.shop)
         await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 3)
-        pace = crm.app.supervisor.parts.rate_limits.paces[crm.shop.id]
+        pace = crm.app.supervisor.parts.rate_limit_middleware.paces[crm.shop.id]
         shut_until = pace.shut_until
         assert shut_until is not None
     seen: list[datetime] = []
