@@ -11,7 +11,6 @@ import pytest
 from tests.support.forks import fork
 from tests.support.processes import environment, fresh_running
 
-
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -21,6 +20,13 @@ def caller_that_ignores_signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+def ignored_by(pid: int) -> set[int]:
+    """The numbers of the signals that a process ignores."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    mask = int(re.findall(r"SigIgn:\s*(\w+)", status)[0], 16)  # a bit for each signal, from 1
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 def wait_for_signal() -> None:
@@ -42,6 +48,4 @@ async def test_forked_process_obeys_signals_that_its_caller_ignores(
 async def test_fresh_process_starts_with_default_signals(caller_that_ignores_signals: None, tmp_path: Path) -> None:
     async with fresh_running("serve", folder=tmp_path) as process:
         await process.says("The HTTP API answers")
-        status = Path(f"/proc/{process.process.pid}/status").read_text(encoding="ascii")
-        ignored = int(re.findall(r"SigIgn:\s*(\w+)", status)[0], 16)  # a bit for each signal, from 1
-        assert [number for number in IGNORED if ignored >> (number - 1) & 1] == []
+        assert ignored_by(process.process.pid).isdisjoint(IGNORED)
