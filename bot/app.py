@@ -11,6 +11,7 @@ from aiogram import Bot
 from starlette.routing import BaseRoute
 
 from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
+from bot.delivery.config import SenderConfig
 from bot.delivery.rate_limit_middleware import RateLimitMiddleware
 from bot.delivery.senders import Senders
 from bot.random_codes import new_code
@@ -20,7 +21,7 @@ from bot.receiving.updates import happened_at
 from bot.receiving.webhook import webhook_routes
 from bot.receiving.worker import ConversationWorker
 from bot.reports.export_files import Exporter
-from bot.reports.statistics_picture import Pictures
+from bot.reports.statistics_picture import StatisticsPictures
 from bot.runtime.bot_session import SessionParts, Webhook
 from bot.runtime.installation import Installation, utc_now
 from bot.runtime.schedule import JOBS, PeriodicJob, Scope
@@ -115,23 +116,28 @@ class App(Installation):
             worker=self.worker,
             rate_limit_middleware=rate_limit_middleware,
             senders=senders,
+            config=self._sender_config(),
+            limited=self._limited,
+            webhook=self._webhook(),
+        )
+
+    def _sender_config(self) -> SenderConfig:
+        return SenderConfig(
             clock=self.clock,
             rng=self.rng,
             default_language=self.settings.default_language,
+            delays=self._retry_delays,
+            pictures=StatisticsPictures(db=self.db, clock=self.clock, zone=ZoneInfo(self.settings.timezone)),
             counts=self.counts,
-            limited=self._limited,
-            webhook=self._webhook(),
-            retry_delays=self._retry_delays,
-            pictures=Pictures(db=self.db, clock=self.clock, zone=ZoneInfo(self.settings.timezone)),
         )
 
     def _exporter(self) -> Exporter:
         return Exporter(
             db=self.db,
-            lives=self.supervisor.working_bots,
+            sessions=self.supervisor.working_bots,
             clock=self.clock,
             zone=self.settings.timezone,
-            pauses=self._retry_delays,
+            delays=self._retry_delays,
         )
 
     def _webhook(self) -> Webhook | None:

@@ -16,8 +16,7 @@ from bot.texts.phrases import period_name
 from crm_core import statistics
 from crm_core.access.actors import Actor
 from crm_core.exports import jobs
-from crm_core.exports.files import Form
-from crm_core.exports.rows import What
+from crm_core.exports.kinds import Form, What
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 

@@ -11,7 +11,8 @@ from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ShowStats, ShowStatsWords
 from bot.screens.keyboards import button, in_lines, keyboard, typed
-from bot.screens.message import CAPTION_LONGEST, OutgoingMessage, text_message, with_picture
+from bot.screens.message import OutgoingMessage, text_message, with_picture
+from bot.telegram.limits import CAPTION_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import period_name
 from crm_core import statistics

@@ -7,14 +7,14 @@ from aiogram.utils.formatting import Bold, Text
 
 from bot.admins.operator_screens import load, mark, state, unreached
 from bot.admins.source_screens import sign
-from bot.screens.message import TEXT_LONGEST
+from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import age, duration, percent, period_name
 from crm_core.messaging.messages import utf16_units
 from crm_core.statistics import Cause, Durations, Gap, OperatorNumbers, Period, ShareNumbers, SourceNumbers, Statistics
 
 SHARES_SHOWN = 12  # operators under one source
-ROOM = TEXT_LONGEST - 200  # for titles, and for what other languages need more
+ROOM = MESSAGE_LONGEST - 200  # for titles, and for what other languages need more
 
 
 def stats_text(numbers: Statistics, period: Period, _: Translator, *, now: datetime) -> Text:

@@ -1,1 +1,1 @@
-"""What clients do: begin, write, complete their data, ask for help."""
+"""What clients do: begin, write, complete their data, press buttons, ask for help."""

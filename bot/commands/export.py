@@ -14,9 +14,9 @@ from bot.settings import Settings
 from bot.texts import translator
 from bot.texts.exports import number, table_words
 from crm_core.exports import jobs
-from crm_core.exports.files import Form
+from crm_core.exports.kinds import Form, What
 from crm_core.exports.making import Made, Order, make
-from crm_core.exports.rows import Span, What
+from crm_core.exports.rows import Span
 from crm_core.storage.database import open_database
 from crm_core.storage.probe import revisions
 

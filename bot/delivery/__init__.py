@@ -1,1 +1,1 @@
-"""Sending: rows of the outbox become requests to Telegram, at the pace Telegram allows, each outcome recorded."""
+"""Sending: rows of the outbox become requests to Telegram, within Telegram's limits, each outcome recorded."""

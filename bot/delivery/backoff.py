@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryDelays:
-    """How long is waited, in seconds. Tests that prove something about minutes bring shorter ones.
+    """Delays in seconds. Tests that would have to wait for minutes use shorter ones.
 
     Attributes:
-        unknown: before words are sent again, after each ambiguous attempt.
+        unknown: before a message is resent, after each ambiguous attempt.
         retry_first, retry_last: between attempts that surely did not arrive, doubling from first to last.
         refused: until a bot whose token is refused is tried again.
-        recovered: before what an ended life of the bot left half sent is sent again.
-        database: until a database that is away is tried again.
+        recovered: before rows that an ended session left half sent are resent.
+        database: until an unavailable database is tried again.
         connect: until a bot that cannot be reached is tried again.
-        standby: between looks whether the process that works for a bot has gone.
+        standby: between checks whether the process that works for a bot has ended.
     """
 
     unknown: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0)

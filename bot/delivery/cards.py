@@ -1,4 +1,4 @@
-"""The card: a contact as its operator sees it, made anew from the newest state each time it is sent."""
+"""The card: a contact as its operator sees it, rendered from the newest state each time it is sent."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,11 +14,12 @@ from bot.texts.phrases import age, kind_name
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 
-TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # directions of writing
+# Bidirectional classes of characters that change the direction of the text around them.
+TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 class Styled(NamedTuple):
-    """A piece of text and its formatting, as Telegram says it: offsets and lengths in UTF-16 units."""
+    """A piece of text and its formatting as Telegram expects it: offsets and lengths in UTF-16 units."""
 
     text: str
     entities: Sequence[dict[str, Any]] = ()
@@ -29,7 +30,7 @@ def _styled(style: str, text: str) -> Styled:
 
 
 def _joined(pieces: Iterable[Styled], between: str = "") -> Styled:
-    """Pieces as one; aiogram's tree of them takes seven times as long, for every card."""
+    """Joins pieces; aiogram's formatting nodes take seven times as long, for every card."""
     text, entities = "", []
     for place, piece in enumerate(pieces):
         if place:
@@ -43,7 +44,7 @@ def _joined(pieces: Iterable[Styled], between: str = "") -> Styled:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a card says, and its buttons, as Telegram wants them."""
+    """What a card says, and its buttons, as Telegram expects them."""
 
     text: str
     entities: Sequence[dict[str, Any]]
@@ -54,16 +55,16 @@ def card(contact: CardData, *, chat_id: int, _: Translator, now: datetime) -> Ca
     """The text and buttons of a card.
 
     Args:
-        chat_id: whose card it is. Only the present holder sees the words and buttons; for anybody else the card says
-            where the contact went (reliability list, S19 and S30).
+        chat_id: whose card it is. Only the present holder sees the message and buttons; for everybody else the card
+            says where the contact is now (reliability list, S19 and S30).
     """
     if contact.operator_chat != chat_id:
-        return Card(*_elsewhere(contact, _), None)
+        return Card(*_where_now(contact, _), None)
     lines = [_title(contact), Styled(_lead(contact, _))]
     if contact.status != "new":
         lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
-    lines += [Styled(""), _words(contact, _), Styled(""), Styled(_state(contact, _, now))]
+    lines += [Styled(""), _message(contact, _), Styled(""), Styled(_state(contact, _, now))]
     return Card(*_joined(lines, "\n"), _buttons(contact, _))
 
 
@@ -72,14 +73,14 @@ def _title(contact: CardData) -> Styled:
 
 
 def _lead(contact: CardData, _: Translator) -> str:
-    # Until he has taken it, an operator sees no phone or e-mail, in place of a name neither.
+    # Until they have taken it, operators see no phone or e-mail, not even in place of a name.
     taken = (contact.email or contact.phone) if contact.status != "new" else None
     name = _one_line(contact.lead_name or "") or taken or _("No name")
     return f"👤 {name} @{contact.lead_username}" if contact.lead_username else f"👤 {name}"
 
 
 def _one_line(name: str) -> str:
-    """A name as it is, but unable to pass for further lines of the card or to turn its neighbours round."""
+    """A name that can neither look like further lines of the card nor change the direction of the text around it."""
     line = " ".join(name.split())
     return f"\u2068{line}\u2069" if any(unicodedata.bidirectional(sign) in TURNING for sign in line) else line
 
@@ -104,7 +105,7 @@ def _history(contact: CardData, _: Translator) -> list[str]:
     return [f"🕘 {earlier}"]
 
 
-def _words(contact: CardData, _: Translator) -> Styled:
+def _message(contact: CardData, _: Translator) -> Styled:
     if contact.first_kind is None:
         return _styled("italic", _("No message"))
     if contact.first_kind != "text":
@@ -126,7 +127,7 @@ def _state(contact: CardData, _: Translator, now: datetime) -> str:
             return "✔️ " + _("Closed")
 
 
-def _elsewhere(contact: CardData, _: Translator) -> Styled:
+def _where_now(contact: CardData, _: Translator) -> Styled:
     if contact.status == "closed":
         where = _("Closed")
     elif contact.operator:
@@ -150,5 +151,5 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
 
 
 def button(text: str, pressed: CallbackData) -> dict[str, str]:
-    """A button under a message, as Telegram wants it."""
+    """A button under a message, as Telegram expects it."""
     return {"text": text, "callback_data": pressed.pack()}

@@ -1,4 +1,4 @@
-"""How fast a bot may send: Telegram's limits as arithmetic over moments, and the gates that it shuts.
+"""How fast a bot may send: Telegram's limits as arithmetic over moments, and gates (flood waits).
 
 Telegram publishes about 30 messages a second for a bot, 1 a second for a private chat with short bursts, and 20 a
 minute for a group, shared by sends, edits and topic calls. We stay a little below, because a request that is refused
@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 SEVERAL_CHATS = 3  # flood waits in so many chats …
 WITHIN = timedelta(minutes=1)  # … within this time mean the bot as a whole
-REMEMBERED = timedelta(minutes=1)  # no limit looks further back
-FORGET_AFTER = 10_000  # chats whose pace is remembered; older ones have long recovered
+LONGEST_WINDOW = timedelta(minutes=1)  # no limit looks further back
+BUCKETS_KEPT = 10_000  # of chats; above that, those that are on time again are dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ PRIVATE = Limit(1.05, 3)
 GROUP = Limit(60 / 19, 1)
 
 
-SOON = 0.2  # seconds; what is claimed earlier than it is sent, a crash in between makes doubtful
-AHEAD = 64  # requests that may be promised ahead; a due moment beyond that comes from a clock that was set back
+SOON = 0.2  # seconds between claiming and sending, at most: a crash in between makes the outcome ambiguous
+AHEAD = 64  # requests that may be booked ahead; a due moment beyond that comes from a clock that was set back
 
 
 @dataclass
@@ -44,10 +44,10 @@ class Bucket:
         """Seconds until a request is allowed, 0 if it is now.
 
         Args:
-            ahead: how many requests may have been promised for later.
+            ahead: how many requests may have been booked for later.
         """
         self.due = min(self.due, now + limit.interval * (limit.burst + ahead))
-        # Less than a microsecond is what is left of rounding, and would be slept for again and again.
+        # Less than a microsecond is a rounding error, and would be slept for again and again.
         wait = self.due - limit.interval * (limit.burst - 1) - now
         return wait if wait > 1e-6 else 0.0
 
@@ -62,7 +62,7 @@ class RateLimiter:
 
     Attributes:
         clock: the present moment, aware of its time zone.
-        limited: False only where nothing counts (our sandbox with its limits off).
+        limited: False only where there are no limits (our sandbox with its limits off).
         shut_until: the bot's own gate; `chats_shut`: those of chats. Both survive a restart as rows.
     """
 
@@ -71,13 +71,13 @@ class RateLimiter:
     shut_until: datetime | None = None
     chats_shut: dict[int, datetime] = field(default_factory=dict)
     _bot: Bucket = field(default_factory=Bucket)
-    _left: Bucket = field(default_factory=Bucket)  # as `_bot`, but of what really went, and when
-    _door: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _sent: Bucket = field(default_factory=Bucket)  # as `_bot`, but of requests when they were really sent
+    _send_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _chats: dict[int, Bucket] = field(default_factory=dict)
     _floods: dict[int, datetime] = field(default_factory=dict)
 
     def replay_recent(self, sent: Iterable[tuple[int, datetime]]) -> None:
-        """Counts what an earlier process has sent just now: (chat, moment), the earliest first. Telegram counts it."""
+        """Counts what an earlier process has just sent, as Telegram does: (chat, moment), the earliest first."""
         now = self.clock().timestamp()
         for chat_id, moment in sent:
             at = min(moment.timestamp(), now)
@@ -85,13 +85,13 @@ class RateLimiter:
             self._bucket(chat_id, at).book(_limit(chat_id), at)
 
     def wait_bot(self) -> float:
-        """Seconds until the bot may send anything at all."""
+        """Seconds until the bot may send anything."""
         now = self.clock()
         gate = _seconds(self.shut_until, now)
         return max(gate, self._bot.wait(BOT, now.timestamp()) if self.limited else 0.0)
 
     def room(self) -> int:
-        """How many requests, to whatever chats, could be made in the next moment (`SOON`)."""
+        """How many requests, to any chats, may be made within `SOON` from now."""
         now = self.clock()
         if _seconds(self.shut_until, now) > 0:
             return 0
@@ -106,7 +106,7 @@ class RateLimiter:
         return max(_seconds(self.shut_until, now), _seconds(self.chats_shut.get(chat_id), now))
 
     def wait_chat(self, chat_id: int) -> float:
-        """Seconds until a chat may be sent to, as far as the chat itself is concerned."""
+        """Seconds until a chat may be sent to, by its own limit and gate; the bot's are left out."""
         now = self.clock()
         gate = _seconds(self.chats_shut.get(chat_id), now)
         bucket = self._chats.get(chat_id)
@@ -115,7 +115,7 @@ class RateLimiter:
         return max(gate, bucket.wait(_limit(chat_id), now.timestamp()))
 
     def book(self, chat_id: int | None) -> float:
-        """Counts a request and returns after how many seconds it may be made: whoever books first goes first."""
+        """Counts a request and returns after how many seconds it may be made: first booked, first sent."""
         now = self.clock()
         wait = _seconds(self.shut_until, now)
         if chat_id is not None:
@@ -132,43 +132,43 @@ class RateLimiter:
         return wait
 
     def try_send(self) -> float:
-        """Asked when a request is on time and about to go: 0 if it may, and it is counted; else seconds to wait more.
+        """Called when a request is due: counts it and returns 0 if it may be sent now, else how many seconds are left.
 
-        Nothing has to wait here unless the machine was busy: what that held up would go all at once otherwise.
+        Nothing has to wait here unless the machine was busy: requests that were delayed would be sent all at once.
         """
         if not self.limited:
             return 0.0
         at = self.clock().timestamp()
-        wait = self._left.wait(BOT, at, ahead=0)
+        wait = self._sent.wait(BOT, at, ahead=0)
         if wait <= 0:
-            self._left.book(BOT, at)
+            self._sent.book(BOT, at)
         return wait
 
     async def wait_turn(self) -> bool:
-        """Waits, for as long as it must, until a request that is on time may go; whether it had to."""
-        had_to = self._door.locked()
-        async with self._door:  # one after the other: who has waited longest goes first
+        """Waits until a request that is due may be sent. Returns whether it had to wait."""
+        has_waited = self._send_lock.locked()
+        async with self._send_lock:  # one after the other: the request that has waited longest goes first
             while (wait := self.try_send()) > 0:
-                had_to = True
+                has_waited = True
                 await asyncio.sleep(wait)
-        return had_to
+        return has_waited
 
     def note_response(self, chat_id: int) -> None:
-        """Telegram answered: by now it has counted the request, but perhaps not long ago.
+        """Telegram answered: it has counted the request by now, but perhaps only a moment ago.
 
-        It counts when a request arrives. Had one been slow on its way, the next, quicker one would come too early.
+        It counts a request when it arrives. If one was slow on its way, a quicker next one would arrive too early.
         """
         bucket = self._chats.get(chat_id)
         if bucket is not None and self.limited:
             bucket.due = max(bucket.due, self.clock().timestamp() + _limit(chat_id).interval)
 
     def _bucket(self, chat_id: int, now: float) -> Bucket:
-        if chat_id not in self._chats and len(self._chats) > FORGET_AFTER:
+        if chat_id not in self._chats and len(self._chats) > BUCKETS_KEPT:
             self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.due > now}
         return self._chats.setdefault(chat_id, Bucket())
 
     def flood(self, chat_id: int | None, after: float) -> list[tuple[int | None, datetime]]:
-        """Telegram said to wait `after` seconds. Returns the gates that are shut now, to be stored as rows."""
+        """Shuts gates: Telegram said to wait `after` seconds. Returns those that are shut now, to be stored as rows."""
         now = self.clock()
         until = now + timedelta(seconds=after)
         if chat_id is None:

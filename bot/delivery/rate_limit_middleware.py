@@ -1,4 +1,4 @@
-"""Every request to Telegram passes here, whoever makes it: paced before, and a flood wait noted after."""
+"""Every request to Telegram passes here, whoever makes it: rate-limited before, and a flood wait handled after."""
 
 import asyncio
 import math
@@ -13,50 +13,54 @@ from aiogram.methods import GetMe, GetWebhookInfo, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 
 from bot.delivery.rate_limit import RateLimiter
-from bot.receiving.updates import GetRawUpdates
+from bot.telegram.methods import GetRawUpdates
 from bot.telegram.verdict import FloodWait, judge
 from crm_core.monitoring.process_counters import ProcessCounters
 
-# Set by the sender, which asks the pace itself: its request must not be counted twice.
+# Set by the sender, which asks the rate limiter itself: its request must not be counted twice.
 already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
 
-LONGEST_HOLD = 10.0  # seconds; who would have to wait longer is told so instead of being held
-# Reading has no part in the limits on sending, and a bot that must not send should still receive.
+LONGEST_HOLD = 10.0  # seconds; a request that would have to wait longer fails at once instead
+# Telegram's limits are on sending: reading is not limited, and a bot that must not send should still receive.
 READING = (GetRawUpdates, GetMe, GetWebhookInfo)
 
 OnFlood = Callable[[int, int | None, float], None]
 
 
 class RateLimitMiddleware(BaseRequestMiddleware):
-    """Holds requests while a gate is shut, and shuts gates. Receiving has its own rhythm and is left alone."""
+    """Holds requests while a gate is shut, and reports flood waits. Requests that receive updates pass at once."""
 
     def __init__(self, on_flood: OnFlood, counts: ProcessCounters) -> None:
-        self.paces: dict[int, RateLimiter] = {}
+        """
+        Args:
+            on_flood: called with bot, chat (None: no chat in particular) and seconds when Telegram says to wait.
+        """
+        self.rate_limiters: dict[int, RateLimiter] = {}
         self._on_flood, self._counts = on_flood, counts
 
     async def __call__(
         self, make_request: NextRequestMiddlewareType[TelegramType], bot: Bot, method: TelegramMethod[TelegramType]
     ) -> Response[TelegramType]:
-        pace = None if isinstance(method, READING) else self.paces.get(bot.id)
+        rate_limiter = None if isinstance(method, READING) else self.rate_limiters.get(bot.id)
         chat_id = chat_of(method)
-        if pace is not None and not already_paced.get():
-            await self._admit(pace, method, chat_id)
+        if rate_limiter is not None and not already_paced.get():
+            await self._admit(rate_limiter, method, chat_id)
         try:
             return await make_request(bot, method)
         except Exception as error:
             verdict = judge(error)
             if isinstance(verdict, FloodWait):
                 self._counts.count_flood_wait(bot.id)
-                if pace is not None:
+                if rate_limiter is not None:
                     self._on_flood(bot.id, chat_id, verdict.after)
             raise
 
-    async def _admit(self, pace: RateLimiter, method: TelegramMethod[Any], chat_id: int | None) -> None:
-        wait = max(pace.wait_bot(), pace.wait_chat(chat_id) if chat_id is not None else 0.0)
+    async def _admit(self, rate_limiter: RateLimiter, method: TelegramMethod[Any], chat_id: int | None) -> None:
+        wait = max(rate_limiter.wait_bot(), rate_limiter.wait_chat(chat_id) if chat_id is not None else 0.0)
         if wait > LONGEST_HOLD:
             raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
-        await asyncio.sleep(pace.book(chat_id))
-        await pace.wait_turn()
+        await asyncio.sleep(rate_limiter.book(chat_id))
+        await rate_limiter.wait_turn()
 
 
 def chat_of(method: TelegramMethod[Any]) -> int | None:

@@ -1,15 +1,14 @@
-"""Records what became of attempts: those of one moment together, and for as long as the database is away."""
+"""Records the outcomes of attempts: those of one moment together, retried while the database is unavailable."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 import structlog
 
-from bot.delivery.backoff import RetryDelays
+from bot.delivery.config import SenderConfig
 from bot.logs import describe_error
-from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery import outcomes as delivery_outcomes
 from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import outbox
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
@@ -18,7 +17,7 @@ log = structlog.get_logger("delivery")
 
 
 class Recorder:
-    """Records for one life of a bot until it is told to finish."""
+    """Records for one session of a bot until `finish` is called."""
 
     def __init__(
         self,
@@ -26,30 +25,28 @@ class Recorder:
         db: Database,
         bot_id: int,
         fencing_token: int,
-        clock: Callable[[], datetime],
-        rng: Callable[[], float],
-        pauses: RetryDelays,
+        config: SenderConfig,
         on_recorded: Callable[[list[Outcome]], None],
     ) -> None:
         """
         Args:
             fencing_token: see `crm_core.delivery.bots.start`.
-            on_recorded: told of outcomes that stand now; only then may their chats go on.
+            on_recorded: called with outcomes that are committed; only then may their chats go on.
         """
-        self.db, self.bot_id, self.fencing_token, self.clock = db, bot_id, fencing_token, clock
-        self._chance, self._pauses, self._on_recorded = rng, pauses, on_recorded
+        self.db, self.bot_id, self.fencing_token, self._config = db, bot_id, fencing_token, config
+        self._on_recorded = on_recorded
         self._outcomes: list[Outcome] = []
         self._gates: list[Shut] = []
         self._wake = asyncio.Event()
         self._is_over = False
 
     def outcome(self, outcome: Outcome) -> None:
-        """Something was attempted."""
+        """Takes the outcome of an attempt, to be recorded."""
         self._outcomes.append(outcome)
         self._wake.set()
 
     def gates(self, gates: Iterable[Shut]) -> None:
-        """Gates were shut."""
+        """Takes gates that were shut, to be recorded."""
         self._gates += gates
         self._wake.set()
 
@@ -59,7 +56,7 @@ class Recorder:
         self._wake.set()
 
     async def run(self) -> None:
-        """Records as it comes."""
+        """Records what it is given until it is finished."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -73,7 +70,7 @@ class Recorder:
     async def _record(self, outcomes: list[Outcome], gates: list[Shut]) -> None:
         try:
             await self._insist(outcomes, gates)
-            if gates:  # they are to outlive a power cut, too: who was told to wait would ask again at once
+            if gates:  # they must survive a power cut, too: a restart would otherwise send at once, in a flood wait
                 with contextlib.suppress(OSError):
                     await self.db.wait_flushed()
         except Exception as error:
@@ -83,7 +80,7 @@ class Recorder:
         self._on_recorded(outcomes)
 
     async def _record_alone(self, outcome: Outcome) -> None:
-        """One that cannot be recorded must not keep the others from it; then it is settled without what follows."""
+        """Records one outcome, so that one that fails stops no other; it is then only settled, without consequences."""
         try:
             await self._insist([outcome], [])
         except Exception as error:
@@ -94,27 +91,28 @@ class Recorder:
                 log.error("outcome_lost", outbox_id=outcome.job.id, error=describe_error(failure))
 
     async def _insist(self, outcomes: list[Outcome], gates: list[Shut], *, only_settle: bool = False) -> None:
-        """Records, however long the database is away: it was sent, so nothing else is tried in that chat before."""
+        """Records, however long the database is unavailable: nothing else may be sent in these chats before."""
         while True:
             try:
-                if only_settle:
-                    await self.db.write_unflushed(
-                        outbox.settle,
-                        settled=[one.settled for one in outcomes],
-                        fencing_token=self.fencing_token,
-                        now=self.clock(),
-                    )
-                else:
-                    await self.db.write_unflushed(
-                        deliveries.record,
-                        bot_id=self.bot_id,
-                        fencing_token=self.fencing_token,
-                        outcomes=outcomes,
-                        gates=gates,
-                        now=self.clock(),
-                        rng=self._chance,
-                    )
+                await (self._settle(outcomes) if only_settle else self._write(outcomes, gates))
                 return
             except DATABASE_UNAVAILABLE as error:
                 log.error("database_away", bot_id=self.bot_id, error=describe_error(error))
-                await asyncio.sleep(self._pauses.database)
+                await asyncio.sleep(self._config.delays.database)
+
+    async def _write(self, outcomes: list[Outcome], gates: list[Shut]) -> None:
+        await self.db.write_unflushed(
+            delivery_outcomes.record,
+            bot_id=self.bot_id,
+            fencing_token=self.fencing_token,
+            outcomes=outcomes,
+            gates=gates,
+            now=self._config.clock(),
+            rng=self._config.rng,
+        )
+
+    async def _settle(self, outcomes: list[Outcome]) -> None:
+        settled = [one.settled for one in outcomes]
+        await self.db.write_unflushed(
+            outbox.settle, settled=settled, fencing_token=self.fencing_token, now=self._config.clock()
+        )

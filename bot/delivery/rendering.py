@@ -1,4 +1,4 @@
-"""From a claimed row to a method of Telegram, in the reader's language and from the newest state. Pure."""
+"""Renders a claimed row as a method of Telegram, in the reader's language and from the newest state. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,100 +28,109 @@ from aiogram.types import (
 )
 from aiogram.utils.formatting import Text, as_list
 
-from bot.delivery import cards, notices
+from bot.delivery import cards
+from bot.delivery.client_notices import client_notice
+from bot.delivery.staff_notices import staff_notice
 from bot.screens.menus import commands_for
+from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
 from bot.texts import Translator
 from crm_core.delivery.claims import ClaimedRow, MessageData
 from crm_core.messaging import outbox
 from crm_core.messaging.messages import fits_units, utf16_units
 
-UNSEEN_LINKS = {"is_disabled": True}  # a link in a client's words must not open a picture on a card
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-WITH_TEXT = ContentType.TEXT
-MESSAGE_LONGEST = 4096  # UTF-16 units (sendMessage)
-CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
+NO_PREVIEW_PLAIN = {"is_disabled": True}  # a link in a client's message must not open a picture on a card
+QUOTED_CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
 
 
 class NothingToSend(Exception):
-    """What the row was about is gone; there is nothing left to say."""
+    """What the row was about does not exist any more."""
 
 
 def render(
-    job: ClaimedRow, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
+    row: ClaimedRow, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
 ) -> TelegramMethod[Any]:
-    """The request that says what the row wants known. Raises NothingToSend.
+    """The request that a row asks for. Raises NothingToSend.
 
     Args:
-        photo: the picture that the row asked for, where it can be had; otherwise it is sent as text.
+        photo: the picture that the row asked for; if there is none, it is sent as text.
     """
-    if "picture" in job.payload:
-        return _pictured(job, photo)
-    match job.kind:
+    if "picture" in row.payload:
+        return _pictured(row, photo)
+    match row.kind:
         case outbox.CARD | outbox.CARD_EDIT:
-            return _card(job, _, now)
+            return _card(row, _, now)
         case outbox.TO_OPERATOR | outbox.TO_CLIENT:
-            return _copy(job, _)
+            return _copy(row, _)
         case outbox.COPY_EDIT:
-            return _copy_edit(job)
+            return _copy_edit(row)
         case outbox.CLIENT_NOTICE:
-            notice = notices.client_notice(job.payload["code"], job.contact, job.payload, _)
-            if notice is None:
-                raise NothingToSend(job.kind)
-            return SendText(chat_id=job.chat_id, text=notice)
+            return _client_notice(row, _)
         case outbox.STAFF_NOTICE:
-            text = notices.staff_notice(job.payload, _)
-            return SendMessage(chat_id=job.chat_id, text=text, reply_parameters=_reply(job.payload.get("reply_to")))
+            text = staff_notice(row.payload, _)
+            return SendMessage(chat_id=row.chat_id, text=text, reply_parameters=_reply(row.payload.get("reply_to")))
         case outbox.ANSWER:
             return SendMessage(
-                chat_id=job.chat_id, reply_parameters=_reply(job.payload.get("reply_to")), **_content(job.payload)
+                chat_id=row.chat_id, reply_parameters=_reply(row.payload.get("reply_to")), **_content(row.payload)
             )
         case outbox.SCREEN:
-            return EditMessageText(chat_id=job.chat_id, message_id=job.payload["message_id"], **_content(job.payload))
+            return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
         case outbox.MENU:
-            scope = BotCommandScopeChat(chat_id=job.chat_id)
-            if not job.roles:  # no longer on the staff: he finds the menu of everybody else, in his language
-                return DeleteMyCommands(scope=scope)
-            return SetMyCommands(commands=commands_for(job.roles, _), scope=scope)
-    raise NothingToSend(job.kind)
+            return _menu(row, _)
+    raise NothingToSend(row.kind)
 
 
-def _pictured(job: ClaimedRow, photo: str | BufferedInputFile | None) -> TelegramMethod[Any]:
-    """An answer, or a screen changed in place, with a picture; its words are then the shorter ones of a caption."""
-    under: dict[str, Any] = job.payload["picture"]
+def _client_notice(row: ClaimedRow, _: Translator) -> SendText:
+    notice = client_notice(row.payload["code"], row.contact, row.payload, _)
+    if notice is None:
+        raise NothingToSend(row.kind)
+    return SendText(chat_id=row.chat_id, text=notice.text, reply_markup=notice.keyboard)
+
+
+def _menu(row: ClaimedRow, _: Translator) -> SetMyCommands | DeleteMyCommands:
+    scope = BotCommandScopeChat(chat_id=row.chat_id)
+    if not row.roles:  # no longer on the staff: without a menu of their own they see everybody's, in their language
+        return DeleteMyCommands(scope=scope)
+    return SetMyCommands(commands=commands_for(row.roles, _), scope=scope)
+
+
+def _pictured(row: ClaimedRow, photo: str | BufferedInputFile | None) -> TelegramMethod[Any]:
+    """An answer, or a screen changed in place, with a picture; its text is then a caption, which must be shorter."""
+    under: dict[str, Any] = row.payload["picture"]
     keyboard = InlineKeyboardMarkup(**under["keyboard"])
     caption: dict[str, Any] = {"caption": under["text"]}
     if "entities" in under:
         caption["caption_entities"] = [MessageEntity(**one) for one in under["entities"]]
-    pressed = job.payload.get("message_id")
+    pressed = row.payload.get("message_id")
     if pressed is None:
         if photo is None:
-            return SendMessage(chat_id=job.chat_id, **_content(job.payload))
-        return SendPhoto(chat_id=job.chat_id, photo=photo, reply_markup=keyboard, **caption)
+            return SendMessage(chat_id=row.chat_id, **_content(row.payload))
+        return SendPhoto(chat_id=row.chat_id, photo=photo, reply_markup=keyboard, **caption)
     if photo is not None:
         media = InputMediaPhoto(media=photo, **caption)
-        return EditMessageMedia(chat_id=job.chat_id, message_id=pressed, media=media, reply_markup=keyboard)
-    if under["stands"]:  # a picture cannot be taken away again, and the one that stands there shows something else
-        return SendMessage(chat_id=job.chat_id, **_content(job.payload))
-    return EditMessageText(chat_id=job.chat_id, message_id=pressed, **_content(job.payload))
+        return EditMessageMedia(chat_id=row.chat_id, message_id=pressed, media=media, reply_markup=keyboard)
+    if under["stands"]:  # a picture cannot be removed, and the present one shows something else
+        return SendMessage(chat_id=row.chat_id, **_content(row.payload))
+    return EditMessageText(chat_id=row.chat_id, message_id=pressed, **_content(row.payload))
 
 
-def _card(job: ClaimedRow, _: Translator, now: datetime) -> TelegramMethod[Any]:
-    if job.contact is None:
-        raise NothingToSend(job.kind)
-    card = cards.card(job.contact, chat_id=job.chat_id, _=_, now=now)
-    if job.kind == outbox.CARD:
+def _card(row: ClaimedRow, _: Translator, now: datetime) -> TelegramMethod[Any]:
+    if row.contact is None:
+        raise NothingToSend(row.kind)
+    card = cards.card(row.contact, chat_id=row.chat_id, _=_, now=now)
+    if row.kind == outbox.CARD:
         return SendText(
-            chat_id=job.chat_id,
+            chat_id=row.chat_id,
             text=card.text,
             entities=card.entities,
             reply_markup=card.keyboard,
-            link_preview_options=UNSEEN_LINKS,
+            link_preview_options=NO_PREVIEW_PLAIN,
         )
     keyboard = InlineKeyboardMarkup(**card.keyboard) if card.keyboard else None
     return EditMessageText(
-        chat_id=job.chat_id,
-        message_id=job.payload["message_id"],
+        chat_id=row.chat_id,
+        message_id=row.payload["message_id"],
         text=card.text,
         entities=_entities(card.entities),
         reply_markup=keyboard,
@@ -129,54 +138,54 @@ def _card(job: ClaimedRow, _: Translator, now: datetime) -> TelegramMethod[Any]:
     )
 
 
-def _copy(job: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
-    message = job.message
+def _copy(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
+    message = row.message
     if message is None:
-        raise NothingToSend(job.kind)
-    if job.payload.get("in_your_name"):
-        return _said_for_you(job, message, _)
-    if message.kind == WITH_TEXT and (message.message_id is None or not message.can_copy):
-        # Said through the API, or protected: the words can be passed on, though the message cannot be copied.
+        raise NothingToSend(row.kind)
+    if row.payload.get("in_your_name"):
+        return _written_for_operator(row, message, _)
+    if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy):
+        # Written through the API, or protected: its text can be sent, though the message cannot be copied.
         return SendText(
-            chat_id=job.chat_id,
+            chat_id=row.chat_id,
             text=message.text or "…",
             entities=message.entities or None,
             reply_parameters=_reply_to(message.reply_to),
-            link_preview_options=UNSEEN_LINKS,
+            link_preview_options=NO_PREVIEW_PLAIN,
         )
     if not message.can_copy or message.chat_id is None or message.message_id is None:
-        return _said_that(job, message, _)
+        return _not_copyable(row, message, _)
     return CopyContent(
-        chat_id=job.chat_id,
+        chat_id=row.chat_id,
         from_chat_id=message.chat_id,
         message_id=message.message_id,
         reply_parameters=_reply_to(message.reply_to),
     )
 
 
-def _said_for_you(job: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
-    """Shows an operator what another system has written in his name."""
-    title = _("✍️ Written in your name in #{id}:").format(id=job.contact_id)
-    words = fits_units(message.text or "", MESSAGE_LONGEST - utf16_units(title) - 1)
+def _written_for_operator(row: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
+    """Shows an operator what another system has written in their name."""
+    title = _("✍️ Written in your name in #{id}:").format(id=row.contact_id)
+    text = fits_units(message.text or "", MESSAGE_LONGEST - utf16_units(title) - 1)
     return SendMessage(
-        chat_id=job.chat_id,
-        text=f"{title}\n{words}",
+        chat_id=row.chat_id,
+        text=f"{title}\n{text}",
         reply_parameters=_reply(message.reply_to),
         link_preview_options=NO_PREVIEW,
     )
 
 
-def _said_that(job: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
-    """Names what cannot be copied, with the words that stood under it."""
-    payload = {"code": "not_copyable", "contact": job.contact_id, "kind": message.kind}
-    parts: list[Text] = [Text(notices.staff_notice(payload, _))]
+def _not_copyable(row: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
+    """Names what cannot be copied, with its caption."""
+    payload = {"code": "not_copyable", "contact": row.contact_id, "kind": message.kind}
+    parts: list[Text] = [Text(staff_notice(payload, _))]
     if message.text:
-        whole = utf16_units(message.text) <= CAPTION_LONGEST
-        caption = message.text if whole else fits_units(message.text, CAPTION_LONGEST)
+        whole = utf16_units(message.text) <= QUOTED_CAPTION_LONGEST
+        caption = message.text if whole else fits_units(message.text, QUOTED_CAPTION_LONGEST)
         parts.append(Text.from_entities(caption, (_entities(message.entities) or []) if whole else []))
     text, entities = as_list(*parts).render()
     return SendMessage(
-        chat_id=job.chat_id,
+        chat_id=row.chat_id,
         text=text,
         entities=entities,
         reply_parameters=_reply(message.reply_to),
@@ -184,15 +193,15 @@ def _said_that(job: ClaimedRow, message: MessageData, _: Translator) -> SendMess
     )
 
 
-def _copy_edit(job: ClaimedRow) -> TelegramMethod[Any]:
-    message = job.message
+def _copy_edit(row: ClaimedRow) -> TelegramMethod[Any]:
+    message = row.message
     if message is None or message.copy_id is None or not message.can_copy:
-        raise NothingToSend(job.kind)
-    where: dict[str, Any] = {"chat_id": job.chat_id, "message_id": message.copy_id}
+        raise NothingToSend(row.kind)
+    target: dict[str, Any] = {"chat_id": row.chat_id, "message_id": message.copy_id}
     entities = _entities(message.entities)
-    if message.kind == WITH_TEXT and message.text is not None:
-        return EditMessageText(**where, text=message.text, entities=entities, link_preview_options=NO_PREVIEW)
-    return EditMessageCaption(**where, caption=message.text, caption_entities=entities)
+    if message.kind == ContentType.TEXT and message.text is not None:
+        return EditMessageText(**target, text=message.text, entities=entities, link_preview_options=NO_PREVIEW)
+    return EditMessageCaption(**target, caption=message.text, caption_entities=entities)
 
 
 def _entities(given: Sequence[dict[str, Any]] | None) -> list[MessageEntity] | None:
@@ -200,7 +209,7 @@ def _entities(given: Sequence[dict[str, Any]] | None) -> list[MessageEntity] | N
 
 
 def _reply_to(message_id: int | None) -> dict[str, Any] | None:
-    """The message may have been deleted meanwhile: then the words go without being a reply."""
+    """The message may have been deleted meanwhile: then this is sent without being a reply."""
     return None if message_id is None else {"message_id": message_id, "allow_sending_without_reply": True}
 
 

@@ -1,38 +1,36 @@
-"""The sender of one bot: takes due rows in order within each chat, sends, and has recorded what became of each.
+"""The sender of one bot: takes due rows in order within each chat, sends them, and has each outcome recorded.
 
 A row is claimed (committed as `sending`) before its request is made, so that a crash leaves a trace of every attempt:
-in the very transaction that makes it where it can go at once (`claim_within`), else in one of the sender's own.
+in a transaction of the sender's own, or in the very one that creates the row (`bot.delivery.claim_on_commit`).
 """
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from aiogram import Bot
+from aiogram.methods import TelegramMethod
 from aiogram.types import Message, MessageId
-from sqlalchemy.orm import Session
 
-from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
 from bot.delivery.chat_queues import ChatQueues
+from bot.delivery.config import SenderConfig
+from bot.delivery.pictures import Photo
 from bot.delivery.rate_limit import SOON, RateLimiter
 from bot.delivery.rate_limit_middleware import already_paced
 from bot.delivery.recorder import Recorder
 from bot.delivery.rendering import NothingToSend, render
+from bot.delivery.settlement import settle
 from bot.logs import describe_error
-from bot.reports.statistics_picture import Pictures
-from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict, judge
-from bot.texts import pick_language, translator
-from crm_core.delivery import claims as briefing
-from crm_core.delivery import outcomes as deliveries
+from bot.telegram.verdict import FloodWait, NotSent, Sent, TokenRefused, Undeliverable, Verdict, judge
+from bot.texts import Translator, pick_language, translator
+from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import PendingRow, Settled
-from crm_core.monitoring.process_counters import ProcessCounters
+from crm_core.messaging.outbox import PendingRow
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("delivery")
@@ -43,7 +41,12 @@ LATE = 1_000  # rows: with PostgreSQL one that has its number already may be com
 
 
 class Sender:
-    """Sends what waits for one bot until it is stopped."""
+    """Sends what waits for one bot until it is stopped.
+
+    Attributes:
+        queues: the rows that wait or are being sent, by chat.
+        idle: set while there are none.
+    """
 
     def __init__(
         self,
@@ -51,35 +54,22 @@ class Sender:
         bot: Bot,
         fencing_token: int,
         db: Database,
-        pace: RateLimiter,
-        clock: Callable[[], datetime],
-        default_language: str,
-        rng: Callable[[], float] = random.random,
-        pauses: RetryDelays = DEFAULT_RETRY_DELAYS,
+        rate_limiter: RateLimiter,
+        config: SenderConfig,
         on_refused: Callable[[], None] = lambda: None,
-        pictures: Pictures | None = None,
-        counts: ProcessCounters | None = None,
     ) -> None:
         """
         Args:
-            fencing_token: the number of this life of the bot; see `crm_core.delivery.bots.start`.
-            on_refused: told whenever Telegram refuses the bot's token.
-            pictures: for rows that ask for one; without it they are sent as text.
-            counts: where attempts are counted.
+            fencing_token: of this session of the bot; see `crm_core.delivery.bots.start`.
+            on_refused: called whenever Telegram refuses the bot's token.
         """
-        self._counts = counts or ProcessCounters()
-        self._pictures = pictures
-        self.bot, self.fencing_token, self.db, self.pace, self.clock = bot, fencing_token, db, pace, clock
-        self._language, self._chance, self._pauses, self._on_refused = default_language, rng, pauses, on_refused
-        self._lanes = ChatQueues(pace, clock)
+        self.bot, self.fencing_token, self.db = bot, fencing_token, db
+        self.rate_limiter, self.clock, self._config = rate_limiter, config.clock, config
+        self._on_refused = on_refused
+        self.queues = ChatQueues(rate_limiter, config.clock)
+        self.idle = self.queues.idle
         self._recorder = Recorder(
-            db=db,
-            bot_id=bot.id,
-            fencing_token=fencing_token,
-            clock=clock,
-            rng=rng,
-            pauses=pauses,
-            on_recorded=self._conclude,
+            db=db, bot_id=bot.id, fencing_token=fencing_token, config=config, on_recorded=self._conclude
         )
         self._looks = 0
         self._late = 0 if db.numbers_rise else LATE
@@ -87,28 +77,24 @@ class Sender:
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._has_looked = False
-        self._promised = 0  # claimed in transactions that are not committed yet
-        self._kept = asyncio.Event()
-        self.idle = self._lanes.idle
 
     async def run(self) -> None:
-        """Works until `stop`; rows that an ended life left half sent are decided first."""
+        """Works until `stop`; first decides about rows that an ended session left half sent."""
         await self.look_again()
         recording = asyncio.create_task(self._recorder.run(), name=f"recorder-{self.bot.id}")
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
-                rows, wait = self._lanes.pick(promised=self._promised)
+                rows, wait = self.queues.pick()
                 if rows:
                     await self._send_batch(rows)
                     continue
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
         finally:
-            # Whatever is under way ends, and is recorded: what is not would be taken for doubtful by the next life.
-            while self._requests or self._promised:
-                self._kept.clear()
-                await (asyncio.wait(self._requests) if self._requests else self._kept.wait())
+            # What is under way ends, and is recorded: otherwise the next session would take it for ambiguous.
+            while self._requests or not self.queues.none_reserved.is_set():
+                await (asyncio.wait(self._requests) if self._requests else self.queues.none_reserved.wait())
             self._recorder.finish()
             await recording
 
@@ -121,190 +107,151 @@ class Sender:
 
     def add(self, rows: Sequence[PendingRow]) -> None:
         """Rows that were committed and may be sent."""
-        # Those that were claimed while they were made are known; a look at the lanes would only hold up their requests
-        # (two of them took a new client's message 0.18 ms of processor time).
-        if self._lanes.add(rows):
+        # Those claimed by the transaction that created them are known; to look at the queues for them would only delay
+        # their requests (two such looks took a new client's message 0.18 ms of processor time).
+        if self.queues.add(rows):
             self._wake.set()
 
     async def look_again(self) -> None:
-        """Finds rows that nobody announced: those of before the start, and those that another process wrote."""
+        """Finds rows that were not announced: those of before the start, and those that another process wrote."""
         is_full = self._looks % FULL_LOOK == 0
         self._looks += 1
         if is_full:
-            pause = timedelta(seconds=self._pauses.recovered)
+            pause = timedelta(seconds=self._config.delays.recovered)
             await self.db.write(
-                deliveries.recover, bot_id=self.bot.id, fencing_token=self.fencing_token, now=self.clock(), pause=pause
+                outcomes.recover, bot_id=self.bot.id, fencing_token=self.fencing_token, now=self.clock(), pause=pause
             )
-            self._lanes.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fencing_token=self.fencing_token))
-        after = 0 if is_full else self._lanes.highest - self._late
+            self.queues.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fencing_token=self.fencing_token))
+        after = 0 if is_full else self.queues.highest - self._late
         while rows := await self.db.read(outbox.waiting, bot_id=self.bot.id, after=after):
             after = rows[-1].id
-            self._lanes.add(rows)
-        self._lanes.look_again_at_moments()
+            self.queues.add(rows)
+        self.queues.reschedule()
         self._has_looked = True
         self._wake.set()
 
     def shut(self, chat_id: int | None, after: float) -> None:
-        """Telegram said to wait: notes the gate at once and has it stored."""
-        self._recorder.gates(Shut(chat, until) for chat, until in self.pace.flood(chat_id, after))
+        """Telegram said to wait `after` seconds: shuts the gate at once and has it stored."""
+        self._recorder.gates(Shut(chat, until) for chat, until in self.rate_limiter.flood(chat_id, after))
         log.warning("flood_wait", bot_id=self.bot.id, chat_id=chat_id, seconds=after)
 
     # --- claiming --------------------------------------------------------------------------------------------------
 
-    def claim_within(self, s: Session, rows: Sequence[PendingRow]) -> list[ClaimedRow]:
-        """Claims those of the rows that a transaction has just made which can go as soon as it is committed.
+    @property
+    def may_claim_early(self) -> bool:
+        """Whether rows may be claimed before they are committed: not before the backlog of the start is known."""
+        return self._has_looked and not self._stopping.is_set()
 
-        Its caller hands them to `send_promised` after the commit, or to `unclaim` if there is none.
-        """
-        if self._stopping.is_set() or not self._has_looked:  # what waited before the start goes first
-            return []
-        reserved = self._lanes.reserve(rows, promised=self._promised)
-        if not reserved:
-            return []
-        try:
-            jobs = briefing.claim(s, ids=[row.id for row in reserved], fencing_token=self.fencing_token)
-        except BaseException:
-            self._drop(reserved)
-            raise
-        claimed = {job.id for job in jobs}
-        self._drop([row for row in reserved if row.id not in claimed])
-        self._promised += len(jobs)
-        return jobs
-
-    def unclaim(self, jobs: Sequence[ClaimedRow]) -> None:
-        """The transaction that would have made these rows was not committed."""
-        self._drop(jobs)
-        self._keep(jobs)
-
-    def send_promised(self, jobs: Sequence[ClaimedRow]) -> None:
-        """The transaction that made these rows was committed."""
-        self._send_claimed(jobs)
-        self._keep(jobs)
-
-    def _keep(self, jobs: Sequence[ClaimedRow]) -> None:
-        self._promised -= len(jobs)
-        self._kept.set()
-
-    def _drop(self, rows: Sequence[PendingRow | ClaimedRow]) -> None:
+    def drop(self, rows: Sequence[PendingRow | ClaimedRow]) -> None:
+        """Picked or reserved rows that are not to be sent: given up meanwhile, another session's, or rolled back."""
         for row in rows:
-            self._lanes.drop(row.id, row.chat_id)
+            self.queues.drop(row.id, row.chat_id)
         if rows:
             self._wake.set()
 
     async def _send_batch(self, rows: list[PendingRow]) -> None:
         try:
-            jobs = await self._claim([row.id for row in rows])
+            claimed = await self._claim([row.id for row in rows])
         except DATABASE_UNAVAILABLE as error:
             log.error("claim_failed", bot_id=self.bot.id, error=describe_error(error))
-            await asyncio.sleep(self._pauses.database)
+            await asyncio.sleep(self._config.delays.database)
             for row in rows:
-                self._lanes.free(row.chat_id)
+                self.queues.free(row.chat_id)
             return
-        claimed = {job.id for job in jobs}
-        self._drop([row for row in rows if row.id not in claimed])  # given up meanwhile, or another life's now
-        self._send_claimed(jobs)
+        ids = {row.id for row in claimed}
+        self.drop([row for row in rows if row.id not in ids])
+        self.send(claimed)
 
     async def _claim(self, ids: list[int]) -> list[ClaimedRow]:
         """Claims rows together, or, if one of them cannot be read, each by itself without that one."""
         try:
-            return await self.db.write_unflushed(briefing.claim, ids=ids, fencing_token=self.fencing_token)
+            return await self.db.write_unflushed(claims.claim, ids=ids, fencing_token=self.fencing_token)
         except DATABASE_UNAVAILABLE:
             raise
         except Exception as error:
             if len(ids) > 1:
-                return [job for row_id in ids for job in await self._claim([row_id])]
+                return [row for row_id in ids for row in await self._claim([row_id])]
             log.error("row_unreadable", bot_id=self.bot.id, outbox_id=ids[0], error=describe_error(error))
             await self.db.write(outbox.give_up, row_id=ids[0], outcome="unreadable", now=self.clock())
             return []
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
-    def _send_claimed(self, jobs: Sequence[ClaimedRow]) -> None:
-        for place, job in enumerate(sorted(jobs, key=lambda one: one.id)):
-            # Counted now and not when it was picked: Telegram sees when a request comes, not when it was planned.
-            task = asyncio.create_task(self._send(job, after=self.pace.book(job.chat_id), is_first=place == 0))
+    def send(self, rows: Sequence[ClaimedRow]) -> None:
+        """Begins to send claimed rows, each in a task of its own."""
+        for place, row in enumerate(sorted(rows, key=lambda one: one.id)):
+            # Booked now and not when it was picked: Telegram counts a request when it arrives, not when it was planned.
+            after = self.rate_limiter.book(row.chat_id)
+            task = asyncio.create_task(self._send(row, after=after, is_first=place == 0))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
 
-    async def _send(self, job: ClaimedRow, *, after: float, is_first: bool) -> None:
+    async def _send(self, row: ClaimedRow, *, after: float, is_first: bool) -> None:
         if not is_first:
-            # A request is written a turn of the loop after it was made. Without this turn all of them would be made
-            # before the first is written: a new client's card left 0.27 ms later, when his own notice was made, too.
+            # A request is written one turn of the loop after it was made. Without this turn all would be made before
+            # the first is written: a new client's card left 0.27 ms later, when the client's notice was made, too.
             await asyncio.sleep(0)
-        verdict = await self._attempt(job, after)
-        self.pace.note_response(job.chat_id)
+        verdict = await self._attempt(row, after)
+        self.rate_limiter.note_response(row.chat_id)
         if isinstance(verdict, TokenRefused):
             self._on_refused()
-        self._recorder.outcome(Outcome(job, self._settled(job, verdict)))
+        settled = settle(row, verdict, now=self.clock(), delays=self._config.delays, rng=self._config.rng)
+        self._recorder.outcome(Outcome(row, settled))
 
-    async def _attempt(self, job: ClaimedRow, after: float) -> Verdict:
-        _ = translator(pick_language(job.language, self._language))
-        photo = await self._pictures.photo(job, _) if self._pictures and "picture" in job.payload else None
+    async def _attempt(self, row: ClaimedRow, after: float) -> Verdict:
+        _ = translator(pick_language(row.language, self._config.default_language))
+        photo = await self._photo(row, _)
         if after > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
         if after > 0 or photo:  # time has passed since the row was picked
             if self._stopping.is_set():
                 return NotSent("stopped")
-            if (gate := self.pace.gate(job.chat_id)) > 0:
+            if (gate := self.rate_limiter.gate(row.chat_id)) > 0:
                 return FloodWait(gate)
+        method = self._render(row, _, photo)
+        if isinstance(method, Undeliverable):
+            return method
+        if await self.rate_limiter.wait_turn() and (gate := self.rate_limiter.gate(row.chat_id)) > 0:
+            return FloodWait(gate)
+        return await self._request(row, method, photo)
+
+    async def _photo(self, row: ClaimedRow, _: Translator) -> Photo | None:
+        pictures = self._config.pictures
+        return await pictures.photo(row, _) if pictures and "picture" in row.payload else None
+
+    def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Undeliverable:
         try:
-            method = render(job, _=_, now=self.clock(), photo=photo.media if photo else None)
+            return render(row, _=_, now=self.clock(), photo=photo.media if photo else None)
         except NothingToSend:
             return Undeliverable("nothing_to_send")
         except Exception as error:
-            log.error("render_failed", outbox_id=job.id, kind=job.kind, error=describe_error(error))
+            log.error("render_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             return Undeliverable(f"internal_{type(error).__name__}")
-        if await self.pace.wait_turn() and (gate := self.pace.gate(job.chat_id)) > 0:
-            return FloodWait(gate)
+
+    async def _request(self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None) -> Verdict:
+        pictures = self._config.pictures
         already_paced.set(True)
         try:
             result = await self.bot(method, request_timeout=REQUEST_TIMEOUT)
         except Exception as error:
             verdict = judge(error)
             if isinstance(verdict, Undeliverable):
-                log.warning(
-                    "not_deliverable",
-                    outbox_id=job.id,
-                    kind=job.kind,
-                    reason=verdict.reason,
-                    error=describe_error(error),
-                )
-            return self._pictures.judged(self.bot.id, photo, verdict) if self._pictures and photo else verdict
-        if self._pictures and photo:
-            self._pictures.sent(self.bot.id, photo, result)
+                about = {"outbox_id": row.id, "kind": row.kind, "reason": verdict.reason}
+                log.warning("not_deliverable", **about, error=describe_error(error))
+            return pictures.fallback_for(self.bot.id, photo, verdict) if pictures and photo else verdict
+        if pictures and photo:
+            pictures.sent(self.bot.id, photo, result)
         return Sent(_message_id(result))
 
-    def _settled(self, job: ClaimedRow, verdict: Verdict) -> Settled:
-        """What becomes of the row, by the verdict."""
-        now = self.clock()
-        match verdict:
-            case Sent(message_id):
-                return Settled(job.id, "sent", "ok", result_id=message_id)
-            case FloodWait(after):
-                return Settled(job.id, "pending", "flood_wait", not_before=now + timedelta(seconds=after))
-            case NotSent(reason):
-                pause = min(self._pauses.retry_last, self._pauses.retry_first * 2 ** min(job.attempts - 1, 10))
-                due = now + timedelta(seconds=pause * (0.5 + self._chance() / 2))
-                return Settled(job.id, "pending", reason, not_before=None if reason == "stopped" else due)
-            case TokenRefused(reason):
-                return Settled(job.id, "pending", reason, not_before=now + timedelta(seconds=self._pauses.refused))
-            case OutcomeUnknown(reason):
-                state = deliveries.after_unknown(job.kind, job.ambiguous + 1)
-                pause = self._pauses.unknown[min(job.ambiguous, len(self._pauses.unknown) - 1)]
-                again = now + timedelta(seconds=pause) if state == "pending" else None
-                return Settled(job.id, state, reason, not_before=again, ambiguous=True)
-            case Undeliverable(reason):
-                return Settled(job.id, "dead", reason)
-
-    def _conclude(self, outcomes: list[Outcome]) -> None:
-        for one in outcomes:
-            job, settled = one.job, one.settled
-            self._counts.count_attempt(job.bot_id, settled)
+    def _conclude(self, recorded: list[Outcome]) -> None:
+        for one in recorded:
+            row, settled = one.job, one.settled
+            self._config.counts.count_attempt(row.bot_id, settled)
             if settled.state == "pending":
-                self._lanes.put_off(PendingRow(job.id, job.bot_id, job.chat_id, job.kind, settled.not_before))
+                self.queues.put_off(PendingRow(row.id, row.bot_id, row.chat_id, row.kind, settled.not_before))
             else:
-                self._lanes.drop(job.id, job.chat_id)
+                self.queues.drop(row.id, row.chat_id)
         self._wake.set()
 
 

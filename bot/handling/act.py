@@ -1,9 +1,10 @@
 """`act`: the one change that an update makes, in one transaction with its answer and its own end.
 
-    await act(contacts.take, contact_id=15, version=3, actor=actor, reply=lambda taken: say(_("It is yours")))
+    await act(contacts.take, contact_id=15, version=3, actor=actor, reply=lambda taken: text_message(_("It is yours")))
 
 The action, the rows of the answer and "this update is done" are committed together, so that an update has exactly one
-effect and one answer however often it is delivered.
+effect and one answer however often it is delivered. What they add to the outbox is claimed in the same transaction and
+sent on commit: see `bot.delivery.claim_on_commit`.
 """
 
 import inspect
@@ -15,7 +16,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from bot.delivery.senders import Claim, Senders
+from bot.delivery.claim_on_commit import write_and_send
+from bot.delivery.senders import Senders
 from bot.screens.message import OutgoingMessage
 from crm_core.messaging import inbox, outbox
 from crm_core.messaging.inbox import IncomingUpdate
@@ -35,7 +37,7 @@ class Act:
     """
 
     db: Database
-    outlet: Senders
+    senders: Senders
     row: IncomingUpdate
     bot_id: int
     chat_id: int
@@ -75,11 +77,8 @@ class Act:
         if "rng" in wanted:
             inputs["rng"] = self.rng
 
-        claims: list[Claim] = []
-
         def body(s: Session) -> T:
-            self._take_back(claims)  # a transaction that met another one is run once more
-            # First of all: an update that another life has finished must say so, not fail on what it left behind.
+            # First of all: an update that another session has finished must say so, not fail on what it left behind.
             inbox.finish(s, self.row, now=now)
             result = action(s, **inputs)
             told = (result,) if see is None else (result, see(s))
@@ -89,21 +88,11 @@ class Act:
                 self._put(s, screen(*told), now, in_place=True)
             if self.also is not None and action is not _nothing:
                 self.also(s)
-            claims.extend(self.outlet.claim_within(s))
             return result
 
-        try:
-            result = await self.db.write_unflushed(body)
-        except BaseException:
-            self._take_back(claims)
-            raise
+        result = await write_and_send(self.db, self.senders, body)
         self.is_done = True
-        self.outlet.send(claims)
         return result
-
-    def _take_back(self, claims: list[Claim]) -> None:
-        self.outlet.take_back(claims)
-        claims.clear()
 
     async def answer(self, answer: OutgoingMessage) -> None:
         """Says something and finishes the update; nothing else changes."""

@@ -22,6 +22,7 @@ from bot.operators import router as operators
 from bot.receiving.attempts import RetryNow
 from bot.receiving.staff_cache import StaffCache
 from bot.screens.message import text_message
+from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
@@ -42,7 +43,6 @@ log = structlog.get_logger("handling")
 EVENTS: dict[str, type[TelegramObject]] = {
     "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
 }  # fmt: skip
-TOAST_LONGEST = 200  # answerCallbackQuery
 NOT_RECORDED_DELAYS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; after them the worker retries
 ABOUT_A_CARD = frozenset(
     {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
@@ -58,7 +58,7 @@ def _dispatcher(*routers: Router) -> Dispatcher:
 # A router belongs to one dispatcher only, so these are made once; whatever differs between installations comes in with
 # each update. Clients and staff have dispatchers of their own: an update is offered to router after router, which takes
 # time. Messages come first, since they are nearly all that clients send.
-CLIENTS = _dispatcher(clients.messages, joining_router(), clients.commands, membership_router())
+CLIENTS = _dispatcher(clients.messages, joining_router(), clients.commands, clients.buttons, membership_router())
 # An admin may be an operator too: admins' handlers come first, operators' get the rest.
 STAFF = _dispatcher(joining_router(), membership_router(), admins.router, operators.router)
 

@@ -10,8 +10,9 @@ from aiogram.exceptions import TelegramConflictError, TelegramNotFound, Telegram
 
 from bot.logs import describe_error
 from bot.receiving.last_received import LastReceived
-from bot.receiving.updates import GetRawUpdates, to_update
+from bot.receiving.updates import to_update
 from bot.receiving.worker import ConversationWorker
+from bot.telegram.methods import GetRawUpdates
 from crm_core.delivery import bots
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate, Update

@@ -1,26 +1,9 @@
-"""Which updates Telegram is asked for, and which conversation an update belongs to."""
+"""Which conversation an update belongs to, and when it happened."""
 
 from typing import Any
 
-from aiogram.methods.base import TelegramMethod
-
+from bot.telegram.methods import ALLOWED_UPDATES
 from crm_core.messaging.inbox import Update
-
-# Telegram keeps the list between calls; it is sent with every call, so that a change here takes effect.
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
-
-
-class GetRawUpdates(TelegramMethod[list[Any]]):
-    """getUpdates, answered with plain dictionaries: one update that does not parse must not stop the rest."""
-
-    __returning__ = list[Any]
-    __api_method__ = "getUpdates"
-
-    offset: int | None = None
-    limit: int = 100
-    timeout: int = 0
-    allowed_updates: list[str] = ALLOWED_UPDATES
-
 
 LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
 
@@ -40,9 +23,9 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
 def happened_at(raw: dict[str, Any]) -> int | None:
     """When a message was written or edited, or a bot blocked, in seconds since 1970; None for what has no moment."""
     for name in ("message", "edited_message", "my_chat_member"):
-        event = raw.get(name)
-        if isinstance(event, dict):
-            return _number(event.get("edit_date")) or _number(event.get("date"))
+        happened = raw.get(name)
+        if isinstance(happened, dict):
+            return _number(happened.get("edit_date")) or _number(happened.get("date"))
     return None
 
 
@@ -52,10 +35,10 @@ def _number(value: Any) -> int | None:
 
 def _chat_id(raw: dict[str, Any]) -> int | None:
     for name in ALLOWED_UPDATES:
-        event = raw.get(name)
-        if isinstance(event, dict):
-            message = event.get("message") if name == "callback_query" else event
+        happened = raw.get(name)
+        if isinstance(happened, dict):
+            message = happened.get("message") if name == "callback_query" else happened
             chat = message.get("chat") if isinstance(message, dict) else None
-            chat = chat if isinstance(chat, dict) else event.get("from")
+            chat = chat if isinstance(chat, dict) else happened.get("from")
             return _number(chat.get("id")) if isinstance(chat, dict) else None
     return None

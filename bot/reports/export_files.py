@@ -1,15 +1,12 @@
-"""Makes exports that admins asked for, shows how far they are, and sends their files.
+"""Makes the exports that admins asked for, shows their progress, and sends their files.
 
-What waits is rows (`crm_core.exports.jobs`), and one is made at a time, in a process of its own. The files are sent
-past the outbox: a large one takes minutes, and nothing else in that chat should wait for it. They pass the same gates,
-and are sent again where nobody knows whether they arrived: a file that comes twice does no harm.
+Exports that wait are rows (`crm_core.exports.jobs`); one is made at a time, in a subprocess. The files do not go
+through the outbox: a large one takes minutes, and nothing else in that chat should wait for it. They respect the same
+gates, and are resent after an ambiguous outcome: a file that arrives twice does no harm.
 """
 
 import asyncio
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,17 +14,18 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from aiogram import Bot
-from aiogram.methods import EditMessageText, SendDocument, TelegramMethod
+from aiogram.methods import SendDocument, TelegramMethod
 from aiogram.types import FSInputFile, InlineKeyboardButton
-from sqlalchemy import URL
 
 from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
 from bot.logs import describe_error
+from bot.reports.export_folder import export_folder, remove_leftovers
+from bot.reports.progress_line import ProgressLine
 from bot.screens.buttons import ShowExport
 from bot.screens.message import rows, text_message
 from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Verdict, judge
 from bot.texts import Translator, translator
-from bot.texts.exports import how_far, number, order_name, table_words, what_name
+from bot.texts.exports import number, order_name, table_words, what_name
 from bot.texts.phrases import period_name
 from crm_core.exports import jobs
 from crm_core.exports.in_subprocess import make_in_subprocess
@@ -40,16 +38,14 @@ log = structlog.get_logger("exports")
 
 LARGEST = 45_000_000  # bytes of a file; Telegram takes 50 MB from a bot
 UPLOAD_TIMEOUT = 900  # seconds for one file
-SHOW_EVERY = 3.0  # seconds between progress lines: a chat takes one message a second, from everybody together
-BEGUN_AT_MOST = 3  # times; whatever ended the process in the middle so often would do it again
+BEGUN_AT_MOST = 3  # times; what ended the process in the middle so often would do so again
 SENT_AT_MOST = 6  # attempts for one file
-FOLDER = "mini-crm-export-"
 
-Lives = Callable[[], Iterable[tuple[Bot, int]]]
+Sessions = Callable[[], Iterable[tuple[Bot, int]]]
 
 
 class NotDelivered(Exception):
-    """Telegram did not take a file; the text says why, for the log."""
+    """Telegram did not accept a file; the text says why, for the log."""
 
 
 class Exporter:
@@ -59,41 +55,42 @@ class Exporter:
         self,
         *,
         db: Database,
-        lives: Lives,
+        sessions: Sessions,
         clock: Callable[[], datetime],
         zone: str,
-        pauses: RetryDelays = DEFAULT_RETRY_DELAYS,
+        delays: RetryDelays = DEFAULT_RETRY_DELAYS,
         largest: int = LARGEST,
     ) -> None:
         """
         Args:
-            lives: the bots that this process works for now, each with the number of its life.
-            zone: in which moments are written.
-            largest: bytes that a file may have.
+            sessions: gives the bots that this process works for now, each with the fencing token of its session.
+            zone: the name of the time zone in which moments are written.
+            delays: how long is waited before a file is resent.
+            largest: how many bytes a file may have.
         """
-        self._db, self._lives, self._clock, self._zone = db, lives, clock, zone
-        self._pauses, self.largest = pauses, largest
+        self._db, self._sessions, self._clock, self._zone = db, sessions, clock, zone
+        self._delays, self.largest = delays, largest
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to work; what a process that was killed has left on the disk is removed."""
-        _clean(self._db.url, before=self._clock() - timedelta(days=1))
-        self._db.listeners.append(self._hear)
+        """Begins to work, and removes what a killed process has left on the disk."""
+        remove_leftovers(self._db.url, before=self._clock() - timedelta(days=1))
+        self._db.listeners.append(self._on_commit)
         self._wake.set()
         self._task = asyncio.create_task(self._run(), name="exporter")
 
     async def stop(self) -> None:
-        """Leaves what is under way; it is begun again at the next start."""
+        """Abandons the export under way; it is begun again at the next start."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wake(self) -> None:
-        """Finds what was left by an ended life of a bot, or asked for through another process."""
+        """Looks for exports that an ended session of a bot has left, or that were asked for through another process."""
         self._wake.set()
 
-    def _hear(self, announcements: list[Any]) -> None:
+    def _on_commit(self, announcements: list[Any]) -> None:
         if any(isinstance(one, Asked) for one in announcements):
             self._wake.set()
 
@@ -101,10 +98,10 @@ class Exporter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for bot, fencing_token in list(self._lives()):
+            for bot, fencing_token in list(self._sessions()):
                 try:
                     await self._work_for(bot, fencing_token)
-                except Exception as error:  # the database is away; what waits is found again
+                except Exception as error:  # the database is unavailable; the export is found again
                     log.error("export_not_begun", bot_id=bot.id, error=describe_error(error))
 
     async def _work_for(self, bot: Bot, fencing_token: int) -> None:
@@ -116,22 +113,22 @@ class Exporter:
     async def _export(self, bot: Bot, job: Job) -> None:
         _ = translator(job.language)
         name = order_name(job.what, job.form, job.period, _)
-        state, outcome, words = "failed", "interrupted", "❌ " + _("It could not be made. Please try again.")
+        state, outcome, text = "failed", "interrupted", "❌ " + _("It could not be made. Please try again.")
         try:
             if job.attempt <= BEGUN_AT_MOST:
                 count = await self._make_and_send(bot, job, name, _)
                 state, outcome = "done", f"{count} rows"
-                words = "✅ " + _sent(count, _)
+                text = "✅ " + _sent(count, _)
         except (NoResult, NotDelivered, OSError) as error:
             outcome = f"{type(error).__name__}: {error}"
             log.error("export_failed", export_id=job.id, error=describe_error(error))
-        screen = text_message(f"{name}\n{words}", keyboard=_more(job, _))
+        screen = text_message(f"{name}\n{text}", keyboard=_more(job, _))
         await self._db.write(
             jobs.finish, job=job, state=state, outcome=outcome, payload=screen.payload, now=self._clock()
         )
 
     async def _make_and_send(self, bot: Bot, job: Job, name: str, _: Translator) -> int:
-        with tempfile.TemporaryDirectory(prefix=FOLDER, dir=_place(self._db.url), ignore_cleanup_errors=True) as folder:
+        with export_folder(self._db.url) as folder:
             order = Order(
                 what=job.what,
                 form=job.form,
@@ -141,7 +138,7 @@ class Exporter:
                 path=Path(folder) / _file_name(job, self._zone),
                 largest=self.largest,
             )
-            line = _ProgressLine(bot, job, name, _)
+            line = ProgressLine(bot, job, name, _)
             try:
                 made = await make_in_subprocess(self._db.url, order, on_progress=line.show)
             finally:
@@ -166,7 +163,7 @@ class Exporter:
             await self._insist(bot, SendDocument(chat_id=job.chat_id, document=file, caption="\n".join(lines)))
 
     async def _insist(self, bot: Bot, method: TelegramMethod[Any]) -> None:
-        """Sends, and sends again while that may help. Raises NotDelivered."""
+        """Sends, and retries while that may help. Raises NotDelivered."""
         verdict: Verdict | None = None
         for attempt in range(SENT_AT_MOST):
             try:
@@ -178,36 +175,10 @@ class Exporter:
                 case FloodWait(after):
                     await asyncio.sleep(after)
                 case NotSent() | OutcomeUnknown():
-                    await asyncio.sleep(min(self._pauses.retry_last, self._pauses.retry_first * 2**attempt))
+                    await asyncio.sleep(min(self._delays.retry_last, self._delays.retry_first * 2**attempt))
                 case _:
                     break
         raise NotDelivered(getattr(verdict, "reason", "flood_wait"))
-
-
-class _ProgressLine:
-    """Shows how far an export is, now and then; at best, since the next line says more than the one that failed."""
-
-    def __init__(self, bot: Bot, job: Job, name: str, _: Translator) -> None:
-        self._bot, self._job, self._name, self._ = bot, job, name, _
-        self._due = 0.0
-        self._showing: asyncio.Task[None] | None = None
-
-    def show(self, done: int, total: int) -> None:
-        """So many rows are written, of so many."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._due and done and (self._showing is None or self._showing.done()):
-            self._due = now + SHOW_EVERY
-            self._showing = asyncio.create_task(self._edit(how_far(self._name, done, total, self._)))
-
-    async def _edit(self, text: str) -> None:
-        with contextlib.suppress(Exception):
-            edit = EditMessageText(chat_id=self._job.chat_id, message_id=self._job.message_id, text=text)
-            await self._bot(edit, request_timeout=10)
-
-    async def end(self) -> None:
-        """Waits for the line that is being shown: it must not overtake what is said at the end."""
-        if self._showing is not None:
-            await asyncio.gather(self._showing, return_exceptions=True)
 
 
 def _sent(count: int, _: Translator) -> str:
@@ -224,24 +195,3 @@ def _more(job: Job, _: Translator) -> Any:
 def _file_name(job: Job, zone: str) -> str:
     days = [one.astimezone(ZoneInfo(zone)).date() for one in (job.span.since, job.span.until) if one is not None]
     return f"{job.what}_{'_'.join(map(str, days))}.{job.form}"
-
-
-def _place(url: URL) -> Path | None:
-    """Where files are made: beside a SQLite database there is room, and nobody looks; otherwise where it is usual.
-
-    A container's root may be read-only, and its memory is no place for gigabytes.
-    """
-    return Path(url.database or "").resolve().parent if url.get_backend_name() == "sqlite" else None
-
-
-def _clean(url: URL, *, before: datetime) -> None:
-    for folder in _left(url):
-        with contextlib.suppress(OSError):
-            # Several processes may share a folder for temporary files; one database beside it has but one process.
-            if _place(url) is not None or folder.stat().st_mtime < before.timestamp():
-                shutil.rmtree(folder)
-
-
-def _left(url: URL) -> Iterator[Path]:
-    place = _place(url) or Path(tempfile.gettempdir())
-    yield from place.glob(f"{FOLDER}*")

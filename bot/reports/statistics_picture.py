@@ -1,21 +1,21 @@
-"""Pictures for messages: made when they are sent, kept while figures stay the same, never a reason to say nothing.
+"""The picture of the statistics: made when its message is sent, cached while the figures stay the same.
 
-Made off the event loop (`crm_core.pictures.drawing`), once for each version of the figures, period and language. Once
-Telegram has a picture it is sent again by Telegram's own file id, which costs nothing. Where a picture cannot be had,
-the row is sent as the text that it carries besides.
+It is drawn in a subprocess (`crm_core.pictures.drawing`), once for each version of the figures, period and language.
+Once Telegram has a picture it is sent again by Telegram's own file id, which costs nothing. If no picture can be made,
+its message is sent as text instead, which the row carries too.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 from aiogram.types import BufferedInputFile, Message
 
+from bot.delivery.pictures import Photo
 from bot.logs import describe_error
+from bot.reports.lru_cache import LruCache
 from bot.telegram.verdict import NotSent, Undeliverable, Verdict
 from bot.texts import Translator
 from bot.texts.pictures import columns, statistics_words
@@ -29,71 +29,36 @@ from crm_core.storage.database import Database
 
 log = structlog.get_logger("pictures")
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-DRAWN_KEPT = 8  # pictures, of some 150 KB
-NOTED_KEPT = 256  # file ids and refusals
+PICTURES_KEPT = 8  # of some 150 KB
+KEYS_KEPT = 256  # of file ids and of refused pictures
 Key = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A picture as it can be sent: Telegram's file id where it has it already, otherwise the file."""
-
-    key: Key
-    media: str | BufferedInputFile
-
-
-class LruCache(Generic[K, V]):
-    """The values used last."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._values = most, OrderedDict[K, V]()
-
-    def get(self, key: K) -> V | None:
-        """A value, which is kept longer for having been asked for."""
-        if key in self._values:
-            self._values.move_to_end(key)
-        return self._values.get(key)
-
-    def put(self, key: K, value: V) -> None:
-        """Keeps a value, and lets go of the one that was not used for longest."""
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
-
-    def drop(self, key: K) -> None:
-        """Forgets a value, if it is there."""
-        self._values.pop(key, None)
-
-
-class Pictures:
-    """The pictures of one installation, for all its bots."""
+class StatisticsPictures:
+    """The pictures of one installation, for all its bots; a `bot.delivery.pictures.Pictures`."""
 
     def __init__(self, *, db: Database, clock: Callable[[], datetime], zone: tzinfo) -> None:
         self._db, self._clock, self._zone = db, clock, zone
-        self._drawn = LruCache[Key, bytes](DRAWN_KEPT)
-        self._file_ids = LruCache[tuple[int, Key], str](NOTED_KEPT)  # a file id belongs to one bot
-        self._refused = LruCache[Key, bool](NOTED_KEPT)
+        self._drawn = LruCache[Key, bytes](PICTURES_KEPT)
+        self._file_ids = LruCache[tuple[int, Key], str](KEYS_KEPT)  # a file id belongs to one bot
+        self._refused = LruCache[Key, bool](KEYS_KEPT)
         self._one_at_a_time = asyncio.Lock()
 
-    async def photo(self, job: ClaimedRow, _: Translator) -> Photo | None:
-        """The picture that a row asks for; None where it asks for none, or there is none to be had."""
-        about = job.payload.get("picture")
-        # Once it is not known whether a picture arrived, the text goes: it needs less of a connection.
-        if about is None or job.ambiguous:
+    async def photo(self, row: ClaimedRow, _: Translator) -> Photo | None:
+        """The picture that a row asks for; None if it asks for none or none can be made."""
+        about = row.payload.get("picture")
+        # After an ambiguous attempt the text is sent: it needs less of a connection.
+        if about is None or row.ambiguous:
             return None
         try:
-            return await self._statistics(job.bot_id, Period(about["period"]), _)
+            return await self._statistics(row.bot_id, Period(about["period"]), _)
         except Exception as error:
-            log.error("picture_failed", outbox_id=job.id, error=describe_error(error))
+            log.error("picture_failed", outbox_id=row.id, error=describe_error(error))
             return None
 
     async def _statistics(self, bot_id: int, period: Period, _: Translator) -> Photo | None:
         now = self._clock()
-        async with self._one_at_a_time:  # whoever asks for the same finds it when his turn comes
+        async with self._one_at_a_time:  # a second request for the same picture finds it in the cache
             version = await self._db.read(statistics.version)
             key: Key = (version, period, now.astimezone(self._zone).date(), _.language)
             if self._refused.get(key):
@@ -105,20 +70,20 @@ class Pictures:
                 numbers, step, shown = await self._db.read(figures, period=period, now=now, zone=self._zone)
                 words = statistics_words(period, step, shown, _)
                 png = await draw(statistics_picture(numbers, columns(step, shown, _), words))
-                if numbers.behind:  # not complete yet, though nothing new may happen: not to be found again
+                if numbers.behind:  # incomplete, though perhaps no new event follows: not to be found in the cache
                     key = (*key, numbers.behind)
                 self._drawn.put(key, png)
         return Photo(key, BufferedInputFile(png, "statistics.png"))
 
     def sent(self, bot_id: int, photo: Photo, result: Any) -> None:
-        """Telegram has the picture: notes its file id, the largest of its sizes."""
+        """Telegram has the picture: keeps its file id, that of the largest size."""
         if isinstance(result, Message) and result.photo:
             self._file_ids.put((bot_id, photo.key), result.photo[-1].file_id)
 
-    def judged(self, bot_id: int, photo: Photo, verdict: Verdict) -> Verdict:
+    def fallback_for(self, bot_id: int, photo: Photo, verdict: Verdict) -> Verdict:
         """What a failed attempt means for a row with a picture.
 
-        Where Telegram did not want it, it is tried again at once with the next best thing: after a file id the file,
+        If Telegram refused the picture, the row is retried at once with the next best thing: after a file id the file,
         after the file the text.
         """
         if not isinstance(verdict, Undeliverable) or verdict.reason not in ("bad_request", "too_large"):

@@ -20,8 +20,8 @@ from aiogram.exceptions import (
 from aiogram.methods import GetMe, GetWebhookInfo, SetMyCommands, SetWebhook
 from aiogram.types import BotCommandScopeDefault, User
 
-from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
-from bot.delivery.rate_limit import REMEMBERED, RateLimiter
+from bot.delivery.config import SenderConfig
+from bot.delivery.rate_limit import LONGEST_WINDOW, RateLimiter
 from bot.delivery.rate_limit_middleware import RateLimitMiddleware
 from bot.delivery.sender import Sender
 from bot.delivery.senders import Senders
@@ -29,14 +29,12 @@ from bot.logs import describe_error
 from bot.receiving.dispatcher import UpdateDispatcher
 from bot.receiving.last_received import LastReceived
 from bot.receiving.polling import Poller
-from bot.receiving.updates import ALLOWED_UPDATES
 from bot.receiving.worker import ConversationWorker
-from bot.reports.statistics_picture import Pictures
 from bot.screens.menus import commands_for
+from bot.telegram.methods import ALLOWED_UPDATES
 from bot.texts import LANGUAGES, translator
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
-from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.storage.database import Database
 from crm_core.storage.ownership import Ownership
 
@@ -64,9 +62,9 @@ class SessionParts:
     """What the sessions of all bots of a process share.
 
     Attributes:
+        config: what senders take from the process; sessions use its clock, language and delays.
         limited: whether to keep to Telegram's limits on sending.
         webhook: where updates are delivered; None if they are polled.
-        pictures: makes the pictures that outbox rows ask for; without it they are sent as text.
     """
 
     db: Database
@@ -75,14 +73,14 @@ class SessionParts:
     worker: ConversationWorker
     rate_limit_middleware: RateLimitMiddleware
     senders: Senders
-    clock: Callable[[], datetime]
-    rng: Callable[[], float]
-    default_language: str
-    counts: ProcessCounters
+    config: SenderConfig
     limited: bool = True
     webhook: Webhook | None = None
-    retry_delays: RetryDelays = DEFAULT_RETRY_DELAYS
-    pictures: Pictures | None = None
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The present moment."""
+        return self.config.clock
 
 
 class BotSession:
@@ -121,7 +119,7 @@ class BotSession:
                 await asyncio.sleep(await self._run_session())
             except Exception as error:  # the state could not be stored: the database is unavailable
                 log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))
-                await asyncio.sleep(self._parts.retry_delays.connect)
+                await asyncio.sleep(self._parts.config.delays.connect)
 
     async def _run_session(self) -> float:
         """One session, from connecting to its end. Returns after how many seconds the next one may begin."""
@@ -147,7 +145,7 @@ class BotSession:
         except Exception as error:
             self.show(bots.AWAY)
             log.warning("bot_away", bot_id=self.bot.id, error=describe_error(error))
-        return parts.retry_delays.connect
+        return parts.config.delays.connect
 
     async def _connect(self) -> None:
         """Waits until this process owns the bot, and gets it a sender with a new fencing token."""
@@ -156,23 +154,18 @@ class BotSession:
         self.username = me.username
         while not await parts.owner.claim(me.id):
             self.show("standby")
-            await asyncio.sleep(parts.retry_delays.standby)
+            await asyncio.sleep(parts.config.delays.standby)
         fencing_token = await self._start(me)
         rate_limiter = await self._rate_limiter()
         self.sender = Sender(
             bot=self.bot,
             fencing_token=fencing_token,
             db=parts.db,
-            pace=rate_limiter,
-            clock=parts.clock,
-            rng=parts.rng,
-            default_language=parts.default_language,
-            pauses=parts.retry_delays,
+            rate_limiter=rate_limiter,
+            config=parts.config,
             on_refused=self.doubted.set,
-            pictures=parts.pictures,
-            counts=parts.counts,
         )
-        parts.senders.senders[me.id] = self.sender
+        parts.senders.by_bot[me.id] = self.sender
         parts.dispatcher.bots[me.id] = self.bot
 
     async def _start(self, me: User) -> int:
@@ -190,10 +183,10 @@ class BotSession:
         """The bot's rate limiter, which outlives its sessions: what may be sent depends on what has just been sent."""
         parts, bot_id = self._parts, self.bot.id
         bot_gate, chat_gates = await parts.db.read(bots.gates, bot_id=bot_id, now=parts.clock())
-        limiter = parts.rate_limit_middleware.paces.get(bot_id)
+        limiter = parts.rate_limit_middleware.rate_limiters.get(bot_id)
         if limiter is None:
-            limiter = parts.rate_limit_middleware.paces[bot_id] = RateLimiter(parts.clock, parts.limited)
-            since = parts.clock() - REMEMBERED
+            limiter = parts.rate_limit_middleware.rate_limiters[bot_id] = RateLimiter(parts.clock, parts.limited)
+            since = parts.clock() - LONGEST_WINDOW
             sent = await parts.db.read(outbox.sent_since, bot_id=bot_id, since=since, now=parts.clock())
             limiter.replay_recent(sent)
         limiter.shut_until, limiter.chats_shut = bot_gate, chat_gates
@@ -218,7 +211,7 @@ class BotSession:
                     task.result()
             raise OwnershipLost
         finally:
-            parts.senders.senders.pop(self.bot.id, None)
+            parts.senders.by_bot.pop(self.bot.id, None)
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
@@ -267,7 +260,7 @@ class BotSession:
     async def _show_default_menu(self) -> None:
         """The menu of those who have no role: in each language, and in the default one for all others."""
         for language in (*LANGUAGES, None):
-            commands = commands_for((), translator(language or self._parts.default_language))
+            commands = commands_for((), translator(language or self._parts.config.default_language))
             try:
                 await self.bot(SetMyCommands(commands=commands, scope=BotCommandScopeDefault(), language_code=language))
             except Exception as error:  # the bot works without a menu

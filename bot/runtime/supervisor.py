@@ -24,7 +24,7 @@ class BotSupervisor:
     def start(self, bots: Iterable[Bot]) -> None:
         """Begins to run bots, each in a task of its own, in the order of their tokens."""
         self.sessions = [BotSession(bot, position, self.parts) for position, bot in enumerate(bots)]
-        self.parts.counts.bots = self._seen
+        self.parts.config.counts.bots = self._seen
         for session in self.sessions:
             self._tasks.append(asyncio.create_task(session.run(), name=f"bot-{session.bot.id}"))
 

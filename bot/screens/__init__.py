@@ -1,1 +1,1 @@
-"""What messages of the bot are made of: text, buttons, keyboards, menus, links."""
+"""What the bot's messages are made of: text, buttons, keyboards, menus, links."""

@@ -1,12 +1,11 @@
-"""What buttons carry. The role and the present state decide what a press does; the data only say what is meant."""
+"""What buttons carry. It only says what is meant: role and current state decide what a press does."""
 
 from typing import Annotated
 
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from crm_core.exports.files import Form
-from crm_core.exports.rows import What
+from crm_core.exports.kinds import Form, What
 from crm_core.statistics import Period
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
@@ -34,7 +33,7 @@ class ShowCard(CallbackData, prefix="card"):
 
 
 class SendTo(CallbackData, prefix="send"):
-    """To whom an operator's waiting words go: `send:15:7`."""
+    """The contact that an operator's waiting message is for: `send:15:7`."""
 
     contact_id: Number
     pending_id: Number
@@ -50,13 +49,13 @@ class ShowStats(CallbackData, prefix="stats"):
 
 
 class ShowStatsWords(CallbackData, prefix="stats_words"):
-    """Statistics of a period in words, where they are too long to stand under the picture."""
+    """Statistics of a period as text, where it is too long for the picture's caption."""
 
     period: Period
 
 
 class ShowExport(CallbackData, prefix="exp"):
-    """What to export, and of which time."""
+    """What to export, and of which period."""
 
     what: What = What.CONTACTS
     period: Period = Period.MONTH
@@ -170,14 +169,14 @@ class SwitchSource(CallbackData, prefix="src_on"):
 
 
 class SetStrategy(CallbackData, prefix="src_how"):
-    """How a source chooses: by chance, or levelling shares."""
+    """How a source chooses: by weighted chance, or with exact shares."""
 
     source_id: Number
     is_exact: bool
 
 
 class AddLink(CallbackData, prefix="src_add"):
-    """Asks for the word and the name of a new source link into a bot; without a bot, for the bot first."""
+    """Asks for the slug and the name of a new source link into a bot; without a bot, for the bot first."""
 
     bot_id: TelegramId | None = None
 
@@ -224,14 +223,14 @@ class ShowQueue(CallbackData, prefix="queue"):
 
 
 class ChooseOperator(CallbackData, prefix="give"):
-    """To whom a contact should be given by hand."""
+    """Offers operators to whom a contact may be assigned by hand."""
 
     contact_id: Number
     page: Number = 0
 
 
 class GiveContact(CallbackData, prefix="give_to"):
-    """Gives a contact; full or absent operators need a second press, with `is_sure`."""
+    """Assigns a contact by hand; an operator who is full or offline needs a second press, with `is_sure`."""
 
     contact_id: Number
     version: Number

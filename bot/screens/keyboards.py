@@ -1,4 +1,4 @@
-"""What admins' screens have in common: buttons, pages, notes of what was done, and commands as they are typed."""
+"""What admins' screens have in common: buttons, pages, notes of what was done, and commands as people type them."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -19,7 +19,7 @@ LABEL_LONGEST = 40
 
 
 def typed(name: str) -> Command:
-    """A command as people type it: telephones begin it with a capital, groups of bots address it."""
+    """A filter for a command as people type it: phones capitalise it, and it may name the bot (`/help@shop_bot`)."""
     return Command(name, ignore_case=True, ignore_mention=True)
 
 
@@ -29,7 +29,7 @@ def button(label: str, data: CallbackData) -> InlineKeyboardButton:
 
 
 def keyboard(*lines: Row) -> InlineKeyboardMarkup:
-    """Lines of buttons; empty ones are left out."""
+    """A keyboard of these lines; empty ones are left out."""
     return InlineKeyboardMarkup(inline_keyboard=[line for line in lines if line])
 
 
@@ -39,13 +39,13 @@ def in_lines(buttons: Sequence[InlineKeyboardButton], each: int) -> list[Row]:
 
 
 def page_of(items: Sequence[T], page: int) -> tuple[int, Sequence[T]]:
-    """A page's number, moved to the last where there are fewer by now, and its items."""
+    """The number of a page and its items; the last page if there are fewer by now."""
     page = max(0, min(page, (len(items) - 1) // PAGE))
     return page, items[page * PAGE : (page + 1) * PAGE]
 
 
 def turning(page: int, total: int, at: Callable[[int], CallbackData]) -> Row:
-    """The line that turns pages; empty where there is but one."""
+    """The line that turns pages; empty if there is only one."""
     last = max(0, (total - 1) // PAGE)
     line = []
     if page > 0:
@@ -61,7 +61,7 @@ def back(label: str, data: CallbackData) -> Row:
 
 
 def titled(title: str, lines: Sequence[str | Text], *, note: str = "") -> Text:
-    """A screen's text: what was just done, the title, the lines."""
+    """A screen's text: a note of what was just done, the title, the lines."""
     parts: list[str | Text] = [note, "\n\n"] if note else []
     parts.append(Bold(title))
     for line in lines:
@@ -75,6 +75,6 @@ def sentences(*parts: str) -> str:
 
 
 def of_pages(page: int, total: int, _: Translator) -> str:
-    """Which page this is, where there are several."""
+    """Which page this is; empty if there is only one."""
     pages = (total - 1) // PAGE + 1
     return _("page {page} of {pages}").format(page=page + 1, pages=pages) if pages > 1 else ""

@@ -1,4 +1,4 @@
-"""The commands that each person finds in his menu, by role."""
+"""The commands in each person's menu, by role."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from bot.texts import Translator
 
 
 def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
-    """The menu of somebody with these roles: `operator`, `admin`, both, or none for a client."""
+    """The menu of a person with these roles: `operator`, `admin`, both, or none for a client."""
     have = set(roles)
     listed: list[tuple[str, str]] = []
     if "operator" in have:

@@ -1,4 +1,4 @@
-"""What we say to somebody who asked: text with entities, and buttons. Values never become markup."""
+"""Our messages: text with entities, and buttons. Values never become markup."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,11 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyKeybo
 from aiogram.utils.formatting import Text
 
 Keyboard = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
-TEXT_LONGEST = 4096  # UTF-16 units, sendMessage
-CAPTION_LONGEST = 1024  # UTF-16 units, sendPhoto
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A finished message of ours, as the outbox keeps it."""
+    """A finished message of ours, as the outbox stores it."""
 
     payload: dict[str, Any]
 
@@ -22,10 +20,10 @@ class OutgoingMessage:
 def text_message(
     content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int | None = None
 ) -> OutgoingMessage:
-    """An answer.
+    """A message of text.
 
     Args:
-        content: plain words, or formatting nodes; either may hold values from people, which stay literal.
+        content: plain text, or formatting nodes; either may contain what people wrote, which stays literal.
         keyboard: buttons under it.
         reply_to: Telegram's id of the message in the same chat that it answers.
     """
@@ -44,11 +42,11 @@ def text_message(
 def with_picture(
     answer: OutgoingMessage, caption: OutgoingMessage, *, language: str, stands: bool, **about: Any
 ) -> OutgoingMessage:
-    """The same answer with a picture, which is made when it is sent; if it cannot be, the answer goes as it is.
+    """The same message with a picture, which is made when it is sent; if that fails, the message is sent as it is.
 
     Args:
-        caption: what stands under the picture instead, within `CAPTION_LONGEST`, with buttons.
-        language: of the picture's words.
+        caption: what stands under the picture instead, within `bot.telegram.limits.CAPTION_LONGEST`, with buttons.
+        language: of the text in the picture.
         stands: whether the message whose button was pressed has a picture already.
         about: what the picture shows; see `bot.reports.statistics_picture`.
     """
@@ -63,6 +61,6 @@ def rows(buttons: Sequence[InlineKeyboardButton], *, each: int = 1) -> InlineKey
 
 
 def shorten(text: str | None, length: int = 40) -> str:
-    """The beginning of somebody's words, in one line, for a button or a list."""
+    """The beginning of a text, in one line, for a button or a list."""
     line = " ".join((text or "").split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"

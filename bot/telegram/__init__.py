@@ -1,1 +1,1 @@
-"""The wire to Telegram: the HTTP session, the methods used, and what an answer means."""
+"""The connection to Telegram: the HTTP session, methods and their limits, and what an answer means."""

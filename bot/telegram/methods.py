@@ -1,8 +1,25 @@
-"""The methods of Telegram that every message calls, as plain as they go over the wire."""
+"""Methods of Telegram in a cheaper form than aiogram's: those that every message and every poll calls."""
 
 from typing import Any
 
+from aiogram.methods.base import TelegramMethod
+
 from bot.telegram.session import PlainMethod
+
+# Telegram remembers this between calls; it is sent with every call, so that it is always what stands here.
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+
+
+class GetRawUpdates(TelegramMethod[list[Any]]):
+    """getUpdates, answered with plain dictionaries: one update that does not parse must not stop the rest."""
+
+    __returning__ = list[Any]
+    __api_method__ = "getUpdates"
+
+    offset: int | None = None
+    limit: int = 100
+    timeout: int = 0
+    allowed_updates: list[str] = ALLOWED_UPDATES
 
 
 class SendText(PlainMethod):

@@ -1,7 +1,7 @@
-"""The connection to Telegram: aiogram's own, with requests as JSON where they carry no files.
+"""The connection to Telegram: aiogram's own, with requests as JSON if they carry no files.
 
-Telegram takes both forms. A form in parts costs aiohttp a random boundary and a part for every field, which is a third
-of the work of a request.
+Telegram accepts both. A multipart form costs aiohttp a random boundary and a part for every field, a third of the work
+of a request.
 """
 
 import json
@@ -17,17 +17,23 @@ from aiogram.types import Message, MessageId, User
 from aiohttp import BytesPayload, FormData
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
-# Pydantic makes a model for each kind of answer, which takes milliseconds, and forgets it when nobody holds it.
-KEPT = (Response[Message], Response[MessageId], Response[bool], Response[User], Response[list[dict[str, Any]]])
-AT_ONCE = 100  # connections of all bots together
+# Pydantic builds a model for each type of answer, which takes milliseconds, and drops it when nothing refers to it.
+ANSWER_TYPES = (
+    Response[Message],
+    Response[MessageId],
+    Response[bool],
+    Response[User],
+    Response[list[dict[str, Any]]],
+)
+CONNECTIONS = 100  # at the same time, of all bots together
 PROXY_ERRORS = (ProxyConnectionError, ProxyError, ProxyTimeoutError)
-"""A connection that did not come about because of the proxy; aiogram takes none of them for an error of the network."""
+"""A connection that failed because of the proxy; aiogram does not count these as network errors."""
 
 
 class PlainMethod(TelegramMethod[MessageId]):
-    """A method whose fields are what goes over the wire, and of whose answer only the message's id is wanted.
+    """A method whose fields are sent as they are, and of whose answer only the message's id is read.
 
-    aiogram's own models check and convert what we have just put together ourselves, and read a whole message from the
+    aiogram's own models validate and convert what we have just built ourselves, and parse a whole message from the
     answer: 160 µs for a card, a seventh of all the work of a message (docs/performance.md).
     """
 
@@ -43,15 +49,15 @@ class Telegram(AiohttpSession):
             url: the Bot API server, Telegram's own or another.
             proxy: an address that requests go through, None for none.
         """
-        super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=AT_ONCE)
+        super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=CONNECTIONS)
 
     async def make_request(
         self,
         bot: Bot,
         method: TelegramMethod[TelegramType],
-        timeout: int | None = None,  # noqa: ASYNC109 - as aiogram has it
+        timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
     ) -> TelegramType:
-        """Makes a request. Raises what aiogram does, also where a proxy fails."""
+        """Makes a request. Raises what aiogram does, also when a proxy fails."""
         try:
             return await super().make_request(bot, method, timeout)
         except PROXY_ERRORS as error:
@@ -60,12 +66,12 @@ class Telegram(AiohttpSession):
     def build_form_data(  # type: ignore[override]
         self, bot: Bot, method: TelegramMethod[TelegramType]
     ) -> FormData | BytesPayload:
-        """The body of a request: JSON, or a form in parts where it carries files."""
+        """The body of a request: JSON, or a multipart form if it carries files."""
         if isinstance(method, PlainMethod):
             return _json(method.model_dump(exclude_none=True))
         try:
-            content = _plain(method.model_dump(warnings=False, exclude_none=True), bot)
-        except _NotPlain:
+            content = _json_value(method.model_dump(warnings=False, exclude_none=True), bot)
+        except _NotJson:
             return super().build_form_data(bot, method)
         return _json(content)
 
@@ -74,20 +80,20 @@ def _json(content: Any) -> BytesPayload:
     return BytesPayload(json.dumps(content).encode(), content_type="application/json")
 
 
-class _NotPlain(Exception):
-    """Something in a request that aiogram knows how to write, and JSON does not: a file, a moment."""
+class _NotJson(Exception):
+    """Something in a request that only aiogram can serialise, such as a file or a moment."""
 
 
-def _plain(value: Any, bot: Bot) -> Any:
-    """What JSON can say: the bot's defaults put in, and left out where it has none."""
-    if isinstance(value, str | int | float):  # names out of a list of names, too
+def _json_value(value: Any, bot: Bot) -> Any:
+    """A value as JSON, with the bot's defaults filled in; what has neither value nor default is left out."""
+    if isinstance(value, str | int | float):  # enumerations, too
         return value
     if isinstance(value, dict):
-        return {name: plain for name, one in value.items() if (plain := _plain(one, bot)) is not None}
+        return {name: found for name, one in value.items() if (found := _json_value(one, bot)) is not None}
     if isinstance(value, list):
-        return [_plain(one, bot) for one in value]
+        return [_json_value(one, bot) for one in value]
     if isinstance(value, Default):
-        return _plain(bot.default[value.name], bot)
+        return _json_value(bot.default[value.name], bot)
     if value is None:
         return None
-    raise _NotPlain
+    raise _NotJson

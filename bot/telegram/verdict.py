@@ -1,4 +1,4 @@
-"""What an attempt to send meant, as a pure function of what was raised; the sender obeys.
+"""What a failed attempt to send means, as a pure function of what was raised; the sender obeys.
 
 Beware: a proxy's HTML 502 and an unparsable 200 arrive as `ClientDecodeError`, which is no `TelegramAPIError`.
 """
@@ -29,7 +29,7 @@ DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bar
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """It stands in the chat, or already stood there as it should."""
+    """It is in the chat, now or already before."""
 
     message_id: int | None = None
 
@@ -43,14 +43,14 @@ class FloodWait:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Surely not sent; it may be tried again soon."""
+    """Surely not sent; it may be retried soon."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeUnknown:
-    """Nobody knows whether it was sent."""
+    """It is unknown whether it was sent."""
 
     reason: str
 
@@ -64,14 +64,14 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """Not sent, and never will be as it is."""
+    """Not sent, and a retry would not help."""
 
     reason: str
 
 
 Verdict = Sent | FloodWait | NotSent | OutcomeUnknown | TokenRefused | Undeliverable
 
-# Telegram's descriptions, lower case, by what they mean to us; the first that occurs decides.
+# Fragments of Telegram's descriptions, in lower case, and what they mean to us; the first match decides.
 _BAD_REQUESTS = (
     ("chat not found", "chat_not_found"),
     ("message can't be copied", "not_copyable"),
@@ -87,7 +87,7 @@ def judge(error: BaseException) -> Verdict:
     """The meaning of a failed attempt (reliability list, section 2.1).
 
     Args:
-        error: what the request raised; success needs no judge.
+        error: what the request raised.
     """
     match error:
         case TelegramRetryAfter(retry_after=seconds):
@@ -107,7 +107,7 @@ def judge(error: BaseException) -> Verdict:
         case TelegramServerError():
             return OutcomeUnknown("server_error")
         case TelegramNetworkError():
-            # Only a connection that never came about is sure not to have carried the request.
+            # Only if no connection was made is it certain that the request was not sent.
             return (
                 NotSent("no_connection")
                 if isinstance(error.__cause__, (ClientConnectorError, *PROXY_ERRORS))

@@ -4,8 +4,8 @@ from babel.numbers import format_decimal
 
 from bot.texts.phrases import percent, period_name
 from bot.texts.translator import Translator
-from crm_core.exports.files import Form, Words
-from crm_core.exports.rows import What
+from crm_core.exports.files import Words
+from crm_core.exports.kinds import Form, What
 from crm_core.statistics import Period
 
 BAR = 12  # signs of the progress bar

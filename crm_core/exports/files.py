@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, ClassVar
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -17,7 +16,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
 
-from crm_core.exports.rows import COLUMNS, Cells, Kind, What
+from crm_core.exports.kinds import What
+from crm_core.exports.rows import COLUMNS, Cells, Kind
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a cell must not begin with: spreadsheets would calculate it, and a calculation can send what is in the table."""
@@ -26,13 +26,6 @@ CELL_LONGEST = 32_767  # characters (Excel)
 SHEET_LONGEST = 1_048_576  # rows (Excel)
 WIDTHS = {Kind.NUMBER: 10, Kind.TEXT: 24, Kind.MOMENT: 20, Kind.WORD: 14}  # of columns, in characters
 CHUNK = 100  # rows between looks at the size of a file
-
-
-class Form(StrEnum):
-    """The formats."""
-
-    CSV = "csv"
-    XLSX = "xlsx"
 
 
 @dataclass(frozen=True, slots=True)

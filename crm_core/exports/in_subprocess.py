@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from crm_core.exports.files import Form, Words
+from crm_core.exports.files import Words
+from crm_core.exports.kinds import Form, What
 from crm_core.exports.making import Made, Order, Progress
-from crm_core.exports.rows import Span, What
+from crm_core.exports.rows import Span
 from crm_core.subprocesses import NoResult, no_result, run_package
 
 SILENT_AT_MOST = 600.0  # seconds: putting a large workbook together takes long, and says nothing meanwhile

@@ -11,8 +11,8 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import ExportUnderWay
 from crm_core.events import NewEvent
-from crm_core.exports.files import Form
-from crm_core.exports.rows import Span, What
+from crm_core.exports.kinds import Form, What
+from crm_core.exports.rows import Span
 from crm_core.messaging import outbox
 from crm_core.statistics import Period
 from crm_core.storage.database import on_commit

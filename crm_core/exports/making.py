@@ -6,8 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
-from crm_core.exports.files import CHUNK, CsvFile, Form, TableFile, Words, XlsxFile, ZippedCsvFile
-from crm_core.exports.rows import PAGE, Cells, Known, Span, What, page, prepare
+from crm_core.exports.files import CHUNK, CsvFile, TableFile, Words, XlsxFile, ZippedCsvFile
+from crm_core.exports.kinds import Form, What
+from crm_core.exports.rows import PAGE, Cells, Known, Span, page, prepare
 from crm_core.storage.database import Database
 
 ZIPPED_FROM = 50_000  # rows, some ten megabytes

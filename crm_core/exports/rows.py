@@ -12,19 +12,11 @@ from sqlalchemy import BigInteger, ColumnElement, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core import statistics
+from crm_core.exports.kinds import What
 from crm_core.storage.tables import Contact, Event, Lead, Operator, Source, Staff
 from crm_core.storage.types import EPOCH, MILLISECOND
 
 PAGE = 1000  # rows read at once
-
-
-class What(StrEnum):
-    """What can be exported."""
-
-    CONTACTS = "contacts"
-    LEADS = "leads"
-    OPERATORS = "operators"
-    EVENTS = "events"
 
 
 class Kind(StrEnum):

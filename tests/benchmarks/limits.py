@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.delivery.chat_queues import AT_ONCE
+from bot.delivery.chat_queues import REQUESTS_AT_ONCE
 from tests.benchmarks.conversations import CLIENTS, EACH
 from tests.benchmarks.programs import Arrival, meeting, ours
 from tests.benchmarks.table import Line, percentile
@@ -90,7 +90,7 @@ def _passed_over(arrived: Sequence[Arrival], sent: Sequence[tuple[float, int]]) 
         while earlier and earlier[0][0] < one.time:
             moment, chat = earlier.popleft()
             free[chat] = moment + CHAT_INTERVAL
-        older, since = places[_age(one)] - AT_ONCE, one.time - TOLERANCE
+        older, since = places[_age(one)] - REQUESTS_AT_ONCE, one.time - TOLERANCE
         count += any(lane and lane[0] < older and free[chat] < since for chat, lane in waiting.items())
         waiting[one.chat].remove(places[_age(one)])
     return count

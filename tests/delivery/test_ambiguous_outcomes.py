@@ -1,4 +1,4 @@
-"""When Telegram's answer is lost: words and cards go again, notices do not, edits do freely, and doubt is told."""
+"""When Telegram's answer is lost: messages, cards and edits are resent, notices are not, and doubt is reported."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -54,7 +54,7 @@ async def test_cards_and_messages_are_resent_after_an_ambiguous_outcome(
     await ivan.says("One more thing", to=hasty.shop)
     await hasty.settled()
     assert count(anna, hasty, "One more thing") == times
-    # The operator is told at the very message, since nobody can tell a double from one sent twice.
+    # The operator is told under the very message: a duplicate looks like a message that the client sent twice.
     note = await anna.sees("may have arrived twice", bot=hasty.shop)
     assert note.reply_to == [seen.id for seen in anna.chat(hasty.shop) if seen.text == "One more thing"][-1]
 
@@ -99,7 +99,7 @@ async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: R
 
 
 async def test_message_surely_not_delivered_is_resent_without_a_warning(hasty: RunningApp) -> None:
-    """A connection that never came about: nobody needs to be told of a doubt that there is not."""
+    """No connection was made, so the outcome is not ambiguous and nobody needs to be warned."""
     anna, ivan = await hasty.operator("Anna"), hasty.client()
     hasty.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="sendMessage", chat=anna, times=4)
     await ivan.says("My question", to=hasty.shop)

@@ -1,114 +1,224 @@
-"""What can go at once is claimed in the transaction that makes it: what if that is not committed, or nobody hears?"""
+"""Claiming in the transaction that creates the rows: what if it is not committed, or nobody learns that it was?"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from bot.delivery.claim_on_commit import write_and_send
 from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.sender import Sender
+from bot.delivery.senders import Senders
+from crm_core.delivery import claims
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import OutboxEntry, PendingRow
-from crm_core.storage.database import Database, pending_on_commit
+from crm_core.messaging.outbox import OutboxEntry
+from crm_core.storage.database import Database
+from crm_core.storage.tables import OutboxRow
 from tests.delivery.test_order import BOT, NOW, Pen, put, sender
 
 
 class Boom(Exception):
-    """The transaction fails after the claim."""
+    """The transaction fails."""
 
 
-def saying(
-    one: Sender, *texts: str, chats: range, claims: list[ClaimedRow], fails: bool = False
-) -> Callable[[Session], None]:
-    def body(s: Session) -> None:
-        outbox.add(
-            s,
-            [OutboxEntry(outbox.ANSWER, BOT, chat, payload={"text": text}) for chat in chats for text in texts],
-            now=NOW,
-        )
-        claims.extend(one.claim_within(s, [row for row in pending_on_commit(s) if isinstance(row, PendingRow)]))
-        if fails:
+class HeldConfirmation:
+    """A database whose commits are confirmed when the test says so."""
+
+    def __init__(self, db: Database) -> None:
+        self.db, self.committed, self.confirm = db, asyncio.Event(), asyncio.Event()
+
+    async def write_unflushed(self, body: Callable[[Session], Any]) -> Any:
+        result = await self.db.write_unflushed(body)
+        self.committed.set()
+        await self.confirm.wait()
+        return result
+
+
+class LostConfirmation:
+    """A database whose connection is lost at the moment of the commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def write_unflushed(self, body: Callable[[Session], Any]) -> Any:
+        await self.db.write_unflushed(body)
+        raise OperationalError("COMMIT", {}, OSError("the connection is lost"))
+
+
+class FailingCommit:
+    """A database where the transaction fails after its body has run, and is rolled back."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def write_unflushed(self, body: Callable[[Session], Any]) -> Any:
+        def fails(s: Session) -> None:
+            body(s)
             raise Boom
+
+        await self.db.write_unflushed(fails)
+
+
+class Repeating(FailingCommit):
+    """A database where the transaction meets a conflict, is rolled back and run once more."""
+
+    async def write_unflushed(self, body: Callable[[Session], Any]) -> Any:
+        with pytest.raises(Boom):
+            await super().write_unflushed(body)
+        return await self.db.write_unflushed(body)
+
+
+def saying(*texts: str, chats: range = range(5, 6)) -> Callable[[Session], int]:
+    def body(s: Session) -> int:
+        entries = [OutboxEntry(outbox.ANSWER, BOT, chat, payload={"text": text}) for chat in chats for text in texts]
+        outbox.add(s, entries, now=NOW)
+        return len(entries)
 
     return body
 
 
-async def test_first_row_of_each_free_chat_is_claimed_and_the_rest_follows(db: Database) -> None:
-    pen = Pen()
-    one = await sender(db, pen)
-    db.listeners.append(lambda told: one.add([row for row in told if isinstance(row, PendingRow)]))
-    running = asyncio.create_task(one.run())
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch) -> list[list[ClaimedRow]]:
+    """What was claimed, transaction by transaction."""
+    found: list[list[ClaimedRow]] = []
+    original = claims.claim
+
+    def watched(s: Session, **inputs: Any) -> list[ClaimedRow]:
+        found.append(original(s, **inputs))
+        return found[-1]
+
+    monkeypatch.setattr(claims, "claim", watched)
+    return found
+
+
+@dataclass
+class Running:
+    """A sender at work, registered for its bot."""
+
+    sender: Sender
+    senders: Senders
+    task: asyncio.Task[None]
+
+
+@asynccontextmanager
+async def running(db: Database, pen: Pen) -> AsyncIterator[Running]:
+    one, senders = await sender(db, pen), Senders(db)
+    senders.by_bot[pen.id] = one
+    task = asyncio.create_task(one.run())
     await one.look_again()
-    claims: list[ClaimedRow] = []
-    await db.write(saying(one, "1", "2", chats=range(5, 7), claims=claims))
-    assert [(job.chat_id, job.payload["text"]) for job in claims] == [(5, "1"), (6, "1")]
-    one.send_promised(claims)
-    await one.idle.wait()
-    one.stop()
-    await running
+    try:
+        yield Running(one, senders, task)
+        async with asyncio.timeout(10):
+            await one.idle.wait()
+    finally:
+        pen.go_on.set()
+        one.queues.none_reserved.set()  # if the test has failed, nothing should be waited for
+        one.stop()
+        await task
+
+
+async def test_first_row_of_each_free_chat_is_claimed_and_the_rest_follows(
+    db: Database, claimed: list[list[ClaimedRow]]
+) -> None:
+    pen = Pen()
+    pen.go_on.clear()
+    async with running(db, pen) as at_work:
+        assert await write_and_send(db, at_work.senders, saying("1", "2", chats=range(5, 7))) == 4
+        assert at_work.sender.queues.none_reserved.is_set()  # booked by now: not to be counted twice
+        pen.go_on.set()
+    assert [(row.chat_id, row.payload["text"]) for row in claimed[0]] == [(5, "1"), (6, "1")]
     assert pen.said == ["1", "1", "2", "2"]
 
 
 async def test_rolled_back_claim_leaves_no_trace(db: Database) -> None:
     pen = Pen()
-    one = await sender(db, pen)
-    running = asyncio.create_task(one.run())
-    await one.look_again()
-    claims: list[ClaimedRow] = []
-    with pytest.raises(Boom):
-        await db.write(saying(one, "never", chats=range(5, 6), claims=claims, fails=True))
-    one.unclaim(claims)
-    assert one.idle.is_set()
-    await put(db, "after all")  # on SQLite it gets the very id that was rolled back
-    one.add(await db.read(outbox.waiting, bot_id=BOT))
-    await one.idle.wait()
-    one.stop()
-    await running
+    async with running(db, pen) as at_work:
+        with pytest.raises(Boom):
+            await write_and_send(cast(Database, FailingCommit(db)), at_work.senders, saying("never"))
+        assert at_work.sender.idle.is_set()
+        await put(db, "after all")  # on SQLite it gets the very id that was rolled back
     assert pen.said == ["after all"]
 
 
-async def test_committed_claim_with_lost_confirmation_is_found_and_sent(db: Database) -> None:
-    """The connection was lost in the moment of the commit: it stands, though whoever made it was told otherwise."""
+async def test_repeated_transaction_undoes_the_claims_of_its_first_run(db: Database) -> None:
     pen = Pen()
-    one = await sender(db, pen)
-    running = asyncio.create_task(one.run())
-    await one.look_again()
-    claims: list[ClaimedRow] = []
-    await db.write(saying(one, "found", chats=range(5, 6), claims=claims))
-    one.unclaim(claims)
-    one._looks = 0  # the next look is a full one
-    await one.look_again()
-    await one.idle.wait()
-    one.stop()
-    await running
+    async with running(db, pen) as at_work:
+        await write_and_send(cast(Database, Repeating(db)), at_work.senders, saying("once"))
+    assert pen.said == ["once"]
+    assert await db.read(lambda s: s.scalars(select(OutboxRow.state)).all()) == ["sent"]
+
+
+async def test_failed_claim_of_one_bot_frees_the_chats_of_the_others(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = claims.claim, list[int]()
+
+    def fails_later(s: Session, **inputs: Any) -> list[ClaimedRow]:
+        calls.append(len(calls))
+        if len(calls) == 2:
+            raise Boom
+        return original(s, **inputs)
+
+    def body(s: Session) -> None:
+        outbox.add(s, [OutboxEntry(outbox.ANSWER, bot, 5, payload={"text": "x"}) for bot in (BOT, BOT + 1)], now=NOW)
+
+    pen, other = Pen(), Pen(BOT + 1)
+    async with running(db, pen) as at_work, running(db, other) as other_at_work:
+        at_work.senders.by_bot[other.id] = other_at_work.sender
+        monkeypatch.setattr(claims, "claim", fails_later)
+        with pytest.raises(Boom):
+            await write_and_send(db, at_work.senders, body)
+        assert at_work.sender.idle.is_set()
+        assert other_at_work.sender.idle.is_set()
+    assert (calls, pen.said, other.said) == ([0, 1], [], [])
+
+
+async def test_committed_claim_with_lost_confirmation_is_found_and_sent(db: Database) -> None:
+    """The commit stands, though whoever made it was told otherwise."""
+    pen = Pen()
+    async with running(db, pen) as at_work:
+        with pytest.raises(OperationalError):
+            await write_and_send(cast(Database, LostConfirmation(db)), at_work.senders, saying("found"))
+        at_work.sender._looks = 0  # the next look is a full one
+        await at_work.sender.look_again()
     assert pen.said == ["found"]
 
 
 async def test_stop_waits_for_claimed_rows_to_be_sent(db: Database) -> None:
-    pen = Pen()
-    one = await sender(db, pen)
-    running = asyncio.create_task(one.run())
-    await one.look_again()
-    claims: list[ClaimedRow] = []
-    await db.write(saying(one, "promised", chats=range(5, 6), claims=claims))
-    one.stop()
-    done, _ = await asyncio.wait({running}, timeout=0.05)
-    assert not done
-    one.send_promised(claims)
-    await running
+    pen, held = Pen(), HeldConfirmation(db)
+    async with running(db, pen) as at_work:
+        writing = asyncio.create_task(write_and_send(cast(Database, held), at_work.senders, saying("promised")))
+        await held.committed.wait()
+        at_work.sender.stop()
+        done, _ = await asyncio.wait({at_work.task}, timeout=0.05)
+        assert not done
+        held.confirm.set()
+        await writing
     assert pen.said == ["promised"]
     assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000) == []
 
 
-async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database) -> None:
-    one = await sender(db, Pen())
-    clock = lambda: datetime.now(UTC)  # noqa: E731
-    one.pace = one._lanes.pace = RateLimiter(clock)  # with Telegram's limits
+async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database, claimed: list[list[ClaimedRow]]) -> None:
+    one, senders = await sender(db, Pen()), Senders(db)
+    senders.by_bot[BOT] = one
+    limiter = one.rate_limiter = one.queues.rate_limiter = RateLimiter(lambda: datetime.now(UTC))  # Telegram's limits
     await one.look_again()
-    claims: list[ClaimedRow] = []
-    for first in range(10, 50, 10):
-        await db.write(saying(one, "crowd", chats=range(first, first + 10), claims=claims))
-    assert len(claims) == one.pace.room()
+    writing = []
+    for first in range(10, 50, 2):
+        held = HeldConfirmation(db)
+        body = saying("crowd", chats=range(first, first + 2))
+        writing.append(asyncio.create_task(write_and_send(cast(Database, held), senders, body)))
+        await held.committed.wait()
+    assert sum(map(len, claimed)) == limiter.room()
+    for task in writing:
+        task.cancel()
+    await asyncio.wait(writing)
+    assert one.queues.none_reserved.is_set()

@@ -1,4 +1,4 @@
-"""Two lives of one bot at work on the same row: only what the newer one says of it counts."""
+"""Two sessions of one bot work on the same row: only the outcome of the newer one counts."""
 
 from datetime import UTC, datetime
 

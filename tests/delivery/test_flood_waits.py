@@ -1,4 +1,4 @@
-"""After a 429 nothing goes to that chat before its time: not by another way, not by another process."""
+"""After a 429 nothing is sent to that chat before the wait is over: on no other path, by no other process."""
 
 import asyncio
 from datetime import datetime
@@ -21,7 +21,7 @@ def calls(crm: RunningApp) -> int:
 
 
 async def due(crm: RunningApp, clock: MovableClock, seconds: float) -> None:
-    """Moves the clock on and lets the senders see it, as the clock of the app does every two seconds."""
+    """Moves the clock on and makes the senders look again, as the app does every two seconds."""
     clock.forward(seconds=seconds)
     await crm.app.supervisor.look_again()
 
@@ -123,8 +123,7 @@ async def test_flood_waits_in_several_chats_pause_the_whole_bot(
         for person in people:
             await person.says("hello", to=crm.shop)
         await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 3)
-        pace = crm.app.supervisor.parts.rate_limit_middleware.paces[crm.shop.id]
-        shut_until = pace.shut_until
+        shut_until = crm.app.supervisor.parts.rate_limit_middleware.rate_limiters[crm.shop.id].shut_until
         assert shut_until is not None
     seen: list[datetime] = []
     sandbox.world.transcript.listeners.append(lambda entry: seen.append(clock()) if entry.request_id else None)
@@ -156,7 +155,7 @@ async def test_flood_wait_with_unreadable_retry_after_is_honoured(
     await anna.sees("a question", bot=crm.shop)
     await crm.settled()
     assert len([seen for seen in anna.chat(crm.shop) if "a question" in seen.text]) == 1
-    assert anna.looks("arrived", bot=crm.shop) is None  # it surely did not arrive before: there is no doubt
+    assert anna.looks("arrived", bot=crm.shop) is None  # it surely did not arrive before: nothing is ambiguous
 
 
 @pytest.mark.fault("F33")

@@ -1,4 +1,4 @@
-"""Order within a chat, whatever the order in which a sender hears of its rows."""
+"""Order within a chat, whatever the order in which a sender learns of its rows."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from aiogram.methods import SendMessage, TelegramMethod
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session
 
+from bot.delivery.config import SenderConfig
 from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.sender import Sender
 from bot.sandbox import Sandbox
@@ -23,11 +24,10 @@ BOT, NOW = 700001, datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class Pen:
-    """Stands in for a bot: notes what is said, in order; may be made to hesitate."""
+    """Stands in for a bot: records what is sent, in order; may be made to hesitate."""
 
-    id = BOT
-
-    def __init__(self) -> None:
+    def __init__(self, bot_id: int = BOT) -> None:
+        self.id = bot_id
         self.said: list[str] = []
         self.go_on = asyncio.Event()
         self.go_on.set()
@@ -39,15 +39,14 @@ class Pen:
 
 
 async def sender(db: Database, pen: Pen) -> Sender:
-    fencing_token = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
+    fencing_token = await db.write(bots.start, bot_id=pen.id, username=f"bot{pen.id}", name="Shop", position=0, now=NOW)
     clock = lambda: datetime.now(UTC)  # noqa: E731
     return Sender(
         bot=cast(Bot, pen),
         fencing_token=fencing_token,
         db=db,
-        pace=RateLimiter(clock, limited=False),
-        clock=clock,
-        default_language="en",
+        rate_limiter=RateLimiter(clock, limited=False),
+        config=SenderConfig(clock=clock, default_language="en"),
     )
 
 
@@ -108,7 +107,7 @@ async def test_row_committed_late_by_another_process_is_found_and_sent(db: Datab
 
 
 async def test_row_claimed_while_the_sender_stops_is_still_recorded(db: Database) -> None:
-    """Or the next life would take it for doubtful, and send it again."""
+    """Or the next session would take it for ambiguous, and resend it."""
     pen = Pen()
     pen.go_on.clear()
     one = await sender(db, pen)

@@ -1,4 +1,4 @@
-"""Rows of the outbox: claimed by the newest life alone, keys that free themselves, lives that end in the middle."""
+"""Rows of the outbox: claimed by the newest session only, keys that are freed, sessions that end in the middle."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ async def test_retried_row_coexists_with_a_newer_row_of_the_same_key(db: Databas
     first = await put(db, outbox.CARD_EDIT, once="card:1")
     assert await claim(db, fencing_token, first) == [first]
     second = await put(db, outbox.CARD_EDIT, once="card:1")
-    assert second != first  # the first is being sent with what was true then
+    assert second != first  # the first is being sent with the state of its claim
     assert await put(db, outbox.CARD_EDIT, once="card:1") == second
     await settle(db, fencing_token, Settled(first, "pending", "flood_wait"))
     assert [state for _, state, _ in await rows(db)] == ["pending", "pending"]
@@ -108,7 +108,7 @@ async def test_message_becomes_uncertain_after_five_ambiguous_attempts(db: Datab
 
 
 async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Database, fencing_token: int) -> None:
-    """PostgreSQL: whoever claims the waiting row waits for the change that relied on it, and is rendered after it."""
+    """PostgreSQL: a claim of the waiting row waits for the change that relied on it, so it is rendered after it."""
     if db.url.get_backend_name() == "sqlite":
         assert await put(db, outbox.CARD_EDIT, once="card:1") == await put(db, outbox.CARD_EDIT, once="card:1")
         return

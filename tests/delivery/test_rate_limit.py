@@ -1,4 +1,4 @@
-"""Telegram's limits as arithmetic, on a clock of our own."""
+"""Telegram's limits as arithmetic, on a frozen clock."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,11 +14,11 @@ def still() -> FrozenClock:
     return FrozenClock()
 
 
-def moments(pace: RateLimiter, clock: FrozenClock, chat_ids: list[int | None]) -> list[float]:
+def moments(limiter: RateLimiter, clock: FrozenClock, chat_ids: list[int | None]) -> list[float]:
     """When each of these requests may be made, in seconds from now, if each is made as soon as it may."""
     begin, made = clock.now, []
     for chat_id in chat_ids:
-        clock.forward(pace.book(chat_id))
+        clock.forward(limiter.book(chat_id))
         made.append((clock.now - begin).total_seconds())
     return made
 
@@ -50,97 +50,97 @@ def test_burst_after_a_pause_is_sent_at_once(still: FrozenClock) -> None:
 
 
 def test_chats_do_not_wait_for_each_other(still: FrozenClock) -> None:
-    pace = RateLimiter(still)
+    limiter = RateLimiter(still)
     for _ in range(6):
-        pace.book(5)
+        limiter.book(5)
     still.forward(1)
-    assert pace.wait_chat(5) > 2
-    assert pace.wait_chat(6) == 0
-    assert pace.room() > 0
+    assert limiter.wait_chat(5) > 2
+    assert limiter.wait_chat(6) == 0
+    assert limiter.room() > 0
 
 
 def test_flood_wait_pauses_its_chat_and_a_third_one_the_whole_bot(still: FrozenClock) -> None:
-    pace = RateLimiter(still, limited=False)
-    assert pace.flood(5, 17) == [(5, still.now + timedelta(seconds=17))]
-    assert (pace.wait_chat(5), pace.wait_chat(6), pace.wait_bot()) == (17, 0, 0)
-    pace.flood(6, 3)
-    gates = pace.flood(7, 9)
+    limiter = RateLimiter(still, limited=False)
+    assert limiter.flood(5, 17) == [(5, still.now + timedelta(seconds=17))]
+    assert (limiter.wait_chat(5), limiter.wait_chat(6), limiter.wait_bot()) == (17, 0, 0)
+    limiter.flood(6, 3)
+    gates = limiter.flood(7, 9)
     assert gates == [(7, still.now + timedelta(seconds=9)), (None, still.now + timedelta(seconds=9))]
-    assert pace.room() == 0
-    assert pace.gate(99) == 9
+    assert limiter.room() == 0
+    assert limiter.gate(99) == 9
     still.forward(9)
-    assert (pace.room() > 0, pace.wait_chat(5)) == (True, 8)
+    assert (limiter.room() > 0, limiter.wait_chat(5)) == (True, 8)
 
 
 def test_flood_waits_spread_over_time_do_not_pause_the_bot(still: FrozenClock) -> None:
-    pace = RateLimiter(still, limited=False)
+    limiter = RateLimiter(still, limited=False)
     for chat_id in (5, 6, 7, 8):
-        pace.flood(chat_id, 1)
+        limiter.flood(chat_id, 1)
         still.forward(40)
-    assert pace.wait_bot() == 0
+    assert limiter.wait_bot() == 0
 
 
 def test_later_flood_wait_never_shortens_an_earlier_one(still: FrozenClock) -> None:
-    pace = RateLimiter(still)
-    pace.flood(5, 100)
-    assert pace.flood(5, 2) == [(5, still.now + timedelta(seconds=100))]
+    limiter = RateLimiter(still)
+    limiter.flood(5, 100)
+    assert limiter.flood(5, 2) == [(5, still.now + timedelta(seconds=100))]
 
 
 @pytest.mark.fault("F69")
 def test_clock_set_back_does_not_block_sending(still: FrozenClock) -> None:
-    pace = RateLimiter(still)
+    limiter = RateLimiter(still)
     for _ in range(10):
-        pace.book(5)
+        limiter.book(5)
     still.forward(-3600)
-    assert pace.wait_bot() < 5
-    assert pace.wait_chat(5) < 90
+    assert limiter.wait_bot() < 5
+    assert limiter.wait_chat(5) < 90
     still.forward(90)
-    assert (pace.wait_bot(), pace.wait_chat(5)) == (0, 0)
+    assert (limiter.wait_bot(), limiter.wait_chat(5)) == (0, 0)
 
 
 @pytest.mark.fault("F69")
 def test_clock_set_back_does_not_delay_requests_about_to_leave(still: FrozenClock) -> None:
-    """Its words would go seconds after they were looked up, perhaps to an operator who has lost the contact."""
-    pace = RateLimiter(still)
-    assert pace.try_send() == 0
+    """It would be sent seconds after its data was read, perhaps to an operator who no longer holds the contact."""
+    limiter = RateLimiter(still)
+    assert limiter.try_send() == 0
     still.forward(-3600)
-    assert pace.try_send() < 0.1
+    assert limiter.try_send() < 0.1
 
 
 def test_without_rate_limits_only_flood_waits_delay_requests(still: FrozenClock) -> None:
-    pace = RateLimiter(still, limited=False)
-    assert [pace.book(5) for _ in range(50)] == [0.0] * 50
-    pace.flood(None, 4)
-    assert pace.book(5) == 4
+    limiter = RateLimiter(still, limited=False)
+    assert [limiter.book(5) for _ in range(50)] == [0.0] * 50
+    limiter.flood(None, 4)
+    assert limiter.book(5) == 4
 
 
 def test_slow_request_counts_from_its_arrival(still: FrozenClock) -> None:
-    pace = RateLimiter(still)
+    limiter = RateLimiter(still)
     for travels in (0.8, 0.0, 0.0):  # seconds
-        assert pace.wait_chat(5) == 0
-        pace.book(5)
+        assert limiter.wait_chat(5) == 0
+        limiter.book(5)
         still.forward(travels)
-        pace.note_response(5)
-    assert pace.wait_chat(5) == pytest.approx(PRIVATE.interval)
+        limiter.note_response(5)
+    assert limiter.wait_chat(5) == pytest.approx(PRIVATE.interval)
 
 
 def test_requests_of_an_earlier_process_count_towards_limits(still: FrozenClock) -> None:
-    pace = RateLimiter(still)
-    pace.replay_recent([(5, still.now - timedelta(seconds=1)), (5, still.now), (5, still.now), (-6, still.now)])
-    assert pace.wait_chat(5) > 0
-    assert pace.wait_chat(-6) > 0
-    assert pace.wait_chat(7) == 0
+    limiter = RateLimiter(still)
+    limiter.replay_recent([(5, still.now - timedelta(seconds=1)), (5, still.now), (5, still.now), (-6, still.now)])
+    assert limiter.wait_chat(5) > 0
+    assert limiter.wait_chat(-6) > 0
+    assert limiter.wait_chat(7) == 0
 
 
 def test_requests_overdue_on_a_busy_machine_are_spread_out(still: FrozenClock) -> None:
-    pace, made = RateLimiter(still), list[float]()
+    limiter, made = RateLimiter(still), list[float]()
     begin = still.now
-    due = sorted(pace.book(chat_id) for chat_id in range(1, 9))  # as many as are promised ahead
-    still.forward(1)  # nothing moves, and all of them are overdue
+    due = sorted(limiter.book(chat_id) for chat_id in range(1, 9))  # as many as are booked ahead
+    still.forward(1)  # the event loop stalls, and all of them are overdue
     for number in range(60):
         if number >= len(due):
-            still.forward(pace.book(100 + number))
-        while (held := pace.try_send()) > 0:
+            still.forward(limiter.book(100 + number))
+        while (held := limiter.try_send()) > 0:
             still.forward(held)
         made.append((still.now - begin).total_seconds())
     assert most_within(made, 1.0) <= 30
@@ -148,10 +148,10 @@ def test_requests_overdue_on_a_busy_machine_are_spread_out(still: FrozenClock) -
 
 
 async def test_delayed_requests_leave_in_arrival_order() -> None:
-    pace, gone = RateLimiter(lambda: datetime.now(UTC)), list[int]()
+    limiter, gone = RateLimiter(lambda: datetime.now(UTC)), list[int]()
 
     async def go(number: int) -> None:
-        await pace.wait_turn()
+        await limiter.wait_turn()
         gone.append(number)
 
     async def come(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Telegram's limits, in real time: whoever writes is heard, and no limit is ever touched."""
+"""Telegram's limits, in real time: every client's message arrives, and no limit is exceeded."""
 
 import asyncio
 import re

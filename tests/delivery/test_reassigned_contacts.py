@@ -1,4 +1,4 @@
-"""A contact is given away while a client's words are on their way to whoever held it."""
+"""A contact is reassigned while a client's message is being sent to its former operator."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What Telegram cannot do any more: people who left, cards that are gone or too old, messages without a number."""
+"""What Telegram cannot do any more: people who left, cards that are gone or too old, messages without an id."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_missing_or_uneditable_card_is_replaced_once(crm: RunningApp, why:
     await anna.presses(card, "Take")
     await ivan.sees("Anna is with you")
     await crm.settled()
-    assert calls(crm, "editMessageText") == edits + 1  # the new one; nobody asks for the old one any more
+    assert calls(crm, "editMessageText") == edits + 1  # the new one; the old one is not edited any more
     assert told(anna, "My question") == 2
     await anna.presses(now(anna, card), "Close")
     await ivan.sees("is closed")
@@ -81,7 +81,7 @@ async def test_message_not_modified_error_counts_as_success(crm: RunningApp) -> 
 
 @pytest.mark.fault("F42")
 async def test_old_card_is_cleared_by_an_edit_and_never_deleted(database_url: str, clock: MovableClock) -> None:
-    """A bot may delete its messages for 48 hours only, and may edit them for ever: so nothing is ever deleted."""
+    """A bot may delete its messages for 48 hours only, but may edit them at any time: so nothing is ever deleted."""
     async with (
         await Sandbox.start(clock=clock) as sandbox,
         await RunningApp.open(sandbox, database_url, clock=clock) as crm,
@@ -104,7 +104,7 @@ async def test_message_id_zero_is_never_stored_or_matched(crm: RunningApp) -> No
     card = await ask(crm, ivan, anna, "Ivan asks")
     assert await count(crm, "posted", "is_card AND message_id = 0") == 0
     await ask(crm, petra, anna, "Petra asks")
-    # Its buttons say which contact it is; a reply to it cannot be traced, so she is asked.
+    # Its buttons name the contact; a reply to it cannot be traced, so the operator is asked.
     await anna.presses(card, "Take")
     await ivan.sees("Anna is with you")
     await anna.replies(card, "For Ivan")

@@ -1,4 +1,4 @@
-"""What a failed attempt meant, case by case (reliability list, section 2.1)."""
+"""What a failed attempt means, case by case (reliability list, section 2.1)."""
 
 from typing import Any
 

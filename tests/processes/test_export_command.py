@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 
 from bot.commands.cli import main
 from crm_core import events
-from crm_core.exports.files import Form
-from crm_core.exports.rows import What
+from crm_core.exports.kinds import Form, What
 from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
 from crm_core.storage.ownership import ownership

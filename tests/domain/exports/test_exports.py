@@ -21,10 +21,11 @@ from crm_core import events, statistics
 from crm_core.access.actors import Actor, telegram
 from crm_core.errors import ExportUnderWay, NotAllowed
 from crm_core.exports import files, jobs, making
-from crm_core.exports.files import FORMULA, Form, inert
+from crm_core.exports.files import FORMULA, inert
 from crm_core.exports.in_subprocess import make_in_subprocess
+from crm_core.exports.kinds import Form, What
 from crm_core.exports.making import Made, Order, make
-from crm_core.exports.rows import Span, What
+from crm_core.exports.rows import Span
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Event, Lead, OutboxRow, Staff

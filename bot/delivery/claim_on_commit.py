@@ -1,0 +1,110 @@
+"""Claim outbox rows in the very transaction that creates them, and send them as soon as it is committed.
+
+A row is claimed (its state committed as `sending`) before its request is made, so that a crash leaves a trace of every
+attempt. Claiming in a transaction of its own costs a commit between a client's message and the operator's card. Here
+the claim is part of the transaction that creates the row, which saves one commit of three (docs/performance.md, "Two
+commits of three"). Everything else (a chat that is busy, a rate limit, a retry) is claimed by `Sender.run` later.
+
+Inside the transaction, after the action has added its rows (`_claim`):
+
+1. If this is a second run of the body (PostgreSQL repeats a transaction that met a conflict), undo the first run's
+   claims as in step 6.
+2. `pending_on_commit` has the rows that the transaction has created so far; `Senders` finds the sender of each.
+3. `ChatQueues.reserve` chooses those that may be sent at once: nothing else waits in their chats, and the rate limit
+   has room. It changes memory only, and keeps these chats from being picked meanwhile.
+4. `claims.claim` marks them as `sending` and reads what their messages need: committed, or rolled back, with the rows.
+
+On commit (`_send`):
+
+5. The listener of `Senders` announces all rows; those reserved are known and left alone. The claimed ones are booked
+   with the rate limiter and requested from Telegram, and their reservations end.
+
+On rollback, or if the connection was lost before the commit was confirmed (`_undo`):
+
+6. The reserved rows leave the chat queues, and their chats are free again. In the database there is nothing to undo. If
+   the commit did happen after all, the sender's next full look finds the rows as claimed but unsent, and sends them.
+
+A sender that stops waits until no row is reserved (`ChatQueues.none_reserved`): what is committed as `sending` must be
+sent, or the next session would take it for an ambiguous attempt.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from bot.delivery.sender import Sender
+from bot.delivery.senders import Senders
+from crm_core.delivery import claims
+from crm_core.delivery.claims import ClaimedRow
+from crm_core.messaging.outbox import PendingRow
+from crm_core.storage.database import Database, pending_on_commit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows that one sender sends as soon as the transaction that creates them is committed."""
+
+    sender: Sender
+    rows: Sequence[ClaimedRow]
+
+
+async def write_and_send(db: Database, senders: Senders, body: Callable[[Session], T]) -> T:
+    """Runs a transaction, and sends at once what it adds to the outbox, as far as that may be sent now.
+
+    Args:
+        body: see `Database.write_unflushed`; it may be run more than once.
+
+    Returns what the body returned. Raises what the body or the commit raised, after the claims were undone.
+    """
+    made: list[Claim] = []
+
+    def body_and_claims(s: Session) -> T:
+        _undo(made)
+        result = body(s)
+        _claim(s, senders, made)
+        return result
+
+    try:
+        result = await db.write_unflushed(body_and_claims)
+    except BaseException:
+        _undo(made)
+        raise
+    _send(made)
+    return result
+
+
+def _claim(s: Session, senders: Senders, made: list[Claim]) -> None:
+    for sender, rows in senders.rows_of_each(pending_on_commit(s)):
+        claimed = _claim_for(sender, rows, s)
+        if claimed:
+            made.append(Claim(sender, claimed))
+
+
+def _claim_for(sender: Sender, rows: Sequence[PendingRow], s: Session) -> list[ClaimedRow]:
+    reserved = sender.queues.reserve(rows) if sender.may_claim_early else []
+    if not reserved:
+        return []
+    try:
+        claimed = claims.claim(s, ids=[row.id for row in reserved], fencing_token=sender.fencing_token)
+    except BaseException:
+        sender.drop(reserved)
+        raise
+    ids = {row.id for row in claimed}
+    sender.drop([row for row in reserved if row.id not in ids])
+    return claimed
+
+
+def _send(made: list[Claim]) -> None:
+    for claim in made:
+        claim.sender.send(claim.rows)
+        claim.sender.queues.confirm(claim.rows)
+
+
+def _undo(made: list[Claim]) -> None:
+    for claim in made:
+        claim.sender.drop(claim.rows)
+    made.clear()

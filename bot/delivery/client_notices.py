@@ -1,0 +1,74 @@
+"""Notices to clients about their request: a text, and buttons if it has any, for each code of `CLIENT_NOTICES`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.texts import Translator
+from crm_core.delivery.claims import CardData
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a notice says, and the buttons under it.
+
+    Attributes:
+        keyboard: an inline keyboard as Telegram expects it, None for none; presses arrive at `bot.clients.presses`.
+    """
+
+    text: str
+    keyboard: dict[str, Any] | None = None
+
+
+ClientNotice = Callable[[CardData | None, dict[str, Any], Translator], Notice | None]
+
+
+def client_notice(code: str, contact: CardData | None, payload: dict[str, Any], _: Translator) -> Notice | None:
+    """The notice of a code.
+
+    Args:
+        contact: the newest state, so that a notice never says what is no longer true; None where it is about none.
+        payload: of the outbox row.
+
+    Returns None where there is nothing to say (any more), and for an unknown code, such as one of a later version.
+    """
+    notice = CLIENT_NOTICES.get(code)
+    return None if notice is None else notice(contact, payload, _)
+
+
+def _about_contact(notice: Callable[[CardData, Translator], Notice | None]) -> ClientNotice:
+    return lambda contact, payload, _: None if contact is None else notice(contact, _)
+
+
+def _registered(contact: CardData, _: Translator) -> Notice:
+    if contact.operator:
+        text = _("Your request is #{id}. {operator} will answer you here.")
+    elif contact.place == 1:
+        text = _("Your request is #{id}. Everybody is busy at the moment; you are next in the queue.")
+    else:
+        text = _("Your request is #{id}. Everybody is busy at the moment; you are number {place} in the queue.")
+    return Notice(text.format(id=contact.id, operator=contact.operator, place=contact.place))
+
+
+def _taken(contact: CardData, _: Translator) -> Notice | None:
+    if contact.operator is None:
+        return None  # it was returned to the queue meanwhile; whoever takes it next is announced
+    text = _("{operator} is with you now, request #{id}.")
+    return Notice(text.format(operator=contact.operator, id=contact.id))
+
+
+def _closed(contact: CardData, _: Translator) -> Notice:
+    text = _("Request #{id} is closed. Thank you! Write again at any time, and a new one will be opened.")
+    return Notice(text.format(id=contact.id))
+
+
+def _slowed(_: Translator) -> Notice:
+    return Notice(_("You are writing very fast. Nothing is lost: your messages are passed on one by one."))
+
+
+CLIENT_NOTICES: dict[str, ClientNotice] = {
+    "registered": _about_contact(_registered),
+    "taken": _about_contact(_taken),
+    "closed": _about_contact(_closed),
+    "slowed": lambda contact, payload, _: _slowed(_),
+}
