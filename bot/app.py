@@ -26,8 +26,7 @@ from bot.settings import Settings
 from bot.telegram.session import Telegram
 from crm_core.access.actors import SYSTEM
 from crm_core.messaging.inbox import IncomingUpdate
-from crm_core.team import accounts as staff
-from crm_core.team import invitations
+from crm_core.team import accounts, invitations
 
 log = structlog.get_logger("app")
 
@@ -158,7 +157,7 @@ class App(Installation):
         A link of an earlier start stops working when this one is made.
         """
         usernames = [runner.username for runner in self.fleet.runners if runner.state == "running" and runner.username]
-        if not usernames or await self.db.read(staff.has_admin):
+        if not usernames or await self.db.read(accounts.has_admin):
             return None
         code = new_code()
         await self.db.write(invitations.invite, code=code, role="first_admin", actor=SYSTEM, now=self.clock())

@@ -2,8 +2,7 @@
 
 from aiogram import Router
 
-from bot.admins import admins, assign, export, operators, queue, sources, start, stats
-from bot.admins import assign_contact as giving
+from bot.admins import admins, assign, assign_contact, export, operators, queue, sources, start, stats
 from bot.handling.filters import IsAdmin
 from bot.handling.prompts import EndPromptMiddleware
 from crm_core.conversation.prompts import Role
@@ -17,7 +16,7 @@ router.include_routers(
     stats.router,
     export.router,
     assign.router,
-    giving.router,
+    assign_contact.router,
     operators.router,
     sources.router,
     queue.router,

@@ -32,8 +32,7 @@ from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import TypedLine, read_number
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
-from crm_core.team import departure, invitations, operators
+from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails
 
 router = Router(name="admins.operators")
@@ -98,7 +97,7 @@ async def _add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Transla
         return
     limit = line.number if len(line) > 1 else None
     name = line.from_word(0, -1).name if limit is not None else line.name
-    bots = await db.read(staff.bot_usernames)
+    bots = await db.read(accounts.bot_usernames)
     code = new_code()
     address = link(bots[act.bot_id], OPERATOR_PAYLOAD + code)
     most = DEFAULT_LIMIT if limit is None else read_number(limit, field="limit", minimum=0, maximum=LIMIT_LARGEST)
@@ -117,7 +116,7 @@ def _invitation(name: str, address: str, _: Translator) -> str:
 
 
 async def _invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Translator) -> None:
-    bots = await db.read(staff.bot_usernames)
+    bots = await db.read(accounts.bot_usernames)
     code = new_code()
     address = link(bots[act.bot_id], OPERATOR_PAYLOAD + code)
     await act(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from bot.commands.database import SecondWriterUnsafe, open_for_writing
-from bot.runtime import control as shell
+from bot.runtime import control
 from bot.runtime.migrating import bring_up_to_date
 from bot.runtime.random_codes import new_key
 from crm_core.access import api_keys
@@ -143,8 +143,8 @@ def _said(working: Coroutine[Any, Any, T]) -> T:
 def _ask(url: str, method: str, path: str, reason: SecondWriterUnsafe, body: dict[str, Any] | None = None) -> Any:
     """Has the running process do it."""
     try:
-        return shell.call(url, method, path, body)
-    except shell.NotReached:
+        return control.call(url, method, path, body)
+    except control.NotReached:
         raise Refused(NOT_REACHED.format(version=reason.version)) from None
-    except shell.Refusal as error:
+    except control.Refusal as error:
         raise Refused(f"{error}.") from None

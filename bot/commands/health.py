@@ -6,9 +6,9 @@ Looks at the database, and asks the process whether it can write there; no aiogr
 from datetime import UTC, datetime
 
 from bot.commands.explain import explain
-from bot.runtime import control as shell
+from bot.runtime import control
 from bot.settings import Settings
-from crm_core.monitoring import liveness as progress
+from crm_core.monitoring import liveness
 from crm_core.storage.probe import probe
 
 
@@ -20,7 +20,7 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
     """
     try:
         with probe(settings.database_url) as ask:
-            found = progress.look(ask, now=now or datetime.now(UTC), bot_ids=settings.bot_ids)
+            found = liveness.look(ask, now=now or datetime.now(UTC), bot_ids=settings.bot_ids)
     except Exception as error:
         explained = explain(error, settings.database_url)
         return [explained[0] if explained else f"The database cannot be read ({type(error).__name__})."]
@@ -30,9 +30,9 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
 def _of_process(settings: Settings) -> list[str]:
     """What the process on this machine says of itself: that a disk is full cannot be seen from outside by reading."""
     try:
-        shell.call_public(settings.database_url, settings.http_port, "/readyz")
-    except shell.NotReached:
+        control.call_public(settings.database_url, settings.http_port, "/readyz")
+    except control.NotReached:
         return []  # it may be starting, or listen elsewhere
-    except shell.Refusal as refusal:
+    except control.Refusal as refusal:
         return [str(refusal)]
     return []

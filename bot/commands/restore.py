@@ -10,9 +10,7 @@ from sqlalchemy.orm import Session
 
 from bot.runtime.control import who
 from bot.settings import Settings
-from crm_core.backups import after_restore as aftermath
-from crm_core.backups import postgres
-from crm_core.backups import swap as replacing
+from crm_core.backups import after_restore, postgres, swap
 from crm_core.backups.after_restore import Reconciliation
 from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
@@ -50,16 +48,16 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
     place = sqlite_path(settings.database_url)
     owner = ownership(make_url(settings.database_url))  # nobody works on it until all is done
     try:
-        replacing.check_place(place, replace=replace)
-        with replacing.candidate(backup, place, now=now) as copy:
+        swap.check_place(place, replace=replace)
+        with swap.candidate(backup, place, now=now) as copy:
             url = f"sqlite:///{copy.path}"
-            replacing.forget_origin(copy.path)
+            swap.forget_origin(copy.path)
             migrate(url, copy=False)
-            seen = replacing.highest_numbers(place, {table.name for table in aftermath.NUMBERED})
+            seen = swap.highest_numbers(place, {table.name for table in after_restore.NUMBERED})
             found, numbers = asyncio.run(_reconcile(url, copy.taken_at, now, settings.timezone, seen))
-            replacing.begin_numbers_at(copy.path, numbers)
+            swap.begin_numbers_at(copy.path, numbers)
             after = examine(copy.path).revision
-            kept = replacing.put_in_place(copy.path, place, now=now)
+            kept = swap.put_in_place(copy.path, place, now=now)
         mark_installed(place)
     finally:
         asyncio.run(owner.release())
@@ -72,8 +70,8 @@ async def _reconcile(
     url: str, taken_at: datetime | None, now: datetime, zone: str, seen: Numbers
 ) -> tuple[Reconciliation, Numbers]:
     def decide(s: Session) -> tuple[Reconciliation, Numbers]:
-        found = aftermath.reconcile(s, taken_at=taken_at, now=now, zone=zone, actor=who().label)
-        numbers = aftermath.next_numbers(s, since=found.since, until=found.until, seen=seen)
+        found = after_restore.reconcile(s, taken_at=taken_at, now=now, zone=zone, actor=who().label)
+        numbers = after_restore.next_numbers(s, since=found.since, until=found.until, seen=seen)
         if s.get_bind().dialect.name == "postgresql":
             postgres.begin_numbers_at(s, numbers)
             postgres.is_safe(s)

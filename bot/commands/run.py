@@ -14,7 +14,7 @@ import structlog
 from bot.runtime.installation import Installation
 from bot.settings import Settings
 from crm_core.delivery import bots
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 
 if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is of no use without bots
     from bot.app import App
@@ -103,7 +103,7 @@ async def _tell_of_bots(app: "App") -> None:
     await app.fleet.settled()
     for runner in app.fleet.runners:
         click.echo(STATES.get(runner.state, "{bot}: " + runner.state).format(bot=_name(runner)))
-    while not await app.db.read(staff.has_admin):
+    while not await app.db.read(accounts.has_admin):
         link = await app.first_admin_link()
         if link is not None:
             click.echo(

@@ -26,8 +26,7 @@ from bot.logs import describe_error
 from bot.reports.statistics_picture import Pictures
 from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict, judge
 from bot.texts import pick_language, translator
-from crm_core.delivery import claims as briefing
-from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import outbox
@@ -133,7 +132,7 @@ class Sender:
         if is_full:
             pause = timedelta(seconds=self._pauses.recovered)
             await self.db.write(
-                deliveries.recover, bot_id=self.bot.id, fencing_token=self.fencing_token, now=self.clock(), pause=pause
+                outcomes.recover, bot_id=self.bot.id, fencing_token=self.fencing_token, now=self.clock(), pause=pause
             )
             self._lanes.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fencing_token=self.fencing_token))
         after = 0 if is_full else self._lanes.highest - self._late
@@ -162,7 +161,7 @@ class Sender:
         if not reserved:
             return []
         try:
-            jobs = briefing.claim(s, ids=[row.id for row in reserved], fencing_token=self.fencing_token)
+            jobs = claims.claim(s, ids=[row.id for row in reserved], fencing_token=self.fencing_token)
         except BaseException:
             self._drop(reserved)
             raise
@@ -207,7 +206,7 @@ class Sender:
     async def _claim(self, ids: list[int]) -> list[ClaimedRow]:
         """Claims rows together, or, if one of them cannot be read, each by itself without that one."""
         try:
-            return await self.db.write_unflushed(briefing.claim, ids=ids, fencing_token=self.fencing_token)
+            return await self.db.write_unflushed(claims.claim, ids=ids, fencing_token=self.fencing_token)
         except DATABASE_UNAVAILABLE:
             raise
         except Exception as error:
@@ -290,7 +289,7 @@ class Sender:
             case TokenRefused(reason):
                 return Settled(job.id, "pending", reason, not_before=now + timedelta(seconds=self._pauses.refused))
             case OutcomeUnknown(reason):
-                state = deliveries.after_unknown(job.kind, job.ambiguous + 1)
+                state = outcomes.after_unknown(job.kind, job.ambiguous + 1)
                 pause = self._pauses.unknown[min(job.ambiguous, len(self._pauses.unknown) - 1)]
                 again = now + timedelta(seconds=pause) if state == "pending" else None
                 return Settled(job.id, state, reason, not_before=again, ambiguous=True)

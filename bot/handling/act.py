@@ -1,6 +1,6 @@
 """`act`: the one change that an update makes, in one transaction with its answer and its own end.
 
-    await act(contacts.take, contact_id=15, version=3, actor=actor, reply=lambda taken: say(_("It is yours")))
+    await act(lifecycle.take, contact_id=15, version=3, actor=actor, reply=lambda taken: say(_("It is yours")))
 
 The action, the rows of the answer and "this update is done" are committed together, so that an update has exactly one
 effect and one answer however often it is delivered.

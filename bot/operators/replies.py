@@ -10,8 +10,7 @@ from bot.screens.buttons import SendTo
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.conversation import edits
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import edits, operator_messages
 from crm_core.conversation.operator_messages import NeedsTarget, Option, Sent
 
 router = Router(name="operators.replies")
@@ -21,7 +20,7 @@ router = Router(name="operators.replies")
 async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Anything that an operator says which is no command of his."""
     await act(
-        replies.route,
+        operator_messages.route,
         actor=actor,
         content=content_of(message, bot_id=act.bot_id),
         album=message.media_group_id,

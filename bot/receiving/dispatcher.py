@@ -26,13 +26,13 @@ from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import telegram
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.messaging.messages import NotRecordedYet
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 from crm_core.team.accounts import Account, Member
 
 log = structlog.get_logger("handling")
@@ -184,13 +184,17 @@ class UpdateDispatcher:
         """A member of staff who writes can be written to; and what Telegram shows of him may have changed."""
         if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
             await self.db.write(
-                staff.mark_reachable, telegram_id=member.telegram_id, bot_id=row.bot_id, now=self.clock(), rng=self.rng
+                accounts.mark_reachable,
+                telegram_id=member.telegram_id,
+                bot_id=row.bot_id,
+                now=self.clock(),
+                rng=self.rng,
             )
             self.roster.forget()
         name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
         if (member.name, member.language) != (name, user.get("language_code")):
             account = Account(member.telegram_id, name, user.get("username"), user.get("language_code"))
-            await self.db.write(staff.update_profile, account=account)
+            await self.db.write(accounts.update_profile, account=account)
             self.roster.forget()
 
     def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:
@@ -218,7 +222,7 @@ class UpdateDispatcher:
         user = _user(row.raw)
         if user is not None:
             await self.db.write(
-                conversation.notify_slowed,
+                client_messages.notify_slowed,
                 bot_id=row.bot_id,
                 chat_id=user["id"],
                 language=user.get("language_code"),

@@ -9,7 +9,7 @@ from typing import Any
 from crm_core import events
 from crm_core.events import Logged
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 from crm_core.team.accounts import Member
 
 REMEMBERED = 5.0  # seconds; changes made by this process are seen at once, those of another within this time
@@ -42,7 +42,7 @@ class StaffCache:
 
     async def _read(self) -> None:
         began, changes = asyncio.get_running_loop().time(), self._changes
-        members = {one.telegram_id: one for one in await self._db.read(staff.members)}
+        members = {one.telegram_id: one for one in await self._db.read(accounts.members)}
         if changes >= self._known:  # or a later read was quicker
             self._members, self._known = members, changes
         if changes == self._changes:  # a change during the read leaves it stale

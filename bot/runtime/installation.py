@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from bot import __version__
 from bot.logs import describe_error, report_loop_error
-from bot.runtime import control as shell
+from bot.runtime import control
 from bot.runtime.clock_monitor import ClockMonitor
 from bot.runtime.first_key import ensure_api_key
 from bot.runtime.migrating import prepare
@@ -27,14 +27,14 @@ from crm_core import statistics
 from crm_core.api import idempotency
 from crm_core.api.app import create_app
 from crm_core.api.server import HttpServer
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import operator_messages
 from crm_core.events import Logged
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.routing import queue
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, open_database
 from crm_core.storage.ownership import Ownership, ownership
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 
 log = structlog.get_logger("app")
 
@@ -110,14 +110,14 @@ class Installation:
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
         self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())
-        await self.db.write(staff.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
+        await self.db.write(accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
         await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
         """Begins to answer over HTTP, to the API and to what a subclass adds. Raises PortTaken."""
         settings = self.settings
         has_shell = settings.database_url.startswith("sqlite")
-        shell_key = shell.MARK + new_key() if has_shell else None
+        shell_key = control.MARK + new_key() if has_shell else None
         self.api = create_app(
             db=self.db,
             clock=self.clock,
@@ -136,7 +136,7 @@ class Installation:
         await self.http.start()
         self._stack.push_async_callback(self.http.stop)
         if shell_key is not None:
-            path = shell.publish_control_address(settings.database_url, address=self.http.address, key=shell_key)
+            path = control.publish_control_address(settings.database_url, address=self.http.address, key=shell_key)
             self._stack.callback(path.unlink, missing_ok=True)
 
     def _jobs(self) -> list[Job]:
@@ -195,7 +195,7 @@ class Installation:
             await asyncio.sleep(loop.time() - began)  # others get as much of the writer as this
 
     async def _purge(self) -> None:
-        for purge in (inbox.purge, outbox.purge, replies.purge, idempotency.purge):
+        for purge in (inbox.purge, outbox.purge, operator_messages.purge, idempotency.purge):
             await self.db.write(purge, now=self.clock())
 
     async def _note_keys(self) -> None:

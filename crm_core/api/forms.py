@@ -7,7 +7,7 @@ from crm_core.api.call import Submitting
 from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
 from crm_core.names import phone_key
@@ -57,7 +57,7 @@ async def send_form(body: FormSent, call: Submitting) -> Response:
     external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
     return await run_idempotent(
         call,
-        contacts.register,
+        lifecycle.register,
         lambda _: Received.answer({"message": "Received"}, 201),
         source_id=call.source_id,
         now=call.now,

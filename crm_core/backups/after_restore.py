@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.contacts import cards
-from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery import outcomes
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.storage.tables import (
@@ -133,7 +133,7 @@ def _decide(s: Session, now: datetime) -> tuple[int, int]:
 
 def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: datetime) -> None:
     for row in rows:
-        deliveries.notify_lost_attempt(s, row, now, code="restored_unsure")
+        outcomes.notify_lost_attempt(s, row, now, code="restored_unsure")
 
 
 def _show_cards(s: Session, now: datetime) -> None:

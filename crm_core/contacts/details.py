@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import access_contact
-from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import lists
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.paging import Page
@@ -116,6 +116,4 @@ def details(s: Session, *, contact_id: int) -> Details:
     """A contact with its newest messages and events. Raises ContactNotFound."""
     last: dict[str, Any] = {"contact_id": contact_id, "skip": 0, "limit": SHOWN_AT_ONCE, "newest_first": True}
     said, done = messages(s, **last), history(s, **last)
-    return Details(
-        contact_lists.one(s, contact_id=contact_id), said.rows[::-1], said.total, done.rows[::-1], done.total
-    )
+    return Details(lists.one(s, contact_id=contact_id), said.rows[::-1], said.total, done.rows[::-1], done.total)

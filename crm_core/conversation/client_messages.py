@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.contacts import cards, leads
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
@@ -193,8 +192,8 @@ def receive(
             raise SourceOff(source=known.source.name)
         _pin_source(s, bot_id, chat_id, None)
         return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
-    chat = contacts.ClientChat(bot_id, chat_id)
-    opened = contacts.open_contact(
+    chat = lifecycle.ClientChat(bot_id, chat_id)
+    opened = lifecycle.open_contact(
         s, source=known.source, lead_id=known.lead_id, content=content, chat=chat, now=now, rng=rng
     )
     return ReceivedMessage(opened.id, known.lead_id, is_new=True)

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages
-from crm_core.routing import assignment
-from crm_core.routing import choose as distribution
+from crm_core.routing import assignment, choose
 from crm_core.routing.assignment import Reservation, Rng, SourceFacts
 from crm_core.routing.choose import Exclusion
 from crm_core.storage.execute import execute, execute_count
@@ -189,7 +188,7 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
     oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
     for source_id, contact_id in oldest.items():
         source = assignment.source_facts(s, source_id)
-        why = distribution.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
+        why = choose.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
         alerts.notify_admins(
             s,
             cause=f"waits:{source_id}",

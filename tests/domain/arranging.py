@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 from crm_core.conversation.client_messages import ReceivedMessage
 from crm_core.delivery import bots
 from crm_core.messaging.messages import MessageContent
@@ -78,4 +78,4 @@ def saying(
 
 def say(s: Session, client: int, number: int = 1, *, rng: Callable[[], float] = random.random) -> ReceivedMessage:
     """A client writes."""
-    return conversation.receive(s, **saying(client, number, rng=rng))
+    return client_messages.receive(s, **saying(client, number, rng=rng))

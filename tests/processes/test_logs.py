@@ -18,8 +18,7 @@ from sqlalchemy import make_url
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.logs import mask, set_up_logging
-from bot.receiving import polling
-from bot.receiving import worker as workers
+from bot.receiving import polling, worker
 from bot.runtime.random_codes import new_key
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
@@ -127,8 +126,8 @@ async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
     """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
     monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
     monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
-    monkeypatch.setattr(workers, "RETRIES", (0.01,) * 3)
-    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
+    monkeypatch.setattr(worker, "RETRIES", (0.01,) * 3)
+    monkeypatch.setattr(worker, "DATABASE_PAUSE", 0.05)
     url, key, forged = make_url(database_url), new_key(), new_key()
     if url.get_backend_name() != "sqlite":
         database_url = url.set(password=PASSWORD).render_as_string(hide_password=False)

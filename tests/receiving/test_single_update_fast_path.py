@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from bot.receiving import worker as workers
+from bot.receiving import worker
 from bot.sandbox import Sandbox
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate, UnstoredUpdate
 from crm_core.storage.tables import Contact, InboxRow
@@ -76,7 +76,7 @@ async def test_slow_fast_path_does_not_block_other_clients_and_is_applied_once(
 ) -> None:
     anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
     await crm.settled()
-    monkeypatch.setattr(workers, "AT_ONCE_WITHIN", 0.01)
+    monkeypatch.setattr(worker, "AT_ONCE_WITHIN", 0.01)
     handle, go_on, seen = crm.app.worker._handle, asyncio.Event(), list[type]()
 
     async def hesitates(row: IncomingUpdate) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.receiving import polling
-from bot.runtime import supervisor as fleet
+from bot.runtime import supervisor
 from bot.sandbox import Person, Sandbox
 from crm_core.access.actors import telegram
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import operator_messages
 from tests.receiving.relay import Relay
 from tests.stories.arranging import value
 from tests.support.people import MovableClock, RunningApp
@@ -33,7 +33,12 @@ def times(person: Person, crm: RunningApp, words: str) -> int:
 async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
     """Words to the client of contact 1, through the API, of which it is known that they were tried in vain."""
     await crm.db.write(
-        replies.reply_via_api, contact_id=1, text="One moment", operator_id=1, actor=telegram(anna.id), now=crm.clock()
+        operator_messages.reply_via_api,
+        contact_id=1,
+        text="One moment",
+        operator_id=1,
+        actor=telegram(anna.id),
+        now=crm.clock(),
     )
     tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 2 AND outcome = 'no_connection'"
     while not await value(crm, tried):
@@ -111,7 +116,7 @@ async def test_running_process_without_updates_for_30h_alerts_admins(
 async def test_webhook_outage_over_24h_alerts_admins(
     sandbox: Sandbox, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    monkeypatch.setattr(fleet, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(supervisor, "WATCH_EVERY", 0.05)
     sandbox.configure(webhook_second=0.02)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     settings = {"webhook_url": address, "webhook_secret": "a-secret-of-the-webhook", "http_port": unused_tcp_port}

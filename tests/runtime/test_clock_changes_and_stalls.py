@@ -13,8 +13,7 @@ import apscheduler.triggers.interval
 import pytest
 
 from bot.app import App
-from bot.runtime import clock_monitor as heartbeat
-from bot.runtime import installation
+from bot.runtime import clock_monitor, installation
 from bot.runtime.supervisor import BotSupervisor
 from bot.sandbox import Sandbox
 from tests.processes.restarts import HURRIED
@@ -36,12 +35,12 @@ class WallClock:
 
         for module in (apscheduler.schedulers.base, apscheduler.triggers.interval, apscheduler.executors.base):
             monkeypatch.setattr(module, "datetime", Shown)
-        monkeypatch.setattr(heartbeat, "shown_now", lambda: time.time() + self.moved.total_seconds())
+        monkeypatch.setattr(clock_monitor, "shown_now", lambda: time.time() + self.moved.total_seconds())
 
 
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> WallClock:
-    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    monkeypatch.setattr(clock_monitor, "BEAT", 0.05)
     monkeypatch.setattr(installation, "LOOK_EVERY", 0.5)
     monkeypatch.setattr("bot.app.LOOK_EVERY", 0.5)
     return WallClock(monkeypatch)
@@ -113,7 +112,7 @@ async def test_clock_set_back_does_not_delay_retries(crm: RunningApp, clock: Mov
 async def test_stalled_process_keeps_ownership_and_alerts_admins(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    monkeypatch.setattr(clock_monitor, "BEAT", 0.05)
     async with await RunningApp.open(sandbox, database_url) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         runner = crm.app.fleet.runners[0]
@@ -126,7 +125,7 @@ async def test_stalled_process_keeps_ownership_and_alerts_admins(
             await second.fleet.settled()
         try:
             await ivan.says("My question", to=crm.shop)
-            monkeypatch.setattr(heartbeat, "STALLED", 0.5)  # not before: a machine of many stories stands still too
+            monkeypatch.setattr(clock_monitor, "STALLED", 0.5)  # not before: a machine of many stories stands still too
             time.sleep(1)  # noqa: ASYNC251 - the very thing: nothing runs meanwhile
             await anna.sees("My question", bot=crm.shop)
             told = await crm.olga.sees("could do nothing for", bot=crm.shop)

@@ -13,8 +13,7 @@ from bot.sandbox.world.chats import PrivateChat
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import transfer
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
@@ -220,7 +219,7 @@ class Happenings:
         self._said += 1
         words = MessageContent("text", text=f"word {self._said} of the site")
         self._administer(
-            contacts.register,
+            lifecycle.register,
             source_id=self._source(bot),
             lead=LeadFacts(external_id=f"crm-{number}"),
             content=words,

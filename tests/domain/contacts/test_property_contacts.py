@@ -19,18 +19,15 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, te
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import transfer
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.conversation import client_messages as conversation
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import client_messages, operator_messages
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.sqlite import sqlite_engine
-from crm_core.team import accounts as staff
-from crm_core.team import departure, operators
+from crm_core.team import accounts, departure, operators
 from tests.domain.arranging import BOT, NOW, Office, hire, open_office, saying
 from tests.domain.invariants import check_all
 
@@ -73,13 +70,13 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(client=CLIENTS, by_link=st.booleans())
     def start(self, client: int, by_link: bool) -> None:
         known = {name: saying(client, now=self.now)[name] for name in ("bot_id", "chat_id", "person", "now")}
-        self._do(conversation.start_chat, **known, slug="vk" if by_link else None)
+        self._do(client_messages.start_chat, **known, slug="vk" if by_link else None)
 
     @rule(clients=st.lists(CLIENTS, min_size=1, max_size=8))
     def say(self, clients: list[int]) -> None:
         for client in clients:
             self.said += 1
-            self._do(conversation.receive, **saying(client, self.said, rng=self.rng.random, now=self.now))
+            self._do(client_messages.receive, **saying(client, self.said, rng=self.rng.random, now=self.now))
 
     @rule(client=CLIENTS, answered=st.integers(1_000, 1_050))
     def say_in_reply(self, client: int, answered: int) -> None:
@@ -88,32 +85,32 @@ class Helpdesk(RuleBasedStateMachine):
         content = MessageContent(
             "text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered
         )
-        self._do(conversation.receive, **{**inputs, "content": content})
+        self._do(client_messages.receive, **{**inputs, "content": content})
 
     @rule(number=st.integers(1, 3))
     def register(self, number: int) -> None:
         lead = LeadFacts(external_id=f"crm-{number}")
         self._do(
-            contacts.register, source_id=self.link, lead=lead, content=MessageContent("text", text="from the site")
+            lifecycle.register, source_id=self.link, lead=lead, content=MessageContent("text", text="from the site")
         )
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def take(self, number: int, slot: int | None) -> None:
-        self._on_contact(number, contacts.take, version=None, actor=self._somebody(number, slot))
+        self._on_contact(number, lifecycle.take, version=None, actor=self._somebody(number, slot))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def close(self, number: int, slot: int | None) -> None:
-        self._on_contact(number, contacts.close, version=None, actor=self._somebody(number, slot))
+        self._on_contact(number, lifecycle.close, version=None, actor=self._somebody(number, slot))
 
     @rule(slot=SLOTS)
     def answer(self, slot: int) -> None:
         actor = self._actor(slot)
-        self._do(replies.route, actor=actor, content=self._content(actor))
+        self._do(operator_messages.route, actor=actor, content=self._content(actor))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def answer_to(self, number: int, slot: int | None) -> None:
         actor = self._somebody(number, slot)
-        self._on_contact(number, replies.send_to_client, content=self._content(actor), actor=actor)
+        self._on_contact(number, operator_messages.send_to_client, content=self._content(actor), actor=actor)
 
     @rule(slot=SLOTS, number=NUMBERS, confirmed=st.booleans())
     def give(self, slot: int, number: int, confirmed: bool) -> None:
@@ -151,7 +148,7 @@ class Helpdesk(RuleBasedStateMachine):
 
     @rule(slot=SLOTS)
     def unblock_the_bot(self, slot: int) -> None:
-        self._do(staff.mark_reachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
+        self._do(accounts.mark_reachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
 
     @rule(slot=SLOTS, weight=WEIGHTS, limit=LIMITS, really=SELDOM)
     def remove_and_hire(self, slot: int, weight: int, limit: int, really: bool) -> None:

@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import statistics
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import transfer
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.routing import sources
 from crm_core.statistics import Cause, ShareNumbers
@@ -45,7 +44,7 @@ class Shop:
         found = []
         for _ in range(count):
             lead = LeadFacts(external_id="site:1")
-            made = contacts.register(
+            made = lifecycle.register(
                 self.s, source_id=self.place.source_id, lead=lead, now=NOW, rng=roll or (lambda: next(self.rolls))
             )
             found.append(made.id)
@@ -237,7 +236,7 @@ async def test_gap_causes_consider_only_draws_of_the_period(db: Database) -> Non
             operators.set_online(s, is_online=is_there, actor=boris, now=now, rng=random.random)
             for _ in range(20):
                 lead = LeadFacts(external_id="site:1")
-                contacts.register(s, source_id=place.source_id, lead=lead, now=now, rng=rolls.__next__)
+                lifecycle.register(s, source_id=place.source_id, lead=lead, now=now, rng=rolls.__next__)
         return _of_boris(s, place, None), _of_boris(s, place, NOW)
 
     assert await db.write(story) == (Cause.OFF, None)

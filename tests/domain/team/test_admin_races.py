@@ -7,32 +7,30 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import transfer
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.delivery import bots
 from crm_core.errors import LastAdmin, NeedsConfirmation, NotAllowed
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
-from crm_core.team import accounts as staff
-from crm_core.team import invitations, operators
+from crm_core.team import accounts, invitations, operators
 from crm_core.team.accounts import Account
 from tests.support.people import MovableClock
 
 
 async def test_two_admins_removing_each_other_concurrently_leave_one_admin(db: Database, clock: MovableClock) -> None:
     for _ in range(10):
-        await db.write(staff.ensure_admins, telegram_ids=[1, 2], now=clock())
+        await db.write(accounts.ensure_admins, telegram_ids=[1, 2], now=clock())
         outcomes = await asyncio.gather(
-            db.write(staff.remove_admin, telegram_id=2, actor=telegram(1), now=clock()),
-            db.write(staff.remove_admin, telegram_id=1, actor=telegram(2), now=clock()),
+            db.write(accounts.remove_admin, telegram_id=2, actor=telegram(1), now=clock()),
+            db.write(accounts.remove_admin, telegram_id=1, actor=telegram(2), now=clock()),
             return_exceptions=True,
         )
         refused = [one for one in outcomes if isinstance(one, BaseException)]
         assert len(refused) == 1
         assert isinstance(refused[0], NotAllowed | LastAdmin)
-        assert len(await db.read(staff.admins)) == 1
+        assert len(await db.read(accounts.admins)) == 1
 
 
 async def test_concurrent_manual_assignments_do_not_exceed_limit_unconfirmed(db: Database, clock: MovableClock) -> None:
@@ -46,7 +44,7 @@ async def test_concurrent_manual_assignments_do_not_exceed_limit_unconfirmed(db:
     source_id, anna = await db.write(arrange)
     waiting = [
         await db.write(
-            contacts.register,
+            lifecycle.register,
             source_id=source_id,
             lead=LeadFacts(external_id=f"site:{number}"),
             now=clock(),
