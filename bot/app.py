@@ -31,7 +31,7 @@ from bot.settings import Settings
 from bot.telegram.session import Telegram
 from crm_core.access.actors import SYSTEM
 from crm_core.messaging.inbox import IncomingUpdate
-from crm_core.team import accounts as staff
+from crm_core.team import accounts, invitations
 
 log = structlog.get_logger("app")
 

@@ -1,4 +1,4 @@
-"""Everything that can be refused, each as a code with fields. Words for people live at the edges."""
+"""Every refusal, as a code with fields. The texts for people are in the bot and in the API."""
 
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ class CrmError(Exception):
 
 
 class NotFound(CrmError):
-    """No such thing, or not yours: the two look equal, so that nobody learns what exists (reliability list, I15)."""
+    """It does not exist, or is not yours: the two look equal, so that nobody learns what exists (reliability I15)."""
 
     code, status = "not_found", 404
 
@@ -71,13 +71,13 @@ class IsStaff(CrmError):
 
 
 class NotAllowed(CrmError):
-    """The role that this needs is not there at the moment of the effect."""
+    """The actor does not have the role that this needs, at the moment of the effect. `role`."""
 
     code, status = "not_allowed", 403
 
 
 class ContactHeld(CrmError):
-    """Somebody else holds the contact. `operator` is his name, or None while it waits in the queue."""
+    """Somebody else holds the contact. `operator` is their name, or None while it waits in the queue."""
 
     code, status = "contact_held", 409
 
@@ -87,7 +87,7 @@ class ContactAlreadyYours(CrmError):
 
 
 class ContactAlreadyTheirs(CrmError):
-    """By hand, but that operator has it already. `operator` is his name."""
+    """The operator to whom it is assigned by hand holds it already. `operator` is their name."""
 
     code, status = "contact_already_theirs", 409
 
@@ -99,40 +99,40 @@ class ContactClosed(CrmError):
 
 
 class CardOutdated(CrmError):
-    """The button is of an older state of the contact; nothing was done, the card is brought up to date."""
+    """The button shows an older state of the contact; nothing was done, and the card is refreshed."""
 
     code, status = "card_outdated", 409
 
 
 class Outdated(CrmError):
-    """A caller of the API said at which state he knows something, and that has changed since."""
+    """Something has changed since the state that a caller of the API knows (If-Match)."""
 
     code, status = "outdated", 412
 
 
 class ContactElsewhere(CrmError):
-    """The operator cannot be written to by the bot that speaks for this contact. `bot` is its username."""
+    """The contact belongs to another bot than the one that was used. `bot` is the username of the right one."""
 
     code, status = "contact_elsewhere", 409
 
 
 class NeedsConfirmation(CrmError):
-    """By hand, a full or absent operator needs a second press.
+    """Assigning by hand to an operator who is full or absent needs a confirmation.
 
-    `operator` is his name, `why` the exclusion, `version` the contact's, for the button that confirms.
+    `operator` is their name, `why` the exclusion, `version` the contact's, for the button that confirms.
     """
 
     code, status = "needs_confirmation", 409
 
 
 class OperatorUnreachable(CrmError):
-    """He has not pressed Start in the bot that speaks for this contact, so no card can reach him."""
+    """The operator has not started the bot that speaks for this contact, so no card can reach them. `operator`."""
 
     code, status = "operator_unreachable", 409
 
 
 class ClientUnreachable(CrmError):
-    """The client has blocked the bot or left Telegram, so nothing can reach him."""
+    """The client has blocked the bot or left Telegram, so nothing can reach them."""
 
     code, status = "client_unreachable", 409
 
@@ -150,7 +150,7 @@ class NotCopyable(CrmError):
 
 
 class CommandNotSent(CrmError):
-    """Words that begin with a slash are for the bot; they are never passed on to a client by mistake."""
+    """A message that begins with a slash is for the bot; it is never sent to a client by mistake."""
 
     code, status = "command_not_sent", 422
 
@@ -168,7 +168,7 @@ class LastAdmin(CrmError):
 
 
 class InvitationInvalid(CrmError):
-    """Unknown, used or expired: one answer for all, so that guessing teaches nothing."""
+    """Unknown, used or expired: one error for all, so that guessing reveals nothing."""
 
     code, status = "invitation_invalid", 410
 
@@ -180,7 +180,7 @@ class AlreadyOperator(CrmError):
 
 
 class BadValue(CrmError):
-    """A value out of its range. `field`, `minimum`, `maximum`."""
+    """A value outside its range. `field`, `minimum`, `maximum`."""
 
     code, status = "bad_value", 422
 
@@ -198,13 +198,13 @@ class BadEmail(BadValue):
 
 
 class SourceOff(CrmError):
-    """The source takes nothing new at present."""
+    """The source takes no new contacts at present. `source`."""
 
     code, status = "source_off", 409
 
 
 class SourceInUse(CrmError):
-    """A source that contacts came from, or may come from any moment, stays: it can be switched off. `source`."""
+    """A source with contacts, a form or a bot of its own can be switched off, but not removed. `source`."""
 
     code, status = "source_in_use", 409
 
@@ -216,7 +216,7 @@ class EmailTaken(CrmError):
 
 
 class NothingOpen(CrmError):
-    """The operator wrote, but holds no contact that the words could be for."""
+    """The operator wrote, but holds no contact that the message could be for."""
 
     code, status = "nothing_open", 409
 
@@ -231,3 +231,9 @@ class ChoiceExpired(CrmError):
     """The message that the buttons asked about has been sent already, or is gone."""
 
     code, status = "choice_expired", 409
+
+
+class PromptEnded(CrmError):
+    """The question that a message answers was answered, replaced or cancelled in the meantime."""
+
+    code, status = "prompt_ended", 409

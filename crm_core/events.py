@@ -1,9 +1,10 @@
-"""What happened, for good: a row in the change's own transaction, and a line in the log once it is committed."""
+"""The audit trail: who did what and when. A row in the transaction of the change, and a log line after its commit."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypedDict, Unpack
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
@@ -40,7 +41,7 @@ _INSERT = Prepared(insert(Event.__table__))
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """One event: ids and a reason, never anybody's words.
+    """One event: ids and a reason, never the content of messages.
 
     Attributes:
         actor: `client`, `system`, `tg:<Telegram id>`, `api:<key>` or `shell:<user>`.
@@ -58,11 +59,42 @@ class NewEvent:
     data: dict[str, Any] | None = None
 
 
-_FIELDS = tuple(one.name for one in fields(NewEvent))  # `asdict` would copy every value deeply
+class EventFields(TypedDict, total=False):
+    """The fields of `NewEvent` that an event may do without, as keyword arguments."""
+
+    contact_id: int | None
+    lead_id: int | None
+    source_id: int | None
+    operator_id: int | None
+    reason: str | None
+    data: dict[str, Any] | None
+
+
+class _ContactIds(Protocol):
+    """A contact's row, or whatever else has its id and its source's."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def source_id(self) -> int: ...
+
+
+def of_contact(kind: str, contact: _ContactIds, *, actor: str, now: datetime, **more: Unpack[EventFields]) -> NewEvent:
+    """An event of a contact and its source, to be recorded."""
+    fields: EventFields = {"contact_id": contact.id, "source_id": contact.source_id, **more}
+    return NewEvent(kind, now, actor, **fields)
+
+
+def record_one(s: Session, kind: str, *, actor: str, now: datetime, **fields: Unpack[EventFields]) -> None:
+    """Writes one event. Several of one action are written in one statement, by `record`."""
+    record(s, [NewEvent(kind, now, actor, **fields)])
+
+
+_FIELDS = tuple(one.name for one in fields_of(NewEvent))  # `asdict` would copy every value deeply
 
 
 def record(s: Session, events: Iterable[NewEvent]) -> None:
-    """Writes events in one statement and announces them for the log."""
+    """Writes events in one statement; each is logged once the transaction is committed."""
     rows = [{name: getattr(event, name) for name in _FIELDS} for event in events]
     if rows:
         execute(s, _INSERT, rows)
@@ -72,6 +104,6 @@ def record(s: Session, events: Iterable[NewEvent]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An event on its way to the log, after the commit."""
+    """An event that was committed and is to be logged."""
 
     fields: dict[str, Any]

@@ -1,16 +1,16 @@
-"""Names that people type: checked when they are given, found again when they are almost right."""
+"""Names that people type: checked when they are given, and matched with known names, near misses included."""
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from crm_core.contacts.leads import normalise
-from crm_core.errors import BadName, BadSlug, BadValue
+from crm_core.errors import BadName, BadSlug, BadValue, NameTaken, NotFound
 
 NAME_LONGEST = 64
 DESCRIPTION_LONGEST = 500
+PHONE_DIGITS = 10  # without the country code, which is written in many ways
 T = TypeVar("T")
 
 _SLUG = re.compile(
@@ -18,11 +18,32 @@ _SLUG = re.compile(
 )  # with "src_" before it stays within Telegram's 64 characters of a start payload
 
 
+def normalise(name: str | None) -> str | None:
+    """A name in the form in which it is compared and searched: case-folded, ё as е, single spaces."""
+    return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
+
+
+def phone_key(phone: str | None) -> str | None:
+    """A phone in the form in which it is searched: its last ten digits, since +7 999 and 8 (999) are the same phone.
+
+    Returns None if there are no digits.
+    """
+    return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
+
+
 def check_name(text: str) -> str:
     """A name with single spaces, 1 to 64 characters, no control characters. Raises BadName."""
     name = " ".join(text.split())
     if not 1 <= len(name) <= NAME_LONGEST or not name.isprintable() or name.startswith(("/", "#")):
         raise BadName(field="name", maximum=NAME_LONGEST)
+    return name
+
+
+def check_free_name(text: str, taken: Iterable[str]) -> str:
+    """A name as `check_name` returns it that equals none of these in normalised form. Raises BadName, NameTaken."""
+    name = check_name(text)
+    if normalise(name) in map(normalise, taken):
+        raise NameTaken(name=name)
     return name
 
 
@@ -81,10 +102,10 @@ class TypedWord:
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """What somebody typed after a command, in words; quotes keep words together.
+    """What somebody typed after a command, split into words; quotes keep words together.
 
-    A quote opens only where a word begins and closes only where one ends, so that O'Brien stays as he is. A quote that
-    is never closed is a character like any other.
+    A quote opens only where a word begins and closes only where one ends, so that O'Brien stays one word. A quote that
+    is never closed is an ordinary character.
     """
 
     raw: str
@@ -163,7 +184,7 @@ def _end_of_quoted(raw: str, at: int) -> int | None:
 def find_named(
     line: TypedLine, known: Iterable[T], *, name: Callable[[T], str], also: Callable[[T, str], bool]
 ) -> T | None:
-    """The thing that a line names, None if none is called so.
+    """The thing that a line names, None if it names none.
 
     Args:
         name: what each is called.
@@ -180,3 +201,57 @@ def find_named(
             if also(one, reading):
                 return one
     return None
+
+
+class Named(Protocol):
+    """Anything that people find by its name or its number."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Generic[N]):
+    """How things of one kind are found by what an admin types.
+
+    Attributes:
+        not_found: what is raised where none is meant.
+        also: whether a text means a thing in another way than by its name or number.
+    """
+
+    not_found: type[NotFound]
+    also: Callable[[N, str], bool] = lambda one, text: False
+
+    def pick(self, known: Sequence[N], line: TypedLine) -> N | None:
+        """The one that a typed line names, by its name, or else in another way or by its number."""
+        return find_named(
+            line, known, name=lambda one: one.name, also=lambda one, text: text == str(one.id) or self.also(one, text)
+        )
+
+    def missed(self, known: Sequence[N], line: TypedLine) -> NotFound:
+        """What to raise where a line names none of them; it suggests names that come close."""
+        return self.not_found(name=line.name, close=suggestions(line.name, [one.name for one in known]))
+
+    def find(self, known: Sequence[N], name: str) -> N:
+        """The one that a text names. Raises `not_found` with names that come close."""
+        line = TypedLine.of(name)
+        found = self.pick(known, line)
+        if found is None:
+            raise self.missed(known, line)
+        return found
+
+    def one(self, known: Sequence[N], number: int) -> N:
+        """The one of a number. Raises `not_found`."""
+        for each in known:
+            if each.id == number:
+                return each
+        raise self.unknown(number)
+
+    def unknown(self, number: int) -> NotFound:
+        """What to raise where there is none of this number."""
+        return self.not_found(name=str(number), close=[])

@@ -19,7 +19,7 @@ from crm_core.access.actors import Actor
 from crm_core.errors import AdminNotFound
 from crm_core.names import TypedLine, find_named, suggestions
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
+from crm_core.team import accounts, invitations
 from crm_core.team.accounts import Admin
 
 router = Router(name="admins.admins")
@@ -53,16 +53,16 @@ def _removal(one: Admin, _: Translator) -> OutgoingMessage:
 
 
 async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
-    bots = await db.read(staff.bot_usernames)
+    bots = await db.read(accounts.bot_usernames)
     code = new_code()
     words = _("Send this link to the new admin. It works once, within 7 days, and opens everything that you can do:")
     note = f"{words}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
     await act(
-        staff.invite,
+        invitations.invite,
         code=code,
         role="admin",
         actor=actor,
-        see=staff.admins,
+        see=accounts.admins,
         screen=lambda made, known: _screen(known, actor, _, note=note),
     )
 
@@ -73,7 +73,7 @@ async def on_admins(
 ) -> None:
     """`/admins`, `/admins add`, `/admins remove Peter`."""
     line = TypedLine.of(command.args or "")
-    known = await read_as_admin(db, actor, staff.admins)
+    known = await read_as_admin(db, actor, accounts.admins)
     match line.words[0].text.casefold() if line else "":
         case "":
             await act.answer(_screen(known, actor, _))
@@ -102,7 +102,7 @@ def _which(known: Sequence[Admin], line: TypedLine) -> Admin:
 @router.callback_query(ListAdmins.filter())
 async def on_list(query: CallbackQuery, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """The list."""
-    await act.show(_screen(await read_as_admin(db, actor, staff.admins), actor, _))
+    await act.show(_screen(await read_as_admin(db, actor, accounts.admins), actor, _))
 
 
 @router.callback_query(InviteAdmin.filter())
@@ -117,7 +117,7 @@ async def on_remove(
 ) -> None:
     """Asks, and at the second press removes."""
     if not callback_data.is_sure:
-        known = await read_as_admin(db, actor, staff.admins)
+        known = await read_as_admin(db, actor, accounts.admins)
         await act.show(_removal(_which(known, TypedLine.of(str(callback_data.telegram_id))), _))
         return
 
@@ -127,4 +127,6 @@ async def on_remove(
             return text_message(note)  # he has nothing to see here any more
         return _screen(known, actor, _, note=note)
 
-    await act(staff.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=staff.admins, screen=done)
+    await act(
+        accounts.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=accounts.admins, screen=done
+    )

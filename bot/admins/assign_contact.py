@@ -13,7 +13,7 @@ from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import transfer
 from crm_core.errors import NeedsConfirmation
 from crm_core.routing import queue
 from crm_core.storage.database import Database
@@ -41,7 +41,7 @@ async def give(
 
     try:
         await act(
-            contacts.assign_by_hand,
+            transfer.assign_by_hand,
             contact_id=contact_id,
             operator_id=operator_id,
             version=version,

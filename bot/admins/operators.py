@@ -33,8 +33,7 @@ from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import TypedLine, read_number
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails
 
 router = Router(name="admins.operators")
@@ -99,7 +98,7 @@ async def _add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Transla
         return
     limit = line.number if len(line) > 1 else None
     name = line.from_word(0, -1).name if limit is not None else line.name
-    bots = await db.read(staff.bot_usernames)
+    bots = await db.read(accounts.bot_usernames)
     code = new_code()
     address = link(bots[act.bot_id], OPERATOR_PAYLOAD + code)
     most = DEFAULT_LIMIT if limit is None else read_number(limit, field="limit", minimum=0, maximum=LIMIT_LARGEST)
@@ -109,7 +108,7 @@ async def _add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Transla
         note = words.format(operator=hired.facts.name, limit=hired.facts.max_leads)
         return operator_screen(hired, _, note=note + "\n" + _invitation(hired.facts.name, address, _))
 
-    await act(staff.invite_operator, name=name, max_leads=most, code=code, actor=actor, reply=done)
+    await act(invitations.invite_operator, name=name, max_leads=most, code=code, actor=actor, reply=done)
 
 
 def _invitation(name: str, address: str, _: Translator) -> str:
@@ -118,11 +117,11 @@ def _invitation(name: str, address: str, _: Translator) -> str:
 
 
 async def _invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Translator) -> None:
-    bots = await db.read(staff.bot_usernames)
+    bots = await db.read(accounts.bot_usernames)
     code = new_code()
     address = link(bots[act.bot_id], OPERATOR_PAYLOAD + code)
     await act(
-        staff.invite,
+        invitations.invite,
         code=code,
         role="operator",
         operator_id=operator_id,
@@ -326,7 +325,7 @@ async def on_remove(
         await act.show(removal_screen(facts, _))
         return
 
-    def done(removed: operators.Removed, known: list[operators.OperatorFacts]) -> OutgoingMessage:
+    def done(removed: departure.Removed, known: list[operators.OperatorFacts]) -> OutgoingMessage:
         note = _("{operator} is removed.").format(operator=facts.name)
         back = waits = ""
         if removed.returned:
@@ -338,4 +337,4 @@ async def on_remove(
             waits = waits.format(n=removed.waiting)
         return operators_screen(known, _, note=sentences(note, back, waits))
 
-    await act(operators.remove, operator_id=facts.id, actor=actor, see=operators.listing, screen=done)
+    await act(departure.remove, operator_id=facts.id, actor=actor, see=operators.listing, screen=done)

@@ -30,8 +30,7 @@ from crm_core.names import TypedLine
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceDetails
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, operators
 
 router = Router(name="admins.sources")
 
@@ -267,7 +266,7 @@ async def on_add_link(
     query: CallbackQuery, callback_data: AddLink, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Asks into which bot, where there are several, then for the word and the name."""
-    bots = await read_as_admin(db, actor, staff.bot_usernames)
+    bots = await read_as_admin(db, actor, accounts.bot_usernames)
     bot_id = callback_data.bot_id if len(bots) > 1 else act.bot_id
     if bot_id not in bots:
         choices = [button(f"@{username}", AddLink(bot_id=one)) for one, username in bots.items()]

@@ -9,7 +9,7 @@ from bot.handling.filters import IsOwnPhone
 from bot.handling.incoming import person_of
 from bot.screens.message import text_message
 from bot.texts import Translator
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 
 router = Router(name="clients.data")
 
@@ -20,7 +20,7 @@ async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Tra
     assert message.contact is not None
     phone = message.contact.phone_number
     await act(
-        conversation.share_phone,
+        client_messages.share_phone,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
@@ -38,7 +38,7 @@ async def on_email(message: Message, command: CommandObject, event_from_user: Us
         await act.answer(text_message(_("Write it in one line: /email you@example.com")))
         return
     await act(
-        conversation.share_email,
+        client_messages.share_email,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),

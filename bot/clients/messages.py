@@ -6,8 +6,7 @@ from aiogram.types import Message, User
 from bot.handling.act import Act
 from bot.handling.filters import IsForOperator, IsUserContent
 from bot.handling.incoming import content_of, person_of
-from crm_core.conversation import client_messages as conversation
-from crm_core.conversation import edits
+from crm_core.conversation import client_messages, edits
 
 COMMANDS = frozenset({"start", "help", "privacy", "email"})
 
@@ -18,15 +17,15 @@ router = Router(name="clients.messages")
 async def on_message(message: Message, event_from_user: User, act: Act) -> None:
     """Anything that a client says, of any kind."""
     await act(
-        conversation.receive,
+        client_messages.receive,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
-        words=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id),
     )
 
 
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, act: Act) -> None:
     """He changed what he said."""
-    await act(edits.client_edits, words=content_of(message, bot_id=act.bot_id))
+    await act(edits.client_edits, content=content_of(message, bot_id=act.bot_id))

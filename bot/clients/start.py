@@ -8,7 +8,7 @@ from bot.handling.act import Act
 from bot.handling.incoming import person_of
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 
 router = Router(name="clients.start")
 
@@ -20,7 +20,7 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
     """Greets; a source link books the next contact under its source."""
     payload = command.args or ""
     await act(
-        conversation.start_chat,
+        client_messages.start_chat,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),

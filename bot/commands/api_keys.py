@@ -13,7 +13,8 @@ from bot.runtime import control
 from bot.runtime.migrating import bring_up_to_date
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
-from crm_core.access.api_keys import FORM, KeyFacts
+from crm_core.access.api_keys import KeyFacts
+from crm_core.access.scopes import FORM
 from crm_core.api.error_texts import sentence
 from crm_core.errors import CrmError, SourceNotFound
 from crm_core.routing import sources

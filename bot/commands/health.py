@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bot.commands.explain import explain
 from bot.runtime import control
 from bot.settings import Settings
-from crm_core.monitoring import liveness as progress
+from crm_core.monitoring import liveness
 from crm_core.storage.probe import probe
 
 
@@ -21,7 +21,7 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
     """
     try:
         with probe(settings.database_url) as ask:
-            found = progress.look(ask, now=now or datetime.now(UTC), bot_ids=settings.bot_ids)
+            found = liveness.look(ask, now=now or datetime.now(UTC), bot_ids=settings.bot_ids)
     except Exception as error:
         explained = explain(error, settings.database_url)
         return [explained[0] if explained else f"The database cannot be read ({type(error).__name__})."]

@@ -11,8 +11,7 @@ from crm_core.access.actors import SYSTEM
 from crm_core.errors import OperatorNotFound
 from crm_core.storage.database import Database
 from crm_core.storage.probe import revisions
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, invitations, operators
 
 NO_BOTS = "No bot has run here yet, so no link can be made: start `mini-crm run` once, it prints the first link."
 
@@ -48,7 +47,7 @@ async def new_link(url: str, *, operator: str | None, username: str | None) -> t
 
 
 async def _link(db: Database, operator: str | None, username: str | None) -> tuple[str, bool]:
-    usernames = list((await db.read(staff.bot_usernames)).values())
+    usernames = list((await db.read(accounts.bot_usernames)).values())
     wanted = username.removeprefix("@") if username else None
     bot = next((one for one in usernames if wanted in (None, one)), None)
     if bot is None:
@@ -62,8 +61,8 @@ async def _link(db: Database, operator: str | None, username: str | None) -> tup
 def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> str:
     if operator is not None:
         operator_id = operators.find(s, name=operator).id
-        staff.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+        invitations.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
         return OPERATOR_PAYLOAD + code
     # Not `first_admin`: that link would stop working when the next start prints its own.
-    staff.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
+    invitations.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
     return ADMIN_PAYLOAD + code

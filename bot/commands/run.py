@@ -14,7 +14,7 @@ import structlog
 from bot.runtime.installation import Installation
 from bot.settings import Settings
 from crm_core.delivery import bots
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 
 if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is not needed without bots
     from bot.app import App

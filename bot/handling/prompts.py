@@ -1,15 +1,20 @@
-"""Questions to admins whose answer is typed: asked by a button, answered by the next words, ended by anything else.
+"""Prompts: questions whose answer is typed. A button asks, the next text message answers, a command or button cancels.
 
-What waits for an answer is a row (`crm_core.conversation.prompts`), so a restart in between loses nothing. A question
+What waits for an answer is a row (`crm_core.conversation.prompts`), so a restart in between loses nothing. A prompt
 ends in the very transaction of what its answer changes; an answer that is refused leaves it open for another try. A
-command or a button of an admin ends it too, so that Cancel is simply the way back.
+command of the same person ends it too, and so does a button of the role that they were asked in; so Cancel is simply
+the way back.
+
+Handlers of answers take the filter `AnswersPrompt`. Those of admins stand in the admins' routers; those of operators
+and clients are registered on `operator_answers` and `client_answers`, which come before all other messages.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from aiogram import BaseMiddleware
+from aiogram import BaseMiddleware, Router
 from aiogram.filters import BaseFilter
 from aiogram.types import InlineKeyboardButton, Message, TelegramObject
 
@@ -18,17 +23,33 @@ from bot.screens.message import rows, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import prompts
-from crm_core.conversation.prompts import OpenPrompt
+from crm_core.conversation.prompts import Asked, OpenPrompt, Role
 from crm_core.storage.database import Database
 
+REMEMBERED = 1.0  # seconds in which a question of another process may be unknown here: nobody answers as fast
 
-async def ask(act: Act, actor: Actor, question: str, words: str, *, back: str, _: Translator, **data: Any) -> None:
-    """Puts a question in place of the pressed screen.
+operator_answers = Router(name="operators.answers")
+client_answers = Router(name="clients.answers")
+
+
+async def ask(
+    act: Act,
+    actor: Actor,
+    question: str,
+    text: str,
+    *,
+    back: str,
+    _: Translator,
+    role: Role = Role.ADMIN,
+    **data: Any,
+) -> None:
+    """Asks a question in place of the pressed screen.
 
     Args:
-        question: its name, for which `Answers` waits.
-        words: what is asked.
+        question: its name, for which `AnswersPrompt` waits.
+        text: what the person reads.
         back: callback data of the screen that Cancel leads to.
+        role: as what they are asked.
         data: what the answer is about: ids.
     """
     cancel = rows([InlineKeyboardButton(text=_("✖️ Cancel"), callback_data=back)])
@@ -38,13 +59,14 @@ async def ask(act: Act, actor: Actor, question: str, words: str, *, back: str, _
         chat_id=act.chat_id,
         question=question,
         data=data,
+        role=role,
         actor=actor,
-        screen=lambda noted: text_message(words, keyboard=cancel),
+        screen=lambda asked: text_message(text, keyboard=cancel),
     )
 
 
 class AnswersPrompt(BaseFilter):
-    """Passes words that answer this question; the handler gets it as `asked`."""
+    """Passes messages that answer this question; the handler gets it as `asked`."""
 
     def __init__(self, question: str) -> None:
         self._question = question
@@ -53,37 +75,87 @@ class AnswersPrompt(BaseFilter):
         return asked is not None and asked.question == self._question
 
 
-async def _pending(act: Act, db: Database, reply_to: int | None) -> OpenPrompt | None:
-    return await db.read(prompts.waiting, bot_id=act.bot_id, chat_id=act.chat_id, now=act.clock(), reply_to=reply_to)
+class PromptCache:
+    """The chats in which a question waits, remembered so that all other messages cost no query.
+
+    It may name a chat whose question has ended; it never misses one that this process asked.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._chats: set[tuple[int, int]] = set()
+        self._asked: set[tuple[int, int]] = set()  # since the last read began
+        self._stale_at = 0.0
+        self._reading: asyncio.Task[None] | None = None
+        db.listeners.append(self._notice)
+
+    async def has_prompt(self, bot_id: int, chat_id: int) -> bool:
+        """Whether a question may wait in a chat; whether it can be answered is for `prompts.waiting` to say."""
+        if asyncio.get_running_loop().time() >= self._stale_at:
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+            await asyncio.shield(self._reading)
+        return (bot_id, chat_id) in self._chats or (bot_id, chat_id) in self._asked
+
+    async def _read(self) -> None:
+        began, before = asyncio.get_running_loop().time(), self._asked
+        self._asked = set()
+        try:
+            self._chats = await self._db.read(prompts.chats)
+        except BaseException:
+            self._asked |= before
+            raise
+        self._stale_at = began + REMEMBERED
+
+    def _notice(self, announcements: list[Any]) -> None:
+        self._asked.update((one.bot_id, one.chat_id) for one in announcements if isinstance(one, Asked))
+
+
+async def _pending(act: Act, data: dict[str, Any], reply_to: int | None = None) -> OpenPrompt | None:
+    cache: PromptCache = data["prompt_cache"]
+    db: Database = data["db"]
+    if data["actor"] is None or not await cache.has_prompt(act.bot_id, act.chat_id):
+        return None
+    chat = {"bot_id": act.bot_id, "chat_id": act.chat_id}
+    return await db.read(prompts.waiting, **chat, actor=data["actor"], now=act.clock(), reply_to=reply_to)
 
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 
 class PromptMiddleware(BaseMiddleware):
-    """Before an admin's message: finds the question that it answers, or ends it if the message is a command."""
+    """Before a text message: finds the question that it answers, or ends it if the message is a command."""
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
-        member, act, db = data["member"], data["act"], data["db"]
-        if member is None or not member.is_admin or not isinstance(event, Message) or event.text is None:
+        act: Act = data["act"]
+        if not isinstance(event, Message) or event.text is None:
             return await handler(event, data)
         if event.text.startswith("/"):
-            await _end(act, db)
+            if await _pending(act, data):
+                await _end(act, data)
         else:
             reply_to = event.reply_to_message.message_id if event.reply_to_message else None
-            data["asked"] = await _pending(act, db, reply_to)
-            act.also = partial(prompts.forget, bot_id=act.bot_id, chat_id=act.chat_id) if data["asked"] else None
+            asked = await _pending(act, data, reply_to)
+            data["asked"] = asked
+            if asked is not None:
+                act.also = partial(prompts.end_answered, prompt=asked, bot_id=act.bot_id, chat_id=act.chat_id)
         return await handler(event, data)
 
 
 class EndPromptMiddleware(BaseMiddleware):
-    """Before the effect of an admin's button: whatever was asked is not wanted any more."""
+    """Before the effect of a button: a question that was asked in the button's role ends without an answer."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
-        await _end(data["act"], data["db"])
+        act: Act = data["act"]
+        asked = await _pending(act, data)
+        if asked is not None and asked.role is self._role:
+            await _end(act, data)
         return await handler(event, data)
 
 
-async def _end(act: Act, db: Database) -> None:
-    if await _pending(act, db, None):
-        await db.write(prompts.forget, bot_id=act.bot_id, chat_id=act.chat_id)
+async def _end(act: Act, data: dict[str, Any]) -> None:
+    db: Database = data["db"]
+    await db.write(prompts.end, bot_id=act.bot_id, chat_id=act.chat_id)

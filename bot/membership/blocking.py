@@ -5,9 +5,8 @@ from aiogram.enums import ChatMemberStatus
 from aiogram.types import ChatMemberUpdated
 
 from bot.handling.act import Act
-from crm_core.conversation import client_messages as conversation
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.conversation import client_messages
+from crm_core.team import accounts, departure
 from crm_core.team.accounts import Member
 
 
@@ -22,14 +21,14 @@ def membership_router() -> Router:
 async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot cannot write to him any more."""
     if member is not None:
-        await act(operators.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
+        await act(departure.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
-        await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
+        await act(client_messages.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
 
 
 async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
     """The bot can write to him again."""
     if member is not None:
-        await act(staff.mark_reachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
+        await act(accounts.mark_reachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
-        await act(conversation.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)
+        await act(client_messages.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)

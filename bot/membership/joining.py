@@ -12,15 +12,15 @@ from bot.operators.presence import help_text as operator_help
 from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from crm_core.team import accounts as staff
-from crm_core.team.accounts import Joined
+from crm_core.team import invitations
+from crm_core.team.invitations import Joined
 
 
 async def on_invited(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """Somebody opened an invitation."""
     code = (command.args or "").removeprefix(OPERATOR_PAYLOAD).removeprefix(ADMIN_PAYLOAD)
     account = account_of(event_from_user)
-    await act(staff.join, code=code, account=account, bot_id=act.bot_id, reply=lambda joined: _welcome(joined, _))
+    await act(invitations.join, code=code, account=account, bot_id=act.bot_id, reply=lambda joined: _welcome(joined, _))
 
 
 def joining_router() -> Router:

@@ -8,8 +8,8 @@ from bot.screens.buttons import CloseContact, SendTo, ShowCard, TakeContact
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.contacts import lifecycle as contacts
-from crm_core.conversation import operator_messages as replies
+from crm_core.contacts import cards, lifecycle
+from crm_core.conversation import operator_messages
 
 router = Router(name="operators.buttons")
 
@@ -17,21 +17,21 @@ router = Router(name="operators.buttons")
 @router.callback_query(TakeContact.filter())
 async def on_take(query: CallbackQuery, callback_data: TakeContact, actor: Actor, act: Act, _: Translator) -> str:
     """[Take]."""
-    await act(contacts.take, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    await act(lifecycle.take, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
     return _("#{id} is yours. Reply to the card to write to the client.").format(id=callback_data.contact_id)
 
 
 @router.callback_query(CloseContact.filter())
 async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Actor, act: Act, _: Translator) -> str:
     """[Close]."""
-    await act(contacts.close, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    await act(lifecycle.close, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
     return _("#{id} is closed.").format(id=callback_data.contact_id)
 
 
 @router.callback_query(ShowCard.filter())
 async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Actor, act: Act) -> None:
     """A contact of /my: its card, once more at the end of the chat."""
-    await act(contacts.show_card, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
+    await act(cards.show, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
 
 
 @router.callback_query(SendTo.filter())
@@ -39,7 +39,7 @@ async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, 
     """The contact that waiting words are for."""
     number = callback_data.contact_id
     await act(
-        replies.send_pending,
+        operator_messages.send_pending,
         pending_id=callback_data.pending_id,
         contact_id=number,
         bot_id=act.bot_id,

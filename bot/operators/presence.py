@@ -15,8 +15,7 @@ from bot.texts import Translator
 from bot.texts.phrases import age
 from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, operators
 
 router = Router(name="operators.presence")
 
@@ -87,7 +86,7 @@ async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Tr
 async def start_text(actor: Actor, db: Database, _: Translator) -> str:
     """What an operator is here for, and which bots he has still to start."""
     lines = [_("You are an operator here. Contacts come as cards: take one, answer by replying to it, close it.")]
-    missing = await db.read(staff.unstarted_bots, telegram_id=actor.telegram_id or 0)
+    missing = await db.read(accounts.unstarted_bots, telegram_id=actor.telegram_id or 0)
     if missing:
         names = ", ".join(f"@{name}" for name in missing)
         lines.append(

@@ -10,8 +10,7 @@ from bot.screens.buttons import SendTo
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.conversation import edits
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import edits, operator_messages
 from crm_core.conversation.operator_messages import NeedsTarget, Option, Sent
 
 router = Router(name="operators.replies")
@@ -21,9 +20,9 @@ router = Router(name="operators.replies")
 async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Anything that an operator says which is no command of his."""
     await act(
-        replies.route,
+        operator_messages.route,
         actor=actor,
-        words=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id),
         album=message.media_group_id,
         reply=lambda said: _question(said, message.message_id, _),
     )
@@ -56,4 +55,4 @@ def _label(option: Option, _: Translator) -> str:
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """He changed what he said; the client's copy changes too."""
-    await act(edits.operator_edits, actor=actor, words=content_of(message, bot_id=act.bot_id))
+    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id))

@@ -16,6 +16,7 @@ from bot.admins import router as admins
 from bot.clients import router as clients
 from bot.delivery.senders import Senders
 from bot.handling.act import Act
+from bot.handling.prompts import PromptCache, PromptMiddleware, client_answers, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
 from bot.operators import router as operators
@@ -27,14 +28,14 @@ from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.conversation import client_messages as conversation
+from crm_core.contacts import cards
+from crm_core.conversation import client_messages
 from crm_core.errors import CrmError, IsStaff, NotAllowed
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.messaging.messages import NotRecordedYet
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 from crm_core.team.accounts import Account, Member
 
 log = structlog.get_logger("handling")
@@ -51,6 +52,7 @@ ABOUT_A_CARD = frozenset(
 
 def _dispatcher(*routers: Router) -> Dispatcher:
     dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.message.outer_middleware(PromptMiddleware())
     dispatcher.include_routers(*routers)
     return dispatcher
 
@@ -81,6 +83,10 @@ class UpdateDispatcher:
     extra: dict[str, Any] = field(default_factory=dict)
     bots: dict[int, Bot] = field(default_factory=dict)
     _toasts: set[asyncio.Task[None]] = field(default_factory=set)
+    _prompt_cache: PromptCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prompt_cache = PromptCache(self.db)
 
     async def __call__(self, row: IncomingUpdate) -> None:
         """Handles one update.
@@ -154,6 +160,7 @@ class UpdateDispatcher:
                     event,
                     bot=bot,
                     db=self.db,
+                    prompt_cache=self._prompt_cache,
                     event_from_user=getattr(event, "from_user", None),
                     **given,
                     **self.extra,
@@ -170,7 +177,7 @@ class UpdateDispatcher:
             await act.answer(text_message(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
         elif error.code in ABOUT_A_CARD:
             await act(
-                contacts.refresh_pressed_card,
+                cards.refresh_pressed,
                 contact_id=error.fields["contact"],
                 bot_id=act.bot_id,
                 chat_id=act.chat_id,
@@ -182,7 +189,11 @@ class UpdateDispatcher:
         """Whoever writes can be written to, and their name or language in Telegram may have changed."""
         if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
             await self.db.write(
-                staff.mark_reachable, telegram_id=member.telegram_id, bot_id=row.bot_id, now=self.clock(), rng=self.rng
+                accounts.mark_reachable,
+                telegram_id=member.telegram_id,
+                bot_id=row.bot_id,
+                now=self.clock(),
+                rng=self.rng,
             )
             self.staff_cache.forget()
         name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
@@ -216,7 +227,7 @@ class UpdateDispatcher:
         user = _user(row.raw)
         if user is not None:
             await self.db.write(
-                conversation.notify_slowed,
+                client_messages.notify_slowed,
                 bot_id=row.bot_id,
                 chat_id=user["id"],
                 language=user.get("language_code"),

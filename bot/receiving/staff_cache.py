@@ -9,7 +9,7 @@ from typing import Any
 from crm_core import events
 from crm_core.events import Logged
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 from crm_core.team.accounts import Member
 
 KEPT = 5.0  # seconds; changes made by this process are seen at once, those of another within this time

@@ -31,7 +31,7 @@ from crm_core.messaging import alerts
 from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, open_database
 from crm_core.storage.ownership import Ownership, ownership
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 
 log = structlog.get_logger("app")
 
@@ -106,14 +106,14 @@ class Installation:
         if settings.database_url.startswith("sqlite") and settings.backup_keep:
             self.nightly_backup = NightlyBackup(self.db, settings, self.clock)
         self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())
-        await self.db.write(staff.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
+        await self.db.write(accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
         await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
         """Begins to answer over HTTP, to the API and to what a subclass adds. Raises PortTaken."""
         settings = self.settings
         has_shell = settings.database_url.startswith("sqlite")
-        shell_key = shell.MARK + new_key() if has_shell else None
+        shell_key = control.MARK + new_key() if has_shell else None
         self.api = create_app(
             db=self.db,
             clock=self.clock,
@@ -132,7 +132,7 @@ class Installation:
         await self.http.start()
         self._stack.push_async_callback(self.http.stop)
         if shell_key is not None:
-            path = shell.publish_control_address(settings.database_url, address=self.http.address, key=shell_key)
+            path = control.publish_control_address(settings.database_url, address=self.http.address, key=shell_key)
             self._stack.callback(path.unlink, missing_ok=True)
 
     def _start_schedule(self) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from crm_core.backups import nightly
-from crm_core.storage import installed_mark as known
-from crm_core.storage import migrate
+from crm_core.storage import installed_mark, migrate
 from crm_core.storage.ownership import ownership
 from crm_core.storage.probe import sqlite_path
 
@@ -20,10 +19,10 @@ def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
     if not url.startswith("sqlite"):
         return migrate.migrate(url)
     path = sqlite_path(url)
-    known.check_not_lost(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
-    known.check_integrity(path)
+    installed_mark.check_not_lost(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
+    installed_mark.check_integrity(path)
     revisions = migrate.migrate(url)
-    known.mark_installed(path)
+    installed_mark.mark_installed(path)
     return revisions
 
 

@@ -92,6 +92,7 @@ REFUSALS: dict[str, Words] = {
     "nothing_open": lambda f, _: _("This went to nobody: you have no open contacts here. /my shows those of all bots."),
     "export_under_way": lambda f, _: _("An export of yours is under way; ask again when it has come."),
     "choice_expired": lambda f, _: _("This was sent already."),
+    "prompt_ended": lambda f, _: _("This question is closed already."),
 }
 
 

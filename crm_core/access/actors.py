@@ -1,23 +1,24 @@
-"""Who may do what, asked inside the transaction that does it: a role lost a moment ago is not there any more."""
+"""Who may do what, checked inside the transaction that does it, so that a role that was just lost does not count."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, exists, select
 from sqlalchemy.orm import Session
 
+from crm_core.access.scopes import ADMIN, WRITE, includes
 from crm_core.errors import ContactClosed, ContactHeld, ContactNotFound, NotAllowed
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import ApiKey, Contact, Operator, Staff
+from crm_core.storage.tables import ApiKey, Chat, Contact, Operator, Staff
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. A Telegram account has its numeric id (usernames change hands), a key of the API its number."""
+    """Who acts: a Telegram account by its numeric id (usernames change hands), or an API key by its number."""
 
     label: str
     telegram_id: int | None = None
@@ -25,21 +26,18 @@ class Actor:
 
 
 def telegram(user_id: int) -> Actor:
-    """The actor that a Telegram account is."""
+    """A Telegram account as an actor."""
     return Actor(f"tg:{user_id}", user_id)
 
 
 def api(key_id: int) -> Actor:
-    """The actor that a key of the HTTP API is."""
+    """A key of the HTTP API as an actor."""
     return Actor(f"api:{key_id}", key_id=key_id)
 
 
 NO_KEY = 0
 LOCAL_API = Actor("api:local", key_id=NO_KEY)
-"""Whoever calls the API from this machine while no key was ever made."""
-
-CONTACT_SCOPES = ("admin", "write")
-"""Keys that may work on contacts; the last is what is named to others as needed."""
+"""A caller of the API on this machine, while no key was ever created."""
 
 SYSTEM = Actor("system")
 CLIENT = Actor("client")
@@ -50,6 +48,12 @@ _OPERATOR = Prepared(
     .where(Staff.telegram_id == bindparam("telegram_id"), Operator.removed_at.is_(None))
 )
 _ADMIN = Prepared(select(Staff.is_admin).where(Staff.telegram_id == bindparam("telegram_id")))
+# The id of a private chat is the id of the account in it.
+_CLIENT = select(Chat.chat_id).where(
+    Chat.chat_id == bindparam("telegram_id"),
+    Chat.bot_id == bindparam("bot_id"),
+    ~exists().where(Staff.telegram_id == Chat.chat_id),
+)
 _KEY = select(ApiKey.scope).where(ApiKey.id == bindparam("key_id"), ApiKey.revoked_at.is_(None))
 _ANY_KEY = select(ApiKey.id).limit(1)
 _contact = Contact.__table__
@@ -57,7 +61,7 @@ _CONTACT = Prepared(select(_contact).where(_contact.c.id == bindparam("contact_i
 
 
 def access_operator(s: Session, actor: Actor) -> Row[int, str, bool, bool]:
-    """The operator that the actor is: (id, name, is_active, is_online). Raises NotAllowed for anybody else."""
+    """The operator of the actor's account: (id, name, is_active, is_online). Raises NotAllowed for other accounts."""
     row: Row[int, str, bool, bool] | None = execute(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
     if row is None:
         raise NotAllowed(role="operator")
@@ -69,35 +73,45 @@ def access_admin(s: Session, actor: Actor) -> None:
     if actor is SYSTEM:
         return
     if actor.key_id is not None:
-        access_key(s, actor, scopes=("admin",))
+        access_key(s, actor, needs=ADMIN)
         return
     if not execute(s, _ADMIN, {"telegram_id": actor.telegram_id}).scalar_one_or_none():
         raise NotAllowed(role="admin")
 
 
-def access_key(s: Session, actor: Actor, *, scopes: Sequence[str]) -> None:
-    """Raises NotAllowed unless the actor is an API key that is good now, of one of these scopes.
+def access_client(s: Session, actor: Actor, *, bot_id: int) -> None:
+    """Raises NotAllowed unless the actor is a client of this bot: has a chat with it and is not on the staff."""
+    if execute(s, _CLIENT, {"telegram_id": actor.telegram_id, "bot_id": bot_id}).first() is None:
+        raise NotAllowed(role="client")
 
-    Without any key the API answers to this machine alone, and to it everything. When a key runs out is looked at where
-    the request comes in, a moment before.
+
+def access_key(s: Session, actor: Actor, *, needs: str) -> None:
+    """Raises NotAllowed unless the actor is an API key whose scope includes what is needed, and that is not revoked.
+
+    While no key was ever created, the API serves callers on this machine only, and allows them everything. Whether a
+    key has expired is checked where the request comes in, a moment before.
+
+    Args:
+        needs: one of `scopes.SCOPES`.
     """
     if actor.key_id == NO_KEY:
         is_allowed = execute(s, _ANY_KEY).scalar_one_or_none() is None
     else:
-        is_allowed = execute(s, _KEY, {"key_id": actor.key_id}).scalar_one_or_none() in scopes
+        held = execute(s, _KEY, {"key_id": actor.key_id}).scalar_one_or_none()
+        is_allowed = held is not None and includes(held, needs)
     if not is_allowed:
-        raise NotAllowed(role=scopes[-1])
+        raise NotAllowed(role=needs)
 
 
 def access_holder(s: Session, actor: Actor, contact_id: int) -> int:
-    """The operator as whom the actor works on a contact: himself; for a key of the API, whoever holds the contact.
+    """The operator as whom the actor works on a contact: their own; for an API key, the one who holds the contact.
 
     Raises NotAllowed; for a key also ContactNotFound, ContactClosed, and ContactHeld where the contact is queued.
     """
     if actor.key_id is None:
         operator_id: int = access_operator(s, actor).id
         return operator_id
-    access_key(s, actor, scopes=CONTACT_SCOPES)
+    access_key(s, actor, needs=WRITE)
     contact = access_contact(s, contact_id)
     if contact.status == "closed":
         raise ContactClosed(contact=contact_id)
@@ -107,21 +121,21 @@ def access_holder(s: Session, actor: Actor, contact_id: int) -> int:
 
 
 def access_assigning(s: Session, actor: Actor) -> None:
-    """Raises NotAllowed unless the actor may give contacts by hand: an admin, or a key for work on contacts."""
+    """Raises NotAllowed unless the actor may assign contacts by hand: an admin, or an API key that may write."""
     if actor.key_id is not None:
-        access_key(s, actor, scopes=CONTACT_SCOPES)
+        access_key(s, actor, needs=WRITE)
     else:
         access_admin(s, actor)
 
 
 def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict[str, Any]) -> T:
-    """What a query finds, for an admin's eyes only. Raises NotAllowed, and what the query raises."""
+    """The result of a query, for admins only. Raises NotAllowed, and what the query raises."""
     access_admin(s, actor)
     return query(s, **inputs)
 
 
 def access_contact(s: Session, contact_id: int) -> Row[Any]:
-    """A contact's row for somebody already authorised. Raises ContactNotFound."""
+    """A contact's row, for an actor who is already authorised. Raises ContactNotFound."""
     row: Row[Any] | None = execute(s, _CONTACT, {"contact_id": contact_id}).one_or_none()
     if row is None:
         raise ContactNotFound(contact=contact_id)

@@ -1,4 +1,4 @@
-"""Keys of the HTTP API: shown once, kept as a digest, known by their public beginning."""
+"""Keys of the HTTP API: shown once, stored as a digest, identified by their public prefix."""
 
 import hashlib
 import hmac
@@ -11,17 +11,12 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.errors import KeyNotFound, NameTaken, SourceNotFound
-from crm_core.events import NewEvent
 from crm_core.names import check_name
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import ApiKey, Source
 
-READ, WRITE, ADMIN, FORM = "read", "write", "admin", "form"
-SCOPES = (READ, WRITE, ADMIN, FORM)
-_INCLUDES = {READ: (READ,), WRITE: (READ, WRITE), ADMIN: (READ, WRITE, ADMIN), FORM: (FORM,)}
-
-MARK = "mck_"  # so that a key is recognised where it should not be: in logs, in a public repository
+MARK = "mck_"  # so that a leaked key is recognised: in logs, in a public repository
 PREFIX_LENGTH = len(MARK) + 8
 RANDOM_LENGTH = 8 + 32  # characters of the random part: 240 bits
 
@@ -30,7 +25,7 @@ _key = ApiKey.__table__
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """A key as it is kept and listed."""
+    """A key as it is stored and listed."""
 
     id: int
     name: str
@@ -44,31 +39,26 @@ class KeyFacts:
     revoked_at: datetime | None
 
     def is_valid(self, now: datetime) -> bool:
-        """Whether it opens anything at this moment."""
+        """Whether it may be used at this moment: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class KeysChanged:
-    """Announced with every change: whoever remembers keys forgets them."""
-
-
-def includes(held: str, wanted: str) -> bool:
-    """Whether a key of one scope may do what needs another."""
-    return wanted in _INCLUDES[held]
+    """Handed to listeners after the commit of every change: caches of keys are outdated."""
 
 
 def digest_of(key: str) -> str:
-    """What is kept of a key. It has 240 random bits, so that one round of SHA-256 gives nothing to guess."""
+    """What is stored of a key. With 240 random bits, one round of SHA-256 leaves nothing to guess."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def prefix_of(key: str) -> str:
-    """The public beginning, by which a key is found and listed."""
+    """The public prefix, by which a key is found and listed."""
     return key[:PREFIX_LENGTH]
 
 
 def opens(facts: KeyFacts, key: str, *, now: datetime) -> bool:
-    """Whether what was given is this key, in a time that does not tell how far it agrees."""
+    """Whether a text is this key, valid now; compared in constant time."""
     is_same = hmac.compare_digest(digest_of(key), facts.digest)
     return is_same and facts.is_valid(now)
 
@@ -84,11 +74,12 @@ def create(
     expires_at: datetime | None = None,
     source_id: int | None = None,
 ) -> KeyFacts:
-    """Keeps a new key.
+    """Stores a new key.
 
     Args:
         key: `MARK` and `RANDOM_LENGTH` random letters and digits.
-        scope: one of `SCOPES`; a `form` needs the source that it brings contacts to, the others have none.
+        scope: one of `scopes.SCOPES`; `form` needs the source that it registers contacts at, the others have none.
+        expires_at: from when it is invalid; None for never.
 
     Raises NotAllowed, BadName, NameTaken, SourceNotFound.
     """
@@ -136,7 +127,7 @@ def revoke(s: Session, *, key_id: int, actor: Actor, now: datetime) -> KeyFacts:
 
 
 def listing(s: Session) -> list[KeyFacts]:
-    """Every key there ever was, in the order of making."""
+    """All keys, revoked ones too, in the order of creation."""
     columns = (_key.c[name] for name in KeyFacts.__dataclass_fields__)
     return [KeyFacts(*row) for row in s.execute(select(*columns).order_by(_key.c.id))]
 
@@ -150,7 +141,7 @@ def one(s: Session, *, key_id: int) -> KeyFacts:
 
 
 def find(s: Session, *, name: str) -> KeyFacts:
-    """The key of a name, of a public beginning or of a number. Raises KeyNotFound."""
+    """The key of a name, a public prefix or a number. Raises KeyNotFound."""
     for facts in listing(s):
         if name.strip() in (facts.name, facts.prefix, str(facts.id)):
             return facts
@@ -158,7 +149,7 @@ def find(s: Session, *, name: str) -> KeyFacts:
 
 
 def note_use(s: Session, *, used: dict[int, datetime]) -> None:
-    """Writes down when keys were last used.
+    """Stores when keys were last used.
 
     Args:
         used: the moment for each key id.
@@ -168,15 +159,15 @@ def note_use(s: Session, *, used: dict[int, datetime]) -> None:
 
 
 def any_valid(s: Session, *, now: datetime) -> bool:
-    """Whether there is a key that opens anything."""
+    """Whether there is a key that may be used now."""
     return any(one.is_valid(now) for one in listing(s))
 
 
 def exist(s: Session) -> bool:
-    """Whether there ever was a key: from the first one on, nothing is done without."""
+    """Whether a key was ever created: from the first one on, the API asks everybody for a key."""
     return bool(s.execute(select(func.count()).select_from(_key)).scalar_one())
 
 
 def _record(s: Session, key_id: int, reason: str, actor: Actor, now: datetime) -> None:
-    events.record(s, [NewEvent(events.KEY_CHANGED, now, actor.label, reason=reason, data={"key": key_id})])
+    events.record_one(s, events.KEY_CHANGED, actor=actor.label, now=now, reason=reason, data={"key": key_id})
     on_commit(s, KeysChanged())

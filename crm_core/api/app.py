@@ -14,7 +14,7 @@ from crm_core.api import contacts, docs, forms, health, keys, leads, operators, 
 from crm_core.api.call import ApiContext
 from crm_core.api.guard import Guard
 from crm_core.api.keyring import Keyring
-from crm_core.api.metrics import route as metrics
+from crm_core.api.metrics import route
 from crm_core.api.metrics.exposition import Exposition
 from crm_core.api.problems import render_problems
 from crm_core.api.schema import openapi
@@ -85,7 +85,7 @@ def create_app(
     app.state.lead_total, app.state.contact_total = RowCount(Lead.__table__), RowCount(Contact.__table__)
     app.state.exposition = Exposition(counts=counts or ProcessCounters(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
-    app.router.routes += [*_everywhere(), *health.router.routes, *metrics.router.routes, *own_routes, *docs.routes()]
+    app.router.routes += [*_everywhere(), *health.router.routes, *route.router.routes, *own_routes, *docs.routes()]
     render_problems(app)
     return app
 

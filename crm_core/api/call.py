@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from crm_core.access.actors import Actor
-from crm_core.access.api_keys import ADMIN, FORM, READ, WRITE, includes
+from crm_core.access.scopes import ADMIN, FORM, READ, WRITE, includes
 from crm_core.api.idempotency import Asked
 from crm_core.errors import NotAllowed
 from crm_core.routing.assignment import Rng

@@ -16,12 +16,10 @@ from crm_core.api.leads import RegisteredContact, register_and_answer
 from crm_core.api.paging import Page, show_place
 from crm_core.api.periods import When, moment
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contacts import details as contact_details
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import details, lifecycle, lists, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lists import Filter, Status
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import operator_messages
 from crm_core.errors import CrmError, Outdated
 from crm_core.storage.paging import RowCount
 
@@ -192,7 +190,7 @@ async def list_contacts(
     newest_first = search.order == "newest"
     total: RowCount = request.app.state.contact_total
     found = await call.db.read(
-        contact_lists.listing,
+        lists.listing,
         wanted=wanted,
         skip=search.skip,
         limit=search.limit,
@@ -224,7 +222,7 @@ async def add_contact(body: NewContact, call: Writing) -> Response:
 )
 async def show_contact(contact_id: Id, call: Reading) -> Response:
     """With what was said in it, what became of the words, and who did what."""
-    found = await call.db.read(contact_details.details, contact_id=contact_id)
+    found = await call.db.read(details.details, contact_id=contact_id)
     shown = {name: getattr(found.contact, name) for name in ContactShown.model_fields}
     rest = {name: getattr(found, name) for name in ("messages", "messages_count", "events", "events_count")}
     return ContactDetails.answer({**shown, **rest}, headers=_tagged(found.contact))
@@ -240,7 +238,7 @@ async def list_messages(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.messages, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(details.messages, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 
@@ -255,7 +253,7 @@ async def list_events(
     contact_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first."""
-    found = await call.db.read(contact_details.happenings, contact_id=contact_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(details.history, contact_id=contact_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 
@@ -275,7 +273,7 @@ async def assign_contact(contact_id: Id, body: Giving, if_match: Matching, call:
         call,
         contact_id,
         if_match,
-        contacts.assign_by_hand,
+        transfer.assign_by_hand,
         operator_id=body.operator_id,
         confirmed=body.force,
         rng=call.rng,
@@ -290,7 +288,7 @@ async def assign_contact(contact_id: Id, body: Giving, if_match: Matching, call:
 )
 async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """For the operator who holds it: `new` becomes `in_progress`, and a client in Telegram learns who is with him."""
-    return await _change(call, contact_id, if_match, contacts.take)
+    return await _change(call, contact_id, if_match, lifecycle.take)
 
 
 @router.post(
@@ -301,7 +299,7 @@ async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Res
 )
 async def close_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """For the operator who holds it. The place that becomes free goes at once to the oldest contact that waits."""
-    return await _change(call, contact_id, if_match, contacts.close, rng=call.rng)
+    return await _change(call, contact_id, if_match, lifecycle.close, rng=call.rng)
 
 
 @router.post(
@@ -330,12 +328,12 @@ async def add_message(contact_id: Id, body: Reply, if_match: Matching, call: Wri
 
 def _reply(s: Session, *, contact_id: int, body: Reply, if_match: IfMatch | None, call: RequestContext) -> Any:
     def write(s: Session, **inputs: Any) -> int:
-        return replies.reply_via_api(
+        return operator_messages.reply_via_api(
             s, text=body.text, operator_id=body.operator_id, actor=call.actor, now=call.now, **inputs
         )
 
     message_id = _if_known(s, action=write, contact_id=contact_id, if_match=if_match, inputs={})
-    return contact_details.message(s, contact_id=contact_id, message_id=message_id)
+    return details.message(s, contact_id=contact_id, message_id=message_id)
 
 
 async def _change(
@@ -357,7 +355,7 @@ def _changed(
     s: Session, *, action: Callable[..., Any], contact_id: int, if_match: IfMatch | None, inputs: dict[str, Any]
 ) -> Any:
     _if_known(s, action=action, contact_id=contact_id, if_match=if_match, inputs=inputs)
-    return contact_lists.one(s, contact_id=contact_id)
+    return lists.one(s, contact_id=contact_id)
 
 
 def _if_known(

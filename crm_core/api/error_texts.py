@@ -54,6 +54,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "email_taken": "Another lead has this e-mail",
     "nothing_open": "There is no open contact",
     "choice_expired": "This was sent already",
+    "prompt_ended": "This question is closed already",
 }
 
 

@@ -7,9 +7,10 @@ from crm_core.api.call import Submitting
 from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts.leads import LeadFacts, phone_key
+from crm_core.contacts import lifecycle
+from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
+from crm_core.names import phone_key
 
 router = APIRouter(tags=["contacts"])
 
@@ -56,11 +57,11 @@ async def send_form(body: FormSent, call: Submitting) -> Response:
     external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
     return await run_idempotent(
         call,
-        contacts.register,
+        lifecycle.register,
         lambda _: Received.answer({"message": "Received"}, 201),
         source_id=call.source_id,
         now=call.now,
         rng=call.rng,
         lead=LeadFacts(external_id, body.email, body.phone, body.full_name),
-        words=MessageContent("text", text=body.message) if body.message and body.message.strip() else None,
+        content=MessageContent("text", text=body.message) if body.message and body.message.strip() else None,
     )

@@ -15,9 +15,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access.actors import LOCAL_API, SYSTEM, api
-from crm_core.access.api_keys import ADMIN, FORM
-from crm_core.api import idempotent as once
-from crm_core.api import loopback as local
+from crm_core.access.scopes import ADMIN, FORM
+from crm_core.api import idempotent, loopback
 from crm_core.api.call import ApiContext, RequestContext, scope_of
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
@@ -121,7 +120,7 @@ class Guard:
             return RequestContext(self.desk, SYSTEM, ADMIN, None, now, path)
         # That the database is away is what a scrape is to tell.
         if not await self.keyring.has_keys(now=now, or_remembered=scope["path"] == METRICS):
-            trouble = local.trouble(scope, headers)
+            trouble = loopback.trouble(scope, headers)
             if trouble is not None:
                 raise Refused(problem(403, trouble, path=path, kind="not_local"))
             return RequestContext(self.desk, LOCAL_API, ADMIN, None, now, path)
@@ -150,10 +149,10 @@ def _repeatable(scope: Scope, headers: Headers) -> RequestContext:
     """The call, with what it is known by if it comes again. Raises Refused."""
     call: RequestContext = scope["call"]
     try:
-        found = once.asked(scope, headers)
+        found = idempotent.asked(scope, headers)
     except ValueError as error:
-        errors = [{"field": once.HEADER, "message": str(error)}]
-        detail = f"Not valid: {once.HEADER}"
+        errors = [{"field": idempotent.HEADER, "message": str(error)}]
+        detail = f"Not valid: {idempotent.HEADER}"
         raise Refused(problem(422, detail, path=call.path, kind="invalid", errors=errors)) from None
     return call if found is None else replace(call, asked=found)
 

@@ -9,7 +9,7 @@ from crm_core.api.call import ApiContext
 from crm_core.api.fields import Shown, example
 from crm_core.api.problems import problem
 from crm_core.api.schema import refusals
-from crm_core.monitoring import liveness as progress
+from crm_core.monitoring import liveness
 from crm_core.monitoring.liveness import Progress
 
 router = APIRouter(tags=["health"])
@@ -63,4 +63,4 @@ def _look(s: Session, *, desk: ApiContext) -> Progress:
         said = connection.exec_driver_sql(question.replace("?", "%s") if is_postgres else question, values)
         return [tuple(row) for row in said]
 
-    return progress.look(ask, now=desk.clock(), bot_ids=desk.bot_ids)
+    return liveness.look(ask, now=desk.clock(), bot_ids=desk.bot_ids)

@@ -15,12 +15,11 @@ from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phon
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contacts import leads
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lifecycle import Requested
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage import paging as pages
+from crm_core.storage import paging
 from crm_core.storage.locks import lock_row
 from crm_core.storage.paging import LeadFilter
 from crm_core.storage.tables import Lead
@@ -156,11 +155,11 @@ async def register_and_answer(call: Writing, *, source_id: int, facts: LeadFacts
     said = None if message is None or not message.strip() else MessageContent("text", text=message)
     return await run_idempotent(
         call,
-        contacts.register,
+        lifecycle.register,
         lambda made: _made(made, None if said is None else message, call.now),
         source_id=source_id,
         lead=facts,
-        words=said,
+        content=said,
         now=call.now,
         rng=call.rng,
     )
@@ -190,7 +189,7 @@ async def list_leads(
 ) -> Any:
     """In the order of making. Filters narrow it down to leads with that e-mail, phone or name."""
     found = await call.db.read(
-        pages.leads,
+        paging.leads,
         skip=search.skip,
         limit=search.limit,
         total=request.app.state.lead_total,
@@ -206,7 +205,7 @@ async def list_leads(
 )
 async def show_lead(lead_id: Id, call: Reading) -> Response:
     """With the number of his contacts."""
-    return _answer(await call.db.read(pages.lead, lead_id=lead_id))
+    return _answer(await call.db.read(paging.lead, lead_id=lead_id))
 
 
 @router.patch(
@@ -229,9 +228,9 @@ def _change(
 ) -> Any:
     if if_match is not None:
         lock_row(s, Lead.__table__, lead_id)
-        if_match.check(_tag(pages.lead(s, lead_id=lead_id)))
+        if_match.check(_tag(paging.lead(s, lead_id=lead_id)))
     leads.change(s, lead_id=lead_id, values=values, actor=actor, now=now)
-    return pages.lead(s, lead_id=lead_id)
+    return paging.lead(s, lead_id=lead_id)
 
 
 def _tag(lead: Any) -> str:
@@ -252,6 +251,6 @@ async def list_lead_contacts(
     lead_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
     """Oldest first, from whatever source they came."""
-    found = await call.db.read(pages.lead_contacts, lead_id=lead_id, skip=page.skip, limit=page.limit)
+    found = await call.db.read(paging.lead_contacts, lead_id=lead_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows

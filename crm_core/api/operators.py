@@ -14,8 +14,8 @@ from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.storage import paging as pages
-from crm_core.team import operators
+from crm_core.storage import paging
+from crm_core.team import departure, operators
 from crm_core.team.operators import OperatorFacts
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def _add(s: Session, *, body: NewOperator, actor: Actor, call: Steering) -> Oper
 @router.get("/operators/", response_model=list[OperatorShown], summary="List operators", responses=TOTAL)
 async def list_operators(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
     """In the order of making, those who are switched off too; removed ones are not shown."""
-    found = await call.db.read(pages.operators, skip=page.skip, limit=page.limit)
+    found = await call.db.read(paging.operators, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 
@@ -149,7 +149,7 @@ async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -
     """For good: his open contacts go to others or wait. To give him a rest, change `is_active` instead."""
     await call.db.write(
         _if_known,
-        action=operators.remove,
+        action=departure.remove,
         operator_id=operator_id,
         if_match=if_match,
         inputs={"actor": call.actor, "now": call.now, "rng": call.rng},

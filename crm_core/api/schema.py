@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from crm_core.access.api_keys import ADMIN, FORM, READ, WRITE
+from crm_core.access.scopes import ADMIN, FORM, READ, WRITE
 from crm_core.api.call import scope_of
 from crm_core.api.problems import MEDIA_TYPE, REASONS
 

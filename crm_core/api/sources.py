@@ -17,7 +17,7 @@ from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceDetails, SourceListed
-from crm_core.storage import paging as pages
+from crm_core.storage import paging
 from crm_core.storage.locks import lock_sources
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def _add(s: Session, *, body: NewSource, actor: Actor, call: Steering) -> Source
 @router.get("/sources/", response_model=list[SourceShown], summary="List sources", responses=TOTAL)
 async def list_sources(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
     """In the order of making: bots, links into bots, and other systems."""
-    found = await call.db.read(pages.sources, skip=page.skip, limit=page.limit)
+    found = await call.db.read(paging.sources, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
 

@@ -156,19 +156,19 @@ def _decide(s: Session, now: datetime) -> tuple[int, int]:
 
 def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: datetime) -> None:
     for row in rows:
-        deliveries.notify_lost_attempt(s, row, now, code="restored_unsure")
+        outcomes.notify_lost_attempt(s, row, now, code="restored_unsure")
 
 
 def _show_cards(s: Session, now: datetime) -> None:
     """Cards of open contacts may show what was done since, and is not so any more."""
-    cards = s.execute(
+    posted = s.execute(
         select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id)
         .join(Contact, Contact.id == Posted.contact_id)
         .where(Posted.is_card.is_(True), Contact.status != "closed")
         .order_by(Posted.contact_id, Posted.message_id)
     ).all()
-    for contact_id, bot_id, chat_id, message_id in cards:
-        contacts.refresh_card(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+    for contact_id, bot_id, chat_id, message_id in posted:
+        cards.refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One contact as the API shows it: with what was said in it, what became of the words, and who did what."""
+"""One contact as the API shows it: with its messages, whether they were delivered, and its events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import access_contact
-from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import lists
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.paging import Page
@@ -20,13 +20,13 @@ _outbox, _posted = OutboxRow.__table__, Posted.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class MessageShown:
     """A message of a contact.
 
     Attributes:
-        delivery: of an operator's words to a client in Telegram: `pending`, `sent`, `uncertain`, `failed`. None for
-            other words, and where it is not known any more.
-        reason: why they failed.
+        delivery: of an operator's message to a client in Telegram: `pending`, `sent`, `uncertain`, `failed`. None for
+            other messages, and where it is not known any more.
+        reason: why it failed.
     """
 
     id: int
@@ -39,37 +39,40 @@ class Said:
     reason: str | None = None
 
 
-def message(s: Session, *, contact_id: int, message_id: int) -> Said:
-    """One message, as it is now. It must be of this contact."""
-    mine = _page(s, select(*_SAID).where(_message.c.id == message_id), _message, contact_id, 0, 1, newest_first=True)
-    found: Said = _with_deliveries(s, contact_id, mine).rows[0]
+def message(s: Session, *, contact_id: int, message_id: int) -> MessageShown:
+    """One message of a contact, as it is now."""
+    page = _page(s, select(*_SHOWN).where(_message.c.id == message_id), _message, contact_id, 0, 1, newest_first=True)
+    found: MessageShown = _with_deliveries(s, contact_id, page).rows[0]
     return found
 
 
-_SAID = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "created_at")]
+_SHOWN = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "created_at")]
 _DELIVERY = {"pending": "pending", "sending": "pending", "sent": "sent", "uncertain": "uncertain", "dead": "failed"}
 
 
 def messages(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:
-    """What was said in a contact, a page at a time, oldest first unless told otherwise. Raises ContactNotFound."""
-    return _with_deliveries(s, contact_id, _page(s, select(*_SAID), _message, contact_id, skip, limit, newest_first))
+    """A page of a contact's messages, oldest first by default. Raises ContactNotFound."""
+    return _with_deliveries(s, contact_id, _page(s, select(*_SHOWN), _message, contact_id, skip, limit, newest_first))
 
 
 def _with_deliveries(s: Session, contact_id: int, found: Page) -> Page:
     chat_id = access_contact(s, contact_id).chat_id
-    mine = [row.id for row in found.rows if row.author == "operator"]
-    sent = _deliveries(s, contact_id, chat_id, mine) if chat_id is not None and mine else {}
-    return Page([Said(*row, *sent.get(row.id, (None, None))) for row in found.rows], found.total)
+    ids = [row.id for row in found.rows if row.author == "operator"]
+    sent = _deliveries(s, contact_id, chat_id, ids) if chat_id is not None and ids else {}
+    return Page([MessageShown(*row, *sent.get(row.id, (None, None))) for row in found.rows], found.total)
 
 
 def _deliveries(
     s: Session, contact_id: int, chat_id: int, message_ids: Sequence[int]
 ) -> dict[int, tuple[str, str | None]]:
-    """What became of words on their way to a client: the outbox keeps it for a week, what stands in a chat is kept."""
-    there = select(_posted.c.message_ref).where(
+    """By message, its delivery to the client and why it failed.
+
+    Settled outbox rows are deleted after a week; that a message was sent is known from `posted` for good.
+    """
+    posted = select(_posted.c.message_ref).where(
         _posted.c.contact_id == contact_id, _posted.c.chat_id == chat_id, _posted.c.message_ref.in_(message_ids)
     )
-    found: dict[int, tuple[str, str | None]] = dict.fromkeys(execute(s, there).scalars(), ("sent", None))
+    found: dict[int, tuple[str, str | None]] = dict.fromkeys(execute(s, posted).scalars(), ("sent", None))
     tried = select(_outbox.c.message_ref, _outbox.c.state, _outbox.c.outcome).where(
         _outbox.c.contact_id == contact_id, _outbox.c.kind == outbox.TO_CLIENT, _outbox.c.message_ref.in_(message_ids)
     )
@@ -78,8 +81,8 @@ def _deliveries(
     return found
 
 
-def happenings(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:
-    """What happened to a contact: who, when, what, why. Raises ContactNotFound."""
+def history(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:
+    """A page of a contact's events (who, when, what, why), oldest first by default. Raises ContactNotFound."""
     access_contact(s, contact_id)
     columns = (_event.c[name] for name in ("id", "at", "kind", "actor", "operator_id", "reason"))
     return _page(s, select(*columns), _event, contact_id, skip, limit, newest_first)
@@ -95,24 +98,22 @@ def _page(
 
 
 SHOWN_AT_ONCE = 100
-"""So many of its newest messages and events come with a contact; all of them have lists of their own."""
+"""How many of its newest messages and of its newest events come with a contact; the rest is in their own lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """A contact with the newest of what was said and done, oldest first, and how much of either there is."""
+    """A contact with its newest messages and events, each oldest first, and the number of all of them."""
 
     contact: Any
-    messages: Sequence[Said]
+    messages: Sequence[MessageShown]
     messages_count: int
     events: Sequence[Any]
     events_count: int
 
 
 def details(s: Session, *, contact_id: int) -> Details:
-    """All about one contact. Raises ContactNotFound."""
+    """A contact with its newest messages and events. Raises ContactNotFound."""
     last: dict[str, Any] = {"contact_id": contact_id, "skip": 0, "limit": SHOWN_AT_ONCE, "newest_first": True}
-    said, done = messages(s, **last), happenings(s, **last)
-    return Details(
-        contact_lists.one(s, contact_id=contact_id), said.rows[::-1], said.total, done.rows[::-1], done.total
-    )
+    said, done = messages(s, **last), history(s, **last)
+    return Details(lists.one(s, contact_id=contact_id), said.rows[::-1], said.total, done.rows[::-1], done.total)

@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_key
+from crm_core.access.scopes import WRITE
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
 from crm_core.events import NewEvent
+from crm_core.names import normalise, phone_key
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Lead
 
-EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
-PHONE_DIGITS = 10  # without the country's code, which is written in many ways
-_NEVER = r"@\s\x00-\x1f\x7f,;<>\"()\[\]\\"  # in an address
+EMAIL_LONGEST = 254  # RFC 5321, section 4.5.3.1.3, without the angle brackets
+_NEVER = r"@\s\x00-\x1f\x7f,;<>\"()\[\]\\"  # in an e-mail address
 _EMAIL = re.compile(rf"[^{_NEVER}]+@[^{_NEVER}.]+(\.[^{_NEVER}.]+)+")
 
 _table = Lead.__table__
@@ -26,7 +27,7 @@ _table = Lead.__table__
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
-    """What is known of a person at the moment he writes; at least one of the first two finds him again."""
+    """What is known of a person when they write. Their lead is found by the external id or the e-mail."""
 
     external_id: str | None = None
     email: str | None = None
@@ -48,7 +49,7 @@ _INSERT = prepared_insert(_table)
 
 @dataclass(frozen=True, slots=True)
 class LeadRecord:
-    """A lead as another system is told of him."""
+    """A lead as another system sees it."""
 
     id: int
     external_id: str | None
@@ -71,9 +72,9 @@ def check_email(text: str) -> str:
 
 
 def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> LeadRecord:
-    """The lead of an external id or e-mail, made if nobody has either; what was not known of him is taken over.
+    """The lead of an external id or e-mail, created if there is none. Fields that were unknown are completed.
 
-    What is known stays as it is: anybody who can name an address could otherwise change whose it is.
+    Fields that are known stay as they are; otherwise anybody who can name an address could change whose it is.
     """
     row = execute(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).one_or_none()
     if row is None:
@@ -90,7 +91,7 @@ def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> LeadRecord
 def _complete(s: Session, known: LeadRecord, news: dict[str, Any], now: datetime) -> LeadRecord:
     values = dict(news)
     if "email" in news and _owner_of(s, news["email"]) is not None:
-        del values["email"]  # found by the external id, but the address is somebody else's
+        del values["email"]  # found by the external id, but another lead has the address
         values["email_hint"] = news.pop("email")
     if "phone" in news:
         values["phone_key"] = phone_key(news["phone"])
@@ -107,7 +108,7 @@ def _owner_of(s: Session, email: str) -> int | None:
 
 
 def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
-    """A new lead; the caller has looked that there is none."""
+    """Creates a lead, for a caller who has found none. Returns its id."""
     lead_id: int = execute(
         s,
         _INSERT,
@@ -127,18 +128,8 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
     return lead_id
 
 
-def normalise(name: str | None) -> str | None:
-    """A name as it is searched: case-folded, ё as е, spaces single."""
-    return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
-
-
-def phone_key(phone: str | None) -> str | None:
-    """A phone as it is searched: its last ten digits, so that +7 999 and 8 (999) are one. None without digits."""
-    return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
-
-
 def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None) -> None:
-    """Takes over what Telegram now shows of a person."""
+    """Stores the name, username and language that Telegram now shows of a person."""
     s.execute(
         update(_table)
         .where(_table.c.id == lead_id)
@@ -147,20 +138,20 @@ def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | N
 
 
 def set_phone(s: Session, *, lead_id: int, phone: str, now: datetime) -> None:
-    """Stores a phone that its owner shared."""
+    """Stores the phone that a person shared as their own."""
     s.execute(update(_table).where(_table.c.id == lead_id).values(phone=phone, phone_key=phone_key(phone)))
     events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="phone")])
 
 
 def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Actor, now: datetime) -> None:
-    """Corrects what is known of a lead, through the API.
+    """Corrects a lead, through the API.
 
     Args:
-        values: any of `email` (checked), `phone`, `full_name`; None takes it away.
+        values: any of `email` (as `check_email` returns it), `phone`, `full_name`; None removes it.
 
     Raises NotAllowed, LeadNotFound, EmailTaken.
     """
-    access_key(s, actor, scopes=("write", "admin"))
+    access_key(s, actor, needs=WRITE)
     new: dict[str, str | None] = dict(values)
     if new.get("email") is not None and _owner_of(s, str(new["email"])) not in (None, lead_id):
         raise EmailTaken()
@@ -175,9 +166,9 @@ def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Ac
 
 
 def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
-    """Stores an e-mail that its owner named.
+    """Stores the e-mail that a person named as their own.
 
-    Where another lead has it, nothing is merged (anybody can type anybody's address): the operator sees it as a hint.
+    If another lead has it, nothing is merged, since anybody can type anybody's address: the operator sees it as a hint.
 
     Raises BadEmail.
     """

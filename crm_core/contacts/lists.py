@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactNotFound
 from crm_core.routing.queue import OPEN, WAITS
-from crm_core.storage import prepared as hot
+from crm_core.storage import prepared
 from crm_core.storage.execute import execute
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Contact, Lead, Operator, Source
@@ -36,7 +36,7 @@ class Status(StrEnum):
     NEW = "new"
     IN_PROGRESS = "in_progress"
     CLOSED = "closed"
-    ACTIVE = "active"  # open and with an operator: his load
+    ACTIVE = "active"  # open and with an operator: counts as load
     UNASSIGNED = "unassigned"  # open and without one: the queue
 
 
@@ -167,7 +167,7 @@ _SHOWN = (
     .join(Lead, Lead.id == _contact.c.lead_id)
     .outerjoin(Operator, Operator.id == _contact.c.operator_id)
 )
-_ROWS = hot.PreparedForIds(lambda ids: _SHOWN.where(_contact.c.id.in_(ids)))
+_ROWS = prepared.PreparedForIds(lambda ids: _SHOWN.where(_contact.c.id.in_(ids)))
 
 
 def _counted(s: Session, wanted: Filter) -> int:
@@ -187,7 +187,7 @@ def listing(
     """A page of the contacts that a filter wants, by the moment when they were opened, and their total.
 
     Args:
-        everything: counts all contacts, where somebody can do that in no time (`pages.Total`).
+        everything: counts all contacts, where somebody can do that in no time (`paging.RowCount`).
     """
     count = everything if everything is not None and wanted == Filter() else lambda s: _counted(s, wanted)
     total = count(s)

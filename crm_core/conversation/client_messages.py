@@ -1,4 +1,4 @@
-"""What clients say: their words find their contact, or begin one. What operators say is in `replies`."""
+"""Messages of clients: each joins an open contact or opens one. Those of operators are in `operator_messages`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.contacts import leads
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
@@ -75,7 +74,7 @@ _NEWCOMER = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class KnownClient:
-    """A client in his chat with a bot: what is stored of him, the source that his words are for, what is open there."""
+    """A client in their chat with a bot: what is stored, the source that messages are for, the contact open there."""
 
     lead_id: int
     is_blocked: bool
@@ -126,7 +125,7 @@ def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """Where a client's words went. `is_new` says that they opened the contact."""
+    """The contact that a client's message joined; `is_new` if the message opened it."""
 
     contact_id: int
     lead_id: int
@@ -134,9 +133,9 @@ class ReceivedMessage:
 
 
 def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
-    """The client of a chat as he is known, made known if he is not; what Telegram shows of him is taken over.
+    """The client of a chat, stored if they are new; name, username and language are updated to what Telegram shows.
 
-    Raises IsStaff for an account that is on the staff by now: staff who write to a bot are no clients.
+    Raises IsStaff for an account that has joined the staff: staff who write to a bot are no clients.
     """
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     if known is None:
@@ -155,13 +154,13 @@ def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: d
 def start_chat(
     s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, slug: str | None = None
 ) -> str | None:
-    """A client pressed Start, perhaps by a source link: then his next contact in this chat is that source's.
+    """A client pressed Start, perhaps by a source link: then their next contact in this chat belongs to that source.
 
     Args:
-        slug: what the link names. A link of yesterday may lead to a source that is gone or switched off; the client is
-            welcome all the same, at the bot's own source.
+        slug: what the link names. An old link may name a source that was removed or switched off; then the next contact
+            belongs to the bot's own source.
 
-    Returns the name of the source that was booked, if one was.
+    Returns the name of the source that the next contact belongs to, None for the bot's own. Raises IsStaff.
     """
     identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if slug is None:
@@ -175,38 +174,38 @@ def start_chat(
 
 
 def receive(
-    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, words: MessageContent, now: datetime, rng: Rng
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, content: MessageContent, now: datetime, rng: Rng
 ) -> ReceivedMessage:
-    """A client wrote: his words join his open contact at the chat's source, or open one.
+    """A client wrote: the message joins their open contact at the chat's source, or opens one.
 
-    A Telegram reply to something of another open contact of his goes there instead. A source link whose source was
-    switched off meanwhile books nothing any more: the words are for the bot's own source.
+    A Telegram reply to a message of another open contact of theirs joins that one. If the source of a link was switched
+    off meanwhile, the message is for the bot's own source.
 
-    Raises SourceOff where nothing is open and the source takes nothing new.
+    Raises IsStaff, and SourceOff where no contact is open and the source takes no new ones.
     """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
-    joined = _join_open(s, known, bot_id, chat_id, words, now)
+    joined = _join_open(s, known, bot_id, chat_id, content, now)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)
         _pin_source(s, bot_id, chat_id, None)
-        return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, words=words, now=now, rng=rng)
-    chat = contacts.ClientChat(bot_id, chat_id)
-    opened = contacts.open_contact(
-        s, source=known.source, lead_id=known.lead_id, words=words, chat=chat, now=now, rng=rng
+        return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
+    chat = lifecycle.ClientChat(bot_id, chat_id)
+    opened = lifecycle.open_contact(
+        s, source=known.source, lead_id=known.lead_id, content=content, chat=chat, now=now, rng=rng
     )
     return ReceivedMessage(opened.id, known.lead_id, is_new=True)
 
 
 def _join_open(
-    s: Session, known: KnownClient, bot_id: int, chat_id: int, words: MessageContent, now: datetime
+    s: Session, known: KnownClient, bot_id: int, chat_id: int, content: MessageContent, now: datetime
 ) -> int | None:
-    """Adds words to the open contact that they are for. Returns its id, None where none is open."""
+    """Adds a message to the open contact that it is for. Returns the contact's id, None if none is open."""
     answered = None
-    if words.reply_to is not None:
-        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=words.reply_to)
+    if content.reply_to is not None:
+        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=content.reply_to)
     while True:
         target: KnownClient | Row[Any] = known
         if answered is not None and answered.contact_id != known.contact_id:
@@ -215,12 +214,12 @@ def _join_open(
             return None
         if lock_contact(s, target.contact_id, version=target.version):
             break
-        # Somebody closed it, or gave it to somebody else, between our look and our lock.
+        # It was closed or assigned to somebody else after we read it and before we locked it.
         known = _known(s, bot_id=bot_id, chat_id=chat_id) or known
     is_about_it = answered is not None and answered.contact_id == target.contact_id
     original = messages.store(
         s,
-        words,
+        content,
         contact_id=target.contact_id,
         author="client",
         now=now,
@@ -252,14 +251,14 @@ def _pin_source(s: Session, bot_id: int, chat_id: int, source_id: int | None) ->
 
 
 def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: str, now: datetime) -> None:
-    """A client shared his own phone: it completes the lead, and his open cards."""
+    """A client shared their own phone: it is stored with the lead and shown on open cards."""
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
     _refresh_cards_of(s, known.lead_id, now)
 
 
 def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
-    """A client named his e-mail: it completes the lead, and his open cards. Raises BadEmail."""
+    """A client named their e-mail: it is stored with the lead and shown on open cards. Raises BadEmail."""
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
     _refresh_cards_of(s, known.lead_id, now)
@@ -268,15 +267,18 @@ def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, ema
 def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
     mine = select(_contact.c.id).where(_contact.c.lead_id == lead_id, _contact.c.status != "closed")
     for contact_id in s.execute(mine).scalars().all():
-        contacts.refresh_cards(s, contact_id=contact_id, now=now)
+        cards.refresh_all(s, contact_id=contact_id, now=now)
 
 
-SLOWED_AGAIN = timedelta(minutes=10)  # one flood is told of once
+SLOWED_AGAIN = timedelta(minutes=10)  # one notice for one flood
 
 
 def notify_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None, now: datetime) -> bool:
-    """Tells a client, once in ten minutes, that he writes faster than his words are passed on; whether he was told."""
-    told = execute_count(
+    """Notifies a client, at most once in ten minutes, that they write faster than messages are passed on.
+
+    Returns whether a notice was queued.
+    """
+    is_due = execute_count(
         s,
         update(_chat)
         .where(
@@ -286,12 +288,12 @@ def notify_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None
         )
         .values(slowed_at=now),
     )
-    if told:
+    if is_due:
         payload = {"code": "slowed", "language": language}
         outbox.add(s, [outbox.OutboxEntry(outbox.CLIENT_NOTICE, bot_id, chat_id, payload=payload)], now=now)
-    return bool(told)
+    return bool(is_due)
 
 
 def set_blocked(s: Session, *, bot_id: int, chat_id: int, is_blocked: bool) -> None:
-    """Remembers whether a client's chat can be written to."""
+    """Stores whether a client has blocked the bot."""
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(is_blocked=is_blocked))

@@ -1,4 +1,4 @@
-"""Words that their author changed: what is stored, and whatever shows it to the other side, change too."""
+"""Edited messages: the stored text changes, and so do its copies and cards in the other side's chats."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import cards, checks
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
@@ -26,69 +26,69 @@ _FIND = select(
 )
 
 
-def client_edits(s: Session, *, words: MessageContent, now: datetime) -> int | None:
-    """A client changed a message of his. Returns the contact's id, None for a message that belongs to none."""
-    row = _find(s, words, author="client")
-    if row is None or not _is_changed(row, words):
+def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int | None:
+    """A client edited a message. Returns the id of its contact, None if it belongs to none."""
+    row = _find(s, content, author="client")
+    if row is None or not _is_changed(row, content):
         return None
-    _change(s, row, words, now)
+    _change(s, row, content, now)
     first = s.execute(select(func.min(_message.c.id)).where(_message.c.contact_id == row.contact_id)).scalar_one()
     if first == row.id:
-        s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=words.text))
-        contacts.refresh_cards(s, contact_id=row.contact_id, now=now)
-        _send_if_outgrown(s, row, words, now)
+        s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=content.text))
+        cards.refresh_all(s, contact_id=row.contact_id, now=now)
+        _send_if_outgrown(s, row, content, now)
     return int(row.contact_id)
 
 
-def operator_edits(s: Session, *, actor: Actor, words: MessageContent, now: datetime) -> int | None:
-    """An operator changed a message of his; he may while he holds its contact. Returns the contact's id.
+def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: datetime) -> int | None:
+    """An operator edited a message, which they may while they hold its contact. Returns the id of the contact.
 
-    Words that still wait for him to say whom they are for change where they wait.
+    A message that still waits for the operator to choose a contact is changed where it waits; then None is returned.
 
     Raises NotAllowed, ContactClosed, ContactHeld.
     """
     operator = access_operator(s, actor)
-    row = _find(s, words, author="operator")
+    row = _find(s, content, author="operator")
     if row is None:
-        _change_pending(s, words)
+        _change_pending(s, content)
         return None
-    if not _is_changed(row, words):
+    if not _is_changed(row, content):
         return None
-    contacts.check_holder(s, access_contact(s, row.contact_id), operator.id)
-    _change(s, row, words, now)
+    checks.check_holder(s, access_contact(s, row.contact_id), operator.id)
+    _change(s, row, content, now)
     return int(row.contact_id)
 
 
-def _find(s: Session, words: MessageContent, *, author: str) -> Row[Any] | None:
-    place = {"bot_id": words.bot_id, "chat_id": words.chat_id, "message_id": words.message_id}
-    return execute(s, _FIND, {**place, "author": author}).one_or_none()
+def _find(s: Session, content: MessageContent, *, author: str) -> Row[Any] | None:
+    original = {"bot_id": content.bot_id, "chat_id": content.chat_id, "message_id": content.message_id}
+    return execute(s, _FIND, {**original, "author": author}).one_or_none()
 
 
-def _is_changed(row: Row[Any], words: MessageContent) -> bool:
-    """Telegram reports more than changed words: a live location that moves, a link whose preview has come."""
-    return (row.text, row.entities) != (words.text, words.entities)
+def _is_changed(row: Row[Any], content: MessageContent) -> bool:
+    """Telegram also reports edits that change no text: a live location that moves, a link preview that was loaded."""
+    return (row.text, row.entities) != (content.text, content.entities)
 
 
-def _change(s: Session, row: Row[Any], words: MessageContent, now: datetime) -> None:
-    s.execute(update(_message).where(_message.c.id == row.id).values(text=words.text, entities=words.entities))
+def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> None:
+    s.execute(update(_message).where(_message.c.id == row.id).values(text=content.text, entities=content.entities))
     there = select(Posted.bot_id, Posted.chat_id).where(Posted.message_ref == row.id)
-    # A copy that is on its way may carry the old words: the edit goes after it, and finds it then.
-    on_its_way = select(_outbox.c.bot_id, _outbox.c.chat_id).where(
+    # A copy that is being sent may have the old text: the edit is queued after it, and its message id is known then.
+    being_sent = select(_outbox.c.bot_id, _outbox.c.chat_id).where(
         _outbox.c.message_ref == row.id,
         _outbox.c.kind.in_((outbox.TO_OPERATOR, outbox.TO_CLIENT)),
         _outbox.c.state == "sending",
     )
-    for bot_id, chat_id in s.execute(there.union(on_its_way)).all():
+    for bot_id, chat_id in s.execute(there.union(being_sent)).all():
         once = f"copy:{bot_id}:{chat_id}:{row.id}"
         outbox.add(
             s, [outbox.OutboxEntry(outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, once=once)], now=now
         )
 
 
-def _send_if_outgrown(s: Session, row: Row[Any], words: MessageContent, now: datetime) -> None:
-    """A first text that stood on the card in full, and no longer fits there, follows as a copy."""
+def _send_if_outgrown(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> None:
+    """Sends a copy of a first text that the card showed in full before the edit and cannot any more."""
     before = Original(row.id, row.kind, row.text, can_copy=True)
-    after = Original(row.id, row.kind, words.text, can_copy=True)
+    after = Original(row.id, row.kind, content.text, can_copy=True)
     if not messages.fits_card(before) or messages.fits_card(after):
         return
     holder = s.execute(
@@ -101,15 +101,15 @@ def _send_if_outgrown(s: Session, row: Row[Any], words: MessageContent, now: dat
         outbox.add(s, [copy], now=now)
 
 
-def _change_pending(s: Session, words: MessageContent) -> None:
+def _change_pending(s: Session, content: MessageContent) -> None:
     mine = select(_pending.c.id, _pending.c.messages).where(
-        _pending.c.bot_id == words.bot_id, _pending.c.chat_id == words.chat_id
+        _pending.c.bot_id == content.bot_id, _pending.c.chat_id == content.chat_id
     )
     for row in s.execute(mine).all():
-        if any(kept.get("message_id") == words.message_id for kept in row.messages):
+        if any(kept.get("message_id") == content.message_id for kept in row.messages):
             changed = [
-                {**kept, "text": words.text, "entities": words.entities}
-                if kept.get("message_id") == words.message_id
+                {**kept, "text": content.text, "entities": content.entities}
+                if kept.get("message_id") == content.message_id
                 else kept
                 for kept in row.messages
             ]

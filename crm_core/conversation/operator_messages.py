@@ -1,4 +1,4 @@
-"""What operators say: it reaches the client it is meant for, or they are asked; never a guess, never a loss."""
+"""Messages of operators: each goes to the client that it is for, or the operator is asked; nothing is guessed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder, access_operator
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import checks, lifecycle
 from crm_core.errors import (
     ChoiceExpired,
     ClientUnreachable,
@@ -18,11 +18,10 @@ from crm_core.errors import (
     NotCopyable,
     NothingOpen,
 )
-from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
 from crm_core.routing.queue import OPEN
-from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.execute import change_one, execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Chat, Contact, Lead, PendingReply, Staff, StaffChat
 
@@ -32,7 +31,7 @@ _pending = PendingReply.__table__
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A contact that an operator's words may be for."""
+    """A contact that an operator's message may be for."""
 
     contact_id: int
     lead_name: str | None
@@ -41,14 +40,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An operator's words are on their way to the client of this contact."""
+    """An operator's message was queued for the client of this contact."""
 
     contact_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsTarget:
-    """Nobody can tell whom the words are for: they wait under this id until the operator says.
+    """It is not clear which contact a message is for: it waits under this id until the operator chooses one.
 
     `options` is empty for a further item of an album that was asked about already.
     """
@@ -58,42 +57,55 @@ class NeedsTarget:
 
 
 def route(
-    s: Session, *, actor: Actor, words: MessageContent, now: datetime, album: str | None = None
+    s: Session, *, actor: Actor, content: MessageContent, now: datetime, album: str | None = None
 ) -> Sent | NeedsTarget:
-    """An operator wrote to a bot: a reply goes where it points, other words to his one contact in progress.
+    """An operator wrote to a bot: a reply goes where it points, another message to their one contact in progress.
 
-    With several in progress, or none that is taken, he is asked; so he is when he replies to something of which nobody
-    knows to what contact it belongs. Nothing is guessed and nothing is lost. The items of an album go where its first
-    item went.
+    The operator is asked where several contacts are in progress, where none of theirs is, and where they reply to a
+    message of which it is not known to what contact it belongs. The items of an album go where its first item went.
+
+    Args:
+        album: Telegram's id of the album (media group) that the message belongs to.
 
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ClientUnreachable, ContactHasNoChat, NotCopyable,
     CommandNotSent, NotRecordedYet.
     """
     operator = access_operator(s, actor)
-    if not words.can_copy:
-        raise NotCopyable(kind=words.kind)
-    if words.text is not None and words.text.startswith("/"):
-        raise CommandNotSent()
-    if words.bot_id is None or words.chat_id is None:
-        raise ValueError("an operator's words come from a chat")
-    target = None
-    if words.reply_to is not None:
-        target = messages.reply_target(s, bot_id=words.bot_id, chat_id=words.chat_id, message_id=words.reply_to)
-    begun = None if album is None else _album(s, words, album)
+    _check_sendable(content)
+    target = _replied_to(s, content)
+    begun = None if album is None else _album(s, content, album)
     if target is None and begun is not None and begun.contact_id is not None:
         target = Target(begun.contact_id, None)
     if target is None:
-        options = _open_contacts(s, operator_id=operator.id, bot_id=words.bot_id)
+        options = _open_contacts(s, operator_id=operator.id, bot_id=content.bot_id)
         if not options:
             raise NothingOpen()
-        taken = [option for option, status in options if status == "in_progress" and words.reply_to is None]
+        taken = [option for option, status in options if status == "in_progress" and content.reply_to is None]
         if begun is not None or len(taken) != 1:
-            return _ask(s, words, begun, album=album, options=taken or [option for option, _ in options], now=now)
+            return _ask(s, content, begun, album=album, options=taken or [option for option, _ in options], now=now)
         target = Target(taken[0].contact_id, None)
-    send_to_client(s, contact_id=target.contact_id, words=words, actor=actor, now=now, reply_to=target.message_ref)
+    writer = _Writer(operator.id, actor)
+    _send(s, target.contact_id, content, writer, now=now, reply_to=target.message_ref)
     if album is not None and begun is None:
-        _keep(s, words, now, album=album, contact_id=target.contact_id, kept=[])
+        _keep(s, content, now, album=album, contact_id=target.contact_id, kept=[])
     return Sent(target.contact_id)
+
+
+def _check_sendable(content: MessageContent) -> None:
+    """Raises NotCopyable, CommandNotSent."""
+    if not content.can_copy:
+        raise NotCopyable(kind=content.kind)
+    if content.text is not None and content.text.startswith("/"):
+        raise CommandNotSent()
+
+
+def _replied_to(s: Session, content: MessageContent) -> Target | None:
+    """What a Telegram reply points to, as far as it is known. Raises NotRecordedYet."""
+    if content.bot_id is None or content.chat_id is None:
+        raise ValueError("an operator's message comes from a chat")
+    if content.reply_to is None:
+        return None
+    return messages.reply_target(s, bot_id=content.bot_id, chat_id=content.chat_id, message_id=content.reply_to)
 
 
 _HELD_IN = (
@@ -109,64 +121,83 @@ _HELD_IN = (
 )
 
 
-def _open_contacts(s: Session, *, operator_id: int, bot_id: int) -> list[tuple[Option, str]]:
+def _open_contacts(s: Session, *, operator_id: int, bot_id: int | None) -> list[tuple[Option, str]]:
+    """An operator's open contacts that one bot speaks for, each with its status."""
     rows = s.execute(_HELD_IN, {"operator_id": operator_id, "bot_id": bot_id})
     return [(Option(row.id, row.full_name, row.message), row.status) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """The operator in whose name a message is written, and who writes it: that operator, or an API key for them."""
+
+    operator_id: int
+    actor: Actor
+
+
 def send_to_client(
-    s: Session, *, contact_id: int, words: MessageContent, actor: Actor, now: datetime, reply_to: int | None = None
+    s: Session, *, contact_id: int, content: MessageContent, actor: Actor, now: datetime, reply_to: int | None = None
 ) -> None:
-    """Sends an operator's words to the client of a contact that he holds; the first words take it.
+    """Sends an operator's message to the client of a contact that they hold; the first message takes the contact.
+
+    Args:
+        reply_to: the stored message that it answers.
 
     Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactElsewhere, ClientUnreachable,
     ContactHasNoChat.
     """
     operator = access_operator(s, actor)
+    _send(s, contact_id, content, _Writer(operator.id, actor), now=now, reply_to=reply_to)
+
+
+def _send(
+    s: Session, contact_id: int, content: MessageContent, writer: _Writer, *, now: datetime, reply_to: int | None = None
+) -> None:
+    """`send_to_client` for an operator who is already authorised."""
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
-    contacts.check_holder(s, contact, operator.id)
+    checks.check_holder(s, contact, writer.operator_id)
     if contact.chat_id is None:
         raise ContactHasNoChat(contact=contact_id)
-    contacts.check_bot(s, contact, words.bot_id)  # a bot can copy only what stands in its own chats
-    _append(s, contact, words, operator_id=operator.id, actor=actor, now=now, reply_to=reply_to)
+    checks.check_bot(s, contact, content.bot_id)  # a bot can copy only messages of its own chats
+    _append(s, contact, content, writer, now=now, reply_to=reply_to)
 
 
 def _append(
     s: Session,
     contact: Row[Any],
-    words: MessageContent,
+    content: MessageContent,
+    writer: _Writer,
     *,
-    operator_id: int,
-    actor: Actor,
     now: datetime,
-    reply_to: int | None,
+    reply_to: int | None = None,
 ) -> int:
-    """Keeps an operator's words and sends them to the client, if he is in Telegram. Returns the message's id."""
+    """Stores an operator's message, and queues it for the client if they are in Telegram. Returns the message's id.
+
+    The contact is locked, and held by the operator.
+    """
     chat = {"bot_id": contact.bot_id, "chat_id": contact.chat_id}
     if contact.chat_id is not None and s.execute(_IS_BLOCKED, chat).scalar_one():
         raise ClientUnreachable(contact=contact.id)
     if contact.status == "new":
-        contacts.take(s, contact_id=contact.id, version=None, actor=actor, now=now)
+        lifecycle.mark_taken(s, contact, operator_id=writer.operator_id, actor=writer.actor, now=now)
     original = messages.store(
-        s, words, contact_id=contact.id, author="operator", now=now, operator_id=operator_id, reply_to=reply_to
+        s, content, contact_id=contact.id, author="operator", now=now, operator_id=writer.operator_id, reply_to=reply_to
     )
     if contact.replied_at is None:
-        s.execute(update(_contact).where(_contact.c.id == contact.id).values(replied_at=now))
-        replied = NewEvent(
-            events.REPLIED,
-            now,
-            actor.label,
-            contact_id=contact.id,
-            source_id=contact.source_id,
-            operator_id=operator_id,
-        )
-        events.record(s, [replied])
+        _record_first_reply(s, contact, writer, now)
     if contact.chat_id is not None:
-        outbox.add(
-            s, [outbox.OutboxEntry(outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id)], now=now
-        )
+        copy = outbox.OutboxEntry(outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id)
+        outbox.add(s, [copy], now=now)
     return original.id
+
+
+def _record_first_reply(s: Session, contact: Row[Any], writer: _Writer, now: datetime) -> None:
+    s.execute(update(_contact).where(_contact.c.id == contact.id).values(replied_at=now))
+    replied = events.of_contact(
+        events.REPLIED, contact, actor=writer.actor.label, now=now, operator_id=writer.operator_id
+    )
+    events.record(s, [replied])
 
 
 def reply_via_api(
@@ -179,14 +210,14 @@ def reply_via_api(
     operator_id: int | None = None,
     version: int | None = None,
 ) -> int:
-    """Words that another system writes in the name of whoever holds a contact; he sees them in his chat too.
+    """A message that another system writes in the name of the operator who holds a contact; they see it in their chat.
 
-    A client in Telegram gets them there, in order with everything else. Any other reads them where he came from.
+    A client in Telegram gets it there, in order with everything else. Any other client reads it in that system.
 
     Args:
         text: at most what one message of Telegram holds, and not blank.
-        operator_id: in whose name, so that words meant for one are never said by another; None: whoever holds it.
-        version: of the contact as the writer knows it; None where that does not matter.
+        operator_id: in whose name, so that a message meant for one operator is never sent by another; None: the holder.
+        version: of the contact as the caller knows it; None skips the check.
 
     Returns the message's id.
     Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated, ClientUnreachable.
@@ -195,10 +226,9 @@ def reply_via_api(
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     holder = holder if operator_id is None else operator_id
-    contacts.check_holder(s, contact, holder)
-    contacts.check_version(contact, version)
-    words = MessageContent("text", text=text)
-    message_id = _append(s, contact, words, operator_id=holder, actor=actor, now=now, reply_to=None)
+    checks.check_holder(s, contact, holder)
+    checks.check_version(contact, version)
+    message_id = _append(s, contact, MessageContent("text", text=text), _Writer(holder, actor), now=now)
     chat_id = s.execute(_CHAT_OF, {"operator_id": holder, "bot_id": contact.bot_id}).scalar_one_or_none()
     if chat_id is not None:
         shown = outbox.OutboxEntry(
@@ -222,14 +252,14 @@ _IS_BLOCKED = select(_chat.c.is_blocked).where(
 )
 
 
-# --- words that wait for him to say whom they are for ----------------------------------------------------------------
+# --- messages that wait for the operator to choose their contact -----------------------------------------------------
 
 
-def _album(s: Session, words: MessageContent, album: str) -> Row[Any] | None:
-    """What became of the earlier items of an album: they wait, or have gone to `contact_id`."""
+def _album(s: Session, content: MessageContent, album: str) -> Row[Any] | None:
+    """The row of an album's earlier items: they wait, or were sent to `contact_id`."""
     query = (
         select(_pending.c.id, _pending.c.messages, _pending.c.contact_id)
-        .where(_pending.c.bot_id == words.bot_id, _pending.c.chat_id == words.chat_id, _pending.c.album == album)
+        .where(_pending.c.bot_id == content.bot_id, _pending.c.chat_id == content.chat_id, _pending.c.album == album)
         .order_by(_pending.c.id.desc())
         .limit(1)
     )
@@ -238,24 +268,24 @@ def _album(s: Session, words: MessageContent, album: str) -> Row[Any] | None:
 
 def _ask(
     s: Session,
-    words: MessageContent,
+    content: MessageContent,
     begun: Row[Any] | None,
     *,
     album: str | None,
     options: list[Option],
     now: datetime,
 ) -> NeedsTarget:
-    """Keeps words until their contact is known; the items of an album are kept, and asked about, together."""
-    kept = {"kind": words.kind, "text": words.text, "entities": words.entities, "message_id": words.message_id}
+    """Keeps a message until its contact is chosen; the items of an album are kept, and asked about, together."""
+    kept = {"kind": content.kind, "text": content.text, "entities": content.entities, "message_id": content.message_id}
     if begun is not None:
         s.execute(update(_pending).where(_pending.c.id == begun.id).values(messages=[*begun.messages, kept]))
         return NeedsTarget(begun.id, [])
-    return NeedsTarget(_keep(s, words, now, album=album, contact_id=None, kept=[kept]), options)
+    return NeedsTarget(_keep(s, content, now, album=album, contact_id=None, kept=[kept]), options)
 
 
 def _keep(
     s: Session,
-    words: MessageContent,
+    content: MessageContent,
     now: datetime,
     *,
     album: str | None,
@@ -263,8 +293,8 @@ def _keep(
     kept: list[dict[str, Any]],
 ) -> int:
     values = {
-        "bot_id": words.bot_id,
-        "chat_id": words.chat_id,
+        "bot_id": content.bot_id,
+        "chat_id": content.chat_id,
         "album": album,
         "contact_id": contact_id,
         "messages": kept,
@@ -277,14 +307,14 @@ def _keep(
 def send_pending(
     s: Session, *, pending_id: int, contact_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime
 ) -> int:
-    """The operator said for which contact his waiting words are. Returns how many messages went.
+    """The operator chose the contact that their waiting messages are for. Returns how many were sent.
 
     Args:
-        bot_id, chat_id: where he pressed; only what he wrote there is his.
+        bot_id, chat_id: of the pressed button; only what they wrote in that chat is theirs to send.
 
-    Raises ChoiceExpired where they have gone already, and what `pass_on` raises; then they go on waiting.
+    Raises ChoiceExpired where they were sent already, and what `send_to_client` raises; then they go on waiting.
     """
-    access_operator(s, actor)
+    writer = _Writer(access_operator(s, actor).id, actor)
     mine = (
         _pending.c.id == pending_id,
         _pending.c.bot_id == bot_id,
@@ -292,18 +322,17 @@ def send_pending(
         _pending.c.contact_id.is_(None),
     )
     waiting = s.execute(select(_pending.c.messages).where(*mine).with_for_update()).scalar_one_or_none()
-    # The row stays for a while: a late item of an album goes where the others went.
-    if (
-        waiting is None
-        or execute_count(s, update(_pending).where(*mine).values(contact_id=contact_id, messages=[])) != 1
-    ):
+    if waiting is None:
         raise ChoiceExpired()
+    # The row stays for some days: a late item of an album goes where the others went.
+    chosen = update(_pending).where(*mine).values(contact_id=contact_id, messages=[])
+    change_one(s, chosen, otherwise=ChoiceExpired())
     for kept in waiting:
-        words = MessageContent(**kept, bot_id=bot_id, chat_id=chat_id)
-        send_to_client(s, contact_id=contact_id, words=words, actor=actor, now=now)
+        content = MessageContent(**kept, bot_id=bot_id, chat_id=chat_id)
+        _send(s, contact_id, content, writer, now=now)
     return len(waiting)
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
-    """Forgets questions that nobody has answered for so long, and where albums went. Returns how many."""
+    """Deletes questions that nobody has answered for so long, and where albums went. Returns how many rows."""
     return execute_count(s, delete(_pending).where(_pending.c.created_at < now - keep))

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.contacts import lifecycle as contacts
-from crm_core.conversation import client_messages as conversation
+from crm_core.contacts import cards
+from crm_core.conversation import client_messages
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -22,7 +22,7 @@ from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
 from crm_core.storage.upsert import prepared_upsert
-from crm_core.team import operators
+from crm_core.team import departure
 
 # Words between people, and cards: sent again until it is known that they arrived (at least once). A double is harmless,
 # because buttons carry contact and version.
@@ -158,7 +158,7 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
     if shown:
         for contact_id, version, message in execute(s, _VERSIONS, {"ids": sorted(shown)}):
             if shown[contact_id] != {(version, message)}:
-                contacts.refresh_cards(s, contact_id=contact_id, now=now)
+                cards.refresh_all(s, contact_id=contact_id, now=now)
 
 
 def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> None:
@@ -175,9 +175,9 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
     events.record(s, [dead])
     if why in UNREACHABLE:
         if _is_staff(s, job.chat_id):
-            operators.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
+            departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         else:
-            conversation.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
+            client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
             words = s.execute(_FIRST_WORDS, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
             if job.kind == outbox.TO_CLIENT:
@@ -195,7 +195,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
     elif job.kind == outbox.CARD_EDIT and why == "message_gone" and job.contact_id is not None:
-        contacts.replace_card(
+        cards.replace(
             s,
             contact_id=job.contact_id,
             bot_id=job.bot_id,

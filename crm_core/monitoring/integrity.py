@@ -9,8 +9,7 @@ from crm_core import statistics
 from crm_core.routing import queue, sources
 from crm_core.statistics import Difference
 from crm_core.storage.tables import Contact, InboxRow, Operator, OutboxRow, Weight
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def examine(s: Session) -> Checkup:
     inbox = {row[0]: row[1] for row in s.execute(select(InboxRow.state, func.count()).group_by(InboxRow.state))}
     outbox = {row[0]: row[1] for row in s.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
     return Checkup(
-        has_admin=staff.has_admin(s),
+        has_admin=accounts.has_admin(s),
         wrong_loads=tuple(_wrong_loads(s)),
         absent=tuple(
             Absent(one.name, one.telegram_id is not None, one.missing_bots)

@@ -12,7 +12,7 @@ from crm_core import events
 from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, messages, outbox
-from crm_core.routing import choose as distribution
+from crm_core.routing import choose
 from crm_core.routing.choose import Candidate, Choice
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
@@ -158,7 +158,7 @@ def eligibilities(s: Session) -> list[Eligibility]:
     for row in execute(s, _EVERYWHERE):
         source = SourceFacts(*row[len(_SEEN) :])
         candidate = _candidate(row[: len(_SEEN)], source)
-        why_not = distribution.exclusion(candidate) if source.is_active else "source_off"
+        why_not = choose.exclusion(candidate) if source.is_active else "source_off"
         found.append(Eligibility(source.id, candidate.operator_id, why_not))
     return found
 
@@ -211,7 +211,7 @@ class Reservation:
     limit: int
     name: str
     reason: str
-    excluded: tuple[tuple[int, distribution.Exclusion], ...] = ()
+    excluded: tuple[tuple[int, choose.Exclusion], ...] = ()
 
 
 def _reservation(operator_id: int, chat_id: int | None, claimed: Sequence[Any], choice: Choice | None) -> Reservation:
@@ -228,7 +228,7 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
     """
     pool = candidates(s, source)
     while True:
-        choice = distribution.choose(pool, rng(), strategy=source.strategy)
+        choice = choose.choose(pool, rng(), strategy=source.strategy)
         if choice.operator is None:
             return choice
         chosen = choice.operator
@@ -255,7 +255,7 @@ def release(s: Session, operator_id: int) -> None:
     execute(s, _FREE, {"operator_id": operator_id})
 
 
-def _kept_out(excluded: Sequence[tuple[int, distribution.Exclusion]]) -> dict[str, list[int]] | None:
+def _kept_out(excluded: Sequence[tuple[int, choose.Exclusion]]) -> dict[str, list[int]] | None:
     """Operators by what kept them out: statistics tell from it why shares are not as planned."""
     if not excluded:
         return None

@@ -8,13 +8,10 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
-from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
-from crm_core.events import NewEvent
-from crm_core.messaging import alerts, messages, outbox
-from crm_core.routing import assignment
-from crm_core.routing import choose as distribution
+from crm_core.messaging import alerts, messages
+from crm_core.routing import assignment, choose
 from crm_core.routing.assignment import Reservation, Rng, SourceFacts
 from crm_core.routing.choose import Exclusion
 from crm_core.storage.execute import execute, execute_count
@@ -115,48 +112,6 @@ def assign(
     )
 
 
-_RETURN = (
-    update(_contact)
-    .where(
-        _contact.c.id == bindparam("contact_id"),
-        _contact.c.status != "closed",
-        _contact.c.operator_id == bindparam("of_operator"),
-    )
-    .values(
-        operator_id=None,
-        status="new",
-        version=_contact.c.version + 1,
-        queued_at=bindparam("at", type_=_contact.c.queued_at.type),
-    )
-    .returning(_contact.c.source_id)
-)
-
-
-def return_contact(s: Session, *, contact_id: int, operator_id: int, reason: str, actor: Actor, now: datetime) -> bool:
-    """Takes an open contact from its operator and frees his place; it waits again, at its old place by age.
-
-    The caller holds the source's lock and calls `fill` when it has returned all that it wants. False if it was not his.
-    """
-    source_id = s.execute(
-        _RETURN, {"contact_id": contact_id, "of_operator": operator_id, "at": now}
-    ).scalar_one_or_none()
-    if source_id is None:
-        return False
-    assignment.release(s, operator_id)
-    outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
-    happened = NewEvent(
-        events.CONTACT_QUEUED,
-        now,
-        actor.label,
-        contact_id=contact_id,
-        source_id=source_id,
-        operator_id=operator_id,
-        reason=reason,
-    )
-    events.record(s, [happened])
-    return True
-
-
 _AHEAD = (
     select(func.count())
     .select_from(_contact)
@@ -233,7 +188,7 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
     oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
     for source_id, contact_id in oldest.items():
         source = assignment.source_facts(s, source_id)
-        why = distribution.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
+        why = choose.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
         alerts.notify_admins(
             s,
             cause=f"waits:{source_id}",

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, insert, or_, select, update
+from sqlalchemy import Row, bindparam, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.contacts.leads import normalise
-from crm_core.errors import NameTaken, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
-from crm_core.events import NewEvent
-from crm_core.names import TypedLine, check_description, check_name, check_number, check_slug, find_named, suggestions
+from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
+from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import change_one, execute, execute_count
 from crm_core.storage.locks import lock_sources
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
 
 WEIGHT_LARGEST = 1_000
@@ -57,36 +56,18 @@ def listing(s: Session) -> list[SourceListed]:
     return [SourceListed(*row) for row in rows]
 
 
+_lookup: Lookup[SourceListed] = Lookup(SourceNotFound, also=lambda one, text: normalise(text) == one.slug)
+pick, missed = _lookup.pick, _lookup.missed
+
+
 def one(s: Session, *, source_id: int) -> SourceListed:
     """One source. Raises SourceNotFound."""
-    for listed in listing(s):
-        if listed.id == source_id:
-            return listed
-    raise SourceNotFound(name=str(source_id), close=[])
-
-
-def pick(known: Sequence[SourceListed], line: TypedLine) -> SourceListed | None:
-    """The one of these sources that a typed line names, by name or else by the word of its link or its number."""
-    return find_named(
-        line,
-        known,
-        name=lambda one: one.name,
-        also=lambda one, text: normalise(text) == one.slug or text == str(one.id),
-    )
-
-
-def missed(known: Sequence[SourceListed], line: TypedLine) -> SourceNotFound:
-    """What to raise where a line names none of them: it offers names that come close."""
-    return SourceNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
+    return _lookup.one(listing(s), source_id)
 
 
 def find(s: Session, *, name: str) -> SourceListed:
     """The source of a name, link word or number, as an admin types it. Raises SourceNotFound with close names."""
-    known, line = listing(s), TypedLine.of(name)
-    found = pick(known, line)
-    if found is None:
-        raise missed(known, line)
-    return found
+    return _lookup.find(listing(s), name)
 
 
 def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> int:
@@ -98,7 +79,7 @@ def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now
     checked = check_slug(slug)
     if s.execute(select(_source.c.id).where(_source.c.slug == checked)).first():
         raise SlugTaken(slug=checked)
-    return _insert(s, name=_check_free_name(s, name), slug=checked, bot_id=bot_id, actor=actor, now=now)
+    return _insert(s, name=check_free_name(name, _names(s)), slug=checked, bot_id=bot_id, actor=actor, now=now)
 
 
 def add(s: Session, *, name: str, description: str | None, actor: Actor, now: datetime) -> int:
@@ -108,7 +89,7 @@ def add(s: Session, *, name: str, description: str | None, actor: Actor, now: da
     """
     access_admin(s, actor)
     described = check_description(description or "")
-    source_id = _insert(s, name=_check_free_name(s, name), slug=None, bot_id=None, actor=actor, now=now)
+    source_id = _insert(s, name=check_free_name(name, _names(s)), slug=None, bot_id=None, actor=actor, now=now)
     if described is not None:
         _change(s, source_id, description=described)
     return source_id
@@ -146,7 +127,8 @@ def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: da
     ).scalar_one_or_none()
     if found is not None:
         return int(found)
-    name = username if _is_free(s, username) else f"{username} {bot_id}"
+    is_taken = normalise(username) in map(normalise, _names(s))
+    name = f"{username} {bot_id}" if is_taken else username
     return _insert(s, name=name, slug=None, bot_id=bot_id, actor=actor, now=now)
 
 
@@ -157,22 +139,14 @@ def _insert(s: Session, *, name: str, slug: str | None, bot_id: int | None, acto
     return source_id
 
 
-def _is_free(s: Session, name: str, *, besides: int = 0) -> bool:
-    names = s.execute(select(_source.c.name).where(_source.c.id != besides)).scalars()
-    return normalise(name) not in {normalise(one) for one in names}
-
-
-def _check_free_name(s: Session, name: str, *, besides: int = 0) -> str:
-    checked = check_name(name)
-    if not _is_free(s, checked, besides=besides):
-        raise NameTaken(name=checked)
-    return checked
+def _names(s: Session, *, besides: int = 0) -> Sequence[str]:
+    return s.execute(select(_source.c.name).where(_source.c.id != besides)).scalars().all()
 
 
 def rename(s: Session, *, source_id: int, name: str, actor: Actor, now: datetime) -> str:
     """Another name for a source. Returns it as stored. Raises NotAllowed, SourceNotFound, BadName, NameTaken."""
     access_admin(s, actor)
-    checked = _check_free_name(s, name, besides=source_id)
+    checked = check_free_name(name, _names(s, besides=source_id))
     _change(s, source_id, name=checked)
     _record(s, source_id, "renamed", actor, now)
     return checked
@@ -255,10 +229,15 @@ def set_weight(
         s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": checked, "dealt": 0})
     # Shares begin anew: what was dealt under other weights must not be made up for under these.
     s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
-    event = NewEvent(
-        events.WEIGHT_CHANGED, now, actor.label, source_id=source_id, operator_id=operator_id, data={"weight": checked}
+    events.record_one(
+        s,
+        events.WEIGHT_CHANGED,
+        actor=actor.label,
+        now=now,
+        source_id=source_id,
+        operator_id=operator_id,
+        data={"weight": checked},
     )
-    events.record(s, [event])
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
@@ -322,6 +301,14 @@ class SourceDetails:
     waiting: int
 
 
+_OF_OPERATOR = Prepared(select(_weight.c.source_id).where(_weight.c.operator_id == bindparam("operator_id")))
+
+
+def of_operator(s: Session, operator_id: int) -> Sequence[int]:
+    """The ids of the sources where an operator has a weight: contacts that wait there may want a place of theirs."""
+    return execute(s, _OF_OPERATOR, {"operator_id": operator_id}).scalars().all()
+
+
 def details(s: Session, *, source_id: int) -> SourceDetails:
     """All that a source's screen shows. Raises SourceNotFound."""
     source = one(s, source_id=source_id)
@@ -335,9 +322,9 @@ def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now
 
 
 def _change(s: Session, source_id: int, **values: Any) -> None:
-    if execute_count(s, update(_source).where(_source.c.id == source_id).values(values)) != 1:
-        raise SourceNotFound(name=str(source_id), close=[])
+    changed = update(_source).where(_source.c.id == source_id).values(values)
+    change_one(s, changed, otherwise=_lookup.unknown(source_id))
 
 
 def _record(s: Session, source_id: int, reason: str, actor: Actor, now: datetime) -> None:
-    events.record(s, [NewEvent(events.SOURCE_CHANGED, now, actor.label, source_id=source_id, reason=reason)])
+    events.record_one(s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason=reason)

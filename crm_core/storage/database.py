@@ -1,6 +1,6 @@
 """The one way to write and the one way to read, the same for both databases.
 
-    await db.write(contacts.take, contact_id=15, version=3, actor=anna, now=clock())
+    await db.write(lifecycle.take, contact_id=15, version=3, actor=anna, now=clock())
     await db.read(contacts.queue, limit=20)
 
 An action is a plain function over a session. It cannot await, so it cannot talk to a network while it holds a

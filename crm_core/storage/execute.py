@@ -56,6 +56,14 @@ def execute_count(s: Session, statement: Executable | Prepared, values: dict[str
     return connection.execute(cast(Executable, plain), values, execution_options=_COUNTED).rowcount
 
 
+def change_one(
+    s: Session, statement: Executable | Prepared, values: dict[str, Any] | None = None, *, otherwise: Exception
+) -> None:
+    """Executes an UPDATE or DELETE that must touch exactly one row. Raises `otherwise` if it does not."""
+    if execute_count(s, statement, values) != 1:
+        raise otherwise
+
+
 def _connection(s: Session) -> Connection:
     connection: Connection = s.info.get(CONNECTION) or s.connection()
     return connection

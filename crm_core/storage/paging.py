@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, func, select
 from sqlalchemy.orm import Session
 
-from crm_core.contacts.leads import normalise, phone_key
 from crm_core.errors import LeadNotFound
+from crm_core.names import normalise, phone_key
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
 _operator, _source, _lead, _contact = Operator.__table__, Source.__table__, Lead.__table__, Contact.__table__

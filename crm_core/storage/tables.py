@@ -303,12 +303,14 @@ class PendingReply(Base):
 
 
 class Prompt(Base):
-    """A question that the bot asked a member of staff in a chat; his next words answer it."""
+    """A question that a bot asked somebody in a chat; their next text message there answers it."""
 
     __tablename__ = "prompts"
 
     bot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    role: Mapped[str] = mapped_column(String(8), comment="admin, operator, client: as what they were asked")
+    person_id: Mapped[int] = mapped_column(BigInteger, comment="the Telegram account that was asked")
     question: Mapped[str] = mapped_column(String(64))
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

@@ -1,27 +1,22 @@
-"""Operators: who they are, how much they may hold, whether they are there."""
+"""Operators and their settings: name, limit, active or not, online or not. How they leave is in `departure`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.access.actors import SYSTEM, Actor, access_admin, access_operator
-from crm_core.contacts import lifecycle as contacts
-from crm_core.contacts.leads import normalise
-from crm_core.errors import NameTaken, OperatorNotFound
-from crm_core.events import NewEvent
-from crm_core.messaging import outbox
-from crm_core.messaging.alerts import notify_admins
-from crm_core.names import TypedLine, check_name, check_number, find_named, suggestions
+from crm_core.access.actors import Actor, access_admin, access_operator
+from crm_core.errors import OperatorNotFound
+from crm_core.names import Lookup, check_free_name, check_number, normalise
 from crm_core.routing import queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.queue import OPEN
 from crm_core.routing.sources import Share, SourceDetails
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import change_one
 from crm_core.storage.locks import lock_row, lock_sources
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
@@ -33,11 +28,11 @@ _operator = Operator.__table__
 
 @dataclass(frozen=True, slots=True)
 class OperatorFacts:
-    """An operator as lists and screens show him.
+    """An operator as lists and screens show them.
 
     Attributes:
-        telegram_id: None until he has opened his invitation.
-        missing_bots: usernames of the bots that he should serve, by his weights, but has not started.
+        telegram_id: of their account, None until they have opened their invitation.
+        missing_bots: usernames of the bots that they should serve, by their weights, but have not started.
     """
 
     id: int
@@ -51,12 +46,12 @@ class OperatorFacts:
 
     @property
     def free(self) -> int:
-        """Places that are left."""
+        """How many more contacts they may hold."""
         return max(0, self.max_leads - self.current_leads)
 
 
 def listing(s: Session) -> list[OperatorFacts]:
-    """Every operator that is not removed, by name."""
+    """Every operator who is not removed, by name."""
     rows = s.execute(
         select(
             _operator.c.id,
@@ -88,7 +83,7 @@ def listing(s: Session) -> list[OperatorFacts]:
 
 
 def _missing_bots(s: Session) -> dict[int, list[str]]:
-    """Per operator, the bots whose sources he has a weight at and that cannot write to him."""
+    """By operator, usernames of the bots whose sources they have a weight at and that cannot write to them."""
     rows = s.execute(
         select(Weight.operator_id, Bot.username)
         .distinct()
@@ -105,70 +100,57 @@ def _missing_bots(s: Session) -> dict[int, list[str]]:
     return missing
 
 
+_lookup: Lookup[OperatorFacts] = Lookup(OperatorNotFound)
+pick, missed = _lookup.pick, _lookup.missed
+
+
 def one(s: Session, *, operator_id: int) -> OperatorFacts:
     """One operator. Raises OperatorNotFound."""
-    for facts in listing(s):
-        if facts.id == operator_id:
-            return facts
-    raise OperatorNotFound(name=str(operator_id), close=[])
+    return _lookup.one(listing(s), operator_id)
+
+
+def find(s: Session, *, name: str) -> OperatorFacts:
+    """The operator of a name or a number, as an admin types it. Raises OperatorNotFound with names that come close."""
+    return _lookup.find(listing(s), name)
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorDetails:
-    """An operator with what he should get of each source."""
+    """An operator with their planned share of each source."""
 
     facts: OperatorFacts
     shares: tuple[Share, ...]
 
 
 def details(s: Session, *, operator_id: int) -> OperatorDetails:
-    """All that an operator's screen shows. Raises OperatorNotFound."""
+    """Everything that an operator's screen shows. Raises OperatorNotFound."""
     facts = one(s, operator_id=operator_id)
     return OperatorDetails(facts, tuple(share for share in sources.shares(s) if share.operator_id == operator_id))
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTeam:
-    """A source and everybody who could work there."""
+    """A source and every operator who could work there."""
 
     source: SourceDetails
     operators: list[OperatorFacts]
 
 
 def source_team(s: Session, *, source_id: int) -> SourceTeam:
-    """All that the screen of a source's weights shows. Raises SourceNotFound."""
+    """Everything that the screen of a source's weights shows. Raises SourceNotFound."""
     return SourceTeam(sources.details(s, source_id=source_id), listing(s))
-
-
-def pick(known: Sequence[OperatorFacts], line: TypedLine) -> OperatorFacts | None:
-    """The one of these operators that a typed line names, by name or else by number."""
-    return find_named(line, known, name=lambda one: one.name, also=lambda one, text: text == str(one.id))
-
-
-def missed(known: Sequence[OperatorFacts], line: TypedLine) -> OperatorNotFound:
-    """What to raise where a line names none of them: it offers names that come close."""
-    return OperatorNotFound(name=line.name, close=suggestions(line.name, [one.name for one in known]))
-
-
-def find(s: Session, *, name: str) -> OperatorFacts:
-    """The operator of a name or a number, as an admin types it. Raises OperatorNotFound with names that come close."""
-    known, line = listing(s), TypedLine.of(name)
-    found = pick(known, line)
-    if found is None:
-        raise missed(known, line)
-    return found
 
 
 def add(
     s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = DEFAULT_LIMIT, is_active: bool = True
 ) -> int:
-    """A new operator; he gets contacts once he can be reached. Returns his id.
+    """A new operator, who gets contacts once a card can reach them. Returns the id.
 
     Raises NotAllowed, BadName, BadValue, NameTaken.
     """
     access_admin(s, actor)
-    limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-    checked = _check_free_name(s, name)
+    limit = _check_limit(max_leads)
+    checked = check_free_name(name, _names(s))
     values = {
         "name": checked,
         "name_folded": normalise(checked),
@@ -179,29 +161,30 @@ def add(
         "created_at": now,
     }
     operator_id: int = s.execute(insert(_operator).returning(_operator.c.id), values).scalar_one()
-    _record(s, operator_id, "added", actor, now, data={"limit": limit})
+    record_change(s, operator_id, "added", actor, now, data={"limit": limit})
     return operator_id
 
 
-def _check_free_name(s: Session, name: str, *, besides: int = 0) -> str:
-    checked = check_name(name)
-    taken = s.execute(
-        select(_operator.c.id).where(
-            _operator.c.name_folded == normalise(checked), _operator.c.removed_at.is_(None), _operator.c.id != besides
-        )
-    ).first()
-    if taken:
-        raise NameTaken(name=checked)
-    return checked
+def _names(s: Session, *, besides: int = 0) -> Sequence[str]:
+    there = (_operator.c.removed_at.is_(None), _operator.c.id != besides)
+    return s.execute(select(_operator.c.name).where(*there)).scalars().all()
+
+
+def _check_limit(value: int) -> int:
+    return check_number(value, field="limit", minimum=0, maximum=LIMIT_LARGEST)
 
 
 def rename(s: Session, *, operator_id: int, name: str, actor: Actor, now: datetime) -> str:
     """Another name for an operator. Returns it as stored. Raises NotAllowed, OperatorNotFound, BadName, NameTaken."""
     access_admin(s, actor)
-    checked = _check_free_name(s, name, besides=operator_id)
-    _change(s, operator_id, name=checked, name_folded=normalise(checked))
-    _record(s, operator_id, "renamed", actor, now)
+    checked = check_free_name(name, _names(s, besides=operator_id))
+    _rename(s, operator_id, checked, actor, now)
     return checked
+
+
+def _rename(s: Session, operator_id: int, name: str, actor: Actor, now: datetime) -> None:
+    set_columns(s, operator_id, name=name, name_folded=normalise(name))
+    record_change(s, operator_id, "renamed", actor, now)
 
 
 def change(
@@ -215,235 +198,107 @@ def change(
     is_active: bool | None = None,
     max_leads: int | None = None,
 ) -> OperatorFacts:
-    """Changes what is given, all or nothing, and gives out what waits if that makes room. Returns him as he is then.
+    """Changes what is given, all or nothing, and assigns waiting contacts if that makes room.
 
-    Raises NotAllowed, OperatorNotFound, BadName, NameTaken, BadValue.
+    Returns the operator as changed. Raises NotAllowed, OperatorNotFound, BadName, NameTaken, BadValue.
     """
     access_admin(s, actor)
-    source_ids = _lock_sources_of(s, operator_id)
+    source_ids = _lock_sources_worked_at(s, operator_id)
     before = one(s, operator_id=operator_id)
-    if name is not None and (checked := _check_free_name(s, name, besides=operator_id)) != before.name:
-        _change(s, operator_id, name=checked, name_folded=normalise(checked))
-        _record(s, operator_id, "renamed", actor, now)
+    if name is not None and (checked := check_free_name(name, _names(s, besides=operator_id))) != before.name:
+        _rename(s, operator_id, checked, actor, now)
     if max_leads is not None and max_leads != before.max_leads:
-        limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-        _change(s, operator_id, max_leads=limit)
-        _record(s, operator_id, "limit", actor, now, data={"limit": limit})
+        _set_limit(s, operator_id, _check_limit(max_leads), actor, now)
     if is_active is not None and is_active != before.is_active:
-        _change(s, operator_id, is_active=is_active)
-        _record(s, operator_id, "activated" if is_active else "deactivated", actor, now)
+        _set_active(s, operator_id, is_active, actor, now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return one(s, operator_id=operator_id)
 
 
 def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, rng: Rng) -> int:
-    """How many open contacts he may hold. A raised limit empties the queue at once; a lowered one takes nothing away.
+    """How many open contacts an operator may hold. A raised limit assigns waiting contacts at once; a lowered one takes
+    none away.
 
     Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound, BadValue.
     """
     access_admin(s, actor)
-    limit = check_number(max_leads, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-    sources = _lock_sources_of(s, operator_id)
-    _change(s, operator_id, max_leads=limit)
-    _record(s, operator_id, "limit", actor, now, data={"limit": limit})
-    return queue.assign_waiting(s, source_ids=sources, actor=actor, now=now, rng=rng)
+    limit = _check_limit(max_leads)
+    source_ids = _lock_sources_worked_at(s, operator_id)
+    _set_limit(s, operator_id, limit, actor, now)
+    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+
+
+def _set_limit(s: Session, operator_id: int, limit: int, actor: Actor, now: datetime) -> None:
+    set_columns(s, operator_id, max_leads=limit)
+    record_change(s, operator_id, "limit", actor, now, data={"limit": limit})
 
 
 def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> int:
-    """Whether he gets anything new (an admin's switch); what he holds he may finish.
+    """Whether an operator gets new contacts (an admin's switch); they may finish those that they hold.
 
     Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    sources = _lock_sources_of(s, operator_id)
-    _change(s, operator_id, is_active=is_active)
-    _record(s, operator_id, "activated" if is_active else "deactivated", actor, now)
-    return queue.assign_waiting(s, source_ids=sources, actor=actor, now=now, rng=rng)
+    source_ids = _lock_sources_worked_at(s, operator_id)
+    _set_active(s, operator_id, is_active, actor, now)
+    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+
+
+def _set_active(s: Session, operator_id: int, is_active: bool, actor: Actor, now: datetime) -> None:
+    set_columns(s, operator_id, is_active=is_active)
+    record_change(s, operator_id, "activated" if is_active else "deactivated", actor, now)
 
 
 def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> int:
-    """Whether he is there (his own switch). Returns how many waiting contacts found an operator. Raises NotAllowed."""
+    """Whether an operator takes new contacts now (their own switch).
+
+    Returns how many waiting contacts found an operator. Raises NotAllowed.
+    """
     operator = access_operator(s, actor)
-    sources = _lock_sources_of(s, operator.id)
-    _change(s, operator.id, is_online=is_online)
-    _record(s, operator.id, "online" if is_online else "offline", actor, now)
-    return queue.assign_waiting(s, source_ids=sources, actor=actor, now=now, rng=rng)
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What became of an operator's open contacts: how many he held, and how many of them found nobody yet."""
-
-    returned: int
-    waiting: int
-
-
-def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rng) -> Removed:
-    """Takes an operator out for good: his open contacts go back to the queue and are given to others.
-
-    Raises NotAllowed, OperatorNotFound.
-    """
-    access_admin(s, actor)
-    source_ids = lock_sources_of(s, operator_id)
-    _change(s, operator_id, removed_at=now, is_active=False)
-    returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
-    s.execute(delete(Weight).where(Weight.operator_id == operator_id))
-    detach_account(s, operator_id=operator_id, now=now)
-    _record(s, operator_id, "removed", actor, now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
-    return Removed(len(returned), queue.notify_waiting(s, contact_ids=returned, now=now))
-
-
-def detach_account(s: Session, *, operator_id: int, now: datetime, besides: int = 0) -> bool:
-    """The account is no operator from this moment; unless it is an admin's too, it is nobody's on the staff.
-
-    Returns whether there was one.
-
-    Args:
-        besides: an account that stays: the one that takes the place over.
-    """
-    account = s.execute(
-        select(Staff.telegram_id, Staff.is_admin).where(Staff.operator_id == operator_id, Staff.telegram_id != besides)
-    ).one_or_none()
-    if account is None:
-        return False
-    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE) if account.is_admin else ()
-    for bot_id in (
-        s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == account.telegram_id)).scalars().all()
-    ):
-        outbox.drop_waiting(
-            s,
-            bot_id=bot_id,
-            chat_id=account.telegram_id,
-            outcome="operator_removed",
-            now=now,
-            keep=(outbox.CARD_EDIT, *for_admins),
-        )
-        outbox.add(s, [outbox.OutboxEntry(outbox.MENU, bot_id, account.telegram_id)], now=now)
-    if account.is_admin:
-        s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
-    else:
-        s.execute(delete(StaffChat).where(StaffChat.telegram_id == account.telegram_id))
-        s.execute(delete(Staff).where(Staff.telegram_id == account.telegram_id))
-    return True
-
-
-def assign_waiting_to(s: Session, *, operator_id: int, returned: Sequence[int], now: datetime, rng: Rng) -> None:
-    """Gives out what waits where an operator who has just joined works.
-
-    Args:
-        returned: contacts that went back to the queue by his joining, wherever they are from.
-    """
-    theirs = s.execute(select(Contact.source_id).where(Contact.id.in_(returned)).distinct()).scalars()
-    source_ids = {*contacts.sources_of(s, operator_id), *theirs}
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
-    queue.notify_waiting(s, contact_ids=returned, now=now)
-
-
-_HELD = (
-    select(Contact.id, Contact.source_id, Contact.bot_id)
-    .where(Contact.operator_id == bindparam("operator_id"), OPEN)
-    .order_by(Contact.id)
-)
-
-
-def return_contacts(
-    s: Session, *, operator_id: int, reason: str, actor: Actor, now: datetime, bot_id: int | None = None
-) -> list[int]:
-    """Puts what an operator holds (of one bot, or all) back into the queue; the caller fills it again. Returns ids."""
-    mine = s.execute(_HELD, {"operator_id": operator_id}).all()
-    returned = []
-    for contact_id in (row.id for row in mine if bot_id in (None, row.bot_id)):
-        if queue.return_contact(s, contact_id=contact_id, operator_id=operator_id, reason=reason, actor=actor, now=now):
-            contacts.refresh_cards(s, contact_id=contact_id, now=now)
-            returned.append(contact_id)
-    return returned
-
-
-def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng) -> list[int]:
-    """A bot can no longer write to a member of staff (403, or he blocked it): he is not eligible there any more.
-
-    His open contacts of that bot go back to the queue, what waits for his chat is given up, admins are told.
-    Returns the contacts that were returned.
-    """
-    gone = execute_count(
-        s,
-        update(StaffChat)
-        .where(StaffChat.telegram_id == telegram_id, StaffChat.bot_id == bot_id, StaffChat.is_reachable.is_(True))
-        .values(is_reachable=False, changed_at=now),
-    )
-    outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="unreachable", now=now)
-    operator = s.execute(
-        select(_operator.c.id, _operator.c.name)
-        .join(Staff, Staff.operator_id == _operator.c.id)
-        .where(Staff.telegram_id == telegram_id)
-    ).one_or_none()
-    if operator is None or gone == 0:
-        return []
-    lost = NewEvent(
-        events.STAFF_CHANGED,
-        now,
-        SYSTEM.label,
-        operator_id=operator.id,
-        reason="unreachable",
-        data={"bot_id": bot_id},
-    )
-    events.record(s, [lost])
-    source_ids = lock_sources_of(s, operator.id)
-    returned = return_contacts(
-        s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
-    )
-    username = s.execute(select(Bot.username).where(Bot.id == bot_id)).scalar_one()
-    notify_admins(
-        s,
-        cause=f"unreachable:{operator.id}:{bot_id}",
-        code="operator_unreachable",
-        now=now,
-        bot_id=bot_id,
-        operator=operator.name,
-        bot=username,
-        returned=len(returned),
-    )
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
-    queue.notify_waiting(s, contact_ids=returned, now=now)
-    return returned
+    source_ids = _lock_sources_worked_at(s, operator.id)
+    set_columns(s, operator.id, is_online=is_online)
+    record_change(s, operator.id, "online" if is_online else "offline", actor, now)
+    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def lock(s: Session, *, operator_id: int) -> None:
-    """Keeps an operator as he is, but for his load, until this transaction ends."""
+    """Keeps an operator unchanged, except for the load, until this transaction ends."""
     lock_sources_of(s, operator_id)
     lock_row(s, _operator, operator_id)
 
 
+_SOURCES_HELD = select(Contact.source_id).where(Contact.operator_id == bindparam("operator_id"), OPEN).distinct()
+
+
 def lock_sources_of(s: Session, operator_id: int) -> set[int]:
-    """Locks every source that returning his contacts concerns: those of his weights and of what he holds."""
-    held = s.execute(_HELD, {"operator_id": operator_id})
-    source_ids = {*contacts.sources_of(s, operator_id), *(row.source_id for row in held)}
+    """Locks every source that returning an operator's contacts concerns: those of their weights and of what they hold.
+
+    Returns the ids of these sources.
+    """
+    held = s.execute(_SOURCES_HELD, {"operator_id": operator_id}).scalars()
+    source_ids = {*sources.of_operator(s, operator_id), *held}
     lock_sources(s, source_ids)
     return source_ids
 
 
-def _lock_sources_of(s: Session, operator_id: int) -> list[int]:
-    sources = list(contacts.sources_of(s, operator_id))
-    lock_sources(s, sources)
-    return sources
+def _lock_sources_worked_at(s: Session, operator_id: int) -> Sequence[int]:
+    source_ids = sources.of_operator(s, operator_id)
+    lock_sources(s, source_ids)
+    return source_ids
 
 
-def _change(s: Session, operator_id: int, **values: Any) -> None:
-    if (
-        execute_count(
-            s, update(_operator).where(_operator.c.id == operator_id, _operator.c.removed_at.is_(None)).values(values)
-        )
-        != 1
-    ):
-        raise OperatorNotFound(name=str(operator_id), close=[])
+def set_columns(s: Session, operator_id: int, **values: Any) -> None:
+    """Changes columns of an operator's row, for the actions of this room. Raises OperatorNotFound."""
+    there = (_operator.c.id == operator_id, _operator.c.removed_at.is_(None))
+    change_one(s, update(_operator).where(*there).values(values), otherwise=_lookup.unknown(operator_id))
 
 
-def _record(
-    s: Session, operator_id: int, reason: str, actor: Actor, now: datetime, data: dict[str, Any] | None = None
+def record_change(
+    s: Session, operator_id: int, reason: str, actor: Actor, now: datetime, *, data: dict[str, Any] | None = None
 ) -> None:
-    events.record(
-        s, [NewEvent(events.OPERATOR_CHANGED, now, actor.label, operator_id=operator_id, reason=reason, data=data)]
+    """Records what was changed about an operator, for the actions of this room."""
+    events.record_one(
+        s, events.OPERATOR_CHANGED, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data
     )
 
 
@@ -467,7 +322,7 @@ _MINE = (
 
 
 def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
-    """What the operator holds, oldest first: (id, status, source, lead, message, since, bot, bot_id).
+    """The open contacts of the operator, oldest first: (id, status, source, lead, message, since, bot, bot_id).
 
     Raises NotAllowed.
     """

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from bot.random_codes import new_key
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
-from crm_core.api import guard as gate
+from crm_core.api import guard
 from crm_core.api.call import scope_of
 from crm_core.api.limits import FORM_RATE, KEY_RATE, RateLimit
 from crm_core.storage.database import Database, open_database
@@ -191,7 +191,7 @@ def test_every_route_requires_the_expected_scope(app: FastAPI) -> None:
 async def test_every_route_accepts_only_keys_of_sufficient_scope(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "FORM_RATE", KEY_RATE)  # there are more routes than a form may call at once
+    monkeypatch.setattr(guard, "FORM_RATE", KEY_RATE)  # there are more routes than a form may call at once
     admin = calling()
     await admin.post("/sources/", json={"name": "Site"})
     keys = {scope: await make_key(db, clock, scope) for scope in ("read", "write", "admin")}

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from crm_core.storage import paging as pages
+from crm_core.storage import paging
 from tests.support.people import MovableClock
 
 CLIENT = {
@@ -186,4 +186,4 @@ async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, 
         await site.post("/leads/register_contact/", json={"email": f"{number}@example.com", "source_id": 1})
         assert (await site.get("/leads/?limit=1")).headers["X-Total-Count"] == str(number + 1)
         if number % 2:
-            clock.ahead += pages.SETTLED_AFTER + timedelta(seconds=1)
+            clock.ahead += paging.SETTLED_AFTER + timedelta(seconds=1)

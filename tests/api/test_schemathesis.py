@@ -16,7 +16,7 @@ from bot.runtime.installation import Installation
 from bot.settings import load_settings
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
-from crm_core.api import guard as gate
+from crm_core.api import guard
 from crm_core.api.limits import Rate
 from crm_core.storage.tables import ApiKey
 from tests.api.schemathesis_hooks import OWN_KEY
@@ -45,8 +45,8 @@ def make_keys(s: Session, installation: Installation) -> tuple[str, str]:
 @pytest.fixture
 async def installation(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
     """The API served alone, with a source, operators and contacts to call about."""
-    monkeypatch.setattr(gate, "KEY_RATE", AT_ONCE)
-    monkeypatch.setattr(gate, "FORM_RATE", AT_ONCE)
+    monkeypatch.setattr(guard, "KEY_RATE", AT_ONCE)
+    monkeypatch.setattr(guard, "FORM_RATE", AT_ONCE)
     async with Installation(load_settings(database_url=database_url, http_port=0)) as opened:
         async with httpx2.AsyncClient(base_url=opened.http.address) as caller:
             await office(caller, "Anna", "Boris", limit=CONTACTS // 3)

@@ -19,9 +19,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.tables import Contact, Staff
@@ -113,16 +113,16 @@ async def _contact(db: Database, costs: Costs, client: int) -> None:
     now = datetime.now(UTC)
     begun = time.perf_counter()
     heard = await db.write_unflushed(
-        conversation.receive, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=now, rng=random.random
+        client_messages.receive, bot_id=BOT_ID, chat_id=client, person=person, content=words, now=now, rng=random.random
     )
     costs.register.append((time.perf_counter() - begun) * 1000)
     actor = telegram(await db.read(_holder, heard.contact_id))
     begun = time.perf_counter()
-    await db.write_unflushed(contacts.take, contact_id=heard.contact_id, version=1, actor=actor, now=now)
+    await db.write_unflushed(lifecycle.take, contact_id=heard.contact_id, version=1, actor=actor, now=now)
     costs.take.append((time.perf_counter() - begun) * 1000)
     begun = time.perf_counter()
     await db.write_unflushed(
-        contacts.close, contact_id=heard.contact_id, version=2, actor=actor, now=now, rng=random.random
+        lifecycle.close, contact_id=heard.contact_id, version=2, actor=actor, now=now, rng=random.random
     )
     costs.close.append((time.perf_counter() - begun) * 1000)
 

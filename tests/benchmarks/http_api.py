@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import http_servers as servers
+from tests.benchmarks import http_servers
 from tests.benchmarks.callers import Calls, aside, call, get
 from tests.benchmarks.http_servers import OPERATORS, SECONDS, Server, open_office, register, registrations
 from tests.benchmarks.table import Line, median
@@ -37,9 +37,9 @@ async def compare(folder: Path, million: Path) -> list[Line]:
 
 async def _throughput(folder: Path) -> list[Line]:
     async with (
-        servers.ours(folder / "api.db") as ours,
-        servers.plain(folder / "plain.db") as plain,
-        servers.no_op() as noop,
+        http_servers.ours(folder / "api.db") as ours,
+        http_servers.plain(folder / "plain.db") as plain,
+        http_servers.no_op() as noop,
     ):
         offices = {server: await open_office(server) for server in (ours, plain)} | {noop: 1}
         for server, source_id in offices.items():
@@ -106,9 +106,9 @@ class Raced:
 
 
 async def _race(folder: Path) -> list[Line]:
-    async with servers.ours(folder / "raced.db") as server:
+    async with http_servers.ours(folder / "raced.db") as server:
         ours = await _run_race(server, RACERS)
-    async with servers.plain(folder / "plain_raced.db") as server:
+    async with http_servers.plain(folder / "plain_raced.db") as server:
         plain = await _run_race(server, PLAIN_RACERS)
     right = OPERATORS * PLACES
     return [
@@ -163,7 +163,7 @@ READ = {
 
 
 async def _stored(folder: Path, million: Path) -> list[Line]:
-    async with servers.ours(folder / "few.db") as few, servers.ours(million) as many:
+    async with http_servers.ours(folder / "few.db") as few, http_servers.ours(million) as many:
         offices = {server: await open_office(server) for server in (few, many)}
         lines = [await _read(many, what, path) for what, path in READ.items()]
         lines.append(await _read_under_load(many, offices[many]))

@@ -10,8 +10,8 @@ from crm_core.delivery import bots
 from crm_core.routing import sources
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import invitations, operators
+from crm_core.team.accounts import Account
 from tests.benchmarks.programs import TOKEN
 
 
@@ -38,10 +38,12 @@ async def hire(db: Database, source_id: int, numbers: Iterable[int]) -> list[int
         name, telegram_id = f"Operator {number}", 9_000_000 + number
         operator_id = await db.write_unflushed(operators.add, name=name, max_leads=1000, actor=SYSTEM, now=now)
         await db.write_unflushed(
-            staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now
+            invitations.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now
         )
-        account = staff.Account(telegram_id, name, None, "en")
-        await db.write_unflushed(staff.join, code=name, account=account, bot_id=bot_id, now=now, rng=random.random)
+        account = Account(telegram_id, name, None, "en")
+        await db.write_unflushed(
+            invitations.join, code=name, account=account, bot_id=bot_id, now=now, rng=random.random
+        )
         await db.write_unflushed(
             sources.set_weight,
             source_id=source_id,

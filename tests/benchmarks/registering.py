@@ -1,4 +1,4 @@
-"""`db.write(contacts.register)` against raw sqlite3 that executes the very same statements, one commit each."""
+"""`db.write(lifecycle.register)` against raw sqlite3 that executes the very same statements, one commit each."""
 
 import asyncio
 import random
@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage import prepared as hot
+from crm_core.storage import prepared
 from crm_core.storage.database import Database, open_database
 from tests.benchmarks.table import Line, median
 
@@ -59,10 +59,10 @@ def _copy(prepared: Path, target: Path) -> Path:
 
 async def _register(db: Database, source_id: int, number: int) -> None:
     await db.write(
-        contacts.register,
+        lifecycle.register,
         source_id=source_id,
         lead=LeadFacts(f"bench:{number}", full_name=f"Client {number}"),
-        words=MessageContent("text", f"message {number}"),
+        content=MessageContent("text", f"message {number}"),
         now=datetime.now(UTC),
         rng=random.random,
     )
@@ -94,15 +94,15 @@ async def _record(path: Path, source_id: int) -> list[list[tuple[str, Any]]]:
         if not statement.startswith("BEGIN"):
             heard.extend((statement, one) for one in (parameters if many else [parameters]))
 
-    execute = hot._Plan.execute
+    execute = prepared._Plan.execute
 
-    def overhear(plan: hot._Plan, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> hot.Rows:
+    def overhear(plan: prepared._Plan, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> prepared.Rows:
         heard.extend((plan.sql, tuple(plan._bind(values))) for values in many)
         return execute(plan, connection, many)
 
     # Hot statements go to the driver past SQLAlchemy's events, so both ways are listened to.
     event.listen(Engine, "before_cursor_execute", listen)
-    setattr(hot._Plan, "execute", overhear)  # noqa: B010 - a method is replaced on purpose
+    setattr(prepared._Plan, "execute", overhear)  # noqa: B010 - a method is replaced on purpose
     db = open_database(f"sqlite:///{path}")
     try:
         for number in range(CONTACTS):
@@ -112,7 +112,7 @@ async def _record(path: Path, source_id: int) -> list[list[tuple[str, Any]]]:
     finally:
         await db.close()
         event.remove(Engine, "before_cursor_execute", listen)
-        setattr(hot._Plan, "execute", execute)  # noqa: B010
+        setattr(prepared._Plan, "execute", execute)  # noqa: B010
     return recorded
 
 

@@ -25,9 +25,8 @@ from bot.sandbox import RemoteSandbox
 from bot.telegram.methods import SendText
 from bot.telegram.session import Telegram
 from bot.texts import translator
-from crm_core.conversation import client_messages as conversation
-from crm_core.delivery import bots
-from crm_core.delivery import claims as briefing
+from crm_core.conversation import client_messages
+from crm_core.delivery import bots, claims
 from crm_core.delivery import outcomes as deliveries
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
@@ -78,11 +77,11 @@ class Effects:
 
         def body(s: Session) -> list[ClaimedRow]:
             inbox.finish(s, row, now=self.now)
-            conversation.receive(
-                s, bot_id=BOT_ID, chat_id=client, person=person, words=words, now=self.now, rng=random.random
+            client_messages.receive(
+                s, bot_id=BOT_ID, chat_id=client, person=person, content=words, now=self.now, rng=random.random
             )
             ids = [one.id for one in pending_on_commit(s) if isinstance(one, PendingRow)]
-            return briefing.claim(s, ids=ids, fencing_token=self.fencing_token)
+            return claims.claim(s, ids=ids, fencing_token=self.fencing_token)
 
         self.jobs.append(await self.db.write_unflushed(body))
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crm_core.delivery import bots
-from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery import bots, outcomes
 from crm_core.messaging import inbox, outbox
 from crm_core.messaging.inbox import AlreadyFinished, StoredUpdate, Update
 from crm_core.messaging.outbox import OutboxEntry, Settled
@@ -25,7 +24,7 @@ async def test_late_outcome_of_superseded_session_is_ignored(db: Database) -> No
     [row] = await db.read(outbox.waiting, bot_id=BOT)
     assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=older))) == 1
     newer = await begin(db)
-    await db.write(deliveries.recover, bot_id=BOT, fencing_token=newer, now=NOW)
+    await db.write(outcomes.recover, bot_id=BOT, fencing_token=newer, now=NOW)
     assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=newer))) == 1
 
     late = Settled(row.id, "dead", "blocked")
@@ -41,7 +40,7 @@ async def test_superseded_session_does_not_recover_rows_of_its_successor(db: Dat
     await db.write(outbox.add, [OutboxEntry(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
     [row] = await db.read(outbox.waiting, bot_id=BOT)
     assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=newer))) == 1
-    assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=older, now=NOW) == 0
+    assert await db.write(outcomes.recover, bot_id=BOT, fencing_token=older, now=NOW) == 0
     arrived = Settled(row.id, "sent", "ok")
     assert await db.write(outbox.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
 

@@ -8,8 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core.delivery import bots
-from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery import bots, outcomes
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
@@ -62,7 +61,7 @@ async def test_superseded_session_can_neither_claim_nor_settle_rows(db: Database
     await claim(db, fencing_token, left)
     newer = await begin(db)
     assert await claim(db, fencing_token, mine) == []
-    assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=newer, now=NOW) == 1
+    assert await db.write(outcomes.recover, bot_id=BOT, fencing_token=newer, now=NOW) == 1
     assert await settle(db, fencing_token, Settled(left, "dead", "blocked")) == set()
     assert await rows(db) == [(mine, "pending", None), (left, "pending", "process_ended")]
     assert await claim(db, newer, mine, left) == [mine, left]
@@ -73,7 +72,7 @@ async def test_claim_with_lost_answer_can_be_repeated_by_the_same_session(db: Da
     row = await put(db)
     assert await claim(db, fencing_token, row) == [row]
     assert await claim(db, fencing_token, row) == [row]
-    assert await db.write(deliveries.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW) == 0
+    assert await db.write(outcomes.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ async def test_recovery_of_rows_left_in_sending_depends_on_their_kind(
 ) -> None:
     row = await put(db, kind)
     await claim(db, fencing_token, row)
-    await db.write(deliveries.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW, pause=timedelta(seconds=2))
+    await db.write(outcomes.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW, pause=timedelta(seconds=2))
     assert await rows(db) == [(row, state, "process_ended")]
     due = [one.not_before for one in await db.read(outbox.waiting, bot_id=BOT)]
     assert due == ([NOW + timedelta(seconds=2)] if state == "pending" else [])
@@ -103,7 +102,7 @@ async def test_message_becomes_uncertain_after_five_ambiguous_attempts(db: Datab
         await claim(db, fencing_token, row)
         await settle(db, fencing_token, Settled(row, "pending", "no_answer", ambiguous=True))
     await claim(db, fencing_token, row)
-    await db.write(deliveries.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW)
+    await db.write(outcomes.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW)
     assert await rows(db) == [(row, "uncertain", "process_ended")]
 
 

@@ -5,10 +5,9 @@ import random
 import pytest
 
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle as contacts
-from crm_core.conversation import client_messages as conversation
-from crm_core.delivery import bots
-from crm_core.delivery import claims as briefing
+from crm_core.contacts import transfer
+from crm_core.conversation import client_messages
+from crm_core.delivery import bots, claims
 from crm_core.delivery import outcomes as deliveries
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
@@ -25,16 +24,16 @@ async def test_unsettled_card_and_message_are_resent_to_the_current_operator(
 ) -> None:
     office = await db.write(open_office, weights=[1, 0], limit=5)
     first, second = office.operator_ids
-    heard = await db.write(conversation.receive, **saying(1))
-    await db.write(conversation.receive, **saying(1, 2))
+    heard = await db.write(client_messages.receive, **saying(1))
+    await db.write(client_messages.receive, **saying(1, 2))
     sending = [row for row in await db.read(outbox.waiting, bot_id=BOT) if row.kind in ("card", "to_operator")]
     assert [(row.kind, row.chat_id) for row in sending] == [
         (one, office.account(first)) for one in ("card", "to_operator")
     ]
-    jobs = await db.write(briefing.claim, ids=[row.id for row in sending], fencing_token=1)
+    jobs = await db.write(claims.claim, ids=[row.id for row in sending], fencing_token=1)
     if is_given_away:
         await db.write(
-            contacts.assign_by_hand,
+            transfer.assign_by_hand,
             contact_id=heard.contact_id,
             operator_id=second,
             actor=SYSTEM,
@@ -57,7 +56,7 @@ async def test_unsettled_card_and_message_are_resent_to_the_current_operator(
 async def test_card_of_former_operator_is_edited_when_both_cards_arrive_at_once(db: Database) -> None:
     office = await db.write(open_office, weights=[1, 0], limit=5)
     first, second = office.operator_ids
-    heard = await db.write(conversation.receive, **saying(1))
+    heard = await db.write(client_messages.receive, **saying(1))
 
     async def claimed(operator_id: int) -> ClaimedRow:
         (row,) = [
@@ -65,12 +64,12 @@ async def test_card_of_former_operator_is_edited_when_both_cards_arrive_at_once(
             for one in await db.read(outbox.waiting, bot_id=BOT)
             if (one.kind, one.chat_id) == (outbox.CARD, office.account(operator_id))
         ]
-        (job,) = await db.write(briefing.claim, ids=[row.id], fencing_token=1)
+        (job,) = await db.write(claims.claim, ids=[row.id], fencing_token=1)
         return job
 
     earlier = await claimed(first)
     await db.write(
-        contacts.assign_by_hand,
+        transfer.assign_by_hand,
         contact_id=heard.contact_id,
         operator_id=second,
         actor=SYSTEM,

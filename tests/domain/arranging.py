@@ -1,4 +1,4 @@
-"""An installation in the database alone: a bot with its source, operators who can be reached, clients who write."""
+"""An installation in the database only: a bot with its source, operators who can be reached, clients who write."""
 
 import random
 from collections.abc import Callable
@@ -10,13 +10,12 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 from crm_core.conversation.client_messages import ReceivedMessage
 from crm_core.delivery import bots
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import invitations, operators
 from crm_core.team.accounts import Account
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -45,11 +44,11 @@ def open_office(s: Session, *, weights: list[int], limit: int) -> Office:
 
 
 def hire(s: Session, office: Office, name: str, *, weight: int, limit: int) -> int:
-    """An operator who has opened his invitation. Returns his id."""
+    """An operator who has opened their invitation. Returns the operator's id."""
     operator_id = operators.add(s, name=name, max_leads=limit, actor=SYSTEM, now=NOW)
     account = Account(office.account(operator_id), name)
-    staff.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=NOW)
-    staff.join(s, code=name, account=account, bot_id=BOT, now=NOW, rng=random.random)
+    invitations.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=NOW)
+    invitations.join(s, code=name, account=account, bot_id=BOT, now=NOW, rng=random.random)
     if weight:
         sources.set_weight(
             s,
@@ -66,12 +65,12 @@ def hire(s: Session, office: Office, name: str, *, weight: int, limit: int) -> i
 def saying(
     client: int, number: int = 1, *, rng: Callable[[], float] = random.random, now: datetime = NOW
 ) -> dict[str, Any]:
-    """The inputs of `conversation.client_says` for message `number` of a client."""
+    """The arguments of `client_messages.receive` for message `number` of a client."""
     return {
         "bot_id": BOT,
         "chat_id": client,
         "person": LeadFacts(external_id=telegram_external_id(client), full_name=f"Client {client}", language="en"),
-        "words": MessageContent("text", text=f"message {number}", bot_id=BOT, chat_id=client, message_id=number),
+        "content": MessageContent("text", text=f"message {number}", bot_id=BOT, chat_id=client, message_id=number),
         "now": now,
         "rng": rng,
     }
@@ -79,4 +78,4 @@ def saying(
 
 def say(s: Session, client: int, number: int = 1, *, rng: Callable[[], float] = random.random) -> ReceivedMessage:
     """A client writes."""
-    return conversation.receive(s, **saying(client, number, rng=rng))
+    return client_messages.receive(s, **saying(client, number, rng=rng))

@@ -23,7 +23,7 @@ def _rows(s: Session, query: str) -> list[Any]:
 
 
 def check_loads(s: Session) -> None:
-    """An operator's load is the number of open contacts that he holds; who is removed holds none."""
+    """An operator's load is the number of open contacts that they hold; a removed operator holds none."""
     wrong = _rows(
         s,
         "SELECT o.id, o.current_leads, count(c.id) FROM operators o "
@@ -68,7 +68,7 @@ def check_nobody_waits_in_vain(s: Session) -> None:
 
 
 def check_holders_are_told(s: Session) -> None:
-    """While nothing is sent yet: the holder of a contact, and nobody else, has its card and all words on their way."""
+    """While nothing is sent yet: the card and the messages of a contact are queued for its holder, and nobody else."""
     held = _rows(
         s,
         "SELECT c.id, s.telegram_id FROM contacts c JOIN staff s ON s.operator_id = c.operator_id "
@@ -91,7 +91,7 @@ def check_holders_are_told(s: Session) -> None:
     for contact_id, account in holder.items():
         due = [message_id for of, chat, message_id in copies if (of, chat) == (contact_id, account)]
         assert due == said.get(contact_id, [])[1:], (
-            f"words of {contact_id} for {account}: {due}, said {said.get(contact_id)}"
+            f"messages of {contact_id} for {account}: {due}, stored {said.get(contact_id)}"
         )
     foreign = [(of, chat) for of, chat, _ in copies if of in holder and holder[of] != chat]
     assert foreign == [], f"copies on their way to who does not hold the contact: {foreign}"

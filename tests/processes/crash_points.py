@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from bot.app import App
 from bot.delivery.sender import Sender
 from bot.receiving.polling import Poller
-from crm_core.conversation import client_messages as conversation
+from crm_core.conversation import client_messages
 from crm_core.messaging import outbox
 
 
@@ -53,14 +53,14 @@ def _stored() -> None:
 
 
 def _handling() -> None:
-    original = conversation.receive
+    original = client_messages.receive
 
     @wraps(original)  # whoever calls it looks at what it takes
     def client_says(*args: Any, **inputs: Any) -> NoReturn:
         original(*args, **inputs)
         _die()
 
-    conversation.receive = client_says
+    client_messages.receive = client_says
 
 
 def _applied() -> None:

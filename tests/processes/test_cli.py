@@ -19,8 +19,7 @@ from crm_core.delivery import bots
 from crm_core.routing import sources
 from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, invitations, operators
 from tests.support.forks import ROOT
 from tests.support.processes import command, environment, fresh_command, fresh_running, running
 
@@ -205,9 +204,9 @@ async def hire(url: str, telegram_id: int, name: str) -> None:
         now=now,
         rng=random.random,
     )
-    await db.write(staff.invite, code="code", role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
-    account = staff.Account(telegram_id, name, None, "en")
-    await db.write(staff.join, code="code", account=account, bot_id=700001, now=now, rng=random.random)
+    await db.write(invitations.invite, code="code", role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+    account = accounts.Account(telegram_id, name, None, "en")
+    await db.write(invitations.join, code="code", account=account, bot_id=700001, now=now, rng=random.random)
     await db.close()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from bot.receiving import worker as workers
+from bot.receiving import worker
 from bot.sandbox import Sandbox
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate, UnstoredUpdate
 from crm_core.storage.tables import Contact, InboxRow

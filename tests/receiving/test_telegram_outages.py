@@ -9,7 +9,7 @@ from bot.receiving import polling
 from bot.runtime import bot_session
 from bot.sandbox import Person, Sandbox
 from crm_core.access.actors import telegram
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import operator_messages
 from tests.receiving.relay import Relay
 from tests.stories.arranging import value
 from tests.support.people import MovableClock, RunningApp
@@ -33,7 +33,12 @@ def times(person: Person, crm: RunningApp, words: str) -> int:
 async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
     """Words to the client of contact 1, through the API, of which it is known that they were tried in vain."""
     await crm.db.write(
-        replies.reply_via_api, contact_id=1, text="One moment", operator_id=1, actor=telegram(anna.id), now=crm.clock()
+        operator_messages.reply_via_api,
+        contact_id=1,
+        text="One moment",
+        operator_id=1,
+        actor=telegram(anna.id),
+        now=crm.clock(),
     )
     tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 2 AND outcome = 'no_connection'"
     while not await value(crm, tried):

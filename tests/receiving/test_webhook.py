@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bot.receiving import webhook as web
+from bot.receiving import webhook
 from bot.sandbox import Sandbox
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.tables import Contact, InboxRow
@@ -122,7 +122,7 @@ async def test_webhook_update_redelivered_during_processing_is_applied_once(hook
 
 @pytest.mark.fault("F22")
 async def test_slow_or_endless_webhook_body_is_rejected(hooked: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "SLOWEST_BODY", 0.1)
+    monkeypatch.setattr(webhook, "SLOWEST_BODY", 0.1)
     before = await count(hooked, InboxRow)
     head = f"POST /telegram/{hooked.shop.id} HTTP/1.1\r\nHost: x\r\n{HEADER}: {SECRET}\r\n"
     assert await talk(hooked, f"{head}Content-Length: 1000\r\n\r\n{{") == 408

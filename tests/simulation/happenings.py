@@ -13,7 +13,7 @@ from bot.sandbox.world.chats import PrivateChat
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
@@ -206,7 +206,7 @@ class Happenings:
         if ids:
             self.history.safety.may_exceed.add(operator + 1)
             self._administer(
-                contacts.assign_by_hand,
+                transfer.assign_by_hand,
                 contact_id=ids[which % len(ids)],
                 operator_id=operator + 1,
                 actor=SYSTEM,
@@ -219,10 +219,10 @@ class Happenings:
         self._said += 1
         words = MessageContent("text", text=f"word {self._said} of the site")
         self._administer(
-            contacts.register,
+            lifecycle.register,
             source_id=self._source(bot),
             lead=LeadFacts(external_id=f"crm-{number}"),
-            words=words,
+            content=words,
             **self._moment_and_chance(),
         )
 

@@ -11,7 +11,7 @@ from bot.settings import Settings
 from bot.telegram.session import Telegram
 from crm_core import statistics
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
+from crm_core.team import accounts
 from tests.simulation.loop import Loop, Move
 from tests.simulation.telegram import SimulatedTelegram, Wire
 
@@ -64,7 +64,7 @@ class Life(App):
 
     async def _open(self) -> None:
         self.owner = Alone()
-        await self.db.write(staff.ensure_admins, telegram_ids=self.settings.admin_ids, now=self.clock())
+        await self.db.write(accounts.ensure_admins, telegram_ids=self.settings.admin_ids, now=self.clock())
         await self.db.write(statistics.prepare, zone=self.settings.timezone)
 
     def _telegram(self) -> Telegram:

@@ -15,8 +15,7 @@ from crm_core.delivery import bots
 from crm_core.routing import sources
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.migrate import migrate
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, invitations, operators
 from tests.simulation.plan import BOTS, OPERATORS
 
 BEGINS = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -57,15 +56,15 @@ def _arrange(s: Session) -> None:
     rng = random.Random(0).random
     for position, bot_id in enumerate(BOT_IDS):
         bots.start(s, bot_id=bot_id, username=f"bot_{position}", name=f"Bot {position}", position=position, now=BEGINS)
-    staff.ensure_admins(s, telegram_ids=[ADMIN], now=BEGINS)
+    accounts.ensure_admins(s, telegram_ids=[ADMIN], now=BEGINS)
     for number, account_id in enumerate(OPERATOR_ACCOUNTS):
         name = f"Operator {number}"
         operator_id = operators.add(s, name=name, max_leads=PLACES[number], actor=SYSTEM, now=BEGINS)
-        staff.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=BEGINS)
-        account = staff.Account(account_id, name, None, "en")
-        staff.join(s, code=name, account=account, bot_id=BOT_IDS[0], now=BEGINS, rng=rng)
+        invitations.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=BEGINS)
+        account = accounts.Account(account_id, name, None, "en")
+        invitations.join(s, code=name, account=account, bot_id=BOT_IDS[0], now=BEGINS, rng=rng)
         for bot_id in BOT_IDS[1:]:
-            staff.mark_reachable(s, telegram_id=account_id, bot_id=bot_id, now=BEGINS, rng=rng)
+            accounts.mark_reachable(s, telegram_id=account_id, bot_id=bot_id, now=BEGINS, rng=rng)
         for source in sources.listing(s):
             sources.set_weight(
                 s,

@@ -11,8 +11,7 @@ from crm_core.delivery import bots
 from crm_core.routing import sources
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.migrate import migrate
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, invitations, operators
 from tests.soak.plan import Plan
 
 
@@ -61,9 +60,9 @@ async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> To
         name = f"Operator{number}"
         person = sandbox.person(name, language_code=("en", "ru")[number % 2])
         operator_id = await db.write(operators.add, name=name, max_leads=plan.places, actor=SYSTEM, now=now)
-        await db.write(staff.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
-        account = staff.Account(person.id, name, None, person.user["language_code"])
-        await db.write(staff.join, code=name, account=account, bot_id=handles[0].id, now=now, rng=random.random)
+        await db.write(invitations.invite, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+        account = accounts.Account(person.id, name, None, person.user["language_code"])
+        await db.write(invitations.join, code=name, account=account, bot_id=handles[0].id, now=now, rng=random.random)
         for source_id in source_ids:
             await db.write(
                 sources.set_weight,

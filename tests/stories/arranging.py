@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, SeenMessage
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import transfer
 from crm_core.routing import sources
 from crm_core.storage.tables import Staff
-from crm_core.team import operators
+from crm_core.team import departure
 from tests.support.people import RunningApp
 
 
@@ -52,13 +52,13 @@ async def switch(crm: RunningApp, source_id: int, *, is_active: bool) -> None:
 async def remove(crm: RunningApp, person: Person) -> None:
     """Takes an operator out."""
     number = await operator_id(crm, person)
-    await crm.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
+    await crm.db.write(departure.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
 
 
 async def give(crm: RunningApp, contact_id: int, person: Person) -> None:
     """Gives a contact to an operator by hand."""
     await crm.db.write(
-        contacts.assign_by_hand,
+        transfer.assign_by_hand,
         contact_id=contact_id,
         operator_id=await operator_id(crm, person),
         actor=SYSTEM,

@@ -17,8 +17,7 @@ from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
 from crm_core.storage.database import Database
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import invitations, operators
 
 TOKEN = "700001:" + "shop" * 9
 SECOND_TOKEN = "700002:" + "help" * 9
@@ -127,7 +126,7 @@ class RunningApp:
             await self.weight(operator_id, weight, bot=bot)
         code = new_code()
         await self.db.write(
-            staff.invite, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=self.clock()
+            invitations.invite, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=self.clock()
         )
         for number, bot in enumerate(bots or [self.shop]):
             await person.starts(bot, OPERATOR_PAYLOAD + code if number == 0 else "")

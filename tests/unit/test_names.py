@@ -1,4 +1,4 @@
-"""What admins type: words, quotes, numbers; and finding again what was almost right."""
+"""What admins type: words, quotes, numbers; and suggestions for what was almost right."""
 
 import pytest
 

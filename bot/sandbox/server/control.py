@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from bot.sandbox.actions import acting, reading
-from bot.sandbox.actions import control_actions as ordering
+from bot.sandbox.actions import acting, control_actions, reading
 from bot.sandbox.errors import SandboxError
 from bot.sandbox.wire.http import Request
 from bot.sandbox.world.state import World
@@ -40,20 +39,20 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         reading.bots,
         reading.keyboard,
         reading.confirmed,
-        ordering.add_bot,
-        ordering.add_person,
-        ordering.add_group,
-        ordering.set_member,
-        ordering.upgrade,
-        ordering.fail,
-        ordering.mend,
-        ordering.set_limits,
-        ordering.revoke,
-        ordering.inject,
-        ordering.jump,
-        ordering.preload,
-        ordering.configure,
-        ordering.cut_all,
+        control_actions.add_bot,
+        control_actions.add_person,
+        control_actions.add_group,
+        control_actions.set_member,
+        control_actions.upgrade,
+        control_actions.fail,
+        control_actions.mend,
+        control_actions.set_limits,
+        control_actions.revoke,
+        control_actions.inject,
+        control_actions.jump,
+        control_actions.preload,
+        control_actions.configure,
+        control_actions.cut_all,
     )
 }
 

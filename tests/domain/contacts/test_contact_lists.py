@@ -13,8 +13,7 @@ from sqlalchemy import Row, event, insert, select
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.orm import Session
 
-from crm_core.contacts import leads
-from crm_core.contacts import lists as contact_lists
+from crm_core.contacts import leads, lists
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lists import COUNTED_AT_MOST, FEW, Filter, Status
 from crm_core.storage.database import Database
@@ -25,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def fill(s: Session, *, number: int) -> Office:
-    """Contacts of every state, of two sources' and three operators' making, some opened in the same moment."""
+    """Contacts of every state, of three operators, some opened in the same moment."""
     office = open_office(s, weights=[1, 1, 1], limit=1_000)
     people = [leads.create(s, LeadFacts(external_id=f"person {one}"), now=NOW) for one in range(4)]
     dice = random.Random(number)
@@ -75,7 +74,7 @@ def filters(source_id: int) -> list[Filter]:
 async def test_every_filter_combination_returns_matching_contacts_in_order(
     db: Database, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contact_lists, "FEW", few)
+    monkeypatch.setattr(lists, "FEW", few)
     office = await db.write(fill, number=120)
     known = await db.read(lambda s: s.execute(select(Contact.__table__)).all())
     for wanted in filters(office.source_id):
@@ -84,17 +83,15 @@ async def test_every_filter_combination_returns_matching_contacts_in_order(
             fitting.sort(key=lambda row: (row.created_at, row.id), reverse=newest_first)
             expected = [row.id for row in fitting]
             for skip, limit in ((0, 1_000), (3, 5)):
-                found = await db.read(
-                    contact_lists.listing, wanted=wanted, skip=skip, limit=limit, newest_first=newest_first
-                )
+                found = await db.read(lists.listing, wanted=wanted, skip=skip, limit=limit, newest_first=newest_first)
                 assert [row.id for row in found.rows] == expected[skip : skip + limit], wanted
                 assert found.total == len(expected), wanted
 
 
 async def test_list_total_stops_at_the_counting_limit(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await db.write(fill, number=30)
-    monkeypatch.setattr(contact_lists, "COUNTED_AT_MOST", 20)
-    assert (await db.read(contact_lists.listing, wanted=Filter(), skip=0, limit=2)).total == 20
+    monkeypatch.setattr(lists, "COUNTED_AT_MOST", 20)
+    assert (await db.read(lists.listing, wanted=Filter(), skip=0, limit=2)).total == 20
 
 
 @pytest.mark.parametrize("limit", [1, 100])
@@ -104,7 +101,7 @@ async def test_contact_list_takes_three_statements_whatever_its_length(db: Datab
 
     def counted(s: Session, /, **inputs: Any) -> Any:
         event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
-        return contact_lists.listing(s, **inputs)
+        return lists.listing(s, **inputs)
 
     found = await db.read(counted, wanted=Filter(source_id=office.source_id), skip=0, limit=limit)
     assert len(found.rows) == limit
@@ -147,9 +144,7 @@ def plan(path: Path, statement: Any) -> list[str]:
 def test_sqlite_finds_pages_and_totals_by_the_expected_index(migrated_file: Path, are_few: bool) -> None:
     for wanted in filters(1):
         index = expected_index(wanted, are_few=are_few)
-        found = contact_lists.finding(
-            wanted, skip=5, limit=100, newest_first=True, total=FEW if are_few else COUNTED_AT_MOST
-        )
+        found = lists.finding(wanted, skip=5, limit=100, newest_first=True, total=FEW if are_few else COUNTED_AT_MOST)
         steps = plan(migrated_file, found)
         assert re.search(rf"contacts USING (COVERING )?INDEX {index}\b", steps[0]), (wanted, steps)
         is_sorted = any("ORDER BY" in step for step in steps)
@@ -160,6 +155,6 @@ def test_sqlite_counts_contacts_by_the_expected_index(migrated_file: Path) -> No
     for wanted in filters(1):
         if wanted in (Filter(), Filter(Status.CLOSED)):  # nearly everything: counted wherever it stands
             continue
-        steps = plan(migrated_file, contact_lists.counting(wanted))
+        steps = plan(migrated_file, lists.counting(wanted))
         index = expected_index(wanted, are_few=True)
         assert any(f"INDEX {index}" in step for step in steps), (wanted, steps)

@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: after each step the books are right and nobody waits in vain.
+"""Random sequences of actions: after each step the invariants hold, and no contact waits while somebody is eligible.
 
 Each run happens inside one outer transaction that is rolled back at the end, with a savepoint for each step, so that a
 run needs no database of its own.
@@ -19,26 +19,24 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, te
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.conversation import client_messages as conversation
-from crm_core.conversation import operator_messages as replies
+from crm_core.conversation import client_messages, operator_messages
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.sqlite import sqlite_engine
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, departure, operators
 from tests.domain.arranging import BOT, NOW, Office, hire, open_office, saying
 from tests.domain.invariants import check_all
 
 CLIENTS = st.integers(1, 5)
-SLOTS = st.integers(0, 3)  # the first to the fourth operator; one who is removed is replaced
+SLOTS = st.integers(0, 3)  # the first to the fourth operator; a removed one is replaced
 NUMBERS = st.integers(0, 7)  # the n-th of the contacts that there are
 LIMITS = st.sampled_from([0, 1, 2, 3, 4, 4])
 WEIGHTS = st.sampled_from([0, 1, 2, 3, 3])
-SELDOM = st.sampled_from([True, False, False, False])  # what would leave too little of the office if it came often
+SELDOM = st.sampled_from([True, False, False, False])  # for steps that would empty the office if they came often
 
 
 class Helpdesk(RuleBasedStateMachine):
@@ -72,51 +70,53 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(client=CLIENTS, by_link=st.booleans())
     def start(self, client: int, by_link: bool) -> None:
         known = {name: saying(client, now=self.now)[name] for name in ("bot_id", "chat_id", "person", "now")}
-        self._do(conversation.start_chat, **known, slug="vk" if by_link else None)
+        self._do(client_messages.start_chat, **known, slug="vk" if by_link else None)
 
     @rule(clients=st.lists(CLIENTS, min_size=1, max_size=8))
     def say(self, clients: list[int]) -> None:
         for client in clients:
             self.said += 1
-            self._do(conversation.receive, **saying(client, self.said, rng=self.rng.random, now=self.now))
+            self._do(client_messages.receive, **saying(client, self.said, rng=self.rng.random, now=self.now))
 
     @rule(client=CLIENTS, answered=st.integers(1_000, 1_050))
     def say_in_reply(self, client: int, answered: int) -> None:
         self.said += 1
         inputs = saying(client, self.said, rng=self.rng.random, now=self.now)
-        words = MessageContent(
+        content = MessageContent(
             "text", text="a reply", bot_id=BOT, chat_id=client, message_id=self.said, reply_to=answered
         )
-        self._do(conversation.receive, **{**inputs, "words": words})
+        self._do(client_messages.receive, **{**inputs, "content": content})
 
     @rule(number=st.integers(1, 3))
     def register(self, number: int) -> None:
         lead = LeadFacts(external_id=f"crm-{number}")
-        self._do(contacts.register, source_id=self.link, lead=lead, words=MessageContent("text", text="from the site"))
+        self._do(
+            lifecycle.register, source_id=self.link, lead=lead, content=MessageContent("text", text="from the site")
+        )
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def take(self, number: int, slot: int | None) -> None:
-        self._on_contact(number, contacts.take, version=None, actor=self._somebody(number, slot))
+        self._on_contact(number, lifecycle.take, version=None, actor=self._somebody(number, slot))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def close(self, number: int, slot: int | None) -> None:
-        self._on_contact(number, contacts.close, version=None, actor=self._somebody(number, slot))
+        self._on_contact(number, lifecycle.close, version=None, actor=self._somebody(number, slot))
 
     @rule(slot=SLOTS)
     def answer(self, slot: int) -> None:
         actor = self._actor(slot)
-        self._do(replies.route, actor=actor, words=self._words(actor))
+        self._do(operator_messages.route, actor=actor, content=self._content(actor))
 
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def answer_to(self, number: int, slot: int | None) -> None:
         actor = self._somebody(number, slot)
-        self._on_contact(number, replies.send_to_client, words=self._words(actor), actor=actor)
+        self._on_contact(number, operator_messages.send_to_client, content=self._content(actor), actor=actor)
 
     @rule(slot=SLOTS, number=NUMBERS, confirmed=st.booleans())
     def give(self, slot: int, number: int, confirmed: bool) -> None:
         self.allowed_over = self._operator(slot)
         self._on_contact(
-            number, contacts.assign_by_hand, operator_id=self._operator(slot), actor=SYSTEM, confirmed=confirmed
+            number, transfer.assign_by_hand, operator_id=self._operator(slot), actor=SYSTEM, confirmed=confirmed
         )
 
     @rule(slot=SLOTS, limit=LIMITS)
@@ -144,17 +144,17 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS, really=SELDOM)
     def block_the_bot(self, slot: int, really: bool) -> None:
         if really:
-            self._do(operators.mark_unreachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
+            self._do(departure.mark_unreachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
 
     @rule(slot=SLOTS)
     def unblock_the_bot(self, slot: int) -> None:
-        self._do(staff.mark_reachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
+        self._do(accounts.mark_reachable, telegram_id=self.office.account(self._operator(slot)), bot_id=BOT)
 
     @rule(slot=SLOTS, weight=WEIGHTS, limit=LIMITS, really=SELDOM)
     def remove_and_hire(self, slot: int, weight: int, limit: int, really: bool) -> None:
         if not really:
             return
-        self._do(operators.remove, operator_id=self._operator(slot), actor=SYSTEM)
+        self._do(departure.remove, operator_id=self._operator(slot), actor=SYSTEM)
         self._look()
         self.said += 1
         hired = hire(self.s, self.office, f"Operator {self.said}", weight=weight, limit=limit)
@@ -163,7 +163,7 @@ class Helpdesk(RuleBasedStateMachine):
     # --- what must hold ----------------------------------------------------------------------------------------------
 
     @invariant()
-    def the_books_are_right(self) -> None:
+    def invariants_hold(self) -> None:
         if hasattr(self, "office"):
             check_all(self.s)
             self._check_limits()
@@ -172,7 +172,7 @@ class Helpdesk(RuleBasedStateMachine):
             self._look()
 
     def _check_limits(self) -> None:
-        """Nobody got a contact beyond his limit, unless an admin gave it to him by hand."""
+        """Nobody got a contact beyond their limit, unless an admin assigned it by hand."""
         for operator_id, load, most in self._rows("SELECT id, current_leads, max_leads FROM operators"):
             grown = load > self.loads.get(operator_id, 0)
             assert not grown or load <= most or operator_id == self.allowed_over, f"{operator_id}: {load} of {most}"
@@ -194,13 +194,13 @@ class Helpdesk(RuleBasedStateMachine):
     # --- how ---------------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Remembers how things stand before the next step."""
+        """Notes the state before the next step."""
         self.loads = {row.id: row.current_leads for row in self._rows("SELECT id, current_leads FROM operators")}
         self.waited = {row.id: row.source_id for row in self._waiting()}
         self.allowed_over, self.by_hand = None, None
 
     def _do(self, action: Callable[..., Any], **inputs: Any) -> None:
-        """One action, undone whole if it is refused; a refusal is a fine outcome."""
+        """One action, rolled back if it is refused; a refusal is a valid outcome."""
         wanted = action.__code__.co_varnames[: action.__code__.co_argcount + action.__code__.co_kwonlyargcount]
         given = {"now": self.now, "rng": self.rng.random}
         inputs = {**{name: value for name, value in given.items() if name in wanted}, **inputs}
@@ -215,7 +215,7 @@ class Helpdesk(RuleBasedStateMachine):
     def _on_contact(self, number: int, action: Callable[..., Any], **inputs: Any) -> None:
         known = self._rows("SELECT id FROM contacts ORDER BY id DESC LIMIT 8")
         if known:
-            self.by_hand = known[number % len(known)].id if action is contacts.assign_by_hand else None
+            self.by_hand = known[number % len(known)].id if action is transfer.assign_by_hand else None
             self._do(action, contact_id=known[number % len(known)].id, **inputs)
 
     def _somebody(self, number: int, slot: int | None) -> Actor:
@@ -224,7 +224,7 @@ class Helpdesk(RuleBasedStateMachine):
         holder = known[number % len(known)].operator_id if known and slot is None else None
         return self._actor(slot or 0) if holder is None else telegram(self.office.account(holder))
 
-    def _words(self, actor: Actor) -> MessageContent:
+    def _content(self, actor: Actor) -> MessageContent:
         self.said += 1
         return MessageContent("text", text="an answer", bot_id=BOT, chat_id=actor.telegram_id, message_id=self.said)
 

@@ -10,9 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.conversation import client_messages as conversation
-from crm_core.conversation import operator_messages as replies
+from crm_core.contacts import lifecycle, transfer
+from crm_core.conversation import client_messages, operator_messages
 from crm_core.errors import CardOutdated, ContactAlreadyTheirs, ContactClosed, ContactNotFound, CrmError
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue
@@ -30,7 +29,7 @@ async def rows(db: Database, query: str) -> list[Any]:
 @pytest.mark.fault("F56")
 async def test_concurrent_clients_fill_all_limits_and_leave_the_queue_in_order(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
-    heard = await asyncio.gather(*(db.write(conversation.receive, **saying(client)) for client in range(1, 65)))
+    heard = await asyncio.gather(*(db.write(client_messages.receive, **saying(client)) for client in range(1, 65)))
     assert len({one.contact_id for one in heard}) == 64
     assert all(one.is_new for one in heard)
     assert await rows(db, "SELECT current_leads FROM operators") == [(5,)] * 10
@@ -48,7 +47,7 @@ async def test_concurrent_clients_fill_all_limits_and_leave_the_queue_in_order(d
 
 async def test_concurrent_messages_of_new_client_open_one_contact_of_one_lead(db: Database) -> None:
     await db.write(open_office, weights=[1] * 10, limit=5)
-    heard = await asyncio.gather(*(db.write(conversation.receive, **saying(501, number)) for number in range(1, 65)))
+    heard = await asyncio.gather(*(db.write(client_messages.receive, **saying(501, number)) for number in range(1, 65)))
     assert len({(one.contact_id, one.lead_id) for one in heard}) == 1
     assert sum(one.is_new for one in heard) == 1
     assert await rows(db, "SELECT count(*) FROM leads") == [(1,)]
@@ -67,12 +66,12 @@ async def test_concurrent_messages_of_new_client_open_one_contact_of_one_lead(db
 @pytest.mark.fault("F57")
 async def test_concurrent_closes_and_new_clients_leave_no_capacity_unused(db: Database) -> None:
     office = await db.write(open_office, weights=[3, 1, 6], limit=4)
-    await asyncio.gather(*(db.write(conversation.receive, **saying(client)) for client in range(1, 13)))
+    await asyncio.gather(*(db.write(client_messages.receive, **saying(client)) for client in range(1, 13)))
     for round_of in range(3):
         held = await rows(db, "SELECT id, operator_id FROM contacts WHERE operator_id IS NOT NULL AND status = 'new'")
         newcomers = range(100 * (round_of + 1), 100 * (round_of + 1) + 16)
         work: list[Any] = [close(db, contact_id, operator_id) for contact_id, operator_id in held]
-        work += [db.write(conversation.receive, **saying(client)) for client in newcomers]
+        work += [db.write(client_messages.receive, **saying(client)) for client in newcomers]
         random.Random(round_of).shuffle(work)
         await asyncio.gather(*work)
         await db.read(check_all)
@@ -82,10 +81,10 @@ async def test_concurrent_closes_and_new_clients_leave_no_capacity_unused(db: Da
 @pytest.mark.fault("F51")
 async def test_concurrent_closes_of_one_contact_take_effect_once(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=2)
-    await db.write(conversation.receive, **saying(1))
+    await db.write(client_messages.receive, **saying(1))
     actor = telegram(office.account(office.operator_ids[0]))
     work = [
-        db.write(contacts.close, contact_id=1, version=1, actor=actor, now=NOW, rng=random.random) for _ in range(20)
+        db.write(lifecycle.close, contact_id=1, version=1, actor=actor, now=NOW, rng=random.random) for _ in range(20)
     ]
     outcomes = await asyncio.gather(*work, return_exceptions=True)
     refused = [one for one in outcomes if isinstance(one, BaseException)]
@@ -98,8 +97,8 @@ async def test_concurrent_messages_and_transfers_lose_no_message(db: Database) -
     """A client writes while his contact is given from one operator to the other: each word is with who has it now."""
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
-    heard = await db.write(conversation.receive, **saying(1))
-    work: list[Any] = [db.write(conversation.receive, **saying(1, number)) for number in range(2, 42)]
+    heard = await db.write(client_messages.receive, **saying(1))
+    work: list[Any] = [db.write(client_messages.receive, **saying(1, number)) for number in range(2, 42)]
     work += [give(db, heard.contact_id, first if number % 2 else second) for number in range(20)]
     random.Random(5).shuffle(work)
     await asyncio.gather(*work)
@@ -111,7 +110,7 @@ async def test_concurrent_messages_and_transfers_lose_no_message(db: Database) -
 async def test_operator_messages_are_accepted_only_while_holding_the_contact(db: Database) -> None:
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
-    heard = await db.write(conversation.receive, **saying(1))
+    heard = await db.write(client_messages.receive, **saying(1))
     await give(db, heard.contact_id, first)
     work: list[Any] = [answer(db, office.account(first), heard.contact_id, number) for number in range(100, 120)]
     work.append(give(db, heard.contact_id, second))
@@ -136,7 +135,7 @@ async def test_concurrent_actions_keep_loads_and_queue_consistent(db: Database) 
             client = rng.randint(1, 8)
             match rng.randrange(8):
                 case 0 | 1 | 2:
-                    work.append(db.write(conversation.receive, **saying(client, rng.randrange(10**9))))
+                    work.append(db.write(client_messages.receive, **saying(client, rng.randrange(10**9))))
                 case 3 | 4:
                     work.append(close(db, rng.randint(1, 20), operator_id))
                 case 5:
@@ -152,7 +151,7 @@ async def test_concurrent_actions_keep_loads_and_queue_consistent(db: Database) 
 
 async def test_sweep_assigns_waiting_contacts_after_unannounced_limit_change(db: Database) -> None:
     await db.write(open_office, weights=[1], limit=0)
-    await asyncio.gather(*(db.write(conversation.receive, **saying(client)) for client in range(1, 6)))
+    await asyncio.gather(*(db.write(client_messages.receive, **saying(client)) for client in range(1, 6)))
 
     def behind_the_back(s: Session) -> None:
         s.execute(text("UPDATE operators SET max_leads = 3"))
@@ -165,13 +164,13 @@ async def test_sweep_assigns_waiting_contacts_after_unannounced_limit_change(db:
 
 async def close(db: Database, contact_id: int, operator_id: int) -> None:
     actor = telegram(10_000 + operator_id)
-    await db.write(contacts.close, contact_id=contact_id, version=None, actor=actor, now=NOW, rng=random.random)
+    await db.write(lifecycle.close, contact_id=contact_id, version=None, actor=actor, now=NOW, rng=random.random)
 
 
 async def give(db: Database, contact_id: int, operator_id: int) -> None:
     with contextlib.suppress(ContactAlreadyTheirs, ContactNotFound, ContactClosed, CardOutdated):
         await db.write(
-            contacts.assign_by_hand,
+            transfer.assign_by_hand,
             contact_id=contact_id,
             operator_id=operator_id,
             actor=SYSTEM,
@@ -183,7 +182,9 @@ async def give(db: Database, contact_id: int, operator_id: int) -> None:
 
 async def answer(db: Database, account: int, contact_id: int, number: int) -> None:
     words = MessageContent("text", text="an answer", bot_id=BOT, chat_id=account, message_id=number)
-    await db.write(replies.send_to_client, contact_id=contact_id, words=words, actor=telegram(account), now=NOW)
+    await db.write(
+        operator_messages.send_to_client, contact_id=contact_id, content=words, actor=telegram(account), now=NOW
+    )
 
 
 async def limit(db: Database, operator_id: int, max_leads: int) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 from crm_core.access.actors import telegram
-from crm_core.contacts import lifecycle as contacts
-from crm_core.conversation import client_messages as conversation
+from crm_core.contacts import lifecycle
+from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
 from tests.domain.arranging import NOW, open_office, saying
 from tests.domain.invariants import check_all
@@ -18,12 +18,12 @@ from tests.domain.invariants import check_all
 async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database) -> None:
     """PostgreSQL: whoever frees a place waits for who is about to queue, and finds him. SQLite has one writer."""
     office = await db.write(open_office, weights=[1], limit=1)
-    held = await db.write(conversation.receive, **saying(1))
+    held = await db.write(client_messages.receive, **saying(1))
     queued, may_end = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def arrive(s: Session) -> None:
-        conversation.receive(s, **saying(2))
+        client_messages.receive(s, **saying(2))
         if db.url.get_backend_name() != "sqlite":
             loop.call_soon(queued.set)
             await_only(may_end.wait())
@@ -33,7 +33,7 @@ async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database
     await queued.wait()
     actor = telegram(office.account(office.operator_ids[0]))
     closing = asyncio.create_task(
-        db.write(contacts.close, contact_id=held.contact_id, version=1, actor=actor, now=NOW, rng=random.random)
+        db.write(lifecycle.close, contact_id=held.contact_id, version=1, actor=actor, now=NOW, rng=random.random)
     )
     while not closing.done() and not await _somebody_waits_for_a_lock(db):
         pass

@@ -16,7 +16,7 @@ from crm_core.routing import sources
 from crm_core.statistics import Durations, OperatorStats, Period, SourceStats, Statistics
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Lead
-from crm_core.team import operators
+from crm_core.team import departure, operators
 
 ENDS = (events.CONTACT_ASSIGNED, events.CONTACT_TAKEN, events.REPLIED, events.CONTACT_CLOSED)
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -112,7 +112,7 @@ async def test_unweighted_and_removed_operators_keep_their_past_contacts(db: Dat
         books.contact(anna, closed=True)
         books.contact(boris, closed=True)
         books.weigh(anna, 0)
-        operators.remove(s, operator_id=boris, actor=SYSTEM, now=NOON, rng=random.random)
+        departure.remove(s, operator_id=boris, actor=SYSTEM, now=NOON, rng=random.random)
         return statistics.overview(s, since=None)
 
     found = await db.write(story)

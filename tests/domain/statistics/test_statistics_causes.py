@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import statistics
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.routing import sources
 from crm_core.statistics import Cause, ShareNumbers
@@ -21,7 +21,7 @@ from crm_core.statistics.gaps import gap
 from crm_core.statistics.sums import WHOLE, Sums, owed
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
-from crm_core.team import operators
+from crm_core.team import departure, operators
 from tests.domain.arranging import NOW, Office, open_office
 
 Shares = dict[str, ShareNumbers]
@@ -44,14 +44,14 @@ class Shop:
         found = []
         for _ in range(count):
             lead = LeadFacts(external_id="site:1")
-            made = contacts.register(
+            made = lifecycle.register(
                 self.s, source_id=self.place.source_id, lead=lead, now=NOW, rng=roll or (lambda: next(self.rolls))
             )
             found.append(made.id)
         return found
 
     def give(self, contact_id: int, name: str) -> None:
-        contacts.assign_by_hand(
+        transfer.assign_by_hand(
             self.s, contact_id=contact_id, operator_id=self.staff[name], actor=SYSTEM, now=NOW, rng=random.random
         )
 
@@ -166,7 +166,7 @@ async def test_contacts_returned_by_unreachable_operator_count_for_the_next_one(
         shop = Shop(s, [50, 50])
         shop.come(20)
         account = shop.place.account(shop.staff["Boris"])
-        operators.mark_unreachable(s, telegram_id=account, bot_id=700001, now=NOW, rng=random.random)
+        departure.mark_unreachable(s, telegram_id=account, bot_id=700001, now=NOW, rng=random.random)
         return shop.shares()
 
     shares = await db.write(story)
@@ -236,7 +236,7 @@ async def test_gap_causes_consider_only_draws_of_the_period(db: Database) -> Non
             operators.set_online(s, is_online=is_there, actor=boris, now=now, rng=random.random)
             for _ in range(20):
                 lead = LeadFacts(external_id="site:1")
-                contacts.register(s, source_id=place.source_id, lead=lead, now=now, rng=rolls.__next__)
+                lifecycle.register(s, source_id=place.source_id, lead=lead, now=now, rng=rolls.__next__)
         return _of_boris(s, place, None), _of_boris(s, place, NOW)
 
     assert await db.write(story) == (Cause.OFF, None)

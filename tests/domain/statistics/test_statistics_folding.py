@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 
 from crm_core import events, statistics
 from crm_core.access.actors import SYSTEM, telegram
-from crm_core.contacts import lifecycle as contacts
+from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.events import NewEvent
 from crm_core.routing import sources
-from crm_core.statistics import gathering as facts
+from crm_core.statistics import gathering
 from crm_core.statistics.reading import TAIL, state, totals
 from crm_core.storage.database import PENDING_ON_COMMIT, Database
 from crm_core.storage.sqlite import sqlite_engine
@@ -41,7 +41,7 @@ async def register(db: Database, place: Office, number: int, **later: float) -> 
     lead = LeadFacts(external_id=f"site:{number}")
     now = NOW + timedelta(**later)
     made = await db.write(
-        contacts.register, source_id=place.source_id, lead=lead, now=now, rng=random.Random(number).random
+        lifecycle.register, source_id=place.source_id, lead=lead, now=now, rng=random.Random(number).random
     )
     return made.id
 
@@ -72,7 +72,7 @@ def another(url: str) -> Iterator[Session]:
 
 def register_in(s: Session, place: Office, number: int) -> None:
     lead = LeadFacts(external_id=f"site:{number}")
-    contacts.register(s, source_id=place.source_id, lead=lead, now=NOW, rng=random.Random(number).random)
+    lifecycle.register(s, source_id=place.source_id, lead=lead, now=NOW, rng=random.Random(number).random)
 
 
 # --- what commits late -----------------------------------------------------------------------------------------------
@@ -187,8 +187,8 @@ async def test_concurrent_writes_folds_and_reads_keep_sums_correct(db: Database)
 def _take_and_close(s: Session, *, contact_id: int, place: Office) -> None:
     operator_id = s.execute(select(Contact.operator_id).where(Contact.id == contact_id)).scalar_one()
     actor = telegram(place.account(operator_id or 0))
-    contacts.take(s, contact_id=contact_id, version=None, actor=actor, now=NOW + timedelta(days=400))
-    contacts.close(
+    lifecycle.take(s, contact_id=contact_id, version=None, actor=actor, now=NOW + timedelta(days=400))
+    lifecycle.close(
         s, contact_id=contact_id, version=None, actor=actor, now=NOW + timedelta(days=400), rng=random.random
     )
 
@@ -225,7 +225,7 @@ async def test_registering_a_contact_does_not_touch_the_sums(db: Database) -> No
 @pytest.mark.parametrize("name", ["_MOVED", "_TOOK", "_BY_HAND", "_WEIGHTS_CHANGED"])
 def test_fact_queries_search_events_by_id_range(name: str, migrated_file: Path) -> None:
     """By their ids: SQLite would rather take all events of some kind that there ever were."""
-    statement = re.sub(r"\(__\[POSTCOMPILE_\w+\]\)", "(?, ?)", str(getattr(facts, name).compile(dialect=dialect())))
+    statement = re.sub(r"\(__\[POSTCOMPILE_\w+\]\)", "(?, ?)", str(getattr(gathering, name).compile(dialect=dialect())))
     connection = sqlite3.connect(migrated_file)
     try:
         plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", [1] * statement.count("?")).fetchall()

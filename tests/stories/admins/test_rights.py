@@ -22,8 +22,7 @@ from crm_core.errors import NotAllowed
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
-from crm_core.team import accounts as staff
-from crm_core.team import operators
+from crm_core.team import accounts, operators
 from tests.stories.steering import presses, types
 from tests.support.people import MovableClock, RunningApp
 
@@ -93,7 +92,7 @@ async def snapshot(crm: RunningApp) -> object:
         await crm.db.read(operators.listing),
         await crm.db.read(sources.listing),
         await crm.db.read(sources.shares),
-        await crm.db.read(staff.admins),
+        await crm.db.read(accounts.admins),
         (await crm.db.read(statistics.overview, since=None)).contacts,
     )
 

@@ -16,7 +16,7 @@ from crm_core.messaging.messages import utf16_units
 from crm_core.routing import sources
 from crm_core.statistics import Cause, Durations, Gap, Period, Statistics
 from crm_core.storage.tables import Event, Operator, Source, Weight
-from crm_core.team import operators
+from crm_core.team import departure, operators
 from tests.stories.steering import presses, types
 from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
@@ -225,5 +225,5 @@ async def test_stats_include_contacts_of_removed_operators(crm: RunningApp) -> N
     await anna.presses(await anna.sees("#1"), "Close")
     await crm.settled()
     number = (await crm.db.read(operators.listing))[0].id
-    await crm.db.write(operators.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
+    await crm.db.write(departure.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
     assert "Anna (removed): – → 100 % (1)" in (await types(crm, crm.olga, "/stats")).text

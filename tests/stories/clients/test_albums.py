@@ -4,12 +4,12 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
-from bot.sandbox.world import content as kinds
+from bot.sandbox.world import content
 from crm_core.messaging.inbox import IncomingUpdate
 from tests.support.people import RunningApp
 
 SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
-TEN = kinds.album(*(kinds.photo(caption=str(number)) for number in range(10)))
+TEN = content.album(*(content.photo(caption=str(number)) for number in range(10)))
 NUMBERS = [str(number) for number in range(10)]
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.sandbox import Sandbox
-from bot.sandbox.world import content as kinds
+from bot.sandbox.world import content
 from tests.stories.arranging import count, link, now, operator_id, switch, told, value
 from tests.support.people import MovableClock, RunningApp
 
@@ -90,7 +90,7 @@ async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: Runn
     assert ivan.keyboard() is None
     assert await count(crm, "contacts") == 0  # his number is no request
 
-    await ivan.sends(kinds.contact("+79995555555", "Maria"))
+    await ivan.sends(content.contact("+79995555555", "Maria"))
     card = await anna.sees("[phone contact]")
     assert "+7999" not in card.text
     await anna.presses(card, "Take")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from bot.sandbox import Sandbox
-from bot.sandbox.world import content as kinds
+from bot.sandbox.world import content
 from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
 from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
 
@@ -428,7 +428,7 @@ async def test_button_on_an_inaccessible_card_works(crm: RunningApp) -> None:
 async def test_deleted_card_can_be_shown_again(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     ivan = crm.client()
-    await ivan.sends(kinds.photo(caption="this one"), to=crm.shop)
+    await ivan.sends(content.photo(caption="this one"), to=crm.shop)
     card = await anna.sees("[photo]")
     await crm.settled()
     await anna.deletes(card)

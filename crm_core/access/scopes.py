@@ -1,0 +1,10 @@
+"""Scopes of API keys: what a key may do."""
+
+READ, WRITE, ADMIN, FORM = "read", "write", "admin", "form"
+SCOPES = (READ, WRITE, ADMIN, FORM)
+_INCLUDES = {READ: (READ,), WRITE: (READ, WRITE), ADMIN: (READ, WRITE, ADMIN), FORM: (FORM,)}
+
+
+def includes(held: str, wanted: str) -> bool:
+    """Whether a key of one scope may do what needs another."""
+    return wanted in _INCLUDES[held]

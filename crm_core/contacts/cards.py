@@ -1,0 +1,105 @@
+"""The cards of a contact in operators' chats: sent again, edited, replaced."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import Actor, access_contact, access_operator
+from crm_core.contacts.checks import check_bot, check_holder
+from crm_core.messaging import outbox
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
+from crm_core.storage.tables import Contact, OutboxRow, Posted, Staff
+
+_posted = Posted.__table__
+_CARDS = Prepared(
+    select(_posted.c.bot_id, _posted.c.chat_id, _posted.c.message_id).where(
+        _posted.c.contact_id == bindparam("contact_id"), _posted.c.is_card.is_(True)
+    )
+)
+
+
+def refresh_all(s: Session, *, contact_id: int, now: datetime) -> None:
+    """Queues an edit of every card of a contact, those of operators who held it before included."""
+    for bot_id, chat_id, message_id in execute(s, _CARDS, {"contact_id": contact_id}):
+        refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def refresh(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Queues an edit of one card; further edits are dropped while it waits, since it will show the newest state."""
+    edit = outbox.OutboxEntry(
+        outbox.CARD_EDIT,
+        bot_id,
+        chat_id,
+        contact_id,
+        payload={"message_id": message_id},
+        once=f"card:{bot_id}:{chat_id}:{message_id}",
+    )
+    outbox.add(s, [edit], now=now)
+
+
+def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Queues an edit of the card whose button was refused. A message that is no card of this contact is left alone."""
+    card = select(_posted.c.message_id).where(
+        *_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id
+    )
+    if s.execute(card).first() is not None:
+        refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def _cards_in(contact_id: int, bot_id: int, chat_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for the cards of a contact in one chat."""
+    return (
+        _posted.c.contact_id == contact_id,
+        _posted.c.bot_id == bot_id,
+        _posted.c.chat_id == chat_id,
+        _posted.c.is_card.is_(True),
+    )
+
+
+def refresh_lost(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> None:
+    """Queues edits of a chat's cards whose earlier edits could not be delivered while the bot could not write there."""
+    lost = select(OutboxRow.contact_id).where(
+        OutboxRow.bot_id == bot_id,
+        OutboxRow.chat_id == chat_id,
+        OutboxRow.kind == outbox.CARD_EDIT,
+        OutboxRow.state == "dead",
+    )
+    cards = select(_posted.c.contact_id, _posted.c.message_id).where(
+        _posted.c.bot_id == bot_id,
+        _posted.c.chat_id == chat_id,
+        _posted.c.is_card.is_(True),
+        _posted.c.contact_id.in_(lost),
+    )
+    for contact_id, message_id in s.execute(cards).all():
+        refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def replace(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Sends a new card where one was deleted or is too old to be edited, if its reader holds the contact.
+
+    Nothing is sent where that chat has another card of the contact.
+    """
+    here = _cards_in(contact_id, bot_id, chat_id)
+    s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
+    holds = s.execute(
+        select(Staff.telegram_id)
+        .join(Contact, Contact.operator_id == Staff.operator_id)
+        .where(Contact.id == contact_id, Contact.status != "closed", Staff.telegram_id == chat_id)
+    ).first()
+    if holds is not None and s.execute(select(_posted.c.message_id).where(*here)).first() is None:
+        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
+
+
+def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
+    """Sends the card of a contact to its operator again, at the end of their chat.
+
+    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactElsewhere.
+    """
+    operator = access_operator(s, actor)
+    contact = access_contact(s, contact_id)
+    check_holder(s, contact, operator.id)
+    check_bot(s, contact, bot_id)
+    if actor.telegram_id is not None:
+        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)

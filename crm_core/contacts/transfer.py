@@ -1,0 +1,190 @@
+"""A contact changes hands: an admin assigns it by hand, or it goes back to the queue."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_assigning, access_contact
+from crm_core.contacts import cards
+from crm_core.contacts.checks import operator_name
+from crm_core.errors import (
+    CardOutdated,
+    ContactAlreadyTheirs,
+    ContactClosed,
+    ContactHeld,
+    NeedsConfirmation,
+    OperatorUnreachable,
+)
+from crm_core.messaging import messages, outbox
+from crm_core.routing import assignment, queue, sources
+from crm_core.routing.assignment import NamedCandidate, Reservation, Rng, SourceFacts
+from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.storage.execute import change_one, execute
+from crm_core.storage.locks import lock_contact, lock_sources
+from crm_core.storage.tables import Contact
+
+_contact = Contact.__table__
+
+
+def assign_by_hand(
+    s: Session,
+    *,
+    contact_id: int,
+    operator_id: int,
+    actor: Actor,
+    now: datetime,
+    rng: Rng,
+    confirmed: bool = False,
+    version: int | None = None,
+) -> str:
+    """Assigns a contact to an operator by hand, from the queue or from another operator.
+
+    Args:
+        confirmed: whether the admin has agreed that the operator is full or absent.
+        version: of the contact, as the button carries it; None where the command was typed.
+
+    Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, OperatorNotFound,
+    ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
+    """
+    access_assigning(s, actor)
+    contact, source_ids = _lock_open(s, contact_id)
+    source = queue.as_seen_by(assignment.source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
+    reservation = _reserve(s, contact, chosen, confirmed=confirmed)
+    _move(s, contact, reservation, now=now)
+    assignment.announce_assignment(
+        s,
+        contact_id=contact_id,
+        source=source,
+        place=reservation,
+        actor=actor.label,
+        now=now,
+        said=messages.said_by_client(s, contact_id),
+    )
+    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return reservation.name
+
+
+def _lock_open(s: Session, contact_id: int) -> tuple[Row[Any], set[int]]:
+    """Locks an open contact, and before it every source where its operator's place may be wanted.
+
+    Returns the contact and those sources. Raises ContactNotFound, ContactClosed, and CardOutdated where the contact
+    was moved while this transaction waited for the locks, since other sources would have to be locked then.
+    """
+    before = access_contact(s, contact_id)
+    source_ids = {before.source_id}
+    if before.operator_id is not None:
+        source_ids.update(sources.of_operator(s, before.operator_id))
+    lock_sources(s, source_ids)  # before any row is locked, in every transaction: see `lock_sources`
+    lock_contact(s, contact_id)
+    contact = access_contact(s, contact_id)
+    if contact.status == "closed":
+        raise ContactClosed(contact=contact_id)
+    if contact.operator_id != before.operator_id:
+        raise CardOutdated(contact=contact_id)
+    return contact, source_ids
+
+
+def _check_assignable(
+    s: Session, contact: Row[Any], source: SourceFacts, *, operator_id: int, version: int | None
+) -> NamedCandidate:
+    """The operator who was chosen for a contact, if its card can reach them.
+
+    Raises ContactHeld where somebody else was faster than the press, OperatorNotFound, ContactAlreadyTheirs,
+    OperatorUnreachable.
+    """
+    if version is not None and contact.version != version:
+        raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
+    chosen = assignment.one_candidate(s, source, operator_id=operator_id)
+    if contact.operator_id == operator_id:
+        raise ContactAlreadyTheirs(contact=contact.id, operator=chosen.name)
+    if not chosen.candidate.is_reachable:
+        raise OperatorUnreachable(operator=chosen.name)
+    return chosen
+
+
+def _reserve(s: Session, contact: Row[Any], chosen: NamedCandidate, *, confirmed: bool) -> Reservation:
+    """Reserves a place with the chosen operator. Raises NeedsConfirmation if they are full or absent."""
+    candidate = chosen.candidate
+    why = exclusion(candidate)
+    reservation = None
+    if why is None or confirmed:
+        reservation = assignment.reserve_by_hand(
+            s, operator_id=candidate.operator_id, chat_id=candidate.chat_id, beyond_limit=confirmed
+        )
+    if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
+        raise NeedsConfirmation(
+            contact=contact.id,
+            operator=chosen.name,
+            operator_id=candidate.operator_id,
+            why=(why or Exclusion.FULL).value,
+            version=contact.version,
+        )
+    return reservation
+
+
+_BY_HAND = (
+    update(_contact)
+    .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
+    .values(
+        operator_id=bindparam("to_operator"),
+        status="new",
+        version=_contact.c.version + 1,
+        queued_at=None,
+        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
+    )
+)
+
+
+def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> None:
+    """Moves a contact into a reserved place: what was on its way to the earlier operator is dropped."""
+    if contact.operator_id is not None:
+        assignment.release(s, contact.operator_id)
+    values = {"contact_id": contact.id, "seen": contact.version, "to_operator": to.operator_id, "at": now}
+    change_one(s, _BY_HAND, values, otherwise=CardOutdated(contact=contact.id))
+    outbox.drop_contact(s, contact_id=contact.id, outcome="reassigned", now=now)
+    cards.refresh_all(s, contact_id=contact.id, now=now)
+
+
+_RETURN = (
+    update(_contact)
+    .where(
+        _contact.c.id == bindparam("contact_id"),
+        _contact.c.status != "closed",
+        _contact.c.operator_id == bindparam("of_operator"),
+    )
+    .values(
+        operator_id=None,
+        status="new",
+        version=_contact.c.version + 1,
+        queued_at=bindparam("at", type_=_contact.c.queued_at.type),
+    )
+    .returning(_contact.c.id, _contact.c.source_id)
+)
+
+
+def return_contact(s: Session, *, contact_id: int, operator_id: int, reason: str, actor: Actor, now: datetime) -> bool:
+    """Takes an open contact from its operator and frees the place; it waits again, in its old position by age.
+
+    The caller holds the locks of the operator's sources, and calls `queue.assign_waiting` after the last one.
+
+    Args:
+        reason: a code for the event: why it was returned.
+
+    Returns False if this operator did not hold it.
+    """
+    values = {"contact_id": contact_id, "of_operator": operator_id, "at": now}
+    returned = execute(s, _RETURN, values).one_or_none()
+    if returned is None:
+        return False
+    assignment.release(s, operator_id)
+    outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
+    queued = events.of_contact(
+        events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason
+    )
+    events.record(s, [queued])
+    cards.refresh_all(s, contact_id=contact_id, now=now)
+    return True

@@ -1,0 +1,167 @@
+"""How operators leave: removed by an admin, replaced by another account, or no longer reachable."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import SYSTEM, Actor, access_admin
+from crm_core.contacts import transfer
+from crm_core.messaging import outbox
+from crm_core.messaging.alerts import notify_admins
+from crm_core.routing import queue
+from crm_core.routing.assignment import Rng
+from crm_core.routing.queue import OPEN
+from crm_core.storage.execute import execute_count
+from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
+from crm_core.team import operators
+
+_operator = Operator.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What happened to the open contacts of an operator who was removed.
+
+    Attributes:
+        returned: how many they held; all of these went back to the queue.
+        waiting: how many of them found no other operator yet.
+    """
+
+    returned: int
+    waiting: int
+
+
+def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rng) -> Removed:
+    """Removes an operator for good: their open contacts go back to the queue and are assigned to others.
+
+    Raises NotAllowed, OperatorNotFound.
+    """
+    access_admin(s, actor)
+    source_ids = operators.lock_sources_of(s, operator_id)
+    operators.set_columns(s, operator_id, removed_at=now, is_active=False)
+    returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
+    s.execute(delete(Weight).where(Weight.operator_id == operator_id))
+    detach_account(s, operator_id=operator_id, now=now)
+    operators.record_change(s, operator_id, "removed", actor, now)
+    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return Removed(len(returned), queue.notify_waiting(s, contact_ids=returned, now=now))
+
+
+def detach_account(s: Session, *, operator_id: int, now: datetime, besides: int = 0) -> bool:
+    """Ends the operator's role of an account; unless it is an admin too, it leaves the staff.
+
+    Args:
+        besides: an account that keeps its role, since it takes the operator over.
+
+    Returns whether there was an account.
+    """
+    account = s.execute(
+        select(Staff.telegram_id, Staff.is_admin).where(Staff.operator_id == operator_id, Staff.telegram_id != besides)
+    ).one_or_none()
+    if account is None:
+        return False
+    _drop_messages(s, account.telegram_id, is_admin=account.is_admin, now=now)
+    if account.is_admin:
+        s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
+    else:
+        s.execute(delete(StaffChat).where(StaffChat.telegram_id == account.telegram_id))
+        s.execute(delete(Staff).where(Staff.telegram_id == account.telegram_id))
+    return True
+
+
+def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetime) -> None:
+    """Drops what waits to be sent to somebody as an operator, and queues their new menu, in each of their chats."""
+    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE) if is_admin else ()
+    keep = (outbox.CARD_EDIT, *for_admins)
+    bot_ids = s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == telegram_id)).scalars().all()
+    for bot_id in bot_ids:
+        outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="operator_removed", now=now, keep=keep)
+        outbox.add(s, [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id)], now=now)
+
+
+_HELD = (
+    select(Contact.id, Contact.bot_id).where(Contact.operator_id == bindparam("operator_id"), OPEN).order_by(Contact.id)
+)
+
+
+def return_contacts(
+    s: Session, *, operator_id: int, reason: str, actor: Actor, now: datetime, bot_id: int | None = None
+) -> list[int]:
+    """Puts an operator's open contacts back into the queue.
+
+    The caller holds the locks of `operators.lock_sources_of`, and calls `queue.assign_waiting` afterwards.
+
+    Args:
+        reason: a code for the events: why they were returned.
+        bot_id: only the contacts of this bot; None for all.
+
+    Returns the ids of the contacts that were returned.
+    """
+    held = s.execute(_HELD, {"operator_id": operator_id}).all()
+    return [
+        row.id
+        for row in held
+        if bot_id in (None, row.bot_id)
+        and transfer.return_contact(s, contact_id=row.id, operator_id=operator_id, reason=reason, actor=actor, now=now)
+    ]
+
+
+def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng) -> list[int]:
+    """A bot can no longer write to a member of staff (403, or they blocked it): they are not eligible there any more.
+
+    Their open contacts of that bot go back to the queue, what waits for their chat is dropped, admins are notified.
+
+    Returns the ids of the contacts that were returned.
+    """
+    was_reachable = execute_count(
+        s,
+        update(StaffChat)
+        .where(StaffChat.telegram_id == telegram_id, StaffChat.bot_id == bot_id, StaffChat.is_reachable.is_(True))
+        .values(is_reachable=False, changed_at=now),
+    )
+    outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="unreachable", now=now)
+    operator = s.execute(
+        select(_operator.c.id, _operator.c.name)
+        .join(Staff, Staff.operator_id == _operator.c.id)
+        .where(Staff.telegram_id == telegram_id)
+    ).one_or_none()
+    if operator is None or not was_reachable:
+        return []
+    return _return_unreachable(s, operator, bot_id, now, rng)
+
+
+def _return_unreachable(s: Session, operator: Any, bot_id: int, now: datetime, rng: Rng) -> list[int]:
+    events.record_one(
+        s,
+        events.STAFF_CHANGED,
+        actor=SYSTEM.label,
+        now=now,
+        operator_id=operator.id,
+        reason="unreachable",
+        data={"bot_id": bot_id},
+    )
+    source_ids = operators.lock_sources_of(s, operator.id)
+    returned = return_contacts(
+        s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
+    )
+    _notify_unreachable(s, operator, bot_id, returned=len(returned), now=now)
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    queue.notify_waiting(s, contact_ids=returned, now=now)
+    return returned
+
+
+def _notify_unreachable(s: Session, operator: Any, bot_id: int, *, returned: int, now: datetime) -> None:
+    notify_admins(
+        s,
+        cause=f"unreachable:{operator.id}:{bot_id}",
+        code="operator_unreachable",
+        now=now,
+        bot_id=bot_id,
+        operator=operator.name,
+        bot=s.execute(select(Bot.username).where(Bot.id == bot_id)).scalar_one(),
+        returned=returned,
+    )

@@ -1,0 +1,159 @@
+"""Invitations: one-time codes by which Telegram accounts become operators or admins."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
+from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
+from crm_core.routing import queue, sources
+from crm_core.routing.assignment import Rng
+from crm_core.storage.tables import Contact, Invitation, Operator, Staff
+from crm_core.team import accounts, departure, operators
+from crm_core.team.accounts import Account
+from crm_core.team.operators import OperatorDetails
+
+INVITATION_VALID = timedelta(days=7)
+
+_invitation = Invitation.__table__
+
+
+def digest(code: str) -> str:
+    """What is stored of a one-time code: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, operator_id: int | None = None) -> None:
+    """Stores a one-time code that is valid for a week; earlier codes for the same operator stop working.
+
+    Args:
+        code: random, at least 128 bits, made by the caller; only its digest is stored.
+        role: `operator` (with `operator_id`), `admin`, or `first_admin`.
+
+    Raises NotAllowed, OperatorNotFound.
+    """
+    access_admin(s, actor)
+    if role == "operator" and _operator_name(s, operator_id) is None:
+        raise OperatorNotFound(name=str(operator_id), close=[])
+    if role != "admin":
+        same = (_invitation.c.role == role, _invitation.c.operator_id.is_not_distinct_from(operator_id))
+        s.execute(delete(_invitation).where(*same, _invitation.c.used_at.is_(None)))
+    values = {
+        "digest": digest(code),
+        "role": role,
+        "operator_id": operator_id,
+        "created_at": now,
+        "expires_at": now + INVITATION_VALID,
+    }
+    s.execute(insert(_invitation), values)
+
+
+def _operator_name(s: Session, operator_id: int | None) -> str | None:
+    there = (Operator.id == operator_id, Operator.removed_at.is_(None))
+    return s.execute(select(Operator.name).where(*there)).scalar_one_or_none()
+
+
+def invite_operator(
+    s: Session, *, name: str, max_leads: int, code: str, actor: Actor, now: datetime
+) -> OperatorDetails:
+    """A new operator, and the code by which their account joins (see `invite`).
+
+    Raises NotAllowed, BadName, BadValue, NameTaken.
+    """
+    operator_id = operators.add(s, name=name, max_leads=max_leads, actor=actor, now=now)
+    invite(s, code=code, role="operator", operator_id=operator_id, actor=actor, now=now)
+    return operators.details(s, operator_id=operator_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An account has a role now. `operator` is the name of the operator that it became, None for an admin."""
+
+    role: str
+    operator: str | None
+
+
+def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime, rng: Rng) -> Joined:
+    """Uses a one-time code: the first account that opens it gets the role, no other one does.
+
+    Raises InvitationInvalid, AlreadyOperator.
+    """
+    invitation = _use_code(s, code, account, now)
+    if invitation.role == "operator":
+        name = _become_operator(s, account, invitation.operator_id, bot_id=bot_id, now=now, rng=rng)
+        return Joined("operator", name)
+    accounts.give_role(s, account, now=now, is_admin=True)
+    _arrive(s, account, invitation.role, bot_id=bot_id, now=now, rng=rng)
+    return Joined("admin", None)
+
+
+def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[str, int | None]:
+    invitation = s.execute(
+        update(_invitation)
+        .where(_invitation.c.digest == digest(code), _invitation.c.used_at.is_(None), _invitation.c.expires_at > now)
+        .values(used_at=now, used_by=account.telegram_id)
+        .returning(_invitation.c.role, _invitation.c.operator_id)
+    ).one_or_none()
+    if invitation is None or (invitation.role == "first_admin" and accounts.has_admin(s)):
+        raise InvitationInvalid()
+    return invitation
+
+
+def _arrive(
+    s: Session, account: Account, role: str, *, bot_id: int, now: datetime, rng: Rng, operator_id: int | None = None
+) -> None:
+    """Records that an account joined; the bot that it joined by can write to it."""
+    actor = telegram(account.telegram_id).label
+    events.record_one(s, events.STAFF_CHANGED, actor=actor, now=now, operator_id=operator_id, reason=f"joined_{role}")
+    accounts.mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng)
+    accounts.show_menu(s, telegram_id=account.telegram_id, now=now)
+
+
+def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: int, now: datetime, rng: Rng) -> str:
+    """Makes an account the operator of this id. Returns the operator's name.
+
+    Another account of the same operator is replaced, and what it held goes back to the queue.
+    """
+    name = _operator_name(s, operator_id)
+    if name is None:
+        raise InvitationInvalid()
+    _check_no_other_operator(s, account, operator_id)
+    operators.lock_sources_of(s, operator_id)
+    returned = []
+    if departure.detach_account(s, operator_id=operator_id, now=now, besides=account.telegram_id):
+        actor = telegram(account.telegram_id)
+        returned = departure.return_contacts(
+            s, operator_id=operator_id, reason="operator_replaced", actor=actor, now=now
+        )
+    accounts.give_role(s, account, now=now, operator_id=operator_id)
+    _arrive(s, account, "operator", bot_id=bot_id, now=now, rng=rng, operator_id=operator_id)
+    # Not left to `mark_reachable`: an admin who becomes an operator was reachable before, so it assigned nothing.
+    _assign_waiting_to(s, operator_id, returned, now=now, rng=rng)
+    return name
+
+
+def _check_no_other_operator(s: Session, account: Account, operator_id: int) -> None:
+    current = s.execute(
+        select(Operator.id, Operator.name)
+        .join(Staff, Staff.operator_id == Operator.id)
+        .where(Staff.telegram_id == account.telegram_id)
+    ).one_or_none()
+    if current is not None and current.id != operator_id:
+        raise AlreadyOperator(operator=current.name)
+
+
+def _assign_waiting_to(s: Session, operator_id: int, returned: Sequence[int], *, now: datetime, rng: Rng) -> None:
+    """Assigns waiting contacts of the sources where an operator who has just joined works.
+
+    Args:
+        returned: ids of contacts that went back to the queue when they joined; those of their sources are tried, too.
+    """
+    theirs = s.execute(select(Contact.source_id).where(Contact.id.in_(returned)).distinct()).scalars()
+    source_ids = {*sources.of_operator(s, operator_id), *theirs}
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    queue.notify_waiting(s, contact_ids=returned, now=now)

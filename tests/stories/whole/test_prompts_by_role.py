@@ -1,0 +1,134 @@
+"""Operators and clients are asked a typed question. (What admins are asked is in `stories/admins/test_prompts.py`.)"""
+
+from collections.abc import Iterator
+
+import pytest
+from aiogram.types import Message
+from sqlalchemy.orm import Session
+
+from bot.handling.act import Act
+from bot.handling.prompts import AnswersPrompt, client_answers, operator_answers
+from bot.sandbox import Person
+from bot.screens.message import text_message
+from crm_core.access.actors import telegram
+from crm_core.conversation import prompts
+from crm_core.conversation.prompts import OpenPrompt, Role
+from crm_core.storage.database import Database, open_database
+from tests.stories.arranging import remove
+from tests.stories.steering import presses, types
+from tests.support.people import RunningApp
+
+
+def note(s: Session, *, text: str) -> str:
+    return text
+
+
+async def on_answer(message: Message, asked: OpenPrompt, act: Act) -> None:
+    about = asked.data["about"]
+    await act(note, text=message.text, reply=lambda noted: text_message(f"Noted about {about}: {noted}"))
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """A feature that asks operators and clients for a colour."""
+    for router in (operator_answers, client_answers):
+        router.message.register(on_answer, AnswersPrompt("colour"))
+    yield
+    for router in (operator_answers, client_answers):
+        router.message.handlers.pop()
+
+
+async def asks(crm: RunningApp, who: Person, role: Role, *, db: Database | None = None) -> None:
+    await (db or crm.db).write(
+        prompts.ask,
+        bot_id=crm.shop.id,
+        chat_id=who.id,
+        question="colour",
+        data={"about": "lamps"},
+        role=role,
+        actor=telegram(who.id),
+        now=crm.clock(),
+    )
+
+
+async def test_operator_answers_a_prompt_once(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await asks(crm, anna, Role.OPERATOR)
+    assert (await types(crm, anna, "blue")).text == "Noted about lamps: blue"
+    assert "this went to nobody" in (await types(crm, anna, "green")).text.casefold()
+
+
+async def test_client_answers_a_prompt_once(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Ivan")
+    await ivan.starts(crm.shop)
+    await crm.settled()
+    await asks(crm, ivan, Role.CLIENT)
+    assert (await types(crm, ivan, "blue")).text == "Noted about lamps: blue"
+    assert anna.looks("blue") is None
+    await ivan.says("green")
+    await anna.sees("green")  # a request, as always
+
+
+@pytest.fixture
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chats with prompts are read for each message, rather than once a second."""
+    monkeypatch.setattr("bot.handling.prompts.REMEMBERED", 0.0)
+
+
+async def test_client_answers_a_prompt_of_another_process(nothing_remembered: None, crm: RunningApp) -> None:
+    ivan = crm.client("Ivan")
+    await ivan.starts(crm.shop)
+    await crm.settled()
+    other = open_database(crm.settings.database_url)
+    await asks(crm, ivan, Role.CLIENT, db=other)
+    await other.close()
+    assert (await types(crm, ivan, "blue")).text == "Noted about lamps: blue"
+
+
+async def test_messages_of_others_answer_no_prompt(crm: RunningApp) -> None:
+    anna, boris = await crm.operator("Anna"), await crm.operator("Boris", weight=0)
+    ivan, peter = crm.client("Ivan"), crm.client("Peter")
+    await ivan.starts(crm.shop)
+    await crm.settled()
+    await asks(crm, anna, Role.OPERATOR)
+    await asks(crm, ivan, Role.CLIENT)
+    assert "this went to nobody" in (await types(crm, boris, "blue")).text.casefold()
+    await peter.says("blue", to=crm.shop)
+    await anna.sees("blue")
+    assert (await types(crm, ivan, "red")).text == "Noted about lamps: red"
+
+
+async def test_reply_to_a_card_goes_to_the_client_while_an_operator_is_asked(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("How much is it?", to=crm.shop)
+    card = await anna.sees("How much is it?")
+    await asks(crm, anna, Role.OPERATOR)
+    await anna.replies(card, "15")
+    await ivan.sees("15")
+    assert (await types(crm, anna, "blue")).text == "Noted about lamps: blue"
+
+
+async def test_removed_operator_answers_no_prompt(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    boris = await crm.operator("Boris")
+    await asks(crm, anna, Role.OPERATOR)
+    await remove(crm, anna)
+    await anna.says("blue")
+    await boris.sees("blue")  # as a client's request
+    assert anna.looks("Noted") is None
+
+
+@pytest.mark.parametrize("how", ["command", "button"])
+async def test_command_or_button_ends_a_prompt_of_an_operator(crm: RunningApp, how: str) -> None:
+    anna = await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    card = await anna.sees("Hello")
+    await asks(crm, anna, Role.OPERATOR)
+    if how == "command":
+        await types(crm, anna, "/my")
+    else:
+        await presses(crm, anna, card, "Take")
+    await anna.says("blue")
+    await crm.settled()
+    assert anna.looks("Noted") is None
