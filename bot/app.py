@@ -175,8 +175,8 @@ class App(Installation):
         A link of an earlier start stops working when this one is made.
         """
         running = [one.username for one in self.supervisor.sessions if one.state == "running" and one.username]
-        if not running or await self.db.read(staff.has_admin):
+        if not running or await self.db.read(accounts.has_admin):
             return None
         code = new_code()
-        await self.db.write(staff.invite, code=code, role="first_admin", actor=SYSTEM, now=self.clock())
+        await self.db.write(invitations.invite, code=code, role="first_admin", actor=SYSTEM, now=self.clock())
         return link(running[0], ADMIN_PAYLOAD + code)

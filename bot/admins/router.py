@@ -2,22 +2,21 @@
 
 from aiogram import Router
 
-from bot.admins import admins, assign, export, operators, queue, sources, start, stats
-from bot.admins import assign_contact as giving
+from bot.admins import admins, assign, assign_contact, export, operators, queue, sources, start, stats
 from bot.handling.filters import IsAdmin
-from bot.handling.prompts import EndPromptMiddleware, PromptMiddleware
+from bot.handling.prompts import EndPromptMiddleware
+from crm_core.conversation.prompts import Role
 
 router = Router(name="admins")
-router.message.outer_middleware(PromptMiddleware())
 router.message.filter(IsAdmin())
-router.callback_query.middleware(EndPromptMiddleware())
+router.callback_query.middleware(EndPromptMiddleware(Role.ADMIN))
 router.callback_query.filter(IsAdmin())
 router.include_routers(
     start.router,
     stats.router,
     export.router,
     assign.router,
-    giving.router,
+    assign_contact.router,
     operators.router,
     sources.router,
     queue.router,

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy.orm import Session
-
 from bot.commands.database import SecondWriterUnsafe, open_for_writing
 from bot.random_codes import new_code
 from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link
@@ -11,7 +9,7 @@ from crm_core.access.actors import SYSTEM
 from crm_core.errors import OperatorNotFound
 from crm_core.storage.database import Database
 from crm_core.storage.probe import revisions
-from crm_core.team import accounts, invitations, operators
+from crm_core.team import accounts, invitations
 
 NO_BOTS = "No bot has run here yet, so no link can be made: start `mini-crm run` once, it prints the first link."
 
@@ -31,10 +29,7 @@ async def new_link(url: str, *, operator: str | None, username: str | None) -> t
     """
     current, newest = revisions(url)
     if current != newest:
-        return (
-            NO_BOTS if current is None else OTHER_VERSION,
-            False,
-        )
+        return (NO_BOTS if current is None else OTHER_VERSION), False
     try:
         async with open_for_writing(url) as db:
             return await _link(db, operator, username)
@@ -54,15 +49,5 @@ async def _link(db: Database, operator: str | None, username: str | None) -> tup
         known = ", ".join(f"@{one}" for one in usernames)
         return f"There is no bot @{wanted} here; there are {known}." if usernames else NO_BOTS, False
     code = new_code()
-    payload = await db.write(_invite, code=code, operator=operator, now=datetime.now(UTC))
-    return link(bot, payload), True
-
-
-def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> str:
-    if operator is not None:
-        operator_id = operators.find(s, name=operator).id
-        invitations.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
-        return OPERATOR_PAYLOAD + code
-    # Not `first_admin`: that link would stop working when the next start prints its own.
-    invitations.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
-    return ADMIN_PAYLOAD + code
+    role = await db.write(invitations.invite_named, code=code, operator=operator, actor=SYSTEM, now=datetime.now(UTC))
+    return link(bot, (ADMIN_PAYLOAD if role == "admin" else OPERATOR_PAYLOAD) + code), True

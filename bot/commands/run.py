@@ -103,7 +103,7 @@ async def _print_bots(app: "App") -> None:
     await app.supervisor.settled()
     for session in app.supervisor.sessions:
         click.echo(STATES.get(session.state, "{bot}: " + session.state).format(bot=_name(session)))
-    while not await app.db.read(staff.has_admin):
+    while not await app.db.read(accounts.has_admin):
         link = await app.first_admin_link()
         if link is not None:
             click.echo(

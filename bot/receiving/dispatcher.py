@@ -60,9 +60,11 @@ def _dispatcher(*routers: Router) -> Dispatcher:
 # A router belongs to one dispatcher only, so these are made once; whatever differs between installations comes in with
 # each update. Clients and staff have dispatchers of their own: an update is offered to router after router, which takes
 # time. Messages come first, since they are nearly all that clients send.
-CLIENTS = _dispatcher(clients.messages, joining_router(), clients.commands, clients.buttons, membership_router())
+CLIENTS = _dispatcher(
+    client_answers, clients.messages, joining_router(), clients.commands, clients.buttons, membership_router()
+)
 # An admin may be an operator too: admins' handlers come first, operators' get the rest.
-STAFF = _dispatcher(joining_router(), membership_router(), admins.router, operators.router)
+STAFF = _dispatcher(joining_router(), membership_router(), operator_answers, admins.router, operators.router)
 
 
 @dataclass(kw_only=True)
@@ -199,7 +201,7 @@ class UpdateDispatcher:
         name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
         if (member.name, member.language) != (name, user.get("language_code")):
             account = Account(member.telegram_id, name, user.get("username"), user.get("language_code"))
-            await self.db.write(staff.update_profile, account=account)
+            await self.db.write(accounts.update_profile, account=account)
             self.staff_cache.forget()
 
     def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:

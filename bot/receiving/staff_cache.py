@@ -41,7 +41,7 @@ class StaffCache:
 
     async def _read(self) -> None:
         began, changes = asyncio.get_running_loop().time(), self._changes
-        members = {one.telegram_id: one for one in await self._db.read(staff.members)}
+        members = {one.telegram_id: one for one in await self._db.read(accounts.members)}
         if changes >= self._known:  # otherwise a later read was quicker
             self._members, self._known = members, changes
         if changes == self._changes:  # a change during the read leaves the cache stale

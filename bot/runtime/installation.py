@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from bot import __version__
 from bot.logs import describe_error, report_loop_error
 from bot.random_codes import new_key
-from bot.runtime import control as shell
+from bot.runtime import control
 from bot.runtime.clock_monitor import ClockMonitor
 from bot.runtime.first_key import ensure_api_key
 from bot.runtime.migrating import prepare

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
+from crm_core.access.scopes import ADMIN, FORM
 from crm_core.errors import KeyNotFound, NameTaken, SourceNotFound
 from crm_core.names import check_name
 from crm_core.storage.database import on_commit

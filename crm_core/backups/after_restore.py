@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.backups import postgres
-from crm_core.contacts import lifecycle as contacts
-from crm_core.delivery import outcomes as deliveries
+from crm_core.contacts import cards
+from crm_core.delivery import outcomes
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.storage.tables import (

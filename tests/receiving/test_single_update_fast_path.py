@@ -76,7 +76,7 @@ async def test_slow_fast_path_does_not_block_other_clients_and_is_applied_once(
 ) -> None:
     anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
     await crm.settled()
-    monkeypatch.setattr(workers, "AT_ONCE_WITHIN", 0.01)
+    monkeypatch.setattr(worker, "AT_ONCE_WITHIN", 0.01)
     handle, go_on, seen = crm.app.worker.handle, asyncio.Event(), list[type]()
 
     async def hesitates(row: IncomingUpdate) -> None:
