@@ -1,4 +1,4 @@
-"""The composition root: plain constructor calls in the order of dependence, and their end in the reverse order."""
+"""The composition root: creates everything in the order of dependence, and stops it in the reverse order."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ from crm_core.team import accounts, invitations
 
 log = structlog.get_logger("app")
 
-STOP_WITHIN = 6.0  # seconds for what is under way at a stop; with the HTTP server's two the whole stays under ten
+STOP_WITHIN = 6.0  # seconds for what is under way at a stop; with the HTTP server's two it stays under ten
 
 
 class App(Installation):

@@ -62,7 +62,7 @@ async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
         code=code,
         role="admin",
         actor=actor,
-        see=accounts.admins,
+        then_read=accounts.admins,
         screen=lambda made, known: _screen(known, actor, _, note=note),
     )
 

@@ -54,7 +54,7 @@ async def _set_limit(act: Act, actor: Actor, operator_id: int, text: str, _: Tra
         operator_id=operator_id,
         max_leads=limit,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=done,
     )
 
@@ -73,7 +73,7 @@ async def _switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Tran
         operator_id=operator_id,
         is_active=is_on,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=done,
     )
 
@@ -84,7 +84,7 @@ async def _rename(act: Act, actor: Actor, operator_id: int, name: str, _: Transl
         operator_id=operator_id,
         name=name,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda stored, seen: operator_screen(
             seen, _, note=_("The name is {operator} now.").format(operator=stored)
         ),
@@ -126,7 +126,7 @@ async def _invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Tra
         role="operator",
         operator_id=operator_id,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda made, seen: operator_screen(
             seen, _, note=sentences(_("Earlier links do not work any more."), _invitation(seen.facts.name, address, _))
         ),

@@ -48,7 +48,7 @@ async def _switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Transl
         source_id=source_id,
         is_active=is_on,
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=done,
     )
 
@@ -59,7 +59,7 @@ async def _rename(act: Act, actor: Actor, source_id: int, name: str, _: Translat
         source_id=source_id,
         name=name,
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=lambda stored, seen: source_screen(seen, _, note=_("The name is {source} now.").format(source=stored)),
     )
 
@@ -73,7 +73,7 @@ async def _describe(act: Act, actor: Actor, source_id: int, text: str, _: Transl
         source_id=source_id,
         description="" if text.strip() == "-" else text,
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=done,
     )
 
@@ -92,7 +92,7 @@ async def _set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, 
         source_id=source_id,
         strategy="exact" if is_exact else "random",
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=done,
     )
 

@@ -1,4 +1,4 @@
-"""Finding out whom and what an admin means by what he typed."""
+"""Finds the operator or source that an admin means by the text that they typed."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -41,7 +41,7 @@ async def which_source(db: Database, actor: Actor, line: TypedLine) -> SourceLis
 def new_name(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[TypedLine, TypedLine] | None:
     """A line that names something known and then says something new: `Anna = Anna Maria`, or without the sign.
 
-    Returns the two parts, None where the line does not come apart.
+    Returns the two parts; None if the line cannot be split.
     """
     for at, word in enumerate(line.words):
         if word.text in BETWEEN and not word.is_quoted and 0 < at < len(line) - 1:
@@ -55,6 +55,6 @@ def new_name(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[Ty
     )
 
 
-async def say_usage(act: Act, words: str, example: str) -> None:
-    """One sentence: what is missing, and how it would be right. The example can be copied with a touch."""
-    await act.answer(text_message(Text(words, ": ", Code(example))))
+async def say_usage(act: Act, text: str, example: str) -> None:
+    """Answers what is missing, with an example that a tap copies."""
+    await act.answer(text_message(Text(text, ": ", Code(example))))

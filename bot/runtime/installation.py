@@ -1,4 +1,4 @@
-"""What every running process has, with bots or without: the database, the HTTP server, the clock. No aiogram here."""
+"""What every process has, with bots or without: database, HTTP server, schedule. It does not import aiogram."""
 
 import asyncio
 import logging
@@ -73,7 +73,7 @@ class Installation:
     http: HttpServer
     schedule: Schedule
     first_key_path: str | None = None
-    """Where the first API key was written, if it was made by this start."""
+    """The file with the first API key, if this start made it."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -92,7 +92,7 @@ class Installation:
         self._start_schedule()
 
     async def _open(self) -> None:
-        """Takes the database and brings it up to date."""
+        """Takes ownership of the database, upgrades its schema and opens it."""
         settings = self.settings
         loop = asyncio.get_running_loop()
         self._stack.callback(loop.set_exception_handler, loop.get_exception_handler())
@@ -110,7 +110,7 @@ class Installation:
         await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
-        """Begins to answer over HTTP, to the API and to what a subclass adds. Raises PortTaken."""
+        """Starts the HTTP server, with the API and the routes that a subclass adds. Raises PortTaken."""
         settings = self.settings
         has_shell = settings.database_url.startswith("sqlite")
         shell_key = control.MARK + new_key() if has_shell else None
@@ -164,7 +164,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def _log_events(announcements: list[Any]) -> None:
-    if not logging.getLogger("crm").isEnabledFor(logging.INFO):  # three lines for each contact, made for nobody
+    if not logging.getLogger("crm").isEnabledFor(logging.INFO):  # three lines for each contact that nobody would see
         return
     events = structlog.get_logger("crm")
     for one in announcements:
