@@ -9,13 +9,15 @@ UPGRADE ?=
 SEEDS ?=
 FIRST ?= 1
 SEED ?= 0
+# Parts of the benchmark, separated by commas; smoke is all of them at tiny sizes.
+PARTS ?=
 UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links -q $(UPGRADE) pyproject.toml
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor test simulate mutants lint bench soak lock clean
+.PHONY: help demo run doctor quick test simulate mutants lint bench soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -30,7 +32,12 @@ run: $(VENV)/.runtime ## the real bot, from .env
 doctor: $(VENV)/.runtime ## checks settings, database and bots, and says what to do
 	@$(BIN)/python -m bot doctor
 
-test: $(VENV)/.dev ## every story, on SQLite and PostgreSQL
+quick: $(VENV)/.dev ## the inner loop: lint of what changed, and every test that starts no process, on SQLite
+	@changed=$$(git diff --name-only --diff-filter=d HEAD -- '*.py'; git ls-files --others --exclude-standard -- '*.py'); \
+		[ -z "$$changed" ] || { $(BIN)/ruff check $$changed && $(BIN)/ruff format --check $$changed && $(BIN)/mypy; }
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not postgres"
+
+test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
@@ -45,8 +52,8 @@ lint: $(VENV)/.dev ## ruff, mypy (strict), import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and raw sqlite3
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and raw sqlite3: PARTS=http,growth or PARTS=smoke
+	@$(BIN)/python -m tests.benchmarks "$(PARTS)"
 
 soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults; SEED=… again, DATABASE=postgres
 	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak

@@ -28,7 +28,7 @@ router = Router(name="admins.admins")
 def _line(one: Admin, actor: Actor, _: Translator) -> str:
     handle = f" @{one.username}" if one.username else ""
     you = " " + _("(you)") if one.telegram_id == actor.telegram_id else ""
-    also = " · " + _("operator too") if one.is_operator else ""
+    also = " · " + _("also an operator") if one.is_operator else ""
     return f"• {one.name}{handle}{you}{also}"
 
 
@@ -49,13 +49,15 @@ def _removal(one: Admin, _: Translator) -> OutgoingMessage:
         [button(_("🗑 Yes, remove"), RemoveAdmin(telegram_id=one.telegram_id, is_sure=True))],
         back(_("No, keep"), ListAdmins()),
     )
-    return text_message(_("{name} should be no admin any more?").format(name=one.name), keyboard=buttons)
+    return text_message(_("Remove {name} from the admins?").format(name=one.name), keyboard=buttons)
 
 
 async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
     bots = await db.read(accounts.bot_usernames)
     code = new_code()
-    words = _("Send this link to the new admin. It works once, within 7 days, and opens everything that you can do:")
+    words = _(
+        "Send this link to the new admin. It works once, within 7 days, and gives them the same rights as you have:"
+    )
     note = f"{words}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
     await act(
         invitations.invite,
@@ -82,9 +84,9 @@ async def on_admins(
         case "remove" if len(line) > 1:
             await act.answer(_removal(_which(known, line.from_word(1)), _))
         case "remove":
-            await say_usage(act, _("Write whom you mean"), "/admins remove Peter")
+            await say_usage(act, _("Specify who you mean"), "/admins remove Peter")
         case _other:
-            await say_usage(act, _("An admin is invited so"), "/admins add")
+            await say_usage(act, _("To invite an admin"), "/admins add")
 
 
 def _is_called(one: Admin, text: str) -> bool:
@@ -122,11 +124,15 @@ async def on_remove(
         return
 
     def done(name: str, known: Sequence[Admin]) -> OutgoingMessage:
-        note = _("{name} is no admin any more.").format(name=name)
+        note = _("{name} is no longer an admin.").format(name=name)
         if callback_data.telegram_id == actor.telegram_id:
             return text_message(note)  # he has nothing to see here any more
         return _screen(known, actor, _, note=note)
 
     await act(
-        accounts.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=accounts.admins, screen=done
+        accounts.remove_admin,
+        telegram_id=callback_data.telegram_id,
+        actor=actor,
+        then_read=accounts.admins,
+        screen=done,
     )

@@ -55,12 +55,12 @@ async def _set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, 
         facts = next(one for one in crew.operators if one.id == operator_id)
         share = next((one for one in crew.source.shares if one.operator_id == operator_id), None)
         if share is None:
-            words = _("{operator} gets nothing of {source} any more.")
+            words = _("{operator} no longer gets requests from {source}.")
             note = words.format(operator=facts.name, source=crew.source.source.name)
         else:
-            words = _("{operator} has a weight of {weight} at {source} now: {part} of it.")
+            words = _("{operator}'s weight at {source} is now {weight} ({part} of its requests).")
             note = words.format(
-                operator=facts.name, weight=weight, source=crew.source.source.name, part=percent(share.part)
+                operator=facts.name, weight=weight, source=crew.source.source.name, part=percent(share.part, _)
             )
         missing = unreached(facts, _) if crew.source.source.bot in facts.missing_bots else ""
         warning = f"⚠️ {facts.name}: {missing}." if missing else ""
@@ -201,13 +201,13 @@ def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int
     """`/assign` alone: at which source should a weight change, or should a waiting contact be given?"""
     page, shown = page_of(known, page)
     lines = [
-        _("At which source should somebody's weight change?"),
-        _("Typed, it is /assign shop_bot Anna 30; and /assign #15 Anna gives a contact by hand."),
+        _("Which source's weights do you want to change?"),
+        _("As a command: /assign shop_bot Anna 30. To assign a request manually: /assign #15 Anna."),
     ]
     buttons = keyboard(
         *in_lines([button(f"{sign(one)} {one.name}", WeightsAt(source_id=one.id)) for one in shown], 2),
         turning(page, len(known), lambda turned: AssignSource(page=turned)),
-        [button(_("⏳ Waiting contacts"), ShowQueue())],
+        [button(_("⏳ Waiting requests"), ShowQueue())],
     )
     return text_message(titled(_("⚖️ Assign"), lines), keyboard=buttons)
 
@@ -241,7 +241,7 @@ def _weights_of(details: OperatorDetails, known: Sequence[SourceListed], _: Tran
         for one in shown
     ]
     return text_message(
-        titled(f"⚖️ {facts.name}", [_("At which source should the weight change?")]),
+        titled(f"⚖️ {facts.name}", [_("For which source do you want to change the weight?")]),
         keyboard=keyboard(
             *in_lines(buttons, 1),
             turning(page, len(known), lambda turned: WeightsOf(operator_id=facts.id, page=turned)),
@@ -282,7 +282,7 @@ async def on_type_weight(
     """Asks for another one."""
     source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
-    words = _("Send the weight of {operator} at {source}, from 0 to {largest}.")
+    words = _("Send {operator}'s weight at {source}, from 0 to {largest}.")
     await ask(
         act,
         actor,

@@ -36,7 +36,7 @@ async def give(
 
     def done(name: str) -> OutgoingMessage:
         return text_message(
-            _("#{id} is with {operator} now.").format(id=contact_id, operator=name), keyboard=_way_on(_)
+            _("#{id} is now with {operator}.").format(id=contact_id, operator=name), keyboard=_way_on(_)
         )
 
     try:
@@ -53,12 +53,12 @@ async def give(
         sure = GiveContact(
             contact_id=contact_id, version=error.fields["version"], operator_id=operator_id, is_sure=True
         )
-        ways = [button(_("Give it all the same"), sure)], back(_("No"), ChooseOperator(contact_id=contact_id))
+        ways = [button(_("Assign anyway"), sure)], back(_("No"), ChooseOperator(contact_id=contact_id))
         await act.show(text_message(refusal(error, _), keyboard=keyboard(*ways)))
 
 
 def _way_on(_: Translator) -> InlineKeyboardMarkup:
-    return keyboard([button(_("⏳ Waiting contacts"), ShowQueue())])
+    return keyboard([button(_("⏳ Waiting requests"), ShowQueue())])
 
 
 async def operators_to_choose(
@@ -72,11 +72,11 @@ async def operators_to_choose(
     if contact.message:
         lines.append(shorten(contact.message, 200))
     if contact.is_closed:
-        lines.append(_("It is closed."))
+        lines.append(_("This request is closed."))
         return text_message(titled(f"#{contact_id}", lines, note=note), keyboard=_way_on(_))
     if contact.operator:
-        lines.append(_("{operator} has it at present.").format(operator=contact.operator))
-    lines.append(_("Who should get it?") if known else _("There are no operators yet: /operators"))
+        lines.append(_("{operator} has it now.").format(operator=contact.operator))
+    lines.append(_("Who should get it?") if known else _("No operators yet: /operators"))
     buttons = [
         button(labelled(one), GiveContact(contact_id=contact_id, version=contact.version, operator_id=one.id))
         for one in shown
@@ -86,7 +86,7 @@ async def operators_to_choose(
         keyboard=keyboard(
             *in_lines(buttons, 1),
             turning(page, len(known), lambda turned: ChooseOperator(contact_id=contact_id, page=turned)),
-            back(_("Waiting contacts"), ShowQueue()),
+            back(_("Waiting requests"), ShowQueue()),
         ),
     )
 

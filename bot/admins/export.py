@@ -32,10 +32,18 @@ async def _screen(db: Database, actor: Actor, what: What, period: Period, _: Tra
         for form in (Form.XLSX, Form.CSV)
     ]
     title = _("📤 Export: {what}, {period}").format(what=what_name(what, _), period=period_name(period, _))
-    hint = _("Choose what and of which time, then the format. The file comes here; who exports what is recorded.")
+    hint = _(
+        "Choose what to export and for which period, then the format. The file arrives here; every export is recorded."
+    )
     return text_message(
         titled(
-            title, [about(what, _), "", hint, *(["", _("⏳ An export of yours is under way.")] if is_under_way else [])]
+            title,
+            [
+                about(what, _),
+                "",
+                hint,
+                *(["", _("⏳ Your previous export is still being prepared.")] if is_under_way else []),
+            ],
         ),
         keyboard=keyboard(*in_lines(subjects, 2), *in_lines(times, 2), forms),
     )
@@ -78,5 +86,5 @@ async def on_start(
         message_id=act.pressed,
         since=statistics.beginning(period, now=act.clock(), zone=ZoneInfo(timezone)),
         actor=actor,
-        screen=lambda number: text_message(f"⏳ {order_name(what, form, period, _)}\n" + _("It is being prepared…")),
+        screen=lambda number: text_message(f"⏳ {order_name(what, form, period, _)}\n" + _("Preparing…")),
     )

@@ -75,7 +75,7 @@ def operators_screen(
         if unreached(facts, _):
             lines.append(f"      ⚠️ {unreached(facts, _)}")
     if not known:
-        lines.append(_("Nobody yet. Add the first one: he gets an invitation link."))
+        lines.append(_("No operators yet. Add one and send them the invitation link."))
     title = _("👥 Operators: {n}").format(n=len(known))
     if of_pages(page, len(known), _):
         title += " · " + of_pages(page, len(known), _)
@@ -92,19 +92,19 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
     facts, number = details.facts, details.facts.id
     lines = [
         f"{mark(facts)} {state(facts, _)}",
-        _("Open contacts: {load}").format(load=load(facts, _)),
+        _("Open requests: {load}").format(load=load(facts, _)),
     ]
     if details.shares:
         # A share of a source is what matters; the weights alone say nothing without those of the others.
         lines += [_("Weights:")]
-        lines += [f"  {share.source}: {share.weight} ({percent(share.part)})" for share in details.shares[:20]]
+        lines += [f"  {share.source}: {share.weight} ({percent(share.part, _)})" for share in details.shares[:20]]
         if len(details.shares) > 20:
             lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
     else:
-        lines.append(_("⚠️ No weight anywhere yet, so no contacts come. Press Weights."))
+        lines.append(_("⚠️ No weights yet, so no requests come. Press Weights."))
     if unreached(facts, _):
         lines.append(f"⚠️ {unreached(facts, _)}")
-    lines.append(_("Number for commands: {id}").format(id=number))
+    lines.append(_("ID for commands: {id}").format(id=number))
     buttons = keyboard(
         [
             button(_("🔢 Limit"), AskLimit(operator_id=number)),
@@ -127,7 +127,7 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
 
 def limits_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     """Limits to choose from."""
-    text = _("How many open contacts may {operator} hold at once? Now: {limit}.")
+    text = _("How many open requests can {operator} have at once? Now: {limit}.")
     offered = [button(str(one), SetLimit(operator_id=facts.id, limit=one)) for one in LIMITS]
     buttons = keyboard(
         *in_lines(offered, 4),
@@ -142,8 +142,8 @@ def removal_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     text = _("Remove {operator} for good?").format(operator=facts.name)
     if facts.current_leads:
         text += " " + _.plural(
-            "{n} open contact goes back to the queue and to the others.",
-            "{n} open contacts go back to the queue and to the others.",
+            "{n} open request will go back to the queue and on to other operators.",
+            "{n} open requests will go back to the queue and on to other operators.",
             facts.current_leads,
         ).format(n=facts.current_leads)
     buttons = keyboard(

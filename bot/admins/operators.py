@@ -44,7 +44,7 @@ router = Router(name="admins.operators")
 
 async def _set_limit(act: Act, actor: Actor, operator_id: int, text: str, _: Translator) -> None:
     def done(given: int, seen: OperatorDetails) -> OutgoingMessage:
-        words = _("{operator} may hold {limit} open contacts at once now.")
+        words = _("{operator} can now have {limit} open requests at once.")
         note = words.format(operator=seen.facts.name, limit=seen.facts.max_leads)
         return operator_screen(seen, _, note=sentences(note, given_out(given, _)))
 
@@ -62,9 +62,9 @@ async def _set_limit(act: Act, actor: Actor, operator_id: int, text: str, _: Tra
 async def _switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:
     def done(given: int, seen: OperatorDetails) -> OutgoingMessage:
         if is_on:
-            words = _("{operator} is switched on: new contacts may come.")
+            words = _("{operator} is switched on: new requests can come.")
         else:
-            words = _("{operator} is switched off: nothing new comes, open contacts may be finished.")
+            words = _("{operator} is switched off: no new requests, open ones can still be finished.")
         note = words.format(operator=seen.facts.name)
         return operator_screen(seen, _, note=sentences(note, given_out(given, _)))
 
@@ -86,7 +86,7 @@ async def _rename(act: Act, actor: Actor, operator_id: int, name: str, _: Transl
         actor=actor,
         then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda stored, seen: operator_screen(
-            seen, _, note=_("The name is {operator} now.").format(operator=stored)
+            seen, _, note=_("The name is now {operator}.").format(operator=stored)
         ),
     )
 
@@ -94,7 +94,7 @@ async def _rename(act: Act, actor: Actor, operator_id: int, name: str, _: Transl
 async def _add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translator) -> None:
     """A name and perhaps a limit, as they were typed."""
     if not line:
-        await say_usage(act, _("Write the name and the limit"), "/operators add Anna 10")
+        await say_usage(act, _("Specify the name and the limit"), "/operators add Anna 10")
         return
     limit = line.number if len(line) > 1 else None
     name = line.from_word(0, -1).name if limit is not None else line.name
@@ -104,7 +104,7 @@ async def _add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Transla
     most = DEFAULT_LIMIT if limit is None else read_number(limit, field="limit", minimum=0, maximum=LIMIT_LARGEST)
 
     def done(hired: OperatorDetails) -> OutgoingMessage:
-        words = _("{operator} is added, with a limit of {limit}.")
+        words = _("{operator} has been added, with a limit of {limit}.")
         note = words.format(operator=hired.facts.name, limit=hired.facts.max_leads)
         return operator_screen(hired, _, note=note + "\n" + _invitation(hired.facts.name, address, _))
 
@@ -128,7 +128,7 @@ async def _invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Tra
         actor=actor,
         then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda made, seen: operator_screen(
-            seen, _, note=sentences(_("Earlier links do not work any more."), _invitation(seen.facts.name, address, _))
+            seen, _, note=sentences(_("Earlier links no longer work."), _invitation(seen.facts.name, address, _))
         ),
     )
 
@@ -152,7 +152,7 @@ async def on_operators(
         if rest:
             await VERBS[verb](rest, act, actor, db, _)
         else:
-            await say_usage(act, _("Write whom you mean"), f"/operators {EXAMPLES[verb]}")
+            await say_usage(act, _("Specify who you mean"), f"/operators {EXAMPLES[verb]}")
     else:
         facts = await which_operator(db, actor, line)
         await act.answer(operator_screen(await read_as_admin(db, actor, operators.details, operator_id=facts.id), _))
@@ -160,7 +160,7 @@ async def on_operators(
 
 async def _type_limit(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     if len(line) < 2:
-        await say_usage(act, _("Write the operator and the limit"), f"/operators {EXAMPLES['limit']}")
+        await say_usage(act, _("Specify the operator and the limit"), f"/operators {EXAMPLES['limit']}")
         return
     facts = await which_operator(db, actor, line.from_word(0, -1))
     await _set_limit(act, actor, facts.id, line.words[-1].text, _)
@@ -186,7 +186,7 @@ async def _type_name(line: TypedLine, act: Act, actor: Actor, db: Database, _: T
     known = await read_as_admin(db, actor, operators.listing)
     found = new_name(line, partial(operators.pick, known))
     if found is None:
-        await say_usage(act, _("Write both names with = between them"), f"/operators {EXAMPLES['rename']}")
+        await say_usage(act, _("Specify both names with = between them"), f"/operators {EXAMPLES['rename']}")
         return
     old, new = found
     facts = await which_operator(db, actor, old)
@@ -234,7 +234,7 @@ async def on_show(
 @router.callback_query(AddOperator.filter())
 async def on_add(query: CallbackQuery, actor: Actor, act: Act, _: Translator) -> None:
     """Asks for the name."""
-    words = _("Send the name of the new operator and how many open contacts he may hold, for example: Anna 10")
+    words = _("Send the new operator's name and their limit of open requests, for example: Anna 10")
     await ask(act, actor, "operator_add", words, back=ListOperators().pack(), _=_)
 
 
@@ -266,7 +266,7 @@ async def on_type_limit(
 ) -> None:
     """Asks for another one."""
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
-    words = _("Send how many open contacts {operator} may hold at once, from 0 to {largest}.")
+    words = _("Send how many open requests {operator} can have at once, from 0 to {largest}.")
     await ask(
         act,
         actor,
@@ -290,7 +290,7 @@ async def on_rename(
 ) -> None:
     """Asks for another name."""
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
-    words = _("Send the new name of {operator}. Clients will see it.").format(operator=facts.name)
+    words = _("Send a new name for {operator}. Clients will see it.").format(operator=facts.name)
     back = ShowOperator(operator_id=facts.id).pack()
     await ask(act, actor, "operator_name", words, back=back, _=_, operator_id=facts.id)
 
@@ -326,15 +326,15 @@ async def on_remove(
         return
 
     def done(removed: departure.Removed, known: list[operators.OperatorFacts]) -> OutgoingMessage:
-        note = _("{operator} is removed.").format(operator=facts.name)
+        note = _("{operator} has been removed.").format(operator=facts.name)
         back = waits = ""
         if removed.returned:
             back = _.plural(
-                "{n} contact went back to the queue.", "{n} contacts went back to the queue.", removed.returned
+                "{n} request went back to the queue.", "{n} requests went back to the queue.", removed.returned
             ).format(n=removed.returned)
         if removed.waiting:
-            waits = _.plural("{n} of them waits: /queue", "{n} of them wait: /queue", removed.waiting)
+            waits = _.plural("{n} of them is waiting: /queue", "{n} of them are waiting: /queue", removed.waiting)
             waits = waits.format(n=removed.waiting)
         return operators_screen(known, _, note=sentences(note, back, waits))
 
-    await act(departure.remove, operator_id=facts.id, actor=actor, see=operators.listing, screen=done)
+    await act(departure.remove, operator_id=facts.id, actor=actor, then_read=operators.listing, screen=done)

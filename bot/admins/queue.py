@@ -22,14 +22,14 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
     page = max(0, min(page, (total - 1) // PAGE))
     waiting = await read_as_admin(db, actor, queue.waiting, limit=PAGE, skip=page * PAGE)
     if not waiting:
-        return text_message(_("Nobody waits. 👍"), keyboard=keyboard([button(_("🔄 Look again"), ShowQueue())]))
+        return text_message(_("Nobody is waiting. 👍"), keyboard=keyboard([button(_("🔄 Refresh"), ShowQueue())]))
     lines = []
     for one in waiting:
         since = age(act.clock() - one.since, _)
         lines.append(f"#{one.id} · {since} · {one.source_name} · {shorten(one.lead_name, 30) or _('No name')}")
         if one.message:
             lines.append(f"      {shorten(one.message, 60)}")
-    title = _.plural("⏳ {n} contact waits", "⏳ {n} contacts wait", total).format(n=total)
+    title = _.plural("⏳ {n} request waiting", "⏳ {n} requests waiting", total).format(n=total)
     if of_pages(page, total, _):
         title += " · " + of_pages(page, total, _)
     buttons = [button(_("Assign #{id}").format(id=one.id), ChooseOperator(contact_id=one.id)) for one in waiting]
@@ -38,7 +38,7 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
         keyboard=keyboard(
             *in_lines(buttons, 2),
             turning(page, total, lambda turned: ShowQueue(page=turned)),
-            [button(_("🔄 Look again"), ShowQueue(page=page))],
+            [button(_("🔄 Refresh"), ShowQueue(page=page))],
         ),
     )
 

@@ -70,20 +70,20 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
     lines = [source.description] if source.description else []
     lines.append(address(source) or _("Requests come from another system, through the API."))
     lines.append(
-        _("Switched on") if source.is_active else _("⛔️ Switched off: nothing new is taken, what waits stays waiting.")
+        _("Switched on")
+        if source.is_active
+        else _("⛔️ Switched off: no new requests are accepted, waiting ones stay in the queue.")
     )
     lines.append(
-        _("Chooses: levels shares contact by contact")
-        if source.strategy == "exact"
-        else _("Chooses: by chance, weighted")
+        _("Distribution: exact shares") if source.strategy == "exact" else _("Distribution: random, by weight")
     )
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
-    lines.append(_("Number for commands: {id}").format(id=number))
+    lines.append(_("ID for commands: {id}").format(id=number))
     buttons = keyboard(
         [
             button(_("⚖️ Weights"), WeightsAt(source_id=number)),
-            button(_("🎲 By chance"), SetStrategy(source_id=number, is_exact=False))
+            button(_("🎲 Random"), SetStrategy(source_id=number, is_exact=False))
             if source.strategy == "exact"
             else button(_("📐 Exact shares"), SetStrategy(source_id=number, is_exact=True)),
         ],
@@ -103,9 +103,9 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
 
 def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
     if not shares:
-        return [_("⚠️ Nobody has a weight here, so contacts wait. Press Weights.")]
+        return [_("⚠️ Nobody has a weight here, so requests wait. Press Weights.")]
     lines = [_("Weights:")]
-    lines += [f"  {share.operator}: {share.weight} ({percent(share.part)})" for share in shares[:SHOWN]]
+    lines += [f"  {share.operator}: {share.weight} ({percent(share.part, _)})" for share in shares[:SHOWN]]
     if len(shares) > SHOWN:
         lines.append(_("… and {n} more").format(n=len(shares) - SHOWN))
     return lines
@@ -121,9 +121,9 @@ def weights_screen(
     number = details.source.id
     lines = _share_lines(details.shares, _)
     if known:
-        lines.append(_("Whose weight should change?"))
+        lines.append(_("Whose weight do you want to change?"))
     else:
-        lines.append(_("There are no operators yet: /operators"))
+        lines.append(_("No operators yet: /operators"))
     buttons = [
         button(
             f"{mark(facts)} {facts.name} · {mine[facts.id].weight if facts.id in mine else '–'}",
@@ -146,8 +146,8 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
     number = details.source.id
     now = next((share for share in details.shares if share.operator_id == facts.id), None)
     lines = [
-        _("Now: {weight} ({part})").format(weight=now.weight, part=percent(now.part)) if now else _("Now: none"),
-        _("A weight counts against those of the others here: 30 beside 10 gets three of four. 0 takes him off."),
+        _("Now: {weight} ({part})").format(weight=now.weight, part=percent(now.part, _)) if now else _("Now: not set"),
+        _("Weights are relative: 30 next to 10 gets three requests out of four. With 0, no requests come from here."),
     ]
     offered = [button(str(one), SetWeight(source_id=number, operator_id=facts.id, weight=one)) for one in WEIGHTS]
     buttons = keyboard(

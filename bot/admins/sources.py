@@ -60,13 +60,15 @@ async def _rename(act: Act, actor: Actor, source_id: int, name: str, _: Translat
         name=name,
         actor=actor,
         then_read=partial(sources.details, source_id=source_id),
-        screen=lambda stored, seen: source_screen(seen, _, note=_("The name is {source} now.").format(source=stored)),
+        screen=lambda stored, seen: source_screen(seen, _, note=_("The name is now {source}.").format(source=stored)),
     )
 
 
 async def _describe(act: Act, actor: Actor, source_id: int, text: str, _: Translator) -> None:
     def done(stored: str | None, seen: SourceDetails) -> OutgoingMessage:
-        return source_screen(seen, _, note=_("The description is changed.") if stored else _("It has none now."))
+        return source_screen(
+            seen, _, note=_("The description has been changed.") if stored else _("The description has been removed.")
+        )
 
     await act(
         sources.describe,
@@ -81,9 +83,9 @@ async def _describe(act: Act, actor: Actor, source_id: int, text: str, _: Transl
 async def _set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _: Translator) -> None:
     def done(nothing: None, seen: SourceDetails) -> OutgoingMessage:
         note = (
-            _("Each contact goes to whoever is furthest below his share now.")
+            _("Each request now goes to the operator who is furthest below their share.")
             if is_exact
-            else _("Each contact goes to somebody by chance now, weighted.")
+            else _("Requests are now assigned at random, by weight.")
         )
         return source_screen(seen, _, note=note)
 
@@ -100,12 +102,12 @@ async def _set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, 
 async def _add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:
     """The word of the link, then the name of the source."""
     if not line:
-        await say_usage(act, _("Write a word for the link and a name"), "/sources link vk VK ads")
+        await say_usage(act, _("Specify a word for the link and a name"), "/sources link vk VK ads")
         return
     slug, name = line.from_word(0, 1).name, line.from_word(1).name or line.from_word(0, 1).name
 
     def done(seen: SourceDetails) -> OutgoingMessage:
-        words = _("{source} is added. Whoever comes by its link is counted there.")
+        words = _("{source} has been added. Clients who use its link are counted there.")
         return source_screen(seen, _, note=words.format(source=seen.source.name))
 
     await act(sources.new_link, bot_id=bot_id, slug=slug, name=name, actor=actor, reply=done)
@@ -130,7 +132,7 @@ async def on_sources(
         if rest:
             await VERBS[verb](rest, act, actor, db, _)
         else:
-            await say_usage(act, _("Write which source you mean"), f"/sources {EXAMPLES[verb]}")
+            await say_usage(act, _("Specify the source"), f"/sources {EXAMPLES[verb]}")
     else:
         source = await which_source(db, actor, line)
         await act.answer(source_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), _))
@@ -161,7 +163,7 @@ async def _type_weights(line: TypedLine, act: Act, actor: Actor, db: Database, _
 async def _type_name(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     found = new_name(line, partial(sources.pick, await read_as_admin(db, actor, sources.listing)))
     if found is None:
-        await say_usage(act, _("Write both names with = between them"), f"/sources {EXAMPLES['rename']}")
+        await say_usage(act, _("Specify both names with = between them"), f"/sources {EXAMPLES['rename']}")
         return
     source = await which_source(db, actor, found[0])
     await _rename(act, actor, source.id, found[1].name, _)
@@ -170,7 +172,7 @@ async def _type_name(line: TypedLine, act: Act, actor: Actor, db: Database, _: T
 async def _type_description(line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     found = new_name(line, partial(sources.pick, await read_as_admin(db, actor, sources.listing)))
     if found is None:
-        await say_usage(act, _("Write the source, = and the description"), f"/sources {EXAMPLES['describe']}")
+        await say_usage(act, _("Specify the source, = and the description"), f"/sources {EXAMPLES['describe']}")
         return
     source = await which_source(db, actor, found[0])
     await _describe(act, actor, source.id, found[1].name, _)
@@ -233,7 +235,7 @@ async def on_rename(
 ) -> None:
     """Asks for another name."""
     source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
-    words = _("Send the new name of {source}. Only the staff will see it.").format(source=source.name)
+    words = _("Send a new name for {source}. Only staff will see it.").format(source=source.name)
     back_to = ShowSource(source_id=source.id).pack()
     await ask(act, actor, "source_name", words, back=back_to, _=_, source_id=source.id)
 
@@ -250,7 +252,7 @@ async def on_describe(
 ) -> None:
     """Asks for a description."""
     source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
-    words = _("Send a line about {source} for the staff. A dash (-) leaves none.").format(source=source.name)
+    words = _("Send a short description of {source} for the staff. A dash (-) removes it.").format(source=source.name)
     back_to = ShowSource(source_id=source.id).pack()
     await ask(act, actor, "source_about", words, back=back_to, _=_, source_id=source.id)
 
@@ -271,9 +273,9 @@ async def on_add_link(
     if bot_id not in bots:
         choices = [button(f"@{username}", AddLink(bot_id=one)) for one, username in bots.items()]
         buttons = keyboard(*in_lines(choices, 1), back(_("Sources"), ListSources()))
-        await act.show(text_message(_("Into which bot should the link lead?"), keyboard=buttons))
+        await act.show(text_message(_("Which bot should the link open?"), keyboard=buttons))
         return
-    words = _("Send a word for the link into @{bot} and a name for the source, for example: vk VK ads")
+    words = _("Send a word for the link to @{bot} and a name for the source, for example: vk VK ads")
     await ask(act, actor, "source_link", words.format(bot=bots[bot_id]), back=ListSources().pack(), _=_, bot_id=bot_id)
 
 

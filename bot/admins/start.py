@@ -42,8 +42,8 @@ async def on_help(message: Message, member: Member, act: Act, _: Translator) -> 
 async def on_words(message: Message, act: Act, _: Translator) -> None:
     """An admin who is no operator has nobody to talk to here; silence would leave him wondering."""
     if message.text is not None and message.text.startswith("/"):
-        await act.answer(text_message(_("There is no such command. /help lists those there are.")))
+        await act.answer(text_message(_("There is no such command. /help lists all commands.")))
         return
     await act.answer(
-        text_message(_("You are an admin, not an operator, so this went to nobody. /help says what you can do."))
+        text_message(_("You are an admin, not an operator, so this went to nobody. /help shows what you can do."))
     )

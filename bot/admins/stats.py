@@ -43,7 +43,7 @@ async def _screen(
     text = stats_text(numbers, period, _, now=now)
     caption = text_message(text, keyboard=keyboard(*lines))
     if utf16_units(caption.payload["text"]) > CAPTION_LONGEST:
-        more = button(_("📝 In words"), ShowStatsWords(period=period))
+        more = button(_("📝 As text"), ShowStatsWords(period=period))
         caption = text_message(overall_text(numbers, period, _, now=now), keyboard=keyboard(*lines, [more]))
     return with_picture(
         text_message(text, keyboard=keyboard(*lines)),

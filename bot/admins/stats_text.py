@@ -20,7 +20,7 @@ ROOM = MESSAGE_LONGEST - 200  # for titles, and for what other languages need mo
 def stats_text(numbers: Statistics, period: Period, _: Translator, *, now: datetime) -> Text:
     """The whole picture; where there are too many operators or sources, the rest is counted."""
     overall = _overall(numbers, _, now)
-    staff = [_operator(one, _) for one in numbers.operators] or [_("Nobody yet: /operators")]
+    staff = [_operator(one, _) for one in numbers.operators] or [_("No operators yet: /operators")]
     sources = [_source(one, _) for one in numbers.sources] or [_("None yet.")]
     left = ROOM - utf16_units(overall)
     # Each of the two lists may take half of the room, and what the other one leaves.
@@ -68,21 +68,19 @@ def _fitting(blocks: Sequence[str], room: int, _: Translator) -> str:
 def _overall(numbers: Statistics, _: Translator, now: datetime) -> str:
     waiting = _("Waiting now: {n}").format(n=numbers.waiting)
     if numbers.oldest is not None:
-        waiting += ", " + _("the oldest: {age}").format(age=age(now - numbers.oldest, _))
+        waiting += ", " + _("oldest: {age}").format(age=age(now - numbers.oldest, _))
     lines = [
-        _("Contacts: {n}").format(n=numbers.contacts),
-        _("Without an operator: {n} ({part})").format(n=numbers.unassigned, part=percent(numbers.unassigned_share)),
+        _("Requests: {n}").format(n=numbers.contacts),
+        _("Without an operator: {n} ({part})").format(n=numbers.unassigned, part=percent(numbers.unassigned_share, _)),
         waiting,
         "",
-        _("From the first word, on average / 95 of 100 within"),
-        _("• to an operator: {length}").format(length=_length(numbers.to_assignment, _)),
-        _("• to the take: {length}").format(length=_length(numbers.to_take, _)),
-        _("• to the first reply: {length}").format(length=_length(numbers.to_reply, _)),
+        _("From the first message: average / 95% within"),
+        _("• until assigned: {length}").format(length=_length(numbers.to_assignment, _)),
+        _("• until taken: {length}").format(length=_length(numbers.to_take, _)),
+        _("• until first reply: {length}").format(length=_length(numbers.to_reply, _)),
     ]
     if numbers.behind:  # for a minute or two, at the first start over an old database
-        lines.insert(
-            0, _("⏳ Still being counted, the figures are not complete. Events left: {n}").format(n=numbers.behind)
-        )
+        lines.insert(0, _("⏳ Still counting, the figures are incomplete. Events left: {n}").format(n=numbers.behind))
     return "\n".join(lines)
 
 
@@ -91,14 +89,14 @@ def _length(lengths: Durations, _: Translator) -> str:
 
 
 def _operator(one: OperatorNumbers, _: Translator) -> str:
-    in_all = _.plural("{n} contact", "{n} contacts", one.contacts).format(n=one.contacts)
+    in_all = _.plural("{n} request", "{n} requests", one.contacts).format(n=one.contacts)
     text = f"{mark(one.facts)} {one.facts.name}: {state(one.facts, _)}\n      {load(one.facts, _)}; {in_all}"
     missing = unreached(one.facts, _)
     return f"{text}\n      ⚠️ {missing}" if missing else text
 
 
 def _source(one: SourceNumbers, _: Translator) -> str:
-    in_all = _.plural("{n} contact", "{n} contacts", one.contacts).format(n=one.contacts)
+    in_all = _.plural("{n} request", "{n} requests", one.contacts).format(n=one.contacts)
     lines = [f"{sign(one.source)} {one.source.name}: {in_all}" + _waits(one.waiting, _)]
     if not one.source.is_active:
         lines[0] += "; " + _("switched off")
@@ -111,12 +109,12 @@ def _source(one: SourceNumbers, _: Translator) -> str:
 
 
 def _waits(waiting: int, _: Translator) -> str:
-    return "; " + _.plural("{n} waits", "{n} wait", waiting).format(n=waiting) if waiting else ""
+    return "; " + _.plural("{n} waiting", "{n} waiting", waiting).format(n=waiting) if waiting else ""
 
 
 def _share(share: ShareNumbers, _: Translator) -> str:
     removed = " " + _("(removed)") if share.is_removed else ""
-    planned, actual = percent(share.planned), percent(share.actual)
+    planned, actual = percent(share.planned, _), percent(share.actual, _)
     why = cause(share.gap, _)
     return f"      {share.operator}{removed}: {planned} → {actual} ({share.contacts})" + (f" · {why}" if why else "")
 
@@ -130,12 +128,12 @@ def cause(gap: Gap, _: Translator) -> str:
         case Cause.FULL:
             return _("others were at their limits") if has_more else _("was at the limit")
         case Cause.BY_HAND:
-            return _("given by hand") if has_more else _("by hand to others")
+            return _("assigned manually") if has_more else _("assigned to others manually")
         case Cause.WEIGHT:
             return _("weights have changed")
         case Cause.CHANCE:
             return _("by chance")
         case Cause.UNEXPLAINED:
-            return _("more than chance explains")
+            return _("more than chance can explain")
         case None:
             return ""

@@ -26,7 +26,7 @@ async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Tra
         person=person_of(event_from_user),
         phone=phone if phone.startswith("+") else f"+{phone}",
         reply=lambda done: text_message(
-            _("Thank you, your phone is noted."), keyboard=ReplyKeyboardRemove(remove_keyboard=True)
+            _("Thank you, we have saved your phone number."), keyboard=ReplyKeyboardRemove(remove_keyboard=True)
         ),
     )
 
@@ -35,7 +35,7 @@ async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Tra
 async def on_email(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """`/email you@example.com`."""
     if not command.args:
-        await act.answer(text_message(_("Write it in one line: /email you@example.com")))
+        await act.answer(text_message(_("Send it in one line: /email you@example.com")))
         return
     await act(
         client_messages.share_email,
@@ -43,5 +43,5 @@ async def on_email(message: Message, command: CommandObject, event_from_user: Us
         chat_id=act.chat_id,
         person=person_of(event_from_user),
         email=command.args,
-        reply=lambda done: text_message(_("Thank you, your e-mail is noted.")),
+        reply=lambda done: text_message(_("Thank you, we have saved your e-mail.")),
     )

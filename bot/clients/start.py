@@ -34,7 +34,7 @@ def greeting(_: Translator) -> OutgoingMessage:
     share = KeyboardButton(text=_("📞 Share my phone"), request_contact=True)
     keyboard = ReplyKeyboardMarkup(keyboard=[[share]], resize_keyboard=True, one_time_keyboard=True)
     text = _(
-        "Hello! Write here what you need, in any form: text, photo, voice. An operator will answer you in this chat."
+        "Hello! How can we help? Write here, or send a photo or a voice message. An operator will reply in this chat."
     )
     return text_message(text, keyboard=keyboard)
 
@@ -43,9 +43,9 @@ def greeting(_: Translator) -> OutgoingMessage:
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """Says how it works."""
     lines = [
-        _("Just write: your message goes to an operator, and the answer comes back here."),
-        _("/email you@example.com leaves your e-mail, the button below shares your phone."),
-        _("/privacy says what is kept about you."),
+        _("Just write: your message goes to an operator, and the reply arrives here."),
+        _("Send /email you@example.com to leave your e-mail, or use the button below to share your phone number."),
+        _("/privacy shows what we store about you."),
     ]
     await act.answer(text_message("\n".join(lines)))
 
@@ -54,7 +54,8 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
 async def on_privacy(message: Message, act: Act, _: Translator) -> None:
     """Says what is kept."""
     text = _(
-        "Kept are your name and @username as Telegram shows them, your messages here, and the phone and e-mail that "
-        "you give yourself. Only the staff who answer you see them. To have them deleted, write so here."
+        "We store your name and @username from Telegram, the messages in this chat, and the phone number and "
+        "e-mail if you share them. Only our staff can see them. If you want us to delete everything, tell us "
+        "here."
     )
     await act.answer(text_message(text))

@@ -92,16 +92,18 @@ def _reachable_at(contact: CardData, _: Translator) -> list[str]:
     if contact.email:
         lines.append(f"✉️ {contact.email}")
     if contact.email_hint:
-        lines.append("⚠️ " + _("Named {email}, which another client has").format(email=contact.email_hint))
+        lines.append(
+            "⚠️ " + _("Gave the e-mail {email}, which another client already has").format(email=contact.email_hint)
+        )
     return lines
 
 
 def _history(contact: CardData, _: Translator) -> list[str]:
     if not contact.earlier:
         return []
-    earlier = _.plural("{n} earlier contact", "{n} earlier contacts", contact.earlier).format(n=contact.earlier)
+    earlier = _.plural("{n} earlier request", "{n} earlier requests", contact.earlier).format(n=contact.earlier)
     if contact.last_operator:
-        earlier += _(", the last with {operator}").format(operator=contact.last_operator)
+        earlier += _(", last with {operator}").format(operator=contact.last_operator)
     return [f"🕘 {earlier}"]
 
 

@@ -44,26 +44,26 @@ def _registered(contact: CardData, _: Translator) -> Notice:
     if contact.operator:
         text = _("Your request is #{id}. {operator} will answer you here.")
     elif contact.place == 1:
-        text = _("Your request is #{id}. Everybody is busy at the moment; you are next in the queue.")
+        text = _("Your request is #{id}. All our operators are busy right now; you are next in the queue.")
     else:
-        text = _("Your request is #{id}. Everybody is busy at the moment; you are number {place} in the queue.")
+        text = _("Your request is #{id}. All our operators are busy right now; you are number {place} in the queue.")
     return Notice(text.format(id=contact.id, operator=contact.operator, place=contact.place))
 
 
 def _taken(contact: CardData, _: Translator) -> Notice | None:
     if contact.operator is None:
         return None  # it was returned to the queue meanwhile; whoever takes it next is announced
-    text = _("{operator} is with you now, request #{id}.")
+    text = _("{operator} is now taking care of your request #{id}.")
     return Notice(text.format(operator=contact.operator, id=contact.id))
 
 
 def _closed(contact: CardData, _: Translator) -> Notice:
-    text = _("Request #{id} is closed. Thank you! Write again at any time, and a new one will be opened.")
+    text = _("Request #{id} is closed. Thank you! If you have another question, just write here.")
     return Notice(text.format(id=contact.id))
 
 
 def _slowed(_: Translator) -> Notice:
-    return Notice(_("You are writing very fast. Nothing is lost: your messages are passed on one by one."))
+    return Notice(_("You are writing very fast. Nothing is lost: your messages will be forwarded one by one."))
 
 
 CLIENT_NOTICES: dict[str, ClientNotice] = {

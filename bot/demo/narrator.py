@@ -7,7 +7,7 @@ from bot.demo.arrivals import number_in, read_card
 from bot.demo.screen import Screen
 from bot.sandbox.world.transcript import NEW, Entry
 from bot.texts import Translator
-from bot.texts.phrases import kind_name
+from bot.texts.phrases import kind_name, percent
 from crm_core import events
 from crm_core.events import Logged
 
@@ -165,7 +165,7 @@ class Narrator:
         parts = [self.words["from_queue"]] if waited else []
         if channel.strategy == "exact" and len(free) > 1:
             planned = channel.weights[chosen] / sum(channel.weights.values())
-            parts.append(self.words["level"].format(planned=f"{planned:.0%}".replace("%", " %")))
+            parts.append(self.words["level"].format(planned=percent(planned, self._)))
         else:
             parts.append(self.words["weight_of"].format(weight=channel.weights[chosen], total=total))
         return " · ".join([*parts, self._loads(channel)])

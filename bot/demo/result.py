@@ -4,6 +4,8 @@ from itertools import zip_longest
 
 from bot.demo.audit import Audit
 from bot.demo.screen import Screen, fit
+from bot.texts import Translator
+from bot.texts.phrases import percent
 from crm_core.statistics import SourceNumbers, Statistics
 
 BAR = 32  # cells
@@ -12,7 +14,14 @@ COLUMNS = (22, 12, 9, 9, 11)
 
 
 def show_result(
-    screen: Screen, words: dict[str, str], numbers: Statistics, found: Audit, *, longest: int, stuck: list[str]
+    screen: Screen,
+    words: dict[str, str],
+    numbers: Statistics,
+    found: Audit,
+    *,
+    longest: int,
+    stuck: list[str],
+    _: Translator,
 ) -> bool:
     """Prints it. Returns whether all is well.
 
@@ -24,7 +33,7 @@ def show_result(
     titles = (words["source"], words["operator"], words["planned"], words["actual"], words["contacts"])
     screen.note("".join(fit(title, width) for title, width in zip(titles, COLUMNS, strict=True)).rstrip())
     for source in numbers.sources:
-        _show_source(screen, words, source)
+        _show_source(screen, words, source, _)
     for whose, what in found.lost[:SHOWN]:
         screen.plain(words["lost"].format(whose=whose, what=what), fg="red")
     for name in stuck[:SHOWN]:
@@ -42,22 +51,17 @@ def show_result(
     return is_well
 
 
-def _show_source(screen: Screen, words: dict[str, str], numbers: SourceNumbers) -> None:
+def _show_source(screen: Screen, words: dict[str, str], numbers: SourceNumbers, _: Translator) -> None:
     labels = [f"@{numbers.source.name}", words[numbers.source.strategy]]
     for label, share in zip_longest(labels, numbers.shares[:SHOWN], fillvalue=None):
         if share is None:
             continue
         planned, actual = share.planned or 0.0, share.actual or 0.0
-        cells = (str(label or ""), share.operator, percent(planned), percent(actual), str(share.contacts))
+        cells = (str(label or ""), share.operator, percent(planned, _), percent(actual, _), str(share.contacts))
         screen.plain(
             "".join(fit(cell, width) for cell, width in zip(cells, COLUMNS, strict=True)) + _bar(planned, actual)
         )
     screen.plain("")
-
-
-def percent(share: float) -> str:
-    """`60 %`."""
-    return f"{share:.0%}".replace("%", " %")
 
 
 def _bar(planned: float, actual: float) -> str:

@@ -239,7 +239,15 @@ class Show:
         found = audit(self.sandbox.transcript(), operators=self.staff, names=self.narrator.people)
         numbers = await self.app.db.read(statistics.overview, since=None)
         stuck = self.talks.stuck if everybody else []
-        is_well = show_result(self.screen, self.words, numbers, found, longest=self.narrator.longest, stuck=stuck)
+        is_well = show_result(
+            self.screen,
+            self.words,
+            numbers,
+            found,
+            longest=self.narrator.longest,
+            stuck=stuck,
+            _=translator(self.language),
+        )
         self.screen.plain("")
         self.screen.note(self.words["next"])
         self.screen.plain("")

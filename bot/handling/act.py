@@ -1,6 +1,6 @@
 """`act`: the one change that an update makes, in one transaction with its answer and the end of the update.
 
-    await act(contacts.take, contact_id=15, version=3, actor=actor, reply=lambda taken: text_message(_("It is yours")))
+    await act(lifecycle.take, contact_id=15, version=3, actor=actor, reply=lambda taken: text_message(_("It is yours")))
 
 The action, the rows of the answer and "this update is done" are committed together, so that an update has exactly one
 effect and one answer however often it is delivered. What they add to the outbox is claimed in the same transaction and

@@ -35,8 +35,8 @@ def joining_router() -> Router:
 def _welcome(joined: Joined, _: Translator) -> OutgoingMessage:
     if joined.operator is not None:
         return text_message(
-            _("Welcome, {operator}! You are an operator now.").format(operator=joined.operator)
+            _("Welcome, {operator}! You are now an operator.").format(operator=joined.operator)
             + "\n\n"
             + operator_help(_)
         )
-    return text_message(_("Welcome! You are an admin now.") + "\n\n" + admin_help(_))
+    return text_message(_("Welcome! You are now an admin.") + "\n\n" + admin_help(_))

@@ -29,11 +29,11 @@ async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> 
 
 
 def _online(given: int, _: Translator) -> OutgoingMessage:
-    text = _("You are online: new contacts come to you.")
+    text = _("You are online: new requests will come to you.")
     if given:
-        text += " " + _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(
-            n=given
-        )
+        text += " " + _.plural(
+            "{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", given
+        ).format(n=given)
     return text_message(text)
 
 
@@ -41,7 +41,7 @@ def _online(given: int, _: Translator) -> OutgoingMessage:
 async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Away: nothing new; what is open stays his."""
     text = _(
-        "You are offline: nothing new comes. What you hold stays yours until you close it. /online brings you back."
+        "You are offline: no new requests will come. Open ones stay yours until you close them. To come back: /online."
     )
     await act(operators.set_online, is_online=False, actor=actor, reply=lambda given: text_message(text))
 
@@ -51,9 +51,9 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
     """His open contacts."""
     mine = await db.read(operators.open_contacts, actor=actor)
     if not mine:
-        await act.answer(text_message(_("You have no open contacts.")))
+        await act.answer(text_message(_("You have no open requests.")))
         return
-    title = _.plural("{n} open contact", "{n} open contacts", len(mine)).format(n=len(mine))
+    title = _.plural("{n} open request", "{n} open requests", len(mine)).format(n=len(mine))
     lines: list[Text] = [Bold(title), *(_open_contact(row, act, _) for row in mine[:SHOWN])]
     if len(mine) > SHOWN:
         lines.append(Text(_("… and {n} more").format(n=len(mine) - SHOWN)))
@@ -85,12 +85,17 @@ async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Tr
 
 async def start_text(actor: Actor, db: Database, _: Translator) -> str:
     """What an operator is here for, and which bots he has still to start."""
-    lines = [_("You are an operator here. Contacts come as cards: take one, answer by replying to it, close it.")]
+    lines = [
+        _(
+            "You are an operator here. Requests arrive as cards: take one, reply to it to answer the client, "
+            "then close it."
+        )
+    ]
     missing = await db.read(accounts.unstarted_bots, telegram_id=actor.telegram_id or 0)
     if missing:
         names = ", ".join(f"@{name}" for name in missing)
         lines.append(
-            _("Please press Start in these bots too, or their contacts can't reach you: {bots}").format(bots=names)
+            _("Please press Start in these bots too, or their requests can't reach you: {bots}").format(bots=names)
         )
     return "\n".join(lines)
 
@@ -105,9 +110,18 @@ def help_text(_: Translator) -> str:
     """The operator's part of /help."""
     return "\n".join(
         [
-            _("Each contact comes as a card. Take says that you are at it, Close ends it and frees your place."),
-            _("Reply to the card, or to any message of the contact, and your words go to the client, of any kind."),
-            _("Words that are no reply go to your one contact in progress; if you have several, you are asked."),
-            _("/my shows your open contacts, /offline and /online set whether new ones come."),
+            _(
+                "Each request arrives as a card. Take marks it as in progress, Close ends it and makes room for the "
+                "next one."
+            ),
+            _(
+                "Reply to the card, or to any message of the request, and your reply goes to the client: text, "
+                "photo, voice, anything."
+            ),
+            _(
+                "A message that is not a reply goes to your only request in progress; if you have several, you are "
+                "asked which one."
+            ),
+            _("/my lists your open requests. /offline stops new ones, /online starts them again."),
         ]
     )

@@ -41,9 +41,9 @@ def _question(said: Sent | NeedsTarget, message_id: int, _: Translator) -> Outgo
         )
         for option in said.options[-OPTIONS_SHOWN:]
     ]
-    text = _("To whom? It will be sent when you choose.")
+    text = _("Who is this for? It will be sent when you choose.")
     if len(said.options) > OPTIONS_SHOWN:
-        text += " " + _("These are your latest contacts; for another one, reply to its card.")
+        text += " " + _("These are your latest requests; for another one, reply to its card.")
     return text_message(text, keyboard=rows(buttons), reply_to=message_id)
 
 

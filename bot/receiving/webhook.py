@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from bot.logs import describe_error
 from bot.receiving.updates import to_update
 from bot.receiving.worker import ConversationWorker
+from crm_core.api.access import public
 from crm_core.messaging import inbox
 from crm_core.storage.database import Database
 
@@ -41,6 +42,7 @@ class _WebhookEndpoint:
     secret: bytes
     clock: Callable[[], datetime]
 
+    @public
     async def receive(self, request: Request) -> Response:
         # As bytes: comparing must not fail whatever the header holds, nor take longer the more characters agree.
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")

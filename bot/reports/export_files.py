@@ -113,7 +113,7 @@ class Exporter:
     async def _export(self, bot: Bot, job: Job) -> None:
         _ = translator(job.language)
         name = order_name(job.what, job.form, job.period, _)
-        state, outcome, text = "failed", "interrupted", "❌ " + _("It could not be made. Please try again.")
+        state, outcome, text = "failed", "interrupted", "❌ " + _("The export failed. Please try again.")
         try:
             if job.attempt <= BEGUN_AT_MOST:
                 count = await self._make_and_send(bot, job, name, _)
@@ -158,7 +158,7 @@ class Exporter:
                 )
             if path.suffix == ".zip":
                 lines.append(_("The table is in the archive."))
-            lines.append(_("Times are those of {zone}.").format(zone=self._zone))
+            lines.append(_("Time zone: {zone}.").format(zone=self._zone))
             file = FSInputFile(path)
             await self._insist(bot, SendDocument(chat_id=job.chat_id, document=file, caption="\n".join(lines)))
 
@@ -183,7 +183,7 @@ class Exporter:
 
 def _sent(count: int, _: Translator) -> str:
     if not count:
-        return _("There is nothing of that time.")
+        return _("There is nothing in this period.")
     return _.plural("{n} row, sent below.", "{n} rows, sent below.", count).format(n=number(count, _))
 
 

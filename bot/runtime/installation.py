@@ -124,7 +124,7 @@ class Installation:
             cors_origins=settings.cors_origins,
             own_routes=own_routes,
             version=__version__,
-            shell_key=shell_key,
+            control_key=shell_key,
             counts=self.counts,
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)

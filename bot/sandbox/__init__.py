@@ -1,4 +1,4 @@
-"""A local Telegram: the Bot API over real HTTP on loopback, people to talk to its bots, and faults on order.
+"""A local Telegram: the Bot API over real HTTP on loopback, people who write to its bots, and fault injection.
 
 async with await Sandbox.start() as sandbox:
     shop = sandbox.add_bot("42:secret", username="shop_bot", name="Shop")

@@ -10,28 +10,30 @@ from bot.sandbox.world.faults import KINDS
 from bot.sandbox.world.limits import STALL
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bot.sandbox", description="A local Telegram on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
     parser.add_argument("--bot", action="append", default=[], metavar="TOKEN:USERNAME", help="may be repeated")
-    parser.add_argument("--limits", action="store_true", help="enforce Telegram's rates")
-    parser.add_argument("--lenient", action="store_true", help="do not hold requests against the schema (benchmarks)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--fail-every", type=int, metavar="N", help="a fault on every N-th call")
+    parser.add_argument("--limits", action="store_true", help="enforce Telegram's rate limits")
+    parser.add_argument(
+        "--lenient", action="store_true", help="do not check requests against the schema (for benchmarks)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random")
+    parser.add_argument("--fail-every", type=int, metavar="N", help="inject a fault on every N-th call")
     parser.add_argument("--fail-kind", choices=sorted(KINDS), default="silent", help="which fault")
     parser.add_argument("--fail-method", metavar="METHOD", help="only calls of this method")
-    return parser.parse_args(words)
+    return parser.parse_args(argv)
 
 
-HEARTBEAT = 0.05  # seconds
+CHECK_INTERVAL = 0.05  # seconds
 
 
 async def _note_stalls(sandbox: Sandbox) -> None:
-    """On a busy machine this process is kept waiting now and then; its limits cannot be trusted for that moment."""
+    """Record when this process was not scheduled in time: rate limits cannot be judged then."""
     loop = asyncio.get_running_loop()
     while True:
-        due = loop.time() + HEARTBEAT
-        await asyncio.sleep(HEARTBEAT)
+        due = loop.time() + CHECK_INTERVAL
+        await asyncio.sleep(CHECK_INTERVAL)
         late = loop.time() - due
         if late > STALL:
             now = sandbox.world.now()
@@ -39,7 +41,7 @@ async def _note_stalls(sandbox: Sandbox) -> None:
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    """Run until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""The two kinds of refusal: what a bot is told over the Bot API, and what a test is told about its own mistake."""
+"""The two kinds of errors: those that a bot gets over the Bot API, and those that a test makes itself."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class ApiError(Exception):
 
 
 class SandboxError(Exception):
-    """A request to the sandbox itself that makes no sense, such as pressing a button that is not there."""
+    """An invalid request to the sandbox itself, such as pressing a button that does not exist."""
 
 
 def bad_request(reason: str, **parameters: Any) -> ApiError:

@@ -13,21 +13,21 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
     listed: list[tuple[str, str]] = []
     if "operator" in have:
         listed += [
-            ("my", _("My open contacts")),
-            ("online", _("I am here, give me contacts")),
-            ("offline", _("I am away, nothing new please")),
+            ("my", _("My open requests")),
+            ("online", _("Go online: get new requests")),
+            ("offline", _("Go offline: no new requests")),
         ]
     if "admin" in have:
         listed += [
             ("stats", _("Statistics")),
             ("export", _("Export to Excel or CSV")),
-            ("queue", _("Waiting contacts")),
-            ("assign", _("Weights, and giving by hand")),
+            ("queue", _("Waiting requests")),
+            ("assign", _("Weights and manual assignment")),
             ("operators", _("Operators")),
             ("sources", _("Sources")),
             ("admins", _("Admins")),
         ]
     if not have:
-        listed += [("start", _("Begin")), ("email", _("Leave your e-mail")), ("privacy", _("What is kept about you"))]
+        listed += [("start", _("Start")), ("email", _("Leave your e-mail")), ("privacy", _("What we store about you"))]
     listed.append(("help", _("Help")))
     return [BotCommand(command=name, description=text) for name, text in listed]

@@ -30,7 +30,7 @@ def table_words(what: What, _: Translator) -> Words:
 def what_name(what: What, _: Translator) -> str:
     """What can be exported, as a title."""
     names = {
-        What.CONTACTS: _("Contacts"),
+        What.CONTACTS: _("Requests"),
         What.LEADS: _("Clients"),
         What.OPERATORS: _("Operators"),
         What.EVENTS: _("Events"),
@@ -46,35 +46,35 @@ def _columns(_: Translator) -> dict[str, str]:
         "status": _("Status"),
         "operator": _("Operator"),
         "client": _("Client"),
-        "username": _("Telegram name"),
+        "username": _("Telegram username"),
         "phone": _("Phone"),
         "email": _("E-mail"),
-        "external_id": _("External id"),
-        "message": _("First words"),
-        "queued": _("In the queue since"),
+        "external_id": _("External ID"),
+        "message": _("First message"),
+        "queued": _("Queued"),
         "assigned": _("Assigned"),
         "taken": _("Taken"),
         "replied": _("First reply"),
         "closed": _("Closed"),
         "first_seen": _("First seen"),
         "language": _("Language"),
-        "contacts": _("Contacts"),
-        "last_contact": _("Last contact"),
+        "contacts": _("Requests"),
+        "last_contact": _("Last request"),
         "name": _("Name"),
-        "active": _("Is switched on"),
+        "active": _("Active"),
         "online": _("Online"),
         "limit": _("Limit"),
         "load": _("Load"),
-        "contacts_of_period": _("Contacts of the period"),
-        "telegram_id": _("Telegram id"),
+        "contacts_of_period": _("Requests in the period"),
+        "telegram_id": _("Telegram ID"),
         "added": _("Added"),
         "removed": _("Removed"),
         "at": _("When"),
         "event": _("Event"),
         "actor": _("Who"),
         "who": _("Who (name)"),
-        "contact": _("Contact (number)"),
-        "lead": _("Client (number)"),
+        "contact": _("Request number"),
+        "lead": _("Client number"),
         "reason": _("Reason"),
         "details": _("Details"),
     }
@@ -93,10 +93,10 @@ def form_name(form: Form, _: Translator) -> str:
 def about(what: What, _: Translator) -> str:
     """What a table holds, in a sentence."""
     sentences = {
-        What.CONTACTS: _("A line for each contact: client, source, operator, first words, and when what happened."),
-        What.LEADS: _("A line for each client: name, phone, e-mail, and how many contacts he had."),
-        What.OPERATORS: _("A line for each operator: limit, load, and his contacts of that time."),
-        What.EVENTS: _("A line for each event: who did what, when, and why."),
+        What.CONTACTS: _("One row per request: client, source, operator, first message, and the time of each step."),
+        What.LEADS: _("One row per client: name, phone, e-mail and number of requests."),
+        What.OPERATORS: _("One row per operator: limit, load, and requests in the period."),
+        What.EVENTS: _("One row per event: who did what, when, and why."),
     }
     return sentences[what]
 
@@ -106,7 +106,7 @@ def how_far(name: str, done: int, total: int, _: Translator) -> str:
     part = done / total if total else 0.0
     full = round(part * BAR)
     text = _("{done} of {total} rows").format(done=number(done, _), total=number(total, _))
-    return f"⏳ {name}\n{'▓' * full}{'░' * (BAR - full)} {percent(part)}\n{text}"
+    return f"⏳ {name}\n{'▓' * full}{'░' * (BAR - full)} {percent(part, _)}\n{text}"
 
 
 def number(value: int, _: Translator) -> str:

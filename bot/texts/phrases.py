@@ -1,9 +1,11 @@
 """Small phrases that several places say: ages, kinds of content, why nobody is eligible."""
 
 from datetime import datetime, timedelta
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from bot.texts.translator import Translator
+from crm_core.routing.choose import Exclusion, SourceExclusion
 
 
 def age(passed: timedelta, _: Translator) -> str:
@@ -34,7 +36,9 @@ def given_out(given: int, _: Translator) -> str:
     """How many waiting contacts found an operator by a change, as a sentence; nothing where none did."""
     if not given:
         return ""
-    return _.plural("{n} waiting contact is assigned.", "{n} waiting contacts are assigned.", given).format(n=given)
+    return _.plural("{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", given).format(
+        n=given
+    )
 
 
 def period_name(period: str, _: Translator) -> str:
@@ -42,9 +46,11 @@ def period_name(period: str, _: Translator) -> str:
     return {"today": _("today"), "7d": _("7 days"), "30d": _("30 days"), "all": _("all time")}[period]
 
 
-def percent(part: float | None) -> str:
-    """A share from 0 to 1 in whole per cent; a dash where there is none."""
-    return "–" if part is None else f"{round(part * 100)} %"
+def percent(part: float | None, _: Translator) -> str:
+    """A share from 0 to 1 in whole per cent, `60%` or in Russian `60 %`; a dash where there is none."""
+    if part is None:
+        return "–"
+    return f"{round(part * 100)} %" if _.language == "ru" else f"{round(part * 100)}%"
 
 
 def kind_name(kind: str, _: Translator) -> str:
@@ -85,16 +91,33 @@ def kind_name(kind: str, _: Translator) -> str:
 
 def why_nobody(reason: str, _: Translator) -> str:
     """Why a contact waits, from the exclusions of its choice (`full+offline`)."""
-    names = {
-        "no_operators": _("no operator has a weight there"),
-        "no_weight": _("weights are 0"),
-        "inactive": _("switched off"),
-        "offline": _("offline"),
-        "unreachable": _("not started the bot, or blocked it"),
-        "full": _("at the limit"),
-        "source_off": _("the source is switched off"),
-    }
-    return ", ".join(names.get(part, part) for part in reason.split("+"))
+    return ", ".join(_exclusion(part, _) for part in reason.split("+"))
+
+
+_EXCLUSIONS: dict[str, Exclusion | SourceExclusion] = {one.value: one for one in (*Exclusion, *SourceExclusion)}
+
+
+def _exclusion(reason: str, _: Translator) -> str:
+    why = _EXCLUSIONS.get(reason)
+    match why:
+        case None:
+            return reason  # stored by another version; better than a message that is never sent
+        case Exclusion.NO_WEIGHT:
+            return _("weight 0")
+        case Exclusion.INACTIVE:
+            return _("switched off")
+        case Exclusion.UNREACHABLE:
+            return _("bot not started or blocked")
+        case Exclusion.OFFLINE:
+            return _("offline")
+        case Exclusion.FULL:
+            return _("at the limit")
+        case SourceExclusion.NO_OPERATORS:
+            return _("no operator has a weight there")
+        case SourceExclusion.SOURCE_OFF:
+            return _("the source is switched off")
+        case never:
+            assert_never(never)
 
 
 def moment(seconds: float, zone: str, _: Translator) -> str:
@@ -106,9 +129,9 @@ def moment(seconds: float, zone: str, _: Translator) -> str:
 def why_not_kept(reason: str, _: Translator) -> str:
     """Why there is no backup, from the code of the failure (`crm_core.backups.errors`)."""
     names = {
-        "no_space": _("there is not enough space"),
-        "no_folder": _("the folder for backups is missing"),
-        "not_writable": _("its folder cannot be written to"),
-        "not_made": _("the process that makes it ended before its time"),
+        "no_space": _("not enough disk space"),
+        "no_folder": _("the backup folder is missing"),
+        "not_writable": _("the backup folder is not writable"),
+        "not_made": _("the backup process ended unexpectedly"),
     }
     return names.get(reason, reason)

@@ -9,14 +9,14 @@ from babel.numbers import format_decimal
 from bot.texts.phrases import duration, percent
 from bot.texts.translator import Translator
 from crm_core.pictures.arrivals import Step
+from crm_core.pictures.labels import Labels
 from crm_core.pictures.panels import Column
-from crm_core.pictures.words import Words
 from crm_core.statistics import Arrivals, Cause, Period
 
 LABELS = 7  # at most so many below the columns, so that they do not run into each other
 
 
-def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Words:
+def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: Translator) -> Labels:
     """Every word of the picture of a period.
 
     Args:
@@ -26,16 +26,16 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: T
     def number(value: int) -> str:
         return format_decimal(value, locale=_.language)
 
-    return Words(
+    return Labels(
         title=_("Statistics"),
         period=_period(period, shown, _),
-        contacts=lambda n: _.plural("contact", "contacts", n),
+        contacts=lambda n: _.plural("request", "requests", n),
         unassigned=lambda part: (
-            _("no operator") if part is None else _("no operator · {part}").format(part=percent(part))
+            _("no operator") if part is None else _("no operator · {part}").format(part=percent(part, _))
         ),
-        waiting=lambda n: _.plural("waits now", "wait now", n),
+        waiting=lambda n: _.plural("waiting now", "waiting now", n),
         flow=_flow(step, _),
-        load=_("Load of operators"),
+        load=_("Operator load"),
         shares=_("Shares by source"),
         times=_("How long clients wait"),
         given=_("with an operator"),
@@ -45,21 +45,21 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: T
         away=_("away"),
         planned=_("planned"),
         actual=_("actual"),
-        mean=_("on average"),
-        p95=_("95 of 100 within"),
-        to_assignment=_("to an operator"),
-        to_take=_("to the take"),
-        to_reply=_("to the first reply"),
-        no_contacts=_("No contacts in this time."),
-        no_operators=_("Nobody yet: /operators"),
+        mean=_("average"),
+        p95=_("95% within"),
+        to_assignment=_("until assigned"),
+        to_take=_("until taken"),
+        to_reply=_("until first reply"),
+        no_contacts=_("No requests in this period."),
+        no_operators=_("No operators yet: /operators"),
         no_sources=_("None yet."),
         no_weights=_("nobody has a weight here"),
         unnamed=_("(no name)"),
         cause=lambda cause: _causes(_).get(cause, ""),
         number=number,
-        percent=percent,
+        percent=lambda part: percent(part, _),
         duration=lambda seconds: duration(seconds, _),
-        contacts_of=lambda n: _.plural("{n} contact", "{n} contacts", n).format(n=number(n)),
+        contacts_of=lambda n: _.plural("{n} request", "{n} requests", n).format(n=number(n)),
         more_operators=lambda n, held, limit: _("… and {n} more: {held} of {limit}").format(
             n=number(n), held=number(held), limit=number(limit)
         ),
@@ -72,7 +72,7 @@ def _causes(_: Translator) -> dict[Cause | None, str]:
     return {
         Cause.OFF: _("absence"),
         Cause.FULL: _("limits"),
-        Cause.BY_HAND: _("by hand"),
+        Cause.BY_HAND: _("manual"),
         Cause.WEIGHT: _("new weights"),
         Cause.CHANCE: _("chance"),
         Cause.UNEXPLAINED: _("unexplained"),
@@ -92,11 +92,11 @@ def _period(period: Period, shown: Sequence[Arrivals], _: Translator) -> str:
 
 def _flow(step: Step, _: Translator) -> str:
     titles = {
-        Step.HOUR: _("Contacts by the hour"),
-        Step.DAY: _("Contacts by day"),
-        Step.WEEK: _("Contacts by week"),
-        Step.MONTH: _("Contacts by month"),
-        Step.YEAR: _("Contacts by year"),
+        Step.HOUR: _("Requests by hour"),
+        Step.DAY: _("Requests by day"),
+        Step.WEEK: _("Requests by week"),
+        Step.MONTH: _("Requests by month"),
+        Step.YEAR: _("Requests by year"),
     }
     return titles[step]
 

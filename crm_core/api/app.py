@@ -1,4 +1,4 @@
-"""The API put together: plain constructor arguments in, an ASGI application out."""
+"""Puts the API together: plain arguments in, an ASGI application out."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import contacts, docs, forms, health, keys, leads, operators, sources, statistics
+from crm_core.api import contact_actions, contacts, docs, forms, health, keys, leads, operators, sources, statistics
 from crm_core.api.call import ApiContext
 from crm_core.api.guard import Guard
 from crm_core.api.keyring import Keyring
@@ -25,10 +25,9 @@ from crm_core.storage.paging import RowCount
 from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
-# What is called most comes first: routes are tried one after another.
-ROUTERS: Sequence[APIRouter] = (
-    leads.router, contacts.router, forms.router, operators.router, sources.router, statistics.router, keys.router,
-)  # fmt: skip
+# The most frequent calls come first: routes are tried one after another.
+NOUNS = (leads, contacts, contact_actions, forms, operators, sources, statistics, keys)
+ROUTERS: Sequence[APIRouter] = [one.router for one in NOUNS]
 
 FIRST_DOCUMENT = {
     ("POST", "/operators/"), ("GET", "/operators/"), ("PATCH", "/operators/{operator_id}"),
@@ -36,7 +35,7 @@ FIRST_DOCUMENT = {
     ("POST", "/leads/register_contact/"), ("GET", "/leads/"), ("GET", "/leads/{lead_id}/contacts"),
     ("GET", "/dashboard/operator_stats"), ("GET", "/dashboard/source_stats"),
 }  # fmt: skip
-"""What the schema shows at the root. All the rest answers there too, but belongs under `PREFIX`."""
+"""What the schema shows without a prefix. All other routes work there too, but are documented under `PREFIX`."""
 
 CORS_METHODS = ("GET", "POST", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match")
@@ -54,22 +53,22 @@ def create_app(
     cors_origins: Sequence[str] = (),
     own_routes: Sequence[BaseRoute] = (),
     version: str = "",
-    shell_key: str | None = None,
+    control_key: str | None = None,
     counts: ProcessCounters | None = None,
 ) -> FastAPI:
-    """The HTTP API over an open database.
+    """The HTTP API on an open database.
 
     Args:
-        clock, rng: the present moment and rolls in [0, 1).
+        clock, rng: give the current time, and random numbers in [0, 1).
         new_key: makes the text of a key, see `crm_core.access.api_keys`.
-        timezone: when a day begins in statistics.
-        bot_ids: the bots that this process runs, whose progress it answers for.
-        cors_origins: sites whose pages may call, such as `https://example.com`.
-        shell_key: opens everything, for commands of whoever has the shell; kept nowhere, and gone with the process.
-        counts: what the process counts, for `/metrics`.
-        own_routes: of the composition (a webhook); they answer to everybody and look at what they get themselves.
+        timezone: name of the time zone in which the days of statistics begin.
+        bot_ids: the bots that this process runs; `/readyz` reports on their progress.
+        cors_origins: sites whose pages may call the API, such as `https://example.com`.
+        control_key: accepted like an admin's API key while the process runs, for commands on the same machine.
+        counts: the counters of the process, for `/metrics`.
+        own_routes: routes of the caller (a webhook); each declares its access, see `crm_core.api.access`.
     """
-    desk = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
+    context = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
     keyring = Keyring(db)
     app = FastAPI(
         title="Mini-CRM",
@@ -79,21 +78,27 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        middleware=_middleware(desk, keyring, cors_origins, shell_key),
+        middleware=_middleware(context, keyring, cors_origins, control_key),
     )
-    app.state.desk, app.state.keyring = desk, keyring
+    app.state.context, app.state.keyring = context, keyring
     app.state.lead_total, app.state.contact_total = RowCount(Lead.__table__), RowCount(Contact.__table__)
     app.state.exposition = Exposition(counts=counts or ProcessCounters(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
-    app.router.routes += [*_everywhere(), *health.router.routes, *route.router.routes, *own_routes, *docs.routes()]
+    app.router.routes += [
+        *_at_both_addresses(),
+        *health.router.routes,
+        *route.router.routes,
+        *own_routes,
+        *docs.routes(),
+    ]
     render_problems(app)
     return app
 
 
 def _middleware(
-    desk: ApiContext, keyring: Keyring, cors_origins: Sequence[str], shell_key: str | None
+    context: ApiContext, keyring: Keyring, cors_origins: Sequence[str], control_key: str | None
 ) -> list[Middleware]:
-    found = [Middleware(Guard, desk=desk, keyring=keyring, shell_key=shell_key)]
+    found = [Middleware(Guard, context=context, keyring=keyring, control_key=control_key)]
     if cors_origins:
         found.insert(
             0,
@@ -110,14 +115,14 @@ def _middleware(
 
 
 @cache
-def _everywhere() -> Sequence[APIRoute]:
-    """The routes at both of their addresses. They belong to no application, and looking through them takes long."""
+def _at_both_addresses() -> Sequence[APIRoute]:
+    """The routes with and without `PREFIX`. They are the same for every application, and slow to make."""
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     return [_placed(route, prefix) for prefix in ("", PREFIX) for route in routes]
 
 
 def _placed(route: APIRoute, prefix: str) -> APIRoute:
-    """A route at an address of its own. FastAPI's nested routers would match every request at each level anew."""
+    """A copy of a route under a prefix. FastAPI's nested routers would match every request once per level."""
     (method,) = route.methods or {"GET"}
     at_root = not prefix
     return APIRoute(

@@ -1,4 +1,4 @@
-"""Who calls, and what a route works with: the one thing that each asks for."""
+"""Who calls, and what a route works with: the one argument that every route takes."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from crm_core.access.actors import Actor
 from crm_core.access.scopes import ADMIN, FORM, READ, WRITE, includes
-from crm_core.api.idempotency import Asked
+from crm_core.api.idempotency import RepeatableCall
 from crm_core.errors import NotAllowed
 from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
@@ -19,12 +19,13 @@ from crm_core.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What an installation gives to every request.
+    """What all requests of an installation share.
 
     Attributes:
+        timezone: name of the time zone in which days begin.
         new_key: makes the text of a key, see `crm_core.access.api_keys`.
         bot_ids: the bots that this process runs.
-        running: calls with an `Idempotency-Key` that are being done, see `crm_core.api.idempotent`.
+        running: calls with an `Idempotency-Key` that are in progress, see `crm_core.api.idempotent`.
     """
 
     db: Database
@@ -38,65 +39,66 @@ class ApiContext:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request of somebody who is known: `await call.db.write(operators.add, actor=call.actor, now=call.now, …)`.
+    """One request whose caller is known: `await call.db.write(operators.add, actor=call.actor, now=call.now, …)`.
 
     Attributes:
-        actor: as which the request acts; its key is looked at again where the effect is.
+        actor: on whose behalf the request acts; its key is checked again in the transaction that has the effect.
         scope: what the key may do.
-        source_id: the one source that a key of scope `form` brings contacts to.
-        now: the moment at which the request came.
-        path: as the request has it.
-        asked: what it is known by if it comes again; None where it does not ask for that.
+        source_id: the one source that a key of scope `form` registers contacts at.
+        now: when the request came.
+        path: as the caller wrote it.
+        repeatable: what identifies the request if it is repeated; None without an `Idempotency-Key`.
     """
 
-    desk: ApiContext
+    context: ApiContext
     actor: Actor
     scope: str
     source_id: int | None
     now: datetime
     path: str = ""
-    asked: Asked | None = None
+    repeatable: RepeatableCall | None = None
 
     @property
     def db(self) -> Database:
         """The database."""
-        return self.desk.db
+        return self.context.db
 
     @property
     def rng(self) -> Rng:
-        """Where rolls come from."""
-        return self.desk.rng
+        """The source of random numbers."""
+        return self.context.rng
 
 
 class Needs:
-    """A route's demand for a key of a scope: the dependency behind `Reading`, `Writing`, …"""
+    """A route's declaration that it needs a key of a scope: the dependency behind `Reading`, `Writing`, …"""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
 
     async def __call__(self, request: Request) -> RequestContext:
-        """The call, if its key may. Raises NotAllowed."""
-        call: RequestContext = request.scope["call"]  # put there by `gate`, which has looked at the key
-        if not includes(call.scope, self.scope):
+        """The call, if its key has the scope. Raises NotAllowed."""
+        # Put there by `Guard`, which has checked the key; missing below a mounted application that is public.
+        call: RequestContext | None = request.scope.get("call")
+        if call is None or not includes(call.scope, self.scope):
             raise NotAllowed(role=self.scope)
         return call
 
 
 Reading = Annotated[RequestContext, Depends(Needs(READ))]
-"""The call of a route that only shows: any key but one of a form."""
+"""The call of a route that only reads: any key except a form's."""
 
 Writing = Annotated[RequestContext, Depends(Needs(WRITE))]
-"""The call of a route for everyday work: contacts."""
+"""The call of a route for everyday work: contacts and leads."""
 
 Steering = Annotated[RequestContext, Depends(Needs(ADMIN))]
-"""The call of a route that changes how work is shared out: operators, sources, weights, keys."""
+"""The call of a route that changes how contacts are distributed: operators, sources, weights, keys."""
 
 Submitting = Annotated[RequestContext, Depends(Needs(FORM))]
-"""The call of the one route that a public form may use, with a key made for it."""
+"""The call of the one route that a public form may use, with a key of its own."""
 
 
 def scope_of(route: APIRoute) -> str | None:
-    """The scope that a route needs; None if it answers to everybody."""
+    """The scope that a route asks for; None if it asks for none (see `crm_core.api.access`)."""
     return next((one.call.scope for one in _all_of(route.dependant) if isinstance(one.call, Needs)), None)
 
 

@@ -1,4 +1,4 @@
-"""/docs: Swagger UI from files of our own. The page asks nobody else for anything, and its policy says so."""
+"""/docs: Swagger UI from our own files. The page loads nothing from other sites, and its policy enforces that."""
 
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from crm_core.api.access import public
 from crm_core.api.schema import openapi
 
-# The folder alone is of use: the package's own page would be made anew from FastAPI's, with a script inside.
+# Only its files are used: the page that the package makes contains an inline script, which our policy forbids.
 _STATIC = "fastapi_offline/static"
 FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
 
@@ -39,7 +40,7 @@ SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
 });
 """
-# Swagger UI writes styles into elements, and draws its icons from data: addresses.
+# Swagger UI sets inline styles, and its icons are data: addresses.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -48,21 +49,21 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-PATHS = ("/docs", "/docs/start.js", *(f"/docs/{name}" for name in FILES), "/openapi.json")
-
 
 def routes() -> list[BaseRoute]:
-    """The page, its files and the schema; they answer to everybody."""
+    """The page, its files and the schema; all are public."""
     files = [Route(f"/docs/{name}", _file(name)) for name in FILES]
     return [Route("/docs", _page), Route("/docs/start.js", _start), *files, Route("/openapi.json", _schema)]
 
 
+@public
 async def _page(request: Request) -> Response:
-    # Addresses are relative, so that the page also works behind a proxy that puts a path of its own before.
-    up = "../" if request.scope["asked"].endswith("/") else ""
+    # Addresses are relative, so that the page also works behind a proxy that adds a path prefix.
+    up = "../" if request.scope["requested_path"].endswith("/") else ""
     return HTMLResponse(PAGE.replace("{up}", up), headers=HEADERS)
 
 
+@public
 async def _start(request: Request) -> Response:
     return Response(START, media_type="text/javascript", headers=HEADERS)
 
@@ -73,11 +74,13 @@ def _file(name: str) -> Endpoint:
     assert spec.origin is not None
     path = Path(spec.origin).parent.parent / _STATIC / name
 
+    @public
     async def file(request: Request) -> Response:
         return FileResponse(path, media_type=FILES[name], headers={**HEADERS, "Cache-Control": "max-age=86400"})
 
     return file
 
 
+@public
 async def _schema(request: Request) -> Response:
     return JSONResponse(openapi(request.app))

@@ -1,4 +1,4 @@
-"""What values may be, said once: types of fields that check themselves and stand in the schema."""
+"""Types of fields: each validates its values and appears in the schema. Defined once for all models."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,10 +13,10 @@ from crm_core.errors import BadEmail
 from crm_core.messaging.messages import utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
 
-# Both databases count to 2**63; the schema's bounds are floating-point numbers, which say this one exactly.
+# Both databases count to 2**63; bounds in the schema are floating-point numbers, which represent this one exactly.
 INTEGER = 9 * 10**18
-TEXT_LONGEST = 4096  # UTF-16 units of one message in Telegram (sendMessage), which the operator gets
-# PostgreSQL cannot keep NUL. Lone surrogates are no text; pydantic refuses them by itself.
+TEXT_LONGEST = 4096  # UTF-16 units of one Telegram message (sendMessage), in which the operator gets it
+# PostgreSQL cannot store NUL. Lone surrogates are refused by pydantic itself.
 NO_NUL = r"^[^\x00]*$"
 ON_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -26,21 +26,21 @@ def _whole(given: Any) -> Any:
 
 
 WHOLE = BeforeValidator(_whole)
-"""Takes a whole number that JSON writes as 1.0, which is an integer there. After the bounds, which the schema shows."""
+"""Accepts 1.0, which is an integer in JSON. Written after the bounds of a field, so that the schema shows them."""
 
 Id = Annotated[int, Field(ge=-INTEGER, le=INTEGER), WHOLE]
-"""A number of ours; one that nothing has is "not found", not "not valid"."""
+"""An id. One that nothing has is "not found" rather than "invalid"."""
 
 
 def _is_sendable(text: str) -> str:
     if utf16_units(text) > TEXT_LONGEST:
-        raise ValueError(f"at most {TEXT_LONGEST} UTF-16 units are allowed, as in a message of Telegram")
+        raise ValueError(f"must have at most {TEXT_LONGEST} UTF-16 code units, the limit of a Telegram message")
     return text
 
 
-def _is_said(text: str) -> str:
+def _is_not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("there must be something to say")
+        raise ValueError("must not be blank")
     return text
 
 
@@ -48,7 +48,7 @@ def _is_email(text: str) -> str:
     try:
         return leads.check_email(text)
     except BadEmail:
-        raise ValueError("this is no e-mail address; it looks like you@example.com") from None
+        raise ValueError("must be an e-mail address such as you@example.com") from None
 
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LONGEST, pattern=r"^[^\x00-\x20\x7f/#][^\x00-\x1f\x7f]*$")]
@@ -58,7 +58,7 @@ Said = Annotated[
     str,
     Field(min_length=1, max_length=TEXT_LONGEST, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$"),
     AfterValidator(_is_sendable),
-    AfterValidator(_is_said),
+    AfterValidator(_is_not_blank),
 ]
 Email = Annotated[
     str,
@@ -71,7 +71,7 @@ ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=ON_ONE_L
 
 
 def written(moment: datetime) -> str:
-    """A moment as the founding documents show it: UTC, with Z."""
+    """A moment as the specifications show it: UTC, with Z."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -81,7 +81,7 @@ Moment = Annotated[
 
 
 class Body(BaseModel):
-    """What a caller sends: a field that is not known, or of another type, is refused rather than guessed at."""
+    """What a caller sends. Unknown fields and values of another type are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -93,10 +93,10 @@ class Shown(BaseModel):
 
     @classmethod
     def answer(cls, found: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        """An answer that shows something, made from its attributes or keys."""
+        """A response that shows an object, from its attributes or keys."""
         return Response(cls.model_validate(found).model_dump_json(), status, headers, "application/json")
 
 
 def example(rules: dict[str, Any] | None = None, /, **values: Any) -> ConfigDict:
-    """The example of a model, as the founding documents have it, and rules of the schema that its fields do not say."""
+    """The example of a model, as in the specifications, and schema rules that its fields do not express."""
     return ConfigDict(json_schema_extra={"example": values, **(rules or {})})

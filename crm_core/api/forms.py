@@ -1,4 +1,4 @@
-"""What a form in a public page may call. Its key can be read by everybody, so it can only add, and learns nothing."""
+"""The route for forms on public pages. Their key can be read by everybody, so it can only add, and reveals nothing."""
 
 from fastapi import APIRouter, Response
 from pydantic import model_validator
@@ -16,7 +16,7 @@ router = APIRouter(tags=["contacts"])
 
 
 class FormSent(Body):
-    """What a visitor wrote. He is known by his e-mail, else by his phone."""
+    """What a visitor entered. They are identified by e-mail, or by phone without an e-mail address."""
 
     model_config = example(
         {
@@ -38,12 +38,12 @@ class FormSent(Body):
     @model_validator(mode="after")
     def _can_be_answered(self) -> "FormSent":
         if self.email is None and phone_key(self.phone) is None:
-            raise ValueError("an e-mail or a phone is needed")
+            raise ValueError("an e-mail address or a phone number is required")
         return self
 
 
 class Received(Shown):
-    """It has arrived. Not more: whoever knows an address must not learn what is known of it."""
+    """The form was received. Nothing else is revealed: a visitor must not learn what is known of an address."""
 
     model_config = example(message="Received")
 
@@ -52,8 +52,8 @@ class Received(Shown):
 
 @router.post("/forms/", status_code=201, response_model=Received, summary="Send a form", responses=refusals(409))
 async def send_form(body: FormSent, call: Submitting) -> Response:
-    """A new contact at the source of the form's key; the answer says only that it was received."""
-    assert call.source_id is not None  # every key of a form has one
+    """Creates a contact at the source of the form's key. The response only confirms that it was received."""
+    assert call.source_id is not None  # every form key has one
     external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
     return await run_idempotent(
         call,

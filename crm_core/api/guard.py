@@ -1,26 +1,24 @@
-"""What every request passes before its route: its address, its key, its rate, its body."""
+"""What every request passes before its route: path, API key, rate limit, body, idempotency key."""
 
 import asyncio
 import hmac
 import logging
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access.actors import LOCAL_API, SYSTEM, api
 from crm_core.access.scopes import ADMIN, FORM
 from crm_core.api import idempotent, loopback
-from crm_core.api.call import ApiContext, RequestContext, scope_of
+from crm_core.api.access import Access, AccessTable
+from crm_core.api.call import ApiContext, RequestContext
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
-from crm_core.api.problems import away, problem
+from crm_core.api.problems import database_unavailable, no_such_address, problem
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
@@ -30,110 +28,103 @@ log = logging.getLogger("api")
 
 
 class Refused(Exception):
-    """The request ends here with this answer; with none where nobody waits for one."""
+    """The request ends here with this response; None if the caller has disconnected."""
 
-    def __init__(self, answer: Response | None = None) -> None:
+    def __init__(self, response: Response | None = None) -> None:
         super().__init__()
-        self.answer = answer
-
-
-class Addresses:
-    """What the gate needs to know of the routes."""
-
-    def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        paths = {str(getattr(route, "path", "")): route for route in routes}
-        self._slashed = {path for path in paths if path.endswith("/")}
-        public = {path for path, route in paths.items() if not isinstance(route, APIRoute) or scope_of(route) is None}
-        self._public = {path for path in public if "{" not in path}
-        self._public_below = tuple(path.partition("{")[0] for path in public if "{" in path)
-
-    def canonical(self, path: str) -> str:
-        """Both forms of an address are the same, without a redirect: a redirected POST loses its body."""
-        if path.endswith("/"):
-            return path if path in self._slashed else path.rstrip("/") or "/"
-        return f"{path}/" if f"{path}/" in self._slashed else path
-
-    def is_public(self, path: str) -> bool:
-        """Whether an address answers to everybody, and looks at what it gets by itself."""
-        return path in self._public or path.startswith(self._public_below)
+        self.response = response
 
 
 @dataclass
 class Guard:
-    """ASGI middleware. It puts into the scope what routes and further middleware need.
+    """ASGI middleware that lets a request through to its route or refuses it.
 
-    `call`: who calls, see `crm_core.api.call`; `body`: bytes; `asked`: the path as it came. A route that answers to
-    everybody gets the last one only.
+    It puts into the scope what routes need: `requested_path`, the path as the caller wrote it, and, unless the route is
+    public, `call` (a `RequestContext`) and `body` (bytes).
+
+    Attributes:
+        control_key: accepted like an admin's API key, for commands of the person who runs the process; None for none.
     """
 
     app: ASGIApp
-    desk: ApiContext
+    context: ApiContext
     keyring: Keyring
-    shell_key: str | None = None
+    control_key: str | None = None
 
     def __post_init__(self) -> None:
         self._rates = RateLimit()
-        self._addresses: Addresses | None = None
+        self._table: AccessTable | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request through, or answers it."""
-        begun = False
+        """Passes a request on, or answers it."""
+        is_started = False
 
         async def send_on(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal is_started
+            is_started = True
             await send(message)
 
-        if self._addresses is None:
-            self._addresses = Addresses(scope["app"].routes)
-        asked: str = scope["path"]
-        path = self._addresses.canonical(asked)
+        if self._table is None:
+            self._table = AccessTable(scope["app"].routes)
+        requested: str = scope["path"]
         # A HEAD is a GET whose body the server leaves out.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        scope = {**scope, "path": path, "method": method, "asked": asked}
-        answer: Response | None
+        path = self._table.canonical(requested)
+        scope = {**scope, "path": path, "method": method, "requested_path": requested}
+        response: Response | None
         try:
-            if not self._addresses.is_public(path):
-                headers = Headers(scope=scope)
-                scope["call"] = await self._call(scope, headers)
-                scope["body"] = await _body(headers, receive, asked)
-                scope["call"] = _repeatable(scope, headers)
-                receive = _handing(scope["body"], receive)
+            access = self._table.find(scope)
+            if access is not Access.PUBLIC:
+                receive = await self._admit(scope, receive, access)
             await self.app(scope, receive, send_on)
             return
         except Refused as refused:
-            answer = refused.answer
+            response = refused.response
         except DATABASE_UNAVAILABLE as error:
             log.error("database away: %s", type(error).__name__)
-            answer = away(asked)
+            response = database_unavailable(requested)
         except Exception as error:
             log.error("request failed", exc_info=error)
-            answer = problem(500, "Something went wrong here; it has been logged", path=asked, kind="unexpected")
-        if answer is not None and not begun:
-            await answer(scope, receive, send)
+            detail = "An internal error occurred and has been logged"
+            response = problem(500, detail, path=requested, kind="unexpected")
+        if response is not None and not is_started:
+            await response(scope, receive, send)
 
-    async def _call(self, scope: Scope, headers: Headers) -> RequestContext:
-        """Who calls. Raises Refused without a good key, unless none was ever made and the call is of this machine."""
-        now, path = self.desk.clock(), scope["asked"]
+    async def _admit(self, scope: Scope, receive: Receive, access: Access) -> Receive:
+        """Checks a request to a route that is not public, and reads its body. Raises Refused.
+
+        Returns the `receive` that replays the body.
+        """
+        headers = Headers(scope=scope)
+        call = await self._identify(scope, headers)
+        if access is Access.CLOSED:  # after the key: an outsider does not learn which addresses there are
+            raise Refused(no_such_address(scope["requested_path"]))
+        scope["body"] = await _read_body(headers, receive, scope["requested_path"])
+        scope["call"] = _with_idempotency_key(call, scope, headers)
+        return _replaying(scope["body"], receive)
+
+    async def _identify(self, scope: Scope, headers: Headers) -> RequestContext:
+        """Who calls. Raises Refused without a valid key, unless there was never a key and the call is local."""
+        now, path = self.context.clock(), scope["requested_path"]
         given = _given_key(headers)
-        if given and self.shell_key and hmac.compare_digest(given.encode(), self.shell_key.encode()):
-            return RequestContext(self.desk, SYSTEM, ADMIN, None, now, path)
-        # That the database is away is what a scrape is to tell.
+        if given and self.control_key and hmac.compare_digest(given.encode(), self.control_key.encode()):
+            return RequestContext(self.context, SYSTEM, ADMIN, None, now, path)
+        # Metrics must be readable while the database is unavailable: that it is, is one of them.
         if not await self.keyring.has_keys(now=now, or_remembered=scope["path"] == METRICS):
             trouble = loopback.trouble(scope, headers)
             if trouble is not None:
                 raise Refused(problem(403, trouble, path=path, kind="not_local"))
-            return RequestContext(self.desk, LOCAL_API, ADMIN, None, now, path)
+            return RequestContext(self.context, LOCAL_API, ADMIN, None, now, path)
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
-            detail = "The API key is unknown, expired or revoked" if given else "An API key is needed"
+            detail = "The API key is unknown, expired or revoked" if given else "An API key is required"
             raise Refused(problem(401, detail, path=path, kind="no_key", headers=WITHOUT_KEY))
         early = self._rates.wait(key.id, FORM_RATE if key.scope == FORM else KEY_RATE, now=monotonic())
         if early:
             wait = str(math.ceil(early))
             detail = f"Too many requests with this key; try again in {wait} s"
             raise Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
-        return RequestContext(self.desk, api(key.id), key.scope, key.source_id, now, path)
+        return RequestContext(self.context, api(key.id), key.scope, key.source_id, now, path)
 
 
 def _given_key(headers: Headers) -> str | None:
@@ -145,20 +136,19 @@ def _given_key(headers: Headers) -> str | None:
     return key.strip() if kind.lower() == "bearer" else None
 
 
-def _repeatable(scope: Scope, headers: Headers) -> RequestContext:
-    """The call, with what it is known by if it comes again. Raises Refused."""
-    call: RequestContext = scope["call"]
+def _with_idempotency_key(call: RequestContext, scope: Scope, headers: Headers) -> RequestContext:
+    """The call with its idempotency key, if the request has one. Raises Refused if that is malformed."""
     try:
-        found = idempotent.asked(scope, headers)
+        repeatable = idempotent.repeatable_call(call, scope, headers)
     except ValueError as error:
         errors = [{"field": idempotent.HEADER, "message": str(error)}]
-        detail = f"Not valid: {idempotent.HEADER}"
+        detail = f"Invalid: {idempotent.HEADER}"
         raise Refused(problem(422, detail, path=call.path, kind="invalid", errors=errors)) from None
-    return call if found is None else replace(call, asked=found)
+    return call if repeatable is None else replace(call, repeatable=repeatable)
 
 
-async def _body(headers: Headers, receive: Receive, path: str) -> bytes:
-    """The whole body. Raises Refused where it is too large, too slow, or no JSON by its own word."""
+async def _read_body(headers: Headers, receive: Receive, path: str) -> bytes:
+    """The whole body. Raises Refused if it is too large, too slow, or not declared as JSON."""
     length = headers.get("content-length")
     if length is None and "transfer-encoding" not in headers:
         return b""
@@ -166,9 +156,10 @@ async def _body(headers: Headers, receive: Receive, path: str) -> bytes:
         raise _too_large(path)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await _read(receive, path)
+            body = await _receive_all(receive, path)
     except TimeoutError:
-        raise Refused(problem(408, "The body came too slowly", path=path, kind="too_slow")) from None
+        detail = f"The body did not arrive within {BODY_SECONDS:.0f} s"
+        raise Refused(problem(408, detail, path=path, kind="too_slow")) from None
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
         detail = "The body must be JSON, with Content-Type: application/json"
@@ -176,7 +167,7 @@ async def _body(headers: Headers, receive: Receive, path: str) -> bytes:
     return body
 
 
-async def _read(receive: Receive, path: str) -> bytes:
+async def _receive_all(receive: Receive, path: str) -> bytes:
     parts, size, more = [], 0, True
     while more:
         message = await receive()
@@ -192,13 +183,13 @@ async def _read(receive: Receive, path: str) -> bytes:
 
 
 def _too_large(path: str) -> Refused:
-    detail = f"A body has at most {BODY_LARGEST} bytes"
-    # What is still on its way is not read, so the connection cannot be used again.
+    detail = f"The body may have at most {BODY_LARGEST} bytes"
+    # The rest of the body is not read, so the connection cannot be used again.
     return Refused(problem(413, detail, path=path, kind="too_large", headers={"Connection": "close"}))
 
 
-def _handing(body: bytes, receive: Receive) -> Receive:
-    """Hands the body that was read to whoever asks first, then what the server has to say."""
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body that was read, then whatever the server sends."""
     is_given = False
 
     async def next_message() -> Message:

@@ -1,10 +1,11 @@
-"""Whether all is well, for whoever watches over the process. Neither needs a key, nor Telegram."""
+"""Health checks for supervisors of the process. They need neither a key nor Telegram."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
+from crm_core.api.access import public
 from crm_core.api.call import ApiContext
 from crm_core.api.fields import Shown, example
 from crm_core.api.problems import problem
@@ -16,7 +17,7 @@ router = APIRouter(tags=["health"])
 
 
 class Alive(Shown):
-    """The process answers."""
+    """The process answers requests."""
 
     model_config = example(status="alive")
 
@@ -24,7 +25,7 @@ class Alive(Shown):
 
 
 class Ready(Shown):
-    """Work goes on. Ages in seconds of what has been due for longest, 0 where nothing is."""
+    """Work is progressing. Ages in seconds of the oldest unfinished update and unsent message, 0 if there is none."""
 
     model_config = example(status="ready", oldest_update_seconds=0.4, oldest_unsent_seconds=0.0)
 
@@ -34,20 +35,25 @@ class Ready(Shown):
 
 
 @router.get("/healthz", response_model=Alive, summary="Is the process alive?", operation_id="healthz")
+@public
 async def healthz() -> Any:
-    """Looks at nothing: a process that does not answer this is to be started anew."""
+    """Checks nothing else: a process that does not answer this should be restarted."""
     return {"status": "alive"}
 
 
-@router.get("/readyz", response_model=Ready, summary="Does work go on?", operation_id="readyz", responses=refusals(503))
+@router.get(
+    "/readyz", response_model=Ready, summary="Is the process working?", operation_id="readyz", responses=refusals(503)
+)
+@public
 async def readyz(request: Request) -> Any:
-    """503 while the database is away or takes nothing, or while something has been due and nothing done for minutes."""
-    desk: ApiContext = request.app.state.desk
-    found = await desk.db.read(_look, desk=desk)
-    wrong = found.troubles()
-    wrong += [f"Writing to the database fails ({why})." for why in dict.fromkeys(desk.db.troubles.values())]
-    if wrong:
-        return problem(503, " ".join(wrong), path=request.scope["asked"], kind="stalled", headers={"Retry-After": "30"})
+    """503 while the database cannot be read or written, or while work is due and nothing has finished for minutes."""
+    context: ApiContext = request.app.state.context
+    found = await context.db.read(_look, context=context)
+    troubles = found.troubles()
+    troubles += [f"Writing to the database fails ({why})." for why in dict.fromkeys(context.db.troubles.values())]
+    if troubles:
+        detail, path = " ".join(troubles), request.scope["requested_path"]
+        return problem(503, detail, path=path, kind="stalled", headers={"Retry-After": "30"})
     return {
         "status": "ready",
         "oldest_update_seconds": found.oldest_update,
@@ -55,12 +61,12 @@ async def readyz(request: Request) -> Any:
     }
 
 
-def _look(s: Session, *, desk: ApiContext) -> Progress:
+def _look(s: Session, *, context: ApiContext) -> Progress:
     connection = s.connection()
     is_postgres = connection.dialect.name == "postgresql"
 
     def ask(question: str, *values: Any) -> list[tuple[Any, ...]]:
-        said = connection.exec_driver_sql(question.replace("?", "%s") if is_postgres else question, values)
-        return [tuple(row) for row in said]
+        rows = connection.exec_driver_sql(question.replace("?", "%s") if is_postgres else question, values)
+        return [tuple(row) for row in rows]
 
-    return liveness.look(ask, now=desk.clock(), bot_ids=desk.bot_ids)
+    return liveness.look(ask, now=context.clock(), bot_ids=context.bot_ids)

@@ -1,7 +1,7 @@
-"""Calls that may come twice, since their first answer was lost on its way: done once, answered alike each time.
+"""Calls that may be repeated because their response was lost: executed once, and answered the same each time.
 
-What a call does and the answer that it got are one transaction. Whenever the process ends, either both are there, and
-the repeated call is answered from the record, or neither is, and it is done then.
+The effect of a call and its stored response are one transaction. If the process is killed, either both exist, and the
+repeated call gets the stored response, or neither does, and the repeated call is executed.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ from crm_core.storage.tables import Idempotency
 
 T = TypeVar("T")
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 _table = Idempotency.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A call that may be repeated.
+class RepeatableCall:
+    """What identifies a call that may be repeated.
 
     Attributes:
-        key_id: whose call it is: two callers may use the same key without knowing of each other.
-        route: method and path, or their beginning.
-        key: what the caller has named it.
-        digest: of all that was asked: another digest under the same key is a mistake of the caller.
+        key_id: the API key of the caller: two callers may use the same idempotency key independently.
+        route: method and path, truncated if long.
+        key: the idempotency key that the caller chose.
+        digest: of the whole request: another digest with the same key is a mistake of the caller.
     """
 
     key_id: int
@@ -44,8 +44,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a caller got. `is_repeated` says that it was so before."""
+class StoredResponse:
+    """A response as it is stored. `is_repeated` tells whether it comes from an earlier call."""
 
     status: int
     headers: dict[str, str]
@@ -53,86 +53,94 @@ class Answer:
     is_repeated: bool = False
 
 
-class Trouble(Enum):
-    """Why a call is neither done nor answered from the record."""
+class KeyConflict(Enum):
+    """Why a call is neither executed nor answered with a stored response."""
 
     RUNNING = auto()
+    """A call with the same key is still in progress."""
+
     OTHER_CALL = auto()
+    """The key was used for another request."""
 
 
 def store_or_replay(
     s: Session,
     *,
-    asked: Asked,
+    call: RepeatableCall,
     now: datetime,
     action: Callable[..., T],
     inputs: dict[str, Any],
-    render: Callable[[T], Answer],
-    refuse: Callable[[CrmError], Answer | None],
-    keep: Callable[[T], Answer] | None = None,
-) -> Answer | Trouble:
-    """Runs an action and keeps its answer; where that was done before, gives the answer of then.
+    render: Callable[[T], StoredResponse],
+    refuse: Callable[[CrmError], StoredResponse | None],
+    store_as: Callable[[T], StoredResponse] | None = None,
+) -> StoredResponse | KeyConflict:
+    """Runs an action and stores its response; for a repeated call, returns the stored one instead.
 
-    A refusal is an answer too, and it has changed nothing.
+    A refusal is a response too; it has changed nothing.
 
     Args:
-        render, refuse: what is answered to a result, and to a refusal; None for a refusal that is not kept.
-        keep: what is kept instead of what `render` makes, where that holds a secret.
+        action, inputs: what to run, and its keyword arguments.
+        render, refuse: make the response to a result and to a refusal; None for a refusal that is not stored.
+        store_as: makes the response to store, if it must differ from that of `render` because that contains a secret.
 
-    Raises what the action raises, but for refusals that are kept.
+    Raises what the action raises, except refusals that are stored.
     """
-    if not try_lock_name(s, f"{asked.key_id} {asked.route} {asked.key}"):
-        return Trouble.RUNNING
-    mine = (
-        _table.c.key_id == asked.key_id,
-        _table.c.route == asked.route,
-        _table.c.idempotency_key == asked.key,
+    if not try_lock_name(s, f"{call.key_id} {call.route} {call.key}"):
+        return KeyConflict.RUNNING
+    same_call = (
+        _table.c.key_id == call.key_id,
+        _table.c.route == call.route,
+        _table.c.idempotency_key == call.key,
     )
-    found = execute(s, select(_table).where(*mine)).one_or_none()
-    if found is not None and found.created_at > now - KEPT:
-        if found.digest != asked.digest:
-            return Trouble.OTHER_CALL
-        return Answer(found.status, found.headers, found.body, is_repeated=True)
+    found = execute(s, select(_table).where(*same_call)).one_or_none()
+    if found is not None and found.created_at > now - RETENTION:
+        if found.digest != call.digest:
+            return KeyConflict.OTHER_CALL
+        return StoredResponse(found.status, found.headers, found.body, is_repeated=True)
     if found is not None:
-        execute(s, delete(_table).where(*mine))
-    given, kept = _answers(s, action, inputs, render, refuse, keep)
-    values = {
-        "key_id": asked.key_id,
-        "route": asked.route,
-        "idempotency_key": asked.key,
-        "digest": asked.digest,
-        "status": kept.status,
-        "headers": kept.headers,
-        "body": kept.body,
-        "created_at": now,
-    }
-    execute(s, insert(_table), values)
-    return given
+        execute(s, delete(_table).where(*same_call))
+    response, stored = _run(s, action, inputs, render, refuse, store_as)
+    _store(s, call, stored, now)
+    return response
 
 
-def _answers(
+def _run(
     s: Session,
     action: Callable[..., T],
     inputs: dict[str, Any],
-    render: Callable[[T], Answer],
-    refuse: Callable[[CrmError], Answer | None],
-    keep: Callable[[T], Answer] | None,
-) -> tuple[Answer, Answer]:
-    """What is given now and what is kept."""
-    announced = len(s.info[PENDING_ON_COMMIT])
+    render: Callable[[T], StoredResponse],
+    refuse: Callable[[CrmError], StoredResponse | None],
+    store_as: Callable[[T], StoredResponse] | None,
+) -> tuple[StoredResponse, StoredResponse]:
+    """Runs the action. Returns the response to send now and the response to store."""
+    pending = len(s.info[PENDING_ON_COMMIT])
     try:
         with s.begin_nested():
             result = action(s, **inputs)
     except CrmError as error:
-        answer = refuse(error)
-        if answer is None:
+        refusal = refuse(error)
+        if refusal is None:
             raise
-        del s.info[PENDING_ON_COMMIT][announced:]
-        return answer, answer
-    given = render(result)
-    return given, given if keep is None else keep(result)
+        del s.info[PENDING_ON_COMMIT][pending:]
+        return refusal, refusal
+    response = render(result)
+    return response, response if store_as is None else store_as(result)
+
+
+def _store(s: Session, call: RepeatableCall, response: StoredResponse, now: datetime) -> None:
+    values = {
+        "key_id": call.key_id,
+        "route": call.route,
+        "idempotency_key": call.key,
+        "digest": call.digest,
+        "status": response.status,
+        "headers": response.headers,
+        "body": response.body,
+        "created_at": now,
+    }
+    execute(s, insert(_table), values)
 
 
 def purge(s: Session, *, now: datetime) -> int:
-    """Forgets calls of longer ago than `KEPT`. Returns how many."""
-    return execute_count(s, delete(_table).where(_table.c.created_at <= now - KEPT))
+    """Deletes responses older than `RETENTION`. Returns how many."""
+    return execute_count(s, delete(_table).where(_table.c.created_at <= now - RETENTION))

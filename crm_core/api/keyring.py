@@ -1,4 +1,4 @@
-"""Which keys there are, remembered for a moment: looking at a key costs a request no statement."""
+"""API keys, cached for a moment: checking a key costs a request no database query."""
 
 import asyncio
 import hashlib
@@ -10,12 +10,12 @@ from crm_core.access import api_keys
 from crm_core.access.api_keys import KeyFacts, KeysChanged
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
-FRESH = timedelta(seconds=2)  # after which keys made or revoked by another process are known here
+FRESH = timedelta(seconds=2)  # after which keys created or revoked by another process are known here
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
 class Keyring:
-    """Keys by their public beginning. A change by this process is known at once, one by another within seconds."""
+    """Keys by their prefix. Changes by this process are known immediately, changes by another within seconds."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -32,13 +32,13 @@ class Keyring:
             self._changes += 1
 
     async def has_keys(self, *, now: datetime, or_remembered: bool = False) -> bool:
-        """Whether there was ever a key, good or not; what is remembered is renewed where it is not fresh.
+        """Whether there was ever a key, valid or not. Refreshes the cache if it is too old.
 
         Args:
-            or_remembered: whether what is remembered will do, however old it is, while the database is away.
+            or_remembered: whether an outdated cache is good enough while the database is unavailable.
         """
         if self._read_at is None or abs(now - self._read_at) > FRESH:
-            # One reads for all who come meanwhile, and goes on if he is cancelled.
+            # One read serves all requests that come in the meantime, and continues if one of them is cancelled.
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read(now), name="keys")
             try:
@@ -50,17 +50,17 @@ class Keyring:
 
     async def _read(self, now: datetime) -> None:
         changes = -1
-        while changes != self._changes:  # what was read may be from before a change
+        while changes != self._changes:  # the read may have begun before the change
             changes = self._changes
             listed = await self._db.read(api_keys.listing)
         self._keys = {one.prefix: one for one in listed}
         self._read_at = now
 
     def find(self, text: str, *, now: datetime) -> KeyFacts | None:
-        """The key that was given, None if it is none or no good. After `has_keys`."""
+        """The key with this text; None if it is unknown, expired or revoked. Call `has_keys` first."""
         facts = self._keys.get(api_keys.prefix_of(text))
         if facts is None:
-            hmac.compare_digest(api_keys.digest_of(text), _NOBODY)  # the same work as for a key that there is
+            hmac.compare_digest(api_keys.digest_of(text), _NOBODY)  # the same work as for an existing key
             return None
         if not api_keys.opens(facts, text, now=now):
             return None
@@ -68,7 +68,7 @@ class Keyring:
         return facts
 
     async def note_use(self) -> None:
-        """Writes down when keys were last used; called now and then, and at the end."""
+        """Stores when keys were last used. Called periodically and at shutdown."""
         used, self._used = self._used, {}
         if used:
             await self._db.write_unflushed(api_keys.note_use, used=used)

@@ -1,4 +1,4 @@
-"""Keys over HTTP: an admin's key makes and revokes others. The first one is made with `mini-crm api-key create`."""
+"""API keys over HTTP: an admin's key creates and revokes others. `mini-crm api-key create` creates the first one."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -21,20 +21,20 @@ DAYS_LONGEST = 3_650
 
 
 class NewKey(Body):
-    """A key to be."""
+    """A new key."""
 
     model_config = example(name="site", scope="write", expires_in_days=365)
 
     name: Name
     scope: Literal["read", "write", "admin", "form"]
     expires_in_days: Annotated[int, Field(ge=1, le=DAYS_LONGEST), WHOLE] | None = None
-    source_id: Annotated[Id | None, Field(description="With scope `form`: the source that it brings contacts to.")] = (
-        None
-    )
+    source_id: Annotated[
+        Id | None, Field(description="With scope `form`: the source of the contacts that it creates.")
+    ] = None
 
 
 class KeyShown(Shown):
-    """A key as it can be shown: by its name and public beginning."""
+    """A key without its secret: `prefix` is how it begins."""
 
     model_config = example(
         id=1,
@@ -60,14 +60,14 @@ class KeyShown(Shown):
 
 
 class KeyMade(KeyShown):
-    """A new key, with the only sight of it that there is."""
+    """A new key. `key` is shown only once."""
 
     key: str | None
 
 
 @router.get("/keys/", response_model=list[KeyShown], summary="List keys")
 async def list_keys(call: Steering) -> Any:
-    """Every key that was ever made, revoked ones too."""
+    """All keys, including expired and revoked ones."""
     return await call.db.read(_listing, call=call)
 
 
@@ -76,19 +76,19 @@ def _listing(s: Session, *, call: RequestContext) -> list[KeyFacts]:
     return api_keys.listing(s)
 
 
-@router.post("/keys/", status_code=201, response_model=KeyMade, summary="Make a key", responses=refusals(404, 409))
+@router.post("/keys/", status_code=201, response_model=KeyMade, summary="Create a key", responses=refusals(404, 409))
 async def add_key(body: NewKey, call: Steering) -> Response:
-    """The key is in the answer, and nowhere else ever after. From the first one on, nothing is answered without.
+    """The response is the only place where the key is shown. Once there is a key, every call needs one.
 
-    A call that is repeated with its `Idempotency-Key` makes no second one, but cannot show the first: `key` is null.
+    A call that is repeated with its `Idempotency-Key` creates no second key, but cannot show the first: `key` is null.
     """
-    key = call.desk.new_key()
+    key = call.context.new_key()
     expires_at = None if body.expires_in_days is None else call.now + timedelta(days=body.expires_in_days)
     return await run_idempotent(
         call,
         api_keys.create,
         lambda made: _made(made, key),
-        keep=lambda made: _made(made, None),
+        store_as=lambda made: _made(made, None),
         key=key,
         name=body.name,
         scope=body.scope,
@@ -105,5 +105,5 @@ def _made(made: KeyFacts, key: str | None) -> Response:
 
 @router.delete("/keys/{key_id}", status_code=204, summary="Revoke a key", responses=refusals(404))
 async def revoke_key(key_id: Id, call: Steering) -> None:
-    """At once and for good."""
+    """Immediately and permanently."""
     await call.db.write(api_keys.revoke, key_id=key_id, actor=call.actor, now=call.now)

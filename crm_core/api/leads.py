@@ -1,24 +1,20 @@
-"""Leads over HTTP, and the call that brings a contact: the one that other systems make all day."""
+"""Leads over HTTP, and registering a contact of a lead: the call that other systems make all day."""
 
-import json
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Writing
-from crm_core.api.etags import IfMatch, Matching, tag
-from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example, written
-from crm_core.api.idempotent import run_idempotent
+from crm_core.api.contact_models import ContactOfLead, RegisteredContact
+from crm_core.api.contacts import register_and_respond
+from crm_core.api.etags import Matching, Tagged, guarded, tag
+from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.contacts import leads, lifecycle
+from crm_core.contacts import leads
 from crm_core.contacts.leads import LeadFacts
-from crm_core.contacts.lifecycle import Requested
-from crm_core.messaging.messages import MessageContent
 from crm_core.storage import paging
 from crm_core.storage.locks import lock_row
 from crm_core.storage.paging import LeadFilter
@@ -28,7 +24,7 @@ router = APIRouter(tags=["leads"])
 
 
 class NewRequest(Body):
-    """A request of a lead who is known by his e-mail."""
+    """A request from a lead who is identified by e-mail."""
 
     model_config = example(
         email="client@example.com",
@@ -45,51 +41,8 @@ class NewRequest(Body):
     full_name: FullName | None = None
 
 
-class ContactOfLead(Shown):
-    """A contact: one request of a lead at a source. `operator_id` is null while nobody is available."""
-
-    model_config = example(
-        id=1,
-        lead_id=1,
-        source_id=1,
-        operator_id=2,
-        message="Здравствуйте, хочу узнать о ваших услугах",
-        status="new",
-        created_at="2024-01-15T10:30:00.000Z",
-    )
-
-    id: int
-    lead_id: int
-    source_id: int
-    operator_id: int | None
-    message: str | None
-    status: Annotated[str, Field(description="new, in_progress or closed")]
-    created_at: Moment
-
-
-class RegisteredContact(ContactOfLead):
-    """A new contact with what is known of its lead."""
-
-    model_config = example(
-        id=1,
-        lead_id=1,
-        source_id=1,
-        operator_id=2,
-        message="Здравствуйте, хочу узнать о ваших услугах",
-        status="new",
-        created_at="2024-01-15T10:30:00.000Z",
-        email="client@example.com",
-        phone="+79991234567",
-        full_name="Алексей Иванов",
-    )
-
-    email: str | None
-    phone: str | None
-    full_name: str | None
-
-
 class LeadShown(Shown):
-    """A lead: a person who wrote, with the number of his contacts."""
+    """A lead: a person who sent requests, with the number of their contacts."""
 
     model_config = example(
         id=1,
@@ -109,22 +62,26 @@ class LeadShown(Shown):
 
 
 class LeadDetails(LeadShown):
-    """A lead with the name that another system knows him by; `tg:<number>` is an account of Telegram."""
+    """A lead with their id in another system; `tg:<number>` is a Telegram account."""
 
     external_id: str | None
 
 
 class LeadSearch(Page):
-    """Which leads; without a filter all of them."""
+    """Which leads; all of them without a filter."""
 
-    email: Annotated[str | None, Field(max_length=254, description="The whole address, in any case.")] = None
-    phone: Annotated[str | None, Field(max_length=40, description="However it is written.")] = None
-    name: Annotated[str | None, Field(max_length=200, description="Any part of the name, in any case.")] = None
+    email: Annotated[
+        str | None, Field(max_length=254, description="The whole address; upper and lower case are the same.")
+    ] = None
+    phone: Annotated[str | None, Field(max_length=40, description="The number, in any notation.")] = None
+    name: Annotated[
+        str | None, Field(max_length=200, description="Any part of the name; upper and lower case are the same.")
+    ] = None
     external_id: Annotated[str | None, Field(max_length=200)] = None
 
 
 class LeadChange(Body):
-    """What is to be different; what is left out stays, null takes away."""
+    """What to change. A field that is left out stays as it is; null removes the value."""
 
     model_config = example(phone="+79991234567", full_name="Алексей Иванов")
 
@@ -141,53 +98,20 @@ class LeadChange(Body):
     responses=refusals(404, 409),
 )
 async def register_contact(body: NewRequest, call: Writing) -> Response:
-    """Finds the lead by his e-mail or makes him, makes a contact and gives it to an operator, at each call anew.
+    """Finds or creates the lead by e-mail, creates a contact and assigns it to an operator. Each call creates one.
 
-    What was not known of the lead before is taken over; what was known stays. Where nobody is available `operator_id`
-    is null, and the contact waits for the first who is.
+    Values that were unknown of the lead are added; known ones are not overwritten. If no operator is available,
+    `operator_id` is null and the contact waits for the next one.
     """
-    facts = LeadFacts(email=body.email, phone=body.phone, full_name=body.full_name)
-    return await register_and_answer(call, source_id=body.source_id, facts=facts, message=body.message)
-
-
-async def register_and_answer(call: Writing, *, source_id: int, facts: LeadFacts, message: str | None) -> Response:
-    """Registers a contact and answers with it."""
-    said = None if message is None or not message.strip() else MessageContent("text", text=message)
-    return await run_idempotent(
-        call,
-        lifecycle.register,
-        lambda made: _made(made, None if said is None else message, call.now),
-        source_id=source_id,
-        lead=facts,
-        content=said,
-        now=call.now,
-        rng=call.rng,
-    )
-
-
-def _made(made: Requested, message: str | None, now: datetime) -> Response:
-    """The answer, written by hand: this call is made more often than all others together."""
-    lead = made.lead
-    shown = {
-        "id": made.id,
-        "lead_id": made.lead_id,
-        "source_id": made.source_id,
-        "operator_id": made.operator_id,
-        "message": message,
-        "status": made.status,
-        "created_at": written(now),
-        "email": lead.email,
-        "phone": lead.phone,
-        "full_name": lead.full_name,
-    }
-    return Response(json.dumps(shown, ensure_ascii=False), 201, media_type="application/json")
+    lead = LeadFacts(email=body.email, phone=body.phone, full_name=body.full_name)
+    return await register_and_respond(call, source_id=body.source_id, lead=lead, message=body.message)
 
 
 @router.get("/leads/", response_model=list[LeadShown], summary="List and find leads", responses=TOTAL)
 async def list_leads(
     search: Annotated[LeadSearch, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
-    """In the order of making. Filters narrow it down to leads with that e-mail, phone or name."""
+    """In order of creation. With several filters, a lead must match all of them."""
     found = await call.db.read(
         paging.leads,
         skip=search.skip,
@@ -204,8 +128,8 @@ async def list_leads(
     "/leads/{lead_id}", response_model=LeadDetails, summary="Show a lead", responses={**refusals(404), **TAGGED}
 )
 async def show_lead(lead_id: Id, call: Reading) -> Response:
-    """With the number of his contacts."""
-    return _answer(await call.db.read(paging.lead, lead_id=lead_id))
+    """With the number of their contacts."""
+    return _respond(await call.db.read(paging.lead, lead_id=lead_id))
 
 
 @router.patch(
@@ -215,30 +139,26 @@ async def show_lead(lead_id: Id, call: Reading) -> Response:
     responses={**refusals(404, 409, 412), **TAGGED},
 )
 async def change_lead(lead_id: Id, body: LeadChange, if_match: Matching, call: Writing) -> Response:
-    """An e-mail that another lead has is refused: leads are never merged by themselves."""
+    """An e-mail address of another lead is refused: leads are never merged automatically."""
     values = body.model_dump(exclude_unset=True)
-    changed = await call.db.write(
-        _change, lead_id=lead_id, values=values, if_match=if_match, actor=call.actor, now=call.now
-    )
-    return _answer(changed)
+    inputs = {"values": values, "actor": call.actor, "now": call.now}
+    return _respond(await call.db.write(guarded, LEAD, lead_id, if_match, _change, **inputs))
 
 
-def _change(
-    s: Session, *, lead_id: int, values: dict[str, str | None], if_match: IfMatch | None, actor: Actor, now: datetime
-) -> Any:
-    if if_match is not None:
-        lock_row(s, Lead.__table__, lead_id)
-        if_match.check(_tag(paging.lead(s, lead_id=lead_id)))
-    leads.change(s, lead_id=lead_id, values=values, actor=actor, now=now)
+def _lock(s: Session, *, lead_id: int) -> None:
+    lock_row(s, Lead.__table__, lead_id)
+
+
+def _change(s: Session, *, lead_id: int, **inputs: Any) -> Any:
+    leads.change(s, lead_id=lead_id, **inputs)
     return paging.lead(s, lead_id=lead_id)
 
 
-def _tag(lead: Any) -> str:
-    return tag(lead.email, lead.phone, lead.full_name)
+LEAD: Tagged[Any] = Tagged("lead_id", _lock, paging.lead, lambda lead: tag(lead.email, lead.phone, lead.full_name))
 
 
-def _answer(lead: Any) -> Response:
-    return LeadDetails.answer(lead, headers={"ETag": _tag(lead)})
+def _respond(lead: Any) -> Response:
+    return LeadDetails.answer(lead, headers=LEAD.headers(lead))
 
 
 @router.get(
@@ -250,7 +170,7 @@ def _answer(lead: Any) -> Response:
 async def list_lead_contacts(
     lead_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
-    """Oldest first, from whatever source they came."""
+    """Oldest first, from all sources."""
     found = await call.db.read(paging.lead_contacts, lead_id=lead_id, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows

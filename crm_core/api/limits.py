@@ -1,34 +1,34 @@
-"""How much may come: sizes of requests, and how many of a key."""
+"""Limits on requests: their size, and their rate per key."""
 
 from dataclasses import dataclass
 
 BODY_LARGEST = 64 * 1024  # bytes; the longest message has 4096 characters, escapes make each at most 12 bytes
-BODY_SECONDS = 10.0  # in which a body must have come
+BODY_SECONDS = 10.0  # in which the whole body must arrive
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests a second in the long run, and so many at once after a rest."""
+    """A sustained number of requests per second, and a burst that is allowed after a pause."""
 
     per_second: float
     burst: int
 
 
 KEY_RATE = Rate(per_second=100, burst=500)
-FORM_RATE = Rate(per_second=2, burst=60)  # a form's key is public, and all visitors of the page share it
+FORM_RATE = Rate(per_second=2, burst=60)  # a form's key is public and shared by all visitors of the page
 
 
 class RateLimit:
-    """Counts requests per key, as a bucket that fills steadily: one number a key, whatever the rate."""
+    """A token bucket per key, stored as one number: the moment at which the bucket will be full."""
 
     def __init__(self) -> None:
         self._full_at: dict[int, float] = {}
 
     def wait(self, key_id: int, rate: Rate, *, now: float) -> float:
-        """How many seconds a request comes too early; 0 if it may pass, and then it is counted.
+        """How many seconds a request comes too early; 0 if it is allowed, and then it is counted.
 
         Args:
-            now: seconds of a steady clock.
+            now: seconds of a monotonic clock.
         """
         step = 1 / rate.per_second
         full_at = max(self._full_at.get(key_id, now), now)  # when the bucket would be full again

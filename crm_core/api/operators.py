@@ -1,15 +1,13 @@
 """Operators over HTTP."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor
-from crm_core.api.call import Reading, Steering
-from crm_core.api.etags import IfMatch, Matching, tag
+from crm_core.api.call import Reading, RequestContext, Steering
+from crm_core.api.etags import Matching, Tagged, guarded, tag
 from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
@@ -17,8 +15,6 @@ from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.storage import paging
 from crm_core.team import departure, operators
 from crm_core.team.operators import OperatorFacts
-
-T = TypeVar("T")
 
 router = APIRouter(tags=["operators"])
 
@@ -29,14 +25,14 @@ Limit = Annotated[
         ge=0,
         le=operators.LIMIT_LARGEST,
         validation_alias=AliasChoices("max_leads", "max_load_limit"),
-        description="How many open contacts he may hold at once. `max_load_limit` is accepted too.",
+        description="How many open contacts the operator may hold at once; also accepted as `max_load_limit`.",
     ),
     WHOLE,
 ]
 
 
 class NewOperator(Body):
-    """An operator to be."""
+    """A new operator."""
 
     model_config = example(name="Иван Петров", is_active=True, max_leads=15)
 
@@ -46,7 +42,7 @@ class NewOperator(Body):
 
 
 class OperatorChange(Body):
-    """What is to be different; what is left out stays."""
+    """What to change. A field that is left out stays as it is."""
 
     model_config = example(name="Иван Петров (старший)", is_active=False, max_leads=20)
 
@@ -56,7 +52,7 @@ class OperatorChange(Body):
 
 
 class OperatorShown(Shown):
-    """An operator with his load: the number of his contacts that are not closed."""
+    """An operator with their load: `current_leads` is the number of contacts that they hold and that are not closed."""
 
     model_config = example(id=1, name="Иван Петров", is_active=True, max_leads=15, current_leads=3)
 
@@ -68,7 +64,7 @@ class OperatorShown(Shown):
 
 
 class ShareShown(Shown):
-    """What an operator should get of a source: his weight, and that of the sum of all there."""
+    """An operator's weight at a source, and `part`, its part of the sum of all weights there, from 0 to 1."""
 
     source_id: int
     source: str
@@ -79,10 +75,10 @@ class ShareShown(Shown):
 
 
 class OperatorDetails(OperatorShown):
-    """An operator with all that is set for him.
+    """An operator with all settings.
 
-    `is_online` is his own switch (/online, /offline in Telegram), `telegram_id` his account once he has joined,
-    `missing_bots` those that he should serve but has not started.
+    `is_online` is switched by the operator (/online, /offline in Telegram), `telegram_id` is their account once they
+    have joined, `missing_bots` are bots that they should work with but have not started.
     """
 
     is_online: bool
@@ -95,18 +91,18 @@ class OperatorDetails(OperatorShown):
     "/operators/", status_code=201, response_model=OperatorShown, summary="Add an operator", responses=refusals(409)
 )
 async def add_operator(body: NewOperator, call: Steering) -> Response:
-    """He gets contacts of a source once he has a weight there; of a bot's, once he has joined it in Telegram."""
-    return await run_idempotent(call, _add, lambda made: _answer(made, 201), body=body, actor=call.actor, call=call)
+    """The operator gets contacts of a source once they have a weight there and, if it is a bot, have joined it."""
+    return await run_idempotent(call, _add, lambda made: _respond(made, 201), body=body, call=call)
 
 
-def _add(s: Session, *, body: NewOperator, actor: Actor, call: Steering) -> OperatorFacts:
-    operator_id = operators.add(s, **body.model_dump(), actor=actor, now=call.now)
+def _add(s: Session, *, body: NewOperator, call: RequestContext) -> OperatorFacts:
+    operator_id = operators.add(s, **body.model_dump(), actor=call.actor, now=call.now)
     return operators.one(s, operator_id=operator_id)
 
 
 @router.get("/operators/", response_model=list[OperatorShown], summary="List operators", responses=TOTAL)
 async def list_operators(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
-    """In the order of making, those who are switched off too; removed ones are not shown."""
+    """In order of creation, including those who are switched off; removed operators are not listed."""
     found = await call.db.read(paging.operators, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
@@ -119,9 +115,9 @@ async def list_operators(page: Annotated[Page, Query()], request: Request, respo
     responses={**refusals(404), **TAGGED},
 )
 async def show_operator(operator_id: Id, response: Response, call: Reading) -> Any:
-    """With his weights and how he can be reached."""
+    """With their weights, and the bots in which they cannot be reached."""
     found = await call.db.read(operators.details, operator_id=operator_id)
-    response.headers["ETag"] = _tag(found.facts)
+    response.headers.update(OPERATOR.headers(found.facts))
     return {**_fields(found.facts), "sources": found.shares}
 
 
@@ -132,46 +128,28 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
     responses={**refusals(404, 409, 412), **TAGGED},
 )
 async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Steering) -> Response:
-    """A raised limit, and switching him on, give him at once what waits for him. What he holds stays his."""
-    values = body.model_dump(exclude_unset=True)
-    changed = await call.db.write(
-        _if_known,
-        action=operators.change,
-        operator_id=operator_id,
-        if_match=if_match,
-        inputs={**values, "actor": call.actor, "now": call.now, "rng": call.rng},
-    )
-    return _answer(changed)
+    """With a higher limit, or switched on, the operator is assigned waiting contacts. Open contacts stay with them."""
+    inputs = {**body.model_dump(exclude_unset=True), **_acting(call)}
+    return _respond(await call.db.write(guarded, OPERATOR, operator_id, if_match, operators.change, **inputs))
 
 
 @router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))
 async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -> None:
-    """For good: his open contacts go to others or wait. To give him a rest, change `is_active` instead."""
-    await call.db.write(
-        _if_known,
-        action=departure.remove,
-        operator_id=operator_id,
-        if_match=if_match,
-        inputs={"actor": call.actor, "now": call.now, "rng": call.rng},
-    )
+    """Permanently: open contacts go to other operators or wait. For a temporary break, change `is_active` instead."""
+    await call.db.write(guarded, OPERATOR, operator_id, if_match, departure.remove, **_acting(call))
 
 
-def _if_known(
-    s: Session, *, action: Callable[..., T], operator_id: int, if_match: IfMatch | None, inputs: dict[str, Any]
-) -> T:
-    """An action upon an operator, unless the caller knows him as he is no longer. Raises Outdated."""
-    if if_match is not None:
-        operators.lock(s, operator_id=operator_id)
-        if_match.check(_tag(operators.one(s, operator_id=operator_id)))
-    return action(s, operator_id=operator_id, **inputs)
+def _acting(call: RequestContext) -> dict[str, Any]:
+    return {"actor": call.actor, "now": call.now, "rng": call.rng}
 
 
-def _tag(facts: OperatorFacts) -> str:
-    return tag(facts.name, facts.is_active, facts.max_leads)
+OPERATOR = Tagged(
+    "operator_id", operators.lock, operators.one, lambda facts: tag(facts.name, facts.is_active, facts.max_leads)
+)
 
 
-def _answer(facts: OperatorFacts, status: int = 200) -> Response:
-    return OperatorShown.answer(facts, status, {"ETag": _tag(facts)})
+def _respond(facts: OperatorFacts, status: int = 200) -> Response:
+    return OperatorShown.answer(facts, status, OPERATOR.headers(facts))
 
 
 def _fields(facts: OperatorFacts) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lists a page at a time: `skip` and `limit` of the first founding document, with the total and links to the others."""
+"""Paged lists: `skip` and `limit` as in the first specification, with the total and links to other pages."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-SKIP_LARGEST = 100_000  # deeper, a database would walk past millions of rows for one page
+SKIP_LARGEST = 100_000  # beyond that, the database would skip too many rows for one page
 LIMIT_LARGEST = 1_000
 
 
@@ -15,12 +15,12 @@ class Page(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    skip: Annotated[int, Field(ge=0, le=SKIP_LARGEST, description="How many to leave out at the beginning.")] = 0
-    limit: Annotated[int, Field(ge=1, le=LIMIT_LARGEST, description="How many to return at most.")] = 100
+    skip: Annotated[int, Field(ge=0, le=SKIP_LARGEST, description="How many to skip at the beginning.")] = 0
+    limit: Annotated[int, Field(ge=1, le=LIMIT_LARGEST, description="Maximum number to return.")] = 100
 
 
 def show_place(request: Request, response: Response, page: Page, total: int) -> None:
-    """Says in headers how many there are in all, and where the other pages are (RFC 8288)."""
+    """Sets the headers `X-Total-Count` and `Link` (RFC 8288)."""
     response.headers["X-Total-Count"] = str(total)
     filters = page.model_dump(
         exclude={"skip", "limit"}, exclude_none=True, exclude_unset=True, by_alias=True, mode="json"

@@ -1,4 +1,4 @@
-"""Moments and days as callers write them."""
+"""Moments and days in requests."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-_SAYS = "a moment with its offset (2026-01-15T10:30:00Z) or a day (2026-01-15) is needed"
+_EXPECTED = "must be a moment with an offset (2026-01-15T10:30:00Z) or a day (2026-01-15)"
 
 
 def _read(given: Any) -> Any:
@@ -17,9 +17,9 @@ def _read(given: Any) -> Any:
             return date.fromisoformat(given)
         found = datetime.fromisoformat(given)
     except ValueError:
-        raise ValueError(_SAYS) from None
+        raise ValueError(_EXPECTED) from None
     if found.tzinfo is None:
-        raise ValueError(_SAYS)
+        raise ValueError(_EXPECTED)
     return found
 
 
@@ -29,7 +29,7 @@ def _read_day(given: Any) -> Any:
             return date.fromisoformat(given)
     except (TypeError, ValueError):
         pass
-    raise ValueError("a day is needed, such as 2026-01-15")
+    raise ValueError("must be a day such as 2026-01-15")
 
 
 When = Annotated[
@@ -41,7 +41,7 @@ When = Annotated[
 
 
 def moment(given: datetime | date | None, zone: str) -> datetime | None:
-    """What is meant: a day is its beginning in the installation's time zone."""
+    """The moment that is meant: of a day, its beginning in the installation's time zone."""
     if given is None or isinstance(given, datetime):
         return given
     return datetime.combine(given, time(), tzinfo=ZoneInfo(zone))
@@ -52,6 +52,6 @@ Day = Annotated[date, BeforeValidator(_read_day), WithJsonSchema({"type": "strin
 
 
 def span(first: date | None, last: date | None, zone: str) -> tuple[datetime | None, datetime | None]:
-    """The moments between which two days lie, both included."""
+    """The beginning and the end of a range of days, both days included; None where it is open."""
     after = None if last is None or last == date.max else last + timedelta(days=1)
     return moment(first, zone), moment(after, zone)

@@ -1,4 +1,4 @@
-"""Refusals as `application/problem+json` (RFC 9457): one shape for whatever goes wrong, made here alone."""
+"""Errors as `application/problem+json` (RFC 9457): every error response is made here."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from crm_core.errors import CrmError
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
-AWAY_SECONDS = 2  # after which a caller may try again while the database is away
+RETRY_SECONDS = 2  # after which a caller may try again while the database is unavailable
 REASONS = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 names them; Python 3.11 does not
 
 log = logging.getLogger("api")
@@ -32,17 +32,17 @@ def problem(
     errors: Sequence[Mapping[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer that says what was wrong.
+    """An error response.
 
     Args:
-        detail: one English sentence for whoever wrote the calling program.
-        path: of the request, as it was asked for (`asked` in the scope).
+        detail: one English sentence for the developer of the calling program.
+        path: of the request, as the caller wrote it (`requested_path` in the scope).
         kind: its code, stable, for programs.
-        errors: of single fields: `field` and `message` of each.
-        headers: to be sent besides.
+        errors: one for each invalid field: `field` and `message`.
+        headers: additional headers.
     """
     body: dict[str, Any] = {
-        "type": "about:blank",  # RFC 9457, section 4.2.1: the status says it; `code` says it closer
+        "type": "about:blank",  # RFC 9457, section 4.2.1: the status is the type; `code` is more precise
         "title": REASONS.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -55,36 +55,41 @@ def problem(
     return Response(text, status, {**(headers or {})}, MEDIA_TYPE)
 
 
-def away(path: str) -> Response:
-    """The database cannot be reached: nothing was done, and the same call may be made again."""
+def database_unavailable(path: str) -> Response:
+    """503: nothing was changed, and the same request may be sent again."""
     return problem(
         503,
-        "The database cannot be reached at the moment; nothing was done.",
+        "The database is unavailable at the moment; nothing was changed",
         path=path,
         kind="database_away",
-        headers={"Retry-After": str(AWAY_SECONDS)},
+        headers={"Retry-After": str(RETRY_SECONDS)},
     )
 
 
+def no_such_address(path: str) -> Response:
+    """404: no route matches, or its route is closed."""
+    return problem(404, "There is nothing at this address; see /docs", path=path, kind="no_such_address")
+
+
 def render_problems(app: FastAPI) -> None:
-    """Has every error of an app answered as a problem."""
+    """Makes an application answer every error as a problem."""
     app.add_exception_handler(CrmError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     for kind in DATABASE_UNAVAILABLE:
-        app.add_exception_handler(kind, _away)
+        app.add_exception_handler(kind, _unavailable)
 
 
-FIELDS = {"limit": "max_leads"}  # where the core's word for a value is another one than the API's
+FIELDS = {"limit": "max_leads"}  # where the core's name for a value differs from the API's
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, CrmError)
-    return refusal(error, path=request.scope["asked"])
+    return refusal(error, path=request.scope["requested_path"])
 
 
 def refusal(error: CrmError, *, path: str) -> Response:
-    """The answer that an error of the core is."""
+    """The response for an error of the core."""
     text = sentence(error)
     field = error.fields.get("field") if error.status == 422 else None
     errors = [{"field": FIELDS.get(field, field), "message": text}] if field else None
@@ -95,7 +100,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"field": _field(one["loc"]), "message": _reason(one)} for one in error.errors()]
     names = ", ".join(dict.fromkeys(one["field"] for one in errors))
-    return problem(422, f"Not valid: {names}", path=request.scope["asked"], kind="invalid", errors=errors)
+    return problem(422, f"Invalid: {names}", path=request.scope["requested_path"], kind="invalid", errors=errors)
 
 
 def _field(place: Sequence[Any]) -> str:
@@ -106,7 +111,7 @@ def _field(place: Sequence[Any]) -> str:
 
 def _reason(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
-        return f"This is no JSON: {error['ctx']['error']}"
+        return f"This is not valid JSON: {error['ctx']['error']}"
     return str(error["msg"]).removeprefix("Value error, ")
 
 
@@ -114,13 +119,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     detail = str(error.detail)
-    path = request.scope["asked"]
+    path = request.scope["requested_path"]
     match error.status_code:
         case 404:
-            return problem(404, "There is nothing at this address; see /docs", path=path, kind="no_such_address")
+            return no_such_address(path)
         case 405:
             allowed = ", ".join(sorted(_methods(request)))
-            detail = f"This address answers to {allowed}"
+            detail = f"This address supports only {allowed}"
             return problem(405, detail, path=path, kind="method_not_allowed", headers={**headers, "Allow": allowed})
         case status:
             return problem(status, detail, path=path, kind="bad_request", headers=headers)
@@ -132,9 +137,9 @@ def _methods(request: Request) -> set[str]:
     for route in request.app.routes:
         if isinstance(route, Route) and route.methods and route.matches(request.scope)[0] != Match.NONE:
             found |= route.methods
-    return found | {"HEAD"} if "GET" in found else found  # `gate` answers it as a GET
+    return found | {"HEAD"} if "GET" in found else found  # `Guard` passes it on as a GET
 
 
-async def _away(request: Request, error: Exception) -> Response:
+async def _unavailable(request: Request, error: Exception) -> Response:
     log.error("database away: %s", type(error).__name__)
-    return away(request.scope["asked"])
+    return database_unavailable(request.scope["requested_path"])

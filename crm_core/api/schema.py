@@ -1,4 +1,4 @@
-"""The schema at /openapi.json: what FastAPI finds, with what it cannot know: keys, refusals, headers."""
+"""The schema at /openapi.json: what FastAPI generates, plus what it cannot know: keys, error responses, headers."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,28 +12,28 @@ from crm_core.api.call import scope_of
 from crm_core.api.problems import MEDIA_TYPE, REASONS
 
 DESCRIPTION = """\
-Contacts come in, are given out by the weights of their source and the limits of operators, and are worked on here or
-in Telegram. Everything is also described in `docs/api.md`.
+Contacts are registered, assigned by the weights of their source and the limits of operators, and handled over this API
+or in Telegram. Everything is also described in `docs/api.md`.
 
 **Keys.** `mini-crm api-key create NAME --scope read|write|admin` prints one; send it as `Authorization: Bearer …` or
-`X-API-Key: …`. While there was never a key, this machine needs none.
+`X-API-Key: …`. Until the first key is created, calls from the same machine need none.
 """
 
 WHAT = {
-    400: "The request cannot be read.",
-    401: "There is no key, or it is unknown, expired or revoked.",
-    403: "The key may not do this.",
-    404: "There is no such thing.",
-    408: "The body came too slowly.",
-    409: "It cannot be done as things are; `code` says why.",
+    400: "The request is malformed.",
+    401: "The key is missing, unknown, expired or revoked.",
+    403: "The key does not have the required scope.",
+    404: "It does not exist.",
+    408: "The body did not arrive in time.",
+    409: "It is not possible in the current state; `code` says why.",
     412: "It has changed since it was read (`If-Match`).",
     413: "The body is too large.",
     415: "The body is not JSON.",
-    422: "A value is not valid; `errors` names each.",
-    428: "`If-Match` is needed.",
-    429: "Too many requests with this key; `Retry-After` says when to go on.",
-    500: "Something went wrong here; it has been logged.",
-    503: "The database cannot be reached at the moment; `Retry-After` says when to try again.",
+    422: "Values are invalid; `errors` lists the fields.",
+    428: "`If-Match` is required.",
+    429: "Too many requests with this key; `Retry-After` says when to continue.",
+    500: "An internal error occurred and has been logged.",
+    503: "The database is unavailable; `Retry-After` says when to try again.",
 }
 ALWAYS = (401, 403, 422, 429, 503)
 WITH_BODY = (400, 413, 415)
@@ -41,19 +41,19 @@ RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"ty
 
 PROBLEM = {
     "title": "Problem",
-    "description": "A refusal (RFC 9457).",
+    "description": "An error (RFC 9457).",
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance", "code"],
     "properties": {
         "type": {"type": "string", "const": "about:blank"},
-        "title": {"type": "string", "description": "The status in words."},
+        "title": {"type": "string", "description": "The name of the status."},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What was wrong, in a sentence."},
+        "detail": {"type": "string", "description": "What is wrong, in a sentence."},
         "instance": {"type": "string", "description": "The path of the request."},
-        "code": {"type": "string", "description": "What was wrong, for programs."},
+        "code": {"type": "string", "description": "What is wrong, for programs."},
         "errors": {
             "type": "array",
-            "description": "With 422: each field that is not valid.",
+            "description": "With 422: the invalid fields.",
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
@@ -70,52 +70,52 @@ PROBLEM = {
 TOTAL: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
-            "X-Total-Count": {"description": "How many there are in all.", "schema": {"type": "integer"}},
+            "X-Total-Count": {"description": "Total number of results.", "schema": {"type": "integer"}},
             "Link": {
-                "description": "The other pages: first, prev, next, last (RFC 8288).",
+                "description": "Links to other pages: first, prev, next, last (RFC 8288).",
                 "schema": {"type": "string"},
             },
         }
     }
 }
-"""What every list says besides."""
+"""The additional headers of every list."""
 
 TAGGED: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
-            "ETag": {"description": "The state that this is, for `If-Match`.", "schema": {"type": "string"}},
+            "ETag": {"description": "Identifies this state, for `If-Match`.", "schema": {"type": "string"}},
         }
     }
 }
-"""What an answer with a tag says besides."""
+"""The additional header of a response with a tag."""
 
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "A name for this call. If it comes again within 24 hours, with the same body, nothing is done, and "
-    "the first answer is given once more.",
+    "description": "A unique name of this call. If the same call is repeated within 24 hours, it is not executed "
+    "again and gets the first response.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 TAGS = [
     {"name": "operators", "description": "Who handles contacts, and how many at once."},
-    {"name": "sources", "description": "Where contacts come from, and how each source shares them out."},
-    {"name": "leads", "description": "People who wrote."},
-    {"name": "contacts", "description": "Their requests."},
-    {"name": "statistics", "description": "Load, shares planned and actual, how long things take."},
-    {"name": "keys", "description": "Who may call."},
-    {"name": "health", "description": "Whether all is well; needs no key."},
-    {"name": "first document", "description": "The same at the root, as the first founding document has it."},
+    {"name": "sources", "description": "Where contacts come from, and how each source distributes them."},
+    {"name": "leads", "description": "People who sent requests."},
+    {"name": "contacts", "description": "Requests of leads, each held by an operator or waiting for one."},
+    {"name": "statistics", "description": "Load, planned and actual shares, response times."},
+    {"name": "keys", "description": "API keys."},
+    {"name": "health", "description": "Health checks, which need no key, and metrics, which need one."},
+    {"name": "first document", "description": "The same operations without a prefix, as in the first specification."},
 ]
 
 KEYS = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of `mini-crm api-key create`."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key from `mini-crm api-key create`."},
     "header": {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "The same in a header of its own.",
+        "description": "The same key in its own header.",
     },
 }
 SCOPES = {
@@ -127,7 +127,7 @@ SCOPES = {
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of an operation, besides those that every one can meet."""
+    """The error responses of an operation, besides those that all operations share."""
     return {status: _refusal(status) for status in statuses}
 
 
@@ -142,7 +142,7 @@ def _refusal(status: int) -> dict[str, Any]:
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """The schema, made at the first call."""
+    """The schema, generated by the first call."""
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
         components = found.setdefault("components", {})
@@ -157,20 +157,20 @@ def openapi(app: FastAPI) -> dict[str, Any]:
                     operation = found["paths"][route.path_format][method.lower()]
                     _complete(operation, scope_of(route))
                     if method == "POST":
-                        _may_be_repeated(operation)
+                        _add_idempotency_key(operation)
         app.openapi_schema = found
     return app.openapi_schema
 
 
-def _may_be_repeated(operation: dict[str, Any]) -> None:
-    """Says of a POST that it takes a name by which it is known if it is sent again."""
+def _add_idempotency_key(operation: dict[str, Any]) -> None:
+    """Adds the header `Idempotency-Key`, and its error response, to a POST."""
     operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     still_running = {**_refusal(409), "headers": RETRY_AFTER}
     operation["responses"] = dict(sorted({**operation["responses"], "409": still_running}.items()))
 
 
 def _complete(operation: dict[str, Any], scope: str | None) -> None:
-    """Says of an operation which key it needs, and what every one of its kind may answer."""
+    """Adds to an operation the key that it needs and the error responses that all operations share."""
     answers = operation["responses"]
     statuses: tuple[int, ...] = (503,) if scope is None else ALWAYS
     if "requestBody" in operation:

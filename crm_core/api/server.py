@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn in the event loop of whoever starts it, who also says when it ends."""
+"""The HTTP server: uvicorn in the event loop of its caller, which also stops it."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-STOP_SECONDS = 2  # for requests that are under way at the end
+STOP_SECONDS = 2  # for requests in progress at shutdown
 BACKLOG = 2048
 
 
 class PortTaken(Exception):
-    """The address cannot be listened on. `why` is the system's word for it."""
+    """The address cannot be listened on. `why` is the error message of the operating system."""
 
     def __init__(self, host: str, port: int, why: str) -> None:
         super().__init__(why)
@@ -21,15 +21,21 @@ class PortTaken(Exception):
 
 
 class _Uvicorn(uvicorn.Server):
-    """Without its own handling of signals, and telling when it serves."""
+    """Without signal handlers of its own, and with an event that is set once it serves."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.is_up = asyncio.Event()
+        self.is_up, self.is_stopping = asyncio.Event(), asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.is_up.set()
+
+    async def main_loop(self) -> None:
+        """Renews the date header once a second until it is stopped; uvicorn's own loop looks ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.is_stopping.wait(), 1)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -42,7 +48,7 @@ class HttpServer:
     def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
         """
         Args:
-            port: 0 for any that is free.
+            port: 0 for any free port.
         """
         self.host, self.port = host, port
         config = uvicorn.Config(
@@ -53,7 +59,7 @@ class HttpServer:
             access_log=False,
             log_config=None,
             server_header=False,
-            # A header must not say who calls: whether a call is of this machine depends on it.
+            # Headers must not change the client address: it decides whether a call is local.
             proxy_headers=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
@@ -61,34 +67,35 @@ class HttpServer:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listens. Raises PortTaken."""
+        """Starts to listen. Raises PortTaken."""
         try:
             listening = _listening(self.host, self.port)
         except OSError as error:
             raise PortTaken(self.host, self.port, error.strerror or str(error)) from error
-        self.port = int(listening.getsockname()[1])  # which one it is where any was wanted
+        self.port = int(listening.getsockname()[1])  # the actual one if any free port was requested
         self._task = asyncio.create_task(self._server.serve([listening]), name="http")
         up = asyncio.create_task(self._server.is_up.wait())
         await asyncio.wait({self._task, up}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if self._task.done():
-            await self._task  # tells why
+            await self._task  # raises the reason
 
     @property
     def address(self) -> str:
-        """Where a browser on this machine finds it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - named, not listened on
+        """The URL for a browser on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not listened on
         return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
 
     async def stop(self) -> None:
-        """Finishes what is under way, within two seconds."""
+        """Stops after the requests in progress, at most two seconds later."""
         self._server.should_exit = True
+        self._server.is_stopping.set()
         if self._task is not None:
             await self._task
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket of our own: uvicorn would end the whole process where it gets none."""
+    """A listening socket. Made here because uvicorn exits the process if it cannot listen."""
     ((family, kind, protocol, _, address), *_others) = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )

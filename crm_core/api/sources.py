@@ -1,15 +1,13 @@
 """Sources and weights over HTTP."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor
-from crm_core.api.call import Reading, Steering
-from crm_core.api.etags import IfMatch, Matching, tag
+from crm_core.api.call import Reading, RequestContext, Steering
+from crm_core.api.etags import Matching, Tagged, guarded, tag
 from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
@@ -20,13 +18,11 @@ from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage import paging
 from crm_core.storage.locks import lock_sources
 
-T = TypeVar("T")
-
 router = APIRouter(tags=["sources"])
 
 
 class NewSource(Body):
-    """A source to be."""
+    """A new source."""
 
     model_config = example(name="Telegram Бот", description="Основной бот в Telegram")
 
@@ -35,7 +31,7 @@ class NewSource(Body):
 
 
 class SourceChange(Body):
-    """What is to be different; what is left out stays."""
+    """What to change. A field that is left out stays as it is."""
 
     model_config = example(description="Форма на сайте", is_active=True)
 
@@ -44,7 +40,7 @@ class SourceChange(Body):
     is_active: bool = Field(default_factory=bool, description="Whether it takes new contacts.")
     strategy: Literal["random", "exact"] = Field(
         default_factory=lambda: "random",
-        description="How operators are chosen: by chance, or whoever is furthest below his share.",
+        description="How operators are chosen: `random` (weighted), or `exact` (the one furthest below their share).",
     )
 
 
@@ -59,7 +55,7 @@ class SourceShown(Shown):
 
 
 class SourceDetailsShown(SourceShown):
-    """A source with all that is set for it: its bot and link if any, who works there, how many contacts wait."""
+    """A source with all settings: its bot and link if any, the operators and the number of waiting contacts."""
 
     is_active: bool
     strategy: str
@@ -70,12 +66,14 @@ class SourceDetailsShown(SourceShown):
 
 
 class Assignment(Body):
-    """How much of a source an operator should get: weight / sum of the weights of those who are available."""
+    """An operator's weight at a source: their share is weight / sum of the weights of all available operators."""
 
     model_config = example(operator_id=1, weight=30)
 
     operator_id: Id
-    weight: Annotated[int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 takes him off the source."), WHOLE] = 1
+    weight: Annotated[
+        int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
+    ] = 1
 
 
 class Done(Shown):
@@ -88,25 +86,24 @@ class Done(Shown):
 
 @router.post("/sources/", status_code=201, response_model=SourceShown, summary="Add a source", responses=refusals(409))
 async def add_source(body: NewSource, call: Steering) -> Response:
-    """A source without a bot of its own: a site or another system. Its operators are written to by the first bot."""
+    """A source without its own bot: a site or another system. Its operators get messages from the first bot."""
     return await run_idempotent(
         call,
         _add,
-        lambda made: SourceShown.answer(made, 201, {"ETag": _tag(made)}),
+        lambda made: SourceShown.answer(made, 201, SOURCE.headers(made)),
         body=body,
-        actor=call.actor,
         call=call,
     )
 
 
-def _add(s: Session, *, body: NewSource, actor: Actor, call: Steering) -> SourceListed:
-    source_id = sources.add(s, name=body.name, description=body.description, actor=actor, now=call.now)
+def _add(s: Session, *, body: NewSource, call: RequestContext) -> SourceListed:
+    source_id = sources.add(s, name=body.name, description=body.description, actor=call.actor, now=call.now)
     return sources.one(s, source_id=source_id)
 
 
 @router.get("/sources/", response_model=list[SourceShown], summary="List sources", responses=TOTAL)
 async def list_sources(page: Annotated[Page, Query()], request: Request, response: Response, call: Reading) -> Any:
-    """In the order of making: bots, links into bots, and other systems."""
+    """In order of creation: bots, links to bots, and other systems."""
     found = await call.db.read(paging.sources, skip=page.skip, limit=page.limit)
     show_place(request, response, page, found.total)
     return found.rows
@@ -119,8 +116,8 @@ async def list_sources(page: Annotated[Page, Query()], request: Request, respons
     responses={**refusals(404), **TAGGED},
 )
 async def show_source(source_id: Id, call: Reading) -> Response:
-    """With its weights, each with the share that it makes."""
-    return _answer(await call.db.read(sources.details, source_id=source_id))
+    """With the weights and resulting shares of its operators."""
+    return _respond(await call.db.read(sources.details, source_id=source_id))
 
 
 @router.patch(
@@ -130,59 +127,48 @@ async def show_source(source_id: Id, call: Reading) -> Response:
     responses={**refusals(404, 409, 412), **TAGGED},
 )
 async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Steering) -> Response:
-    """Switched off, it takes nothing new; what is open goes on."""
-    values = body.model_dump(exclude_unset=True)
-    changed = await call.db.write(
-        _if_known,
-        action=sources.change,
-        source_id=source_id,
-        if_match=if_match,
-        inputs={"values": values, "actor": call.actor, "now": call.now, "rng": call.rng},
-    )
-    return _answer(changed)
+    """A source that is switched off takes no new contacts; open ones continue."""
+    inputs = {"values": body.model_dump(exclude_unset=True), "actor": call.actor, "now": call.now, "rng": call.rng}
+    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, sources.change, **inputs))
 
 
 @router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409, 412))
 async def remove_source(source_id: Id, if_match: Matching, call: Steering) -> None:
-    """Only one that nothing has come from, and no bot's own; any other can be switched off."""
-    await call.db.write(
-        _if_known,
-        action=sources.remove,
-        source_id=source_id,
-        if_match=if_match,
-        inputs={"actor": call.actor, "now": call.now},
-    )
+    """Only a source without contacts, bot or form key; any other can be switched off instead."""
+    await call.db.write(guarded, SOURCE, source_id, if_match, sources.remove, actor=call.actor, now=call.now)
 
 
-def _if_known(
-    s: Session, *, action: Callable[..., T], source_id: int, if_match: IfMatch | None, inputs: dict[str, Any]
-) -> T:
-    """An action upon a source, unless the caller knows it as it is no longer. Raises Outdated."""
-    if if_match is not None:
-        lock_sources(s, [source_id])
-        if_match.check(_tag(sources.one(s, source_id=source_id)))
-    return action(s, source_id=source_id, **inputs)
+def _lock(s: Session, *, source_id: int) -> None:
+    lock_sources(s, [source_id])
+
+
+SOURCE = Tagged(
+    "source_id",
+    _lock,
+    sources.one,
+    lambda source: tag(source.name, source.description, source.is_active, source.strategy),
+)
 
 
 @router.post(
     "/sources/{source_id}/assign_operator", response_model=Done, summary="Set a weight", responses=refusals(404)
 )
 async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Response:
-    """A second call changes the weight, 0 removes it. What waits at the source is given out as far as possible."""
+    """A second call changes the weight; 0 removes it. Waiting contacts of the source are assigned if possible."""
     done = {"message": "Operator assigned to source successfully"}
-    weighed = _weighed(call, source_id, body.operator_id, body.weight)
-    return await run_idempotent(call, sources.set_weight, lambda _: Done.answer(done), **weighed)
+    inputs = _weight(call, source_id, body.operator_id, body.weight)
+    return await run_idempotent(call, sources.set_weight, lambda _: Done.answer(done), **inputs)
 
 
 @router.delete(
     "/sources/{source_id}/operators/{operator_id}", status_code=204, summary="Remove a weight", responses=refusals(404)
 )
 async def unassign_operator(source_id: Id, operator_id: Id, call: Steering) -> None:
-    """The operator gets nothing new from the source; what he holds stays his."""
-    await call.db.write(sources.set_weight, **_weighed(call, source_id, operator_id, 0))
+    """The operator gets no new contacts from the source; open ones stay with them."""
+    await call.db.write(sources.set_weight, **_weight(call, source_id, operator_id, 0))
 
 
-def _weighed(call: Steering, source_id: int, operator_id: int, weight: int) -> dict[str, Any]:
+def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int) -> dict[str, Any]:
     return {
         "source_id": source_id,
         "operator_id": operator_id,
@@ -193,11 +179,7 @@ def _weighed(call: Steering, source_id: int, operator_id: int, weight: int) -> d
     }
 
 
-def _tag(source: SourceListed) -> str:
-    return tag(source.name, source.description, source.is_active, source.strategy)
-
-
-def _answer(found: SourceDetails) -> Response:
+def _respond(found: SourceDetails) -> Response:
     listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
     shown = {**listed, "waiting": found.waiting, "operators": found.shares}
-    return SourceDetailsShown.answer(shown, headers={"ETag": _tag(found.source)})
+    return SourceDetailsShown.answer(shown, headers=SOURCE.headers(found.source))

@@ -1,4 +1,4 @@
-"""Figures over HTTP: the dashboard of the first founding document, and all that /stats shows."""
+"""Statistics over HTTP: the dashboard of the first specification, and everything that /stats shows."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ router = APIRouter(tags=["statistics"])
 
 
 class OperatorStatsShown(Shown):
-    """An operator's load and how many contacts are his, of all time."""
+    """An operator's load, and the number of their contacts since the beginning."""
 
     model_config = example(
         operator_id=1,
@@ -39,7 +39,7 @@ class OperatorStatsShown(Shown):
 
 
 class AssignedStatsShown(Shown):
-    """An operator at a source. His weight is 0 where he has contacts but works there no more."""
+    """An operator at a source. `weight` is 0 if they have contacts there but no longer a weight."""
 
     operator_id: int
     operator_name: str
@@ -48,7 +48,7 @@ class AssignedStatsShown(Shown):
 
 
 class SourceStatsShown(Shown):
-    """A source's contacts and who has them, of all time."""
+    """The number of a source's contacts and of each operator's, since the beginning."""
 
     model_config = example(
         source_id=1,
@@ -63,43 +63,43 @@ class SourceStatsShown(Shown):
     operators: list[AssignedStatsShown]
 
 
-@router.get("/dashboard/operator_stats", response_model=list[OperatorStatsShown], summary="Operators at a glance")
+@router.get("/dashboard/operator_stats", response_model=list[OperatorStatsShown], summary="Show figures of operators")
 async def operator_stats(call: Reading) -> Any:
-    """Every operator, by name."""
+    """All operators, sorted by name."""
     return await call.db.read(statistics.operator_stats)
 
 
-@router.get("/dashboard/source_stats", response_model=list[SourceStatsShown], summary="Sources at a glance")
+@router.get("/dashboard/source_stats", response_model=list[SourceStatsShown], summary="Show figures of sources")
 async def source_stats(call: Reading) -> Any:
-    """Every source in the order of making, with who works there or has contacts from there."""
+    """All sources in order of creation, with the operators that have a weight or contacts there."""
     return await call.db.read(statistics.source_stats)
 
 
-class Asked(BaseModel):
-    """Of which days: whatever is given narrows them down; all of them if nothing is."""
+class DaysQuery(BaseModel):
+    """Which days; all of them without a parameter. Several parameters apply together."""
 
     model_config = ConfigDict(extra="forbid")
 
-    period: Annotated[Period | None, Field(description="The last days, today included.")] = None
+    period: Annotated[Period | None, Field(description="The most recent days, including today.")] = None
     from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
     to: Annotated[Day | None, Field(description="The last day.")] = None
 
     def span(self, call: RequestContext) -> tuple[datetime | None, datetime | None]:
-        """The moments between which the days lie."""
-        zone = call.desk.timezone
+        """The beginning and the end of the days; None where it is open."""
+        zone = call.context.timezone
         since, until = span(self.from_, self.to, zone)
         begun = statistics.beginning(self.period or Period.ALL, now=call.now, zone=ZoneInfo(zone))
         return max(filter(None, (since, begun)), default=None), until
 
 
-class AskedArrivals(Asked):
-    """Of which days, and in what steps."""
+class ArrivalsQuery(DaysQuery):
+    """Which days, and in what steps."""
 
     by: Annotated[Grain, Field(description="The length of a step.")] = Grain.DAY
 
 
 class OperatorNumbersShown(Shown):
-    """An operator now, and how many contacts of the days are his."""
+    """An operator now, and the number of their contacts that were opened on the requested days."""
 
     operator_id: int
     operator_name: str
@@ -113,8 +113,8 @@ class OperatorNumbersShown(Shown):
 class ShareShown(Shown):
     """An operator's planned and actual share of a source, from 0 to 1.
 
-    `gap` is how many contacts he has more, or fewer, than planned; `cause` is what made most of it, `causes` how much
-    each made. Both are null or empty where there is no gap to speak of.
+    `gap` is the number of contacts above (or below) the planned share; `cause` is its main cause, `causes` the part of
+    each. If there is no notable gap, `cause` is null and `causes` is empty.
     """
 
     operator_id: int
@@ -130,7 +130,7 @@ class ShareShown(Shown):
 
 
 class SourceNumbersShown(Shown):
-    """A source: contacts of the days, and what waits there now, since when."""
+    """A source: its contacts that were opened on the requested days, and its queue now."""
 
     source_id: int
     source_name: str
@@ -142,7 +142,7 @@ class SourceNumbersShown(Shown):
 
 
 class LengthsShown(Shown):
-    """How long something took, in seconds, over so many contacts."""
+    """A duration in seconds: mean and 95th percentile over `contacts` contacts."""
 
     contacts: int
     mean: float | None
@@ -150,9 +150,9 @@ class LengthsShown(Shown):
 
 
 class StatisticsShown(Shown):
-    """All figures of the contacts that were opened on the days asked for, and what waits now.
+    """The figures of contacts that were opened on the requested days, and of the queue now.
 
-    `behind` is how many events are not in them yet; 0 unless everything is being counted anew.
+    `behind` is the number of events that are not counted yet; 0 unless totals are being rebuilt.
     """
 
     contacts: int
@@ -169,7 +169,7 @@ class StatisticsShown(Shown):
 
 
 class ArrivalsShown(Shown):
-    """Contacts opened in a step that began then, and how many of them have no operator now."""
+    """The contacts opened in a step that began at `start`, and how many of them have no operator now."""
 
     start: datetime
     contacts: int
@@ -177,24 +177,24 @@ class ArrivalsShown(Shown):
 
 
 @router.get("/statistics/", response_model=StatisticsShown, summary="Show all figures")
-async def show_statistics(asked: Annotated[Asked, Query()], call: Reading) -> Any:
-    """What /stats shows in Telegram: load, shares as planned and as they are, and why, how long things take."""
-    since, until = asked.span(call)
+async def show_statistics(query: Annotated[DaysQuery, Query()], call: Reading) -> Any:
+    """What /stats shows in Telegram: load, planned and actual shares with the causes of gaps, response times."""
+    since, until = query.span(call)
     return _shown(await call.db.read(statistics.overview, since=since, until=until))
 
 
-@router.get("/statistics/arrivals", response_model=list[ArrivalsShown], summary="Show how many contacts came when")
-async def show_arrivals(asked: Annotated[AskedArrivals, Query()], call: Reading) -> Any:
-    """By hours, days or months of the installation's time zone; those without contacts are left out."""
-    since, until = asked.span(call)
-    return await call.db.read(statistics.arrivals, since=since, until=until, grain=asked.by)
+@router.get("/statistics/arrivals", response_model=list[ArrivalsShown], summary="Show contacts over time")
+async def show_arrivals(query: Annotated[ArrivalsQuery, Query()], call: Reading) -> Any:
+    """By hours, days or months of the installation's time zone; steps without contacts are left out."""
+    since, until = query.span(call)
+    return await call.db.read(statistics.arrivals, since=since, until=until, grain=query.by)
 
 
 def _shown(found: Statistics) -> dict[str, Any]:
     lengths = {name: getattr(found, name) for name in ("to_assignment", "to_take", "to_reply")}
-    same = ("contacts", "unassigned", "unassigned_share", "waiting", "behind")
+    unchanged = ("contacts", "unassigned", "unassigned_share", "waiting", "behind")
     return {
-        **{name: getattr(found, name) for name in same},
+        **{name: getattr(found, name) for name in unchanged},
         "oldest_waiting": found.oldest,
         **{name: {"contacts": one.count, "mean": one.mean, "p95": one.p95} for name, one in lengths.items()},
         "operators": [

@@ -16,7 +16,8 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, queue, sources
-from crm_core.routing.assignment import Reservation, Rng, SourceFacts
+from crm_core.routing.assignment import Reservation, Rng
+from crm_core.routing.candidates import SourceFacts, source_facts
 from crm_core.routing.choose import Choice
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact, lock_sources
@@ -60,7 +61,7 @@ def register(
 
     Raises SourceNotFound, SourceOff.
     """
-    source = queue.as_seen_by(assignment.source_facts(s, source_id), chat_id=None)
+    source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
@@ -154,6 +155,7 @@ def _new_row(
         "chat_id": chat.chat_id if chat else None,
         "created_at": now,
         "assigned_at": now if assigned else None,
+        "current_assigned_at": now if assigned else None,
         "queued_at": None if assigned else now,
     }
 

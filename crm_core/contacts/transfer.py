@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, update
+from sqlalchemy import Row, bindparam, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -20,8 +20,10 @@ from crm_core.errors import (
 )
 from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, queue, sources
-from crm_core.routing.assignment import NamedCandidate, Reservation, Rng, SourceFacts
+from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
+from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.tables import Contact
@@ -51,7 +53,7 @@ def assign_by_hand(
     """
     access_assigning(s, actor)
     contact, source_ids = _lock_open(s, contact_id)
-    source = queue.as_seen_by(assignment.source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
     reservation = _reserve(s, contact, chosen, confirmed=confirmed)
     _move(s, contact, reservation, now=now)
@@ -98,7 +100,7 @@ def _check_assignable(
     """
     if version is not None and contact.version != version:
         raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
-    chosen = assignment.one_candidate(s, source, operator_id=operator_id)
+    chosen = one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
         raise ContactAlreadyTheirs(contact=contact.id, operator=chosen.name)
     if not chosen.candidate.is_reachable:
@@ -129,13 +131,7 @@ def _reserve(s: Session, contact: Row[Any], chosen: NamedCandidate, *, confirmed
 _BY_HAND = (
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
-    .values(
-        operator_id=bindparam("to_operator"),
-        status="new",
-        version=_contact.c.version + 1,
-        queued_at=None,
-        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
-    )
+    .values({**ASSIGNED_VALUES, "status": "new"})
 )
 
 
@@ -161,18 +157,21 @@ _RETURN = (
         status="new",
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
+        current_assigned_at=None,
     )
     .returning(_contact.c.id, _contact.c.source_id)
 )
 
 
-def return_contact(s: Session, *, contact_id: int, operator_id: int, reason: str, actor: Actor, now: datetime) -> bool:
+def return_contact(
+    s: Session, *, contact_id: int, operator_id: int, reason: ReturnReason, actor: Actor, now: datetime
+) -> bool:
     """Takes an open contact from its operator and frees the place; it waits again, in its old position by age.
 
     The caller holds the locks of the operator's sources, and calls `queue.assign_waiting` after the last one.
 
     Args:
-        reason: a code for the event: why it was returned.
+        reason: why it was returned.
 
     Returns False if this operator did not hold it.
     """

@@ -12,7 +12,8 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing.assignment import Rng, SourceFacts
+from crm_core.routing.assignment import Rng
+from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared

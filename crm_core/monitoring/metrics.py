@@ -7,8 +7,7 @@ from sqlalchemy.orm import Session
 from crm_core import statistics
 from crm_core.delivery import bots
 from crm_core.delivery.bots import Workload
-from crm_core.routing import assignment
-from crm_core.routing.assignment import Eligibility
+from crm_core.routing.candidates import Eligibility, eligibilities
 from crm_core.statistics import Statistics
 
 
@@ -29,4 +28,4 @@ class Figures:
 
 def figures(s: Session) -> Figures:
     """Reads all of them, by a constant number of statements."""
-    return Figures(statistics.overview(s, since=None), assignment.eligibilities(s), bots.workloads(s))
+    return Figures(statistics.overview(s, since=None), eligibilities(s), bots.workloads(s))

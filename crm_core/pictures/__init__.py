@@ -1,1 +1,1 @@
-"""Pictures of figures: SVG drawn by pure functions, words passed in, made into PNG by a process of its own."""
+"""Pictures of figures: SVG made by pure functions, with labels passed in, and rendered to PNG by a subprocess."""

@@ -1,4 +1,4 @@
-"""Draws one picture: SVG comes in, PNG goes out. `crm_core.pictures.drawing` starts this as a process."""
+"""Draws one picture: SVG comes in, PNG goes out. `crm_core.pictures.drawing` starts this as a subprocess."""
 
 import sys
 

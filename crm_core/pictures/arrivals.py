@@ -1,4 +1,4 @@
-"""Contacts over a period, as the picture's columns show them: no gaps where nobody came, and never hundreds."""
+"""Contacts over a period as the picture's columns: spans without contacts included, and never hundreds of columns."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -23,13 +23,13 @@ class Step(StrEnum):
 def figures(
     s: Session, *, period: Period, now: datetime, zone: tzinfo
 ) -> tuple[Statistics, Step, tuple[Arrivals, ...]]:
-    """All that the picture of a period shows, of one moment."""
+    """Everything that the picture of a period shows, read in one transaction."""
     numbers = statistics.overview(s, since=statistics.beginning(period, now=now, zone=zone))
     return numbers, *columns_of(s, period=period, now=now, zone=zone)
 
 
 def columns_of(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> tuple[Step, tuple[Arrivals, ...]]:
-    """Contacts over a period up to its end, step by step; none for all time where there never was one."""
+    """Contacts over a period up to its end, step by step; nothing for all time if there never was one."""
     since = statistics.beginning(period, now=now, zone=zone)
     grain = Grain.HOUR if period is Period.TODAY else Grain.DAY
     came = statistics.arrivals(s, since=since, grain=grain)
@@ -44,7 +44,7 @@ def columns_of(s: Session, *, period: Period, now: datetime, zone: tzinfo) -> tu
 
 
 def _summed(came: list[Arrivals], starts: Iterator[datetime]) -> tuple[Arrivals, ...]:
-    """What came from each moment on until the next one."""
+    """Contacts from each moment until the next one."""
     moments, found, place = list(starts), [], 0
     for number, start in enumerate(moments):
         contacts = unassigned = 0
@@ -58,7 +58,7 @@ def _summed(came: list[Arrivals], starts: Iterator[datetime]) -> tuple[Arrivals,
 
 
 def step_for(first: date, last: date) -> Step:
-    """The step by which a span of days makes at most some forty columns."""
+    """The step that divides a span of days into at most about forty columns."""
     days = (last - first).days + 1
     if days <= 31:
         return Step.DAY

@@ -1,8 +1,8 @@
-"""From SVG to PNG, in a process of its own.
+"""From SVG to PNG, in a subprocess.
 
 resvg holds the interpreter while it draws, 100 to 250 ms: in the event loop, or in a thread beside it, every client
-would wait for that long. A process that is started for a picture and ends with it costs some 50 ms more, but no memory
-while nobody asks, which is nearly always, since pictures are kept; and should drawing crash or hang, nothing else does.
+would wait for that long. A process per picture costs some 50 ms more, but no memory while no picture is made, which is
+nearly always, since pictures are cached; and if drawing crashes or hangs, nothing else is affected.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ LONGEST = 10.0  # seconds
 
 
 async def draw(svg: str) -> bytes:
-    """A picture as PNG. Raises NoResult."""
+    """Renders SVG to PNG. Raises NoResult."""
     async with run_package("crm_core.pictures") as process:
         try:
             png, complaint = await asyncio.wait_for(process.communicate(svg.encode()), LONGEST)

@@ -1,7 +1,6 @@
 """The bundled font: which characters it can draw, and how wide they are, so that names are cut before they overlap.
 
-resvg draws nothing, and says nothing, where a font is missing; hence a font of our own beside the code, and nothing
-else is ever looked for.
+If a font is missing, resvg draws nothing and reports nothing; hence a font in this package, and no system fonts.
 """
 
 import struct
@@ -16,7 +15,7 @@ REGULAR, BOLD = FOLDER / "DejaVuSansCondensed.ttf", FOLDER / "DejaVuSansCondense
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One font file as text is measured with it: widths of characters, in parts of the font's size."""
+    """The widths of a font file's characters, as fractions of the font's size."""
 
     widths: dict[str, float]
 
@@ -41,7 +40,7 @@ def face(*, bold: bool) -> Face:
 
 
 def _glyphs(data: bytes, cmap: int) -> dict[int, int]:
-    """Glyphs by code point, from the table's part for all of Unicode (format 12)."""
+    """Glyphs by code point, from the subtable for all of Unicode (format 12)."""
     for number in range(struct.unpack_from(">H", data, cmap + 2)[0]):
         offset = cmap + struct.unpack_from(">L", data, cmap + 4 + 8 * number + 4)[0]
         if struct.unpack_from(">H", data, offset)[0] == 12:
@@ -54,19 +53,19 @@ def _glyphs(data: bytes, cmap: int) -> dict[int, int]:
 
 
 def drawable(text: str) -> str:
-    """A text without what the font cannot draw (most emoji, faraway scripts), in one line; it may be empty."""
+    """A text without what the font cannot draw (most emoji, many scripts), in one line; it may be empty."""
     known = face(bold=False).widths
     return " ".join("".join(one if one in known else " " if one.isspace() else "" for one in text).split())
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a text is drawn, in pixels; kerning makes it a little narrower."""
+    """The width of a text, in pixels; kerning makes it a little narrower."""
     widths, regular = face(bold=bold).widths, face(bold=False).widths
     return size * sum(widths.get(one) or regular.get(one, 0.6) for one in text)
 
 
 def fitting(text: str, room: float, size: float, *, bold: bool = False) -> str:
-    """As much of a text as fits into so many pixels, with an ellipsis where it was cut."""
+    """As much of a text as fits into a width, in pixels, with an ellipsis if it was cut."""
     if width(text, size, bold=bold) <= room:
         return text
     while text and width(text + "…", size, bold=bold) > room:

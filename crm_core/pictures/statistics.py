@@ -1,33 +1,33 @@
-"""The picture of the statistics: panels one below the other, as a phone shows them."""
+"""The picture of the statistics: panels stacked for the screen of a phone."""
 
 from collections.abc import Sequence
 
 from crm_core.pictures import panels
+from crm_core.pictures.labels import Labels
 from crm_core.pictures.panels import Column
 from crm_core.pictures.svg import CARD, box, document, moved
-from crm_core.pictures.words import Words
 from crm_core.statistics import Statistics
 
 WIDE = 1280  # pixels; Telegram keeps this size, and larger ones cost more to send
 MARGIN, PADDING, GAP = 24, 40, 18
 
 
-def statistics_picture(numbers: Statistics, columns: Sequence[Column], words: Words) -> str:
+def statistics_picture(numbers: Statistics, columns: Sequence[Column], labels: Labels) -> str:
     """The statistics of a period as SVG.
 
     Args:
-        numbers: the figures, the same as in words.
+        numbers: the figures, the same as in the message.
         columns: contacts over the period, from its beginning to now.
-        words: what is said, in the reader's language.
+        labels: the texts, in the reader's language.
     """
     parts: list[str] = []
     y = float(MARGIN)
     for panel in (
-        panels.head(numbers, words),
-        panels.flow(columns, words),
-        panels.load(numbers.operators, words),
-        panels.shares(numbers.sources, words),
-        panels.times(numbers, words),
+        panels.head(numbers, labels),
+        panels.flow(columns, labels),
+        panels.load(numbers.operators, labels),
+        panels.shares(numbers.sources, labels),
+        panels.times(numbers, labels),
     ):
         high = panel.high + 2 * PADDING
         parts.append(box(MARGIN, y, WIDE - 2 * MARGIN, high, CARD, radius=24))

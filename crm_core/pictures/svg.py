@@ -1,4 +1,4 @@
-"""Shapes and words as SVG. Whatever comes from people is escaped here, once."""
+"""Shapes and text as SVG. What people typed is escaped here, and only here."""
 
 from collections.abc import Iterable
 from html import escape
@@ -11,11 +11,11 @@ GOOD, WARN, OVER, OFF, PLAN = "#2f9e8f", "#f0a33a", "#d9622b", "#a9b4bd", "#b9cf
 
 
 def number(value: float) -> str:
-    """A coordinate, short: tenths of a pixel are enough."""
+    """A coordinate as text: tenths of a pixel are enough."""
     return f"{value:.1f}".removesuffix(".0")
 
 
-def words(
+def text_line(
     x: float,
     y: float,
     text: str,
@@ -29,8 +29,8 @@ def words(
     """A line of text.
 
     Args:
-        x, y: where it begins (or ends, or has its middle, by `anchor`), and its base line, in pixels.
-        room: what does not fit into so many pixels is cut.
+        x, y: its beginning (or end, or middle, by `anchor`), and its base line, in pixels.
+        room: its largest width, in pixels; a longer text is cut.
     """
     shown = drawable(text)
     if room is not None:
@@ -44,7 +44,7 @@ def words(
 
 
 def box(x: float, y: float, wide: float, high: float, colour: str, *, radius: float = 0) -> str:
-    """A rectangle; one of no size is left out."""
+    """A rectangle; empty if it has no size."""
     if wide <= 0 or high <= 0:
         return ""
     round_ = f' rx="{number(min(radius, wide / 2, high / 2))}"' if radius else ""
@@ -53,7 +53,7 @@ def box(x: float, y: float, wide: float, high: float, colour: str, *, radius: fl
 
 
 def largest(text: str, size: float, room: float, *, bold: bool = False) -> float:
-    """The size of letters, at most `size`, at which a text fits into so many pixels."""
+    """The font size, at most `size`, at which a text fits into a width, in pixels."""
     return min(size, size * room / max(width(drawable(text), size, bold=bold), 1))
 
 
@@ -68,11 +68,11 @@ def moved(y: float, parts: Iterable[str], *, x: float = 0) -> str:
 
 
 def legend(right: float, y: float, entries: Iterable[tuple[str, str]], size: float) -> tuple[str, float]:
-    """What colours mean: (colour, words), ending at `right`; also where it begins."""
+    """A legend of (colour, label), ending at `right`, and where it begins."""
     parts: list[str] = []
     for colour, text in reversed(list(entries)):
         left = right - width(drawable(text), size)
-        parts += [words(left, y, text, size, colour=FAINT), box(left - 32, y - 19, 21, 21, colour, radius=5)]
+        parts += [text_line(left, y, text, size, colour=FAINT), box(left - 32, y - 19, 21, 21, colour, radius=5)]
         right = left - 32 - 28
     return "".join(parts), right
 

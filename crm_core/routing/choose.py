@@ -1,31 +1,48 @@
-"""Deciding who gets a contact: arithmetic alone, with no database, clock or chance of its own."""
+"""Choosing who gets a contact: arithmetic alone, without database, clock or random numbers of its own.
 
-from collections.abc import Sequence
+A new rule of eligibility is a new member of `Exclusion`. The type checker then names everything that must answer to it:
+the rule itself (`_rule`), its cause in the statistics (`crm_core.statistics.causes`) and its text
+(`bot.texts.phrases`). A fact that the rule needs is a field of `Candidate`, read in `crm_core.routing.candidates`.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 
 class Exclusion(StrEnum):
-    """Why an operator cannot get a contact now."""
+    """Why an operator cannot get a contact now.
+
+    The order is that of the rules: where several exclude an operator, the first is named. Events keep these values for
+    good, so a value is never renamed or reused.
+    """
 
     NO_WEIGHT = "no_weight"
     INACTIVE = "inactive"
-    OFFLINE = "offline"
     UNREACHABLE = "unreachable"
+    OFFLINE = "offline"
     FULL = "full"
+
+
+class SourceExclusion(StrEnum):
+    """Why nobody can get a contact of a source now, whatever the state of its operators."""
+
+    NO_OPERATORS = "no_operators"
+    SOURCE_OFF = "source_off"
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Candidate:
-    """An operator as a source sees him at the moment of the choice.
+    """An operator as a source sees them at the moment of the choice.
 
     Not to be changed, though not frozen: each choice makes one for each operator, which would cost four times as much.
 
     Attributes:
-        weight: how much of the source he should get.
-        load, limit: open contacts he holds, and the most he may hold.
-        dealt: contacts he got from the source since its weights last changed (for `exact`).
-        chat_id: his private chat, None where he works through the API alone.
+        weight: how much of the source the operator should get.
+        load, limit: open contacts that they hold, and the most they may hold.
+        dealt: contacts they got from the source since its weights last changed (for `exact`).
+        chat_id: their private chat, None where they work through the API alone.
     """
 
     operator_id: int
@@ -39,9 +56,41 @@ class Candidate:
     chat_id: int | None = None
 
 
+Rule = Callable[[Candidate], bool]
+"""Whether an operator cannot get a contact now, for one reason."""
+
+
+def _rule(why: Exclusion) -> Rule:
+    match why:
+        case Exclusion.NO_WEIGHT:
+            return lambda one: one.weight <= 0
+        case Exclusion.INACTIVE:
+            return lambda one: not one.is_active
+        case Exclusion.UNREACHABLE:
+            return lambda one: not one.is_reachable
+        case Exclusion.OFFLINE:
+            return lambda one: not one.is_online
+        case Exclusion.FULL:
+            return lambda one: one.load >= one.limit
+        case _:
+            assert_never(why)
+
+
+RULES = tuple((why, _rule(why)) for why in Exclusion)
+"""Every rule of eligibility, in the order in which they are applied (both founding documents, step 2)."""
+
+
+def exclusion(candidate: Candidate) -> Exclusion | None:
+    """Why this operator is not eligible, or None if they are."""
+    for why, excludes in RULES:
+        if excludes(candidate):
+            return why
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The one chosen, or nobody, and what kept each of the others out.
+    """The operator chosen, or nobody, and what excluded each of the others.
 
     Attributes:
         reason: `random`, `exact`, or, for nobody, the exclusions that occurred (`full+offline`); `no_operators` where
@@ -53,21 +102,6 @@ class Choice:
     excluded: tuple[tuple[int, Exclusion], ...]
 
 
-def exclusion(candidate: Candidate) -> Exclusion | None:
-    """Why this operator is not eligible, or None if he is (both founding documents, step 2)."""
-    if candidate.weight <= 0:
-        return Exclusion.NO_WEIGHT
-    if not candidate.is_active:
-        return Exclusion.INACTIVE
-    if not candidate.is_reachable:
-        return Exclusion.UNREACHABLE
-    if not candidate.is_online:
-        return Exclusion.OFFLINE
-    if candidate.load >= candidate.limit:
-        return Exclusion.FULL
-    return None
-
-
 def choose(candidates: Sequence[Candidate], roll: float, *, strategy: str = "random") -> Choice:
     """Picks one of the eligible operators.
 
@@ -75,7 +109,7 @@ def choose(candidates: Sequence[Candidate], roll: float, *, strategy: str = "ran
         candidates: everybody with a weight at the source, eligible or not.
         roll: a number in [0, 1).
         strategy: `random` gives each a chance of weight / sum of eligible weights (founding documents, step 3);
-            `exact` gives the contact to whoever is furthest below his share, the roll deciding between equals.
+            `exact` gives the contact to whoever is furthest below their share, the roll deciding between equals.
     """
     excluded, eligible = [], []
     for candidate in candidates:
@@ -85,10 +119,13 @@ def choose(candidates: Sequence[Candidate], roll: float, *, strategy: str = "ran
         else:
             excluded.append((candidate.operator_id, why))
     if not eligible:
-        occurred = "+".join(sorted({why.value for _, why in excluded}))
-        return Choice(None, occurred or "no_operators", tuple(excluded))
+        return Choice(None, _nobody({why for _, why in excluded}), tuple(excluded))
     chosen = _furthest_below(eligible, roll) if strategy == "exact" else _by_weight(eligible, roll)
     return Choice(chosen, strategy, tuple(excluded))
+
+
+def _nobody(occurred: set[Exclusion]) -> str:
+    return "+".join(sorted(occurred)) or SourceExclusion.NO_OPERATORS.value
 
 
 def _by_weight(eligible: Sequence[Candidate], roll: float) -> Candidate:
@@ -97,13 +134,13 @@ def _by_weight(eligible: Sequence[Candidate], roll: float) -> Candidate:
         point -= candidate.weight
         if point < 0:
             return candidate
-    return eligible[-1]  # only rounding of a roll next to 1 leads here
+    return eligible[-1]  # reached only by rounding, where the roll is close to 1
 
 
 def _furthest_below(eligible: Sequence[Candidate], roll: float) -> Candidate:
-    """The next contact goes where, with it, most would still be missing to the share of all that were dealt.
+    """The operator who, counting the next contact, would be missing most of their share of all that were dealt.
 
-    Whole numbers only, so that equals are equal; nobody ever gets a whole contact more than his share.
+    Whole numbers only, so that equals are equal; nobody ever gets a whole contact more than their share.
     """
     weights, dealt = sum(one.weight for one in eligible), sum(one.dealt for one in eligible)
     missing = {one: one.weight * (dealt + 1) - one.dealt * weights for one in eligible}

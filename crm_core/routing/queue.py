@@ -1,4 +1,8 @@
-"""The queue: open contacts without an operator, oldest first."""
+"""The queue: open contacts without an operator, oldest first.
+
+`assign_waiting` is the one function that gives contacts from the queue to operators. It locks the sources first, and so
+does every transaction that queues a contact or frees a place: `crm_core.routing.assignment` says why.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,19 +15,18 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages
-from crm_core.routing import assignment, choose
-from crm_core.routing.assignment import Reservation, Rng, SourceFacts
-from crm_core.routing.choose import Exclusion
+from crm_core.routing import assignment
+from crm_core.routing.assignment import Reservation, Rng
+from crm_core.routing.candidates import SourceFacts, candidates, source_facts
+from crm_core.routing.choose import Exclusion, SourceExclusion, choose
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
 _contact = Contact.__table__
-# Said as the index says it: SQLite uses a partial index only for the very condition that it was made with.
+# In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = (_contact.c.operator_id.is_(None), text("contacts.status = 'new'"))
 OPEN = text("contacts.status <> 'closed'")
-
-UNREACHABLE = Exclusion.UNREACHABLE
 
 _OLDEST = (
     select(_contact.c.id, _contact.c.source_id, _contact.c.version, _contact.c.chat_id)
@@ -40,25 +43,22 @@ _ASSIGN = (
         _contact.c.operator_id.is_(None),
         _contact.c.status == "new",
     )
-    .values(
-        operator_id=bindparam("to_operator"),
-        version=_contact.c.version + 1,
-        queued_at=None,
-        assigned_at=func.coalesce(_contact.c.assigned_at, bindparam("at", type_=_contact.c.assigned_at.type)),
-    )
+    .values(assignment.ASSIGNED_VALUES)
 )
 
 
 def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, rng: Rng) -> int:
-    """Gives waiting contacts of these sources, oldest first, to whoever is free now. Returns how many found somebody.
+    """Assigns waiting contacts of these sources, oldest first, to operators who are free now.
 
     Called in the transaction of everything that may free a place: a close, a raised limit, an activation, a new
     weight, coming online. Nobody waits while somebody eligible is free.
+
+    Returns how many contacts were assigned.
     """
     still = set(source_ids)
     lock_sources(s, still)
     given, not_in_telegram = _assign_waiting(s, _OLDEST, still, actor=actor, now=now, rng=rng)
-    # Where those who are free cannot be reached in Telegram, a request of another system may do better than a client.
+    # Operators who are free but not in Telegram can work on what came through the API, though not on a client's chat.
     more, _ = _assign_waiting(s, _OLDEST_REQUEST, not_in_telegram, actor=actor, now=now, rng=rng)
     return given + more
 
@@ -66,17 +66,20 @@ def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: 
 def _assign_waiting(
     s: Session, oldest_of: Select[Any], still: set[int], *, actor: Actor, now: datetime, rng: Rng
 ) -> tuple[int, set[int]]:
-    """Returns how many found somebody, and the sources where a client of Telegram met operators without Telegram."""
+    """Assigns until nothing waits at these sources or nobody is free.
+
+    Returns how many were assigned, and the sources where a client in Telegram waits because of unreachable operators.
+    """
     given, not_in_telegram = 0, set()
     while still:
         oldest = execute(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
         if oldest is None:
             break
-        source = as_seen_by(assignment.source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
+        source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
         place = assignment.reserve_operator(s, source, rng=rng) if source.is_active else None
         if not isinstance(place, Reservation):
             still.discard(source.id)
-            if place and oldest.chat_id is not None and UNREACHABLE in {why for _, why in place.excluded}:
+            if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
                 not_in_telegram.add(source.id)
             continue
         assign(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
@@ -85,9 +88,9 @@ def _assign_waiting(
 
 
 def as_seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
-    """A source as a contact sees it: one that came through the API can be worked on there, at a bot's source too.
+    """A source as a contact sees it: a contact from the API can be worked on through the API, at a bot's source too.
 
-    So operators who have no account in Telegram are eligible for it. The bot speaks to those who have one.
+    So operators without a Telegram account are eligible for it. Those who have one get its card from the bot.
     """
     return source if chat_id is not None else replace(source, bot_id=None)
 
@@ -97,12 +100,12 @@ def assign(
     *,
     contact_id: int,
     version: int,
-    source: assignment.SourceFacts,
+    source: SourceFacts,
     place: Reservation,
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Puts a waiting contact into a claimed place and announces it, with all that was said meanwhile."""
+    """Gives a waiting contact to the operator whose place was reserved, with all that was said meanwhile."""
     values = {"contact_id": contact_id, "seen": version, "to_operator": place.operator_id, "at": now}
     if execute_count(s, _ASSIGN, values) != 1:
         raise RuntimeError("a waiting contact changed under its source's lock")
@@ -120,14 +123,14 @@ _AHEAD = (
 
 
 def position_of(s: Session, *, contact_id: int, source_id: int) -> int:
-    """Which place a waiting contact has in the queue of its source, from 1."""
+    """The position of a waiting contact in the queue of its source, from 1."""
     ahead: int = execute(s, _AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
     return ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A contact in the queue, as a list shows it; `operator` and `is_closed` where it has left the queue meanwhile."""
+    """A contact in the queue, as a list shows it; `operator` and `is_closed` in case it has left the queue."""
 
     id: int
     source_name: str
@@ -163,7 +166,7 @@ def waiting(s: Session, *, limit: int = 20, skip: int = 0) -> list[Waiting]:
 
 
 def one(s: Session, *, contact_id: int) -> Waiting:
-    """One contact, in the queue or not, as an admin sees it who is about to give it by hand. Raises ContactNotFound."""
+    """One contact, in the queue or not, for an admin who is about to assign it by hand. Raises ContactNotFound."""
     row = s.execute(_LISTED.where(_contact.c.id == contact_id)).one_or_none()
     if row is None:
         raise ContactNotFound(contact=contact_id)
@@ -179,33 +182,48 @@ def length(s: Session, *, source_id: int | None = None) -> int:
 
 
 def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
-    """Tells admins of contacts that went back to the queue and found nobody, once per source and ten minutes, with why.
+    """Notifies admins of contacts that went back to the queue and still wait, with the reason.
 
-    Returns how many of these contacts wait.
+    At most once in ten minutes for a source. Returns how many of these contacts wait.
     """
     ids = sorted(set(contact_ids))
     left = s.execute(select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids))).all()
     oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
     for source_id, contact_id in oldest.items():
-        source = assignment.source_facts(s, source_id)
-        why = choose.choose(assignment.candidates(s, source), 0.0).reason if source.is_active else "source_off"
-        alerts.notify_admins(
-            s,
-            cause=f"waits:{source_id}",
-            code="contact_waits",
-            now=now,
-            bot_id=source.speaker_id,
-            contact=contact_id,
-            source=source.name,
-            why=why,
-        )
+        source = source_facts(s, source_id)
+        notify_contact_waits(s, source, contact_id=contact_id, why=_why_nobody(s, source), now=now)
     return len(left)
 
 
-def sweep(s: Session, *, now: datetime, rng: Rng) -> int:
-    """The net under `fill`: looks at every source where somebody waits. Returns how many found an operator.
+def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, why: str, now: datetime) -> None:
+    """Notifies admins, at most once in ten minutes for a source, that a contact found no operator.
 
-    Nothing should ever be left for it; it exists for what changes without us, such as the clock.
+    Args:
+        why: what excluded everybody: the reason of a `Choice`, or a `SourceExclusion`.
+    """
+    alerts.notify_admins(
+        s,
+        cause=f"waits:{source.id}",
+        code="contact_waits",
+        now=now,
+        bot_id=source.speaker_id,
+        contact=contact_id,
+        source=source.name,
+        why=why,
+    )
+
+
+def _why_nobody(s: Session, source: SourceFacts) -> str:
+    if not source.is_active:
+        return SourceExclusion.SOURCE_OFF.value
+    return choose(candidates(s, source), 0.0).reason
+
+
+def sweep(s: Session, *, now: datetime, rng: Rng) -> int:
+    """Assigns what waits at any source. Returns how many contacts were assigned.
+
+    A safety net: `assign_waiting` should never leave anything for it, except after a change that did not go through
+    these functions, such as an UPDATE by hand.
     """
     source_ids = s.execute(select(_contact.c.source_id).where(*WAITS).distinct()).scalars().all()
     return assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)

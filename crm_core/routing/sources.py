@@ -1,4 +1,4 @@
-"""Sources: channels that contacts come from, and how each shares its contacts out."""
+"""Sources: channels that contacts come from, and how each distributes its contacts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class SourceListed:
 
 
 def listing(s: Session) -> list[SourceListed]:
-    """Every source, in the order of making."""
+    """Every source, in order of creation."""
     rows = s.execute(
         select(
             _source.c.id,
@@ -96,13 +96,13 @@ def add(s: Session, *, name: str, description: str | None, actor: Actor, now: da
 
 
 def remove(s: Session, *, source_id: int, actor: Actor, now: datetime) -> None:
-    """Takes a source away that nothing has come from, with its weights.
+    """Removes a source that no contact has come from, with its weights.
 
-    Raises NotAllowed, SourceNotFound, and SourceInUse where it is a bot's own, has contacts, or a form brings some.
+    Raises NotAllowed, SourceNotFound, and SourceInUse if it is a bot's own, has contacts, or is used by a form's key.
     """
     access_admin(s, actor)
     lock_sources(s, [source_id])
-    # A contact that is just being made at it waits for this row, and then finds that the source is gone.
+    # A contact that is being created at it waits for this row, and then finds that the source is gone.
     s.execute(select(_source.c.id).where(_source.c.id == source_id).with_for_update())
     source = one(s, source_id=source_id)
     is_main = source.bot is not None and source.slug is None
@@ -121,7 +121,7 @@ def _is_in_use(s: Session, source_id: int) -> bool:
 
 
 def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: datetime) -> int:
-    """The source that a bot is, made at its first start and named after its @username. Returns its id."""
+    """The bot's own source, created at its first start and named after its @username. Returns its id."""
     found = s.execute(
         select(_source.c.id).where(_source.c.bot_id == bot_id, _source.c.slug.is_(None))
     ).scalar_one_or_none()
@@ -144,7 +144,7 @@ def _names(s: Session, *, besides: int = 0) -> Sequence[str]:
 
 
 def rename(s: Session, *, source_id: int, name: str, actor: Actor, now: datetime) -> str:
-    """Another name for a source. Returns it as stored. Raises NotAllowed, SourceNotFound, BadName, NameTaken."""
+    """Renames a source. Returns the name as stored. Raises NotAllowed, SourceNotFound, BadName, NameTaken."""
     access_admin(s, actor)
     checked = check_free_name(name, _names(s, besides=source_id))
     _change(s, source_id, name=checked)
@@ -153,7 +153,7 @@ def rename(s: Session, *, source_id: int, name: str, actor: Actor, now: datetime
 
 
 def describe(s: Session, *, source_id: int, description: str, actor: Actor, now: datetime) -> str | None:
-    """What a source is, in a line for staff. Raises NotAllowed, SourceNotFound, BadValue."""
+    """Sets what a source is, in a line for staff. Raises NotAllowed, SourceNotFound, BadValue."""
     access_admin(s, actor)
     checked = check_description(description)
     _change(s, source_id, description=checked)
@@ -164,7 +164,7 @@ def describe(s: Session, *, source_id: int, description: str, actor: Actor, now:
 def change(
     s: Session, *, source_id: int, actor: Actor, now: datetime, rng: Rng, values: dict[str, Any]
 ) -> "SourceDetails":
-    """Changes what is given, all or nothing. Returns the source as it is then.
+    """Changes what is given, all or nothing. Returns the source after the change.
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`.
@@ -187,9 +187,9 @@ def change(
 
 
 def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> int:
-    """Whether a source takes new contacts and gives out waiting ones; open ones go on.
+    """Switches a source on or off: whether it takes new contacts and assigns waiting ones. Open ones are not affected.
 
-    Returns how many waiting contacts found an operator. Raises NotAllowed, SourceNotFound.
+    Returns how many waiting contacts were assigned. Raises NotAllowed, SourceNotFound.
     """
     access_admin(s, actor)
     lock_sources(s, [source_id])
@@ -199,7 +199,7 @@ def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now
 
 
 def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now: datetime) -> None:
-    """How a source chooses: `random` by chance, or `exact`, levelling shares contact by contact.
+    """Sets how a source chooses: `random`, by weighted chance, or `exact`, balancing shares contact by contact.
 
     Raises NotAllowed, SourceNotFound.
     """
@@ -212,9 +212,9 @@ def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now
 def set_weight(
     s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime, rng: Rng
 ) -> int:
-    """How much of a source an operator should get; 0 takes him off it. The queue is emptied as far as it can be.
+    """Sets how much of a source an operator should get, 0 for nothing, and assigns waiting contacts.
 
-    Returns how many waiting contacts found an operator. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
+    Returns how many waiting contacts were assigned. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
     """
     access_admin(s, actor)
     checked = check_number(weight, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
@@ -227,7 +227,7 @@ def set_weight(
         s.execute(_weight.delete().where(*mine))
     elif execute_count(s, update(_weight).where(*mine).values(weight=checked)) == 0:
         s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": checked, "dealt": 0})
-    # Shares begin anew: what was dealt under other weights must not be made up for under these.
+    # Counting starts over: what was dealt under other weights must not be compensated under these.
     s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
     events.record_one(
         s,
@@ -255,7 +255,7 @@ def weights(s: Session, *, source_id: int) -> list[Row[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What an operator gets of a source: his weight, and `part`, that weight of the sum of all there."""
+    """What an operator should get of a source: their weight, and `part`, that weight / the sum of all there."""
 
     source_id: int
     source: str
@@ -266,9 +266,9 @@ class Share:
 
 
 def shares(s: Session) -> list[Share]:
-    """Every weight with the planned share that it makes: weight / sum of the source's weights, whoever is away.
+    """Every weight with its planned share: weight / sum of the source's weights, whoever is absent.
 
-    In the order of the sources' making, the largest share first.
+    By source, in order of creation, the largest share first.
     """
     rows = s.execute(
         select(
@@ -310,7 +310,7 @@ def of_operator(s: Session, operator_id: int) -> Sequence[int]:
 
 
 def details(s: Session, *, source_id: int) -> SourceDetails:
-    """All that a source's screen shows. Raises SourceNotFound."""
+    """Everything that a source's screen shows. Raises SourceNotFound."""
     source = one(s, source_id=source_id)
     mine = tuple(share for share in shares(s) if share.source_id == source_id)
     return SourceDetails(source, mine, queue.length(s, source_id=source_id))

@@ -1,14 +1,15 @@
-"""Statistics, each figure defined once: who has how many, how that compares with the plan, how long things take.
+"""Statistics, each figure defined once: contacts per operator, planned and actual shares, and durations.
 
-All come from contacts and their events (docs/statistics.md). They are read from sums that are kept up beside the work,
-so that a million contacts cost no more than ten:
+All are computed from contacts and their events (docs/statistics.md). They are read from stored sums, to which events
+are added in the background, so that reading a million contacts costs no more than reading ten:
 
     numbers = await db.read(statistics.overview, since=statistics.beginning(Period.WEEK, now=clock(), zone=zone))
     days = await db.read(statistics.arrivals, since=None)
-    key = await db.read(statistics.version)  # whatever was made from figures is good until this changes
+    key = await db.read(statistics.version)  # a cached result is valid until this changes
 """
 
 from crm_core.statistics.buckets import Grain
+from crm_core.statistics.causes import Cause
 from crm_core.statistics.dashboard import (
     AssignedStats,
     OperatorStats,
@@ -27,7 +28,7 @@ from crm_core.statistics.figures import (
     overview,
 )
 from crm_core.statistics.folding import fold, prepare, start_again
-from crm_core.statistics.gaps import Cause, Gap
+from crm_core.statistics.gaps import Gap
 from crm_core.statistics.periods import Period, beginning
 from crm_core.statistics.reading import backlog, version
 from crm_core.statistics.recount import Difference, differences

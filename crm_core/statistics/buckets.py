@@ -1,8 +1,8 @@
 """Days, months and hours as numbers, and a period as few ranges of them.
 
-A span is a number that a person can read: 2026010513 is an hour, 20260105 a day, 202601 a month, 0 all time. Within a
-kind they sort by time, and no number of one kind is one of another. All are those of a time zone, so an hour that
-clocks repeat in autumn is one span of two hours.
+A span is a readable number: 2026010513 is an hour, 20260105 a day, 202601 a month, 0 all time. Numbers of one kind sort
+by time, and kinds do not overlap. Spans belong to a time zone, so the hour that is repeated when clocks go back is one
+span of two hours.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 ALL = 0
 QUARTER_MS = 15 * 60 * 1000
-"""Every time zone of today is whole quarters of an hour away from UTC: what is summed by them fits into any zone."""
+"""Every present time zone differs from UTC by whole quarters of an hour: sums per quarter fit into any zone."""
 
 
 class Grain(StrEnum):
@@ -28,7 +28,7 @@ def day_span(day: date) -> int:
 
 
 def span_of(moment: datetime, grain: Grain) -> int:
-    """The number of the span that a moment, in the zone that counts, lies in."""
+    """The number of the span that contains a moment, which is given in the time zone of the spans."""
     day = day_span(moment)
     if grain is Grain.DAY:
         return day
@@ -54,7 +54,7 @@ def start_of(span: int, zone: tzinfo) -> datetime:
 
 
 def local(zone: tzinfo) -> Callable[[int], datetime]:
-    """Makes the function that tells when a quarter of an hour, counted since 1970 in UTC, begins in a zone."""
+    """Returns a function from a quarter of an hour, counted since 1970 in UTC, to its beginning in a time zone."""
     known: dict[int, datetime] = {}
 
     def moment(quarter: int) -> datetime:
@@ -68,12 +68,12 @@ def local(zone: tzinfo) -> Callable[[int], datetime]:
 def ranges(first: date | None, last: date | None) -> list[tuple[int, int]]:
     """The days from `first` to `last` (None: without an end) as ranges of spans, both ends included, months if whole.
 
-    So a year is at most a dozen months and two handfuls of days, and all time a single span.
+    So few rows are read: a year is at most 12 months and some days, all time is a single span.
     """
     if first is None and last is None:
         return [(ALL, ALL)]
     if first is not None and last is not None and (first.year, first.month) >= (last.year, last.month):
-        return [(day_span(first), day_span(last))]  # which is no day at all where they are the wrong way round
+        return [(day_span(first), day_span(last))]  # an empty range if they are in the wrong order
     found, low, high = [], 1, 999_912
     if first is not None:
         low = day_span(first) // 100

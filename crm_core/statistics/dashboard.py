@@ -15,9 +15,9 @@ class OperatorStats:
     """An operator's row on the dashboard (first founding document), of all time.
 
     Attributes:
-        current_leads: open contacts that he holds.
-        available_capacity: places that are left, never below 0.
-        total_contacts: contacts that are his, or were when they were closed.
+        current_leads: open contacts that the operator holds.
+        available_capacity: limit minus load, never below 0.
+        total_contacts: contacts that the operator holds, or held when they were closed.
     """
 
     operator_id: int
@@ -31,7 +31,7 @@ class OperatorStats:
 
 @dataclass(frozen=True, slots=True)
 class AssignedStats:
-    """An operator at a source: `weight` is 0 for somebody who has contacts there but no weight any more."""
+    """An operator at a source: `weight` is 0 for an operator who has contacts there but no longer a weight."""
 
     operator_id: int
     operator_name: str
@@ -50,7 +50,7 @@ class SourceStats:
 
 
 def operator_stats(s: Session) -> list[OperatorStats]:
-    """Every operator that is not removed, by name, with his load and how many contacts are his."""
+    """Every operator who is not removed, by name, with their load and their number of contacts."""
     by_source = _of_all_time(s)
     return [
         OperatorStats(
@@ -61,7 +61,7 @@ def operator_stats(s: Session) -> list[OperatorStats]:
 
 
 def source_stats(s: Session) -> list[SourceStats]:
-    """Every source in the order of making, with who should work there or has contacts from there."""
+    """Every source in order of creation, with the operators who have a weight or contacts there."""
     return [
         SourceStats(
             one.source.id,
@@ -76,5 +76,5 @@ def source_stats(s: Session) -> list[SourceStats]:
 
 
 def _of_all_time(s: Session) -> BySource:
-    # These rows cannot say that they are incomplete: while all is tallied anew, contacts are counted the slow way.
+    # These rows cannot say that they are incomplete: while sums are rebuilt, contacts are counted the slow way.
     return recount.by_source(s) if state(s).behind else by_source_of(totals(s, since=None, lengths=False))

@@ -1,7 +1,7 @@
-"""How long things take: histograms fine enough for percentiles, which add up whatever they are added to.
+"""How long things take: histograms that are fine enough for percentiles and can be added to each other.
 
 Up to a quarter of a second each millisecond has a bucket; above, each power of two has 128, so a bucket is at most
-1/128 (0.8 %) wide. Whole numbers throughout, so the sum of parts is the whole, bit for bit.
+1/128 (0.8 %) wide. All numbers are integers, so the sum of parts equals the whole exactly.
 """
 
 from bisect import bisect_left
@@ -14,7 +14,7 @@ _PER_OCTAVE = 128
 
 
 def bucket(length: int) -> int:
-    """The number of the bucket of a length in milliseconds. Buckets are numbered in rising order."""
+    """The number of the bucket of a length in milliseconds. Buckets are numbered in ascending order."""
     if length < _EXACT:
         return max(0, length)
     shift = length.bit_length() - _EXACT.bit_length() + 1
@@ -38,7 +38,7 @@ class Histogram:
     longest: int = 0
 
     def add(self, length: int, times: int = 1) -> None:
-        """Counts a length in milliseconds; a negative one (two machines' clocks differ) is none at all."""
+        """Counts a length in milliseconds; a negative one (two machines' clocks differ) counts as 0."""
         length = max(0, length)
         number = bucket(length)
         self.counts[number] = self.counts.get(number, 0) + times
@@ -46,10 +46,10 @@ class Histogram:
         self.longest = max(self.longest, length)
 
     def merge(self, pairs: Iterable[int], total: int, longest: int) -> None:
-        """Adds another one: bucket, count, bucket, count, …"""
+        """Adds another histogram, given as `pairs` returns it."""
         counts, one = self.counts, iter(pairs)
         if not counts:
-            counts.update(zip(one, one, strict=True))  # the same, at once
+            counts.update(zip(one, one, strict=True))  # the same result, faster
         for number, count in zip(one, one, strict=True):
             counts[number] = counts.get(number, 0) + count
         self.total += total
@@ -60,7 +60,7 @@ class Histogram:
         return chain.from_iterable(self.counts.items())
 
     def lengths(self) -> "Durations":
-        """What people want to know of it."""
+        """The number, mean and 95th percentile of the lengths."""
         count = sum(self.counts.values())
         if not count:
             return Durations(0, None, None)
@@ -68,7 +68,7 @@ class Histogram:
         return Durations(count, self.total / count / 1000, self._at(rank) / 1000, self)
 
     def _at(self, rank: int) -> int:
-        """A length that at least so many of the lengths do not exceed."""
+        """An upper bound of the length at a rank, from 1."""
         for number, here in sorted(self.counts.items()):
             rank -= here
             if rank <= 0:
@@ -83,7 +83,7 @@ class Durations:
     Attributes:
         mean: the arithmetic mean, exact.
         p95: the 95th percentile by nearest rank: 95 % were no longer. Never too short, at most 0.8 % too long.
-        histogram: what both were made of.
+        histogram: what both were computed from.
     """
 
     count: int
@@ -92,12 +92,12 @@ class Durations:
     histogram: Histogram = field(default_factory=Histogram, compare=False, repr=False)
 
     def within(self, seconds: float) -> int:
-        """How many took no longer than this; lengths of its own bucket count if the bucket ends within it."""
+        """How many surely took no longer than this: a bucket counts if it ends within it."""
         most = round(seconds * 1000)
         return sum(count for number, count in self.histogram.counts.items() if upper(number) <= most)
 
     def cumulated(self, seconds: Sequence[float]) -> list[int]:
-        """How many took no longer than each of these lengths, which rise; as `within`, for all of them at once."""
+        """The same as `within` for several lengths, in ascending order."""
         most = [round(one * 1000) for one in seconds]
         found = [0] * (len(most) + 1)
         for number, count in self.histogram.counts.items():

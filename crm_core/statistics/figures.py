@@ -29,7 +29,7 @@ BySource = dict[int, dict[int, Sums]]
 
 @dataclass(frozen=True, slots=True)
 class OperatorNumbers:
-    """An operator and the contacts of the period that are, or were when they were closed, his."""
+    """An operator and how many contacts of the period they hold, or held when they were closed."""
 
     facts: OperatorFacts
     contacts: int
@@ -40,12 +40,12 @@ class ShareNumbers:
     """One operator at one source.
 
     Attributes:
-        weight: 0 for somebody who has contacts there but no weight any more.
-        contacts: of the period, that are his or were when they were closed.
+        weight: 0 for an operator who has contacts there but no longer a weight.
+        contacts: of the period, that the operator holds or held when they were closed.
         planned: weight / sum of the weights at the source, from 0 to 1; None where nobody has a weight.
-        actual: his contacts / contacts of the source that have an operator; None where there are none.
-        is_removed: whether he is no operator any more.
-        gap: how far actual is from planned, in contacts, and why.
+        actual: their contacts / contacts of the source that have an operator; None where there are none.
+        is_removed: whether the operator was removed.
+        gap: the difference between actual and planned, in contacts, and its causes.
     """
 
     operator_id: int
@@ -60,7 +60,7 @@ class ShareNumbers:
 
 @dataclass(frozen=True, slots=True)
 class SourceNumbers:
-    """A source in the period; `waiting` is what waits there now, whenever it came, `oldest` since when."""
+    """A source in the period; `waiting` is what waits there now, whenever it was opened, `oldest` since when."""
 
     source: SourceListed
     contacts: int
@@ -71,15 +71,15 @@ class SourceNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The whole picture of a period.
+    """All figures of a period.
 
     Attributes:
         contacts: opened in the period.
         unassigned: those of them that have no operator now.
-        waiting: all that wait now, whenever they came.
+        waiting: all that wait now, whenever they were opened.
         to_assignment, to_take, to_reply: from the opening to the first of each, over contacts where it has happened.
-        oldest: when the one that waits longest was opened; None where nobody waits.
-        behind: how many events are not in these figures; 0 unless everything is being tallied anew.
+        oldest: when the one that has waited longest was opened; None if none waits.
+        behind: how many events are not in these figures; 0 unless the sums are being rebuilt.
     """
 
     operators: tuple[OperatorNumbers, ...]
@@ -100,11 +100,11 @@ class Statistics:
 
 
 def overview(s: Session, *, since: datetime | None, until: datetime | None = None) -> Statistics:
-    """All figures of the contacts that were opened in a period of whole days, and how things stand now.
+    """All figures of the contacts that were opened in a period of whole days, and the present state.
 
     Args:
-        since, until: None for all that was before, or has been since (see `beginning`); `until` itself is not in.
-            A day begun counts whole, in the installation's time zone.
+        since, until: the period (see `beginning`), without `until` itself; None for no bound. A day that is partly in
+            the period counts as a whole, in the installation's time zone.
     """
     found = totals(s, since=since, until=until)
     by_source = by_source_of(found)
@@ -171,14 +171,16 @@ def _waiting(s: Session) -> dict[int, tuple[int, datetime]]:
 def source_numbers(
     s: Session, by_source: BySource, staff: Sequence[OperatorFacts], waiting: Mapping[int, tuple[int, datetime]]
 ) -> Iterator[SourceNumbers]:
-    """Every source in the order of making.
+    """Every source in order of creation.
 
     Args:
         waiting: per source, how many wait and since when.
     """
     present = {facts.id: facts.name for facts in staff}
-    gone = {one for theirs in by_source.values() for one, sums in theirs.items() if one and sums.held} - present.keys()
-    names = present | _names(s, gone)
+    removed = {
+        one for theirs in by_source.values() for one, sums in theirs.items() if one and sums.held
+    } - present.keys()
+    names = present | _names(s, removed)
     planned: dict[int, dict[int, Share]] = defaultdict(dict)
     for share in sources.shares(s):
         planned[share.source_id][share.operator_id] = share
@@ -192,7 +194,7 @@ def source_numbers(
 def _shares(
     theirs: Mapping[int, Sums], due: Mapping[int, Share], names: Mapping[int, str], present: Mapping[int, str]
 ) -> list[ShareNumbers]:
-    """Who should work at a source and who did, the largest plan first."""
+    """The operators with a weight at a source or contacts from it, the largest weight first."""
     everybody = _everybody(theirs)
     found = []
     for who in {**due, **{one: None for one, sums in theirs.items() if one and sums.held}}:
@@ -239,7 +241,7 @@ class Arrivals:
 def arrivals(
     s: Session, *, since: datetime | None, until: datetime | None = None, grain: Grain = Grain.DAY
 ) -> list[Arrivals]:
-    """How many contacts came, hour by hour, day by day or month by month; only those in which any did.
+    """How many contacts were opened per hour, day or month; spans without any are left out.
 
     Args:
         since, until: as for `overview`.

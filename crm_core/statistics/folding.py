@@ -1,7 +1,8 @@
-"""Folding: what happened is added to sums in tables, so that nobody has to count it again.
+"""Folding: events are added to stored sums, so that they are counted once.
 
-Nothing of this is on the way of a message. The running process calls `fold` every second or so, with as much at once as
-delays others by a few milliseconds. Events give the same sums whenever they are summed, so `start_again` loses nothing.
+Nothing here is on the path of a message. The running process calls `fold` about once a second, with so few events at a
+time that other writers wait some milliseconds. Events give the same sums whenever they are summed, so `start_again`
+loses nothing.
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
 
 SLICE = 2_000
-"""Event ids to a fold: some milliseconds, in which SQLite's other writers wait."""
+"""Event ids per fold: some milliseconds, during which SQLite's other writers wait."""
 
 _tally, _arrivals, _lengths = Tally.__table__, ArrivalTally.__table__, LengthTally.__table__
 _state, _event = TallyState.__table__, Event.__table__
@@ -34,7 +35,7 @@ _LOCKED = select(_state.c.zone).with_for_update()
 
 
 def prepare(s: Session, *, zone: str) -> bool:
-    """Makes sure, at a start, that days are those of a time zone. Returns whether all has to be tallied anew."""
+    """Makes the sums, at startup, those of a time zone. Returns whether they have to be rebuilt."""
     is_other = bool(s.execute(_LOCKED).scalar_one() != zone)
     if is_other:
         start_again(s, zone=zone)
@@ -42,8 +43,8 @@ def prepare(s: Session, *, zone: str) -> bool:
 
 
 def start_again(s: Session, *, zone: str | None = None) -> None:
-    """Forgets every sum; `fold` then makes them anew from the events, a slice at a time."""
-    s.execute(_LOCKED)  # first: what somebody folds at this moment must be there to be forgotten
+    """Deletes every sum; `fold` then rebuilds them from the events, a slice at a time."""
+    s.execute(_LOCKED)  # first: what another transaction is folding must be committed before it can be deleted
     for table in (_tally, _arrivals, _lengths):
         s.execute(delete(table))
     values = {"generation": _state.c.generation + 1, "after": 0, "events": 0, "weights": {}, "watch": None}
@@ -51,12 +52,12 @@ def start_again(s: Session, *, zone: str | None = None) -> None:
 
 
 def fold(s: Session, *, most: int = SLICE) -> int:
-    """Adds the oldest events that are not in the tallies yet. Returns how far it came, in event ids; 0 if no further.
+    """Adds the oldest events that are not in the sums yet. Returns how many event ids it covered, 0 if none.
 
-    One transaction folds at a time; on PostgreSQL another one that comes meanwhile does nothing.
+    One transaction folds at a time; on PostgreSQL a second one does nothing meanwhile.
 
     Args:
-        most: event ids to look at.
+        most: the largest number of event ids to cover.
     """
     row = s.execute(STATE.with_for_update(of=_state, skip_locked=True)).one_or_none()
     if row is None:
@@ -132,7 +133,7 @@ def _write_lengths(s: Session, days: Mapping[tuple[int, str], Histogram]) -> Non
 
 
 def _upsert(s: Session, table: Any, rows: list[dict[str, Any]], *, adds: bool) -> None:
-    """Writes rows; where they are there already, adds to them or replaces them."""
+    """Inserts rows; adds to those that exist, or replaces them."""
     if rows:
         execute(s, _upserting(s.get_bind().dialect.name, table, adds), rows)
 

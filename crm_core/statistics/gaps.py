@@ -2,36 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import sqrt
 
+from crm_core.statistics.causes import Cause
 from crm_core.statistics.sums import WHOLE, Sums
 
 DEVIATIONS = 3
-"""How many standard deviations chance may explain: two would be exceeded by one operator of twenty, for no reason."""
+"""How many standard deviations chance may explain: one operator of twenty would exceed two of them by chance alone."""
 
 LEAST_SHOWN = 0.005
-"""A smaller difference of shares is none in whole per cent."""
-
-
-class Cause(StrEnum):
-    """What made most of a gap; where it is positive, what happened to the others."""
-
-    OFF = "off"
-    FULL = "full"
-    BY_HAND = "by_hand"
-    WEIGHT = "weight"
-    CHANCE = "chance"
-    UNEXPLAINED = "unexplained"
+"""A smaller difference of shares does not show in whole per cent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """How many contacts somebody has more (or, negative, fewer) than his weight of today would have given him.
+    """How many contacts an operator has more (or, negative, fewer) than today's weights would have given them.
 
     Attributes:
-        cause: what made most of it. None where there is no gap to speak of: less than one contact, or than half of a
-            per cent, or where there is no plan.
+        cause: what made most of it. None for a gap of less than one contact or half of a per cent, and without a plan.
         parts: contacts by cause; they add up to `contacts`.
     """
 
@@ -44,18 +32,18 @@ NO_GAP = Gap(0.0, None, {})
 
 
 def gap(mine: Sums, everybody: Sums, *, planned: float | None) -> Gap:
-    """The gap between what somebody has and what was planned, taken apart. The parts add up exactly.
+    """The gap between what an operator has and what was planned, split by cause. The parts add up exactly.
 
     Args:
-        mine: his sums at the source.
+        mine: the operator's sums at the source.
         everybody: the sums of all operators there.
-        planned: his share by the weights of today, from 0 to 1.
+        planned: the operator's share by today's weights, from 0 to 1.
     """
     if planned is None or not everybody.held:
         return NO_GAP
     fair = (mine.due - mine.missed_off - mine.missed_full + mine.gained_off + mine.gained_full) / WHOLE
     parts = {
-        # A contact goes back to the queue when its operator is gone, so it counts as his absence.
+        # `returned` counts only contacts that were returned because of an absence (`causes.cause_of_return`).
         Cause.OFF: (mine.gained_off - mine.missed_off) / WHOLE - mine.returned + planned * everybody.returned,
         Cause.FULL: (mine.gained_full - mine.missed_full) / WHOLE,
         Cause.BY_HAND: mine.given - mine.lost - planned * (everybody.given - everybody.lost),
@@ -68,7 +56,7 @@ def gap(mine: Sums, everybody: Sums, *, planned: float | None) -> Gap:
 
 def _cause(contacts: float, parts: Mapping[Cause, float], mine: Sums, everybody: Sums) -> Cause | None:
     if abs(contacts) < 1 or abs(contacts) < LEAST_SHOWN * everybody.held:
-        return None  # contacts are whole: no draw could have come closer
+        return None  # contacts cannot be divided: no draw could have come closer
     cause = max(parts, key=lambda one: parts[one] if contacts > 0 else -parts[one])
     if cause is Cause.CHANCE and abs(parts[cause]) > max(1.0, DEVIATIONS * sqrt(mine.spread / WHOLE)):
         return Cause.UNEXPLAINED

@@ -1,22 +1,24 @@
-"""What happened, summed: events between two ids, told by the quarter of an hour in which their contacts were opened.
+"""Summing the events between two ids, by the quarter of an hour in which their contacts were opened.
 
-Who has a contact follows from who got it and who lost it, so giving it on, returning it and opening it again spoil
-nothing; how long something took is told by the first event of its kind. A contact's opening and its source never
-change, so the same events always give the same sums, at whatever moment they are summed.
+Who holds a contact follows from who got it and who lost it, so a transfer or a return needs no special case; how long
+something took follows from the first event of its kind. A contact's opening and source never change, so the same events
+always give the same sums, whenever they are summed.
 """
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, case, cast, func, select, true, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.routing.choose import Exclusion
+from crm_core.routing.returns import ReturnReason
 from crm_core.statistics.buckets import QUARTER_MS
+from crm_core.statistics.causes import Cause, cause_of_exclusion, cause_of_return
 from crm_core.statistics.durations import Histogram
 from crm_core.statistics.sums import Sums, owed
 from crm_core.storage.execute import execute
@@ -26,12 +28,10 @@ Weights = dict[int, dict[int, int]]
 """Per source, then per operator."""
 
 Draw = tuple[int, int, str | None]
-"""Quarter of an hour, source, and who could not get the contact, as the event says it."""
+"""Quarter of an hour, source, and who could not get the contact, as the event has it (JSON)."""
 
 LENGTHS = (events.CONTACT_ASSIGNED, events.CONTACT_TAKEN, events.REPLIED)
-"""What ends a length that begins with the contact's opening, the first time that it happens."""
-
-OFF = (Exclusion.INACTIVE, Exclusion.OFFLINE, Exclusion.UNREACHABLE)
+"""Events whose first occurrence ends a length that begins with the contact's opening."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ _event, _contact = Event.__table__, Contact.__table__
 _earlier = aliased(Event.__table__)
 
 
-# Joined with nothing, so that SQLite does not take the index by kind: it would read all events there ever were.
+# An expression, so that SQLite does not use the index on kinds: it would read all events of all time.
 def _kind(table: Any) -> Any:
     return table.c.kind + ""
 
@@ -64,7 +64,7 @@ _OF_CONTACTS = _event.join(_contact, _contact.c.id == _event.c.contact_id)
 
 _MOVES = (events.CONTACT_CREATED, events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)
 _WHAT = (
-    # Weights may change between two of these events: only then each is looked at by itself, in its order.
+    # Only if weights change between two of these events is each of them a row of its own, in order.
     case((bindparam("apart"), _event.c.id), else_=0).label("event_id"),
     _event.c.kind,
     _event.c.reason,
@@ -130,8 +130,8 @@ def gather(s: Session, *, after: int, until: int, weights: Weights, lengths: boo
     """Sums the events with ids above `after` up to `until`.
 
     Args:
-        weights: as they were after the event `after`; left as they are.
-        lengths: whether lengths are wanted too.
+        weights: as they were after the event `after`; not changed.
+        lengths: whether to sum lengths too.
     """
     facts = Facts({source_id: dict(theirs) for source_id, theirs in weights.items()})
     between = {"after": after, "until": until}
@@ -148,21 +148,29 @@ def gather(s: Session, *, after: int, until: int, weights: Weights, lengths: boo
     for change in changes:
         _change(facts.weights, change)
     if is_by_hand:
-        for row in execute(s, _BY_HAND, between):
-            if row.former is not None:
-                facts.sums[row.quarter, row.source_id, row.former].lost += 1
+        _count_lost(s, facts, between)
     if lengths:
-        for row in execute(s, _TOOK, between):
-            facts.lengths[row.quarter, row.kind].add(row.passed, row.times)
+        _add_lengths(s, facts, between)
     return facts
 
 
+def _count_lost(s: Session, facts: Facts, between: dict[str, int]) -> None:
+    for row in execute(s, _BY_HAND, between):
+        if row.former is not None:
+            facts.sums[row.quarter, row.source_id, row.former].lost += 1
+
+
+def _add_lengths(s: Session, facts: Facts, between: dict[str, int]) -> None:
+    for row in execute(s, _TOOK, between):
+        facts.lengths[row.quarter, row.kind].add(row.passed, row.times)
+
+
 def _change(weights: Weights, change: Any) -> None:
-    if change.kind == events.OPERATOR_CHANGED:  # who is removed has no weight anywhere
+    if change.kind == events.OPERATOR_CHANGED:  # a removed operator has no weight anywhere
         for theirs in weights.values():
             theirs.pop(change.operator_id, None)
         return
-    if change.kind == events.SOURCE_CHANGED:  # SQLite may give its number to the next one
+    if change.kind == events.SOURCE_CHANGED:  # SQLite may give its id to the next source
         weights.pop(change.source_id, None)
         return
     theirs = weights.setdefault(change.source_id, {})
@@ -176,9 +184,9 @@ def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
     if row.kind == events.CONTACT_CREATED:
         facts.sums[*place, 0].opened += row.times
     elif row.operator_id is None:
-        return  # it began to wait, which takes it from nobody
+        return  # it began to wait, and no operator lost it
     elif row.kind == events.CONTACT_QUEUED:
-        facts.sums[*place, row.operator_id].returned += row.times
+        _count_returned(facts.sums[*place, row.operator_id], ReturnReason(row.reason), row.times)
     elif row.reason == "by_hand":
         facts.sums[*place, row.operator_id].given += row.times
     else:
@@ -186,8 +194,17 @@ def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
         draws[*place, row.data] += row.times
 
 
+def _count_returned(sums: Sums, why: ReturnReason, times: int) -> None:
+    cause = cause_of_return(why)
+    match cause:
+        case Cause.OFF:
+            sums.returned += times
+        case _:
+            assert_never(cause)
+
+
 def _settle(facts: Facts, draws: Counter[Draw]) -> None:
-    """Adds what draws owed by the weights as they were then, and forgets the draws."""
+    """Adds what draws owed by the weights at that time, and clears the draws."""
     for (quarter, source_id, data), times in draws.items():
         off, full = kept_out(json.loads(data) if data else None)
         for operator_id, sums in owed(facts.weights.get(source_id, {}), off=off, full=full).items():
@@ -196,7 +213,20 @@ def _settle(facts: Facts, draws: Counter[Draw]) -> None:
 
 
 def kept_out(data: Mapping[str, list[int]] | None) -> tuple[set[int], set[int]]:
-    """Who could not get a contact at its draw, as the event says: who was away, and who was at his limit."""
-    excluded = data or {}
-    off = {one for why in OFF for one in excluded.get(why, [])}
-    return off, set(excluded.get(Exclusion.FULL, []))
+    """Who could not get a contact at its draw, as the event says: who was absent, and who was at their limit.
+
+    Raises ValueError for a reason that is no `Exclusion`: whoever it excluded would be counted as eligible.
+    """
+    off, full = set[int](), set[int]()
+    for why, operators in (data or {}).items():
+        cause = cause_of_exclusion(Exclusion(why))
+        match cause:
+            case Cause.OFF:
+                off.update(operators)
+            case Cause.FULL:
+                full.update(operators)
+            case Cause.WEIGHT:
+                pass  # a draw owes nothing to an operator without a weight, so nothing was missed
+            case _:
+                assert_never(cause)
+    return off, full

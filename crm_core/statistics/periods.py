@@ -1,4 +1,4 @@
-"""Periods that people ask for, in whole days of the installation's time zone."""
+"""Periods of statistics, in whole days of the installation's time zone."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -32,22 +32,22 @@ def beginning(period: Period, *, now: datetime, zone: tzinfo) -> datetime | None
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Whole days, both included; None: from the first contact, or until now."""
+    """Whole days, both included; None for no bound."""
 
     first: date | None = None
     last: date | None = None
 
     @classmethod
     def of(cls, *, since: datetime | None, until: datetime | None, zone: tzinfo) -> "Days":
-        """The days of `zone` that lie between two moments, the second one excluded; a day begun counts whole."""
+        """The days of `zone` between two moments, the second one excluded; a day partly in between counts as whole."""
         last = None if until is None else (until.astimezone(zone) - timedelta(milliseconds=1)).date()
         return cls(None if since is None else since.astimezone(zone).date(), last)
 
     def ranges(self) -> list[tuple[int, int]]:
-        """The same as few ranges of spans (see `spans.ranges`)."""
+        """The same as a few ranges of spans (see `buckets.ranges`)."""
         return ranges(self.first, self.last)
 
     def covers(self, moment: datetime) -> bool:
-        """Whether a moment, in the zone of these days, is in them."""
+        """Whether these days contain a moment, which is given in their time zone."""
         day = day_span(moment)
         return (self.first is None or day >= day_span(self.first)) and (self.last is None or day <= day_span(self.last))

@@ -1,6 +1,6 @@
-"""Reading sums: those that are kept in tables (see `folding`), and what happened that is not in them yet.
+"""Reading sums: the stored ones (see `folding`) plus the events that are not in them yet.
 
-So a reading looks at the rows of its period and at few events, and its figures are nevertheless those of this moment.
+So a reading looks at the rows of its period and at few events, and its figures are still those of this moment.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ from crm_core.storage.execute import execute
 from crm_core.storage.tables import ArrivalTally, Event, LengthTally, Tally, TallyState
 
 TAIL = 20_000
-"""Event ids that a reading looks at beyond what is folded. Only making all anew leaves more; then it looks at none."""
+"""How many event ids beyond the sums a reading adds. Only a rebuild leaves more; then it adds none."""
 
 _tally, _arrivals, _lengths = Tally.__table__, ArrivalTally.__table__, LengthTally.__table__
 _state, _event = TallyState.__table__, Event.__table__
@@ -30,10 +30,10 @@ _state, _event = TallyState.__table__, Event.__table__
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far the tallies go.
+    """Which events are in the stored sums.
 
     Attributes:
-        zone: whose days they are.
+        zone: the time zone of their days.
         after: events up to this id are in them.
         newest: the newest event's id.
         weights: as they were after the event `after`.
@@ -47,12 +47,12 @@ class State:
 
     @property
     def until(self) -> int:
-        """Up to which event a reading looks."""
+        """The id of the last event that a reading adds."""
         return self.newest if self.newest - self.after <= TAIL else self.after
 
     @property
     def behind(self) -> int:
-        """How many event ids are beyond a reading: 0 unless everything is being tallied anew."""
+        """How many event ids a reading does not cover: 0 unless the sums are being rebuilt."""
         return self.newest - self.until
 
 
@@ -71,7 +71,7 @@ def state_of(row: Any) -> State:
 
 
 def state(s: Session) -> State:
-    """How far the tallies go now."""
+    """The present state of the sums."""
     return state_of(execute(s, STATE).one())
 
 
@@ -86,7 +86,7 @@ class Totals:
     """Sums of the contacts that were opened in a period.
 
     Attributes:
-        state: how far they go.
+        state: which events are in them.
         sums: per source and operator; operator 0 is the source itself.
         lengths: per event that ended them.
     """
@@ -109,7 +109,7 @@ def _within(column: Any, spans: Iterable[tuple[int, int]]) -> Any:
 
 
 def tail(s: Session, known: State, *, lengths: bool) -> Facts:
-    """What happened that is not in the tallies yet, with lengths or without."""
+    """The sums of the events that are not folded yet, with lengths or without."""
     if known.until == known.after:
         return Facts(known.weights)
     return gather(s, after=known.after, until=known.until, weights=known.weights, lengths=lengths)
@@ -121,11 +121,11 @@ _SUMMED = select(
 
 
 def totals(s: Session, *, since: datetime | None, until: datetime | None = None, lengths: bool = True) -> Totals:
-    """Sums of the contacts opened in a period of whole days: a day begun counts whole.
+    """Sums of the contacts opened in a period of whole days; a day that is partly in the period counts as a whole.
 
     Args:
-        since, until: None for all that was before, or has been since; `until` itself is not in.
-        lengths: whether lengths are wanted too.
+        since, until: the period, without `until` itself; None for no bound.
+        lengths: whether to read lengths too.
     """
     known = state(s)
     days = Days.of(since=since, until=until, zone=known.zone)
@@ -148,9 +148,9 @@ def totals(s: Session, *, since: datetime | None, until: datetime | None = None,
 def arrived(
     s: Session, *, since: datetime | None, until: datetime | None, grain: Grain
 ) -> tuple[State, dict[int, Arrived]]:
-    """Contacts opened in a period, per hour, day or month, in order; a day (or month) begun counts whole.
+    """Contacts opened in a period, per hour, day or month, in order; a span partly in the period counts as a whole.
 
-    Returns how far the figures go, and the spans in which there were any.
+    Returns the state of the sums, and the spans in which contacts were opened.
     """
     known = state(s)
     days = Days.of(since=since, until=until, zone=known.zone)
@@ -168,9 +168,9 @@ def arrived(
 
 
 def version(s: Session) -> str:
-    """Changes whenever something has happened that a figure may come from, and costs next to nothing.
+    """A value that changes with every event that may change a figure; cheap to read.
 
-    Folding does not change it. Periods that end with today change at midnight besides.
+    Folding does not change it. Periods that end with today also change at midnight.
     """
     ahead = select(_event.c.id).where(_event.c.id > _state.c.after).limit(TAIL + 1).correlate(_state).subquery()
     number = select(func.count()).select_from(ahead).scalar_subquery()

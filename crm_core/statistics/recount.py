@@ -1,4 +1,4 @@
-"""The slow way: counting the contacts themselves, for comparing with the tallies and for while those are made anew."""
+"""The slow way: counting the contacts themselves, to check the sums and to replace them while they are rebuilt."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _ENDS = {
 
 
 def by_source(s: Session) -> dict[int, dict[int, Sums]]:
-    """Contacts per source and operator (0: all of the source), as if each were held since a draw."""
+    """Contacts per source and operator (0: all of the source), as if each had been assigned by a draw."""
     found: defaultdict[int, dict[int, Sums]] = defaultdict(dict)
     number = func.count().label("number")
     grouping = (_contact.c.source_id, _contact.c.operator_id)
@@ -35,7 +35,7 @@ def by_source(s: Session) -> dict[int, dict[int, Sums]]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A figure that the tallies have otherwise than the contacts: `what`, of `whom`."""
+    """A figure for which the sums and a count of the contacts differ."""
 
     what: str
     tallied: int
@@ -43,9 +43,9 @@ class Difference:
 
 
 def differences(s: Session) -> list[Difference]:
-    """Compares the figures of all time with a plain count of the contacts. Takes seconds where there are many.
+    """Compares the figures of all time with a plain count of the contacts. Takes seconds if there are many.
 
-    Nothing is compared while everything is being tallied anew.
+    Nothing is compared while the sums are being rebuilt.
     """
     return [] if state(s).behind else list(_differences(s))
 

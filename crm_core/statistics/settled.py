@@ -1,8 +1,8 @@
-"""Up to which id every event is there, or never will be.
+"""Up to which id no event can still be committed.
 
-SQLite has one writer: whatever it has committed, nothing lower comes later. On PostgreSQL transactions take ids and
-commit in any order. Whoever has taken an id of an event holds a lock on that table, from before until after his commit
-can be seen; so once everybody who held it at some moment has let go, all ids up to the newest of then are settled.
+SQLite has one writer: after a commit, no event with a lower id follows. On PostgreSQL transactions take ids and commit
+in any order. A transaction that has taken an event's id holds a lock on the table until its commit is visible; so once
+all transactions that held it at some moment have released it, all ids up to the newest at that moment are settled.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 Watch = dict[str, Any]
-"""Transactions that may still commit an event, and up to which id."""
+"""Transactions that may still commit an event, and the newest id when they were seen."""
 
 _HOLDERS = text(
     "SELECT DISTINCT virtualtransaction FROM pg_locks "
@@ -22,9 +22,9 @@ _HOLDERS = text(
 
 
 def settled(s: Session, *, newest: int, watch: Watch | None) -> tuple[int, Watch | None]:
-    """The id up to which nothing will come any more, and whom to watch for more than that (None: nobody).
+    """The id up to which no further event can appear, and which transactions to watch for more (None: none).
 
-    On PostgreSQL, in READ COMMITTED: what is read after this call sees all of them.
+    On PostgreSQL in READ COMMITTED, what is read after this call includes all events up to that id.
 
     Args:
         newest: the newest event's id, read before this call.

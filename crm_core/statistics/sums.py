@@ -1,8 +1,9 @@
 """What is summed per operator and source, and what one draw adds to it: arithmetic alone.
 
-A draw owes everybody with a weight at the source a part of a contact: his weight of all weights (`due`). Whoever could
-not get it, being away or at his limit, misses his part, and those who could gain it, in proportion to their weights. So
-what each was really owed, and how far chance may lead from it, is known draw by draw, whatever changes between them.
+A draw owes each operator with a weight at the source a part of a contact: their weight / the sum of weights (`due`). An
+operator who could not get it, being absent or at the limit, misses that part, and the others gain it, in proportion to
+their weights. So what each was owed, and how far chance may deviate from it, is known for each draw, whatever changes
+between draws.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,20 +11,22 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 WHOLE = 1_000_000
-"""Parts of a contact are counted in millionths: whole numbers add up alike in any order."""
+"""Parts of a contact are counted in millionths: integers give the same sum in any order."""
 
 
 @dataclass(slots=True)
 class Sums:
-    """What became of the contacts of one source, for one operator (or, `opened` alone, for the source itself).
+    """Sums of one source's contacts for one operator (or, `opened` alone, for the source itself).
 
     Attributes:
         opened: contacts that were opened.
-        drawn, given: how often he got one by the draw, and by hand.
-        lost, returned: how often one left him by hand, and for the queue.
-        due: his weight of all weights, summed over the draws.
-        missed_off, missed_full: what he missed of that while he was away, and while he was at his limit.
-        gained_off, gained_full: what he was owed besides while others were.
+        drawn, given: how often the operator got one by a draw, and by hand.
+        lost: how often one was given to somebody else by hand.
+        returned: how often one went back to the queue because of the operator's absence. A return for another cause
+            needs a sum of its own, which `held` subtracts as well.
+        due: weight / sum of weights, summed over the draws.
+        missed_off, missed_full: what the operator missed of that while absent, and while at the limit.
+        gained_off, gained_full: what the operator was owed in addition while others were.
         spread: the variance of the draws, if each is by chance.
     """
 
@@ -41,12 +44,12 @@ class Sums:
 
     @property
     def held(self) -> int:
-        """Contacts that are his, or were when they were closed."""
+        """Contacts that the operator holds, or held when they were closed."""
         return self.drawn + self.given - self.lost - self.returned
 
     def add(self, other: "Sums", times: int = 1) -> None:
-        """Adds another one, several times."""
-        # Written out: it is done a thousand times for a reading, and a loop over names takes four times as long.
+        """Adds other sums, several times."""
+        # Unrolled: a reading does it a thousand times, and a loop over names takes four times as long.
         self.opened += other.opened * times
         self.drawn += other.drawn * times
         self.given += other.given * times
@@ -70,7 +73,7 @@ def owed(weights: Mapping[int, int], *, off: Collection[int], full: Collection[i
 
     Args:
         weights: of the source at that moment, per operator.
-        off, full: who could not get it, being away or at his limit.
+        off, full: who could not get it, being absent or at the limit.
     """
     all_weights = sum(weights.values())
     there = sum(weight for one, weight in weights.items() if one not in off and one not in full)

@@ -243,6 +243,7 @@ class Contact(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
     queued_at: Mapped[datetime | None]
     assigned_at: Mapped[datetime | None] = mapped_column(comment="first assignment")
+    current_assigned_at: Mapped[datetime | None] = mapped_column(comment="to this operator; none while it waits")
     taken_at: Mapped[datetime | None] = mapped_column(comment="first take")
     replied_at: Mapped[datetime | None] = mapped_column(comment="first reply")
     closed_at: Mapped[datetime | None]

@@ -15,6 +15,7 @@ from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.queue import OPEN
+from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
 from crm_core.team import operators
@@ -43,7 +44,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     access_admin(s, actor)
     source_ids = operators.lock_sources_of(s, operator_id)
     operators.set_columns(s, operator_id, removed_at=now, is_active=False)
-    returned = return_contacts(s, operator_id=operator_id, reason="operator_removed", actor=actor, now=now)
+    returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
     detach_account(s, operator_id=operator_id, now=now)
     operators.record_change(s, operator_id, "removed", actor, now)
@@ -89,7 +90,7 @@ _HELD = (
 
 
 def return_contacts(
-    s: Session, *, operator_id: int, reason: str, actor: Actor, now: datetime, bot_id: int | None = None
+    s: Session, *, operator_id: int, reason: ReturnReason, actor: Actor, now: datetime, bot_id: int | None = None
 ) -> list[int]:
     """Puts an operator's open contacts back into the queue.
 
@@ -146,7 +147,7 @@ def _return_unreachable(s: Session, operator: Any, bot_id: int, now: datetime, r
     )
     source_ids = operators.lock_sources_of(s, operator.id)
     returned = return_contacts(
-        s, operator_id=operator.id, reason="operator_unreachable", actor=SYSTEM, now=now, bot_id=bot_id
+        s, operator_id=operator.id, reason=ReturnReason.OPERATOR_UNREACHABLE, actor=SYSTEM, now=now, bot_id=bot_id
     )
     _notify_unreachable(s, operator, bot_id, returned=len(returned), now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)

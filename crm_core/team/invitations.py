@@ -13,6 +13,7 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
 from crm_core.routing import queue, sources
 from crm_core.routing.assignment import Rng
+from crm_core.routing.returns import ReturnReason
 from crm_core.storage.tables import Contact, Invitation, Operator, Staff
 from crm_core.team import accounts, departure, operators
 from crm_core.team.accounts import Account
@@ -142,7 +143,7 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
     if departure.detach_account(s, operator_id=operator_id, now=now, besides=account.telegram_id):
         actor = telegram(account.telegram_id)
         returned = departure.return_contacts(
-            s, operator_id=operator_id, reason="operator_replaced", actor=actor, now=now
+            s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REPLACED, actor=actor, now=now
         )
     accounts.give_role(s, account, now=now, operator_id=operator_id)
     _arrive(s, account, "operator", bot_id=bot_id, now=now, rng=rng, operator_id=operator_id)

@@ -309,7 +309,7 @@ _MINE = (
         Source.name.label("source"),
         Lead.full_name.label("lead"),
         Contact.message,
-        Contact.assigned_at.label("since"),
+        Contact.current_assigned_at.label("since"),
         Bot.username.label("bot"),
         Contact.bot_id,
     )

@@ -14,7 +14,10 @@ from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.api.app import create_app
 from crm_core.storage.database import Database
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
+from tests.support.running_app import _one_tls_context, crm, sandbox
+
+__all__ = ["_one_tls_context", "crm", "sandbox"]
 
 Calling = Callable[..., httpx2.AsyncClient]
 

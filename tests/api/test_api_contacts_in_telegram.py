@@ -47,7 +47,7 @@ async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site
     assert "Site" in card.text
     assert "Ann Lee" in card.text
     assert "Do you have bicycles?" in card.text
-    assert "+7999" not in card.text  # how to reach the client is for whoever takes it
+    assert "+7999" not in card.text  # the client's phone is shown once the contact is taken
     assert card.labels == ["✋ Take", "✔️ Close"]
 
     press = await anna.presses(card, "Take")
@@ -88,7 +88,7 @@ async def test_close_in_telegram_assigns_waiting_api_contact(crm: RunningApp, si
 
 
 async def test_operator_gets_api_contacts_only_after_starting_first_bot(sandbox: Sandbox, database_url: str) -> None:
-    """Contacts of a site speak through the first bot; where it cannot write to him, he is not eligible."""
+    """Operators get contacts of a site through the first bot; those whom it cannot reach are not eligible."""
     tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with (
         await RunningApp.open(sandbox, database_url, tokens=tokens) as crm,
@@ -119,7 +119,7 @@ async def test_operator_without_telegram_account_is_assigned_api_contact(
 async def test_operator_without_account_gets_api_but_not_telegram_contacts(
     crm: RunningApp, site: httpx2.AsyncClient
 ) -> None:
-    """He works on it through the API; a client of the bot, whom only Telegram reaches, waits for somebody there."""
+    """Such an operator gets contacts of the API only; a client in Telegram waits for an operator who is there."""
     ivan = crm.client("Ivan")
     shop = await crm.source_id()
     await ivan.says("Hello from Telegram", to=crm.shop)

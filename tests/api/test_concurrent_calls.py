@@ -1,4 +1,4 @@
-"""Many callers at once, over real connections: nothing is lost, nobody gets more than he can hold."""
+"""Many callers at once, over real connections: nothing is lost, no operator gets more than they can hold."""
 
 import asyncio
 import random

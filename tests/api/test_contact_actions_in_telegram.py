@@ -20,10 +20,10 @@ async def desk(crm: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
         yield caller
 
 
-async def ask(crm: RunningApp, client: Person, words: str, *, operator: Person) -> SeenMessage:
+async def ask(crm: RunningApp, client: Person, text: str, *, operator: Person) -> SeenMessage:
     """A client's request, and its card."""
-    await client.says(words, to=crm.shop)
-    card = await operator.sees(words, bot=crm.shop)
+    await client.says(text, to=crm.shop)
+    card = await operator.sees(text, bot=crm.shop)
     await crm.settled()
     return card
 
@@ -53,8 +53,8 @@ async def test_api_replies_reach_client_in_order_and_are_shown_to_operator(
     await anna.says("That is all.", to=crm.shop)
     await ivan.sees("That is all.")
     await crm.settled()
-    heard = [seen.text for seen in ivan.chat(crm.shop) if seen.sender != ivan.id]
-    assert heard[-5:] == ["One moment.", *(f"<b>{number}</b> *of* _3_" for number in range(3)), "That is all."]
+    received = [seen.text for seen in ivan.chat(crm.shop) if seen.sender != ivan.id]
+    assert received[-5:] == ["One moment.", *(f"<b>{number}</b> *of* _3_" for number in range(3)), "That is all."]
     shown = await anna.sees("<b>2</b>", bot=crm.shop)
     assert shown.text == "✍️ Written in your name in #1:\n<b>2</b> *of* _3_"
     assert shown.reply_to == card.id
@@ -70,11 +70,11 @@ async def test_first_api_reply_takes_the_contact_and_updates_the_card(
     await ask(crm, ivan, "Do you have bicycles?", operator=anna)
     await desk.post("/contacts/1/messages", json={"text": "We do."})
     await ivan.sees("We do.")
-    await ivan.sees("Anna is with you now")
+    await ivan.sees("Anna is now taking care")
     card = await anna.sees("In progress")
     assert card.labels == ["✔️ Close"]
     await crm.settled()
-    # An operator's answer to what was written in his name is for the same client.
+    # An operator's reply to a message in their name goes to the same client.
     mirror = await anna.sees("Written in your name in #1")
     await anna.replies(mirror, "In red and blue.")
     await ivan.sees("In red and blue.")
@@ -100,10 +100,10 @@ async def test_take_and_close_through_api_update_the_same_card(crm: RunningApp, 
     card = await anna.sees("Call me", bot=crm.shop)
     assert card.labels == ["✋ Take", "✔️ Close"]
     await crm.settled()
-    for action, words, labels in (("take", "In progress", ["✔️ Close"]), ("close", "Closed", [])):
+    for action, status, labels in (("take", "In progress", ["✔️ Close"]), ("close", "Closed", [])):
         changed = await desk.post(f"/contacts/{made.json()['id']}/{action}")
         assert changed.status_code == 200
-        card = await anna.sees(words)
+        card = await anna.sees(status)
         assert card.labels == labels
         await crm.settled()
     assert len([seen for seen in anna.chat(crm.shop) if "Call me" in seen.text]) == 1  # one card, that changed

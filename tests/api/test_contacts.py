@@ -13,7 +13,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 V1 = "/api/v1"
 
@@ -150,7 +150,7 @@ def _opened(s: Session, *, at: datetime) -> None:
 
 
 async def test_date_filter_uses_the_installation_timezone(db: Database, api: httpx2.AsyncClient, app: FastAPI) -> None:
-    object.__setattr__(app.state.desk, "timezone", "Europe/Moscow")
+    object.__setattr__(app.state.context, "timezone", "Europe/Moscow")
     await office(api, "Anna")
     await bring(api)
     midnight = datetime.fromisoformat("2026-03-02T00:00:00+03:00")
@@ -261,7 +261,7 @@ async def test_unassigned_contact_cannot_be_taken_answered_or_closed(api: httpx2
     await bring(api)
     for action, body in (("take", None), ("close", None), ("messages", {"text": "Hello?"})):
         problem = refused(await api.post(f"{V1}/contacts/1/{action}", json=body), 409)
-        assert (problem["code"], problem["detail"]) == ("contact_held", "The contact is queued")
+        assert (problem["code"], problem["detail"]) == ("contact_held", "The contact is waiting in the queue")
 
 
 async def test_reply_in_name_of_wrong_operator_is_refused(api: httpx2.AsyncClient) -> None:
@@ -272,7 +272,7 @@ async def test_reply_in_name_of_wrong_operator_is_refused(api: httpx2.AsyncClien
     assert problem["code"] == "contact_held"
     said = await api.post(f"{V1}/contacts/1/messages", json={"text": "Hello", "operator_id": holder})
     assert said.json()["operator_id"] == holder
-    assert (await api.get(f"{V1}/contacts/1")).json()["status"] == "in_progress"  # the first words take it
+    assert (await api.get(f"{V1}/contacts/1")).json()["status"] == "in_progress"  # the first message takes it
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "\x00", "x" * 4097, "🙂" * 2049, 5, None])

@@ -14,7 +14,7 @@ from crm_core.api.app import FIRST_DOCUMENT, PREFIX
 from crm_core.api.docs import FILES
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 NAMING = {("POST", "/leads/register_contact/"), ("POST", "/contacts/"), ("POST", "/keys/")}
 """Operations that name a source in what they send."""
@@ -40,7 +40,7 @@ async def test_docs_page_loads_no_external_resources(api: httpx2.AsyncClient) ->
         assert found == {"/openapi.json", "/docs/start.js", *(f"/docs/{name}" for name in FILES)}
         for one in found:
             assert (await api.get(one)).status_code == 200
-    # Whatever a script might still want to fetch from elsewhere, the browser refuses.
+    # The browser refuses requests of scripts to other sites.
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "http" not in policy

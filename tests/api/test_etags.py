@@ -1,4 +1,4 @@
-"""`ETag` and `If-Match`: nobody overwrites what he has not seen."""
+"""`ETag` and `If-Match`: no caller overwrites a state that it has not read."""
 
 import asyncio
 from typing import Any

@@ -15,6 +15,8 @@ from bot.sandbox import Sandbox
 from tests.api.test_serve_and_api_key_commands import served
 from tests.support.people import TOKEN
 
+pytestmark = pytest.mark.slow
+
 SET_UP = r"""
 # 1. Создать операторов
 curl -X POST "http://localhost:8000/operators/" \
@@ -163,8 +165,8 @@ async def test_scenario_1_full_cycle_gives_expected_answers(terminal: Terminal) 
         ("client1@test.com", 2),
         ("client2@test.com", 1),
     ]
-    his = await terminal.asks("GET /leads/1/contacts")
-    assert [one["message"] for one in his] == ["Привет!", "Еще вопрос"]
+    theirs = await terminal.asks("GET /leads/1/contacts")
+    assert [one["message"] for one in theirs] == ["Привет!", "Еще вопрос"]
 
 
 async def test_scenario_2_overloaded_operator_gets_no_contact(alone: Terminal) -> None:

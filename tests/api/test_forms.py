@@ -5,7 +5,7 @@ import httpx2
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import fields, refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 
 async def _page(calling: Calling, db: Database, clock: MovableClock) -> tuple[httpx2.AsyncClient, httpx2.AsyncClient]:
@@ -74,5 +74,5 @@ async def test_cors_allows_only_configured_origins(calling: Calling, db: Databas
     sent = await visitor.post("/api/v1/forms/", json={"email": "a@example.com"})
     assert sent.headers["Access-Control-Allow-Origin"] == "https://shop.example"
     assert "Access-Control-Allow-Credentials" not in sent.headers  # no cookies: the key alone counts
-    told = await visitor.post("/api/v1/forms/", json={})
-    assert told.headers["Access-Control-Allow-Origin"] == "https://shop.example"  # so that the page can show why
+    refusal = await visitor.post("/api/v1/forms/", json={})
+    assert refusal.headers["Access-Control-Allow-Origin"] == "https://shop.example"  # so that the page can show why

@@ -12,7 +12,7 @@ from crm_core.messaging import inbox
 from crm_core.monitoring.liveness import INBOX_SECONDS
 from crm_core.storage.database import Database
 from tests.api.test_problem_details import refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 BOT = 700001
 
@@ -26,7 +26,7 @@ async def test_idle_api_is_alive_and_ready(api: httpx2.AsyncClient) -> None:
 async def test_stalled_update_makes_readiness_fail(
     app: FastAPI, api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
-    app.state.desk.bot_ids.append(BOT)
+    app.state.context.bot_ids.append(BOT)
     await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=clock())
     await db.write(inbox.store, bot_id=BOT, updates=[to_update(BOT, {"update_id": 1, "x": 1})], now=clock())
     clock.ahead += timedelta(seconds=INBOX_SECONDS - 10)

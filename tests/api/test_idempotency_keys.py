@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.api import idempotency
-from crm_core.api.idempotency import Answer, Asked, Trouble
+from crm_core.api.idempotency import KeyConflict, RepeatableCall, StoredResponse
 from crm_core.errors import ContactNotFound, NotAllowed
 from crm_core.storage.database import Database, on_commit, open_database
 from crm_core.storage.locks import try_lock_name
@@ -20,7 +20,7 @@ from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import V1, bring, office
 from tests.api.test_problem_details import refused
 from tests.domain.arranging import NOW
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 SITE = {"name": "Another site"}
 REQUEST = {"email": "ivan@example.com", "source_id": 1, "message": "Hello"}
@@ -190,7 +190,7 @@ async def test_call_without_idempotency_key_adds_no_statements(api: httpx2.Async
 
 # --- what is one transaction ------------------------------------------------------------------------------------------
 
-ASKED = Asked(1, "POST /contacts/", "call-1", "digest")
+CALL = RepeatableCall(1, "POST /contacts/", "call-1", "digest")
 
 
 def acts(s: Session, *, cause: str = "cause", then: Exception | None = None) -> str:
@@ -202,16 +202,16 @@ def acts(s: Session, *, cause: str = "cause", then: Exception | None = None) -> 
     return cause
 
 
-def once(s: Session, /, **inputs: Any) -> Answer | Trouble:
+def once(s: Session, /, **inputs: Any) -> StoredResponse | KeyConflict:
     """`acts`, at most once. Refusals are kept, but for those about the caller."""
     return idempotency.store_or_replay(
         s,
-        asked=ASKED,
+        call=CALL,
         now=NOW,
         action=acts,
         inputs=inputs,
-        render=lambda result: Answer(201, {}, result),
-        refuse=lambda error: None if isinstance(error, NotAllowed) else Answer(error.status, {}, error.code),
+        render=lambda result: StoredResponse(201, {}, result),
+        refuse=lambda error: None if isinstance(error, NotAllowed) else StoredResponse(error.status, {}, error.code),
     )
 
 
@@ -225,26 +225,26 @@ def _count(s: Session, table: type[Any]) -> int:
 
 
 async def test_failed_action_stores_neither_effect_nor_response(db: Database) -> None:
-    told: list[Any] = []
-    db.listeners.append(told.extend)
+    announced: list[Any] = []
+    db.listeners.append(announced.extend)
     for error in (RuntimeError("broken"), NotAllowed(role="write")):
         with pytest.raises(type(error)):
             await db.write(once, then=error)
     assert await seen(db) == (0, 0)
-    assert await db.write(once) == Answer(201, {}, "cause")
+    assert await db.write(once) == StoredResponse(201, {}, "cause")
     assert await seen(db) == (1, 1)
-    assert told == ["cause"]
+    assert announced == ["cause"]
 
 
 async def test_stored_refusal_changes_nothing_and_announces_nothing(db: Database) -> None:
-    told: list[Any] = []
-    db.listeners.append(told.extend)
-    answer = Answer(404, {}, "contact_not_found")
+    announced: list[Any] = []
+    db.listeners.append(announced.extend)
+    answer = StoredResponse(404, {}, "contact_not_found")
     assert await db.write(once, then=ContactNotFound(contact=1)) == answer
     assert await seen(db) == (0, 1)
-    assert told == []
+    assert announced == []
     repeated = await db.write(once)
-    assert repeated == Answer(404, {}, "contact_not_found", is_repeated=True)
+    assert repeated == StoredResponse(404, {}, "contact_not_found", is_repeated=True)
 
 
 async def test_call_running_in_another_process_is_refused_without_waiting(db: Database) -> None:
@@ -254,8 +254,8 @@ async def test_call_running_in_another_process_is_refused_without_waiting(db: Da
     other = open_database(db.url.render_as_string(hide_password=False))
     try:
         async with other._engine.connect() as connection:  # type: ignore[attr-defined]
-            await connection.run_sync(lambda c: try_lock_name(Session(c), f"1 {ASKED.route} {ASKED.key}"))
-            assert await db.write(once) is Trouble.RUNNING
-        assert await db.write(once) == Answer(201, {}, "cause")
+            await connection.run_sync(lambda c: try_lock_name(Session(c), f"1 {CALL.route} {CALL.key}"))
+            assert await db.write(once) is KeyConflict.RUNNING
+        assert await db.write(once) == StoredResponse(201, {}, "cause")
     finally:
         await other.close()

@@ -17,7 +17,7 @@ from crm_core.api.limits import FORM_RATE, KEY_RATE, RateLimit
 from crm_core.storage.database import Database, open_database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 ADMIN = {"name": "deploy", "scope": "admin"}
 
@@ -202,7 +202,7 @@ async def test_every_route_accepts_only_keys_of_sufficient_scope(
         if not isinstance(route, APIRoute) or route.path in PUBLIC:
             continue
         (method,) = route.methods or {"GET"}
-        address = route.path.replace("{", "").replace("}", "")  # no number: a key that may is told so
+        address = route.path.replace("{", "").replace("}", "")  # not a number, so that a sufficient key gets 422
         for scope, caller in callers.items():
             answer = await caller.request(method, address, json=None if method in ("GET", "DELETE") else 0)
             if scope is None:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from crm_core.storage import paging
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 CLIENT = {
     "email": "client@example.com", "source_id": 1, "message": "Здравствуйте, хочу узнать о ваших услугах",
@@ -111,8 +111,8 @@ async def test_lead_is_matched_by_external_id_or_email(site: httpx2.AsyncClient)
     first = await site.post("/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})
     assert first.status_code == 201
     assert (first.json()["lead_id"], first.json()["operator_id"], first.json()["email"]) == (1, 1, None)
-    told = {"lead_external_id": "crm-1", "source_id": 1, "email": "a@example.com", "message": "Hello", "phone": "1"}
-    second = (await site.post("/api/v1/contacts/", json=told)).json()
+    body = {"lead_external_id": "crm-1", "source_id": 1, "email": "a@example.com", "message": "Hello", "phone": "1"}
+    second = (await site.post("/api/v1/contacts/", json=body)).json()
     assert (second["lead_id"], second["email"], second["message"]) == (1, "a@example.com", "Hello")
     by_email = await site.post("/leads/register_contact/", json={"email": "a@example.com", "source_id": 1})
     assert by_email.json()["lead_id"] == 1

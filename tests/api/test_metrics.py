@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
 from crm_core import events, statistics
-from crm_core.api.metrics.series import LENGTHS
+from crm_core.api.metrics.series import DURATION_BOUNDS
 from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
@@ -30,7 +30,8 @@ from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import bring, office
 from tests.api.test_problem_details import refused
 from tests.receiving.outage import outage, until_away
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 BOT = 700001
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"
@@ -235,7 +236,7 @@ async def test_metrics_agree_with_statistics_and_api(
         within = found.within(f"{name}_seconds")
         assert found(f"{name}_seconds_count") == lengths.count
         assert found(f"{name}_seconds_sum") == pytest.approx((lengths.mean or 0) * lengths.count)
-        bounds: list[float] = [*LENGTHS, float("inf")]
+        bounds: list[float] = [*DURATION_BOUNDS, float("inf")]
         assert within == {one: lengths.count if one == bounds[-1] else lengths.within(one) for one in bounds}
     shares = {one["operator_id"]: one for one in stats["sources"][0]["operators"]}
     for operator in stats["operators"]:
@@ -246,9 +247,9 @@ async def test_metrics_agree_with_statistics_and_api(
         assert found("contacts_held", **labels) == share["contacts"] == operator["contacts"]
         assert found("share_planned", **labels) == pytest.approx(share["planned_share"])
         assert found("share_actual", **labels) == pytest.approx(share["actual_share"])
-    # Whoever was removed keeps what he closed, but no series of his own.
-    gone = [share for share in shares.values() if share["is_removed"]]
-    assert sum(one["contacts"] for one in gone) == sum(
+    # Removed operators keep the contacts that they closed, but have no series of their own.
+    removed = [share for share in shares.values() if share["is_removed"]]
+    assert sum(one["contacts"] for one in removed) == sum(
         number for _, number in found.all("contacts_held", operator="removed")
     )
     assert sum(number for _, number in found.all("share_actual")) == pytest.approx(1)
@@ -365,7 +366,7 @@ async def test_scrape_uses_constant_number_of_statements(
 ) -> None:
     await office(api, "Anna", "Boris")
     await bring(api, "ivan@example.com")
-    # What Boris closed is his for good: his name is looked up besides.
+    # The contacts that Boris closed stay with Boris; the name is read separately.
     await api.post("/contacts/1/assign", json={"operator_id": 2})
     await api.post("/contacts/1/close")
     await api.delete("/operators/2")
@@ -498,10 +499,10 @@ async def test_each_metric_has_help_and_is_documented(api: httpx2.AsyncClient) -
     helps = dict(re.findall(r"^# HELP (mini_crm_\w+) (.+)$", found, re.MULTILINE))
     types = dict(re.findall(r"^# TYPE (mini_crm_\w+) (\w+)$", found, re.MULTILINE))
     assert list(helps) == list(types)
-    told = re.findall(
+    documented = re.findall(
         r"^\| `(mini_crm_\w+)` \| (\w+) \| (.*?) \| (.+?) \|$", DOCUMENTED.read_text("utf-8"), re.MULTILINE
     )
-    assert [(name, kind, meaning) for name, kind, _, meaning in told] == [
+    assert [(name, kind, meaning) for name, kind, _, meaning in documented] == [
         (name, types[name], helps[name]) for name in types
     ]
 

@@ -189,9 +189,9 @@ async def test_internal_error_reveals_no_details(app: FastAPI, calling: Calling)
     async def fails(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a secret")
 
-    app.state.desk.db.read, read = fails, app.state.desk.db.read
+    app.state.context.db.read, read = fails, app.state.context.db.read
     answer = await calling().get("/operators/")
-    app.state.desk.db.read = read
+    app.state.context.db.read = read
     refused(answer, 500)
     assert "secret" not in answer.text
 
@@ -203,7 +203,7 @@ def test_every_error_code_has_a_sentence() -> None:
 @pytest.mark.parametrize(("name", "given"), raised())
 def test_error_sentence_can_be_built_from_its_arguments(name: str, given: tuple[str, ...]) -> None:
     error = ERRORS[name](**dict.fromkeys(given, "five"))
-    words = sentence(error)
-    assert words[0].isupper() or words.startswith("five")
-    assert not words.endswith(".")
-    assert "None" not in words
+    text = sentence(error)
+    assert text[0].isupper() or text.startswith("five")
+    assert not text.endswith(".")
+    assert "None" not in text

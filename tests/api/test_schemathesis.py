@@ -82,6 +82,7 @@ async def run(folder: Path, address: str, key: str, *options: str) -> tuple[int,
     return process.returncode, out.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)  # some thousand calls, beside whatever else this machine does
 async def test_api_passes_every_schemathesis_check(installation: Installation, tmp_path: Path) -> None:
     admin, form = await installation.db.write(make_keys, installation)

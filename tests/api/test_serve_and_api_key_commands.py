@@ -16,7 +16,8 @@ from crm_core.access.actors import SYSTEM
 from crm_core.routing.sources import add as add_source
 from crm_core.storage.database import open_database
 from crm_core.storage.migrate import migrate
-from tests.support.people import TOKEN, MovableClock
+from tests.support.clock import MovableClock
+from tests.support.people import TOKEN
 from tests.support.processes import PATIENCE, Running, command, running
 
 

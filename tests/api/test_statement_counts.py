@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, event
 
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Speed, as ratios measured in one run; `make bench` prints the table. None of it is a test: days differ."""
+"""Benchmarks: speeds as ratios, measured in one run, because absolute figures differ from day to day (`make bench`)."""

@@ -1,4 +1,4 @@
-"""The least that a bot can do: copy each message to one chat, by aiogram's own polling. It promises nothing."""
+"""The simplest bot that copies each message to one chat, with aiogram's own polling. It guarantees no delivery."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ from aiogram.types import Message
 
 
 async def main(url: str, token: str, chat_id: int) -> None:
-    """Runs until it is terminated."""
+    """Runs until the process is terminated."""
     bot = Bot(token, session=AiohttpSession(api=TelegramAPIServer.from_base(url)))
     dispatcher = Dispatcher()
 

@@ -1,12 +1,11 @@
-"""What a contact costs in an empty database and after years, with ten operators and with five hundred.
+"""What a contact costs in an empty database and after years of work, with ten operators and with five hundred.
 
-Years are a million contacts with five million messages, the events and the numbers of all that was posted, and the
+Years of work are a million contacts with five million messages, the events, the ids of all that was sent, and the
 finished updates and requests of a week. Both databases are measured in turn, contact by contact.
 """
 
 import asyncio
 import random
-import shutil
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -25,17 +24,16 @@ from crm_core.conversation import client_messages
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database, open_database
 from crm_core.storage.tables import Contact, Staff
-from tests.benchmarks import years
-from tests.benchmarks.conversations import WARMING_UP, once
-from tests.benchmarks.prepared import hire
-from tests.benchmarks.programs import TOKEN, meeting, ours_on
-from tests.benchmarks.table import Line, median
+from tests.benchmarks.bot_programs import BOT_ID, TIMEOUT, mini_crm, sandbox_setup
+from tests.benchmarks.conversations import send_and_wait
+from tests.benchmarks.databases import OPERATORS, add_operators, operator_account
+from tests.benchmarks.fill_history import MESSAGES_PER_CONTACT, add_history
+from tests.benchmarks.part import Context, Rows
+from tests.benchmarks.percentiles import median
+from tests.benchmarks.sizes import Sizes
+from tests.benchmarks.table import Row
 
-CONTACTS = 400
-MESSAGES = 200
-FEW, MANY = 10, 500
-MOST = 1.25  # times what it costs in an empty database
-BOT_ID = int(TOKEN.split(":", maxsplit=1)[0])
+MAX_RATIO = 1.25
 
 
 @dataclass
@@ -47,112 +45,120 @@ class Costs:
     close: list[float] = field(default_factory=list)
 
     @property
-    def whole(self) -> float:
-        """Of one contact from its first word to its end."""
+    def total(self) -> float:
+        """Of one contact, from its first message to its end."""
         return median(self.register) + median(self.take) + median(self.close)
 
     def __str__(self) -> str:
-        return f"{self.whole:.2f} ms ({median(self.register):.2f} + {median(self.take):.2f} + {median(self.close):.2f})"
+        return f"{self.total:.2f} ms ({median(self.register):.2f} + {median(self.take):.2f} + {median(self.close):.2f})"
 
 
-async def compare(prepared: Path, full: Path, folder: Path, source_id: int) -> list[Line]:
-    """Lets years pass in a database that has the million contacts already, and measures.
-
-    Args:
-        prepared: a database with ten operators; `full` was made of it and is changed here.
-    """
-    empty = folder / "empty.db"
-    shutil.copy(prepared, empty)
+async def measure(context: Context) -> Rows:
+    """Adds years of work to one of two databases, and measures both with few and with many operators."""
+    sizes = context.sizes
+    template = await context.databases.with_operators()
+    empty = template.copy_into(context.folder)
+    full = (await context.databases.with_contacts()).copy_into(context.folder)
     begun = time.perf_counter()
-    size = await asyncio.to_thread(years.let_pass, full, now=int(time.time() * 1000)) / 1e9
-    taken = time.perf_counter() - begun
-    lines = [Line(f"{years.MESSAGES:,} messages stored", f"{size:.1f} GB in {taken:.0f} s")]
-    of_few = None
-    for count in (FEW, MANY):
-        costs = await _costs([empty, full], source_id, operator_count=count)
-        of_few = of_few or costs[0]
-        lines.append(_line(f"register + take + close, {count} operators", str(costs[1]), costs[1], costs[0]))
-        if count == MANY:
-            ratio = costs[0].whole / of_few.whole
-            lines.append(
-                Line(f"  {MANY} operators beside {FEW}, both empty", str(costs[0]), str(of_few), f"{ratio:.2f}")
-            )
-        lines.append(await _conversation([empty, full], operator_count=count))
-    return lines
+    gigabytes = await asyncio.to_thread(add_history, full, now=int(time.time() * 1000)) / 1e9
+    messages = MESSAGES_PER_CONTACT * sizes.contacts
+    yield Row(f"{messages:,} messages stored", f"{gigabytes:.1f} GB in {time.perf_counter() - begun:.0f} s")
+    few, many = sizes.growth_operators
+    with_few = None
+    for count in (few, many):
+        costs = await _costs([empty, full], template.source_id, operator_count=count, sizes=sizes)
+        with_few = with_few or costs[0]
+        yield _costs_row(f"register + take + close, {count} operators", costs[1], costs[0])
+        if count == many:
+            ratio = costs[0].total / with_few.total
+            what = f"  {many} operators beside {few}, both empty"
+            yield Row(what, str(costs[0]), str(with_few), f"{ratio:.2f}")
+        yield await _conversation([empty, full], operator_count=count, sizes=sizes)
 
 
-def _line(what: str, shown: str, full: Costs, empty: Costs) -> Line:
-    ratio = full.whole / empty.whole
-    return Line(what, shown, f"empty {empty}", f"{ratio:.2f}", f"≤ {MOST}", ratio <= MOST)
+def _costs_row(what: str, full: Costs, empty: Costs) -> Row:
+    ratio = full.total / empty.total
+    return Row(what, str(full), f"empty {empty}", f"{ratio:.2f}", f"≤ {MAX_RATIO}", ratio <= MAX_RATIO)
 
 
-async def _costs(paths: Sequence[Path], source_id: int, *, operator_count: int) -> list[Costs]:
+async def _costs(paths: Sequence[Path], source_id: int, *, operator_count: int, sizes: Sizes) -> list[Costs]:
     found = [Costs() for _ in paths]
     databases = [open_database(f"sqlite:///{path}") for path in paths]
     try:
-        if operator_count > FEW:
-            for db in databases:
-                await hire(db, source_id, range(FEW + 1, operator_count + 1))
-        for number in range(CONTACTS):
+        for db in databases:
+            await add_operators(db, source_id, range(OPERATORS + 1, operator_count + 1))
+        for number in range(sizes.growth_contacts):
             for db, costs in zip(databases, found, strict=True):
-                await _contact(db, costs, 8_000_000_000 + operator_count * CONTACTS + number)
+                await _contact(db, costs, 8_000_000_000 + operator_count * sizes.growth_contacts + number)
     finally:
         for db in databases:
             await db.close()
-    for path in paths:  # nobody is there to be told of any of this
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("DELETE FROM outbox WHERE state = 'pending'")
-            connection.commit()
+    for path in paths:
+        _delete_pending_requests(path)
     return found
 
 
+def _delete_pending_requests(path: Path) -> None:
+    """Deletes what would be sent about the contacts so far: the next sandbox does not know their clients."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM outbox WHERE state = 'pending'")
+        connection.commit()
+
+
 async def _contact(db: Database, costs: Costs, client: int) -> None:
-    """A contact of somebody new, from his first word to its end."""
+    """A new client's contact, from their first message to its end."""
     person = LeadFacts(telegram_external_id(client), full_name=f"Client {client}", language="en")
     words = MessageContent("text", "Hello, is anybody there?", bot_id=BOT_ID, chat_id=client, message_id=1)
     now = datetime.now(UTC)
     begun = time.perf_counter()
-    heard = await db.write_unflushed(
-        client_messages.receive, bot_id=BOT_ID, chat_id=client, person=person, content=words, now=now, rng=random.random
+    received = await db.write_unflushed(
+        client_messages.receive,
+        bot_id=BOT_ID,
+        chat_id=client,
+        person=person,
+        content=words,
+        now=now,
+        rng=random.random,
     )
     costs.register.append((time.perf_counter() - begun) * 1000)
-    actor = telegram(await db.read(_holder, heard.contact_id))
+    actor = telegram(await db.read(_account_of_operator, received.contact_id))
     begun = time.perf_counter()
-    await db.write_unflushed(lifecycle.take, contact_id=heard.contact_id, version=1, actor=actor, now=now)
+    await db.write_unflushed(lifecycle.take, contact_id=received.contact_id, version=1, actor=actor, now=now)
     costs.take.append((time.perf_counter() - begun) * 1000)
     begun = time.perf_counter()
     await db.write_unflushed(
-        lifecycle.close, contact_id=heard.contact_id, version=2, actor=actor, now=now, rng=random.random
+        lifecycle.close, contact_id=received.contact_id, version=2, actor=actor, now=now, rng=random.random
     )
     costs.close.append((time.perf_counter() - begun) * 1000)
 
 
-def _holder(s: Session, contact_id: int) -> int:
+def _account_of_operator(s: Session, contact_id: int) -> int:
     query = select(Staff.telegram_id).join(Contact, Contact.operator_id == Staff.operator_id)
     return s.execute(query.where(Contact.id == contact_id)).scalar_one()
 
 
-async def _conversation(paths: Sequence[Path], *, operator_count: int) -> Line:
-    """Client to operator through real processes, one message at a time to the one and to the other."""
-    accounts = [9_000_000 + number for number in range(1, operator_count + 1)]
+async def _conversation(paths: Sequence[Path], *, operator_count: int, sizes: Sizes) -> Row:
+    """Client to operator through real processes, one message at a time on each database in turn."""
+    accounts = [operator_account(number) for number in range(1, operator_count + 1)]
     taken: list[list[float]] = [[] for _ in paths]
     async with AsyncExitStack() as stack:
-        met = [await stack.enter_async_context(meeting(accounts)) for _ in paths]
-        for one, path in zip(met, paths, strict=True):
-            await stack.enter_async_context(ours_on(path)(one))
-            await one.sandbox.online(one.bot, timeout=60)
-            await one.sandbox.settles(timeout=60)
-        for number in range(MESSAGES + WARMING_UP):
-            for one, times in zip(met, taken, strict=True):
-                # Somebody new each time: a new sandbox begins its numbers of messages anew, as Telegram never does.
+        setups = [await stack.enter_async_context(sandbox_setup(accounts, sizes)) for _ in paths]
+        for setup, path in zip(setups, paths, strict=True):
+            await stack.enter_async_context(mini_crm(path)(setup))
+        for setup in setups:  # both start at the same time
+            await setup.sandbox.online(setup.bot, timeout=TIMEOUT)
+            await setup.sandbox.settles(timeout=TIMEOUT)
+        for number in range(sizes.growth_messages + sizes.warm_up):
+            for setup, times in zip(setups, taken, strict=True):
+                # A new client each time: a new sandbox counts message ids from 1 again, which Telegram never does.
                 client_id = 6_000_000_000 + operator_count * 1_000 + number
-                times.append(await once(one, number, client_id=client_id))
-    empty, full = (median(times[WARMING_UP:]) for times in taken)
-    return Line(
+                times.append(await send_and_wait(setup, number, client_id=client_id))
+    empty, full = (median(times[sizes.warm_up :]) for times in taken)
+    return Row(
         f"  client → operator, {operator_count} operators",
         f"{full * 1000:.1f} ms",
         f"empty {empty * 1000:.1f} ms",
         f"{full / empty:.2f}",
-        f"≤ {MOST}",
-        full <= MOST * empty,
+        f"≤ {MAX_RATIO}",
+        full <= MAX_RATIO * empty,
     )

@@ -8,91 +8,111 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import http_servers
-from tests.benchmarks.callers import Calls, aside, call, get
-from tests.benchmarks.http_servers import OPERATORS, SECONDS, Server, open_office, register, registrations
-from tests.benchmarks.table import Line, median
+from crm_core.storage.database import open_database
+from tests.benchmarks.databases import OPERATORS
+from tests.benchmarks.fill_contacts import fold
+from tests.benchmarks.http_client import Calls, call, get, in_own_loop
+from tests.benchmarks.http_servers import (
+    Server,
+    add_source,
+    mini_crm,
+    noop_api,
+    plain_api,
+    register,
+    registrations,
+)
+from tests.benchmarks.part import Context, Rows
+from tests.benchmarks.percentiles import median
+from tests.benchmarks.sizes import Sizes
+from tests.benchmarks.table import Row
 
-AT_ONCE = (1, 16, 64)
-ROUNDS = 3  # where two are compared that should not differ
-RACERS, RACED, PLACES, RACE_SECONDS = 64, 500, 5, 8.0
-PLAIN_RACERS = 15  # connections in its pool; more callers at once bring it to a standstill of half a minute
-READINGS = 30
-LEAST_RATIO, MOST_SPREAD, MOST_LOSS, MOST_READING = 10, 10, 0.2, 0.05
-
-
-async def compare(folder: Path, million: Path) -> list[Line]:
-    """Measures everything that is said of the API's speed.
-
-    Args:
-        million: a database of ours with a million contacts, whose statistics are up to date.
-    """
-    lines = await _throughput(folder)
-    lines += await _race(folder)
-    return lines + await _stored(folder, million)
-
-
-# --- how many, and how long each takes --------------------------------------------------------------------------------
-
-
-async def _throughput(folder: Path) -> list[Line]:
-    async with (
-        http_servers.ours(folder / "api.db") as ours,
-        http_servers.plain(folder / "plain.db") as plain,
-        http_servers.no_op() as noop,
-    ):
-        offices = {server: await open_office(server) for server in (ours, plain)} | {noop: 1}
-        for server, source_id in offices.items():
-            await register(server, source_id, at_once=1, seconds=0.5)  # what is made once is made
-        lines = []
-        for at_once in AT_ONCE:
-            went = {server: await register(server, one, at_once=at_once) for server, one in offices.items()}
-            lines += _lines(at_once, went[ours], went[plain], went[noop])
-        return lines
+CALLERS = 16  # for which there is a target
+RACING_CALLERS, RACE_MAX_LEADS, RACE_SECONDS = 64, 5, 8.0
+PLAIN_RACING_CALLERS = 15  # connections in its pool; with more concurrent callers it blocks for half a minute
+MIN_RATIO, MAX_SPREAD, MIN_RATE_KEPT, MAX_READ_SECONDS = 10, 10, 0.8, 0.05
+READS = {
+    "GET /dashboard/operator_stats": "/dashboard/operator_stats",
+    "GET /dashboard/source_stats": "/dashboard/source_stats",
+    "GET /leads/, 100 of them": "/leads/?limit=100",
+    "GET /api/v1/contacts/, 100 of them": "/api/v1/contacts/?limit=100",
+}
 
 
-def _lines(at_once: int, ours: Calls, plain: Calls, noop: Calls) -> list[Line]:
-    times = f"{ours.rate / plain.rate:.0f}" if plain.good else "–"
-    is_quick = ours.rate >= LEAST_RATIO * plain.rate and not ours.failed
-    spread = ours.within(99) / ours.within(50)
+async def measure(context: Context) -> Rows:
+    """Measures throughput and latency, a race for free places, and both with a million contacts stored."""
+    async for row in _throughput(context.folder, context.sizes):
+        yield row
+    for row in await _race(context.folder, context.sizes):
+        yield row
+    template = await context.databases.with_contacts()
+    async for row in _stored(context.folder, template.copy_into(context.folder), context.sizes):
+        yield row
+
+
+# --- throughput and latency -------------------------------------------------------------------------------------------
+
+
+async def _throughput(folder: Path, sizes: Sizes) -> Rows:
+    async with mini_crm(folder / "ours.db") as ours, plain_api(folder / "plain.db") as plain, noop_api() as noop:
+        sources = {server: await add_source(server) for server in (ours, plain)} | {noop: 1}
+        for server, source_id in sources.items():  # whatever happens once in a process happens now
+            await register(server, source_id, at_once=1, seconds=0.5)
+        for at_once in sizes.concurrency:
+            calls = {
+                server: await register(server, source_id, at_once=at_once, seconds=sizes.http_seconds)
+                for server, source_id in sources.items()
+            }
+            for row in _throughput_rows(at_once, calls[ours], calls[plain], calls[noop]):
+                yield row
+
+
+def _throughput_rows(at_once: int, ours: Calls, plain: Calls, noop: Calls) -> list[Row]:
+    spread = ours.latency(99) / ours.latency(50)
     failed = f", {plain.failed} failed" if plain.failed else ""
-    is_target = at_once == 16
+    has_target = at_once == CALLERS
+    is_fast = ours.rate >= MIN_RATIO * plain.rate and not ours.failed
     return [
-        Line(
+        Row(
             f"POST register_contact, {at_once} at once",
             f"{ours.rate:,.0f}/s",
             f"plain {plain.rate:,.0f}/s{failed}",
-            times,
-            f"≥ {LEAST_RATIO}" if is_target else "",
-            is_quick if is_target else None,
+            f"{ours.rate / plain.rate:.0f}" if plain.successful else "–",
+            f"≥ {MIN_RATIO}" if has_target else "",
+            is_fast if has_target else None,
         ),
-        Line(
-            "  beside a call that does nothing",
+        Row(
+            "  beside a route that does nothing",
             f"{ours.rate:,.0f}/s",
             f"no-op {noop.rate:,.0f}/s",
             f"{ours.rate / noop.rate:.2f}",
         ),
-        Line(
+        Row(
             "  p50 / p99",
-            _both(ours),
-            f"plain {_both(plain)}",
+            _p50_p99(ours),
+            f"plain {_p50_p99(plain)}",
             f"{spread:.1f}",
-            f"p99 < {MOST_SPREAD} × p50",
-            spread < MOST_SPREAD,
+            f"p99 < {MAX_SPREAD} × p50",
+            spread < MAX_SPREAD,
         ),
     ]
 
 
-def _both(calls: Calls) -> str:
-    return f"{calls.within(50) * 1000:.1f} / {calls.within(99) * 1000:.1f} ms"
+def _p50_p99(calls: Calls) -> str:
+    return f"{calls.latency(50) * 1000:.1f} / {calls.latency(99) * 1000:.1f} ms"
 
 
-# --- many for few places ----------------------------------------------------------------------------------------------
+# --- many callers for few free places ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Raced:
-    """What became of a race's contacts, by what its callers were told."""
+class Race:
+    """The contacts of a race, by what the callers were answered.
+
+    Attributes:
+        assigned: contacts with an operator.
+        over_limit: operators who got more contacts than their limit.
+        stored: contacts in the database.
+    """
 
     calls: Calls
     assigned: int
@@ -101,114 +121,124 @@ class Raced:
 
     @property
     def lost(self) -> int:
-        """Contacts that were promised and are not there."""
-        return len(self.calls.good) - self.stored
+        """Contacts whose registration was confirmed and that are not in the database."""
+        return len(self.calls.successful) - self.stored
 
 
-async def _race(folder: Path) -> list[Line]:
-    async with http_servers.ours(folder / "raced.db") as server:
-        ours = await _run_race(server, RACERS)
-    async with http_servers.plain(folder / "plain_raced.db") as server:
-        plain = await _run_race(server, PLAIN_RACERS)
-    right = OPERATORS * PLACES
+async def _race(folder: Path, sizes: Sizes) -> list[Row]:
+    async with mini_crm(folder / "race.db") as server:
+        ours = await _run_race(server, RACING_CALLERS, sizes)
+    async with plain_api(folder / "plain_race.db") as server:
+        plain = await _run_race(server, PLAIN_RACING_CALLERS, sizes)
+    places = OPERATORS * RACE_MAX_LEADS
     return [
-        Line(
-            f"{RACERS} posters, {OPERATORS} × {PLACES} places, {RACED}: assigned",
-            str(ours.assigned),
-            f"plain, {PLAIN_RACERS} posters: {plain.assigned} of {len(plain.calls.good)}",
-            "",
-            f"= {right}",
-            ours.assigned == right,
+        Row(
+            f"{sizes.race_requests} requests for {places} places: assigned",
+            f"{ours.assigned} ({RACING_CALLERS} callers)",
+            f"plain {plain.assigned} ({PLAIN_RACING_CALLERS} callers)",
+            target=f"= {places}",
+            is_met=ours.assigned == places,
         ),
-        Line(
+        Row(
             "  operators over their limit",
             str(ours.over_limit),
             f"plain {plain.over_limit}",
-            "",
-            "= 0",
-            not ours.over_limit,
+            target="= 0",
+            is_met=not ours.over_limit,
         ),
-        Line(
+        Row(
             "  failed or not answered",
             str(ours.calls.failed),
             f"plain {plain.calls.failed}",
-            "",
-            "= 0",
-            not ours.calls.failed and ours.calls.asked == RACED,
+            target="= 0",
+            is_met=not ours.calls.failed and ours.calls.sent == sizes.race_requests,
         ),
-        Line("  answered and not stored", str(ours.lost), f"plain {max(plain.lost, 0)}", "", "= 0", ours.lost == 0),
+        Row(
+            "  answered and not stored",
+            str(ours.lost),
+            f"plain {max(plain.lost, 0)}",
+            target="= 0",
+            is_met=ours.lost == 0,
+        ),
     ]
 
 
-async def _run_race(server: Server, racers: int) -> Raced:
-    source_id = await open_office(server, limit=PLACES)
-    requests = itertools.islice(registrations(source_id), RACED)
-    calls = await aside(call(server.port, requests, at_once=racers, seconds=RACE_SECONDS))
-    loads = Counter(one.read()["operator_id"] for one in calls.good)
+async def _run_race(server: Server, callers: int, sizes: Sizes) -> Race:
+    source_id = await add_source(server, max_leads=RACE_MAX_LEADS)
+    requests = itertools.islice(registrations(source_id), sizes.race_requests)
+    calls = await in_own_loop(call(server.port, requests, at_once=callers, seconds=RACE_SECONDS))
+    loads = Counter(one.json()["operator_id"] for one in calls.successful)
     del loads[None]
     assert server.path is not None
     with closing(sqlite3.connect(server.path)) as connection:
         (stored,) = connection.execute("SELECT count(*) FROM contacts").fetchone()
-    return Raced(calls, loads.total(), sum(one > PLACES for one in loads.values()), stored)
+    return Race(calls, loads.total(), sum(one > RACE_MAX_LEADS for one in loads.values()), stored)
 
 
-# --- a million stored -------------------------------------------------------------------------------------------------
-
-READ = {
-    "GET /dashboard/operator_stats": "/dashboard/operator_stats",
-    "GET /dashboard/source_stats": "/dashboard/source_stats",
-    "GET /leads/, 100 of them": "/leads/?limit=100",
-    "GET /api/v1/contacts/, 100 of them": "/api/v1/contacts/?limit=100",
-}
+# --- a million contacts stored ----------------------------------------------------------------------------------------
 
 
-async def _stored(folder: Path, million: Path) -> list[Line]:
-    async with http_servers.ours(folder / "few.db") as few, http_servers.ours(million) as many:
-        offices = {server: await open_office(server) for server in (few, many)}
-        lines = [await _read(many, what, path) for what, path in READ.items()]
-        lines.append(await _read_under_load(many, offices[many]))
-        rates: dict[Server, list[float]] = {few: [], many: []}
-        for server in (few, many) * ROUNDS:
-            rates[server].append((await register(server, offices[server], at_once=16)).rate)
-    without, with_million = median(rates[few]), median(rates[many])
-    part = with_million / without
-    slower = Line(
-        "16 at once, 1,000,000 contacts stored",
-        f"{with_million:,.0f}/s",
-        f"none {without:,.0f}/s",
-        f"{part:.2f}",
-        f"≥ {1 - MOST_LOSS}",
-        part >= 1 - MOST_LOSS,
+async def _stored(folder: Path, full: Path, sizes: Sizes) -> Rows:
+    """Compares an empty database with a full one.
+
+    Args:
+        full: a copy of the database with a million contacts, which is changed here.
+    """
+    await _fold_all(full)
+    async with mini_crm(folder / "empty.db") as without, mini_crm(full) as with_contacts:
+        sources = {server: await add_source(server) for server in (without, with_contacts)}
+        for what, path in READS.items():
+            yield await _read(with_contacts, what, path, sizes)
+        yield await _read_under_load(with_contacts, sources[with_contacts], sizes)
+        rates: dict[Server, list[float]] = {without: [], with_contacts: []}
+        for server in (without, with_contacts) * sizes.rounds:
+            calls = await register(server, sources[server], at_once=CALLERS, seconds=sizes.http_seconds)
+            rates[server].append(calls.rate)
+    kept = median(rates[with_contacts]) / median(rates[without])
+    yield Row(
+        f"{CALLERS} at once, {sizes.contacts:,} contacts stored",
+        f"{median(rates[with_contacts]):,.0f}/s",
+        f"none {median(rates[without]):,.0f}/s",
+        f"{kept:.2f}",
+        f"≥ {MIN_RATE_KEPT}",
+        kept >= MIN_RATE_KEPT,
     )
-    return [slower, *lines]
 
 
-async def _read(server: Server, what: str, path: str) -> Line:
-    calls = await aside(call(server.port, [get(path)] * READINGS))
-    taken, worst = calls.within(50), calls.within(100)
-    return Line(
+async def _fold_all(path: Path) -> None:
+    db = open_database(f"sqlite:///{path}")
+    try:
+        await fold(db)
+    finally:
+        await db.close()
+
+
+async def _read(server: Server, what: str, path: str, sizes: Sizes) -> Row:
+    calls = await in_own_loop(call(server.port, [get(path)] * sizes.http_reads))
+    taken, slowest = calls.latency(50), calls.latency(100)
+    return Row(
         what,
         f"{taken * 1000:.1f} ms",
-        f"slowest {worst * 1000:.1f} ms",
-        "",
-        f"< {MOST_READING * 1000:.0f} ms",
-        taken < MOST_READING and len(calls.good) == READINGS,
+        f"slowest {slowest * 1000:.1f} ms",
+        target=f"< {MAX_READ_SECONDS * 1000:.0f} ms",
+        is_met=taken < MAX_READ_SECONDS and len(calls.successful) == sizes.http_reads,
     )
 
 
-async def _read_under_load(server: Server, source_id: int) -> Line:
-    """A reader of lists while sixteen callers write: he shares the processor with them, but waits for no lock."""
+async def _read_under_load(server: Server, source_id: int, sizes: Sizes) -> Row:
+    """Reads lists while others write: a reader shares the processor with the writers, but waits for no lock."""
+    seconds = sizes.http_seconds
     requests = itertools.repeat(get("/api/v1/contacts/?limit=100"))
-    alone = await aside(call(server.port, requests, seconds=SECONDS))
+    alone = await in_own_loop(call(server.port, requests, seconds=seconds))
 
-    async def both() -> tuple[Calls, Calls]:
-        reading = call(server.port, requests, seconds=SECONDS)
-        return await asyncio.gather(reading, call(server.port, registrations(source_id), at_once=16, seconds=SECONDS))
+    async def read_and_write() -> tuple[Calls, Calls]:
+        writes = call(server.port, registrations(source_id), at_once=CALLERS, seconds=seconds)
+        return await asyncio.gather(call(server.port, requests, seconds=seconds), writes)
 
-    beside, writing = await aside(both())
-    return Line(
-        f"  while 16 write {writing.rate:,.0f}/s: p50 / p99",
-        _both(beside),
-        f"alone {_both(alone)}",
-        f"{beside.within(50) / alone.within(50):.1f}",
+    reads, writes = await in_own_loop(read_and_write())
+    return Row(
+        f"  while {CALLERS} write {writes.rate:,.0f}/s: p50 / p99",
+        _p50_p99(reads),
+        f"alone {_p50_p99(alone)}",
+        f"{reads.latency(50) / alone.latency(50):.1f}",
     )

@@ -1,6 +1,6 @@
-"""The programs that are measured over HTTP, each a process: ours, a plain one, one that does nothing.
+"""The HTTP servers that are compared, each a process: Mini-CRM, a plain version, and one that does nothing.
 
-All have the same office, made by the calls of the first founding document, and the same callers.
+All get the same source and operators, by the calls of the first founding document, and the same load.
 """
 
 import asyncio
@@ -14,105 +14,107 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.callers import Calls, aside, call, send
-from tests.benchmarks.processes import running
+from tests.benchmarks.databases import OPERATORS
+from tests.benchmarks.http_client import Calls, call, in_own_loop, post
+from tests.benchmarks.processes import Process, running
 from tests.support import processes
 
-OPERATORS = 10
-SECONDS = 1.5  # of each measurement
-AGAIN_AFTER = 101  # requests, an odd number: at once, the plain one would make the lead twice, and fail
+_POLL_SECONDS = 0.05
+_UNLIMITED = 1_000_000_000
+# Every other client writes again after so many requests. An odd number that is larger than the number of callers: with
+# both requests in flight at once, the plain version would create the lead twice, and fail.
+_REPEATED_AFTER = 101
 
 
 @dataclass(frozen=True)
 class Server:
-    """A program that answers, with its database where it has one."""
+    """A running server, with its database where it has one."""
 
     port: int
     path: Path | None = None
 
 
 @asynccontextmanager
-async def ours(path: Path) -> AsyncIterator[Server]:
-    """Mini-CRM over a SQLite file, without bots."""
-    async with processes.running(
-        "serve", folder=path.parent, DATABASE_URL=f"sqlite:///{path}", LOG_LEVEL="ERROR"
-    ) as process:
+async def mini_crm(path: Path) -> AsyncIterator[Server]:
+    """Mini-CRM on a SQLite file, without bots."""
+    settings = {"DATABASE_URL": f"sqlite:///{path}", "LOG_LEVEL": "ERROR"}
+    async with processes.running("serve", folder=path.parent, **settings) as process:
         line = await process.says("The HTTP API answers at")
         yield Server(int(line.split("/api/v1")[0].rpartition(":")[2]), path)
 
 
+def plain_api(path: Path) -> AbstractAsyncContextManager[Server]:
+    """The direct implementation of the first founding document, on a SQLite file."""
+    return _uvicorn("tests.benchmarks.plain_api", path)
+
+
+def noop_api() -> AbstractAsyncContextManager[Server]:
+    """FastAPI and uvicorn alone."""
+    return _uvicorn("tests.benchmarks.noop_api")
+
+
 @asynccontextmanager
-async def _other(name: str, path: Path | None = None) -> AsyncIterator[Server]:
-    """One of the programs beside ours, served by uvicorn as anybody would serve it."""
+async def _uvicorn(module: str, path: Path | None = None) -> AsyncIterator[Server]:
+    """An application served by uvicorn with its default settings, but without an access log."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    arguments = (f"tests.benchmarks.{name}:app", "--port", str(port), "--no-access-log", "--log-level", "critical")
-    async with running("-m", "uvicorn", *arguments, environment={"PLAIN_CRM_DATABASE": str(path)}) as process:
-        while process.returncode is None:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                break
+    arguments = ("-m", "uvicorn", f"{module}:app", "--port", str(port), "--no-access-log", "--log-level", "critical")
+    async with running(*arguments, environment={"PLAIN_API_DATABASE": str(path)}) as process:
+        await _wait_listening(port, process)
         try:
             yield Server(port, path)
         finally:
-            process.kill()  # asked to stop, the plain one would first wait for calls that stand still
+            process.kill()  # on SIGTERM the plain version would wait for calls that never end
 
 
-def plain(path: Path) -> AbstractAsyncContextManager[Server]:
-    """The first founding document taken at its word, over a SQLite file."""
-    return _other("plain_crm", path)
+async def _wait_listening(port: int, process: Process) -> None:
+    while process.returncode is None:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            writer.close()
+            return
+    raise RuntimeError("the server ended before it listened")
 
 
-def no_op() -> AbstractAsyncContextManager[Server]:
-    """FastAPI and uvicorn alone."""
-    return _other("noop_crm")
-
-
-async def open_office(server: Server, *, limit: int | None = None) -> int:
-    """A source with ten operators of equal weight, by the document's calls. Returns the source's number.
+async def add_source(server: Server, *, max_leads: int | None = None) -> int:
+    """Adds a source with ten operators of equal weight, by the document's calls; returns the source's id.
 
     Args:
-        limit: None for more than the API would allow.
+        max_leads: limit of each operator; None for more than the API allows.
     """
-    (source,) = await ask(server, [send("POST", "/sources/", name="Bench")])
-    staff = await ask(
-        server,
-        [send("POST", "/operators/", name=f"Desk {number}", max_leads=limit or 1000) for number in range(OPERATORS)],
-    )
+    (source,) = await _call_all(server, [post("/sources/", name="Bench")])
+    names = [f"HTTP operator {number}" for number in range(OPERATORS)]
+    operators = await _call_all(server, [post("/operators/", name=name, max_leads=max_leads or 1000) for name in names])
     source_id = int(source["id"])
-    await ask(
-        server,
-        [send("POST", f"/sources/{source_id}/assign_operator", operator_id=one["id"], weight=10) for one in staff],
-    )
-    if limit is None and server.path is not None:
+    path = f"/sources/{source_id}/assign_operator"
+    await _call_all(server, [post(path, operator_id=one["id"], weight=10) for one in operators])
+    if max_leads is None and server.path is not None:
         with closing(sqlite3.connect(server.path)) as connection, connection:
-            connection.execute("UPDATE operators SET max_leads = 1000000000")
+            connection.execute("UPDATE operators SET max_leads = ?", [_UNLIMITED])
     return source_id
 
 
-async def ask(server: Server, requests: Sequence[bytes]) -> list[Any]:
-    """One request after another; the JSON of their answers, each of which must be a good one."""
+async def _call_all(server: Server, requests: Sequence[bytes]) -> list[Any]:
+    """Sends one request after another; returns the JSON of each response. Raises RuntimeError unless all are 2xx."""
     calls = await call(server.port, requests)
-    if calls.failed or len(calls.good) < len(requests):
-        raise RuntimeError(f"not answered well: {Counter(one.status for one in calls.answers)}")
-    return [one.read() for one in calls.good]
+    if len(calls.successful) < len(requests):
+        raise RuntimeError(f"of {len(requests)} requests, statuses: {Counter(one.status for one in calls.responses)}")
+    return [one.json() for one in calls.successful]
 
 
 _numbers = itertools.count()
 
 
 def registrations(source_id: int) -> Iterator[bytes]:
-    """Requests of clients, each of whom writes once more after a while."""
+    """Requests that register contacts, without end."""
     for number in _numbers:
-        email = f"client{number - AGAIN_AFTER * (number % 2)}@example.com"
-        yield send(
-            "POST",
+        client = number - _REPEATED_AFTER * (number % 2)
+        yield post(
             "/leads/register_contact/",
-            email=email,
+            email=f"client{client}@example.com",
             source_id=source_id,
             message=f"message {number}",
             phone="+79991234567",
@@ -120,6 +122,6 @@ def registrations(source_id: int) -> Iterator[bytes]:
         )
 
 
-async def register(server: Server, source_id: int, *, at_once: int, seconds: float = SECONDS) -> Calls:
-    """So many callers register contacts for so long."""
-    return await aside(call(server.port, registrations(source_id), at_once=at_once, seconds=seconds))
+async def register(server: Server, source_id: int, *, at_once: int, seconds: float) -> Calls:
+    """Registers contacts by so many callers for so long."""
+    return await in_own_loop(call(server.port, registrations(source_id), at_once=at_once, seconds=seconds))

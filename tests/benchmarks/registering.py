@@ -1,60 +1,51 @@
-"""`db.write(lifecycle.register)` against raw sqlite3 that executes the very same statements, one commit each."""
+"""`db.write(lifecycle.register)` compared with raw sqlite3 that executes the same statements with one commit each."""
 
 import asyncio
 import random
-import shutil
 import sqlite3
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Engine, event
+from sqlalchemy import event, make_url
 
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
-from crm_core.storage import prepared
 from crm_core.storage.database import Database, open_database
-from tests.benchmarks.table import Line, median
+from crm_core.storage.sqlite import SqliteDatabase, sqlite_engine
+from tests.benchmarks.part import Context, Rows
+from tests.benchmarks.percentiles import median
+from tests.benchmarks.table import Row
 
-CONTACTS = 600
-TOGETHER = 32
-ROUNDS = 3
+CONCURRENT = 32
+MIN_RATIO_ALONE, MIN_RATIO_CONCURRENT = 0.2, 0.3
+_TRANSACTION_CONTROL = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "PRAGMA")
 
-
-async def compare(prepared: Path, folder: Path, source_id: int) -> list[Line]:
-    """Registers contacts one at a time and 32 at once, and replays the statements of the first.
-
-    Args:
-        prepared: a database with operators who have places enough.
-    """
-    alone, together, raw, count = [], [], [], 0
-    for number in range(ROUNDS):
-        statements = await _record(_copy(prepared, folder / f"recorded{number}.db"), source_id)
-        count = len(statements[0])
-        raw.append(CONTACTS / _replay(_copy(prepared, folder / f"raw{number}.db"), statements))
-        alone.append(CONTACTS / await _timed(_copy(prepared, folder / f"alone{number}.db"), source_id, at_once=1))
-        together.append(
-            CONTACTS / await _timed(_copy(prepared, folder / f"many{number}.db"), source_id, at_once=TOGETHER)
-        )
-    beside = median(raw)
-    return [
-        _line(f"register, one at a time ({count} statements)", median(alone), beside, 0.2),
-        _line(f"register, {TOGETHER} at once", median(together), beside, 0.3),
-    ]
+Statements = list[tuple[str, Any]]
+"""SQL and the parameters that the driver got with it."""
 
 
-def _line(what: str, ours: float, raw: float, least: float) -> Line:
-    return Line(
-        what, f"{ours:,.0f}/s", f"raw sqlite3 {raw:,.0f}/s", f"{ours / raw:.2f}", f"≥ {least}", ours / raw >= least
-    )
+async def measure(context: Context) -> Rows:
+    """Registers contacts one at a time and 32 concurrently, and replays the statements of the former."""
+    template = await context.databases.with_operators()
+    count = context.sizes.registrations
+    alone, concurrent, raw, recorded = [], [], [], []
+    for _ in range(context.sizes.rounds):
+        paths = [template.copy_into(context.folder) for _ in range(4)]
+        recorded = await _record(paths[0], template.source_id, count)
+        raw.append(count / _replay(paths[1], recorded))
+        alone.append(count / await _seconds(paths[2], template.source_id, count, at_once=1))
+        concurrent.append(count / await _seconds(paths[3], template.source_id, count, at_once=CONCURRENT))
+    what = f"register, one at a time ({len(recorded[0])} statements)"
+    yield _row(what, median(alone), median(raw), MIN_RATIO_ALONE)
+    yield _row(f"register, {CONCURRENT} at once", median(concurrent), median(raw), MIN_RATIO_CONCURRENT)
 
 
-def _copy(prepared: Path, target: Path) -> Path:
-    shutil.copy(prepared, target)
-    return target
+def _row(what: str, ours: float, raw: float, least: float) -> Row:
+    ratio = ours / raw
+    return Row(what, f"{ours:,.0f}/s", f"raw sqlite3 {raw:,.0f}/s", f"{ratio:.2f}", f"≥ {least}", ratio >= least)
 
 
 async def _register(db: Database, source_id: int, number: int) -> None:
@@ -68,12 +59,13 @@ async def _register(db: Database, source_id: int, number: int) -> None:
     )
 
 
-async def _timed(path: Path, source_id: int, *, at_once: int) -> float:
+async def _seconds(path: Path, source_id: int, count: int, *, at_once: int) -> float:
+    """How long it takes to register contacts, so many of them concurrently."""
     db = open_database(f"sqlite:///{path}")
     try:
-        await _register(db, source_id, -1)  # statements are compiled once
+        await _register(db, source_id, -1)  # compiles the statements, which happens once in a process
         begun = time.perf_counter()
-        numbers = iter(range(CONTACTS))
+        numbers = iter(range(count))
 
         async def work() -> None:
             for number in numbers:
@@ -85,46 +77,72 @@ async def _timed(path: Path, source_id: int, *, at_once: int) -> float:
         await db.close()
 
 
-async def _record(path: Path, source_id: int) -> list[list[tuple[str, Any]]]:
-    """What each registration sends to SQLite."""
-    recorded: list[list[tuple[str, Any]]] = []
-    heard: list[tuple[str, Any]] = []
+# --- recording and replaying statements ------------------------------------------------------------------------------
 
-    def listen(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        if not statement.startswith("BEGIN"):
-            heard.extend((statement, one) for one in (parameters if many else [parameters]))
 
-    execute = prepared._Plan.execute
+class _RecordingCursor(sqlite3.Cursor):
+    """A cursor that appends what it executes to `statements`, apart from transaction control."""
 
-    def overhear(plan: prepared._Plan, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> prepared.Rows:
-        heard.extend((plan.sql, tuple(plan._bind(values))) for values in many)
-        return execute(plan, connection, many)
+    statements: Statements
 
-    # Hot statements go to the driver past SQLAlchemy's events, so both ways are listened to.
-    event.listen(Engine, "before_cursor_execute", listen)
-    setattr(prepared._Plan, "execute", overhear)  # noqa: B010 - a method is replaced on purpose
-    db = open_database(f"sqlite:///{path}")
+    def execute(self, sql: str, parameters: Any = (), /) -> "_RecordingCursor":
+        if not sql.startswith(_TRANSACTION_CONTROL):
+            self.statements.append((sql, parameters))
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> "_RecordingCursor":
+        several = list(parameters)
+        self.statements.extend((sql, one) for one in several)
+        return super().executemany(sql, several)
+
+
+async def _record(path: Path, source_id: int, count: int) -> list[Statements]:
+    """What each registration sends to SQLite, recorded in the driver: some statements bypass SQLAlchemy's events."""
+    statements: Statements = []
+
+    class RecordingConnection(sqlite3.Connection):
+        def cursor(self, *_: Any) -> Any:
+            cursor = super().cursor(_RecordingCursor)
+            cursor.statements = statements
+            return cursor
+
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            return cast(_RecordingCursor, self.cursor()).execute(sql, parameters)
+
+        def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+            return cast(_RecordingCursor, self.cursor()).executemany(sql, parameters)
+
+    url = make_url(f"sqlite:///{path}")
+    engine = sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
+
+    @event.listens_for(engine, "do_connect")
+    def record(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> None:
+        options["factory"] = RecordingConnection
+
+    recorded: list[Statements] = []
+    db = SqliteDatabase(url, engine=engine)
     try:
-        for number in range(CONTACTS):
-            heard.clear()
+        for number in range(count):
+            statements.clear()
             await _register(db, source_id, number)
-            recorded.append(list(heard))
+            recorded.append(list(statements))
     finally:
         await db.close()
-        event.remove(Engine, "before_cursor_execute", listen)
-        setattr(prepared._Plan, "execute", execute)  # noqa: B010
+    if not all(recorded):
+        raise RuntimeError("no statement of a registration was recorded")
     return recorded
 
 
-def _replay(path: Path, recorded: list[list[tuple[str, Any]]]) -> float:
+def _replay(path: Path, recorded: list[Statements]) -> float:
+    """Executes the statements of each registration and commits; returns how many seconds all of them took."""
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
     begun = time.perf_counter()
     for statements in recorded:
         connection.execute("BEGIN IMMEDIATE")
-        for statement, parameters in statements:
-            connection.execute(statement, parameters).fetchall()
+        for sql, parameters in statements:
+            connection.execute(sql, parameters).fetchall()
         connection.execute("COMMIT")
     taken = time.perf_counter() - begun
     connection.close()

@@ -1,27 +1,24 @@
-"""`python -m tests.benchmarks.steps`: processor time of each step on the way of a message, the least of several rounds.
+"""Processor time of each step that a message passes through, the least of several rounds.
 
-Processor time and not the clock's, so that it can be measured beside other work; in a tight loop, so that it tells what
-a step costs at least: with one message at a time the processor's caches are cold, and everything takes twice that.
+Processor time and not the clock's, so that other work on the machine disturbs it little. The steps run in a tight loop,
+so the figures are lower bounds: with one message at a time the processor's caches are cold, and every step takes twice
+as long.
 """
 
 import random
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from aiogram import Bot
 from aiogram.types import Message
 from sqlalchemy.orm import Session
 
-from bot.commands.run import run_loop
 from bot.delivery.rendering import render
 from bot.handling.incoming import content_of, person_of
 from bot.receiving.updates import to_update
-from bot.sandbox import RemoteSandbox
 from bot.telegram.methods import SendText
 from bot.telegram.session import Telegram
 from bot.texts import translator
@@ -34,27 +31,90 @@ from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate
 from crm_core.messaging.outbox import PendingRow, Settled
 from crm_core.storage.database import Database, open_database, pending_on_commit
-from tests.benchmarks.prepared import prepare
+from tests.benchmarks.bot_programs import BOT_ID, TOKEN, running_sandbox
+from tests.benchmarks.part import Context, Rows
+from tests.benchmarks.sizes import Sizes
+from tests.benchmarks.table import Row
 
-ROUNDS, EACH = 8, 200
-TOKEN = "800001:" + "bench" * 7
-BOT_ID = 800001
 CLIENT = {"id": 77, "is_bot": False, "first_name": "Client 77", "language_code": "en"}
+RESPONSE = '{"ok":true,"result":{"message_id":7,"date":1763700000,"chat":{"id":7,"type":"private"},"text":"words"}}'
+
+Step = Callable[[], Awaitable[object]]
+
+
+async def measure(context: Context) -> Rows:
+    """Measures each step: reading, database writes, rendering, and the HTTP request."""
+    template = await context.databases.with_operators()
+    async with running_sandbox() as sandbox:
+        handle = sandbox.add_bot(TOKEN, "bench_bot")
+        await sandbox.person("Operator 1", id=template.accounts[0], language_code="en").starts(handle)
+        bot = Bot(TOKEN, session=Telegram(url=sandbox.url))
+        db = open_database(f"sqlite:///{template.copy_into(context.folder)}")
+        try:
+            for what, step in (await _steps(db, bot, operator=template.accounts[0])).items():
+                yield Row(what, f"{await _microseconds(step, context.sizes):,.0f} µs")
+        finally:
+            await db.close()
+            await bot.session.close()
+
+
+async def _steps(db: Database, bot: Bot, *, operator: int) -> dict[str, Step]:
+    """The steps in the order in which they have to be measured: outcomes are recorded of what was claimed before.
+
+    Args:
+        operator: Telegram id.
+    """
+    now = datetime.now(UTC)
+    fencing_token = await db.write(bots.start, bot_id=BOT_ID, username="bench_bot", name="Bench", position=0, now=now)
+    writes = MessageWrites(db, bot, fencing_token, now)
+    await writes.receive(is_new=True)
+    card = next(job for job in writes.claimed[-1] if job.kind == "card")
+    await writes.record_outcomes()
+    raw, _ = raw_update(1, 77)["message"], translator("en")
+    method = render(card, _=_, now=now)
+    plain = SendText(chat_id=operator, text="words")
+    session = bot.session
+    assert isinstance(session, Telegram)
+    return {
+        "reading a message from its update": _as_step(lambda: Message.model_validate(raw)),
+        "writing a new client's message": lambda: writes.receive(is_new=True),
+        "writing the outcomes of its card and notice": writes.record_outcomes,
+        "writing a further message": lambda: writes.receive(is_new=False),
+        "writing the outcome of its copy": writes.record_outcomes,
+        "rendering a card": _as_step(lambda: render(card, _=_, now=now)),
+        "the body of its request": _as_step(lambda: session.build_form_data(bot, method)),
+        "reading a response": _as_step(lambda: session.check_response(bot, method, 200, RESPONSE)),
+        "a request, from its body to its response": lambda: bot(plain, request_timeout=30),
+    }
 
 
 def raw_update(number: int, client: int) -> dict[str, Any]:
-    """What Telegram hands over for a message."""
+    """An update as Telegram sends it for a message.
+
+    Args:
+        number: id of both the update and the message.
+        client: Telegram id.
+    """
     person = {**CLIENT, "id": client, "first_name": f"Client {client}"}
     message = {
-        "message_id": number, "date": 1_763_700_000, "chat": {"id": client, "type": "private", **person},
-        "from": person, "text": f"message {number} of {client}",
-    }  # fmt: skip
+        "message_id": number,
+        "date": 1_763_700_000,
+        "chat": {"id": client, "type": "private", **person},
+        "from": person,
+        "text": f"message {number} of {client}",
+    }
     return {"update_id": number, "message": message}
 
 
 @dataclass
-class Effects:
-    """What messages do to the database, each in a transaction of its own."""
+class MessageWrites:
+    """What messages write to the database, each in a transaction of its own.
+
+    Attributes:
+        number: of the last message.
+        newest: Telegram id of the newest client.
+        claimed: the requests of each message whose outcomes are not recorded yet.
+    """
 
     db: Database
     bot: Bot
@@ -62,10 +122,14 @@ class Effects:
     now: datetime
     number: int = 0
     newest: int = 100_000
-    jobs: list[list[ClaimedRow]] = field(default_factory=list)
+    claimed: list[list[ClaimedRow]] = field(default_factory=list)
 
-    async def say(self, *, is_new: bool) -> None:
-        """A client's message: stored, worked on, and what it announces claimed. Those who are known take turns."""
+    async def receive(self, *, is_new: bool) -> None:
+        """Stores and handles a client's message, and claims the requests that it leads to.
+
+        Args:
+            is_new: whether it is a new client's; otherwise those who have written before take turns.
+        """
         self.number += 1
         self.newest += is_new
         client = self.newest if is_new else 100_001 + self.number % (self.newest - 100_000)
@@ -83,11 +147,12 @@ class Effects:
             ids = [one.id for one in pending_on_commit(s) if isinstance(one, PendingRow)]
             return claims.claim(s, ids=ids, fencing_token=self.fencing_token)
 
-        self.jobs.append(await self.db.write_unflushed(body))
+        self.claimed.append(await self.db.write_unflushed(body))
 
-    async def settle(self) -> None:
-        """What came of the requests that a message was worth."""
-        outcomes = [Outcome(job, Settled(job.id, "sent", "ok", result_id=10**6 + job.id)) for job in self.jobs.pop()]
+    async def record_outcomes(self) -> None:
+        """Records that the requests of a message were answered."""
+        jobs = self.claimed.pop()
+        outcomes = [Outcome(job, Settled(job.id, "sent", "ok", result_id=10**6 + job.id)) for job in jobs]
         await self.db.write_unflushed(
             deliveries.record,
             bot_id=BOT_ID,
@@ -99,70 +164,19 @@ class Effects:
         )
 
 
-async def microseconds(step: Callable[[], Awaitable[object]]) -> float:
+async def _microseconds(step: Step, sizes: Sizes) -> float:
     """Processor time of one step."""
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(sizes.step_rounds):
         begun = time.process_time()
-        for _ in range(EACH):
+        for _ in range(sizes.step_repeats):
             await step()
-        taken.append((time.process_time() - begun) / EACH * 1e6)
+        taken.append((time.process_time() - begun) / sizes.step_repeats * 1e6)
     return min(taken)
 
 
-def awaited(step: Callable[[], object]) -> Callable[[], Awaitable[object]]:
-    """A plain function as a step."""
+def _as_step(function: Callable[[], object]) -> Step:
+    async def step() -> object:
+        return function()
 
-    async def run() -> object:
-        return step()
-
-    return run
-
-
-async def main() -> None:
-    """Measures and prints."""
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "steps.db"
-        _, operator_ids = await prepare(path, operator_count=10)
-        sandbox = await RemoteSandbox.launch("--lenient")
-        async with sandbox:
-            handle = sandbox.add_bot(TOKEN, "bench_bot")
-            await sandbox.person("Operator 1", id=operator_ids[0], language_code="en").starts(handle)
-            bot = Bot(TOKEN, session=Telegram(url=sandbox.url))
-            db = open_database(f"sqlite:///{path}")
-            try:
-                for what, taken in await _measure(db, bot, operator_ids[0]):
-                    print(f"{taken:6.0f} µs  {what}")
-            finally:
-                await db.close()
-                await bot.session.close()
-
-
-async def _measure(db: Database, bot: Bot, operator: int) -> list[tuple[str, float]]:
-    now = datetime.now(UTC)
-    fencing_token = await db.write(bots.start, bot_id=BOT_ID, username="bench_bot", name="Bench", position=0, now=now)
-    effects = Effects(db, bot, fencing_token, now)
-    await effects.say(is_new=True)
-    card = next(job for job in effects.jobs[-1] if job.kind == "card")
-    await effects.settle()
-    raw, _ = raw_update(1, 77)["message"], translator("en")
-    method = render(card, _=_, now=now)
-    plain = SendText(chat_id=operator, text="words")
-    session = bot.session
-    assert isinstance(session, Telegram)
-    answer = '{"ok":true,"result":{"message_id":7,"date":1763700000,"chat":{"id":7,"type":"private"},"text":"words"}}'
-    return [
-        ("a message read from its update", await microseconds(awaited(lambda: Message.model_validate(raw)))),
-        ("the effect of a new client's message", await microseconds(lambda: effects.say(is_new=True))),
-        ("the outcomes of its card and its notice", await microseconds(effects.settle)),
-        ("the effect of further words", await microseconds(lambda: effects.say(is_new=False))),
-        ("the outcome of their copy", await microseconds(effects.settle)),
-        ("a card's words", await microseconds(awaited(lambda: render(card, _=_, now=now)))),
-        ("its request's body", await microseconds(awaited(lambda: session.build_form_data(bot, method)))),
-        ("an answer read", await microseconds(awaited(lambda: session.check_response(bot, method, 200, answer)))),
-        ("a request from its body to its answer", await microseconds(lambda: bot(plain, request_timeout=30))),
-    ]
-
-
-if __name__ == "__main__":
-    run_loop(main())
+    return step

@@ -1,23 +1,24 @@
-"""Figures, and how they are shown."""
+"""Rows of the benchmark's table. Column widths are fixed, so that each row can be printed when it is measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-def median(values: Sequence[float]) -> float:
-    """The value in the middle."""
-    return percentile(values, 50)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` percent of all do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * int(share) // 100) - 1)] if ordered else 0.0
+_HEADINGS = ("what", "Mini-CRM", "compared with", "ratio", "target")
+_WIDTHS = (46, 30, 36, 6, 14)
 
 
 @dataclass(frozen=True)
-class Line:
-    """One comparison. `target` says in words what is to be reached; `is_met` whether it was, None where nothing is."""
+class Row:
+    """One measurement.
+
+    Attributes:
+        what: what was measured.
+        ours: the figure of Mini-CRM, with its unit.
+        other: the figure that it is compared with, if any.
+        ratio: `ours` divided by `other`.
+        target: the condition that has to hold, such as "≤ 1.5"; empty if there is none.
+        is_met: whether it holds; None if there is no target.
+    """
 
     what: str
     ours: str
@@ -27,15 +28,23 @@ class Line:
     is_met: bool | None = None
 
 
-def show(lines: Sequence[Line]) -> str:
-    """The table."""
-    head = Line("what", "ours", "beside it", "ratio", "to reach")
-    cells = [[one.what, one.ours, one.other, one.ratio, one.target] for one in [head, *lines]]
-    widths = [max(len(row[column]) for row in cells) for column in range(5)]
-    shown = []
-    for number, row in enumerate(cells):
-        mark = "" if number == 0 or lines[number - 1].is_met is None else ("  ✓" if lines[number - 1].is_met else "  ✗")
-        shown.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + mark)
-        if number == 0:
-            shown.append("─" * (sum(widths) + 8))
-    return "\n".join(shown)
+def header() -> str:
+    """The headings, and a rule below them."""
+    headings = _cells(_HEADINGS)
+    return f"{headings}\n{'─' * len(headings)}"
+
+
+def format_row(row: Row, *, are_targets_checked: bool = True) -> str:
+    """One line of the table.
+
+    Args:
+        are_targets_checked: whether to mark the target as met (✓) or missed (✗).
+    """
+    cells = _cells((row.what, row.ours, row.other, row.ratio, row.target))
+    if row.is_met is None or not are_targets_checked:
+        return cells
+    return f"{cells}  {'✓' if row.is_met else '✗'}"
+
+
+def _cells(texts: Sequence[str]) -> str:
+    return "  ".join(text.ljust(width) for text, width in zip(texts, _WIDTHS, strict=True)).rstrip()

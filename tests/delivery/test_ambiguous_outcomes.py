@@ -8,7 +8,8 @@ import pytest
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
 
@@ -94,7 +95,7 @@ async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: R
     await anna.replies(card, "And the rest of it")
     await ivan.sees("And the rest of it")
     assert count(ivan, hasty, "My answer") == 0
-    note = await anna.sees("Telegram never said whether this message arrived")
+    note = await anna.sees("Telegram did not confirm whether this message arrived")
     assert note.reply_to == said.id
 
 
@@ -118,7 +119,7 @@ async def test_five_changes_of_a_waiting_card_become_one_edit(hasty: RunningApp)
     await ivan.says("More", to=hasty.shop)  # shuts Anna's chat for a second
     for number in range(5):
         said = await ivan.says(f"/email ivan{number}@example.com", to=hasty.shop)
-        await ivan.sees("your e-mail is noted", after=said)
+        await ivan.sees("saved your e-mail", after=said)
     await hasty.settled()
     assert hasty.sandbox.stats()["bots"][str(hasty.shop.id)]["calls"]["editMessageText"] == before + 1
     assert "ivan4@example.com" in (await anna.sees("My question")).text

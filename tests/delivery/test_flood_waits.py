@@ -12,7 +12,8 @@ from bot.delivery.rate_limit_middleware import chat_of
 from bot.sandbox import Sandbox
 from crm_core.storage.tables import OutboxRow
 from tests.stories.arranging import count, until
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 def calls(crm: RunningApp) -> int:

@@ -3,12 +3,15 @@
 import asyncio
 import re
 
+import pytest
+
 from bot.sandbox import Sandbox
 from tests.support.people import RunningApp
 
 CLIENTS, OPERATORS = 60, 10
 
 
+@pytest.mark.slow
 async def test_sixty_concurrent_clients_cause_no_flood_wait(sandbox: Sandbox, database_url: str) -> None:
     sandbox.limit()
     async with await RunningApp.open(sandbox, database_url, limited=True) as crm:

@@ -5,7 +5,8 @@ import pytest
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.arranging import count, give, now, told
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 def calls(crm: RunningApp, method: str) -> int:
@@ -55,10 +56,10 @@ async def test_missing_or_uneditable_card_is_replaced_once(crm: RunningApp, why:
     card = await anna.sees("My question", after=old)
     assert card.labels == ["✋ Take", "✔️ Close"]
     await crm.settled()
-    crm.sandbox.mend()
+    crm.sandbox.clear_fault()
     edits = calls(crm, "editMessageText")
     await anna.presses(card, "Take")
-    await ivan.sees("Anna is with you")
+    await ivan.sees("Anna is now taking care")
     await crm.settled()
     assert calls(crm, "editMessageText") == edits + 1  # the new one; the old one is not edited any more
     assert told(anna, "My question") == 2
@@ -73,7 +74,7 @@ async def test_message_not_modified_error_counts_as_success(crm: RunningApp) -> 
     text = "Bad Request: message is not modified: specified new message content and reply markup are exactly the same"
     crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=text, chat=anna)
     await anna.presses(card, "Take")
-    await ivan.sees("Anna is with you")
+    await ivan.sees("Anna is now taking care")
     await crm.settled()
     assert told(anna, "My question") == 1
     assert await count(crm, "outbox", "state = 'dead'") == 0
@@ -106,9 +107,9 @@ async def test_message_id_zero_is_never_stored_or_matched(crm: RunningApp) -> No
     await ask(crm, petra, anna, "Petra asks")
     # Its buttons name the contact; a reply to it cannot be traced, so the operator is asked.
     await anna.presses(card, "Take")
-    await ivan.sees("Anna is with you")
+    await ivan.sees("Anna is now taking care")
     await anna.replies(card, "For Ivan")
-    await anna.presses(await anna.sees("To whom?"), "#1")
+    await anna.presses(await anna.sees("Who is this for?"), "#1")
     await ivan.sees("For Ivan")
     await crm.settled()
     assert petra.looks("For Ivan") is None

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm_core.routing import assignment, queue
+from crm_core.routing import queue
+from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import exclusion
 
 
@@ -50,7 +51,8 @@ def check_states(s: Session) -> None:
         s,
         "SELECT id, status FROM contacts WHERE (status <> 'new' AND operator_id IS NULL) "
         "OR (status = 'closed') <> (closed_at IS NOT NULL) OR (status = 'in_progress' AND taken_at IS NULL) "
-        "OR (operator_id IS NOT NULL AND assigned_at IS NULL) OR (operator_id IS NULL) <> (queued_at IS NOT NULL)",
+        "OR (operator_id IS NOT NULL AND assigned_at IS NULL) OR (operator_id IS NULL) <> (queued_at IS NOT NULL) "
+        "OR (operator_id IS NULL) <> (current_assigned_at IS NULL)",
     )
     assert wrong == [], f"(contact, status): {wrong}"
 
@@ -62,8 +64,8 @@ def check_nobody_waits_in_vain(s: Session) -> None:
         "SELECT source_id, max(chat_id) FROM contacts WHERE operator_id IS NULL AND status = 'new' "
         "GROUP BY source_id, chat_id IS NULL",
     ):
-        source = queue.as_seen_by(assignment.source_facts(s, source_id), chat_id=chat_id)
-        free = [one for one in assignment.candidates(s, source) if source.is_active and exclusion(one) is None]
+        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id)
+        free = [one for one in candidates(s, source) if source.is_active and exclusion(one) is None]
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
 
 

@@ -38,6 +38,7 @@ def test_change_without_a_unique_place_is_refused() -> None:
             replaced(text, change)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_confirm_before_commit_mutant_is_caught() -> None:
     process = await asyncio.create_subprocess_exec(

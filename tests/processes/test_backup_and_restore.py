@@ -92,7 +92,7 @@ def copies(person: Person, crm: RunningApp, words: str) -> int:
 
 @pytest.mark.fault("F66")
 async def test_backup_made_during_writes_restores_to_working_installation(
-    sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
+    sandbox: Sandbox, database_url: str, second_database_url: str, desk: Desk
 ) -> None:
     """F66: every request in it is whole, and it goes on where it was put back; what Telegram repeats has no effect."""
     async with await RunningApp.open(sandbox, database_url) as crm:
@@ -121,24 +121,24 @@ async def test_backup_made_during_writes_restores_to_working_installation(
         assert after > before, "nothing was written meanwhile"
     assert (desk.folder / "copy").stat().st_mode & 0o777 == 0o600
 
-    told = await desk.types("restore", "copy", DATABASE_URL=elsewhere)
+    told = await desk.types("restore", "copy", DATABASE_URL=second_database_url)
     assert "Restored: the database is as of" in told
-    await check(elsewhere)
+    await check(second_database_url)
     ((words, others),) = await ask(
-        elsewhere, "SELECT count(*), count(*) - count(DISTINCT text) FROM messages WHERE author = 'client'"
+        second_database_url, "SELECT count(*), count(*) - count(DISTINCT text) FROM messages WHERE author = 'client'"
     )
     assert before - 5 <= words <= after  # what was under way in that moment may or may not be in it
     assert others == 0
-    known = [json.loads(row[0]) for row in await ask(elsewhere, "SELECT raw FROM inbox WHERE state = 'done'")]
-    async with await RunningApp.open(sandbox, elsewhere) as crm:
+    known = [json.loads(row[0]) for row in await ask(second_database_url, "SELECT raw FROM inbox WHERE state = 'done'")]
+    async with await RunningApp.open(sandbox, second_database_url) as crm:
         for update in [one for one in known if "message" in one][-5:]:  # they come once more, under their old numbers
             sandbox.inject_raw(bot, update)
         await clients[0].says("and after the restore?")
         await anna.sees("and after the restore?", bot=bot)
         await crm.settled()
-    await check(elsewhere)
+    await check(second_database_url)
     ((total, doubled),) = await ask(
-        elsewhere, "SELECT count(*), count(*) - count(DISTINCT text) FROM messages WHERE author = 'client'"
+        second_database_url, "SELECT count(*), count(*) - count(DISTINCT text) FROM messages WHERE author = 'client'"
     )
     # What was said after the backup and not yet confirmed when the process ended comes once more: as news.
     assert words < total <= said + 1
@@ -174,7 +174,7 @@ async def test_known_message_under_new_update_id_has_no_second_effect(crm: Runni
 
 @pytest.mark.fault("F67")
 async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clients(
-    sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
+    sandbox: Sandbox, database_url: str, second_database_url: str, desk: Desk
 ) -> None:
     """F67: whatever happened after the backup stands in the chats alone; clients hear nothing twice."""
     is_file = database_url.startswith("sqlite")
@@ -184,7 +184,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         await ivan.says("A bicycle?", to=bot)
         card = await anna.sees("A bicycle?", bot=bot)
         await anna.presses(card, "Take")
-        await ivan.sees("Anna is with you now")
+        await ivan.sees("Anna is now taking care")
         await crm.settled()
         sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=3)
         await anna.says("It is in the shop")
@@ -202,7 +202,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         await ivan.sees("is closed")
         await crm.settled()
 
-    place = database_url if is_file else elsewhere
+    place = database_url if is_file else second_database_url
     if is_file:
         refused = await desk.types("restore", "copy", status=2)
         assert "is not empty. Nothing was changed" in refused
@@ -222,7 +222,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
     async with await RunningApp.open(sandbox, place, admin=False) as crm:
         alert = await olga.sees("The data was restored from a backup", bot=bot)
         assert "1 message to a client may or may not have arrived" in alert.text
-        doubt = await anna.sees("nobody knows whether this message reached the client", bot=bot)
+        doubt = await anna.sees("it is unknown whether this message reached the client", bot=bot)
         written = next(seen for seen in anna.chat(bot) if seen.text == "It is in the shop")
         assert doubt.reply_to == written.id
         await crm.settled()
@@ -277,14 +277,14 @@ async def test_restore_over_database_in_use_is_refused(sandbox: Sandbox, databas
 
 @pytest.mark.fault("F66")
 async def test_invalid_backup_is_refused_and_changes_nothing(
-    sandbox: Sandbox, database_url: str, desk: Desk, elsewhere: str
+    sandbox: Sandbox, database_url: str, desk: Desk, second_database_url: str
 ) -> None:
     async with await RunningApp.open(sandbox, database_url):
         await desk.types("backup", "copy")
     whole = (desk.folder / "copy").read_bytes()
     (desk.folder / "half").write_bytes(whole[: len(whole) // 2])
     (desk.folder / "words").write_text("words")
-    place = database_url if database_url.startswith("sqlite") else elsewhere
+    place = database_url if database_url.startswith("sqlite") else second_database_url
     for name in ("half", "words", "nothing"):
         told = await desk.types("restore", name, *replacing(place), status=2, DATABASE_URL=place)
         assert name in told
@@ -300,21 +300,21 @@ def replacing(url: str) -> list[str]:
 
 
 async def test_interrupted_postgres_restore_blocks_start_until_completed(
-    sandbox: Sandbox, database_url: str, elsewhere: str, desk: Desk
+    sandbox: Sandbox, database_url: str, second_database_url: str, desk: Desk
 ) -> None:
     """F66: the data is back, and what must be decided is not: a start would send blindly. The same command goes on."""
     if database_url.startswith("sqlite"):  # see test_missing_or_damaged_database.py
         return
     async with await RunningApp.open(sandbox, database_url):
         await desk.types("backup", "copy")
-    desk.settings["DATABASE_URL"] = elsewhere
+    desk.settings["DATABASE_URL"] = second_database_url
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", desk.settings["PATH"])
-        await asyncio.to_thread(postgres.bring_back, elsewhere, desk.folder / "copy")
+        await asyncio.to_thread(postgres.bring_back, second_database_url, desk.folder / "copy")
     for words in (["run"], ["serve"]):
         assert "was not restored to the end" in await desk.types(*words, status=2)
     assert "Restored: the database is as of" in await desk.types("restore", "copy")
-    async with await RunningApp.open(sandbox, elsewhere, admin=False) as crm:
+    async with await RunningApp.open(sandbox, second_database_url, admin=False) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         await ivan.says("Hello", to=crm.shop)
         await anna.sees("Hello", bot=crm.shop)

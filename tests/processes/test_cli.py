@@ -138,9 +138,9 @@ async def test_first_start_creates_admin_despite_bad_token_and_stops_on_signal(
         assert link is not None
         olga, eve = sandbox.person("Olga", language_code="en"), sandbox.person("Eve", language_code="en")
         await olga.starts(shop, link[1])
-        await olga.sees("You are an admin now")
+        await olga.sees("You are now an admin")
         await eve.starts(shop, link[1])
-        await eve.sees("not valid any more")
+        await eve.sees("no longer valid")
         ended = await bot.stop()
     assert ended.status == 0
     assert TOKEN not in ended.err

@@ -80,7 +80,7 @@ async def test_export_writes_xlsx_unless_another_format_is_given(database_url: s
     ended = await command("export", "contacts", "--language", "en", folder=tmp_path, DATABASE_URL=database_url)
     assert ended.out == "contacts.xlsx: 5 rows, times of UTC\n"
     book = load_workbook(tmp_path / "contacts.xlsx")
-    assert book.sheetnames == ["Contacts"]
+    assert book.sheetnames == ["Requests"]
     assert [cell.value for cell in book.active["F"]] == ["Client", *(f"Клиент {day}" for day in range(5))]
     book.close()
     for what, form in (("operators", "csv"), ("events", "xlsx")):

@@ -38,7 +38,7 @@ async def test_sigterm_under_load_is_quick_and_loses_no_message(sandbox: Sandbox
         assert time.monotonic() - began < 10
         # Claimed and not begun is put back; only what Telegram has not answered yet is in doubt.
         assert ask(database_url, "SELECT count(*) FROM outbox WHERE state = 'sending'") <= IN_DOUBT
-        sandbox.mend()
+        sandbox.clear_fault()
         await lives.start()
         wanted = {f"word {number} of {client.id}" for client in clients for number in range(1, EACH)}
         await eyes.until(lambda: wanted <= set(words()), within=30)

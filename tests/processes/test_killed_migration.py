@@ -153,24 +153,24 @@ async def killed(url: str, *, at: int) -> int:
 @pytest.mark.fault("F68")
 @pytest.mark.parametrize("revision", ["nothing", *OLDER])
 async def test_migration_killed_at_any_statement_is_all_or_nothing(
-    revision: str, elsewhere: str, database_url: str
+    revision: str, second_database_url: str, database_url: str
 ) -> None:
     """F68: from every revision that was ever released, with what people had in it; and then once more, twice."""
     if revision != "nothing":
-        prepare(elsewhere, revision)
-    before = content(elsewhere) if revision != "nothing" else None
-    at_first = revisions(elsewhere)
+        prepare(second_database_url, revision)
+    before = content(second_database_url) if revision != "nothing" else None
+    at_first = revisions(second_database_url)
     for step in range(1, 1000, 11 if revision == "nothing" else 3):
-        status = await killed(elsewhere, at=step)
-        assert revisions(elsewhere) == at_first
+        status = await killed(second_database_url, at=step)
+        assert revisions(second_database_url) == at_first
         if status == -signal.SIGQUIT:  # everything was done, and not yet committed
             break
         assert status == -signal.SIGKILL
     assert step > 3, "there was nothing to interrupt"
     if before is not None:
-        assert content(elsewhere) == before
-    assert migrate(elsewhere) == at_first
-    assert migrate(elsewhere) == (newest_revision(), newest_revision())
-    assert schema(elsewhere) == schema(database_url)
+        assert content(second_database_url) == before
+    assert migrate(second_database_url) == at_first
+    assert migrate(second_database_url) == (newest_revision(), newest_revision())
+    assert schema(second_database_url) == schema(database_url)
     if before is not None:
-        assert content(elsewhere) == before
+        assert content(second_database_url) == before

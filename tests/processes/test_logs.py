@@ -31,7 +31,8 @@ from crm_core.storage.database import on_commit
 from tests.receiving.outage import outage, until_away
 from tests.receiving.relay import Relay
 from tests.stories.arranging import count
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
 SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
@@ -105,7 +106,7 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
         await crm.client("Petra").says(f"a {WORDS} that cannot be rendered", to=crm.shop)
         await crm.olga.sees("The card of #2 can't be delivered", bot=crm.shop)
         sandbox.revoke(crm.bots[1])
-        await crm.olga.sees("refuses the token of @help_bot", bot=crm.shop)
+        await crm.olga.sees("rejects the token of @help_bot", bot=crm.shop)
         await _break_things(crm)
         await crm.settled()
     text = check(written)
@@ -176,7 +177,7 @@ async def _talk(crm: RunningApp) -> None:
     await ivan.edits(said, f"another {WORDS}")
     card = await anna.sees("#1", bot=crm.shop)
     await anna.presses(card, "Take")
-    await ivan.sees("is with you")
+    await ivan.sees("taking care")
     for content in CONTENTS[:8]:
         await anna.sends(content, to=crm.shop, reply_to=card)
     for command in ("/my", "/offline", "/online", f"/{WORDS}"):
@@ -237,7 +238,7 @@ async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch:
     await petra.says(f"{WORDS} in a request that fails", to=crm.shop)
     crm.sandbox.inject_raw(crm.shop, {"message": {"text": WORDS, "message_id": WORDS, "chat": {"id": 9}}})
     await crm.settled()
-    crm.sandbox.mend()
+    crm.sandbox.clear_fault()
     await relay.down()
     await petra.says(f"{WORDS} while the proxy is away")
     await crm.db.write(statistics.prepare, zone="UTC")

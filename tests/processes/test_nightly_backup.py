@@ -18,7 +18,8 @@ from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
 from crm_core.backups.in_subprocess import Made
 from crm_core.backups.nightly import due, existing, prune
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 AT = datetime(2026, 11, 21, 3, 30).time()  # noqa: DTZ001 - the zone is given apart
@@ -173,17 +174,17 @@ async def test_failed_backup_alerts_admins_once_a_day(
         for _ in range(2):
             await backups.back_up()
         assert tried == 1
-        alert = await home.olga.sees("The nightly backup could not be made: there is not enough space")
+        alert = await home.olga.sees("The nightly backup failed: not enough disk space")
         clock.forward(hours=1)
         await backups.back_up()
         assert tried == 2
         await home.olga.sees_nothing_new()
         clock.forward(days=1)
         await backups.back_up()
-        await home.olga.sees("The nightly backup could not be made", after=alert)
+        await home.olga.sees("The nightly backup failed", after=alert)
         clock.forward(days=1)
         await backups.back_up()
-        await home.olga.sees("The nightly check found the database damaged")
+        await home.olga.sees("The nightly check found that the database is damaged")
 
 
 @pytest.mark.fault("F63")
@@ -210,4 +211,4 @@ async def test_backup_alert_that_cannot_be_written_is_sent_later(
                 await backups.back_up()
         assert type(home.db).write is write
         await backups.back_up()
-        await home.olga.sees("there is not enough space")
+        await home.olga.sees("not enough disk space")

@@ -52,7 +52,7 @@ async def test_reused_update_id_with_other_body_is_processed_and_admins_notified
     crm.sandbox.jump(crm.shop, number)
     await petra.says("of the second life", to=crm.shop)
     await anna.sees("of the second life")
-    await crm.olga.sees("Telegram has restarted the numbers of its updates. Nothing is lost.", bot=crm.shop)
+    await crm.olga.sees("Telegram has restarted the numbering of its updates. Nothing is lost.", bot=crm.shop)
     await crm.settled()
     assert await count(crm, "inbox", f"update_id = {number}") == 2
     assert await value(crm, f"SELECT max(epoch) FROM inbox WHERE update_id = {number}") == 1  # noqa: S608
@@ -98,7 +98,7 @@ async def test_unknown_message_content_is_reported_to_operator(crm: RunningApp) 
     strange = {**plain, "message_id": said.id + 100, "hologram": {"file_id": "x", "depth": 3}}
     crm.sandbox.inject_raw(crm.shop, {"message": strange})
     notice = await anna.sees("#1", after=card)
-    assert "does not let a bot copy" in notice.text
+    assert "doesn't let bots copy" in notice.text
     assert await count(crm, "messages", "contact_id = 1") == 2
 
 
@@ -130,7 +130,7 @@ async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_ur
             assert status == "in_progress"
             assert (await ivan.sees("My answer", bot=crm.shop)).text == "My answer"
         assert load == (0 if status == "closed" else 1)
-        assert told(ivan, "Anna is with you now") == (0 if status == "closed" else 1)
+        assert told(ivan, "Anna is now taking care") == (0 if status == "closed" else 1)
         assert await count(crm, "events", "kind IN ('contact_taken', 'contact_closed')") == 1
         assert await count(crm, "inbox", "state <> 'done'") == 0
 
@@ -146,7 +146,7 @@ async def test_callback_answered_too_late_takes_effect_and_updates_card(sandbox:
         await before.settled()
     await anna.presses(card, "Take")
     async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
-        await ivan.sees("Anna is with you", bot=crm.shop)
+        await ivan.sees("Anna is now taking care", bot=crm.shop)
         shown = await anna.sees("In progress", bot=crm.shop)
         assert shown.id == card.id
         await crm.settled()

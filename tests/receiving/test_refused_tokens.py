@@ -34,7 +34,7 @@ async def test_token_revoked_while_running_stops_only_its_bot_and_alerts_admins(
     async with await RunningApp.open(sandbox, database_url, tokens=THREE) as crm:
         anna, ivan = await crm.operator("Anna", bots=crm.bots), crm.client()
         sandbox.revoke(crm.bots[1])
-        await crm.olga.sees("Telegram refuses the token of @help_bot", bot=crm.shop)
+        await crm.olga.sees("Telegram rejects the token of @help_bot", bot=crm.shop)
         assert states(crm) == ["running", "refused", "running"]
         for bot in (crm.bots[0], crm.bots[2]):
             await ivan.says(f"to {bot.username}", to=bot)
@@ -57,4 +57,4 @@ async def test_refused_token_of_known_bot_at_start_alerts_admins(sandbox: Sandbo
     async with await RunningApp.open(
         sandbox, database_url, tokens={TOKEN: "shop_bot"}, settings={"bot_tokens": list(THREE)}, admin=False
     ):
-        await olga.sees("Telegram refuses the token of @sale_bot", bot=crm.shop)
+        await olga.sees("Telegram rejects the token of @sale_bot", bot=crm.shop)

@@ -12,7 +12,8 @@ from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages
 from tests.receiving.relay import Relay
 from tests.stories.arranging import value
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 HASTY = RetryDelays(retry_first=0.05, retry_last=0.1, connect=0.05)
 
@@ -55,7 +56,7 @@ async def test_one_hour_telegram_outage_loses_and_duplicates_nothing(
         await ivan.says("My question", to=crm.shop)
         card = await anna.sees("My question", bot=crm.shop)
         await anna.presses(card, "Take")
-        await ivan.sees("Anna is with you")
+        await ivan.sees("Anna is now taking care")
         await crm.settled()
 
         await relay.down()
@@ -90,8 +91,8 @@ async def test_restart_after_24h_without_updates_alerts_admins_once(
         await crm.client("Petra").says("too late?", to=crm.shop)
         told = await olga.sees("may be lost", bot=crm.shop)
         assert told.text == (
-            "📭 @shop_bot received nothing for 25 hours, and Telegram keeps messages for 24. "
-            "What clients wrote earlier than that may be lost."
+            "📭 @shop_bot received nothing for 25 hours, and Telegram keeps messages for only 24. "
+            "Messages that clients sent earlier may be lost."
         )
     async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as crm:
         await crm.client("Maria").says("again", to=crm.shop)
@@ -143,7 +144,7 @@ async def test_pending_messages_are_sent_through_new_proxy_or_api_url(
         await crm.settled()
         assert relay.accepted > 0
         await anna.presses(card, "Take")
-        await ivan.sees("Anna is with you")
+        await ivan.sees("Anna is now taking care")
         await relay.down()
         await answer_in_the_outage(crm, anna)
         await ivan.says("And another")

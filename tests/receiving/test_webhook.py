@@ -56,7 +56,7 @@ async def test_client_request_and_take_work_through_webhook(hooked: RunningApp) 
     await ivan.says("Do you have bicycles?", to=hooked.shop)
     card = await anna.sees("Do you have bicycles?", bot=hooked.shop)
     await anna.presses(card, "Take")
-    await ivan.sees("Anna is with you")
+    await ivan.sees("Anna is now taking care")
 
 
 @pytest.mark.fault("F21")

@@ -71,7 +71,7 @@ async def test_fault_applies_only_to_matching_calls(bot: Bot, sandbox: Sandbox, 
     await bot.send_message(anna.id, "1")
     with pytest.raises(TelegramServerError):
         await bot.send_message(anna.id, "2")
-    sandbox.mend(fault)
+    sandbox.clear_fault(fault)
     await bot.send_message(anna.id, "3")
     sandbox.fail(kind="http_500", probability=0.5)
     outcomes = [await ivan_gets(bot, ivan) for _ in range(40)]

@@ -85,7 +85,7 @@ async def test_disconnected_poller_is_removed(bot: Bot, connect: Connect, shop: 
     for connection in list(sandbox._http._open):
         request = connection._current
         assert request is not None
-        request.on_disconnect = lambda: (poll.leave(), left.set_result(None))  # type: ignore[func-returns-value]
+        request.on_disconnect = lambda: (poll.stop(), left.set_result(None))  # type: ignore[func-returns-value]
     await bot.session.close()
     await left
     assert sandbox.world.bot(shop.id).poll is None

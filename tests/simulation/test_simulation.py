@@ -6,6 +6,7 @@ import sys
 import pytest
 
 SECONDS, AT_LEAST = 60, 3_000
+pytestmark = pytest.mark.slow
 
 
 async def _simulate(*options: str) -> tuple[int, str]:

@@ -85,7 +85,7 @@ class _Soak:
                 async with _beside(*(one.run() for one in self._clients), admins.run(self._town)):
                     await self._kill()
                 self._diary.minutes = (time.monotonic() - begun) / 60
-                self._town.sandbox.mend()
+                self._town.sandbox.clear_fault()
             await self._settle()
         self._watcher.look()
         await self._lives.stop()

@@ -1,4 +1,4 @@
-"""The people of the stories, and the crm that they meet in.
+"""The people of the stories, and the running application that they meet in.
 
 Anna is the assigned operator, Boris a colleague, Charlie a stranger; Ivan is a client, Olga an admin.
 """
@@ -6,7 +6,7 @@ Anna is the assigned operator, Boris a colleague, Charlie a stranger; Ivan is a 
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.app import App
@@ -18,23 +18,10 @@ from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import invitations, operators
+from tests.support.clock import MovableClock
 
 TOKEN = "700001:" + "shop" * 9
 SECOND_TOKEN = "700002:" + "help" * 9
-
-
-class MovableClock:
-    """The real clock, moved on as far as a story wants."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-    def forward(self, **units: float) -> None:
-        """Moves on: `clock.forward(minutes=10)`."""
-        self.ahead += timedelta(**units)
 
 
 class RunningApp:
@@ -62,7 +49,7 @@ class RunningApp:
         settings: dict[str, Any] | None = None,
         **options: Any,
     ) -> "RunningApp":
-        """Prepares a crm; `async with` starts it.
+        """Prepares an application; `async with` starts it.
 
         Args:
             tokens: bot tokens with their usernames; one bot, `shop_bot`, if not given.

@@ -1,4 +1,4 @@
-"""Lengths in buckets, days in spans: what they may cost in exactness, and where they must not."""
+"""Durations in buckets, days in spans: where they may lose precision, how much, and where they may not."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

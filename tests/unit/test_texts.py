@@ -144,7 +144,7 @@ def test_russian_words_agree_with_their_number(message: Message, n: int, form: i
 
 
 def test_russian_numbers_use_the_right_plural_form() -> None:
-    said = [RU.plural("{n} contact", "{n} contacts", n).format(n=n) for n in (1, 2, 5, 11, 21, 22, 25, 101, 111)]
+    said = [RU.plural("{n} request", "{n} requests", n).format(n=n) for n in (1, 2, 5, 11, 21, 22, 25, 101, 111)]
     assert said == [
         "1 обращение",
         "2 обращения",

@@ -1,1 +1,1 @@
-"""What people and tests do to the local Telegram: act, read, order faults."""
+"""What people and tests do in the local Telegram: act, read, inject faults."""

@@ -1,7 +1,7 @@
-"""What people do, as plain functions over the state: each changes what everybody sees and tells the bots.
+"""What people do, as plain functions on the state: each changes what people see and queues updates for the bots.
 
-Arguments and results are plain values, because the same functions serve the clients in this process and those over
-HTTP. A `place` is where a person is: a bot's id for the private chat with it, a negative group id for a group.
+Arguments and results are plain values, because the same functions are called in this process and over HTTP. A `place`
+identifies a chat of a person: a bot's id for the private chat with it, a negative group id for a group.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def wire(chat: Chat, message: StoredMessage) -> Json:
-    """A message as the clients of people get it."""
+    """A message as plain values, for the clients of people."""
     return {
         "message": message.json,
         "chat": chat.id,
@@ -41,7 +41,7 @@ def send(
     protected: bool = False,
     forward_origin: Json | None = None,
 ) -> list[Json]:
-    """A person sends something; an album becomes several messages. Writing to a bot also starts and unblocks it."""
+    """A person sends a message, or the several messages of an album. Writing to a bot also starts and unblocks it."""
     chat = _entered(world, person, place)
     if content["kind"] != "album":
         extra: Json = {"forward_origin": forward_origin} if forward_origin else {}
@@ -55,7 +55,7 @@ def send(
 def _entered(world: World, person_id: int, place: int) -> Chat:
     chat = world.place(person_id, place)
     if world.person(person_id).deactivated:
-        raise SandboxError("a deactivated account does nothing any more")
+        raise SandboxError("a deactivated account cannot act")
     if isinstance(chat, PrivateChat):
         if chat.blocked:
             unblock(world, person=person_id, place=place)
@@ -64,7 +64,7 @@ def _entered(world: World, person_id: int, place: int) -> Chat:
         if chat.migrated_to is not None:
             return _entered(world, person_id, chat.migrated_to)
         if not chat.has(person_id):
-            raise SandboxError("who is not a member of the group cannot write there")
+            raise SandboxError("only members of the group can write there")
     return chat
 
 
@@ -111,14 +111,14 @@ def _reply(chat: Chat, reply_to: int | None) -> Json:
 
 
 def edit(world: World, *, person: int, place: int, message_id: int, content: Json) -> Json:
-    """A person edits his own message."""
+    """A person edits their own message."""
     chat, message = _own(world, person, place, message_id)
     _, fields = build(world, content, chat.bot_id if isinstance(chat, PrivateChat) else 0)
     now = world.now()
-    gone = ("text", "entities", "caption", "caption_entities")
-    if content["kind"] == "text" and message.kind != "text":  # new words under a picture are its caption
+    replaced = ("text", "entities", "caption", "caption_entities")
+    if content["kind"] == "text" and message.kind != "text":  # the text of a photo or file is its caption
         fields = {"caption": fields["text"], "caption_entities": fields.get("entities", [])}
-    message.json = {name: value for name, value in message.json.items() if name not in gone} | fields
+    message.json = {name: value for name, value in message.json.items() if name not in replaced} | fields
     message.json["edit_date"] = int(now)
     world.record(chat, message, EDITED, None)
     world.notify(chat, "edited_message", message.json, lane=("chat", chat.id), date=now)
@@ -126,7 +126,7 @@ def edit(world: World, *, person: int, place: int, message_id: int, content: Jso
 
 
 def delete(world: World, *, person: int, place: int, message_id: int) -> None:
-    """A person deletes a message, in a private chat anybody's; bots are not told (research note R9)."""
+    """A person deletes a message, in a private chat also the bot's; bots get no update (research note R9)."""
     chat = world.place(person, place)
     message = chat.messages.pop(message_id, None)
     if message is None:
@@ -138,12 +138,12 @@ def _own(world: World, person: int, place: int, message_id: int) -> tuple[Chat, 
     chat = world.place(person, place)
     message = chat.messages.get(message_id)
     if message is None or message.json.get("from", {}).get("id") != person:
-        raise SandboxError(f"message {message_id} is not there or somebody else's")
+        raise SandboxError(f"message {message_id} does not exist or belongs to somebody else")
     return chat, message
 
 
 def react(world: World, *, person: int, place: int, message_id: int, emoji: str | None) -> None:
-    """A person sets or takes back a reaction; bots that asked for `message_reaction` are told."""
+    """A person sets or removes a reaction; bots that asked for `message_reaction` get an update."""
     chat = world.place(person, place)
     message = chat.messages[message_id]
     old = message.reactions.get(person, [])
@@ -167,7 +167,7 @@ def block(world: World, *, person: int, place: int) -> None:
 
 
 def unblock(world: World, *, person: int, place: int) -> None:
-    """A person takes the block back."""
+    """A person unblocks a bot."""
     chat = world.dialogue(place, person)
     if chat.blocked:
         chat.blocked = False
@@ -186,17 +186,18 @@ def _membership(world: World, chat: PrivateChat, old: str, new: str) -> None:
 
 
 def deactivate(world: World, *, person: int) -> None:
-    """A person deletes his account."""
+    """A person deletes their account."""
     world.person(person).deactivated = True
 
 
 def press(
     world: World, *, person: int, place: int, data: str, message_id: int | None, inaccessible: bool = False
 ) -> str:
-    """A callback query with `data`, which need not stand on any button; its id is returned.
+    """A person sends a callback query with `data`, which need not belong to any button. Returns its id.
 
-    :param message_id: None leaves `message` out of the update
-    :param inaccessible: the message arrives as an InaccessibleMessage of date 0 (research note L14)
+    Args:
+        message_id: None leaves `message` out of the update
+        inaccessible: the message arrives as an InaccessibleMessage of date 0 (research note L14)
     """
     chat = world.place(person, place)
     message = chat.messages.get(message_id) if message_id is not None else None
@@ -223,7 +224,7 @@ def press(
 
 
 def vote(world: World, *, person: int, place: int, message_id: int, options: list[int]) -> None:
-    """A person votes; the bot that sent a poll which is not anonymous is told who and what."""
+    """A person votes in a poll; its bot gets an update, with the vote unless the poll is anonymous."""
     chat = world.place(person, place)
     message = chat.messages[message_id]
     poll = message.json["poll"]

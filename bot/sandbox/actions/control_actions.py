@@ -1,9 +1,10 @@
-"""What a test or the demo orders from the sandbox itself: accounts, groups, faults, limits, accidents."""
+"""How tests and the demo control the sandbox: accounts, groups, faults, limits, outages."""
 
 from dataclasses import asdict
 from typing import Any
 
 from bot.sandbox.errors import ApiError, SandboxError
+from bot.sandbox.methods.account import member
 from bot.sandbox.world.bots import BotAccount
 from bot.sandbox.world.chats import Group, StoredMessage
 from bot.sandbox.world.content import build
@@ -39,13 +40,11 @@ def add_group(
 
 
 def set_member(world: World, *, group: int, user: int, status: str) -> None:
-    """Let a person or a bot join or leave a group, or change what he is there; a bot is told about itself."""
-    from bot.sandbox.methods.account import member
-
+    """Let a person or a bot join or leave a group, or change their status; a bot gets an update about itself."""
     chat = world.group(group)
     info = world.user(user)
     if info is None:
-        raise SandboxError(f"there is nobody with id {user}")
+        raise SandboxError(f"there is no person or bot with id {user}")
     before = member(chat, info)
     chat.members[user] = status
     now = world.now()
@@ -84,16 +83,16 @@ def _service(world: World, group: Group, content: Json) -> None:
     world.notify(group, "message", message, lane=("chat", group.id), date=now)
 
 
-def fail(world: World, **order: Any) -> Json:
-    """Order a fault; see `faults.Fault` for its fields."""
+def fail(world: World, **fields: Any) -> Json:
+    """Inject a fault; see `faults.Fault` for its fields."""
     try:
-        return asdict(world.faults.add(Fault(**order)))
+        return asdict(world.faults.add(Fault(**fields)))
     except (TypeError, ValueError) as error:
         raise SandboxError(str(error)) from None
 
 
-def mend(world: World, *, fault: int | None = None) -> None:
-    """Take back one fault, or all of them."""
+def clear_fault(world: World, *, fault: int | None = None) -> None:
+    """Remove one fault, or all of them."""
     world.faults.remove(fault)
 
 
@@ -112,10 +111,11 @@ def configure(
 ) -> None:
     """Change switches.
 
-    :param strict: hold requests against aiogram's models; only benchmarks do without
-    :param paced: slow down polls of the same offset in a tight loop (research note R6)
-    :param callback_life: seconds in which a callback query can be answered
-    :param webhook_second: how long a second of the webhook back-off takes, in seconds
+    Args:
+        strict: check requests against aiogram's models; only benchmarks switch this off
+        paced: slow down polls of the same offset in a tight loop (research note R6)
+        callback_life: seconds in which a callback query can be answered
+        webhook_second: how long a second of the webhook back-off really takes, in seconds
     """
     world.strict = world.strict if strict is None else strict
     world.paced = world.paced if paced is None else paced
@@ -128,26 +128,26 @@ def revoke(world: World, *, bot: int) -> None:
     account = world.bot(bot)
     account.revoked = True
     if account.poll is not None:
-        account.poll.terminate(ApiError(401, "Unauthorized"))
+        account.poll.stop(ApiError(401, "Unauthorized"))
     if account.webhook is not None:
         account.webhook.stop()
         account.webhook = None
 
 
 def inject(world: World, *, bot: int, update: Json) -> int | None:
-    """Queue any JSON object as an update, with the next id."""
+    """Queue any JSON object as an update, with the next id. Returns that id."""
     return world.bot(bot).queue.push_raw(update)
 
 
 def jump(world: World, *, bot: int, to: int | None = None) -> int:
-    """Let the update ids go on at `to`, or at a random number; the next id is returned."""
+    """Continue the update ids at `to`, or at a random number. Returns the next id."""
     queue = world.bot(bot).queue
     queue.jump(to)
     return queue.next_id
 
 
 def preload(world: World, *, bot: int, people: int, each: int, text: str = "message {number} of {person}") -> list[int]:
-    """Queue `each` texts of each of `people` new clients, in turn, as if they came during an outage; their ids."""
+    """Queue `each` texts of each of `people` new clients, in turn, as after an outage. Returns the clients' ids."""
     account: BotAccount = world.bot(bot)
     records = [world.add_person({"first_name": f"Client {index + 1}"}) for index in range(people)]
     now = world.now()
@@ -166,6 +166,6 @@ def preload(world: World, *, bot: int, people: int, each: int, text: str = "mess
 
 
 def cut_all(world: World) -> None:
-    """Cut every connection of bots at once; the control connections stay."""
+    """Cut all connections of bots; control connections stay open."""
     for hook in world.on_cut:
         hook()

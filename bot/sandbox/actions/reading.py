@@ -1,6 +1,6 @@
-"""What can be asked about the sandbox, as plain values: chats, the transcript, counts; and what can be waited for."""
+"""What can be read from the sandbox, as plain values: chats, the transcript, counts; and what can be waited for."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def view(world: World, *, person: int, place: int) -> Json:
-    """What a person sees now in a place, oldest first, and the number of the last thing that happened there."""
+    """The messages that a person sees in a place, oldest first, and the number of its last transcript entry."""
     chat = world.place(person, place)
     messages = [wire(chat, chat.messages[message_id]) for message_id in sorted(chat.messages)]
     return {"seq": chat.seq, "messages": messages, "actions": chat.actions}
@@ -35,7 +35,7 @@ def transcript(world: World, *, since: int = 0, limit: int | None = None) -> lis
 
 
 def bots(world: World) -> list[Json]:
-    """The bots whose tokens are good."""
+    """The bots whose tokens are valid."""
     return [
         {"id": bot.id, "token": bot.token, "username": bot.username, "name": bot.name}
         for bot in world.bots_by_id.values()
@@ -44,7 +44,7 @@ def bots(world: World) -> list[Json]:
 
 
 def stats(world: World) -> Json:
-    """Counts: requests, calls by method, refusals, ordered faults that fired, and each bot's queue."""
+    """Counts: requests, calls by method, refusals, injected faults that fired, and each bot's queue."""
     return {
         "requests": world.requests,
         "refusals": len(world.limits.refusals),
@@ -77,12 +77,12 @@ def confirmed(world: World, *, bot: int) -> list[int]:
 
 
 def refusals(world: World) -> list[Json]:
-    """Every 429 that was given."""
+    """Every 429 that was sent."""
     return [asdict(refusal) for refusal in world.limits.refusals]
 
 
 def violations(world: World) -> list[Json]:
-    """Everything in requests that the Bot API's schema does not have."""
+    """Everything in requests that does not conform to the Bot API's schema."""
     return [asdict(violation) for violation in world.violations]
 
 
@@ -92,7 +92,7 @@ def commands(world: World, *, person: int, bot: int, place: int | None = None) -
 
 
 def callback(world: World, *, callback_id: str) -> Json | None:
-    """The answer that a pressed button got, None until then."""
+    """The answer to a callback query; None until there is one."""
     found = world.callbacks.get(callback_id)
     if found is None:
         raise SandboxError(f"there is no callback query {callback_id}")
@@ -111,7 +111,7 @@ async def callback_answer(world: World, *, callback_id: str, timeout: float) -> 
 
 
 async def changed(world: World, *, person: int, place: int, after: int, timeout: float) -> int:
-    """Wait until something later than number `after` happens in a place; the number of the last thing there."""
+    """Wait for a transcript entry of a place with a number above `after`; the number of the last one."""
     chat = world.place(person, place)
     if chat.seq <= after:
         await world.transcript.changed(chat.bot_id if isinstance(chat, PrivateChat) else None, chat.id, timeout)
@@ -119,22 +119,22 @@ async def changed(world: World, *, person: int, place: int, after: int, timeout:
 
 
 async def settled(world: World, *, timeout: float) -> bool:
-    """Wait until every bot that receives has confirmed all its updates and waits for more; whether it came to that.
+    """Wait until every bot that receives has confirmed all its updates and waits for more; whether that happened.
 
-    It says that the bots have *taken* everything. That they have done with it only they know: see
+    The bots have then *received* everything. Whether they have finished processing it, only they know: see
     `SandboxApi.settles_when`.
     """
     return await _until(world, lambda: all(map(is_idle, world.bots_by_id.values())), timeout)
 
 
 async def online(world: World, *, bot: int, timeout: float) -> bool:
-    """Wait until a bot waits for updates in a long poll or has set a webhook; whether it came to that."""
+    """Wait until a bot waits for updates in a long poll or has set a webhook; whether that happened."""
     account = world.bot(bot)
     return await _until(world, lambda: account.poll is not None or account.webhook is not None, timeout)
 
 
 async def _until(world: World, condition: Callable[[], bool], timeout: float) -> bool:
-    """Look again whenever a bot has taken all it had."""
+    """Wait for a condition, which is checked whenever a bot has received all its updates."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
     while not condition():
@@ -157,7 +157,7 @@ def _resolver(future: "asyncio.Future[None]") -> Any:
 
 
 def is_idle(bot: BotAccount) -> bool:
-    """Whether a bot has nothing to fetch and waits, or does not receive at all and has nothing waiting."""
+    """Whether a bot has no updates left, and waits for more or does not receive at all."""
     if bot.webhook is not None:
         return not bot.queue.items
     return bot.revoked or (not bot.queue.items and (bot.poll is not None or not bot.calls["getUpdates"]))

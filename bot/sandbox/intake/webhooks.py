@@ -1,19 +1,19 @@
 """Delivery of updates to a webhook: one after another per chat or per presser, repeated until a 2xx.
 
-Rules: research notes W2-W6; WebhookActor.cpp of the server. A method in the answer's body is not carried out.
+Rules: research notes W2-W6; WebhookActor.cpp of the server. A method in the response body is not executed.
 """
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
 
 import aiohttp
 
-from bot.sandbox.world.bots import BotAccount
+from bot.sandbox.errors import ApiError
+from bot.sandbox.world.bots import BotAccount, WebhookSettings
 from bot.sandbox.world.updates import Lane, Queued
-
-if TYPE_CHECKING:
-    from bot.sandbox.world.state import World
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a name, not a secret
 TIMEOUT = 60  # seconds until an answer counts as missing
@@ -21,30 +21,47 @@ GONE_LIMIT = 23 * 3600  # seconds of 410 after which the webhook is removed; WEB
 MAX_RETRY_AFTER = 3600  # seconds
 
 
-class Webhook:
-    """A bot's webhook and the tasks that feed it, one per lane with something to deliver."""
+@dataclass(frozen=True, slots=True)
+class DeliveryContext:
+    """What the deliveries of all webhooks share.
 
-    def __init__(self, world: "World", bot: BotAccount, url: str, secret: str | None, connections: int) -> None:
-        self._world = world
+    Attributes:
+        client: gives the HTTP client.
+        now: gives the Unix time.
+        random: source of the jitter between repeated deliveries.
+        second: gives how long a second of the back-off takes, in seconds.
+        on_idle: called when everything of a bot is delivered.
+    """
+
+    client: Callable[[], aiohttp.ClientSession]
+    now: Callable[[], float]
+    random: Random
+    second: Callable[[], float]
+    on_idle: Callable[[BotAccount], None]
+
+
+class Webhook:
+    """Deliveries to a bot's webhook: one task for each lane that has something to deliver."""
+
+    def __init__(self, bot: BotAccount, settings: WebhookSettings, context: DeliveryContext) -> None:
         self._bot = bot
-        self._headers = {"Content-Type": "application/json"} | ({SECRET_HEADER: secret} if secret else {})
-        self._slots = asyncio.Semaphore(connections)
+        self._settings = settings
+        self._context = context
+        secret = {SECRET_HEADER: settings.secret} if settings.secret else {}
+        self._headers = {"Content-Type": "application/json"} | secret
+        self._slots = asyncio.Semaphore(settings.connections)
         self._lanes: dict[Lane, deque[Queued]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone_since: float | None = None
-        self.url = url
-        self.connections = connections
-        self.last_error: tuple[int, str] | None = None
-        self.attempts = 0
 
     def start(self) -> None:
-        """Deliver what is queued, and from now on what comes."""
+        """Deliver what is queued, and from now on every new update."""
         for update in self._bot.queue.items.values():
             self._put(update)
         self._bot.queue.on_push = self._put
 
-    def stop(self) -> None:
-        """Deliver nothing more; what is not confirmed stays queued."""
+    def stop(self, error: ApiError | None = None) -> None:
+        """Deliver nothing more; unconfirmed updates stay queued. There is nobody to answer with an error."""
         self._bot.queue.on_push = lambda update: None
         for task in self._tasks:
             task.cancel()
@@ -65,32 +82,31 @@ class Webhook:
             await self._deliver(waiting[0])
             waiting.popleft()
             if not self._bot.queue.items:
-                self._world.polled(self._bot)
+                self._context.on_idle(self._bot)
         del self._lanes[lane]
 
     async def _deliver(self, update: Queued) -> None:
         attempt = 0
         queue = self._bot.queue
         while update.id in queue.items:
-            if update.dies <= self._world.now():
-                queue.drop_dead()
+            if update.expires <= self._context.now():
+                queue.drop_expired()
                 return
             async with self._slots:
                 wait = await self._post(update)
             if wait is None:
                 queue.remove(update)
                 return
-            ceiling = self._world.random.uniform(60, 120)  # WEBHOOK_MAX_RESEND_TIMEOUT
-            await asyncio.sleep(max(wait, min(2.0**attempt, ceiling)) * self._world.webhook_second)
+            ceiling = self._context.random.uniform(60, 120)  # WEBHOOK_MAX_RESEND_TIMEOUT
+            await asyncio.sleep(max(wait, min(2.0**attempt, ceiling)) * self._context.second())
             attempt += 1
 
     async def _post(self, update: Queued) -> float | None:
-        """Seconds that the receiver asks to wait at least, or None when it has taken the update."""
-        self.attempts += 1
-        client = self._world.client()
+        """The shortest wait in seconds that the receiver asks for, or None if it has accepted the update."""
+        client = self._context.client()
         try:
             async with client.post(
-                self.url,
+                self._settings.url,
                 data=update.body,
                 headers=self._headers,
                 allow_redirects=False,
@@ -112,16 +128,16 @@ class Webhook:
         return float(min(int(after), MAX_RETRY_AFTER)) if after.isdigit() else 0.0
 
     def _note(self, error: str) -> float:
-        self.last_error = (int(self._world.now()), error)
+        self._settings.last_error = (int(self._context.now()), error)
         return 0.0
 
     def _count_gone(self, status: int) -> None:
-        now = self._world.now()
+        now = self._context.now()
         if status != 410:
             self._gone_since = None
         elif self._gone_since is None:
             self._gone_since = now
         elif now - self._gone_since >= GONE_LIMIT and self._bot.webhook is self:
             self._bot.webhook = None
-            # The task that noticed it is one of those to stop.
+            # Later, because this task is one of those to be cancelled.
             asyncio.get_running_loop().call_soon(self.stop)

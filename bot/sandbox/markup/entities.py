@@ -37,7 +37,7 @@ def utf16_length(text: str) -> int:
 def format_text(text: str, parse_mode: str | None, entities: list[Entity] | None) -> tuple[str, list[Entity]]:
     """The text that people see, and its entities, trimmed as the server trims.
 
-    :raises ApiError: 400 "can't parse entities", "unsupported parse_mode"
+    Raises ApiError: 400 "can't parse entities", "unsupported parse_mode".
     """
     if parse_mode and not entities:
         text, found = _parse(text, parse_mode)

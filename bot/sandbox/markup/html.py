@@ -187,7 +187,7 @@ def _cannot_parse(reason: str) -> ApiError:
 def parse_html(source: str) -> tuple[str, list[Entity]]:
     """Text and entities of `source`.
 
-    :raises ApiError: 400 "can't parse entities: …" with the position in bytes, as Telegram says it
+    Raises ApiError: 400 "can't parse entities: …" with the position in bytes, as Telegram says it.
     """
     if "<" not in source and "&" not in source:
         return source, []

@@ -209,7 +209,7 @@ def _cannot_parse(reason: str) -> ApiError:
 def parse_markdown_v2(source: str) -> tuple[str, list[Entity]]:
     """Text and entities of `source` in MarkdownV2.
 
-    :raises ApiError: 400 "can't parse entities: …"
+    Raises ApiError: 400 "can't parse entities: …".
     """
     return _MarkdownV2(source).run()
 
@@ -220,7 +220,7 @@ _LEGACY = re.compile(r"\\([_*`\[])|\[([^\]]*)\]\(([^)]*)\)|```(?:(\w+)\n)?(.*?)`
 def parse_markdown(source: str) -> tuple[str, list[Entity]]:
     """Text and entities of `source` in the legacy Markdown: no nesting, escapes outside of entities only.
 
-    :raises ApiError: 400 "can't parse entities: …"
+    Raises ApiError: 400 "can't parse entities: …".
     """
     text = ""
     entities: list[Entity] = []

@@ -1,26 +1,24 @@
-"""One call of a Bot API method: its fields, read with Telegram's own complaints, and the register of methods."""
+"""One call of a Bot API method: its fields, read with Telegram's own errors, and the register of methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import from_json
 
 from bot.sandbox.errors import bad_request
 from bot.sandbox.wire.forms import Fields, Upload, Uploads
 from bot.sandbox.world.bots import BotAccount
-
-if TYPE_CHECKING:
-    from bot.sandbox.world.state import World
+from bot.sandbox.world.state import World
 
 
 class Call:
-    """What a bot asked for. `partial` orders a call of several messages to fail at the last one."""
+    """A call of a bot. `partial` makes a call that sends several messages fail at the last one."""
 
     __slots__ = ("bot", "fields", "method", "partial", "request_id", "uploads", "world")
 
     def __init__(
-        self, world: "World", bot: BotAccount, method: str, fields: Fields, uploads: Uploads, request_id: int
+        self, world: World, bot: BotAccount, method: str, fields: Fields, uploads: Uploads, request_id: int
     ) -> None:
         self.world = world
         self.bot = bot
@@ -31,14 +29,14 @@ class Call:
         self.partial = False
 
     def text(self, name: str) -> str | None:
-        """A string field; None when it is absent or empty."""
+        """A string field; None if it is absent or empty."""
         value = self.fields.get(name)
         return None if value is None or value == "" else str(value)
 
     def integer(self, name: str) -> int | None:
         """A whole number.
 
-        :raises ApiError: 400 when it is none
+        Raises ApiError: 400 if it is not one.
         """
         value = self.fields.get(name)
         if value is None or value == "":
@@ -54,9 +52,9 @@ class Call:
         return value is True or (isinstance(value, str) and value.lower() in ("true", "1", "yes")) or value == 1
 
     def json(self, name: str) -> Any:
-        """An object or list, JSON-serialized in forms; None when absent.
+        """An object or list, JSON-serialized in forms; None if absent.
 
-        :raises ApiError: 400 when it is not JSON
+        Raises ApiError: 400 if it is not JSON.
         """
         value = self.fields.get(name)
         if not isinstance(value, str):
@@ -73,7 +71,7 @@ class Call:
         return self.uploads.get(name)
 
     def with_fields(self, fields: Fields) -> "Call":
-        """The same call about something else, for one item of a list."""
+        """The same call with other fields, for one item of a list."""
         return Call(self.world, self.bot, self.method, fields, self.uploads, self.request_id)
 
 
@@ -82,7 +80,7 @@ Handler = Callable[[Call], Any]
 
 @dataclass(slots=True, frozen=True)
 class Method:
-    """A method of the Bot API; `counted` ones spend the limits of chat and bot."""
+    """A method of the Bot API; `counted` ones count towards the limits of chat and bot."""
 
     name: str
     handler: Handler

@@ -1,4 +1,4 @@
-"""copyMessage(s) and forwardMessage(s): the same content elsewhere, with and without its origin."""
+"""copyMessage(s) and forwardMessage(s): the same content in another chat, without and with its origin."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 # Kinds that the documentation of copyMessage names as impossible to copy.
 UNCOPYABLE = frozenset({"service", "paid_media", "giveaway", "giveaway_winners", "invoice"})
 CAPTIONED = frozenset({"photo", "video", "audio", "voice", "document", "animation"})
-# What belongs to the place of a message and not to its content.
+# Fields that belong to the chat of a message and not to its content.
 _PLACE = frozenset(
     {
         "message_id",
@@ -54,7 +54,7 @@ def copy_message(call: Call) -> Json:
 
 @method("copyMessages", counted=True)
 def copy_messages(call: Call) -> list[Json]:
-    """https://core.telegram.org/bots/api#copymessages: what cannot be copied is left out without a word."""
+    """https://core.telegram.org/bots/api#copymessages: messages that cannot be copied are left out silently."""
     chat = writable_chat(call)
     source_chat = known_chat(call, "from_chat_id")
     found = [source_chat.messages.get(message_id) for message_id in message_ids(call)]
@@ -106,7 +106,7 @@ def forward_messages(call: Call) -> list[Json]:
 def send_several(call: Call, chat: Chat, source_chat: Chat, sources: list[StoredMessage], content: Any) -> list[Json]:
     """Send one after another.
 
-    :raises ApiError: 400 when a fault orders the last one to fail; the others stay delivered (research note L10)
+    Raises ApiError: 400 if an injected fault makes the last one fail; the others stay delivered (research note L10).
     """
     result = []
     for source in sources[:-1] if call.partial else sources:
@@ -118,13 +118,13 @@ def send_several(call: Call, chat: Chat, source_chat: Chat, sources: list[Stored
 
 
 def copied_content(call: Call, chat: Chat, source: StoredMessage) -> Json:
-    """What of a message travels: text, media, entities."""
+    """The content of a message that is copied: text, media, entities."""
     seen = call.world.seen_by(call.bot.id, chat, source.json)
     return {name: value for name, value in seen.items() if name not in _PLACE}
 
 
 def copyable(source: StoredMessage) -> bool:
-    """Whether copyMessage takes it; a quiz only when the bot knows the answer."""
+    """Whether it can be copied; a quiz only if the bot knows the answer."""
     if source.kind in UNCOPYABLE or source.json.get("has_protected_content"):
         return False
     poll = source.json.get("poll")
@@ -132,12 +132,12 @@ def copyable(source: StoredMessage) -> bool:
 
 
 def forwardable(source: StoredMessage) -> bool:
-    """Whether forwardMessage takes it: anything but service messages and protected content."""
+    """Whether it can be forwarded: anything but service messages and protected content."""
     return source.kind != "service" and not source.json.get("has_protected_content")
 
 
 def origin(call: Call, source: StoredMessage) -> Json:
-    """MessageOrigin: the first author; his name only when he hides his account in forwards."""
+    """MessageOrigin: the first author, or only their name if they hide their account in forwards."""
     known: Json | None = source.json.get("forward_origin")
     if known is not None:
         return known

@@ -22,11 +22,13 @@ Json = dict[str, Any]
 def resolve_file(call: Call, kind: str, value: Any, name: str) -> StoredFile:
     """The file that is meant: an upload, "attach://…", or a file id of this bot.
 
-    :param kind: what it is to be sent as
-    :param value: what the field says
-    :param name: the upload that stands for an absent value
-    :raises ApiError: 400 for no file, an empty one, a foreign or unknown id, a file of another kind, or an Internet
-        address, which a local server does not fetch; 413 for one too large
+    Args:
+        kind: what it is to be sent as
+        value: what the field says
+        name: the upload that stands for an absent value
+
+    Raises ApiError: 400 for no file, an empty one, a foreign or unknown id, a file of another kind, or an Internet
+    address, which a local server does not fetch; 413 for one too large.
     """
     upload = call.upload(name)
     if isinstance(value, str) and value.startswith("attach://"):

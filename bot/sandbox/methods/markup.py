@@ -19,7 +19,7 @@ _ACTIONS = (
 def inline_markup(call: Call) -> Json | None:
     """The inline keyboard of an edit; None when there is none.
 
-    :raises ApiError: 400 for a button that Telegram refuses, and for keyboards of other kinds
+    Raises ApiError: 400 for a button that Telegram refuses, and for keyboards of other kinds.
     """
     markup = _markup(call)
     if markup is None:

@@ -65,7 +65,7 @@ def send_media_group(call: Call) -> list[Json]:
     if len(media) > MAX_ALBUM:
         raise bad_request("too many messages to send as an album")
     if len(media) == 1:
-        # The documentation demands 2-10; the server takes one. Whoever relies on it is told in the tests.
+        # The documentation requires 2-10; the server accepts one. Recorded for tests of bots that rely on it.
         call.world.violations.append(Violation(call.bot.id, call.method, "an album of one"))
     _check_mixture([item["type"] for item in media])
     group = {"media_group_id": call.world.long_id()}
@@ -108,10 +108,10 @@ def edit_media(call: Call) -> Json:
     if message.kind not in MEDIA | {"text"}:
         raise bad_request("message can't be edited")
     content = item_content(call, item)
-    gone = (*MEDIA, "text", "entities", "caption", "caption_entities")
+    replaced = (*MEDIA, "text", "entities", "caption", "caption_entities")
     kind, message.kind = message.kind, item["type"]
     try:
-        return replace(call, chat, message, content, without=gone)
+        return replace(call, chat, message, content, without=replaced)
     except ApiError:
         message.kind = kind
         raise

@@ -58,8 +58,8 @@ def edit_caption(call: Call) -> Json:
     message = own_message(call, chat)
     if message.kind not in ("photo", "video", "audio", "voice", "document", "animation"):
         raise bad_request("there is no caption in the message to edit")
-    gone = ("caption", "caption_entities", "show_caption_above_media")
-    return replace(call, chat, message, caption_content(call), without=gone)
+    replaced = ("caption", "caption_entities", "show_caption_above_media")
+    return replace(call, chat, message, caption_content(call), without=replaced)
 
 
 @method("editMessageReplyMarkup", counted=True)
@@ -70,9 +70,9 @@ def edit_markup(call: Call) -> Json:
 
 
 def replace(call: Call, chat: Chat, message: StoredMessage, content: Json, *, without: tuple[str, ...]) -> Json:
-    """Change a message's content and keyboard; a keyboard that is not named again is gone.
+    """Change a message's content and keyboard; a keyboard that is left out is removed.
 
-    :raises ApiError: 400 "message is not modified"
+    Raises ApiError: 400 "message is not modified".
     """
     markup = inline_markup(call) if "reply_markup" in call.fields else None
     changed = {
@@ -117,7 +117,7 @@ def delete_messages(call: Call) -> bool:
 def message_ids(call: Call) -> list[int]:
     """`message_ids`: 1-100 identifiers.
 
-    :raises ApiError: 400 for none or too many
+    Raises ApiError: 400 for none or too many.
     """
     ids = call.json("message_ids")
     if not isinstance(ids, list) or not ids:

@@ -1,4 +1,4 @@
-"""Requests held against the Bot API's schema, as aiogram's method models have it."""
+"""Checks requests against the Bot API's schema, in the form of aiogram's method models."""
 
 import types
 import typing
@@ -38,7 +38,7 @@ def _is_plain(annotation: Any) -> bool:
 
 @cache
 def _schema(method: str) -> _Schema | None:
-    # Imported on first use: it takes two seconds, which a sandbox that is not strict can do without.
+    # Imported on first use, because it takes two seconds, which a sandbox that is not strict can save.
     import aiogram.methods
 
     model = getattr(aiogram.methods, method[0].upper() + method[1:], None)
@@ -51,9 +51,9 @@ def load() -> None:
 
 
 def check(call: Call) -> None:
-    """Note every field that the schema does not have and every value that it cannot hold.
+    """Record every unknown field and every invalid value.
 
-    Nothing is refused here: Telegram ignores what it does not know, and has its own words for what it cannot read.
+    Nothing is refused here: Telegram ignores unknown fields, and the methods report invalid values as Telegram does.
     """
     schema = _schema(call.method)
     if schema is None:

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 def text_content(call: Call) -> Json:
     """`text` and `entities` of a text message.
 
-    :raises ApiError: 400 "message text is empty", "message is too long", "can't parse entities"
+    Raises ApiError: 400 "message text is empty", "message is too long", "can't parse entities".
     """
     text, entities = format_text(call.text("text") or "", call.text("parse_mode"), call.json("entities"))
     if not text:
@@ -27,7 +27,7 @@ def text_content(call: Call) -> Json:
 def caption_content(call: Call, name: str = "caption", entities_name: str = "caption_entities") -> Json:
     """`caption` and `caption_entities` of a media message; empty without a caption.
 
-    :raises ApiError: 400 "message caption is too long", "can't parse entities"
+    Raises ApiError: 400 "message caption is too long", "can't parse entities".
     """
     source = call.text(name)
     if source is None:
@@ -46,7 +46,7 @@ def caption_content(call: Call, name: str = "caption", entities_name: str = "cap
 def reply_content(call: Call, chat: Chat) -> Json:
     """`reply_to_message` and `quote` as `reply_parameters` ask for.
 
-    :raises ApiError: 400 "message to be replied not found" unless `allow_sending_without_reply`
+    Raises ApiError: 400 "message to be replied not found" unless `allow_sending_without_reply`.
     """
     parameters = call.json("reply_parameters")
     if parameters is None:
@@ -84,7 +84,7 @@ def plain(message: Json) -> Json:
 def topic_content(call: Call, chat: Chat, reply: Json) -> Json:
     """`message_thread_id` of a message to a topic; a reply stays in the topic of what it replies to.
 
-    :raises ApiError: 400 "message thread not found"
+    Raises ApiError: 400 "message thread not found".
     """
     thread_id = call.integer("message_thread_id")
     if not isinstance(chat, Group) or not chat.forum:

@@ -8,7 +8,7 @@ from bot.sandbox.world.chats import Chat, Group, PrivateChat, StoredMessage
 def chat_number(call: Call, name: str = "chat_id") -> int:
     """The numeric chat id of a call.
 
-    :raises ApiError: 400 "chat_id is empty", or "chat not found" for a @username, since no chat here has one
+    Raises ApiError: 400 "chat_id is empty", or "chat not found" for a @username, since no chat here has one.
     """
     value = call.fields.get(name)
     if value is None or value == "":
@@ -20,9 +20,9 @@ def chat_number(call: Call, name: str = "chat_id") -> int:
 
 
 def known_chat(call: Call, name: str = "chat_id") -> Chat:
-    """The chat, if the bot has ever met it, whether it may write there or not.
+    """The chat, if the bot knows it, whether it may write there or not.
 
-    :raises ApiError: 400 "chat not found"
+    Raises ApiError: 400 "chat not found".
     """
     chat_id = chat_number(call, name)
     world = call.world
@@ -37,7 +37,7 @@ def known_chat(call: Call, name: str = "chat_id") -> Chat:
 def writable_chat(call: Call) -> Chat:
     """The chat, if the bot may write there.
 
-    :raises ApiError: 400 and 403 in Telegram's words
+    Raises ApiError: 400 and 403 with Telegram's descriptions.
     """
     if call.world.bots_by_id.get(chat_number(call)) is not None:
         raise forbidden("bot can't send messages to bots")
@@ -70,7 +70,7 @@ def _check_group(call: Call, group: Group) -> None:
 def own_message(call: Call, chat: Chat) -> StoredMessage:
     """The message that an edit is about.
 
-    :raises ApiError: 400 "message to edit not found", "message can't be edited" for what the bot did not send
+    Raises ApiError: 400 "message to edit not found", "message can't be edited" for what the bot did not send.
     """
     message_id = call.integer("message_id")
     if not message_id:

@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.sandbox.errors import ApiError, bad_request
-from bot.sandbox.intake.webhooks import Webhook
+from bot.sandbox.intake.webhooks import DeliveryContext, Webhook
 from bot.sandbox.methods.call import Call, method
+from bot.sandbox.world.bots import WebhookSettings
 
 Json = dict[str, Any]
 
@@ -36,11 +37,18 @@ def set_webhook(call: Call) -> bool:
         bot.queue.allow([str(kind) for kind in allowed])
     _take_down(call)
     if bot.poll is not None:
-        bot.poll.terminate(ApiError(409, TERMINATED))
-    bot.webhook = Webhook(call.world, bot, url, secret, connections)
-    bot.webhook.start()
-    call.world.polled(bot)
+        bot.poll.stop(ApiError(409, TERMINATED))
+    _set_up(call, WebhookSettings(url, secret, connections))
     return True
+
+
+def _set_up(call: Call, settings: WebhookSettings) -> None:
+    bot, world = call.bot, call.world
+    context = DeliveryContext(world.client, world.now, world.random, lambda: world.webhook_second, world.polled)
+    webhook = Webhook(bot, settings, context)
+    bot.webhook, bot.webhook_settings = webhook, settings
+    webhook.start()
+    world.polled(bot)
 
 
 def _check_url(url: str) -> None:
@@ -73,17 +81,18 @@ def delete_webhook(call: Call) -> bool:
 @method("getWebhookInfo")
 def get_webhook_info(call: Call) -> Json:
     """https://core.telegram.org/bots/api#getwebhookinfo"""
-    queue, webhook = call.bot.queue, call.bot.webhook
+    queue, settings = call.bot.queue, call.bot.webhook_settings
+    is_set = call.bot.webhook is not None
     result: Json = {
-        "url": webhook.url if webhook is not None else "",
+        "url": settings.url if is_set else "",
         "has_custom_certificate": False,
         "pending_update_count": len(queue.items),
     }
     if queue.allowed is not None:
         result["allowed_updates"] = sorted(queue.allowed)
-    if webhook is not None:
-        result["max_connections"] = webhook.connections
+    if is_set:
+        result["max_connections"] = settings.connections
         result["ip_address"] = "127.0.0.1"
-        if webhook.last_error is not None:
-            result["last_error_date"], result["last_error_message"] = webhook.last_error
+        if settings.last_error is not None:
+            result["last_error_date"], result["last_error_message"] = settings.last_error
     return result

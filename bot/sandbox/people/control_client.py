@@ -1,11 +1,19 @@
-"""How the clients of people reach the state: by a call in this process, or by HTTP into another one."""
+"""How clients of the sandbox run its actions: by a call in this process, or over HTTP in another one."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
+from http.client import HTTPConnection
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+import aiohttp
+from pydantic_core import from_json, to_json
+
+from bot.sandbox.errors import SandboxError
 from bot.sandbox.server.control import ACTIONS, WAITS
 from bot.sandbox.world.state import World
+
+TOLERANCE = 10.0  # seconds beyond the timeout of an action, after which the other process counts as dead
 
 
 class ControlClient(Protocol):
@@ -22,7 +30,7 @@ class ControlClient(Protocol):
 
 
 class InProcessControlClient:
-    """Straight into the state."""
+    """Runs actions in this process."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -35,3 +43,39 @@ class InProcessControlClient:
 
     async def wait(self, action: str, /, *, timeout: float, **arguments: Any) -> Any:
         return await WAITS[action](self._world, timeout=timeout, **arguments)
+
+
+class HttpControlClient:
+    """Runs actions in another process, over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._url = url
+        self._blocking = HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TOLERANCE)
+        self._client = aiohttp.ClientSession()
+
+    def ask(self, action: str, /, **arguments: Any) -> Any:
+        self._blocking.request("POST", f"/sandbox/{action}", to_json(arguments), {"Content-Type": "application/json"})
+        return _result(self._blocking.getresponse().read())
+
+    async def act(self, action: str, /, **arguments: Any) -> Any:
+        return await self._post(action, arguments, TOLERANCE)
+
+    async def wait(self, action: str, /, *, timeout: float, **arguments: Any) -> Any:
+        return await self._post(action, {**arguments, "timeout": timeout}, timeout + TOLERANCE)
+
+    async def _post(self, action: str, arguments: dict[str, Any], timeout: float) -> Any:
+        limit = aiohttp.ClientTimeout(timeout)
+        async with self._client.post(f"{self._url}/sandbox/{action}", data=to_json(arguments), timeout=limit) as answer:
+            return _result(await answer.read())
+
+    async def close(self) -> None:
+        self._blocking.close()
+        await self._client.close()
+
+
+def _result(body: bytes) -> Any:
+    answer = from_json(body)
+    if "error" in answer:
+        raise SandboxError(answer["error"])
+    return answer["result"]

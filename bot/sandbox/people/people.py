@@ -1,6 +1,6 @@
-"""People as the tests speak of them: `await ivan.says("Hello", to=shop)`, `await anna.presses(card, "Take")`."""
+"""People who use Telegram: `await ivan.says("Hello", to=shop)`, `await anna.presses(card, "Take")`."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,8 +34,8 @@ class BotHandle:
 class GroupHandle:
     """A group of the sandbox, as a place where people write."""
 
-    def __init__(self, door: ControlClient, chat: Json) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, chat: Json) -> None:
+        self._control = control
         self.id: int = chat["id"]
         self.title: str = chat["title"]
 
@@ -45,11 +45,11 @@ class GroupHandle:
 
     def upgrade(self) -> None:
         """Become a supergroup: `id` changes, calls with the old one get 400 and `migrate_to_chat_id`."""
-        self.id = self._door.ask("upgrade", group=self.id)["id"]
+        self.id = self._control.ask("upgrade", group=self.id)["id"]
 
     def set_member(self, who: "Person | BotHandle", status: str) -> None:
         """Make somebody "member", "administrator", "left" or "kicked"."""
-        self._door.ask("set_member", group=self.id, user=who.id, status=status)
+        self._control.ask("set_member", group=self.id, user=who.id, status=status)
 
 
 Place = BotHandle | GroupHandle
@@ -58,11 +58,11 @@ Place = BotHandle | GroupHandle
 class Person:
     """A person with a Telegram account.
 
-    Everything that he does happens at once and is told to the bots; `sees` waits for what bots do.
+    Actions take effect immediately and queue updates for the bots; `sees` waits for what bots do.
     """
 
-    def __init__(self, door: ControlClient, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, user: Json, settle: Callable[[float], Awaitable[None]]) -> None:
+        self._control = control
         self._settle = settle
         self._looked: dict[int, int] = {}
         self._last_place: Place | None = None
@@ -78,7 +78,7 @@ class Person:
             return place.place
         if place is None:
             if self._last_place is None:
-                raise SandboxError(f"say which bot: {self.first_name} has not written to any yet")
+                raise SandboxError(f"name a bot: {self.first_name} has not written to any yet")
             return self._last_place.place
         self._last_place = place
         return place.place
@@ -87,7 +87,7 @@ class Person:
 
     async def says(
         self,
-        words: str,
+        message: str,
         *,
         to: Place | None = None,
         reply_to: SeenMessage | int | None = None,
@@ -98,15 +98,16 @@ class Person:
     ) -> SeenMessage:
         """Send a text.
 
-        :param to: by default the bot or group of last time
-        :param reply_to: a message of the same chat
-        :param thread: forum topic
+        Args:
+            to: by default the bot or group of the last action
+            reply_to: a message of the same chat
+            thread: forum topic
         """
-        content = text(words, entities=entities, parse_mode=parse_mode)
+        content = text(message, entities=entities, parse_mode=parse_mode)
         return await self.sends(content, to=to, reply_to=reply_to, thread=thread, protected=protected)
 
     async def starts(self, bot: BotHandle, payload: str = "") -> SeenMessage:
-        """Press Start, through a deep link when there is a `payload`; takes a block back."""
+        """Press Start, through a deep link if there is a `payload`; also unblocks the bot."""
         return await self.says(f"/start {payload}".rstrip(), to=bot)
 
     async def sends(
@@ -120,7 +121,7 @@ class Person:
         protected: bool = False,
         forward_origin: Json | None = None,
     ) -> SeenMessage:
-        """Send anything of `bot.sandbox.world.content`; of an album the first message is returned."""
+        """Send any content of `bot.sandbox.world.content`. Returns the message, of an album the first one."""
         sent = await self.sends_all(
             content,
             to=to,
@@ -143,10 +144,10 @@ class Person:
         protected: bool = False,
         forward_origin: Json | None = None,
     ) -> list[SeenMessage]:
-        """Like `sends`, with every message of an album."""
+        """Like `sends`, but returns all messages of an album."""
         reply_id = reply_to.id if isinstance(reply_to, SeenMessage) else reply_to
         place = self._place(to)
-        sent = await self._door.act(
+        sent = await self._control.act(
             "send",
             person=self.id,
             place=place,
@@ -160,48 +161,50 @@ class Person:
         return [SeenMessage.from_wire(wire) for wire in sent]
 
     async def replies(self, message: SeenMessage, content: str | Content, *, caption: str | None = None) -> SeenMessage:
-        """Answer a message with a text or anything else, in its chat and topic."""
+        """Reply to a message with a text or other content, in its chat and topic."""
         content = text(content) if isinstance(content, str) else content
-        sent = await self._door.act(
+        sent = await self._control.act(
             "send", person=self.id, place=message.place, content=content.wire(caption=caption), reply_to=message.id
         )
         return SeenMessage.from_wire(sent[0])
 
     async def shares_phone(self, to: Place | None = None, *, phone: str = "+79990000001") -> SeenMessage:
-        """Press the contact button: his own number, with his own user id."""
+        """Press the contact button: sends their own number, with their own user id."""
         own = contact(phone, self.first_name, last_name=self.user.get("last_name"), user_id=self.id)
         return await self.sends(own, to=to)
 
     async def edits(self, message: SeenMessage, new_text: str) -> SeenMessage:
-        """Change the text or caption of his own message."""
-        found = await self._door.act(
+        """Change the text or caption of their own message."""
+        found = await self._control.act(
             "edit", person=self.id, place=message.place, message_id=message.id, content=text(new_text).wire()
         )
         return SeenMessage.from_wire(found)
 
     async def deletes(self, message: SeenMessage) -> None:
-        """Delete a message; bots are not told."""
-        await self._door.act("delete", person=self.id, place=message.place, message_id=message.id)
+        """Delete a message; bots get no update."""
+        await self._control.act("delete", person=self.id, place=message.place, message_id=message.id)
 
     async def reacts(self, message: SeenMessage, emoji: str | None) -> None:
-        """Set a reaction, None takes it back."""
-        await self._door.act("react", person=self.id, place=message.place, message_id=message.id, emoji=emoji)
+        """Set a reaction; None removes it."""
+        await self._control.act("react", person=self.id, place=message.place, message_id=message.id, emoji=emoji)
 
     async def votes(self, message: SeenMessage, *options: int) -> None:
         """Vote in a poll."""
-        await self._door.act("vote", person=self.id, place=message.place, message_id=message.id, options=list(options))
+        await self._control.act(
+            "vote", person=self.id, place=message.place, message_id=message.id, options=list(options)
+        )
 
     async def blocks(self, bot: BotHandle) -> None:
         """Block a bot: it gets 403 from now on."""
-        await self._door.act("block", person=self.id, place=bot.id)
+        await self._control.act("block", person=self.id, place=bot.id)
 
     async def unblocks(self, bot: BotHandle) -> None:
-        """Take the block back."""
-        await self._door.act("unblock", person=self.id, place=bot.id)
+        """Unblock a bot."""
+        await self._control.act("unblock", person=self.id, place=bot.id)
 
     def deactivates(self) -> None:
         """Delete the account: every bot gets 403 "user is deactivated"."""
-        self._door.ask("deactivate", person=self.id)
+        self._control.ask("deactivate", person=self.id)
 
     # Buttons
 
@@ -210,8 +213,10 @@ class Person:
     ) -> CallbackPress:
         """Press an inline button, named by its label (exactly, or a part of it) or by its data.
 
-        :param stale: press the button as it stood when `message` was read, though it may be gone by now
-        :raises AssertionError: when there is no such button, with what there is
+        Args:
+            stale: press the button as it was when `message` was read, even if it no longer exists
+
+        Raises AssertionError if there is no such button, with what there is.
         """
         current = message if stale else self._current(message)
         button = current.button(label, callback_data) if current is not None else None
@@ -225,10 +230,11 @@ class Person:
     async def presses_forged(
         self, bot: BotHandle, data: str, *, message: SeenMessage | int | None = None, inaccessible: bool = False
     ) -> CallbackPress:
-        """Send a callback query that no button of his stands for.
+        """Send a callback query that belongs to no button.
 
-        :param message: the message it claims to come from; None for none at all
-        :param inaccessible: the bot gets the message as inaccessible, date 0
+        Args:
+            message: the message that it claims to come from; None for none
+            inaccessible: the bot gets the message as inaccessible, date 0
         """
         message_id = message.id if isinstance(message, SeenMessage) else message
         return await self._press(bot.id, data, message_id, inaccessible=inaccessible)
@@ -236,16 +242,16 @@ class Person:
     async def _press(
         self, place: int, data: str, message_id: int | None, *, inaccessible: bool = False
     ) -> CallbackPress:
-        found = await self._door.act(
+        found = await self._control.act(
             "press", person=self.id, place=place, data=data, message_id=message_id, inaccessible=inaccessible
         )
-        return CallbackPress(self._door, found, data)
+        return CallbackPress(self._control, found, data)
 
     def _current(self, message: SeenMessage) -> SeenMessage | None:
         return next((seen for seen in self._view(message.place)[0] if seen.id == message.id), None)
 
     async def taps(self, label: str, *, at: Place | None = None) -> SeenMessage:
-        """Press a button of the keyboard under the input field: it sends its label, or the contact it asks for."""
+        """Press a button of the keyboard under the input field: it sends its label, or the requested contact."""
         keyboard = self.keyboard(at) or {"keyboard": []}
         buttons = [button for row in keyboard["keyboard"] for button in row]
         button = next((button for button in buttons if label in button["text"]), None)
@@ -257,17 +263,17 @@ class Person:
 
     def keyboard(self, at: Place | None = None) -> Json | None:
         """The keyboard under the input field, as ReplyKeyboardMarkup."""
-        found: Json | None = self._door.ask("keyboard", person=self.id, place=self._place(at))
+        found: Json | None = self._control.ask("keyboard", person=self.id, place=self._place(at))
         return found
 
     # Reading
 
     def _view(self, place: int) -> tuple[list[SeenMessage], int]:
-        view = self._door.ask("view", person=self.id, place=place)
+        view = self._control.ask("view", person=self.id, place=place)
         return [SeenMessage.from_wire(wire) for wire in view["messages"]], view["seq"]
 
     def chat(self, at: Place | None = None) -> list[SeenMessage]:
-        """All that stands in a chat now, oldest first."""
+        """All messages of a chat now, oldest first."""
         place = self._place(at)
         messages, self._looked[place] = self._view(place)
         return messages
@@ -276,11 +282,11 @@ class Person:
         """Everything that happened in a chat, edits and deletions included: entries of the transcript."""
         place = self._place(at)
         chat_id, bot_id = (place, None) if place < 0 else (self.id, place)
-        entries: list[Json] = self._door.ask("transcript")
+        entries: list[Json] = self._control.ask("transcript")
         return [entry for entry in entries if entry["chat"] == chat_id and bot_id in (None, entry["bot"])]
 
     def looks(self, wanted: Wanted = None, *, bot: Place | None = None) -> SeenMessage | None:
-        """The newest message of others in the chat that matches, as it stands now; None when there is none."""
+        """The newest message of others in the chat that matches; None if there is none."""
         messages = self.chat(bot)
         return next((seen for seen in reversed(messages) if seen.sender != self.id and seen.matches(wanted)), None)
 
@@ -293,13 +299,15 @@ class Person:
         timeout: float = 20,
         after: SeenMessage | None = None,
     ) -> SeenMessage:
-        """Wait until a message of somebody else that matches stands in the chat; the newest such.
+        """Wait for a message of somebody else that matches. Returns the newest one.
 
-        :param wanted: a part of its text, a pattern, or a function of the message
-        :param bot: bot or group; by default the one of last time
-        :param timeout: seconds
-        :param after: only messages later than this one
-        :raises AssertionError: with all that he does see
+        Args:
+            wanted: a part of its text, a pattern, or a function of the message
+            bot: bot or group; by default that of the last action
+            timeout: seconds
+            after: only messages later than this one
+
+        Raises AssertionError with everything that is in the chat.
         """
         place = self._place(bot)
         loop = asyncio.get_running_loop()
@@ -315,7 +323,7 @@ class Person:
             left = end - loop.time()
             if left <= 0:
                 raise AssertionError(self._dump(wanted, messages, timeout))
-            await self._door.wait("changed", person=self.id, place=place, after=seq, timeout=left)
+            await self._control.wait("changed", person=self.id, place=place, after=seq, timeout=left)
 
     def _dump(self, wanted: Wanted, messages: list[SeenMessage], timeout: float) -> str:
         lines = "\n".join(f"  {seen}" for seen in messages) or "  nothing"
@@ -324,7 +332,7 @@ class Person:
     async def sees_gone(self, message: SeenMessage, *, timeout: float = 20) -> None:
         """Wait until a message is deleted.
 
-        :raises AssertionError: when it still stands after `timeout` seconds
+        Raises AssertionError if it still exists after `timeout` seconds.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
@@ -334,15 +342,17 @@ class Person:
                 return
             if (left := end - loop.time()) <= 0:
                 raise AssertionError(f"{self.first_name} still sees {message} after {timeout} s")
-            await self._door.wait("changed", person=self.id, place=message.place, after=seq, timeout=left)
+            await self._control.wait("changed", person=self.id, place=message.place, after=seq, timeout=left)
 
     async def sees_nothing_new(
         self, *, bot: Place | None = None, settled: Callable[[], Awaitable[Any]] | None = None, timeout: float = 20
     ) -> None:
-        """Wait until everything has settled, and find nothing new from others since he last looked or wrote.
+        """Wait until everything has settled, and check that nothing new came from others since the last look.
 
-        :param settled: awaited to know that the bots have done all they had to; by default `settles_when`
-        :raises AssertionError: with what is new, or when nothing settles in `timeout` seconds
+        Args:
+            settled: awaited until the bots have finished their work; by default the hooks of `settles_when`
+
+        Raises AssertionError with what is new, or when nothing settles in `timeout` seconds.
         """
         place = self._place(bot)
         before = self._looked.get(place, 0)

@@ -1,6 +1,6 @@
-"""The sandbox as tests and the demo hold it: one API, for the state in this process and for one in another."""
+"""The sandbox for tests and the demo: one API, for a sandbox in this process or in another one."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -18,21 +18,22 @@ Json = dict[str, Any]
 
 
 class SandboxApi:
-    """What can be asked of a sandbox, wherever it runs.
+    """The API of a sandbox, in whichever process it runs.
 
-    :ivar url: the base address for bots, such as "http://127.0.0.1:8081"
+    Attributes:
+        url: the base address for bots, such as "http://127.0.0.1:8081"
     """
 
-    def __init__(self, door: ControlClient, url: str) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, url: str) -> None:
+        self._control = control
         self._settled: list[Callable[[], Awaitable[Any]]] = []
         self.url = url
 
-    # Accounts
+    # Bots, people and groups
 
     def add_bot(self, token: str, username: str, name: str | None = None) -> BotHandle:
         """Create a bot; `token` is "<digits>:<secret>" and the digits are its user id."""
-        return BotHandle(**self._door.ask("add_bot", token=token, username=username, name=name or username))
+        return BotHandle(**self._control.ask("add_bot", token=token, username=username, name=name or username))
 
     def person(
         self,
@@ -49,8 +50,8 @@ class SandboxApi:
             "id": id, "first_name": first_name, "last_name": last_name, "username": username,
             "language_code": language_code,
         }  # fmt: skip
-        made = self._door.ask("add_person", user=user, hidden_forwards=hidden_forwards)
-        return Person(self._door, made, self.settles)
+        made = self._control.ask("add_person", user=user, hidden_forwards=hidden_forwards)
+        return Person(self._control, made, self.settles)
 
     def group(
         self,
@@ -64,16 +65,16 @@ class SandboxApi:
         """Create a group owned by the first person; its bots are administrators unless `admins=False`."""
         people = [member.id for member in members if isinstance(member, Person)]
         bots = [member.id for member in members if isinstance(member, BotHandle)]
-        chat = self._door.ask(
+        chat = self._control.ask(
             "add_group", title=title, people=people, bots=bots, forum=forum, supergroup=supergroup, admins=admins
         )
-        return GroupHandle(self._door, chat)
+        return GroupHandle(self._control, chat)
 
     def bots(self) -> list[BotHandle]:
-        """The bots that there are."""
-        return [BotHandle(**bot) for bot in self._door.ask("bots")]
+        """All bots with valid tokens."""
+        return [BotHandle(**bot) for bot in self._control.ask("bots")]
 
-    # Accidents
+    # Faults and outages
 
     def fail(
         self,
@@ -87,18 +88,19 @@ class SandboxApi:
         chat: "Person | GroupHandle | int | None" = None,
         **details: Any,
     ) -> int:
-        """Order a fault; its number is returned, for `mend`.
+        """Inject a fault. Returns its number, for `clear_fault`.
 
-        :param kind: one of `faults.KINDS`
-        :param method: a Bot API method, None for any
-        :param times: how often; once, unless `every` or `probability` is given
-        :param every: on each n-th call that matches
-        :param probability: by chance, from the seed
-        :param chat: only calls about this person or group
-        :param details: `applied`, `delay` (seconds), `code`, `text`, `retry_after` (seconds), `parameters`
+        Args:
+            kind: one of `faults.KINDS`
+            method: a Bot API method, None for any
+            times: how often; by default once, unless `every` or `probability` is given
+            every: fires on each n-th matching call
+            probability: fires at random with this probability
+            chat: only calls about this person or group
+            details: `applied`, `delay` (seconds), `code`, `text`, `retry_after` (seconds), `parameters`
         """
         chat_id = chat if chat is None or isinstance(chat, int) else chat.id
-        order = self._door.ask(
+        fault = self._control.ask(
             "fail",
             kind=kind,
             method=method,
@@ -109,96 +111,96 @@ class SandboxApi:
             chat_id=chat_id,
             **details,
         )
-        return int(order["id"])
+        return int(fault["id"])
 
-    def mend(self, fault: int | None = None) -> None:
-        """Take back one fault, or all."""
-        self._door.ask("mend", fault=fault)
+    def clear_fault(self, fault: int | None = None) -> None:
+        """Remove one fault, or all of them."""
+        self._control.ask("clear_fault", fault=fault)
 
     def limit(self, enabled: bool = True) -> None:
         """Switch the rate limits on or off."""
-        self._door.ask("set_limits", enabled=enabled)
+        self._control.ask("set_limits", enabled=enabled)
 
     def configure(self, **switches: Any) -> None:
-        """Change switches: `strict`, `paced`, `callback_life`, `webhook_second` (see `ordering.configure`)."""
-        self._door.ask("configure", **switches)
+        """Change switches: `strict`, `paced`, `callback_life`, `webhook_second` (see `control_actions.configure`)."""
+        self._control.ask("configure", **switches)
 
     def revoke(self, bot: BotHandle) -> None:
-        """Revoke a bot's token: 401 at once, also for the long poll that is waiting."""
-        self._door.ask("revoke", bot=bot.id)
+        """Revoke a bot's token: 401 from now on, also for a waiting long poll."""
+        self._control.ask("revoke", bot=bot.id)
 
     def inject_raw(self, bot: BotHandle, update: Json) -> int:
-        """Queue any JSON object as an update (poison); its update id."""
-        return int(self._door.ask("inject", bot=bot.id, update=update))
+        """Queue any JSON object as an update, for instance one that cannot be parsed. Returns its update id."""
+        return int(self._control.ask("inject", bot=bot.id, update=update))
 
     def jump(self, bot: BotHandle, to: int | None = None) -> int:
-        """Let update ids go on elsewhere, possibly lower; the next id."""
-        return int(self._door.ask("jump", bot=bot.id, to=to))
+        """Continue the update ids at another number, possibly lower. Returns the next id."""
+        return int(self._control.ask("jump", bot=bot.id, to=to))
 
     def cut_all(self) -> None:
-        """Cut every connection at once."""
-        self._door.ask("cut_all")
+        """Cut all connections of bots."""
+        self._control.ask("cut_all")
 
     def preload(
         self, bot: BotHandle, people: int, each: int = 1, text: str = "message {number} of {person}"
     ) -> list[int]:
-        """Queue `each` messages of each of `people` new clients in one go; the ids of the clients."""
-        made: list[int] = self._door.ask("preload", bot=bot.id, people=people, each=each, text=text)
+        """Queue `each` messages of each of `people` new clients. Returns the clients' ids."""
+        made: list[int] = self._control.ask("preload", bot=bot.id, people=people, each=each, text=text)
         return made
 
-    # Questions
+    # Reading
 
     def transcript(self, since: int = 0, limit: int | None = None) -> list[Json]:
         """What people saw, in order (see `transcript.Entry.as_json`), after entry number `since`."""
-        entries: list[Json] = self._door.ask("transcript", since=since, limit=limit)
+        entries: list[Json] = self._control.ask("transcript", since=since, limit=limit)
         return entries
 
     def stats(self) -> Json:
         """Counts of requests, calls by method and bot, refusals, queue lengths."""
-        found: Json = self._door.ask("stats")
+        found: Json = self._control.ask("stats")
         return found
 
     def confirmed_ids(self, bot: BotHandle) -> list[int]:
         """Ids of the updates that a bot has confirmed, in order."""
-        found: list[int] = self._door.ask("confirmed", bot=bot.id)
+        found: list[int] = self._control.ask("confirmed", bot=bot.id)
         return found
 
     @property
     def refusals(self) -> list[Refusal]:
-        """Every 429 that was given."""
-        return [Refusal(**refusal) for refusal in self._door.ask("refusals")]
+        """Every 429 that was sent."""
+        return [Refusal(**refusal) for refusal in self._control.ask("refusals")]
 
     @property
     def strictness_violations(self) -> list[Violation]:
-        """Everything in requests that the Bot API does not have; Telegram would ignore or misread it."""
-        return [Violation(**violation) for violation in self._door.ask("violations")]
+        """Everything in requests that does not conform to the Bot API; Telegram would ignore or misread it."""
+        return [Violation(**violation) for violation in self._control.ask("violations")]
 
     def commands_seen_by(self, person: Person, bot: BotHandle, at: Place | None = None) -> list[Json]:
         """The command menu of a person, scopes and languages resolved."""
         place = at.place if at is not None else None
-        found: list[Json] = self._door.ask("commands", person=person.id, bot=bot.id, place=place)
+        found: list[Json] = self._control.ask("commands", person=person.id, bot=bot.id, place=place)
         return found
 
-    # Quiet
+    # Waiting for bots
 
     def settles_when(self, hook: Callable[[], Awaitable[Any]]) -> None:
-        """Tell how to know that the program under test has done its work; awaited by `settles`, after the queues."""
+        """Add a hook that waits until the program under test has finished its work; `settles` awaits it last."""
         self._settled.append(hook)
 
     async def online(self, bot: BotHandle, timeout: float = 20) -> None:
         """Wait until a bot waits for updates, in a long poll or with a webhook.
 
-        :raises AssertionError: when it does not within `timeout` seconds
+        Raises AssertionError if it does not within `timeout` seconds.
         """
-        if not await self._door.wait("online", bot=bot.id, timeout=timeout):
+        if not await self._control.wait("online", bot=bot.id, timeout=timeout):
             raise AssertionError(f"@{bot.username} does not receive after {timeout} s")
 
     async def settles(self, timeout: float = 20) -> None:
         """Wait until every bot has confirmed its updates and waits for more, and every hook has returned.
 
-        :raises AssertionError: when that does not happen in `timeout` seconds
+        Raises AssertionError if that does not happen in `timeout` seconds.
         """
-        if not await self._door.wait("settled", timeout=timeout):
+        if not await self._control.wait("settled", timeout=timeout):
             raise AssertionError(f"the bots are not idle after {timeout} s: {self.stats()['bots']}")
         for hook in self._settled:
             await hook()
@@ -207,7 +209,8 @@ class SandboxApi:
 class Sandbox(SandboxApi):
     """A sandbox in this process and this event loop.
 
-    :ivar world: its state, for tests that look deeper
+    Attributes:
+        world: its state, for tests that look deeper
     """
 
     def __init__(self, world: World, http: HttpServer, url: str) -> None:
@@ -227,11 +230,12 @@ class Sandbox(SandboxApi):
     ) -> Self:
         """Listen on 127.0.0.1.
 
-        :param port: 0 for any free one
-        :param limits: enforce Telegram's rates
-        :param clock: current time, aware
-        :param seed: of everything random: update ids, faults by probability, dice
-        :param strict: hold every request against aiogram's models; only benchmarks do without
+        Args:
+            port: 0 for any free port
+            limits: enforce Telegram's rate limits
+            clock: gives the current time, aware
+            seed: of everything random: update ids, faults with a probability, dice
+            strict: check every request against aiogram's models; only benchmarks switch this off
         """
         world = World(clock, seed)
         world.limits.enabled = limits

@@ -1,6 +1,6 @@
-"""What a person has before his eyes: messages with their buttons, and the answer to a pressed one."""
+"""What a person sees: messages with their buttons, and the answer to a button press."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import re
 from dataclasses import dataclass, field
@@ -16,18 +16,19 @@ Wanted = "str | re.Pattern[str] | Callable[[SeenMessage], bool] | None"
 
 @dataclass(frozen=True)
 class SeenMessage:
-    """A message as it looked when it was read.
+    """A message as it was when it was read.
 
-    :ivar id: message id in its chat
-    :ivar place: the bot of the private chat, or the negative id of the group
-    :ivar sender: user id of who wrote it
-    :ivar kind: "text", "photo", …, "service"
-    :ivar text: text or caption, "" without one
-    :ivar buttons: labels of the inline buttons, row by row
-    :ivar reply_to: id of the message it replies to
-    :ivar copied_from: (chat id, message id) of the original, for copied and forwarded ones
-    :ivar request_id: number of the bot's request that last changed it, None for people's messages
-    :ivar raw: the Bot API's Message
+    Attributes:
+        id: message id in its chat
+        place: the bot of the private chat, or the negative id of the group
+        sender: user id of the sender
+        kind: "text", "photo", …, "service"
+        text: text or caption, "" without one
+        buttons: labels of the inline buttons, row by row
+        reply_to: id of the message it replies to
+        copied_from: (chat id, message id) of the original of a copy or a forward
+        request_id: number of the bot's request that last changed it, None for people's messages
+        raw: the Bot API's Message
     """
 
     id: int
@@ -89,7 +90,7 @@ class SeenMessage:
         return found
 
     def button(self, label: str | None = None, callback_data: str | None = None) -> Json | None:
-        """The inline button with this label, exactly or else as a part of it, or with these data."""
+        """The inline button with this label, or a label that contains it, or with this data."""
         rows = self.raw.get("reply_markup", {}).get("inline_keyboard", [])
         every: list[Json] = [button for row in rows for button in row]
         if callback_data is not None:
@@ -98,7 +99,7 @@ class SeenMessage:
         return exact or next((button for button in every if label is not None and label in button["text"]), None)
 
     def matches(self, wanted: Any) -> bool:
-        """Whether it contains a text, matches a pattern anywhere, or pleases a function; None is anything."""
+        """Whether it contains a text, matches a pattern anywhere, or satisfies a function; None matches anything."""
         if wanted is None:
             return True
         if isinstance(wanted, str):
@@ -114,18 +115,20 @@ class SeenMessage:
 
 
 class CallbackPress:
-    """A pressed button; the bot's answer may still be on its way."""
+    """A button press; the bot may not have answered yet."""
 
-    def __init__(self, door: ControlClient, callback_id: str, data: str) -> None:
-        self._door = door
+    def __init__(self, control: ControlClient, callback_id: str, data: str) -> None:
+        self._control = control
         self.id = callback_id
         self.data = data
 
     async def answer(self, timeout: float = 20) -> str | None:
-        """Wait for the toast or alert; its text, None when the bot answered without one.
+        """Wait for the toast or alert; its text, None if the bot answered without one.
 
-        :param timeout: seconds
-        :raises AssertionError: when the bot does not answer in time
+        Args:
+            timeout: seconds
+
+        Raises AssertionError if the bot does not answer in time.
         """
         found = await self.full_answer(timeout)
         text: str | None = found["text"]
@@ -133,7 +136,7 @@ class CallbackPress:
 
     async def full_answer(self, timeout: float = 20) -> Json:
         """Like `answer`, as {"text", "show_alert", "url"}."""
-        found: Json | None = await self._door.wait("callback_answer", callback_id=self.id, timeout=timeout)
+        found: Json | None = await self._control.wait("callback_answer", callback_id=self.id, timeout=timeout)
         if found is None:
             raise AssertionError(f"the bot did not answer the button {self.data!r} within {timeout} s")
         return found
@@ -141,4 +144,4 @@ class CallbackPress:
     @property
     def answered(self) -> bool:
         """Whether the bot has answered."""
-        return self._door.ask("callback", callback_id=self.id) is not None
+        return self._control.ask("callback", callback_id=self.id) is not None

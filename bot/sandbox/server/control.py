@@ -1,4 +1,4 @@
-"""The control routes: every action on the sandbox by name, for the clients in this process and for those over HTTP.
+"""The control routes: every action on the sandbox by name, for clients in this process and over HTTP.
 
 `POST /sandbox/<action>` takes a JSON object of arguments and answers `{"result": …}`, or 400 and `{"error": …}`.
 """
@@ -16,7 +16,7 @@ from bot.sandbox.world.state import World
 
 Json = dict[str, Any]
 
-# At once.
+# Actions that return immediately.
 ACTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
@@ -45,7 +45,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         control_actions.set_member,
         control_actions.upgrade,
         control_actions.fail,
-        control_actions.mend,
+        control_actions.clear_fault,
         control_actions.set_limits,
         control_actions.revoke,
         control_actions.inject,
@@ -56,7 +56,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     )
 }
 
-# After something has happened, at most `timeout` seconds later.
+# Actions that wait for something to happen, at most `timeout` seconds.
 WAITS: dict[str, Callable[..., Awaitable[Any]]] = {
     function.__name__: function
     for function in (reading.changed, reading.callback_answer, reading.settled, reading.online)
@@ -66,7 +66,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def serve_control(world: World, request: Request, action: str) -> None:
-    """Run one action for a client over HTTP."""
+    """Run one action for an HTTP client."""
     try:
         arguments = from_json(request.body) if request.body else {}
         if action in ACTIONS:
@@ -79,20 +79,20 @@ def serve_control(world: World, request: Request, action: str) -> None:
         else:
             raise SandboxError(f"there is no action {action!r}")
     except (SandboxError, TypeError, ValueError, KeyError) as error:
-        _complain(request, error)
+        _refuse(request, error)
 
 
 async def _wait(world: World, request: Request, action: str, arguments: Json) -> None:
     try:
         _answer(request, await WAITS[action](world, **arguments))
     except (SandboxError, TypeError, ValueError, KeyError) as error:
-        _complain(request, error)
+        _refuse(request, error)
 
 
 def _answer(request: Request, result: Any) -> None:
     request.respond(200, to_json({"result": result}))
 
 
-def _complain(request: Request, error: Exception) -> None:
+def _refuse(request: Request, error: Exception) -> None:
     text = str(error) if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
     request.respond(400, to_json({"error": text}))

@@ -1,4 +1,4 @@
-"""Request bodies: urlencoded, multipart and JSON, read with as few steps as their rules allow.
+"""Request bodies: urlencoded, multipart and JSON, parsed with little work.
 
 The Bot API accepts all three (https://core.telegram.org/bots/api#making-requests). aiogram sends urlencoded forms, and
 multipart ones as soon as there is a file.
@@ -35,10 +35,12 @@ Uploads = dict[str, Upload]
 def read(content_type: bytes, body: bytes, query: bytes) -> tuple[Fields, Uploads]:
     """Fields and files of a request.
 
-    :param content_type: the header's value, lower or upper case
-    :param body: the whole body
-    :param query: the query string without "?"; its fields give way to those of the body
-    :raises ApiError: 400 when the body is not what the header says
+    Args:
+        content_type: the header's value, lower or upper case
+        body: the whole body
+        query: the query string without "?"; fields of the body take precedence
+
+    Raises ApiError: 400 if the body does not match the header.
     """
     fields: Fields = _urlencoded(query) if query else {}
     uploads: Uploads = {}

@@ -1,8 +1,8 @@
-"""HTTP/1.1 on loopback: the least that carries the Bot API, with the power to stay silent and to cut a connection.
+"""HTTP/1.1 on loopback: the minimum for the Bot API, with control over answers and connections.
 
-httptools parses; answers are written straight to the socket. There is no framework between because the faults need
-the bare connection (no answer at all, half an answer), a parked long poll must learn at once that its client has gone,
-and the emulator must cost far less than the bot that is measured against it.
+httptools parses; answers are written straight to the socket. There is no framework in between, because faults need the
+bare connection (no answer at all, half an answer), a waiting long poll must learn immediately that its client has
+disconnected, and the sandbox must use far less CPU time than the bot that is measured with it.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Request:
     def respond(
         self, status: int, body: bytes, content_type: str = "application/json", headers: dict[str, str] | None = None
     ) -> None:
-        """Answer and go on to the next request of the connection; nothing happens when it was answered or has gone."""
+        """Answer and continue with the next request. Does nothing if already answered or disconnected."""
         if self._answered:
             return
         self._answered = True
@@ -47,7 +47,7 @@ class Request:
         self._connection.write(self, head.encode("latin-1") + body)
 
     def cut(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection without an answer."""
         self._answered = True
         self._connection.abort()
 

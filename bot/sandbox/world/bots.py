@@ -2,22 +2,44 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from bot.sandbox.errors import ApiError
 from bot.sandbox.world.updates import UpdateQueue
 
-if TYPE_CHECKING:
-    from bot.sandbox.intake.polling import LongPoll
-    from bot.sandbox.intake.webhooks import Webhook
-
 Json = dict[str, Any]
+
+
+class Receiver(Protocol):
+    """How a bot receives updates: a getUpdates call that waits, or deliveries to a webhook."""
+
+    def stop(self, error: ApiError | None = None) -> None:
+        """Stop receiving. A call that waits is answered with the error, if there is one and its client is there."""
+
+
+@dataclass
+class WebhookSettings:
+    """What setWebhook set, and what getWebhookInfo shows.
+
+    Attributes:
+        secret: sent with each delivery; None for none.
+        connections: the largest number of concurrent deliveries.
+        last_error: Unix time and description of the last failed delivery.
+    """
+
+    url: str
+    secret: str | None
+    connections: int
+    last_error: tuple[int, str] | None = None
 
 
 class BotAccount:
     """One bot.
 
-    :param token: "<id>:<secret>"; the id is the bot's user id
+    Args:
+        token: "<id>:<secret>"; the id is the bot's user id
     """
 
     def __init__(self, token: str, username: str, name: str, random: Random, now: Callable[[], float]) -> None:
@@ -28,8 +50,9 @@ class BotAccount:
         self.user: Json = {"id": self.id, "is_bot": True, "first_name": name, "username": username}
         self.revoked = False
         self.queue = UpdateQueue(random, now)
-        self.poll: LongPoll | None = None
-        self.webhook: Webhook | None = None
+        self.poll: Receiver | None = None
+        self.webhook: Receiver | None = None
+        self.webhook_settings = WebhookSettings("", None, 0)  # of the webhook, while there is one
         self.last_offset: int | None = None
         self.last_poll = float("-inf")  # Unix time
         # Commands by scope ("default", "chat:5", …) and language.

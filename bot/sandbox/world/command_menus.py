@@ -10,8 +10,8 @@ Json = dict[str, Any]
 def seen_commands(world: World, person: int, bot: int, place: int | None = None) -> list[Json]:
     """The menu of `person` in the private chat with the bot, or in the group `place`.
 
-    The narrowest scope that has commands wins, in the order that the documentation gives; within a scope the person's
-    language comes before the list without a language.
+    The narrowest scope that has commands wins, in the order of the documentation; within a scope, commands in the
+    person's language are preferred to those without a language.
     """
     account = world.bot(bot)
     language = world.person(person).user.get("language_code", "")

@@ -1,4 +1,4 @@
-"""Faults on order: what goes wrong between a bot and Telegram, call by call."""
+"""Fault injection: what goes wrong between a bot and Telegram, call by call."""
 
 import itertools
 from collections import Counter
@@ -22,10 +22,11 @@ KINDS = {
 
 @dataclass
 class Fault:
-    """One order. It fires for the calls that match, until it is used up or removed.
+    """One injected fault. It fires for calls that match, until it is used up or removed.
 
-    :ivar hits: how often it fired
-    :ivar seen: how many calls matched, fired or not
+    Attributes:
+        hits: how often it fired
+        seen: how many calls matched, fired or not
     """
 
     kind: str
@@ -47,7 +48,7 @@ class Fault:
 
 
 class Faults:
-    """The orders in force; the first that fires wins."""
+    """The active faults; the first one that fires wins."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -56,9 +57,9 @@ class Faults:
         self.fired: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> Fault:
-        """Put an order in force.
+        """Activate a fault.
 
-        :raises ValueError: for an unknown kind, or several of times, every and probability
+        Raises ValueError for an unknown kind, or several of times, every and probability.
         """
         if fault.kind not in KINDS:
             raise ValueError(f"unknown kind of fault {fault.kind!r}; there are {', '.join(KINDS)}")
@@ -71,11 +72,11 @@ class Faults:
         return fault
 
     def remove(self, fault_id: int | None = None) -> None:
-        """Take back one order, or all of them."""
+        """Remove one fault, or all of them."""
         self.active = [fault for fault in self.active if fault_id is not None and fault.id != fault_id]
 
     def pick(self, bot_id: int, method: str, chat_id: int | None) -> Fault | None:
-        """The fault that befalls this call, if any."""
+        """The fault that fires for this call, if any."""
         for fault in self.active:
             if fault.method is not None and fault.method.lower() != method.lower():
                 continue

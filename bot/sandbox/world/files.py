@@ -66,7 +66,8 @@ class Files:
     def add(self, kind: str, data: bytes, *, name: str | None, mime: str | None, size: int | None) -> StoredFile:
         """Keep a file.
 
-        :param size: bytes, when the file is to look larger than `data` is
+        Args:
+            size: bytes, if the file should appear larger than `data`
         """
         stored = StoredFile(len(self._files), kind, data, name, mime, len(data) if size is None else size)
         self._files.append(stored)
@@ -75,7 +76,7 @@ class Files:
     def find(self, file_id: str, bot_id: int) -> StoredFile:
         """The file behind an id that this bot was given.
 
-        :raises ApiError: 400 for an unknown id and for one of another bot
+        Raises ApiError: 400 for an unknown id and for one of another bot.
         """
         owner, number = _decode(file_id)
         if owner != bot_id or not 0 <= number < len(self._files):
@@ -90,7 +91,7 @@ class Files:
 
 
 def file_id(stored: StoredFile, bot_id: int, suffix: str = "") -> str:
-    """The id of a file for one bot; `suffix` tells sizes of one photo apart."""
+    """The id of a file for one bot; `suffix` distinguishes the sizes of a photo."""
     return urlsafe_b64encode(f"AgAC{stored.kind}:{bot_id}:{stored.id}:{suffix}".encode()).decode().rstrip("=")
 
 
@@ -120,7 +121,8 @@ def _sizes(stored: StoredFile) -> list[tuple[int, int]]:
 def describe(stored: StoredFile, bot_id: int, details: Json) -> Any:
     """The Bot API object of a file (Video, Document, list of PhotoSize, …).
 
-    :param details: width, height, duration, title, … that override the made-up ones
+    Args:
+        details: width, height, duration, title, … that override the made-up ones
     """
     known = {name: value for name, value in details.items() if value is not None}
     if stored.kind == "photo":

@@ -1,4 +1,4 @@
-"""Telegram's rates: what is allowed, what is refused with 429, and the record of every refusal.
+"""Telegram's rate limits: what is allowed, what is refused with 429, and a record of every refusal.
 
 About 30 messages per second per bot, 1 per second in a private chat with short bursts, 20 per minute in a group, where
 sends, edits and topic calls share one budget (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this,
@@ -14,14 +14,15 @@ from bot.sandbox.errors import ApiError
 
 @dataclass(slots=True)
 class Refusal:
-    """A 429 that was given.
+    """A 429 that was sent.
 
-    :ivar time: Unix time
-    :ivar retry_after: whole seconds
-    :ivar during_wait: the bot had been told to wait and did not; its wait began anew
-    :ivar text: what the bot tried to say, when the call had a text
-    :ivar ordered: an ordered fault; the bot has done nothing to deserve it
-    :ivar after_stall: the sandbox itself had stood still just before, and found what came meanwhile all at once
+    Attributes:
+        time: Unix time
+        retry_after: whole seconds
+        during_wait: the bot called before its wait was over, which restarted the wait
+        text: of the message that was refused, if it had one
+        ordered: an injected fault rather than an exceeded limit
+        after_stall: the sandbox itself had stalled just before, so that it read many requests at once
     """
 
     time: float
@@ -36,12 +37,12 @@ class Refusal:
 
     @property
     def is_provoked(self) -> bool:
-        """Whether the bot has deserved it."""
+        """Whether the bot exceeded a limit."""
         return not self.ordered and not self.after_stall
 
 
-STALL = 0.1  # seconds; who is late by so much has stood still
-STALL_FELT = 2.5  # seconds for which that disturbs what is counted per second, the wait of a first 429 included
+STALL = 0.1  # seconds; a longer delay counts as a stall
+STALL_EFFECT = 2.5  # seconds for which a stall distorts counts per second, including the wait of a first 429
 
 
 class _Budget:
@@ -55,7 +56,7 @@ class _Budget:
         self.spent: deque[float] = deque()
 
     def wait(self, now: float, cost: int) -> float:
-        """Seconds until `cost` fits; 0 when it fits now."""
+        """Seconds until `cost` fits; 0 if it fits now."""
         while self.spent and self.spent[0] <= now - self.seconds:
             self.spent.popleft()
         over = len(self.spent) + cost - self.size
@@ -68,7 +69,7 @@ class _Budget:
 
 
 class _Bucket:
-    """`burst` at once, refilled at `rate` per second."""
+    """A token bucket: `burst` tokens, refilled at `rate` per second."""
 
     __slots__ = ("burst", "filled", "rate", "tokens")
 
@@ -81,7 +82,7 @@ class _Bucket:
     def wait(self, now: float, cost: int) -> float:
         self.tokens = min(self.burst, self.tokens + max(now - self.filled, 0.0) * self.rate)
         self.filled = now
-        # An album larger than the burst passes when the bucket is full, or it never would.
+        # An album larger than the burst passes once the bucket is full; otherwise it could never be sent.
         missing = min(cost, self.burst) - self.tokens
         return missing / self.rate if missing > 0 else 0.0
 
@@ -90,7 +91,7 @@ class _Bucket:
 
 
 class Limits:
-    """The gates of all bots; does nothing until `enabled`."""
+    """The limits of all bots; inactive until `enabled`."""
 
     def __init__(self) -> None:
         self.enabled = False
@@ -98,7 +99,7 @@ class Limits:
         self.private_rate = 1.0  # messages a second
         self.private_burst = 3
         self.per_group = 20  # calls a minute
-        self.slack = 0.1  # seconds forgiven for the jitter of clocks and loops
+        self.slack = 0.1  # seconds of tolerance for the jitter of clocks and event loops
         self.refusals: list[Refusal] = []
         self.stalls: list[tuple[float, float]] = []
         self._bots: dict[int, _Budget] = {}
@@ -107,11 +108,13 @@ class Limits:
         self._told: dict[tuple[int, int | None], int] = {}
 
     def check(self, bot_id: int, chat_id: int, method: str, now: float, cost: int, text: str | None) -> None:
-        """Let a call pass and count it, or refuse it.
+        """Count a call, or refuse it.
 
-        :param now: Unix time
-        :param cost: messages that the call makes
-        :raises ApiError: 429 with whole seconds `retry_after`
+        Args:
+            now: Unix time
+            cost: number of messages that the call sends
+
+        Raises ApiError: 429 with whole seconds `retry_after`.
         """
         key = (bot_id, chat_id)
         if self._until:
@@ -130,7 +133,7 @@ class Limits:
             if until is None:
                 continue
             if now < until - self.slack:
-                # Asking again during the wait begins the wait anew (research note L4).
+                # A call during the wait restarts the wait (research note L4).
                 self.refuse(place[0], place[1], method, now, self._told[place], text, during_wait=True)
             del self._until[place]
 
@@ -156,7 +159,7 @@ class Limits:
         *,
         during_wait: bool = False,
     ) -> None:
-        """Record a refusal, close the gate for its time, and raise it."""
+        """Record a refusal, begin its wait, and raise it."""
         after_stall = self._is_after_stall(now)
         self.note(Refusal(now, bot_id, chat_id, method, retry_after, during_wait, text, after_stall=after_stall))
         self._until[bot_id, chat_id] = now + retry_after
@@ -164,11 +167,11 @@ class Limits:
         raise too_many_requests(retry_after)
 
     def note(self, refusal: Refusal) -> None:
-        """Record a refusal that was decided elsewhere (an ordered fault)."""
+        """Record a refusal that was decided by the caller (an injected fault)."""
         self.refusals.append(refusal)
 
     def note_stall(self, since: float, until: float) -> None:
-        """The sandbox stood still, in Unix time: what bots sent meanwhile is counted as if it had been sent at once."""
+        """Record that the sandbox stalled, in Unix time: calls of that period were all counted at its end."""
         self.stalls.append((since, until))
         for refusal in reversed(self.refusals):
             if refusal.time < since:
@@ -176,10 +179,10 @@ class Limits:
             refusal.after_stall = True
 
     def _is_after_stall(self, now: float) -> bool:
-        return bool(self.stalls) and now < self.stalls[-1][1] + STALL_FELT
+        return bool(self.stalls) and now < self.stalls[-1][1] + STALL_EFFECT
 
     def begin_wait(self, refusal: Refusal) -> None:
-        """Let an ordered refusal begin a wait like any other: who does not keep to it provokes the next one."""
+        """Let an injected refusal begin a wait like any other: a call before it is over is refused too."""
         if self.enabled and refusal.retry_after:
             place = (refusal.bot_id, refusal.chat_id)
             self._until[place] = refusal.time + refusal.retry_after

@@ -1,4 +1,4 @@
-"""The whole of the local Telegram in memory: accounts, chats, files, callbacks, the transcript."""
+"""The state of the local Telegram, in memory: accounts, chats, files, callbacks, the transcript."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ def real_clock() -> datetime:
 
 @dataclass(slots=True)
 class Callback:
-    """A pressed button; `answer` is what answerCallbackQuery said, None until then."""
+    """A callback query; `answer` is the content of answerCallbackQuery, None until then."""
 
     id: str
     bot_id: int
@@ -43,7 +43,7 @@ class Callback:
 
 @dataclass(slots=True, frozen=True)
 class Violation:
-    """Something in a request that Telegram ignores or cannot read, though the schema has no such thing."""
+    """Something in a request that does not conform to the schema; Telegram ignores or misreads it."""
 
     bot_id: int
     method: str
@@ -53,8 +53,9 @@ class Violation:
 class World:
     """State of the sandbox.
 
-    :param clock: current time as an aware datetime; dates, ages and rates follow it
-    :param seed: of everything random
+    Args:
+        clock: current time as an aware datetime; dates, ages and rates follow it
+        seed: of everything random
     """
 
     def __init__(self, clock: Callable[[], datetime] = real_clock, seed: int = 0) -> None:
@@ -73,11 +74,11 @@ class World:
         self.callback_life = 150.0  # seconds in which a callback query can be answered
         self.violations: list[Violation] = []
         self.strict = True
-        self.paced = False  # research note R6: slow down whoever asks for the same offset in a tight loop
-        self.webhook_second = 1.0  # how long a second of Telegram's webhook back-off takes, for hurried tests
+        self.paced = False  # research note R6: slow down polls of the same offset in a tight loop
+        self.webhook_second = 1.0  # how long a second of Telegram's webhook back-off takes; shorter in tests
         self.requests = 0
         self.polls: dict[str, tuple[Chat, int]] = {}  # poll id -> its chat and message id
-        self.on_parked: list[Callable[[BotAccount], None]] = []  # told when a bot waits with nothing left to confirm
+        self.on_parked: list[Callable[[BotAccount], None]] = []  # called when a bot waits and has confirmed everything
         self.on_cut: list[Callable[[], None]] = []  # how to drop all connections
         self._client: aiohttp.ClientSession | None = None
         self._people_ids = itertools.count(7_000_000_001)  # beyond 32 bits, as real ids are
@@ -88,7 +89,7 @@ class World:
         return self.clock().timestamp()
 
     def polled(self, bot: BotAccount) -> None:
-        """A bot has parked a long poll with an empty queue: it has confirmed all that there was."""
+        """Notify the listeners that a bot waits with an empty queue: it has confirmed all its updates."""
         for listener in list(self.on_parked):
             listener(bot)
 
@@ -102,7 +103,7 @@ class World:
         """Stop all deliveries."""
         for bot in self.bots.values():
             if bot.poll is not None:
-                bot.poll.leave()
+                bot.poll.stop()
             if bot.webhook is not None:
                 bot.webhook.stop()
         if self._client is not None:
@@ -112,10 +113,10 @@ class World:
         """An identifier of 18 digits, as callback queries and polls have."""
         return str(self.random.randrange(10**17, 10**18))
 
-    # Accounts
+    # Bots and people
 
     def add_bot(self, token: str, username: str, name: str) -> BotAccount:
-        """Create a bot; a second token of the same id replaces a revoked one and keeps the account's chats."""
+        """Create a bot. A second token of the same id replaces a revoked one and keeps the account's chats."""
         if not token.partition(":")[0].isdigit():
             raise SandboxError(f"a token is <digits>:<secret>, not {token[:12]}…")
         bot = BotAccount(token, username, name, self.random, self.now)
@@ -129,7 +130,7 @@ class World:
         return self.bots_by_id[bot_id]
 
     def add_person(self, user: Json, *, hidden_forwards: bool = False) -> PersonRecord:
-        """Create a person; `user` is a Bot API User, its id may be left out. An id that exists is that person."""
+        """Create a person from a Bot API User, whose id may be left out. An existing id returns that person."""
         if user.get("id") in self.people:
             return self.people[user["id"]]
         user = {"id": user.get("id") or next(self._people_ids), "is_bot": False} | {
@@ -153,7 +154,7 @@ class World:
     # Chats
 
     def dialogue(self, bot_id: int, person_id: int) -> PrivateChat:
-        """The private chat of a person and a bot, made on first use."""
+        """The private chat of a person and a bot, created on first use."""
         chat = self.private.get((bot_id, person_id))
         if chat is None:
             chat = self.private[bot_id, person_id] = PrivateChat(bot_id, self.person(person_id))
@@ -174,7 +175,7 @@ class World:
         return group
 
     def place(self, person_id: int, place: int) -> Chat:
-        """Where a person is: his chat with bot `place`, or the group `place` when negative."""
+        """A chat of a person: their chat with the bot `place`, or the group `place` if that is negative."""
         return self.group(place) if place < 0 else self.dialogue(place, person_id)
 
     # Messages
@@ -182,9 +183,10 @@ class World:
     def record(
         self, chat: Chat, message: StoredMessage, event: str, actor: int | None, data: Json | None = None
     ) -> None:
-        """Write down what people see now.
+        """Add to the transcript what people see now.
 
-        :param actor: the bot that acts, None for a person
+        Args:
+            actor: the bot that acts, None for a person
         """
         bot_id = chat.bot_id if isinstance(chat, PrivateChat) else actor
         entry = Entry(
@@ -201,7 +203,7 @@ class World:
         message.seq = chat.seq = self.transcript.add(entry)
 
     def keep(self, chat: Chat, message: StoredMessage, actor: int | None = None) -> StoredMessage:
-        """Put a new message into a chat before everybody's eyes."""
+        """Add a new message to a chat and to the transcript."""
         chat.messages[message.id] = message
         self.record(chat, message, NEW, actor)
         return message
@@ -209,8 +211,9 @@ class World:
     def notify(self, chat: Chat, kind: str, content: Json, *, lane: Lane, date: float | None, skip: int = 0) -> None:
         """Queue an update for every bot that sees the chat.
 
-        :param date: Unix time from which a message update's life is counted
-        :param skip: the bot that caused it; own messages never come back
+        Args:
+            date: Unix time from which the lifetime of a message update is counted
+            skip: the bot that caused it; bots get no updates about their own messages
         """
         if isinstance(chat, PrivateChat):
             if chat.bot_id != skip:

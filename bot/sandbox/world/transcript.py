@@ -1,6 +1,6 @@
-"""What people saw, in order: the record that tests and the demo read."""
+"""A chronological record of what people saw, for tests and the demo."""
 
-# ruff: noqa: ASYNC109 - a timeout is part of the question here, it ends with a readable failure
+# ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
 from collections.abc import Callable
@@ -12,10 +12,10 @@ NEW, EDITED, DELETED, CALLBACK_ANSWER, REACTION = "new", "edited", "deleted", "c
 
 
 class Entry:
-    """One thing that happened in a chat before somebody's eyes.
+    """One visible change in a chat.
 
-    `message` is the message as it looked then (Bot API JSON). `bot_id` is the bot of a private chat, or the bot that
-    acted in a group, or None. `request_id` is the number of the bot's request, None for what people did.
+    `message` is the message as it was then (Bot API JSON). `bot_id` is the bot of a private chat, or the bot that
+    acted in a group, or None. `request_id` is the number of the bot's request, None for actions of people.
     """
 
     __slots__ = ("bot_id", "chat_id", "copied_from", "data", "event", "kind", "message", "request_id", "seq", "time")
@@ -74,7 +74,7 @@ def button_labels(message: Json) -> list[list[str]]:
 
 
 def button_data(message: Json) -> list[str]:
-    """What pressing each of a message's inline buttons tells the bot, in one list."""
+    """The callback data of a message's inline buttons, in one list."""
     markup = message.get("reply_markup") or {}
     every = [button for row in markup.get("inline_keyboard", []) for button in row]
     return [button["callback_data"] for button in every if "callback_data" in button]
@@ -90,11 +90,11 @@ class Transcript:
 
     @property
     def seq(self) -> int:
-        """The number of the last entry, 0 when there is none."""
+        """The number of the last entry, 0 if there is none."""
         return len(self.entries)
 
     def add(self, entry: Entry) -> int:
-        """Append, give the number, and wake those who wait for this chat."""
+        """Append an entry and wake those who wait for its chat. Returns its number."""
         self.entries.append(entry)
         entry.seq = len(self.entries)
         if self._waiting:
@@ -114,9 +114,10 @@ class Transcript:
         return self.entries[seq:] if limit is None else self.entries[seq : seq + limit]
 
     async def changed(self, bot_id: int | None, chat_id: int, timeout: float) -> bool:
-        """Wait until something happens in a chat, at most `timeout` seconds; whether it did.
+        """Wait for an entry of a chat, at most `timeout` seconds; whether there was one.
 
-        :param bot_id: the bot of a private chat; None for a group
+        Args:
+            bot_id: the bot of a private chat; None for a group
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault((bot_id, chat_id), []).append(future)

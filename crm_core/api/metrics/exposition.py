@@ -1,7 +1,7 @@
-"""The figures in Prometheus' words: every metric with its kind, its labels and what it means, said once here.
+"""All metrics for Prometheus, each with its type, its labels and its meaning.
 
-Names stand beside ids, so that a dashboard can be read; words of clients and tokens stand nowhere. There are as many
-series as there are operators, sources, weights and bots: none is for a contact, a client or a chat.
+Labels have names beside ids, so that dashboards are readable; message content and tokens never appear. The number of
+series grows with operators, sources, weights and bots, never with contacts, clients or chats.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from crm_core.api.metrics.series import Heights, Rows, of_figures, of_process
+from crm_core.api.metrics.series import HistogramValue, Rows, of_figures, of_process
 from crm_core.monitoring.metrics import Figures
 from crm_core.monitoring.process_counters import ProcessCounters
 
@@ -19,50 +19,50 @@ BOTH = (*SOURCE, *OPERATOR)
 
 METRICS: dict[str, tuple[str, Sequence[str], str]] = {
     "operator_load": ("gauge", OPERATOR, "Open contacts that an operator holds."),
-    "operator_limit": ("gauge", OPERATOR, "Open contacts that an operator may hold."),
+    "operator_limit": ("gauge", OPERATOR, "Open contacts that an operator may hold at once."),
     "operator_eligible": (
         "gauge", BOTH, "1 if an operator with a weight at a source could get its next contact, else 0."
     ),
     "operator_kept_out": (
         "gauge", (*BOTH, "reason"), "1 while an operator could not get a source's next contact, for this reason."
     ),
-    "share_planned": ("gauge", BOTH, "An operator's weight of all weights at the source now, from 0 to 1."),
-    "share_actual": ("gauge", BOTH, "An operator's part of the source's contacts that have one, from 0 to 1."),
-    "contacts_held": ("gauge", BOTH, "Contacts of the source that an operator has, or had when they were closed."),
+    "share_planned": ("gauge", BOTH, "An operator's weight as a part of all weights at the source now, from 0 to 1."),
+    "share_actual": ("gauge", BOTH, "An operator's part of the source's contacts that have an operator, from 0 to 1."),
+    "contacts_held": ("gauge", BOTH, "Contacts of the source that an operator holds, or held when they were closed."),
     "contacts_opened_total": ("counter", SOURCE, "Contacts that were opened."),
-    "contacts_unassigned": ("gauge", (), "Contacts, closed ones too, that have no operator."),
-    "contacts_unassigned_share": ("gauge", (), "Contacts without an operator as a part of all, from 0 to 1."),
-    "queue_length": ("gauge", SOURCE, "Contacts that wait for an operator."),
+    "contacts_unassigned": ("gauge", (), "Contacts without an operator, including closed ones."),
+    "contacts_unassigned_share": ("gauge", (), "Contacts without an operator as a part of all contacts, from 0 to 1."),
+    "queue_length": ("gauge", SOURCE, "Contacts that are waiting for an operator."),
     "queue_oldest_age_seconds": (
         "gauge", SOURCE, "How long ago the oldest waiting contact was opened; 0 if none waits."
     ),
-    "time_to_assignment_seconds": ("histogram", (), "From a contact's opening to its first operator."),
-    "time_to_take_seconds": ("histogram", (), "From a contact's opening to its first take."),
-    "time_to_first_reply_seconds": ("histogram", (), "From a contact's opening to its first reply."),
-    "inbox_depth": ("gauge", BOT, "Updates that are not finished."),
-    "inbox_oldest_age_seconds": ("gauge", BOT, "How long ago the oldest unfinished update came; 0 if there is none."),
-    "outbox_depth": ("gauge", BOT, "What is to be sent and is not yet."),
+    "time_to_assignment_seconds": ("histogram", (), "Time from opening a contact to its first operator."),
+    "time_to_take_seconds": ("histogram", (), "Time from opening a contact to its first take."),
+    "time_to_first_reply_seconds": ("histogram", (), "Time from opening a contact to its first reply."),
+    "inbox_depth": ("gauge", BOT, "Updates that are not finished yet."),
+    "inbox_oldest_age_seconds": ("gauge", BOT, "Age of the oldest unfinished update; 0 if there is none."),
+    "outbox_depth": ("gauge", BOT, "Outgoing messages that are not sent yet."),
     "outbox_oldest_age_seconds": (
-        "gauge", BOT, "How long the oldest of what is to be sent has waited, flood waits included; 0 if nothing is."
+        "gauge", BOT, "How long the oldest unsent message has waited, including flood waits; 0 if there is none."
     ),
-    "bot_state": ("gauge", (*BOT, "state"), "1 for the state in which this process sees a bot, 0 for the others."),
-    "deliveries_total": ("counter", (*BOT, "verdict", "reason"), "Attempts to send, by what they meant and why."),
-    "flood_waits_total": ("counter", BOT, "Requests that Telegram answered with 429, whatever they were for."),
+    "bot_state": ("gauge", (*BOT, "state"), "1 for the state of a bot in this process, 0 for all other states."),
+    "deliveries_total": ("counter", (*BOT, "verdict", "reason"), "Attempts to send, by verdict and reason."),
+    "flood_waits_total": ("counter", BOT, "Requests of any kind that Telegram answered with 429."),
     "update_lag_seconds": (
         "histogram", BOT,
-        "From when something happened at Telegram, in whole seconds, to its effect; presses of buttons have no moment.",
+        "From the time of an event in Telegram, in whole seconds, to its effect; button presses have no time.",
     ),
     "statistics_behind_events": (
-        "gauge", (), "Events not yet in the figures; above 0 while sums are made anew, and totals are left out."
+        "gauge", (), "Events that are not counted yet; above 0 while totals are rebuilt, which are left out meanwhile."
     ),
     "database_up": ("gauge", (), "1 if the database could be read, else 0."),
-    "build_info": ("gauge", ("version",), "1, with the version that runs."),
+    "build_info": ("gauge", ("version",), "Always 1; the label is the running version."),
 }  # fmt: skip
-"""Kind, labels and meaning of each metric, whose full name begins with `mini_crm_`."""
+"""Type, labels and meaning of each metric, whose full name begins with `mini_crm_`."""
 
 
 class Exposition:
-    """The text of `/metrics`, made of what the database tells and of what the process counts: a collector."""
+    """The text of `/metrics`, from figures of the database and counters of the process. A Prometheus collector."""
 
     def __init__(self, *, counts: ProcessCounters, version: str) -> None:
         self._counts, self._version = counts, version
@@ -76,13 +76,13 @@ class Exposition:
         """The text.
 
         Args:
-            figures: None while the database cannot be read; then only the process speaks.
+            figures: of the database; None while it cannot be read.
         """
         self._figures, self._now = figures, now
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics; one without a number now has its name and meaning nevertheless."""
+        """All metrics. One without values still has its name and meaning."""
         rows = of_process(self._counts)
         if self._figures is not None:
             rows |= of_figures(self._figures, self._now)
@@ -100,10 +100,10 @@ def _metric(name: str, rows: Rows) -> Metric:
     for values, number in rows:
         shown = [str(one) for one in values]
         if isinstance(metric, HistogramMetricFamily):
-            assert isinstance(number, Heights)
+            assert isinstance(number, HistogramValue)
             bounds = (*map(str, number.bounds), "+Inf")
             metric.add_metric(shown, list(zip(bounds, number.within, strict=True)), number.total)
         else:
-            assert not isinstance(number, Heights)
+            assert not isinstance(number, HistogramValue)
             metric.add_metric(shown, number)
     return metric

@@ -1,4 +1,4 @@
-"""/metrics: all figures for Prometheus, in its plain text. docs/operations.md says what each means."""
+"""/metrics: all figures for Prometheus, in its text format. docs/operations.md explains each."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from crm_core.api.metrics.exposition import Exposition
 from crm_core.monitoring import metrics as core
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
-READ_WITHIN = 5.0  # seconds; Prometheus waits ten, and should still hear that the database is away
+READ_WITHIN = 5.0  # seconds; Prometheus waits ten, and must still learn that the database is unavailable
 
 router = APIRouter(tags=["health"])
 log = logging.getLogger("api")
@@ -21,7 +21,7 @@ log = logging.getLogger("api")
 
 @router.get(METRICS, response_class=PlainTextResponse, summary="Show figures for Prometheus", operation_id="metrics")
 async def metrics(request: Request, call: Reading) -> PlainTextResponse:
-    """Gauges, counters and histograms as plain text. While the database is away, only what the process counts."""
+    """Gauges, counters and histograms as text. While the database is unavailable, only those of the process."""
     exposition: Exposition = request.app.state.exposition
     figures = None
     try:

@@ -1,4 +1,4 @@
-"""The value of each metric now, by its name in `crm_core.api.metrics.exposition`: of database and process."""
+"""The current values of each metric of `crm_core.api.metrics.exposition`, from the database and the process."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ from crm_core.monitoring.metrics import Figures
 from crm_core.monitoring.process_counters import LAGS, ProcessCounters
 from crm_core.statistics import Durations, ShareNumbers, Statistics
 
-LENGTHS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200)
-"""Bounds of the histograms of how long things take, in seconds."""
+DURATION_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200)
+"""Bounds of the histograms of durations, in seconds."""
 
 STATES = ("starting", "running", "refused", "conflict", "away", "standby")
 REMOVED = ("removed", "removed")
-"""Labels of all operators together who are none any more: they come and go, and series should not pile up."""
+"""Labels of all removed operators together, so that their series do not accumulate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heights:
-    """A histogram: how many are within each bound, then all of them; and their sum."""
+class HistogramValue:
+    """A histogram: the number within each bound, then of all; and the sum of the values."""
 
     bounds: Sequence[int]
     within: Iterable[int]
     total: float
 
 
-Rows = Iterable[tuple[Sequence[object], float | Heights]]
-"""Values of the labels, and what they have."""
+Rows = Iterable[tuple[Sequence[object], float | HistogramValue]]
+"""Values of the labels, each with the value of the metric."""
 
 
 def of_process(counts: ProcessCounters) -> dict[str, Rows]:
-    """What this process counts of the bots that it runs."""
+    """Metrics of the bots that this process runs."""
     bots = counts.bots()
     named = {bot_id: (bot_id, one.username or "") for bot_id, one in bots.items()}
-    # A series that begins at 1 shows no increase: what may happen begins at 0.
+    # Prometheus sees no increase in a series that begins at 1, so this one begins at 0.
     attempts = {(bot_id, "sent", "ok"): 0 for bot_id in bots} | counts.attempts
     return {
         "bot_state": [
@@ -43,24 +43,24 @@ def of_process(counts: ProcessCounters) -> dict[str, Rows]:
         "deliveries_total": [((*named[bot_id], *why), n) for (bot_id, *why), n in attempts.items() if bot_id in named],
         "flood_waits_total": [(labels, counts.flood_waits[bot_id]) for bot_id, labels in named.items()],
         "update_lag_seconds": [
-            (labels, Heights(LAGS, accumulate(counts.lags[bot_id].numbers), counts.lags[bot_id].total))
+            (labels, HistogramValue(LAGS, accumulate(counts.lags[bot_id].numbers), counts.lags[bot_id].total))
             for bot_id, labels in named.items()
         ],
     }
 
 
 def of_figures(figures: Figures, now: datetime) -> dict[str, Rows]:
-    """What the database tells."""
+    """Metrics from the database."""
     numbers = figures.numbers
     found: dict[str, Rows] = {
         **_operators(numbers),
-        **_standings(figures),
+        **_eligibility(figures),
         **_queues(numbers, now),
         **_workloads(figures, now),
         "share_planned": _shares(numbers, lambda one: one.planned),
         "statistics_behind_events": [((), numbers.behind)],
     }
-    # While all is tallied anew, sums are too low: told nothing, Prometheus goes on from the last that it was told.
+    # While totals are rebuilt, they are too low; Prometheus then continues from the last ones that it has.
     return found if numbers.behind else {**found, **_sums(numbers)}
 
 
@@ -72,7 +72,7 @@ def _operators(numbers: Statistics) -> dict[str, Rows]:
     }
 
 
-def _standings(figures: Figures) -> dict[str, Rows]:
+def _eligibility(figures: Figures) -> dict[str, Rows]:
     sources = {one.source.id: one.source.name for one in figures.numbers.sources}
     operators = {one.facts.id: one.facts.name for one in figures.numbers.operators}
     rows = [
@@ -115,18 +115,25 @@ def _sums(numbers: Statistics) -> dict[str, Rows]:
         "contacts_opened_total": [((one.source.id, one.source.name), one.contacts) for one in numbers.sources],
         "contacts_unassigned": [((), numbers.unassigned)],
         "contacts_unassigned_share": [] if share is None else [((), share)],
-        "time_to_assignment_seconds": _lengths(numbers.to_assignment),
-        "time_to_take_seconds": _lengths(numbers.to_take),
-        "time_to_first_reply_seconds": _lengths(numbers.to_reply),
+        "time_to_assignment_seconds": _durations(numbers.to_assignment),
+        "time_to_take_seconds": _durations(numbers.to_take),
+        "time_to_first_reply_seconds": _durations(numbers.to_reply),
     }
 
 
-def _lengths(found: Durations) -> Rows:
-    return [((), Heights(LENGTHS, (*found.cumulated(LENGTHS), found.count), found.histogram.total / 1000))]
+def _durations(found: Durations) -> Rows:
+    return [
+        (
+            (),
+            HistogramValue(
+                DURATION_BOUNDS, (*found.cumulated(DURATION_BOUNDS), found.count), found.histogram.total / 1000
+            ),
+        )
+    ]
 
 
 def _shares(numbers: Statistics, of: Callable[[ShareNumbers], float | None]) -> Rows:
-    """A number of each operator at each source; where one has none, nobody at the source does."""
+    """A number of each operator at each source; sources where there is no such number are left out."""
     for one in numbers.sources:
         for labels, theirs in _together(one.shares):
             known = [number for share in theirs if (number := of(share)) is not None]
@@ -135,7 +142,7 @@ def _shares(numbers: Statistics, of: Callable[[ShareNumbers], float | None]) -> 
 
 
 def _together(shares: Sequence[ShareNumbers]) -> Iterator[tuple[tuple[object, object], Sequence[ShareNumbers]]]:
-    """Each operator by himself, and all those together who were removed."""
+    """The shares of each operator, and those of all removed operators together."""
     gone = []
     for one in shares:
         if one.is_removed:

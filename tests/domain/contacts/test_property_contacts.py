@@ -249,6 +249,7 @@ def running(engine: Engine, kind: type[Helpdesk] = Helpdesk) -> Iterator[type[He
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F51", "F55", "F57", "F58")
 def test_any_action_sequence_keeps_invariants_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "crm.db"

@@ -91,7 +91,7 @@ async def test_contacts_export_contains_stored_values_in_local_time(db: Database
     noon = "2026-03-15 15:00:00" if form is Form.CSV else datetime(2026, 3, 15, 15)  # noqa: DTZ001 - Excel has no zones
     taken = "2026-03-15 15:01:20" if form is Form.CSV else datetime(2026, 3, 15, 15, 1, 20)  # noqa: DTZ001
     assert (first["Открыто"], first["Взято"], first["Состояние"], first["Оператор"]) == (noon, taken, "закрыто", "Анна")
-    assert (second["Клиент"], second["Первые слова"]) == ("Пётр Ёлкин", "Сколько стоит?\nИ когда?")
+    assert (second["Клиент"], second["Первое сообщение"]) == ("Пётр Ёлкин", "Сколько стоит?\nИ когда?")
     assert (second["Почта"], second["Состояние"]) == ("p@example.com", "новое")
     nothing = "" if form is Form.CSV else None
     assert (second["Оператор"], second["Взято"]) == (nothing, nothing)
@@ -180,7 +180,7 @@ async def test_operators_export_counts_contacts_of_the_period(db: Database, tmp_
     made = await make(db, order(What.OPERATORS, Form.XLSX, tmp_path / "a.xlsx", span=month))
     head, *rows = read_xlsx(made.files[0])
     told = [dict(zip(head, row, strict=True)) for row in rows]
-    assert [(one["Имя"], one["Обращений за период"], one["Лимит"], one["Включён"]) for one in told] == [
+    assert [(one["Имя"], one["Обращений за период"], one["Лимит"], one["Приём включён"]) for one in told] == [
         ("Анна", 2, 10, "да"),
         ("Борис", 0, 10, "да"),
     ]
@@ -391,6 +391,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "rows"), [(Form.CSV, 200_000), (Form.XLSX, 40_000)])
 async def test_export_memory_does_not_grow_with_row_count(db: Database, tmp_path: Path, form: Form, rows: int) -> None:
     await db.write(many, 1, message="Здравствуйте! " * 30)

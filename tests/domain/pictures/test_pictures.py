@@ -1,4 +1,4 @@
-"""The picture of the statistics: its words are really drawn, fit, and hold whatever people call themselves."""
+"""The picture of the statistics: its texts are really drawn and fit, whatever people call themselves."""
 
 import sys
 from dataclasses import replace
@@ -64,13 +64,13 @@ def picture(numbers: Statistics, *, language: str = "ru", arrivals: list[Arrival
 
 
 async def test_operator_name_is_drawn_at_its_place_in_the_picture() -> None:
-    """If the font were missing, resvg would draw no words at all, and both would be the same."""
+    """If the font were missing, resvg would draw no text at all, and both would be the same."""
     anna = await draw(picture(replace(EMPTY, operators=(operator("Анна"),))))
     boris = await draw(picture(replace(EMPTY, operators=(operator("Борис"),))))
     changed = difference(anna, boris)
     assert changed is not None
     left, top, right, bottom = changed
-    assert right < 64 + BARS  # left of his bar
+    assert right < 64 + BARS  # left of the bar
     assert 10 < bottom - top < 40  # a line of letters high
     assert right - left > 50
 
@@ -217,4 +217,4 @@ async def test_chart_without_contacts_says_so(db: Database) -> None:
     found = await db.read(columns_of, period=Period.ALL, now=MONDAY, zone=UTC)
     assert found == (Step.DAY, ())
     svg = statistics_picture(EMPTY, [], statistics_words(Period.ALL, *found, translator("en")))
-    assert "No contacts in this time." in svg
+    assert "No requests in this period." in svg

@@ -1,4 +1,4 @@
-"""Many at once, on both databases: limits hold, nobody is doubled, nobody waits while somebody has room."""
+"""Concurrent actions on both databases: limits hold, no contact is opened twice, none waits while a place is free."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ async def test_concurrent_clients_fill_all_limits_and_leave_the_queue_in_order(d
     assert len(waiting) == 14
     await db.read(check_all)
 
-    # Places that are freed go to those who wait, the oldest first.
+    # Freed places go to waiting contacts, the oldest first.
     office = await rows(db, "SELECT id, operator_id FROM contacts WHERE operator_id IS NOT NULL ORDER BY id")
     for contact_id, operator_id in office[:3]:
         await close(db, contact_id, operator_id)
@@ -54,7 +54,7 @@ async def test_concurrent_messages_of_new_client_open_one_contact_of_one_lead(db
     assert await rows(db, "SELECT count(*) FROM contacts") == [(1,)]
     assert await rows(db, "SELECT count(*) FROM messages") == [(64,)]
     assert await rows(db, "SELECT sum(current_leads) FROM operators") == [(1,)]
-    # The card shows the first; each of the others is on its way to the operator once, and he is greeted once.
+    # The card shows the first message; each other one is queued for the operator once, and the client is greeted once.
     assert await rows(db, "SELECT kind, count(*) FROM outbox WHERE kind <> 'menu' GROUP BY kind ORDER BY kind") == [
         ("card", 1),
         ("client_notice", 1),
@@ -94,7 +94,7 @@ async def test_concurrent_closes_of_one_contact_take_effect_once(db: Database) -
 
 
 async def test_concurrent_messages_and_transfers_lose_no_message(db: Database) -> None:
-    """A client writes while his contact is given from one operator to the other: each word is with who has it now."""
+    """A client writes while their contact is transferred back and forth: each message reaches its present operator."""
     office = await db.write(open_office, weights=[1, 1], limit=50)
     first, second = office.operator_ids
     heard = await db.write(client_messages.receive, **saying(1))
@@ -125,7 +125,7 @@ async def test_operator_messages_are_accepted_only_while_holding_the_contact(db:
 
 @pytest.mark.fault("F58")
 async def test_concurrent_actions_keep_loads_and_queue_consistent(db: Database) -> None:
-    """Four operators and eight clients do whatever they do at the same time; then the books are looked at."""
+    """Four operators and eight clients act at random at the same time; then the invariants are checked."""
     office = await db.write(open_office, weights=[3, 1, 6, 2], limit=2)
     rng = random.Random(11)
     for _ in range(4):

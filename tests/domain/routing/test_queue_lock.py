@@ -1,4 +1,4 @@
-"""A place that is freed and a contact that finds none, in the same moment: neither may miss the other."""
+"""A place is freed while a contact is being queued: neither transaction may miss the other."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from tests.domain.invariants import check_all
 
 
 async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database) -> None:
-    """PostgreSQL: whoever frees a place waits for who is about to queue, and finds him. SQLite has one writer."""
+    """PostgreSQL: a transaction that frees a place waits for one that is queueing, and sees its contact."""
     office = await db.write(open_office, weights=[1], limit=1)
     held = await db.write(client_messages.receive, **saying(1))
     queued, may_end = asyncio.Event(), asyncio.Event()

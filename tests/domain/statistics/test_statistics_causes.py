@@ -1,4 +1,4 @@
-"""Why a share is not as planned: what happened to him, or to the others, draw by draw."""
+"""Why a share is not as planned: what happened to the operator, or to the others, draw by draw."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -160,7 +160,7 @@ async def test_share_gap_after_manual_assignment_has_cause_by_hand(db: Database)
 
 
 async def test_contacts_returned_by_unreachable_operator_count_for_the_next_one(db: Database) -> None:
-    """A contact that was returned and given anew counts for who has it now."""
+    """A contact that was returned and assigned again counts for its present operator."""
 
     def story(s: Session) -> Shares:
         shop = Shop(s, [50, 50])
@@ -192,9 +192,9 @@ async def test_plausible_streak_has_cause_chance_and_a_longer_one_unexplained(db
     def story(s: Session) -> tuple[Shares, Shares]:
         shop = Shop(s, [50, 50])
         shop.come(40)
-        shop.come(8, roll=lambda: 0.1)  # a streak
+        shop.come(8, roll=lambda: 0.1)  # a plausible streak
         after_a_streak = shop.shares()
-        shop.come(60, roll=lambda: 0.1)  # no chance does that
+        shop.come(60, roll=lambda: 0.1)  # beyond three standard deviations
         return after_a_streak, shop.shares()
 
     after_a_streak, at_last = await db.write(story)
@@ -226,7 +226,7 @@ async def test_source_without_weights_has_no_planned_shares_or_causes(db: Databa
 
 
 async def test_gap_causes_consider_only_draws_of_the_period(db: Database) -> None:
-    """Boris was away a week ago; of that, nothing is left in the figures of today."""
+    """Boris was absent a week ago, which does not count in the figures of today."""
 
     def story(s: Session) -> tuple[Cause | None, Cause | None]:
         place = open_office(s, weights=[50, 50], limit=1000)

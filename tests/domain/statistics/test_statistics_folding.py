@@ -1,4 +1,4 @@
-"""Folding events into sums: nothing twice, nothing missed, nobody held up, whoever writes and reads meanwhile."""
+"""Folding events into sums: each counted once, without blocking others, whatever is written and read meanwhile."""
 
 import asyncio
 import random
@@ -111,7 +111,7 @@ async def test_fold_does_not_wait_for_transactions_begun_later(db: Database, dat
         late.rollback()
         first = await db.read(state)
         assert await db.write(statistics.fold, most=5) > 0
-        await fold_all(db)  # in slices, though meanwhile there is somebody else to watch
+        await fold_all(db)  # in slices, although another transaction has to be watched meanwhile
         done = await db.read(state)
         assert (first.after, done.after) == (0, first.newest)
         later.rollback()
@@ -150,7 +150,7 @@ async def test_start_again_discards_sums_being_folded_concurrently(db: Database,
 
 
 async def test_concurrent_writes_folds_and_reads_keep_sums_correct(db: Database) -> None:
-    """Writers, two that fold, readers: each reading is of one moment, and at the end the sums are right."""
+    """Writers, two folders, readers: each reading is consistent, and at the end the sums are right."""
     place = await office(db)
     total, done = 240, asyncio.Event()
 
@@ -198,7 +198,7 @@ def _both(s: Session) -> tuple[int, int]:
     return counted, statistics.overview(s, since=None).contacts
 
 
-# --- nobody waits ----------------------------------------------------------------------------------------------------
+# --- nothing blocks --------------------------------------------------------------------------------------------------
 
 
 async def test_statistics_reads_do_not_wait_for_writers(db: Database, database_url: str) -> None:
@@ -224,7 +224,7 @@ async def test_registering_a_contact_does_not_touch_the_sums(db: Database) -> No
 
 @pytest.mark.parametrize("name", ["_MOVED", "_TOOK", "_BY_HAND", "_WEIGHTS_CHANGED"])
 def test_fact_queries_search_events_by_id_range(name: str, migrated_file: Path) -> None:
-    """By their ids: SQLite would rather take all events of some kind that there ever were."""
+    """Otherwise SQLite would read all events of a kind of all time."""
     statement = re.sub(r"\(__\[POSTCOMPILE_\w+\]\)", "(?, ?)", str(getattr(gathering, name).compile(dialect=dialect())))
     connection = sqlite3.connect(migrated_file)
     try:
@@ -236,7 +236,7 @@ def test_fact_queries_search_events_by_id_range(name: str, migrated_file: Path) 
     assert not [step for step in steps if step.startswith("SCAN")]
 
 
-# --- making them anew ------------------------------------------------------------------------------------------------
+# --- rebuilding ------------------------------------------------------------------------------------------------------
 
 
 async def test_time_zone_change_rebuilds_the_sums(db: Database) -> None:
@@ -260,7 +260,7 @@ async def test_overview_reports_backlog_while_dashboard_stats_stay_complete(db: 
     place = await office(db)
 
     def age(s: Session) -> None:
-        """So many events that a reading does not look at them all."""
+        """So many events that a reading does not add them all."""
         rows = [{"at": NOW, "kind": events.LEAD_CHANGED, "actor": events.CLIENT} for _ in range(TAIL)]
         s.execute(insert(Event.__table__), rows)
 
@@ -268,7 +268,7 @@ async def test_overview_reports_backlog_while_dashboard_stats_stay_complete(db: 
     made = await register(db, place, 1)
     found = await db.read(statistics.overview, since=None)
     assert (found.contacts, found.behind > 0) == (0, True)
-    # The dashboard cannot say that it is incomplete, so it is not.
+    # The dashboard cannot say that it is incomplete, so it must be complete.
     holders = await db.read(lambda s: s.execute(select(Contact.operator_id).where(Contact.id == made)).scalars().all())
     assert [one.operator_id for one in await db.read(statistics.operator_stats) if one.total_contacts] == holders
     assert (await db.read(statistics.source_stats))[0].total_contacts == 1

@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: the kept sums, with what came since, are what a plain recount finds."""
+"""Any sequence of actions: the stored sums plus the events since equal a plain recount."""
 
 import shutil
 from datetime import datetime, timedelta
@@ -99,6 +99,7 @@ def same(found: Totals, plain: Plain) -> None:
     assert {kind for kind, one in found.lengths.items() if one.counts} == {k for k, v in plain.lengths.items() if v}
 
 
+@pytest.mark.slow
 def test_folded_sums_equal_a_recount_on_sqlite(migrated_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)

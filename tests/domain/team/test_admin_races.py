@@ -16,7 +16,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
 from crm_core.team import accounts, invitations, operators
 from crm_core.team.accounts import Account
-from tests.support.people import MovableClock
+from tests.support.clock import MovableClock
 
 
 async def test_two_admins_removing_each_other_concurrently_leave_one_admin(db: Database, clock: MovableClock) -> None:

@@ -4,7 +4,8 @@ import re
 
 from bot.sandbox import Person, SeenMessage
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 LINK = re.compile(r"https://t\.me/shop_bot\?start=(admin_[\w-]+)")
 
@@ -18,7 +19,7 @@ def code_in(message: SeenMessage) -> str:
 async def second_admin(crm: RunningApp, name: str = "Peter") -> Person:
     peter = crm.sandbox.person(name, username=name.lower(), language_code="en")
     await peter.starts(crm.shop, code_in(await types(crm, crm.olga, "/admins add")))
-    await peter.sees("Welcome! You are an admin now.")
+    await peter.sees("Welcome! You are now an admin.")
     await crm.settled()
     return peter
 
@@ -27,9 +28,9 @@ async def test_admin_invitation_link_works_once(crm: RunningApp) -> None:
     invitation = await types(crm, crm.olga, "/admins add")
     peter, charlie = crm.client("Peter"), crm.client("Charlie")
     await peter.starts(crm.shop, code_in(invitation))
-    await peter.sees("Welcome! You are an admin now.")
+    await peter.sees("Welcome! You are now an admin.")
     await charlie.starts(crm.shop, code_in(invitation))
-    await charlie.sees("This invitation is not valid any more. Ask an admin for a new one.")
+    await charlie.sees("This invitation is no longer valid. Ask an admin for a new one.")
     assert (await types(crm, peter, "/admins")).text == "🔑 Admins: 2\n• Olga\n• Peter (you)"
 
 
@@ -43,11 +44,11 @@ async def test_admin_is_invited_and_removed_by_buttons(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/admins")
     assert screen.text == "🔑 Admins: 2\n• Olga (you)\n• Peter @peter"
     screen = await presses(crm, crm.olga, screen, "Remove Peter")
-    assert screen.text == "Peter should be no admin any more?"
+    assert screen.text == "Remove Peter from the admins?"
     assert "Admins: 2" in (await presses(crm, crm.olga, screen, "No, keep")).text
     screen = await presses(crm, crm.olga, screen, "Remove Peter")
     screen = await presses(crm, crm.olga, screen, "Yes, remove")
-    assert screen.text == "Peter is no admin any more.\n\n🔑 Admins: 1\n• Olga (you)"
+    assert screen.text == "Peter is no longer an admin.\n\n🔑 Admins: 1\n• Olga (you)"
 
 
 async def test_removed_admin_loses_access_and_becomes_a_client(crm: RunningApp) -> None:
@@ -64,25 +65,25 @@ async def test_removed_admin_loses_access_and_becomes_a_client(crm: RunningApp) 
 async def test_last_admin_cannot_be_removed(crm: RunningApp) -> None:
     question = await types(crm, crm.olga, "/admins remove Olga")
     press = await crm.olga.presses(question, "Yes, remove")
-    assert await press.answer() == "This is the last admin; invite another first: /admins add."
+    assert await press.answer() == "This is the only admin; invite another one first: /admins add."
     assert "Olga (you)" in (await types(crm, crm.olga, "/admins")).text
 
 
 async def test_admin_may_remove_themselves(crm: RunningApp) -> None:
     peter = await second_admin(crm)
     screen = await presses(crm, peter, await types(crm, peter, "/admins remove Peter"), "Yes, remove")
-    assert screen.text == "Peter is no admin any more."
+    assert screen.text == "Peter is no longer an admin."
     assert screen.labels == []
 
 
 async def test_invalid_admins_commands_and_expired_invitation_are_refused(crm: RunningApp, clock: MovableClock) -> None:
     await second_admin(crm)
     answer = await types(crm, crm.olga, "/admins remove Petr")
-    assert answer.text == "There is no admin «Petr»; /admins lists them. Did you mean «Peter»?"
-    assert (await types(crm, crm.olga, "/admins remove")).text == "Write whom you mean: /admins remove Peter"
-    assert (await types(crm, crm.olga, "/admins Peter")).text == "An admin is invited so: /admins add"
+    assert answer.text == "There is no admin “Petr”; /admins lists them. Did you mean “Peter”?"
+    assert (await types(crm, crm.olga, "/admins remove")).text == "Specify who you mean: /admins remove Peter"
+    assert (await types(crm, crm.olga, "/admins Peter")).text == "To invite an admin: /admins add"
     late = code_in(await types(crm, crm.olga, "/admins add"))
     clock.forward(days=8)
     zoe = crm.client("Zoe")
     await zoe.starts(crm.shop, late)
-    await zoe.sees("This invitation is not valid any more")
+    await zoe.sees("This invitation is no longer valid")

@@ -4,7 +4,8 @@ import pytest
 
 from bot.sandbox import Person, Sandbox
 from tests.stories.steering import types
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
 def told(who: Person, words: str) -> int:
@@ -22,16 +23,18 @@ async def test_waiting_contact_alerts_admins_with_reason_once_in_ten_minutes(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     await write(crm, "Ivan")
-    await crm.olga.sees("⏳ #1 waits at shop_bot: nobody is eligible (no operator has a weight there). /queue")
+    await crm.olga.sees(
+        "⏳ #1 is waiting in shop_bot: no operator is available (no operator has a weight there). /queue"
+    )
     await write(crm, "Kira")
-    assert told(crm.olga, "waits at shop_bot") == 1
+    assert told(crm.olga, "waiting in shop_bot") == 1
     clock.forward(minutes=9, seconds=50)
     await write(crm, "Lev")
-    assert told(crm.olga, "waits at shop_bot") == 1
+    assert told(crm.olga, "waiting in shop_bot") == 1
     clock.forward(seconds=11)
     await write(crm, "Mia")
-    assert told(crm.olga, "waits at shop_bot") == 2
-    await crm.olga.sees("#4 waits")
+    assert told(crm.olga, "waiting in shop_bot") == 2
+    await crm.olga.sees("#4 is waiting")
 
 
 @pytest.mark.fault("F59")
@@ -43,7 +46,7 @@ async def test_waiting_alert_names_all_exclusion_reasons(crm: RunningApp) -> Non
     await types(crm, crm.olga, "/operators off Clara")
     await crm.settled()
     await write(crm, "Ivan")
-    seen = await crm.olga.sees("#1 waits")
+    seen = await crm.olga.sees("#1 is waiting")
     assert "(at the limit, switched off, offline)" in seen.text
     assert anna.looks("#1") is None
 
@@ -54,8 +57,8 @@ async def test_waiting_alerts_are_limited_for_each_source_separately(crm: Runnin
     kira = crm.client("Kira")
     await kira.starts(crm.shop, "src_vk")
     await kira.says("Hello")
-    await crm.olga.sees("#1 waits at shop_bot")
-    await crm.olga.sees("#2 waits at VK ads")
+    await crm.olga.sees("#1 is waiting in shop_bot")
+    await crm.olga.sees("#2 is waiting in VK ads")
 
 
 async def test_operator_at_limit_alerts_admins_once_in_ten_minutes(crm: RunningApp, clock: MovableClock) -> None:
@@ -63,7 +66,7 @@ async def test_operator_at_limit_alerts_admins_once_in_ten_minutes(crm: RunningA
     await write(crm, "Ivan")
     assert told(crm.olga, "has reached the limit") == 0
     await write(crm, "Kira")
-    await crm.olga.sees("🔺 Anna has reached the limit: 2 of 2 open contacts.")
+    await crm.olga.sees("🔺 Anna has reached the limit: 2 of 2 open requests.")
     await anna.presses(await anna.sees("#1"), "Close")
     await write(crm, "Lev")
     assert told(crm.olga, "has reached the limit") == 1
@@ -80,8 +83,8 @@ async def test_operator_blocking_the_bot_alerts_admins_once(crm: RunningApp) -> 
     await anna.blocks(crm.shop)
     await crm.settled()
     seen = await crm.olga.sees("🚫 Anna can't be reached through @shop_bot")
-    assert seen.text.endswith("1 contact went back to the queue.")
-    await crm.olga.sees("#1 waits at shop_bot: nobody is eligible (not started the bot, or blocked it)")
+    assert seen.text.endswith("1 request went back to the queue.")
+    await crm.olga.sees("#1 is waiting in shop_bot: no operator is available (bot not started or blocked)")
     await anna.unblocks(crm.shop)
     await anna.blocks(crm.shop)
     await crm.settled()
@@ -96,7 +99,7 @@ async def test_card_refused_as_blocked_alerts_admins(crm: RunningApp) -> None:
     )
     await write(crm, "Ivan")
     await crm.olga.sees("🚫 Anna can't be reached through @shop_bot")
-    await crm.olga.sees("#1 waits at shop_bot")
+    await crm.olga.sees("#1 is waiting in shop_bot")
 
 
 async def test_refused_token_is_alerted_through_another_bot(sandbox: Sandbox, database_url: str) -> None:
@@ -105,7 +108,7 @@ async def test_refused_token_is_alerted_through_another_bot(sandbox: Sandbox, da
         await crm.olga.starts(crm.bots[1])
         await crm.settled()
         sandbox.revoke(crm.shop)
-        seen = await crm.olga.sees("🔑 Telegram refuses the token of @shop_bot.", bot=crm.bots[1])
+        seen = await crm.olga.sees("🔑 Telegram rejects the token of @shop_bot.", bot=crm.bots[1])
         assert "Put a valid one into BOT_TOKENS and restart." in seen.text
 
 
@@ -117,7 +120,7 @@ async def test_dead_letter_updates_alert_admins_once(crm: RunningApp) -> None:
     await crm.settled()
     assert told(crm.olga, "could not be processed") == 1
     await write(crm, "Ivan")
-    await crm.olga.sees("#1 waits")
+    await crm.olga.sees("#1 is waiting")
 
 
 async def test_every_admin_is_alerted_once_in_their_language(crm: RunningApp) -> None:
@@ -126,6 +129,6 @@ async def test_every_admin_is_alerted_once_in_their_language(crm: RunningApp) ->
     await pyotr.starts(crm.shop, code)
     await crm.settled()
     await write(crm, "Ivan")
-    await crm.olga.sees("#1 waits at shop_bot")
+    await crm.olga.sees("#1 is waiting in shop_bot")
     await pyotr.sees(lambda seen: seen.text.startswith("⏳") and "#1" in seen.text)
     assert sum("#1" in seen.text for seen in pyotr.chat()) == 1

@@ -14,20 +14,20 @@ async def add(crm: RunningApp, *names: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("/assign shop_bot Anna 30", "Anna has a weight of 30 at shop_bot now: 100 % of it."),
-        ("/assign @Shop_Bot anna 30", "Anna has a weight of 30 at shop_bot now"),
-        ("/assign 1 1 30", "Anna has a weight of 30 at shop_bot now"),
-        ("/assign shop_bot Anna Maria 30", "Anna Maria has a weight of 30 at shop_bot now"),
-        ('/assign shop_bot "Anna Maria" 30', "Anna Maria has a weight of 30 at shop_bot now"),
-        ("/assign «shop_bot» 'Anna Maria' 30", "Anna Maria has a weight of 30 at shop_bot now"),
-        ("/assign VK ads Anna Maria 7", "Anna Maria has a weight of 7 at VK ads now"),
-        ("/assign vk O'Brien 7", "O'Brien has a weight of 7 at VK ads now"),
-        ('/assign vk Boris "Razor" 7', 'Boris "Razor" has a weight of 7 at VK ads now'),
-        ("/Assign shop_bot Anna 30", "Anna has a weight of 30 at shop_bot now"),
+        ("/assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30 (100% of its requests)."),
+        ("/assign @Shop_Bot anna 30", "Anna's weight at shop_bot is now 30"),
+        ("/assign 1 1 30", "Anna's weight at shop_bot is now 30"),
+        ("/assign shop_bot Anna Maria 30", "Anna Maria's weight at shop_bot is now 30"),
+        ('/assign shop_bot "Anna Maria" 30', "Anna Maria's weight at shop_bot is now 30"),
+        ("/assign «shop_bot» 'Anna Maria' 30", "Anna Maria's weight at shop_bot is now 30"),
+        ("/assign VK ads Anna Maria 7", "Anna Maria's weight at VK ads is now 7"),
+        ("/assign vk O'Brien 7", "O'Brien's weight at VK ads is now 7"),
+        ('/assign vk Boris "Razor" 7', 'Boris "Razor"\'s weight at VK ads is now 7'),
+        ("/Assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30"),
         ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: he is asked for it
-        ("/assign vk Agent 7 10", "Agent 7 has a weight of 10 at VK ads now"),
-        ("/assign vk семен 7", "Семён has a weight of 7 at VK ads now"),
-        ("/assign shop_bot Anna 0", "Anna gets nothing of shop_bot any more."),
+        ("/assign vk Agent 7 10", "Agent 7's weight at VK ads is now 10"),
+        ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
+        ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),
     ],
 )
 async def test_assign_accepts_names_with_spaces_quotes_and_numbers(crm: RunningApp, typed: str, said: str) -> None:
@@ -40,9 +40,9 @@ async def test_assign_shows_shares_and_zero_weight_removes_operator(crm: Running
     await add(crm, "Anna", "Boris", "Clara")
     for name, weight in (("Anna", 30), ("Boris", 10), ("Clara", 60)):
         screen = await types(crm, crm.olga, f"/assign shop_bot {name} {weight}")
-    assert "  Clara: 60 (60 %)\n  Anna: 30 (30 %)\n  Boris: 10 (10 %)" in screen.text
+    assert "  Clara: 60 (60%)\n  Anna: 30 (30%)\n  Boris: 10 (10%)" in screen.text
     screen = await types(crm, crm.olga, "/assign shop_bot Clara 0")
-    assert "  Anna: 30 (75 %)\n  Boris: 10 (25 %)" in screen.text
+    assert "  Anna: 30 (75%)\n  Boris: 10 (25%)" in screen.text
     assert "Clara:" not in screen.text
 
 
@@ -51,22 +51,38 @@ async def test_assign_shows_shares_and_zero_weight_removes_operator(crm: Running
     [
         (
             "/assign shop_bot Ana 30",
-            "There is no operator «Ana»; /operators lists them. Did you mean «Anna»?",
+            "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?",
             ["shop_bot · Anna · 30"],
         ),
         (
             "/assign shopbot Anna 30",
-            "There is no source «shopbot»; /sources lists them. Did you mean «shop_bot»?",
+            "There is no source “shopbot”; /sources lists them. Did you mean “shop_bot”?",
             ["shop_bot · Anna · 30"],
         ),
-        ("/assign nothing nobody 30", "There is no source «nothing»; /sources lists them.", []),
-        ("/assign Anna", "There is no source «Anna»; /sources lists them.", []),
-        ("/assign shop_bot Anna 1001", "A weight is a whole number from 0 to 1000; 0 takes the operator off.", []),
-        ("/assign shop_bot Anna -1", "A weight is a whole number from 0 to 1000; 0 takes the operator off.", []),
-        ("/assign shop_bot Anna 1.5", "A weight is a whole number from 0 to 1000; 0 takes the operator off.", []),
-        ("/assign shop_bot Anna half", "A weight is a whole number from 0 to 1000; 0 takes the operator off.", []),
-        ("/assign #1 Anna", "There is no contact #1. /queue and /my list those there are.", []),
-        ("/assign #999999999 Anna", "There is no contact #999999999. /queue and /my list those there are.", []),
+        ("/assign nothing nobody 30", "There is no source “nothing”; /sources lists them.", []),
+        ("/assign Anna", "There is no source “Anna”; /sources lists them.", []),
+        (
+            "/assign shop_bot Anna 1001",
+            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+            [],
+        ),
+        (
+            "/assign shop_bot Anna -1",
+            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+            [],
+        ),
+        (
+            "/assign shop_bot Anna 1.5",
+            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+            [],
+        ),
+        (
+            "/assign shop_bot Anna half",
+            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+            [],
+        ),
+        ("/assign #1 Anna", "There is no request #1. See /queue and /my.", []),
+        ("/assign #999999999 Anna", "There is no request #999999999. See /queue and /my.", []),
     ],
 )
 async def test_invalid_assign_is_refused_with_reason_and_suggestion(
@@ -83,7 +99,7 @@ async def test_suggested_assignment_is_applied_by_its_button(crm: RunningApp) ->
     await add(crm, "Anna")
     answer = await types(crm, crm.olga, "/assign shop_bot Ana 30")
     screen = await presses(crm, crm.olga, answer, "shop_bot · Anna · 30")
-    assert "Anna has a weight of 30 at shop_bot now" in screen.text
+    assert "Anna's weight at shop_bot is now 30" in screen.text
 
 
 async def test_ambiguous_assign_asks_for_quotes(crm: RunningApp) -> None:
@@ -91,9 +107,9 @@ async def test_ambiguous_assign_asks_for_quotes(crm: RunningApp) -> None:
     await types(crm, crm.olga, "/sources link a shop")
     await types(crm, crm.olga, "/sources link b shop Anna")
     answer = await types(crm, crm.olga, "/assign shop Anna Maria 30")
-    assert "in several ways; put the names in quotes" in answer.text
+    assert "in more than one way; put the names in quotes" in answer.text
     done = await types(crm, crm.olga, '/assign "shop Anna" Maria 30')
-    assert "Maria has a weight of 30 at shop Anna now" in done.text
+    assert "Maria's weight at shop Anna is now 30" in done.text
 
 
 async def test_weight_is_assigned_by_buttons_starting_from_the_source(crm: RunningApp) -> None:
@@ -103,13 +119,13 @@ async def test_weight_is_assigned_by_buttons_starting_from_the_source(crm: Runni
     screen = await presses(crm, crm.olga, screen, "shop_bot")
     assert screen.labels[:2] == ["🟢 Anna · 30", "🟢 Boris · 10"]
     screen = await presses(crm, crm.olga, screen, "Boris")
-    assert "Now: 10 (25 %)" in screen.text
+    assert "Now: 10 (25%)" in screen.text
     screen = await presses(crm, crm.olga, screen, "100")
-    assert "Boris has a weight of 100 at shop_bot now: 77 % of it." in screen.text
+    assert "Boris's weight at shop_bot is now 100 (77% of its requests)." in screen.text
     screen = await presses(crm, crm.olga, screen, "Anna")
     screen = await presses(crm, crm.olga, screen, "Another number")
-    assert screen.text == "Send the weight of Anna at shop_bot, from 0 to 1000."
-    assert "Anna has a weight of 25" in (await types(crm, crm.olga, "25")).text
+    assert screen.text == "Send Anna's weight at shop_bot, from 0 to 1000."
+    assert "Anna's weight at shop_bot is now 25" in (await types(crm, crm.olga, "25")).text
 
 
 async def test_weight_is_assigned_from_the_operator_screen(crm: RunningApp) -> None:
@@ -120,7 +136,7 @@ async def test_weight_is_assigned_from_the_operator_screen(crm: RunningApp) -> N
     assert screen.labels == ["🤖 shop_bot · –", "🔗 VK ads · –", "◀️ Anna"]
     screen = await presses(crm, crm.olga, screen, "VK ads")
     screen = await presses(crm, crm.olga, screen, "50")
-    assert "Anna has a weight of 50 at VK ads now" in screen.text
+    assert "Anna's weight at VK ads is now 50" in screen.text
 
 
 async def test_new_weight_assigns_waiting_contacts(crm: RunningApp) -> None:
@@ -131,7 +147,7 @@ async def test_new_weight_assigns_waiting_contacts(crm: RunningApp) -> None:
         await crm.settled()
     assert anna.looks("#1") is None
     done = await types(crm, crm.olga, "/assign shop_bot Anna 5")
-    assert "2 waiting contacts are assigned." in done.text
+    assert "2 waiting requests have been assigned." in done.text
     await anna.sees("#1")
     await anna.sees("#2")
 
@@ -143,12 +159,12 @@ async def test_admin_transfers_a_contact_to_another_operator(crm: RunningApp) ->
     card = await anna.sees("#1")
     boris = await crm.operator("Boris")
     done = await types(crm, crm.olga, "/assign #1 Boris")
-    assert done.text == "#1 is with Boris now."
+    assert done.text == "#1 is now with Boris."
     await boris.sees("Hello")
     await anna.presses(card, "Take", stale=True)
     await crm.settled()
     assert (await anna.sees("#1")).labels == []
-    assert (await types(crm, crm.olga, "/assign #1 boris")).text == "#1 is with Boris already."
+    assert (await types(crm, crm.olga, "/assign #1 boris")).text == "#1 is already with Boris."
 
 
 async def test_assigning_to_full_operator_needs_confirmation(crm: RunningApp) -> None:
@@ -157,10 +173,10 @@ async def test_assigning_to_full_operator_needs_confirmation(crm: RunningApp) ->
         await crm.client(name).says(f"I am {name}", to=crm.shop)
         await crm.settled()
     question = await types(crm, crm.olga, "/assign #2 Anna")
-    assert question.text == "Anna is not free for #2: at the limit. Give it all the same?"
+    assert question.text == "Anna is not available for #2: at the limit. Assign anyway?"
     assert anna.looks("I am Kira") is None
-    screen = await presses(crm, crm.olga, question, "Give it all the same")
-    assert screen.text == "#2 is with Anna now."
+    screen = await presses(crm, crm.olga, question, "Assign anyway")
+    assert screen.text == "#2 is now with Anna."
     await anna.sees("I am Kira")
     assert "2 of 1, 0 free" in (await types(crm, crm.olga, "/operators Anna")).text
 
@@ -176,12 +192,12 @@ async def test_assigning_to_offline_or_inactive_operator_needs_confirmation(crm:
     await crm.client("Ivan").says("Hello", to=crm.shop)
     await crm.settled()
     question = await types(crm, crm.olga, "/assign #1 Anna")
-    assert question.text.startswith("Anna is not free for #1: ")
+    assert question.text.startswith("Anna is not available for #1: ")
     screen = await presses(crm, crm.olga, question, "No")
     assert "Who should get it?" in screen.text
     assert anna.looks("Hello") is None
     question = await types(crm, crm.olga, "/assign #1 Anna")
-    await presses(crm, crm.olga, question, "Give it all the same")
+    await presses(crm, crm.olga, question, "Assign anyway")
     await anna.sees("Hello")
 
 
@@ -192,7 +208,7 @@ async def test_assigning_to_unreachable_operator_is_refused_outright(crm: Runnin
     await crm.client("Ivan").says("Hello", to=crm.shop)
     await crm.settled()
     answer = await types(crm, crm.olga, "/assign #1 Anna")
-    assert answer.text == "Anna has not pressed Start in this source's bot, so no card can reach him."
+    assert answer.text == "Anna has not pressed Start in this source's bot, so cards can't reach them."
     assert answer.labels == []
 
 
@@ -204,7 +220,7 @@ async def test_outdated_confirmation_of_an_assignment_does_nothing(crm: RunningA
     question = await types(crm, crm.olga, "/assign #2 Anna")
     boris = await crm.operator("Boris")  # comes, and gets #2 at once
     await boris.sees("#2")
-    press = await crm.olga.presses(question, "Give it all the same")
+    press = await crm.olga.presses(question, "Assign anyway")
     assert await press.answer() == "#2 is with Boris."
     assert anna.looks("#2") is None
 
@@ -216,10 +232,10 @@ async def test_assigning_to_misspelled_operator_offers_operators(crm: RunningApp
     await crm.client("Ivan").says("Do you have bicycles?", to=crm.shop)
     await crm.settled()
     screen = await types(crm, crm.olga, "/assign #1 Borys")
-    assert "There is no operator «Borys»; /operators lists them. Did you mean «Boris»?" in screen.text
+    assert "There is no operator “Borys”; /operators lists them. Did you mean “Boris”?" in screen.text
     assert "Do you have bicycles?" in screen.text
-    assert "Anna has it at present." in screen.text
-    assert screen.labels == ["🟢 Anna 1/10", "⛔️ Boris 0/3", "◀️ Waiting contacts"]
+    assert "Anna has it now." in screen.text
+    assert screen.labels == ["🟢 Anna 1/10", "⛔️ Boris 0/3", "◀️ Waiting requests"]
 
 
 async def test_closed_contact_cannot_be_assigned(crm: RunningApp) -> None:
@@ -230,4 +246,4 @@ async def test_closed_contact_cannot_be_assigned(crm: RunningApp) -> None:
     await anna.presses(await anna.sees("#1"), "Close")
     await crm.settled()
     assert (await types(crm, crm.olga, "/assign #1 Boris")).text == "#1 is closed."
-    assert "It is closed." in (await types(crm, crm.olga, "/assign #1")).text
+    assert "This request is closed." in (await types(crm, crm.olga, "/assign #1")).text

@@ -15,7 +15,8 @@ from crm_core import events
 from crm_core.storage.tables import Contact, Event, Export
 from tests.stories.arranging import until
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 AGAIN_SOON = RetryDelays(retry_first=0.01, retry_last=0.02)
 
@@ -60,9 +61,9 @@ async def test_contacts_of_30_days_are_exported_to_excel(crm: RunningApp) -> Non
     await crm.client("Ivan").says("=1+1", to=crm.shop)
     await crm.settled()
     screen = await types(crm, crm.olga, "/export")
-    assert screen.text.startswith("📤 Export: Contacts, 30 days\n")
+    assert screen.text.startswith("📤 Export: Requests, 30 days\n")
     assert screen.labels == [
-        "· Contacts ·",
+        "· Requests ·",
         "Clients",
         "Operators",
         "Events",
@@ -77,21 +78,21 @@ async def test_contacts_of_30_days_are_exported_to_excel(crm: RunningApp) -> Non
     sent = await comes(crm.olga, after=screen)
     assert sent.raw["document"]["file_name"].startswith("contacts_")
     assert sent.raw["document"]["file_name"].endswith(".xlsx")
-    assert sent.text == "Contacts · 30 days\nTimes are those of UTC."
+    assert sent.text == "Requests · 30 days\nTime zone: UTC."
     book = load_workbook(io.BytesIO(content(crm, sent)))
     head, row = book.active.iter_rows(values_only=True)
     told = dict(zip(head, row, strict=True))
-    assert (told["Operator"], told["Client"], told["First words"]) == ("Anna", "Ivan", "=1+1")
+    assert (told["Operator"], told["Client"], told["First message"]) == ("Anna", "Ivan", "=1+1")
     assert book.active["K2"].data_type == "s"
     book.close()
-    done = await crm.olga.sees("Contacts · 30 days · Excel\n✅ 1 row, sent below.")
+    done = await crm.olga.sees("Requests · 30 days · Excel\n✅ 1 row, sent below.")
     assert done.id == screen.id
     assert done.labels == ["📤 Export more"]
     assert any("▓" in text and "1 of 1 rows" in text for text in screens(crm.olga, screen))
     (event,) = await recorded(crm)
     assert event.actor == f"tg:{crm.olga.id}"
     assert (event.data["what"], event.data["form"]) == ("contacts", "xlsx")
-    assert (await presses(crm, crm.olga, done, "Export more")).text.startswith("📤 Export: Contacts, 30 days")
+    assert (await presses(crm, crm.olga, done, "Export more")).text.startswith("📤 Export: Requests, 30 days")
 
 
 async def test_export_respects_chosen_table_period_and_format(crm: RunningApp, clock: MovableClock) -> None:
@@ -118,14 +119,14 @@ async def test_export_uses_the_language_of_the_admin(crm: RunningApp) -> None:
     await crm.operator("Анна")
     screen = await starts(crm, boris, "Операторы", "CSV")
     rows = table(crm, await comes(boris, after=screen), ";")
-    assert rows[0][:3] == ["Номер", "Имя", "Включён"]
+    assert rows[0][:3] == ["Номер", "Имя", "Приём включён"]
     assert rows[1][1:3] == ["Анна", "да"]
     await boris.sees("Операторы · 30 дней · CSV\n✅ 1 строка, файл ниже.")
 
 
 async def test_empty_export_sends_no_file(crm: RunningApp) -> None:
     screen = await starts(crm, crm.olga, "Clients", "CSV")
-    await crm.olga.sees("There is nothing of that time.", timeout=30)
+    await crm.olga.sees("There is nothing in this period.", timeout=30)
     assert crm.olga.looks(lambda seen: seen.kind == "document") is None
     assert screen.id == crm.olga.chat()[-1].id
 
@@ -136,9 +137,9 @@ async def test_second_export_during_a_running_one_is_refused(crm: RunningApp) ->
     await crm.settled()
     screen = await starts(crm, crm.olga, "CSV")
     second = await types(crm, crm.olga, "/export")
-    assert "⏳ An export of yours is under way." in second.text
+    assert "⏳ Your previous export is still being prepared." in second.text
     refused = await (await crm.olga.presses(second, "CSV")).answer()
-    assert refused == "An export of yours is under way; ask again when it has come."
+    assert refused == "Your previous export is still being prepared; try again when it has arrived."
     await comes(crm.olga, after=screen)
     assert len(await recorded(crm)) == 1
 
@@ -156,7 +157,7 @@ async def test_large_export_is_sent_in_parts(crm: RunningApp) -> None:
         await crm.db.write(lambda s: s.execute(more))
     crm.app.exporter.largest = 1_000
     screen = await starts(crm, crm.olga, "CSV")
-    await crm.olga.sees("Contacts · 30 days · CSV\n✅ 250 rows, sent below.", timeout=30)
+    await crm.olga.sees("Requests · 30 days · CSV\n✅ 250 rows, sent below.", timeout=30)
     parts = [seen for seen in crm.olga.chat() if seen.kind == "document" and seen.id > screen.id]
     assert [seen.raw["document"]["file_name"].rpartition("_of_")[0][-1] for seen in parts] == ["1", "2", "3"]
     assert "Part 2 of 3: one file would be too large for Telegram." in parts[1].text
@@ -174,7 +175,7 @@ async def test_export_is_delivered_despite_temporary_telegram_errors(sandbox: Sa
         sandbox.fail(kind="error", method="editMessageText", text="Bad Request: something is wrong")
         screen = await starts(crm, crm.olga, "CSV")
         assert len(table(crm, await comes(crm.olga, after=screen))) == 2
-        await crm.olga.sees("Contacts · 30 days · CSV\n✅ ")
+        await crm.olga.sees("Requests · 30 days · CSV\n✅ ")
 
 
 async def test_file_refused_by_telegram_is_reported_and_can_be_requested_again(crm: RunningApp) -> None:
@@ -182,7 +183,7 @@ async def test_file_refused_by_telegram_is_reported_and_can_be_requested_again(c
     await crm.settled()
     crm.sandbox.fail(kind="error", method="sendDocument", code=413, text="Request Entity Too Large")
     await starts(crm, crm.olga, "CSV")
-    failed = await crm.olga.sees("Contacts · 30 days · CSV\n❌ It could not be made. Please try again.", timeout=30)
+    failed = await crm.olga.sees("Requests · 30 days · CSV\n❌ The export failed. Please try again.", timeout=30)
     screen = await presses(crm, crm.olga, failed, "Export more")
     await (await crm.olga.presses(screen, "CSV")).answer()
     await comes(crm.olga, after=screen)
@@ -191,7 +192,7 @@ async def test_file_refused_by_telegram_is_reported_and_can_be_requested_again(c
 async def test_failed_export_is_reported(crm: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     await starts(crm, crm.olga, "CSV")
-    await crm.olga.sees("It could not be made.", timeout=30)
+    await crm.olga.sees("The export failed.", timeout=30)
 
 
 async def test_export_interrupted_by_a_restart_is_sent_after_it(
@@ -207,7 +208,7 @@ async def test_export_interrupted_by_a_restart_is_sent_after_it(
     async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as again:
         await again.app.exporter.wake()
         assert len(table(again, await comes(crm.olga, after=screen))) == 2
-        await crm.olga.sees("Contacts · 30 days · CSV\n✅ ", bot=again.shop, timeout=30)
+        await crm.olga.sees("Requests · 30 days · CSV\n✅ ", bot=again.shop, timeout=30)
 
 
 async def test_export_with_attempts_used_up_is_abandoned_and_reported(crm: RunningApp) -> None:
@@ -220,7 +221,7 @@ async def test_export_with_attempts_used_up_is_abandoned_and_reported(crm: Runni
     }  # fmt: skip
     await crm.db.write(lambda s: s.execute(insert(Export.__table__), export))
     await crm.app.exporter.wake()
-    failed = await crm.olga.sees("Clients · 7 days · CSV\n❌ It could not be made.", timeout=30)
+    failed = await crm.olga.sees("Clients · 7 days · CSV\n❌ The export failed.", timeout=30)
     assert failed.id == screen.id
     assert crm.olga.looks(lambda seen: seen.kind == "document") is None
 

@@ -6,7 +6,8 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 LINK = re.compile(r"https://t\.me/(\w+)\?start=(op_[\w-]+)")
 
@@ -21,9 +22,9 @@ async def joins(crm: RunningApp, person: Person, invitation: SeenMessage) -> Non
 
 async def test_operator_added_by_command_joins_by_link_and_gets_contacts(crm: RunningApp) -> None:
     added = await types(crm, crm.olga, "/operators add Anna Maria 2")
-    assert "Anna Maria is added, with a limit of 2" in added.text
+    assert "Anna Maria has been added, with a limit of 2" in added.text
     assert "has not opened the invitation" in added.text
-    assert "No weight anywhere yet" in added.text
+    assert "No weights yet" in added.text
 
     anna = crm.client("Anna")
     await joins(crm, anna, added)
@@ -38,7 +39,7 @@ async def test_operator_added_by_command_joins_by_link_and_gets_contacts(crm: Ru
 
 async def test_operator_is_added_by_buttons(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/operators")
-    assert "Nobody yet" in screen.text
+    assert "No operators yet" in screen.text
     question = await presses(crm, crm.olga, screen, "Add an operator")
     assert "for example: Anna 10" in question.text
     assert question.labels == ["✖️ Cancel"]
@@ -51,28 +52,28 @@ async def test_operator_is_added_by_buttons(crm: RunningApp) -> None:
 
 
 async def test_added_operator_has_default_limit_and_quotes_keep_number_in_name(crm: RunningApp) -> None:
-    assert "Anna is added, with a limit of 10" in (await types(crm, crm.olga, "/operators add Anna")).text
+    assert "Anna has been added, with a limit of 10" in (await types(crm, crm.olga, "/operators add Anna")).text
     added = await types(crm, crm.olga, '/operators add "Agent 7"')
-    assert "Agent 7 is added, with a limit of 10" in added.text
+    assert "Agent 7 has been added, with a limit of 10" in added.text
     added = await types(crm, crm.olga, "/operators add Boris «Razor» 4")
-    assert "Boris «Razor» is added, with a limit of 4" in added.text
+    assert "Boris «Razor» has been added, with a limit of 4" in added.text
 
 
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("/operators add", "Write the name and the limit: /operators add Anna 10"),
-        ("/operators add anna 5", "The name «anna» is taken; choose another."),
-        ("/operators add Boris 1001", "A limit is a whole number from 0 to 1000."),
-        ("/operators add Boris -1", "A limit is a whole number from 0 to 1000."),
-        ("/operators add " + "x" * 65, "A name has 1 to 64 characters and does not begin with / or #."),
-        ("/operators limit", "Write whom you mean: /operators limit Anna 15"),
-        ("/operators limit Anna", "Write the operator and the limit: /operators limit Anna 15"),
-        ("/operators limit Anna many", "A limit is a whole number from 0 to 1000."),
-        ("/operators limit Ann 5", "There is no operator «Ann»; /operators lists them. Did you mean «Anna»?"),
-        ("/operators off Zoe", "There is no operator «Zoe»; /operators lists them."),
-        ("/operators rename Anna", "Write both names with = between them: /operators rename Anna = Anna Maria"),
-        ("/operators frobnicate", "There is no operator «frobnicate»; /operators lists them."),
+        ("/operators add", "Specify the name and the limit: /operators add Anna 10"),
+        ("/operators add anna 5", "The name “anna” is taken; choose another."),
+        ("/operators add Boris 1001", "The limit must be a whole number from 0 to 1000."),
+        ("/operators add Boris -1", "The limit must be a whole number from 0 to 1000."),
+        ("/operators add " + "x" * 65, "A name must have 1 to 64 characters and must not start with / or #."),
+        ("/operators limit", "Specify who you mean: /operators limit Anna 15"),
+        ("/operators limit Anna", "Specify the operator and the limit: /operators limit Anna 15"),
+        ("/operators limit Anna many", "The limit must be a whole number from 0 to 1000."),
+        ("/operators limit Ann 5", "There is no operator “Ann”; /operators lists them. Did you mean “Anna”?"),
+        ("/operators off Zoe", "There is no operator “Zoe”; /operators lists them."),
+        ("/operators rename Anna", "Specify both names with = between them: /operators rename Anna = Anna Maria"),
+        ("/operators frobnicate", "There is no operator “frobnicate”; /operators lists them."),
     ],
 )
 async def test_invalid_operators_command_is_refused_and_changes_nothing(crm: RunningApp, typed: str, said: str) -> None:
@@ -89,13 +90,13 @@ async def test_raised_limit_assigns_waiting_contacts(crm: RunningApp) -> None:
         await crm.settled()
 
     done = await types(crm, crm.olga, "/operators limit anna 2")
-    assert "Anna may hold 2 open contacts at once now. 1 waiting contact is assigned." in done.text
+    assert "Anna can now have 2 open requests at once. 1 waiting request has been assigned." in done.text
     await anna.sees("#2")
     screen = await presses(crm, crm.olga, done, "Limit")
     assert "Now: 2." in screen.text
     screen = await presses(crm, crm.olga, screen, "5")
-    assert "2 waiting contacts are assigned." in screen.text
-    assert "Open contacts: 4 of 5, 1 free" in screen.text
+    assert "2 waiting requests have been assigned." in screen.text
+    assert "Open requests: 4 of 5, 1 free" in screen.text
     await anna.sees("#4")
 
 
@@ -105,8 +106,8 @@ async def test_limit_can_be_typed_after_pressing_a_button(crm: RunningApp) -> No
     screen = await presses(crm, crm.olga, screen, "Limit")
     question = await presses(crm, crm.olga, screen, "Another number")
     assert "from 0 to 1000" in question.text
-    assert (await types(crm, crm.olga, "a lot")).text == "A limit is a whole number from 0 to 1000."
-    assert "Anna may hold 7" in (await types(crm, crm.olga, "7")).text
+    assert (await types(crm, crm.olga, "a lot")).text == "The limit must be a whole number from 0 to 1000."
+    assert "Anna can now have 7" in (await types(crm, crm.olga, "7")).text
 
 
 async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(crm: RunningApp) -> None:
@@ -117,12 +118,12 @@ async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(crm:
     done = await types(crm, crm.olga, "/operators off Anna")
     assert "⛔️ switched off" in done.text
     await crm.client("Kira").says("Second", to=crm.shop)
-    await crm.olga.sees("#2 waits at shop_bot: nobody is eligible (switched off)")
+    await crm.olga.sees("#2 is waiting in shop_bot: no operator is available (switched off)")
     await anna.replies(card, "I can still answer")
     await ivan.sees("I can still answer")
 
     screen = await presses(crm, crm.olga, done, "Switch on")
-    assert "Anna is switched on: new contacts may come. 1 waiting contact is assigned." in screen.text
+    assert "Anna is switched on: new requests can come. 1 waiting request has been assigned." in screen.text
     await anna.sees("#2")
     screen = await presses(crm, crm.olga, screen, "Switch off")
     assert "⛔️ switched off" in screen.text
@@ -132,11 +133,11 @@ async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(crm:
 async def test_operator_is_renamed_by_command_and_by_button(crm: RunningApp) -> None:
     await crm.operator("Anna")
     done = await types(crm, crm.olga, "/operators rename Anna = Anna Maria")
-    assert "The name is Anna Maria now." in done.text
-    assert "The name is Anya now." in (await types(crm, crm.olga, '/operators rename "Anna Maria" "Anya"')).text
+    assert "The name is now Anna Maria." in done.text
+    assert "The name is now Anya." in (await types(crm, crm.olga, '/operators rename "Anna Maria" "Anya"')).text
     question = await presses(crm, crm.olga, done, "Rename")
-    assert "new name of Anya" in question.text
-    assert "The name is Анна now." in (await types(crm, crm.olga, "Анна")).text
+    assert "new name for Anya" in question.text
+    assert "The name is now Анна." in (await types(crm, crm.olga, "Анна")).text
 
 
 @pytest.mark.fault("F54")
@@ -150,18 +151,18 @@ async def test_removed_operator_loses_contacts_and_becomes_a_client(crm: Running
     boris = await crm.operator("Boris", limit=5)
 
     question = await types(crm, crm.olga, "/operators remove Anna")
-    assert "Remove Anna for good? 1 open contact goes back" in question.text
+    assert "Remove Anna for good? 1 open request will go back" in question.text
     assert (await presses(crm, crm.olga, question, "No, keep")).text.startswith("👤 Anna")
     question = await types(crm, crm.olga, "/operators remove Anna")
     screen = await presses(crm, crm.olga, question, "Yes, remove")
-    assert "Anna is removed. 1 contact went back to the queue." in screen.text
+    assert "Anna has been removed. 1 request went back to the queue." in screen.text
     assert "Anna:" not in screen.text
     await boris.sees("#1")
 
     await anna.says("Hello?")
     await crm.settled()
     assert await anna.sees("Your request is #2")  # from now on she is a client like any other
-    assert "There is no operator «Anna»" in (await types(crm, crm.olga, "/operators Anna")).text
+    assert "There is no operator “Anna”" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
 async def test_removing_the_only_operator_reports_waiting_contacts(crm: RunningApp) -> None:
@@ -170,8 +171,8 @@ async def test_removing_the_only_operator_reports_waiting_contacts(crm: RunningA
     await crm.settled()
     question = await types(crm, crm.olga, "/operators remove Anna")
     screen = await presses(crm, crm.olga, question, "Yes, remove")
-    assert "1 contact went back to the queue. 1 of them waits: /queue" in screen.text
-    await crm.olga.sees("#1 waits at shop_bot: nobody is eligible (no operator has a weight there)")
+    assert "1 request went back to the queue. 1 of them is waiting: /queue" in screen.text
+    await crm.olga.sees("#1 is waiting in shop_bot: no operator is available (no operator has a weight there)")
 
 
 async def test_pressing_remove_twice_removes_the_operator_once(crm: RunningApp) -> None:
@@ -185,15 +186,15 @@ async def test_pressing_remove_twice_removes_the_operator_once(crm: RunningApp) 
 async def test_new_invitation_link_replaces_earlier_ones_and_works_once(crm: RunningApp) -> None:
     first = await types(crm, crm.olga, "/operators add Anna 5")
     second = await types(crm, crm.olga, "/operators link Anna")
-    assert "Earlier links do not work any more." in second.text
+    assert "Earlier links no longer work." in second.text
     charlie = crm.client("Charlie")
     await joins(crm, charlie, first)
-    await charlie.sees("This invitation is not valid any more")
+    await charlie.sees("This invitation is no longer valid")
     anna = crm.client("Anna")
     await joins(crm, anna, second)
     await anna.sees("Welcome, Anna!")
     await joins(crm, charlie, second)  # and each opens once
-    await charlie.sees("This invitation is not valid any more")
+    await charlie.sees("This invitation is no longer valid")
 
     third = await presses(crm, crm.olga, second, "New invitation")
     assert LINK.search(third.text)[2] != LINK.search(second.text)[2]  # type: ignore[index]
@@ -204,7 +205,7 @@ async def test_invitation_link_expires_after_a_week(crm: RunningApp, clock: Mova
     clock.forward(days=7, seconds=1)
     anna = crm.client("Anna")
     await joins(crm, anna, added)
-    await anna.sees("This invitation is not valid any more")
+    await anna.sees("This invitation is no longer valid")
 
 
 async def test_another_account_takes_over_the_operator_and_open_contacts(crm: RunningApp) -> None:
@@ -218,14 +219,14 @@ async def test_another_account_takes_over_the_operator_and_open_contacts(crm: Ru
     await (await anna.presses(card, "Take", stale=True)).answer()  # who lost the place has no say any more
     await crm.settled()
     assert (await clara.sees("#1")).labels == ["✋ Take", "✔️ Close"]
-    assert "Open contacts: 1 of" in (await types(crm, crm.olga, "/operators Anna")).text
+    assert "Open requests: 1 of" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
 async def test_admin_who_joins_as_operator_gets_waiting_contacts(crm: RunningApp) -> None:
     added = await types(crm, crm.olga, "/operators add Olga 5")
     await types(crm, crm.olga, "/assign shop_bot Olga 1")
     await crm.client("Ivan").says("Hello", to=crm.shop)
-    await crm.olga.sees("#1 waits at shop_bot")
+    await crm.olga.sees("#1 is waiting in shop_bot")
     await joins(crm, crm.olga, added)
     card = await crm.olga.sees(lambda seen: "✋ Take" in seen.labels)
     assert "#1" in card.text

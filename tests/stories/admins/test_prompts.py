@@ -3,7 +3,8 @@
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 async def asked_for_a_limit(crm: RunningApp) -> None:
@@ -14,7 +15,7 @@ async def asked_for_a_limit(crm: RunningApp) -> None:
 
 async def limit(crm: RunningApp) -> str:
     text = (await types(crm, crm.olga, "/operators Anna")).text
-    return next(line for line in text.splitlines() if line.startswith("Open contacts"))
+    return next(line for line in text.splitlines() if line.startswith("Open requests"))
 
 
 async def test_command_ends_a_prompt(crm: RunningApp) -> None:
@@ -37,7 +38,7 @@ async def test_cancel_ends_a_prompt(crm: RunningApp) -> None:
 async def test_prompt_is_answered_only_once(crm: RunningApp) -> None:
     await crm.operator("Anna")
     await asked_for_a_limit(crm)
-    assert "Anna may hold 7" in (await types(crm, crm.olga, "7")).text
+    assert "Anna can now have 7" in (await types(crm, crm.olga, "7")).text
     assert "this went to nobody" in (await types(crm, crm.olga, "8")).text
 
 
@@ -45,8 +46,8 @@ async def test_invalid_answer_keeps_the_prompt_open(crm: RunningApp) -> None:
     await crm.operator("Anna")
     await asked_for_a_limit(crm)
     for words in ("seven", "-1", "1001"):
-        assert (await types(crm, crm.olga, words)).text == "A limit is a whole number from 0 to 1000."
-    assert "Anna may hold 7" in (await types(crm, crm.olga, " 7 ")).text
+        assert (await types(crm, crm.olga, words)).text == "The limit must be a whole number from 0 to 1000."
+    assert "Anna can now have 7" in (await types(crm, crm.olga, " 7 ")).text
 
 
 async def test_prompt_expires_after_15_minutes(crm: RunningApp, clock: MovableClock) -> None:
@@ -61,7 +62,7 @@ async def test_photo_does_not_answer_a_prompt_and_keeps_it_open(crm: RunningApp)
     await asked_for_a_limit(crm)
     await crm.olga.sends(content.photo())
     await crm.olga.sees("this went to nobody")
-    assert "Anna may hold 7" in (await types(crm, crm.olga, "7")).text
+    assert "Anna can now have 7" in (await types(crm, crm.olga, "7")).text
 
 
 async def test_removing_an_operator_by_button_ends_the_prompt(crm: RunningApp) -> None:
@@ -81,7 +82,7 @@ async def test_prompt_survives_a_restart(sandbox: Sandbox, database_url: str) ->
     again = RunningApp(sandbox, settings, MovableClock())
     again.bots, again.olga = sandbox.bots(), olga
     async with again:
-        assert "Anna may hold 7" in (await types(again, olga, "7")).text
+        assert "Anna can now have 7" in (await types(again, olga, "7")).text
 
 
 async def admin_who_is_an_operator(crm: RunningApp) -> Person:
@@ -103,7 +104,7 @@ async def test_reply_to_a_card_goes_to_the_client_while_a_prompt_is_open(crm: Ru
     await olga.replies(card, "15")
     await ivan.sees("15")
     await olga.replies(screen, "7")  # a reply to the question answers it
-    await olga.sees("Olga may hold 7")
+    await olga.sees("Olga can now have 7")
     await olga.says("Sixteen, sorry")  # and further words go to the client, as always
     await ivan.sees("Sixteen, sorry")
 
@@ -112,17 +113,15 @@ async def test_admin_who_is_also_operator_has_help_and_commands_of_both_roles(cr
     olga = await admin_who_is_an_operator(crm)
     for words in ("/help", "/start"):
         text = (await types(crm, olga, words)).text
-        assert "/operators: add them" in text
+        assert "/operators: add operators" in text
         assert "card" in text
-    assert "no open contacts" in (await types(crm, olga, "/my")).text
+    assert "no open requests" in (await types(crm, olga, "/my")).text
     assert "Statistics" in (await types(crm, olga, "/stats")).text
 
 
 async def test_plain_message_of_an_admin_is_refused_with_explanation(crm: RunningApp) -> None:
     assert (await types(crm, crm.olga, "Hello?")).text == (
-        "You are an admin, not an operator, so this went to nobody. /help says what you can do."
+        "You are an admin, not an operator, so this went to nobody. /help shows what you can do."
     )
-    assert (await types(crm, crm.olga, "/statistics")).text == (
-        "There is no such command. /help lists those there are."
-    )
+    assert (await types(crm, crm.olga, "/statistics")).text == ("There is no such command. /help lists all commands.")
     assert "You are an admin here." in (await types(crm, crm.olga, "/start")).text

@@ -5,16 +5,17 @@ from datetime import timedelta
 import pytest
 
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 async def test_empty_queue_is_shown_and_can_be_refreshed(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/queue")
-    assert screen.text == "Nobody waits. 👍"
+    assert screen.text == "Nobody is waiting. 👍"
     await crm.client("Ivan").says("Do you have bicycles?", to=crm.shop)
     await crm.settled()
-    screen = await presses(crm, crm.olga, screen, "Look again")
-    assert "⏳ 1 contact waits" in screen.text
+    screen = await presses(crm, crm.olga, screen, "🔄 Refresh")
+    assert "⏳ 1 request waiting" in screen.text
 
 
 async def test_queue_lists_oldest_first_and_assigns_contacts(crm: RunningApp, clock: MovableClock) -> None:
@@ -29,20 +30,20 @@ async def test_queue_lists_oldest_first_and_assigns_contacts(crm: RunningApp, cl
 
     screen = await types(crm, crm.olga, "/queue")
     assert screen.text == (
-        "⏳ 2 contacts wait\n"
+        "⏳ 2 requests waiting\n"
         "#1 · 7 min · shop_bot · Ivan Petrov\n      Do you have bicycles?\n"
         "#2 · just now · shop_bot · Kira\n      A bell, please"
     )
-    assert screen.labels == ["Assign #1", "Assign #2", "🔄 Look again"]
+    assert screen.labels == ["Assign #1", "Assign #2", "🔄 Refresh"]
     screen = await presses(crm, crm.olga, screen, "Assign #2")
-    assert screen.labels == ["🟠 Anna 0/0", "◀️ Waiting contacts"]
+    assert screen.labels == ["🟠 Anna 0/0", "◀️ Waiting requests"]
     screen = await presses(crm, crm.olga, screen, "Anna")
-    assert screen.text == "Anna is not free for #2: at the limit. Give it all the same?"
-    screen = await presses(crm, crm.olga, screen, "Give it all the same")
-    assert screen.text == "#2 is with Anna now."
+    assert screen.text == "Anna is not available for #2: at the limit. Assign anyway?"
+    screen = await presses(crm, crm.olga, screen, "Assign anyway")
+    assert screen.text == "#2 is now with Anna."
     await anna.sees("A bell, please")
-    screen = await presses(crm, crm.olga, screen, "Waiting contacts")
-    assert "⏳ 1 contact waits" in screen.text
+    screen = await presses(crm, crm.olga, screen, "Waiting requests")
+    assert "⏳ 1 request waiting" in screen.text
 
 
 async def test_assigning_a_contact_no_longer_queued_does_nothing(crm: RunningApp) -> None:
@@ -64,7 +65,7 @@ async def test_queue_is_paged(crm: RunningApp) -> None:
         await crm.client(f"Client {number}").says("Hello", to=crm.shop)
     await crm.settled()
     screen = await types(crm, crm.olga, "/queue")
-    assert "⏳ 19 contacts wait · page 1 of 3" in screen.text
+    assert "⏳ 19 requests waiting · page 1 of 3" in screen.text
     assert [label for label in screen.labels if "#" in label] == [f"Assign #{number}" for number in range(1, 9)]
     screen = await presses(crm, crm.olga, screen, "▶️")
     screen = await presses(crm, crm.olga, screen, "▶️")

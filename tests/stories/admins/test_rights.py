@@ -24,7 +24,8 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
 from crm_core.team import accounts, operators
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 PEOPLE_TOO = {"start", "help"}  # commands that everybody has
 
@@ -111,7 +112,7 @@ async def tries_everything(crm: RunningApp, who: Person, clock: MovableClock, *,
 
 
 def saw_nothing_of_admins(who: Person) -> bool:
-    marks = ("📤", "📊", "👥", "📥", "🔑", "⚖️", "start=", "Nobody waits", "contact waits", "contacts wait")
+    marks = ("📤", "📊", "👥", "📥", "🔑", "⚖️", "start=", "Nobody is waiting", "requests waiting", "request waiting")
     return not any(mark in seen.text for seen in who.chat() for mark in marks if seen.sender != who.id)
 
 
@@ -153,10 +154,12 @@ async def test_demoted_admin_is_refused_despite_cached_role(crm: RunningApp) -> 
     before = await snapshot(crm)
     for name in commands():
         for rest in ("", " add X 1", " link x Y", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
-            assert (await types(crm, crm.olga, f"/{name}{rest}")).text == "You may not do this. Ask an admin."
+            assert (
+                await types(crm, crm.olga, f"/{name}{rest}")
+            ).text == "You are not allowed to do this. Ask an admin."
     for kind in buttons():
         press = await crm.olga.presses_forged(crm.shop, forged(kind, crm))
-        assert await press.answer() == "You may not do this. Ask an admin."
+        assert await press.answer() == "You are not allowed to do this. Ask an admin."
     assert await snapshot(crm) == before
 
 

@@ -11,7 +11,7 @@ async def test_source_link_contacts_use_its_own_source_and_weights(crm: RunningA
     anna = await crm.operator("Anna")
     boris = await crm.operator("Boris", weight=1)
     done = await types(crm, crm.olga, "/sources link vk VK ads")
-    assert "VK ads is added." in done.text
+    assert "VK ads has been added." in done.text
     assert "https://t.me/shop_bot?start=src_vk" in done.text
     assert "Nobody has a weight here" in done.text
     await types(crm, crm.olga, "/assign shop_bot Boris 0")
@@ -30,10 +30,10 @@ async def test_source_link_is_added_by_buttons(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/sources")
     assert screen.text == "📥 Sources: 1\n🤖 shop_bot"
     question = await presses(crm, crm.olga, screen, "New link")
-    assert "into @shop_bot" in question.text
+    assert "link to @shop_bot" in question.text
     done = await types(crm, crm.olga, "VK")
     assert "https://t.me/shop_bot?start=src_vk" in done.text
-    assert "VK is added." in done.text
+    assert "VK has been added." in done.text
 
 
 async def test_adding_a_source_link_with_several_bots_asks_for_the_bot(sandbox: Sandbox, database_url: str) -> None:
@@ -43,7 +43,7 @@ async def test_adding_a_source_link_with_several_bots_asks_for_the_bot(sandbox: 
         screen = await presses(crm, crm.olga, screen, "New link")
         assert screen.labels == ["@shop_bot", "@help_bot", "◀️ Sources"]
         screen = await presses(crm, crm.olga, screen, "@help_bot")
-        assert "into @help_bot" in screen.text
+        assert "link to @help_bot" in screen.text
         assert "https://t.me/help_bot?start=src_vk" in (await types(crm, crm.olga, "vk VK ads")).text
         # Typed, it leads into the bot where it was typed.
         done = await types(crm, crm.olga, "/sources link fb Facebook", to=crm.bots[1])
@@ -60,12 +60,12 @@ async def test_source_switched_off_refuses_clients_and_switched_on_assigns_queue
     assert "Waiting: 1" in done.text
     lev = crm.client("Lev")
     await lev.says("Hello", to=crm.shop)
-    await lev.sees("No requests are taken here at the moment")
+    await lev.sees("not taking requests right now")
     await types(crm, crm.olga, "/operators limit Anna 5")
     assert anna.looks("I am Kira") is None
 
     done = await presses(crm, crm.olga, done, "Switch on")
-    assert "shop_bot is switched on. 1 waiting contact is assigned." in done.text
+    assert "shop_bot is switched on. 1 waiting request has been assigned." in done.text
     await anna.sees("I am Kira")
     screen = await presses(crm, crm.olga, done, "Switch off")
     assert "⛔️ Switched off" in screen.text
@@ -74,63 +74,63 @@ async def test_source_switched_off_refuses_clients_and_switched_on_assigns_queue
 
 async def test_source_name_and_description_can_be_changed(crm: RunningApp) -> None:
     done = await types(crm, crm.olga, "/sources rename shop_bot = The shop")
-    assert "The name is The shop now." in done.text
+    assert "The name is now The shop." in done.text
     done = await types(crm, crm.olga, "/sources describe The shop = Our bot in the shop's window")
     assert "🤖 The shop\nOur bot in the shop's window" in done.text
     assert "Our bot in the shop's window" in (await types(crm, crm.olga, "/sources")).text
     question = await presses(crm, crm.olga, done, "Describe")
-    assert "A dash (-) leaves none" in question.text
+    assert "A dash (-) removes it" in question.text
     done = await types(crm, crm.olga, "-")
-    assert "It has none now." in done.text
+    assert "The description has been removed." in done.text
     assert "window" not in done.text
     question = await presses(crm, crm.olga, done, "Rename")
-    assert "new name of The shop" in question.text
-    assert "The name is Shop now." in (await types(crm, crm.olga, "Shop")).text
-    assert "The name is Back now." in (await types(crm, crm.olga, "/sources rename Shop Back")).text
+    assert "new name for The shop" in question.text
+    assert "The name is now Shop." in (await types(crm, crm.olga, "Shop")).text
+    assert "The name is now Back." in (await types(crm, crm.olga, "/sources rename Shop Back")).text
 
 
 async def test_source_strategy_can_be_changed_and_exact_levels_shares(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", weight=1)
     boris = await crm.operator("Boris", weight=1)
     done = await types(crm, crm.olga, "/sources exact shop_bot")
-    assert "Chooses: levels shares" in done.text
+    assert "Distribution: exact shares" in done.text
     for number in range(6):
         await crm.client(f"Client {number}").says("Hello", to=crm.shop)
         await crm.settled()
     cards = [sum("✋ Take" in seen.labels for seen in who.chat()) for who in (anna, boris)]
     assert cards == [3, 3]
-    screen = await presses(crm, crm.olga, done, "By chance")
-    assert "Chooses: by chance" in screen.text
+    screen = await presses(crm, crm.olga, done, "Random")
+    assert "Distribution: random" in screen.text
     screen = await presses(crm, crm.olga, screen, "Exact shares")
-    assert "Chooses: levels shares" in screen.text
-    assert "Chooses: by chance" in (await types(crm, crm.olga, "/sources random shop_bot")).text
+    assert "Distribution: exact shares" in screen.text
+    assert "Distribution: random" in (await types(crm, crm.olga, "/sources random shop_bot")).text
 
 
 async def test_source_screen_shows_weights(crm: RunningApp) -> None:
     await crm.operator("Anna", weight=3)
     screen = await types(crm, crm.olga, "/sources weights shop_bot")
-    assert "  Anna: 3 (100 %)" in screen.text
+    assert "  Anna: 3 (100%)" in screen.text
     screen = await presses(crm, crm.olga, await types(crm, crm.olga, "/sources shop_bot"), "Weights")
-    assert "Whose weight should change?" in screen.text
+    assert "Whose weight do you want to change?" in screen.text
 
 
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("/sources link", "Write a word for the link and a name: /sources link vk VK ads"),
-        ("/sources link ВК Реклама", "A link has 1 to 32 small Latin letters, digits, - or _."),
-        ("/sources link vk Other", "The link «vk» exists already; choose another."),
-        ("/sources link fb shop_bot", "The name «shop_bot» is taken; choose another."),
-        ("/sources off", "Write which source you mean: /sources off shop_bot"),
-        ("/sources off shopbot", "There is no source «shopbot»; /sources lists them. Did you mean «shop_bot»?"),
-        ("/sources rename shop_bot = VK ads", "The name «VK ads» is taken; choose another."),
-        ("/sources rename shop_bot", "Write both names with = between them: /sources rename shop_bot = Shop"),
-        ("/sources describe shop_bot = " + "x" * 501, "At most 500 characters, please."),
+        ("/sources link", "Specify a word for the link and a name: /sources link vk VK ads"),
+        ("/sources link ВК Реклама", "A link word has 1 to 32 characters: lowercase Latin letters, digits, - or _."),
+        ("/sources link vk Other", "The link “vk” already exists; choose another word."),
+        ("/sources link fb shop_bot", "The name “shop_bot” is taken; choose another."),
+        ("/sources off", "Specify the source: /sources off shop_bot"),
+        ("/sources off shopbot", "There is no source “shopbot”; /sources lists them. Did you mean “shop_bot”?"),
+        ("/sources rename shop_bot = VK ads", "The name “VK ads” is taken; choose another."),
+        ("/sources rename shop_bot", "Specify both names with = between them: /sources rename shop_bot = Shop"),
+        ("/sources describe shop_bot = " + "x" * 501, "Please use at most 500 characters."),
         (
             "/sources describe shop_bot",
-            "Write the source, = and the description: /sources describe shop_bot = The bot of the shop",
+            "Specify the source, = and the description: /sources describe shop_bot = The bot of the shop",
         ),
-        ("/sources what", "There is no source «what»; /sources lists them."),
+        ("/sources what", "There is no source “what”; /sources lists them."),
     ],
 )
 async def test_invalid_sources_command_is_refused_and_changes_nothing(crm: RunningApp, typed: str, said: str) -> None:

@@ -18,7 +18,8 @@ from crm_core.statistics import Cause, Durations, Gap, Period, Statistics
 from crm_core.storage.tables import Event, Operator, Source, Weight
 from crm_core.team import departure, operators
 from tests.stories.steering import presses, types
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
 async def test_stats_show_contacts_times_operators_and_shares(crm: RunningApp, clock: MovableClock) -> None:
@@ -42,25 +43,25 @@ async def test_stats_show_contacts_times_operators_and_shares(crm: RunningApp, c
     text = text.replace("1 min 21 s", "1 min 20 s").replace("2 min 1 s", "2 min 0 s")
     assert text == (
         "📊 Statistics: today\n"
-        "Contacts: 2\n"
-        "Without an operator: 1 (50 %)\n"
-        "Waiting now: 1, the oldest: 2 min\n"
+        "Requests: 2\n"
+        "Without an operator: 1 (50%)\n"
+        "Waiting now: 1, oldest: 2 min\n"
         "\n"
-        "From the first word, on average / 95 of 100 within\n"
-        "• to an operator: 0 s / 0 s\n"
-        "• to the take: 1 min 20 s / 1 min 20 s\n"
-        "• to the first reply: 2 min 0 s / 2 min 0 s\n"
+        "From the first message: average / 95% within\n"
+        "• until assigned: 0 s / 0 s\n"
+        "• until taken: 1 min 20 s / 1 min 20 s\n"
+        "• until first reply: 2 min 0 s / 2 min 0 s\n"
         "\n"
         "👥 Operators\n"
         "🟠 Anna: online, at the limit\n"
-        "      1 of 1, 0 free; 1 contact\n"
+        "      1 of 1, 0 free; 1 request\n"
         "✉️ Boris: has not opened the invitation yet\n"
-        "      0 of 5, 5 free; 0 contacts\n"
+        "      0 of 5, 5 free; 0 requests\n"
         "\n"
         "📥 Sources: planned → actual share\n"
-        "🤖 shop_bot: 2 contacts; 1 waits\n"
-        "      Anna: 75 % → 100 % (1)\n"
-        "      Boris: 25 % → 0 % (0)"
+        "🤖 shop_bot: 2 requests; 1 waiting\n"
+        "      Anna: 75% → 100% (1)\n"
+        "      Boris: 25% → 0% (0)"
     )
 
 
@@ -80,8 +81,9 @@ async def test_stats_explain_share_gaps_in_both_languages(
         await crm.client(f"Client {number}").says("Hello", to=crm.shop)
     await crm.settled()
     text = (await types(crm, crm.olga, "/stats")).text
-    assert f"Anna: 75 % → 100 % (8) · {of_anna}\n" in text
-    assert text.endswith(f"Boris: 25 % → 0 % (0) · {of_boris}")
+    sign = " %" if language == "ru" else "%"
+    assert f"Anna: 75{sign} → 100{sign} (8) · {of_anna}\n" in text
+    assert text.endswith(f"Boris: 25{sign} → 0{sign} (0) · {of_boris}")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -96,7 +98,7 @@ def test_stats_report_incomplete_figures_while_counting() -> None:
     nothing = Durations(0, None, None)
     numbers = Statistics((), (), 0, 0, 0, nothing, nothing, nothing, behind=1234)
     said = stats_text(numbers, Period.ALL, translator("en"), now=datetime.now(UTC)).as_kwargs()["text"]
-    assert said.splitlines()[1] == "⏳ Still being counted, the figures are not complete. Events left: 1234"
+    assert said.splitlines()[1] == "⏳ Still counting, the figures are incomplete. Events left: 1234"
 
 
 async def test_running_app_folds_pending_events(crm: RunningApp) -> None:
@@ -108,7 +110,7 @@ async def test_running_app_folds_pending_events(crm: RunningApp) -> None:
     await crm.db.write(lambda s: s.execute(insert(Event.__table__), rows))
     while await crm.db.read(statistics.backlog) >= 500:
         continue
-    assert "Contacts: 1\n" in (await types(crm, crm.olga, "/stats")).text
+    assert "Requests: 1\n" in (await types(crm, crm.olga, "/stats")).text
 
 
 async def test_stats_show_operator_states_and_bots_not_started(sandbox: Sandbox, database_url: str) -> None:
@@ -123,7 +125,7 @@ async def test_stats_show_operator_states_and_bots_not_started(sandbox: Sandbox,
         await crm.settled()
         text = (await types(crm, crm.olga, "/stats")).text
         assert (
-            "⚪️ Anna: offline\n      0 of 10, 10 free; 0 contacts\n      ⚠️ has not pressed Start in @help_bot" in text
+            "⚪️ Anna: offline\n      0 of 10, 10 free; 0 requests\n      ⚠️ has not pressed Start in @help_bot" in text
         )
         assert "⛔️ Boris: switched off" in text
         assert "🟢 Clara: online" in text
@@ -140,7 +142,7 @@ async def test_stats_period_is_chosen_by_buttons(crm: RunningApp, clock: Movable
     counted = {"today": 1, "7 days": 2, "30 days": 3, "all time": 4}
     for label, count in counted.items():
         screen = await presses(crm, crm.olga, screen, label)
-        assert f"Statistics: {label}\nContacts: {count}\n" in screen.text
+        assert f"Statistics: {label}\nRequests: {count}\n" in screen.text
         assert f"· {label} ·" in screen.labels
 
 
@@ -159,8 +161,8 @@ async def test_stats_of_today_start_at_midnight_of_the_configured_time_zone(
         await crm.client("Kira").says("Today", to=crm.shop)
         await crm.settled()
         screen = await types(crm, crm.olga, "/stats")
-        assert "Contacts: 1\n" in screen.text
-        assert "Contacts: 2\n" in (await presses(crm, crm.olga, screen, "7 days")).text
+        assert "Requests: 1\n" in screen.text
+        assert "Requests: 2\n" in (await presses(crm, crm.olga, screen, "7 days")).text
 
 
 async def test_stats_and_lists_fit_one_message_however_many_entries_exist(crm: RunningApp) -> None:
@@ -200,18 +202,18 @@ async def test_stats_and_lists_fit_one_message_however_many_entries_exist(crm: R
 
     await crm.db.write(grow)
     screen = await types(crm, crm.olga, "/stats")
-    assert screen.text.startswith("📊 Statistics: today\nContacts: 0\n")
-    assert screen.text.endswith("• to the first reply: – / –")  # the picture shows the rest
+    assert screen.text.startswith("📊 Statistics: today\nRequests: 0\n")
+    assert screen.text.endswith("• until first reply: – / –")  # the picture shows the rest
     assert utf16_units(screen.text) <= 1024
     screen = await presses(crm, crm.olga, screen, "all time")
     assert screen.text.startswith("📊 Statistics: all time")
-    await (await crm.olga.presses(screen, "In words")).answer()
+    await (await crm.olga.presses(screen, "As text")).answer()
     await crm.settled()
     spelled = await crm.olga.sees("👥 Operators")
     assert spelled.text.startswith("📊 Statistics: all time")
     assert utf16_units(spelled.text) <= 4096
     assert "Operator with a rather long name, number 000" in spelled.text
-    assert "🤖 shop_bot: 0 contacts" in spelled.text
+    assert "🤖 shop_bot: 0 requests" in spelled.text
     assert spelled.text.count("… and ") >= 2
     for words in ("/operators", "/sources", "/assign", "/assign shop_bot", "/sources shop_bot", "/operators 1"):
         screen = await types(crm, crm.olga, words)
@@ -226,4 +228,4 @@ async def test_stats_include_contacts_of_removed_operators(crm: RunningApp) -> N
     await crm.settled()
     number = (await crm.db.read(operators.listing))[0].id
     await crm.db.write(departure.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)
-    assert "Anna (removed): – → 100 % (1)" in (await types(crm, crm.olga, "/stats")).text
+    assert "Anna (removed): – → 100% (1)" in (await types(crm, crm.olga, "/stats")).text

@@ -8,7 +8,8 @@ from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Sandbox
 from tests.stories.arranging import until
 from tests.stories.steering import presses, types
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 from tests.support.pictures import difference, file_id, opened, sent_picture
 
 BAD_PICTURE = "Bad Request: IMAGE_PROCESS_FAILED"
@@ -31,7 +32,7 @@ async def test_period_button_replaces_photo_and_caption(crm: RunningApp, clock: 
     await crm.olga.sees("received nothing for 72 hours")  # which may come between
     today = await types(crm, crm.olga, "/stats")
     week = await presses(crm, crm.olga, today, "7 days")
-    assert week.text.startswith("📊 Statistics: 7 days\nContacts: 1\n")
+    assert week.text.startswith("📊 Statistics: 7 days\nRequests: 1\n")
     assert difference_of_size(sent_picture(crm, today), sent_picture(crm, week))
     again = await presses(crm, crm.olga, week, "· 7 days ·")  # Telegram: not modified
     assert file_id(again) == file_id(week)

@@ -79,13 +79,13 @@ async def test_uncopyable_content_of_a_client_is_named_to_the_operator(crm: Runn
     await ivan.sends(NOT_COPYABLE[name], to=crm.shop)
     card = await anna.sees("#1")
     assert f"[{name}]" in card.text
-    notice = await anna.sees("does not let a bot copy", after=card)
-    assert notice.text == f"⚠️ #1: the client sent something that Telegram does not let a bot copy: {name}."
+    notice = await anna.sees("doesn't let bots copy", after=card)
+    assert notice.text == f"⚠️ #1: the client sent something that Telegram doesn't let bots copy: {name}."
     assert notice.reply_to == card.id
     await ivan.sees("Your request is #1")
 
     await ivan.sends(NOT_COPYABLE[name])
-    again = await anna.sees("does not let a bot copy", after=notice)
+    again = await anna.sees("doesn't let bots copy", after=notice)
     assert again.reply_to == card.id
     await anna.replies(again, "Please send it as a file")
     await ivan.sees("Please send it as a file")
@@ -100,7 +100,7 @@ async def test_protected_text_is_passed_on_and_a_protected_caption_is_quoted(crm
     await ivan.says("a secret", protected=True)
     assert (await anna.sees("a secret", after=card)).reply_to == card.id
     await ivan.sends(kinds.photo(caption="<b>not bold</b>"), protected=True)
-    notice = await anna.sees("does not let a bot copy: photo", after=card)
+    notice = await anna.sees("doesn't let bots copy: photo", after=card)
     assert notice.text.endswith(": photo.\n<b>not bold</b>")
 
 
@@ -152,9 +152,9 @@ async def test_waiting_client_learns_their_place_and_messages_follow_the_card(cr
     ivan, maria, pavel = clients
     assert (await ivan.sees("#1")).text == "Your request is #1. Anna will answer you here."
     text = (await maria.sees("#2")).text
-    assert text == "Your request is #2. Everybody is busy at the moment; you are next in the queue."
+    assert text == "Your request is #2. All our operators are busy right now; you are next in the queue."
     text = (await pavel.sees("#3")).text
-    assert text == "Your request is #3. Everybody is busy at the moment; you are number 2 in the queue."
+    assert text == "Your request is #3. All our operators are busy right now; you are number 2 in the queue."
 
     await maria.sends(kinds.photo(caption="while waiting"))
     await crm.settled()
@@ -174,7 +174,7 @@ async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(crm: Runn
     await ivan.sees("Request #1 is closed")
     await ivan.says("One more thing")
     card = await anna.sees("#2")
-    assert "🕘 1 earlier contact, the last with Anna" in card.text
+    assert "🕘 1 earlier request, last with Anna" in card.text
     await ivan.sees("Your request is #2")
 
 
@@ -244,7 +244,7 @@ async def test_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sa
         await ivan.says("To the desk", to=desk)
         card = await anna.sees("To the desk", bot=desk)
         assert "#2" in card.text
-        assert "1 earlier contact, the last with Anna" in card.text
+        assert "1 earlier request, last with Anna" in card.text
         # Each is answered by the bot that it was written to.
         await anna.replies(card, "The desk answers")
         await ivan.sees("The desk answers", bot=desk)
@@ -298,7 +298,9 @@ async def test_inactive_source_refuses_clients_with_a_message(crm: RunningApp) -
     ivan = crm.client()
     await switch(crm, await crm.source_id(), is_active=False)
     await ivan.says("Anybody there?", to=crm.shop)
-    assert (await ivan.sees("No requests")).text == "No requests are taken here at the moment. Please try later."
+    assert (
+        await ivan.sees("not taking requests")
+    ).text == "We're not taking requests right now. Please try again later."
     await switch(crm, await crm.source_id(), is_active=True)
     await ivan.says("And now?")
     await anna.sees("And now?")

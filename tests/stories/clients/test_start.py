@@ -7,7 +7,8 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
 from tests.stories.arranging import count, link, now, operator_id, switch, told, value
-from tests.support.people import MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: Runn
     await ivan.starts(crm.shop)
     await ivan.sees("Hello!")
     await ivan.taps("Share my phone")
-    await ivan.sees("your phone is noted")
+    await ivan.sees("saved your phone number")
     assert ivan.keyboard() is None
     assert await count(crm, "contacts") == 0  # his number is no request
 
@@ -101,7 +102,7 @@ async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: Runn
 async def test_phone_without_plus_gets_one(crm: RunningApp) -> None:
     ivan = crm.client()
     await ivan.shares_phone(crm.shop, phone="79990000001")
-    await ivan.sees("your phone is noted")
+    await ivan.sees("saved your phone number")
     assert await value(crm, "SELECT phone FROM leads") == "+79990000001"
 
 
@@ -111,7 +112,7 @@ async def test_client_data_sent_later_appears_on_the_taken_card(crm: RunningApp)
     await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
     await ivan.says("/email Ivan@Example.COM")
-    await ivan.sees("your e-mail is noted")
+    await ivan.sees("saved your e-mail")
     await crm.settled()
     assert "✉️" not in now(anna, card).text
     await anna.presses(card, "Take")
@@ -133,13 +134,13 @@ async def test_email_of_another_client_merges_nothing_and_is_flagged_on_the_card
     anna = await crm.operator("Anna")
     ivan, maria = crm.client("Ivan"), crm.client("Maria")
     await ivan.says("/email both@example.com", to=crm.shop)
-    await ivan.sees("your e-mail is noted")
+    await ivan.sees("saved your e-mail")
     await maria.says("Hello", to=crm.shop)
     await maria.says("/email both@example.com")
-    await maria.sees("your e-mail is noted")  # nobody learns from us whose an address is
+    await maria.sees("saved your e-mail")  # nobody learns from us whose an address is
     await anna.presses(await anna.sees("Hello"), "Take")
-    card = await anna.sees("which another client has")
-    assert "⚠️ Named both@example.com, which another client has" in card.text
+    card = await anna.sees("which another client already has")
+    assert "⚠️ Gave the e-mail both@example.com, which another client already has" in card.text
     assert "✉️" not in card.text
     assert await count(crm, "leads") == 2
     assert await count(crm, "leads", "email = 'both@example.com'") == 1
@@ -150,7 +151,7 @@ async def test_help_and_privacy_answer_without_opening_a_contact(crm: RunningApp
     await ivan.says("/help", to=crm.shop)
     assert "/email" in (await ivan.sees("operator")).text
     await ivan.says("/privacy")
-    assert "phone" in (await ivan.sees("Kept are")).text
+    assert "phone" in (await ivan.sees("We store")).text
     assert await count(crm, "contacts") == 0
 
 
@@ -173,7 +174,7 @@ async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp
     lost = await anna.replies(card, "Are you there?")
     told_so = await anna.sees("has blocked the bot")
     assert told_so.reply_to == lost.id
-    assert told_so.text == "The client of #1 has blocked the bot; this was not delivered."
+    assert told_so.text == "The client of #1 has blocked the bot, so this was not delivered."
 
     await ivan.says("I am back")
     await anna.sees("I am back")

@@ -8,7 +8,8 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
 from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
-from tests.support.people import SECOND_TOKEN, TOKEN, MovableClock, RunningApp
+from tests.support.clock import MovableClock
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 HOSTILE = [
     "<b>bold</b> & <script>alert(1)</script>",
@@ -43,14 +44,14 @@ async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp) 
         "🟢 In progress · just now"
     )
     assert taken.labels == ["✔️ Close"]
-    assert (await ivan.sees("with you")).text == "Anna is with you now, request #1."
+    assert (await ivan.sees("taking care")).text == "Anna is now taking care of your request #1."
 
     await anna.presses(taken, "Close")
     closed = await anna.sees("✔️ Closed")
     assert (closed.id, closed.labels) == (card.id, [])
     assert closed.text.endswith("Do you have bicycles?\n\n✔️ Closed")
     assert (await ivan.sees("is closed")).text == (
-        "Request #1 is closed. Thank you! Write again at any time, and a new one will be opened."
+        "Request #1 is closed. Thank you! If you have another question, just write here."
     )
 
 
@@ -116,7 +117,11 @@ async def test_card_with_all_fields_at_maximum_fits_a_message(crm: RunningApp) -
         await anna.presses(card, "Close")
         await crm.settled()
     assert len(card.text.encode("utf-16-le")) // 2 <= 4096
-    for part in (f"✉️ 2{address}", f"Named {address}, which another client has", "1 earlier contact, the last with A"):
+    for part in (
+        f"✉️ 2{address}",
+        f"Gave the e-mail {address}, which another client already has",
+        "1 earlier request, last with A",
+    ):
         assert part in card.text
     assert await count(crm, "outbox", "state = 'dead'") == 0
 
@@ -130,7 +135,7 @@ async def test_card_counts_earlier_contacts_and_names_the_last_operator(crm: Run
         if number == 1:
             assert "🕘" not in card.text
         if number == 3:
-            assert "🕘 2 earlier contacts, the last with Anna" in card.text
+            assert "🕘 2 earlier requests, last with Anna" in card.text
         await anna.presses(card, "Close")
         await ivan.sees(f"Request #{number} is closed")
 
@@ -144,9 +149,9 @@ async def test_repeated_button_presses_take_effect_once(crm: RunningApp) -> None
     presses = [await anna.presses(card, "Take") for _ in range(3)]
     answers = [await press.answer() for press in presses]
     assert answers[0] == "#1 is yours. Reply to the card to write to the client."
-    assert answers[1:] == ["#1 is yours already."] * 2
+    assert answers[1:] == ["#1 is already yours."] * 2
     await crm.settled()
-    assert told(ivan, "Anna is with you now") == 1
+    assert told(ivan, "Anna is now taking care") == 1
 
     card = now(anna, card)
     presses = [await anna.presses(card, "Close", stale=True) for _ in range(3)]
@@ -168,7 +173,7 @@ async def test_outdated_button_does_nothing_and_refreshes_the_card(crm: RunningA
     await anna.sees("In progress")
     await crm.settled()
     press = await anna.presses(old, "Close", stale=True)  # version 1; taking made it 2
-    assert await press.answer() == "The card of #1 was out of date; it is fresh now, please press again."
+    assert await press.answer() == "The card of #1 was out of date. It has been refreshed, please press again."
     assert await value(crm, "SELECT status FROM contacts") == "in_progress"
     await anna.presses(now(anna, old), "Close")
     await ivan.sees("is closed")
@@ -180,7 +185,7 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(cr
     await ivan.says("My secret number is 42", to=crm.shop)
     old = await anna.sees("My secret")
     await anna.presses(old, "Take")
-    await ivan.sees("Anna is with you")
+    await ivan.sees("Anna is now taking care")
     boris = await crm.operator("Boris")
     await give(crm, 1, boris)
 
@@ -199,7 +204,7 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(cr
     assert ivan.looks("Hello from Anna") is None
 
     await boris.presses(card, "Take")
-    await ivan.sees("Boris is with you now")
+    await ivan.sees("Boris is now taking care")
     await crm.settled()
     await boris.presses(now(boris, card), "Close")
     await ivan.sees("is closed")
@@ -222,7 +227,7 @@ async def test_concurrent_take_and_transfer_leave_the_contact_with_one_operator(
         assert toast in (
             f"#{number} is yours. Reply to the card to write to the client.",
             f"#{number} is with Boris.",
-            f"The card of #{number} was out of date; it is fresh now, please press again.",
+            f"The card of #{number} was out of date. It has been refreshed, please press again.",
         )
         await crm.settled()
         assert await value(crm, f"SELECT operator_id FROM contacts WHERE id = {number}") == 2  # noqa: S608
@@ -271,7 +276,7 @@ async def test_forged_button_of_an_operator_has_no_effect(crm: RunningApp, data:
         press = await boris.presses_forged(crm.shop, data, message=message)
         toast = await press.answer()
         assert toast is None or re.fullmatch(
-            r"#1 is with Anna\.|There is no contact #\d+\. .*|This was sent already\.", toast
+            r"#1 is with Anna\.|There is no request #\d+\. .*|This has already been sent\.", toast
         )
     await crm.settled()
     assert await value(crm, "SELECT status FROM contacts") == "new"
@@ -342,20 +347,20 @@ async def test_operator_of_two_bots_has_each_contact_in_its_own_chat(sandbox: Sa
         await crm.settled()
         await anna.presses(in_shop, "Take")
         await anna.presses(in_desk, "Take")
-        await ivan.sees("Anna is with you", bot=shop)
-        await maria.sees("Anna is with you", bot=desk)
+        await ivan.sees("Anna is now taking care", bot=shop)
+        await maria.sees("Anna is now taking care", bot=desk)
         # What is no reply goes to the one contact in progress of the bot that it is written to.
         await anna.says("for Ivan", to=shop)
         await ivan.sees("for Ivan")
         await anna.says("for Maria", to=desk)
         await maria.sees("for Maria")
         await anna.says("/my", to=shop)
-        mine = await anna.sees("2 open contacts", bot=shop)
+        mine = await anna.sees("2 open requests", bot=shop)
         assert "#2 · Maria · help_bot · just now · @help_bot" in mine.text
         assert mine.labels == ["#1"]
         # A button that names a contact of the other bot copies nothing from there.
         press = await anna.presses_forged(shop, "card:2", message=mine)
-        assert await press.answer() == "That contact lives in @help_bot; please do it there."
+        assert await press.answer() == "That request is in @help_bot; please do it there."
 
 
 @pytest.mark.fault("F36")
@@ -388,14 +393,14 @@ async def test_operator_who_blocks_the_bot_loses_contacts_and_gets_new_on_return
     await maria.says("Maria asks", to=crm.shop)
     cards = [await boris.sees("Ivan asks"), await boris.sees("Maria asks")]
     await boris.presses(cards[0], "Take")
-    await ivan.sees("Boris is with you")
+    await ivan.sees("Boris is now taking care")
     anna = await crm.operator("Anna", limit=1)
     await boris.blocks(crm.shop)
     await anna.sees("Ivan asks")  # the oldest; Maria waits, since Anna has one place
     alert = await crm.olga.sees("can't be reached", bot=crm.shop)
     assert alert.text == (
         "🚫 Boris can't be reached through @shop_bot: the bot is blocked or was never started there. "
-        "2 contacts went back to the queue."
+        "2 requests went back to the queue."
     )
     await crm.settled()
     assert await value(crm, "SELECT current_leads FROM operators WHERE name = 'Boris'") == 0
@@ -421,7 +426,7 @@ async def test_button_on_an_inaccessible_card_works(crm: RunningApp) -> None:
     await crm.settled()
     press = await anna.presses_forged(crm.shop, "take:1:1", message=card, inaccessible=True)
     assert "#1 is yours" in (await press.answer() or "")
-    await ivan.sees("Anna is with you")
+    await ivan.sees("Anna is now taking care")
     await anna.sees("In progress")
 
 
@@ -433,7 +438,7 @@ async def test_deleted_card_can_be_shown_again(crm: RunningApp) -> None:
     await crm.settled()
     await anna.deletes(card)
     await anna.says("/my")
-    await anna.presses(await anna.sees("1 open contact"), "#1")
+    await anna.presses(await anna.sees("1 open request"), "#1")
     again = await anna.sees("[photo]")
     assert again.labels == ["✋ Take", "✔️ Close"]
     await crm.settled()

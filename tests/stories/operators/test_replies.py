@@ -19,9 +19,9 @@ async def ask(crm: RunningApp, client: Person, operator: Person, words: str) -> 
 
 async def test_operator_joins_by_link_and_gets_help(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
-    welcome = await anna.sees("Welcome, Anna! You are an operator now.")
+    welcome = await anna.sees("Welcome, Anna! You are now an operator.")
     await anna.says("/help")
-    text = (await anna.sees("Each contact comes as a card", after=welcome)).text
+    text = (await anna.sees("Each request arrives as a card", after=welcome)).text
     for command in ("/my", "/online", "/offline"):
         assert command in text
     await anna.says("/start")
@@ -33,7 +33,7 @@ async def test_operator_invitation_link_works_once(crm: RunningApp) -> None:
     used = next(seen.text for seen in anna.chat(crm.shop) if seen.text.startswith("/start op_"))
     charlie = crm.client("Charlie")
     await charlie.says(used, to=crm.shop)
-    assert "not valid any more" in (await charlie.sees()).text
+    assert "no longer valid" in (await charlie.sees()).text
     await charlie.says("/my")
     await anna.sees("👤 Charlie\n\n/my")  # a client's words
 
@@ -41,15 +41,15 @@ async def test_operator_invitation_link_works_once(crm: RunningApp) -> None:
 async def test_my_command_lists_open_contacts(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", limit=40)
     await anna.says("/my")
-    assert (await anna.sees("no open")).text == "You have no open contacts."
+    assert (await anna.sees("no open")).text == "You have no open requests."
     ivan = crm.client("Ivan")
     card = await ask(crm, ivan, anna, "Do you have bicycles?")
     await ask(crm, crm.client("Maria"), anna, ("And skis? " * 20).strip())
     await anna.presses(card, "Take")
     await anna.says("/my")
-    mine = await anna.sees("2 open contacts")
+    mine = await anna.sees("2 open requests")
     assert mine.text == (
-        "2 open contacts\n🟢 #1 · Ivan · shop_bot · just now\n      Do you have bicycles?\n"
+        "2 open requests\n🟢 #1 · Ivan · shop_bot · just now\n      Do you have bicycles?\n"
         "🆕 #2 · Maria · shop_bot · just now\n      And skis? And skis? And skis? And skis?…"
     )
     assert mine.buttons == [["#1", "#2"]]
@@ -62,10 +62,10 @@ async def test_long_contact_list_fits_a_message(crm: RunningApp) -> None:
         await client.says("🚲" * 2000, to=crm.shop)
     await crm.settled()
     await anna.says("/my")
-    mine = await anna.sees("30 open contacts")
+    mine = await anna.sees("30 open requests")
     assert "… and 15 more" in mine.text
     await anna.says("to whom is this?")
-    question = await anna.sees("To whom?")
+    question = await anna.sees("Who is this for?")
     assert len(question.labels) == 20
     assert "reply to its card" in question.text
     assert await count(crm, "outbox", "state = 'dead'") == 0
@@ -82,7 +82,7 @@ async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(cr
     await maria.sees("number 2 in the queue")
     await anna.says("/online")
     text = (await anna.sees("You are online")).text
-    assert text == "You are online: new contacts come to you. 2 waiting contacts are assigned."
+    assert text == "You are online: new requests will come to you. 2 waiting requests have been assigned."
     await anna.sees("Ivan asks")
     card = await anna.sees("Maria asks")
     await anna.says("/offline")
@@ -102,7 +102,7 @@ async def test_reply_of_any_kind_to_the_card_reaches_the_client(crm: RunningApp)
     await anna.sends(kinds.text("<b>bold</b> &amp; <i>fine</i>", parse_mode="HTML"), reply_to=card)
     copy = await ivan.sees("bold & fine")
     assert [one["type"] for one in copy.entities] == ["bold", "italic"]
-    assert told(ivan, "Anna is with you now") == 1  # writing takes, once
+    assert told(ivan, "Anna is now taking care") == 1  # writing takes, once
 
 
 async def test_reply_to_any_message_of_a_contact_reaches_its_client(crm: RunningApp) -> None:
@@ -124,7 +124,7 @@ async def test_reply_to_any_message_of_a_contact_reaches_its_client(crm: Running
     assert (await ivan.sees("to my own words")).reply_to == got.id
 
     await ivan.sends(kinds.story())
-    notice = await anna.sees("does not let a bot copy")
+    notice = await anna.sees("doesn't let bots copy")
     await crm.settled()
     await anna.replies(notice, "to the notice")
     await ivan.sees("to the notice")
@@ -150,8 +150,8 @@ async def test_message_with_several_contacts_in_progress_asks_for_the_recipient(
         await anna.presses(await ask(crm, client, anna, f"{client.first_name} asks"), "Take")
     await ask(crm, pavel, anna, "Pavel asks")
     words = await anna.says("Who is this for?")
-    question = await anna.sees("To whom?")
-    assert question.text == "To whom? It will be sent when you choose."
+    question = await anna.sees("Who is this for?")
+    assert question.text == "Who is this for? It will be sent when you choose."
     assert question.reply_to == words.id
     assert question.labels == ["#1 Ivan · Ivan asks", "#2 Maria · Maria asks"]
     await crm.settled()
@@ -164,7 +164,7 @@ async def test_message_with_several_contacts_in_progress_asks_for_the_recipient(
     await crm.settled()
     assert (now(anna, question).text, now(anna, question).labels) == ("Sent to #2.", [])
     press = await anna.presses(question, "#1", stale=True)
-    assert await press.answer() == "This was sent already."
+    assert await press.answer() == "This has already been sent."
     await crm.settled()
     assert ivan.looks("Who is") is None
 
@@ -174,10 +174,10 @@ async def test_message_with_no_contact_taken_asks_and_the_choice_takes_it(crm: R
     ivan = crm.client("Ivan")
     await ask(crm, ivan, anna, "Ivan asks")
     await anna.sends(kinds.voice())
-    question = await anna.sees("To whom?")
+    question = await anna.sees("Who is this for?")
     await anna.presses(question, "#1 Ivan")
     await ivan.sees(kind="voice")
-    await ivan.sees("Anna is with you now")
+    await ivan.sees("Anna is now taking care")
 
 
 async def test_album_is_asked_about_once_and_late_items_follow_the_choice(crm: RunningApp) -> None:
@@ -186,9 +186,9 @@ async def test_album_is_asked_about_once_and_late_items_follow_the_choice(crm: R
     for client in (ivan, maria):
         await anna.presses(await ask(crm, client, anna, f"{client.first_name} asks"), "Take")
     items = await anna.sends_all(kinds.album(kinds.photo(caption="one"), kinds.photo(), kinds.video(caption="three")))
-    question = await anna.sees("To whom?")
+    question = await anna.sees("Who is this for?")
     await crm.settled()
-    assert told(anna, "To whom?") == 1
+    assert told(anna, "Who is this for?") == 1
     await anna.presses(question, "#1")
     await ivan.sees("three")
     assert [seen.copied_from for seen in ivan.chat() if seen.copied_from] == [(anna.id, item.id) for item in items]
@@ -197,7 +197,7 @@ async def test_album_is_asked_about_once_and_late_items_follow_the_choice(crm: R
     crm.sandbox.inject_raw(crm.shop, {"message": {**items[0].raw, "message_id": 500, "caption": "late"}})
     await anna.sees("🗑 #1: a message (photo) was deleted")
     await crm.settled()
-    assert told(anna, "To whom?") == 0  # the only question has become "Sent to #1."
+    assert told(anna, "Who is this for?") == 0  # the only question has become "Sent to #1."
 
 
 async def test_album_sent_as_a_reply_goes_complete_to_the_answered_contact(crm: RunningApp) -> None:
@@ -209,7 +209,7 @@ async def test_album_sent_as_a_reply_goes_complete_to_the_answered_contact(crm: 
     items = await anna.sends_all(kinds.album(kinds.photo(), kinds.photo()), reply_to=card)
     await crm.settled()
     assert [seen.copied_from for seen in maria.chat() if seen.copied_from] == [(anna.id, item.id) for item in items]
-    assert told(anna, "To whom?") == 0
+    assert told(anna, "Who is this for?") == 0
 
 
 @pytest.mark.fault("F47")
@@ -218,9 +218,9 @@ async def test_reply_to_a_message_of_no_contact_asks_for_the_recipient(crm: Runn
     ivan = crm.client("Ivan")
     await anna.presses(await ask(crm, ivan, anna, "Ivan asks"), "Take")
     await anna.says("/help")
-    help_text = await anna.sees("Each contact comes", after=await anna.sees("#1"))
+    help_text = await anna.sees("Each request arrives as a card", after=await anna.sees("#1"))
     await anna.replies(help_text, "Thanks")
-    await anna.presses(await anna.sees("To whom?"), "#1")
+    await anna.presses(await anna.sees("Who is this for?"), "#1")
     await ivan.sees("Thanks")
 
 
@@ -230,7 +230,7 @@ async def test_message_edited_before_the_choice_is_sent_as_edited(crm: RunningAp
     ivan = crm.client("Ivan")
     await ask(crm, ivan, anna, "Ivan asks")
     words = await anna.says("fifty")
-    question = await anna.sees("To whom?")
+    question = await anna.sees("Who is this for?")
     await anna.edits(words, "fifteen")
     await anna.presses(question, "#1")
     await ivan.sees("fifteen")
@@ -273,9 +273,9 @@ async def test_uncopyable_content_of_an_operator_is_refused_with_reason(crm: Run
     ivan = crm.client("Ivan")
     card = await ask(crm, ivan, anna, "Ivan asks")
     sent = await anna.replies(card, NOT_COPYABLE[name])
-    refused = await anna.sees("Telegram does not let a bot pass this on")
+    refused = await anna.sees("Telegram doesn't let bots forward this")
     assert refused.reply_to == sent.id
-    assert refused.text == f"Telegram does not let a bot pass this on ({name}). Send it in another form."
+    assert refused.text == f"Telegram doesn't let bots forward this ({name}). Please send it in another form."
     assert await value(crm, "SELECT status FROM contacts") == "new"
 
 
@@ -285,9 +285,9 @@ async def test_operator_commands_are_never_passed_on(crm: RunningApp) -> None:
     card = await ask(crm, ivan, anna, "Ivan asks")
     await anna.presses(card, "Take")
     for sent in (await anna.says("/offlin"), await anna.replies(card, "/price 5")):
-        refused = await anna.sees("begins with a slash")
+        refused = await anna.sees("starts with a slash")
         assert (
-            refused.reply_to == sent.id or (await anna.sees("begins with a slash", after=refused)).reply_to == sent.id
+            refused.reply_to == sent.id or (await anna.sees("starts with a slash", after=refused)).reply_to == sent.id
         )
     await crm.settled()
     assert [seen.text for seen in ivan.chat() if seen.copied_from] == []
@@ -319,7 +319,7 @@ async def test_deactivated_client_is_reported_once_and_later_messages_refused(cr
     first = await anna.replies(card, "Are you there?")
     notice = await anna.sees("has blocked the bot")
     assert notice.reply_to == first.id
-    assert notice.text == "🚫 #1: the client has blocked the bot. Nothing can be delivered until he writes again."
+    assert notice.text == "🚫 #1: the client has blocked the bot. Nothing can be delivered until they write again."
     await crm.settled()
     assert told(anna, "has blocked the bot") == 1
     second = await anna.replies(notice, "Hello?")
@@ -350,7 +350,7 @@ async def test_message_deleted_while_queued_is_reported_as_deleted(crm: RunningA
     await maria.deletes(regretted)
     await anna.presses(card, "Close")
     told_so = await anna.sees("deleted")
-    assert told_so.text == "🗑 #2: a message (photo) was deleted by its author before it could be passed on."
+    assert told_so.text == "🗑 #2: a message (photo) was deleted by its author before it could be forwarded."
 
 
 async def test_former_operator_gets_no_more_messages(crm: RunningApp) -> None:
@@ -376,7 +376,7 @@ async def test_pending_recipient_choice_of_removed_operator_sends_nothing(crm: R
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ask(crm, ivan, anna, "Ivan asks")
     await anna.says("a secret price")
-    question = await anna.sees("To whom?")
+    question = await anna.sees("Who is this for?")
     await remove(crm, anna)
     press = await anna.presses(question, "#1", stale=True)
     assert await press.answer() is None
@@ -400,14 +400,14 @@ async def test_forged_recipient_choice_sends_nothing(sandbox: Sandbox, database_
         boris = await crm.operator("Boris")
         await crm.settled()
         await anna.says("secret", to=shop)
-        question = await anna.sees("To whom?")
+        question = await anna.sees("Who is this for?")
 
         press = await boris.presses_forged(shop, "send:1:1", message=1)
-        assert await press.answer() == "This was sent already."
+        assert await press.answer() == "This has already been sent."
         press = await anna.presses_forged(shop, "send:2:1", message=question)
-        assert await press.answer() == "That contact lives in @help_bot; please do it there."
+        assert await press.answer() == "That request is in @help_bot; please do it there."
         press = await anna.presses_forged(desk, "send:2:1", message=1)
-        assert await press.answer() == "This was sent already."
+        assert await press.answer() == "This has already been sent."
         await crm.settled()
         assert maria.looks("secret") is None
 

@@ -42,7 +42,7 @@ async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(langu
         assert f"{dialogue.first_name} → @{cast.bots[dialogue.bot][0]}" in everything
     assert words["queued"] in everything  # the limits are small enough that somebody waits
     assert words["from_queue"] in everything
-    planned = re.findall(rf"({'|'.join(cast.operators)}) +(\d+) % +\d+ % +\d+", ended.out)
+    planned = re.findall(rf"({'|'.join(cast.operators)}) +(\d+) ?% +\d+ ?% +\d+", ended.out)
     assert sorted(planned) == sorted(2 * list(zip(cast.operators, ("30", "10", "60"), strict=True)))
     said = re.escape(words["said"]).replace(r"\{clients\}", r"(\d+)").replace(r"\{operators\}", r"(\d+)")
     said = said.replace(r"\{lost\}", "0").replace(r"\{doubled\}", "0")

@@ -17,7 +17,7 @@ async def test_contact_is_taken_answered_and_closed(crm: RunningApp) -> None:
 
     press = await anna.presses(card, "Take")
     assert "#1 is yours" in (await press.answer() or "")
-    await ivan.sees("Anna is with you now")
+    await ivan.sees("Anna is now taking care")
     await crm.settled()
     card = await anna.sees("In progress")
     assert card.labels == ["✔️ Close"]

@@ -1,17 +1,18 @@
-"""A call with the models of `register_contact` that does nothing: what FastAPI and uvicorn alone allow."""
+"""A route with the models of `register_contact` that does nothing: the upper bound that FastAPI and uvicorn set."""
 
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from crm_core.api.leads import NewRequest, RegisteredContact
+from crm_core.api.contact_models import RegisteredContact
+from crm_core.api.leads import NewRequest
 
 app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False})
 
 
 @app.post("/leads/register_contact/", status_code=201)
 async def register_contact(body: NewRequest) -> RegisteredContact:
-    """Answers with what it got."""
+    """Returns what it received."""
     return RegisteredContact(
         id=1,
         lead_id=1,

@@ -1,4 +1,4 @@
-"""What the picture says, in the reader's language: made at the edge, where words live."""
+"""The labels of the picture, in the reader's language: passed in, since texts for people are outside of the logic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from crm_core.statistics import Cause
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Every word of the statistics' picture.
+class Labels:
+    """Every text of the statistics' picture.
 
     Attributes:
-        title: what it is about, `period` from when to when.
-        contacts, unassigned, waiting: what the three large numbers count; the first and the last agree with theirs, the
-            second is given its part, from 0 to 1.
+        title, period: the heading, and from when to when.
+        contacts, unassigned, waiting: labels of the three large numbers, given the number, for its plural form;
+            `unassigned` is given its share of all, from 0 to 1.
         flow, load, shares, times: titles of the panels.
         given, not_given: contacts with and without an operator.
         online, full, away: states of operators.
         planned, actual: the two shares.
-        mean, p95: what the two lengths are.
+        mean, p95: the two durations.
         to_assignment, to_take, to_reply: what took that long.
-        no_contacts, no_operators, no_sources, no_weights: said where there is nothing to draw.
-        cause: what made a gap between the two shares, in a word; nothing where there is none.
-        unnamed: stands for a name that the font cannot draw.
+        no_contacts, no_operators, no_sources, no_weights: shown if there is nothing to draw.
+        cause: the cause of a gap between the two shares, in a word; empty if there is no gap.
+        unnamed: replaces a name that the font cannot draw.
         number: a whole number; percent: a part from 0 to 1; duration: seconds; None is a dash.
         contacts_of: how many contacts, with the noun.
         more_operators: how many are not shown, with their load and their limits together.

@@ -1,4 +1,4 @@
-"""Deciding is arithmetic: shares follow weights, among those who are eligible, and each exclusion has its reason."""
+"""Choosing is arithmetic: shares follow weights among eligible operators, and each exclusion has its reason."""
 
 import math
 import random

@@ -1,7 +1,8 @@
-"""The first founding document taken at its word, to measure beside: FastAPI, a synchronous SQLAlchemy session and one
-commit for each request, loads read and then written, SQLite as it comes. Nothing in it is slowed down on purpose.
+"""A direct implementation of the first founding document, to compare with: FastAPI, a synchronous SQLAlchemy session
+and one commit for each request, loads read and then written, SQLite with default settings. Nothing in it is slowed down
+on purpose.
 
-    PLAIN_CRM_DATABASE=/tmp/plain.db python -m uvicorn tests.benchmarks.plain_crm:app
+    PLAIN_API_DATABASE=/tmp/plain.db python -m uvicorn tests.benchmarks.plain_api:app
 """
 
 import os
@@ -15,11 +16,12 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ForeignKey, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
 
-from crm_core.api.leads import NewRequest, RegisteredContact
+from crm_core.api.contact_models import RegisteredContact
+from crm_core.api.leads import NewRequest
 
-engine = create_engine(f"sqlite:///{os.environ['PLAIN_CRM_DATABASE']}", connect_args={"check_same_thread": False})
+engine = create_engine(f"sqlite:///{os.environ['PLAIN_API_DATABASE']}", connect_args={"check_same_thread": False})
 open_session = sessionmaker(engine)
-app = FastAPI(title="Plain CRM")
+app = FastAPI(title="Plain API")
 
 
 class Base(DeclarativeBase):
@@ -27,7 +29,7 @@ class Base(DeclarativeBase):
 
 
 class Lead(Base):
-    """A client, known by his e-mail."""
+    """A client, identified by e-mail."""
 
     __tablename__ = "leads"
 
@@ -39,7 +41,7 @@ class Lead(Base):
 
 
 class Operator(Base):
-    """Who works on contacts."""
+    """Somebody who works on contacts."""
 
     __tablename__ = "operators"
 
@@ -51,7 +53,7 @@ class Operator(Base):
 
 
 class Source(Base):
-    """A channel."""
+    """A channel that contacts come from."""
 
     __tablename__ = "sources"
 
@@ -61,7 +63,7 @@ class Source(Base):
 
 
 class SourceOperator(Base):
-    """How much of a source an operator gets."""
+    """The weight of an operator at a source."""
 
     __tablename__ = "source_operators"
 
@@ -90,15 +92,15 @@ Base.metadata.create_all(engine)
 
 
 class NewOperator(BaseModel):
-    """An operator to be made."""
+    """The body of a request that creates an operator."""
 
     name: str
     is_active: bool = True
     max_leads: int = 10
 
 
-class OperatorShown(NewOperator):
-    """An operator as he is."""
+class OperatorResponse(NewOperator):
+    """An operator in a response."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -107,14 +109,14 @@ class OperatorShown(NewOperator):
 
 
 class NewSource(BaseModel):
-    """A source to be made."""
+    """The body of a request that creates a source."""
 
     name: str
     description: str | None = None
 
 
-class SourceShown(NewSource):
-    """A source as it is."""
+class SourceResponse(NewSource):
+    """A source in a response."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -122,7 +124,7 @@ class SourceShown(NewSource):
 
 
 class NewWeight(BaseModel):
-    """Who is to work at a source."""
+    """The body of a request that sets a weight."""
 
     operator_id: int
     weight: int = 1
@@ -136,27 +138,27 @@ def _session() -> Iterator[Session]:
 Db = Annotated[Session, Depends(_session)]
 
 
-@app.post("/operators/", status_code=201, response_model=OperatorShown)
+@app.post("/operators/", status_code=201, response_model=OperatorResponse)
 def create_operator(body: NewOperator, db: Db) -> Operator:
     """Adds an operator."""
-    made = Operator(**body.model_dump())
-    db.add(made)
+    operator = Operator(**body.model_dump())
+    db.add(operator)
     db.commit()
-    return made
+    return operator
 
 
-@app.post("/sources/", status_code=201, response_model=SourceShown)
+@app.post("/sources/", status_code=201, response_model=SourceResponse)
 def create_source(body: NewSource, db: Db) -> Source:
     """Adds a source."""
-    made = Source(**body.model_dump())
-    db.add(made)
+    source = Source(**body.model_dump())
+    db.add(source)
     db.commit()
-    return made
+    return source
 
 
 @app.post("/sources/{source_id}/assign_operator")
 def assign_operator(source_id: int, body: NewWeight, db: Db) -> dict[str, str]:
-    """Gives an operator a weight at a source."""
+    """Sets the weight of an operator at a source."""
     if db.get(Source, source_id) is None:
         raise HTTPException(404, "Source not found")
     if db.get(Operator, body.operator_id) is None:
@@ -168,7 +170,7 @@ def assign_operator(source_id: int, body: NewWeight, db: Db) -> dict[str, str]:
 
 @app.post("/leads/register_contact/", status_code=201, response_model=RegisteredContact)
 def register_contact(body: NewRequest, db: Db) -> RegisteredContact:
-    """Finds or makes the lead, picks an operator, adds one to his load, makes the contact; all in one commit."""
+    """Finds or creates the lead, chooses an operator, adds one to their load, creates the contact; in one commit."""
     if db.get(Source, body.source_id) is None:
         raise HTTPException(404, "Source not found")
     lead = db.scalars(select(Lead).where(Lead.email == body.email)).first()
@@ -199,7 +201,7 @@ def register_contact(body: NewRequest, db: Db) -> RegisteredContact:
 
 
 def _choose(db: Session, source_id: int) -> Operator | None:
-    """By weight, among those who are active and below their limit at this moment."""
+    """Chooses by weight among the operators who are active and below their limit."""
     links = db.scalars(select(SourceOperator).where(SourceOperator.source_id == source_id)).all()
     free: Sequence[SourceOperator] = [
         one for one in links if one.operator.is_active and one.operator.current_leads < one.operator.max_leads

@@ -1,0 +1,196 @@
+"""Reading candidates: operators as a source sees them, for a choice, for an assignment by hand and for the metrics.
+
+What a candidate is read from is defined once, by name (`_columns`), and three queries share it. Rows are read by these
+names too, so that a new column has no place to be aligned with.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, select, type_coerce
+from sqlalchemy.orm import Session
+
+from crm_core.errors import OperatorNotFound, SourceNotFound
+from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
+from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
+
+_operator = Operator.__table__
+_weight = Weight.__table__
+
+
+# --- a source --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a choice needs to know of a source.
+
+    Attributes:
+        bot_id: the source's own bot, None for another system.
+        speaker_id: the bot that talks to operators about its contacts: the source's own, else the first.
+    """
+
+    id: int
+    name: str
+    strategy: str
+    bot_id: int | None
+    speaker_id: int | None
+    is_active: bool = True
+
+
+_FIRST_BOT = select(Bot.id).order_by(Bot.position).limit(1).scalar_subquery()
+_SPEAKER = func.coalesce(Source.bot_id, _FIRST_BOT)
+_SOURCE_COLUMNS = (
+    Source.id.label("source_id"),
+    Source.name.label("source_name"),
+    Source.strategy,
+    Source.bot_id,
+    _SPEAKER.label("speaker_id"),
+    Source.is_active.label("source_is_active"),
+)
+_SOURCE = Prepared(select(*_SOURCE_COLUMNS).where(Source.id == bindparam("source_id")))
+
+
+def source_facts(s: Session, source_id: int) -> SourceFacts:
+    """A source as a choice sees it. Raises SourceNotFound."""
+    row = execute(s, _SOURCE, {"source_id": source_id}).one_or_none()
+    if row is None:
+        raise SourceNotFound(name=str(source_id), close=[])
+    return _facts(row)
+
+
+def _facts(row: Any) -> SourceFacts:
+    return SourceFacts(
+        row.source_id, row.source_name, row.strategy, row.bot_id, row.speaker_id, is_active=row.source_is_active
+    )
+
+
+# --- its operators ---------------------------------------------------------------------------------------------------
+
+
+def _flag(column: Any, name: str) -> ColumnElement[Any]:
+    """A boolean column as SQLite has it, 0 or 1: three conversions in each row take longer than all the rules."""
+    return type_coerce(column, Integer).label(name)
+
+
+def _columns(*, weight: Any = _weight.c.weight, dealt: Any = _weight.c.dealt) -> list[ColumnElement[Any]]:
+    """What `_candidate` reads, by name.
+
+    Args:
+        weight, dealt: where an operator may have no weight at the source, what counts instead.
+    """
+    return [
+        _operator.c.id.label("operator_id"),
+        weight.label("weight"),
+        _operator.c.current_leads.label("load"),
+        _operator.c.max_leads.label("limit"),
+        _flag(_operator.c.is_active, "is_active"),
+        _flag(_operator.c.is_online, "is_online"),
+        _flag(StaffChat.is_reachable, "has_chat"),
+        dealt.label("dealt"),
+        Staff.telegram_id,
+    ]
+
+
+def _candidate(row: Any, source: SourceFacts) -> Candidate:
+    # Who has no Telegram account works through the API, and can do so for sources that are no bot.
+    is_reachable = bool(row.has_chat) or (row.telegram_id is None and source.bot_id is None)
+    # Not by keywords, which take twice as long; a test compares each field with what was stored.
+    return Candidate(
+        row.operator_id,
+        row.weight,
+        row.load,
+        row.limit,
+        bool(row.is_active),
+        bool(row.is_online),
+        is_reachable,
+        row.dealt,
+        row.telegram_id if row.has_chat else None,
+    )
+
+
+def _with_chats(operators: Any, speaker: ColumnElement[Any]) -> Any:
+    """Operators joined with their account, and with their chat with the bot that would send them the contact."""
+    chat = and_(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == speaker)
+    return operators.outerjoin(Staff, Staff.operator_id == _operator.c.id).outerjoin(StaffChat, chat)
+
+
+_WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id)
+_CANDIDATES = Prepared(
+    select(*_columns())
+    .select_from(_with_chats(_WEIGHTED, bindparam("bot_id")))
+    .where(_weight.c.source_id == bindparam("source_id"), _operator.c.removed_at.is_(None))
+    .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
+)
+
+
+def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
+    """Every operator with a weight at a source, as they stand now."""
+    rows = execute(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.speaker_id or 0})
+    return [_candidate(row, source) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCandidate:
+    """One operator as a source sees them, with their name."""
+
+    candidate: Candidate
+    name: str
+
+
+_ONE = (
+    select(*_columns(weight=func.coalesce(_weight.c.weight, 1), dealt=func.coalesce(_weight.c.dealt, 0)))
+    .add_columns(_operator.c.name)
+    .select_from(
+        _with_chats(
+            _operator.outerjoin(
+                _weight, and_(_weight.c.operator_id == _operator.c.id, _weight.c.source_id == bindparam("source_id"))
+            ),
+            bindparam("bot_id"),
+        )
+    )
+    .where(_operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None))
+)
+
+
+def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> NamedCandidate:
+    """An operator whom an admin has chosen; by hand, no weight is needed. Raises OperatorNotFound."""
+    values = {"source_id": source.id, "bot_id": source.speaker_id or 0, "operator_id": operator_id}
+    row = execute(s, _ONE, values).one_or_none()
+    if row is None:
+        raise OperatorNotFound(name=str(operator_id), close=[])
+    return NamedCandidate(_candidate(row, source), row.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """An operator with a weight at a source.
+
+    Attributes:
+        why_not: what excludes them from its next contact; None if nothing does.
+    """
+
+    source_id: int
+    operator_id: int
+    why_not: Exclusion | SourceExclusion | None
+
+
+_EVERYWHERE = (
+    select(*_columns(), *_SOURCE_COLUMNS)
+    .select_from(_with_chats(_WEIGHTED.join(Source, Source.id == _weight.c.source_id), _SPEAKER))
+    .where(_operator.c.removed_at.is_(None))
+    .order_by(Source.id, _operator.c.id)
+)
+
+
+def eligibilities(s: Session) -> list[Eligibility]:
+    """Who could get a contact of which source now, and why the others could not (`source_off`: nobody can there)."""
+    found = []
+    for row in execute(s, _EVERYWHERE):
+        source = _facts(row)
+        candidate = _candidate(row, source)
+        why_not = exclusion(candidate) if source.is_active else SourceExclusion.SOURCE_OFF
+        found.append(Eligibility(source.id, candidate.operator_id, why_not))
+    return found

@@ -1,0 +1,16 @@
+"""Why a contact went back from its operator to the queue."""
+
+from enum import StrEnum
+
+
+class ReturnReason(StrEnum):
+    """What took an open contact from its operator. Each has a cause in the statistics (`crm_core.statistics.causes`).
+
+    Events keep these values for good, so a value is never renamed or reused.
+    """
+
+    OPERATOR_REMOVED = "operator_removed"
+    OPERATOR_REPLACED = "operator_replaced"
+    """Another Telegram account took the operator over, and has not started the bot."""
+    OPERATOR_UNREACHABLE = "operator_unreachable"
+    """A bot can no longer write to the operator."""

@@ -1,0 +1,93 @@
+"""Candidates as they are read: each field from its own column, and the same by every way of reading."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import SYSTEM
+from crm_core.routing import sources
+from crm_core.routing.candidates import candidates, eligibilities, one_candidate, source_facts
+from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.storage.database import Database
+from crm_core.team import operators
+from tests.domain.arranging import NOW, open_office
+
+# What makes an otherwise eligible operator ineligible. A weight of 0 cannot be stored; it is a row that is missing.
+MAKES_INELIGIBLE = {
+    Exclusion.INACTIVE: "UPDATE operators SET is_active = false",
+    Exclusion.UNREACHABLE: "UPDATE staff_chats SET is_reachable = false",
+    Exclusion.OFFLINE: "UPDATE operators SET is_online = false",
+    Exclusion.FULL: "UPDATE operators SET current_leads = max_leads",
+}
+
+
+def prepare(s: Session, change: str | None = None) -> tuple[int, int]:
+    """A source with one operator whose numbers all differ. Returns their ids."""
+    office = open_office(s, weights=[7], limit=9)
+    s.execute(text("UPDATE weights SET dealt = 4"))
+    s.execute(text("UPDATE operators SET current_leads = 3"))
+    if change is not None:
+        s.execute(text(change))
+    return office.source_id, office.operator_ids[0]
+
+
+async def test_candidate_has_each_field_from_its_column(db: Database) -> None:
+    def story(s: Session) -> tuple[Candidate, list[Candidate], Candidate]:
+        source_id, operator_id = prepare(s)
+        source = source_facts(s, source_id)
+        expected = Candidate(
+            operator_id=operator_id,
+            weight=7,
+            load=3,
+            limit=9,
+            is_active=True,
+            is_online=True,
+            is_reachable=True,
+            dealt=4,
+            chat_id=10_000 + operator_id,
+        )
+        return expected, candidates(s, source), one_candidate(s, source, operator_id=operator_id).candidate
+
+    expected, everybody, one = await db.write(story)
+    assert everybody == [expected]
+    assert one == expected
+
+
+@pytest.mark.parametrize("why", [None, *MAKES_INELIGIBLE])
+async def test_every_way_of_reading_finds_the_same_exclusion(db: Database, why: Exclusion | None) -> None:
+    def story(s: Session) -> list[Exclusion | SourceExclusion | None]:
+        source_id, operator_id = prepare(s, None if why is None else MAKES_INELIGIBLE[why])
+        source = source_facts(s, source_id)
+        (found,), (standing,) = candidates(s, source), eligibilities(s)
+        assert (standing.source_id, standing.operator_id) == (source_id, operator_id)
+        chosen = one_candidate(s, source, operator_id=operator_id).candidate
+        return [exclusion(found), exclusion(chosen), standing.why_not]
+
+    assert await db.write(story) == [why] * 3
+
+
+def test_every_exclusion_that_can_be_stored_is_tried() -> None:
+    assert set(Exclusion) - MAKES_INELIGIBLE.keys() == {Exclusion.NO_WEIGHT}
+
+
+async def test_switched_off_source_excludes_everybody(db: Database) -> None:
+    def story(s: Session) -> list[Exclusion | SourceExclusion | None]:
+        prepare(s, "UPDATE sources SET is_active = false")
+        return [one.why_not for one in eligibilities(s)]
+
+    assert await db.write(story) == [SourceExclusion.SOURCE_OFF]
+
+
+async def test_operator_without_weight_or_account_can_be_chosen_by_hand_at_a_site(db: Database) -> None:
+    def story(s: Session) -> tuple[Candidate, list[Candidate]]:
+        prepare(s)
+        operator_id = operators.add(s, name="Clara", actor=SYSTEM, now=NOW)
+        source = source_facts(s, sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW))
+        chosen = one_candidate(s, source, operator_id=operator_id)
+        assert chosen.name == "Clara"
+        return chosen.candidate, candidates(s, source)
+
+    chosen, with_weight = await db.write(story)
+    assert (chosen.weight, chosen.dealt, chosen.is_reachable, chosen.chat_id) == (1, 0, True, None)
+    assert exclusion(chosen) is None
+    assert with_weight == []
