@@ -1,4 +1,4 @@
-"""Logging: one form for our own lines and those of libraries; ids only, never a token or anybody's words."""
+"""Logging: one format for our own lines and those of libraries; ids only, never a token or message content."""
 
 import asyncio
 import logging
@@ -13,17 +13,17 @@ import structlog
 
 # No word boundary in front: in addresses a token follows the letters `bot`.
 TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
-API_KEY = re.compile(r"(mc[ks]_\w{8})\w{8,}")  # its beginning is public, and says which it was
+API_KEY = re.compile(r"(mc[ks]_\w{8})\w{8,}")  # its prefix is public, and says which key it was
 SECRET_HEADERS = re.compile(r"(?i)(secret[_-]?token|authorization|x-api-key)(\W{1,4})\S+")
 
 
 def mask(text: str) -> str:
-    """The text with every token, key and secret header blotted out."""
+    """The text with every token, key and secret header masked."""
     return SECRET_HEADERS.sub(r"\1\2***", API_KEY.sub(r"\1***", TOKEN.sub("***", text)))
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception as types and places alone: messages of libraries quote requests, addresses and people's words."""
+    """An exception as types and places only: messages of libraries quote requests, addresses and message content."""
     parts = []
     current: BaseException | None = error
     while current is not None:
@@ -49,14 +49,14 @@ def _masked(value: Any) -> Any:
 
 
 class _OthersOnlyWarn(logging.Filter):
-    """Of libraries only warnings are shown: on lower levels they quote every statement, and people's words in it."""
+    """Libraries log warnings and above only: on lower levels they quote every statement, with message content."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
 
 
 def _without_quotes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A library's line that comes with an exception quotes it; which library and what kind of error has to do."""
+    """Drops the text of a library's line with an exception, since it quotes it; logger and kind of error remain."""
     if event.get("exc_info"):
         event["event"] = "library_error"
     return event
@@ -70,13 +70,13 @@ def _show_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    """Python's warnings as kinds and places: aiogram's quote whole updates."""
+    """Logs Python's warnings as kinds and places: those of aiogram quote whole updates."""
     where = f"{filename.rsplit('/', 1)[-1]}:{lineno}"
     structlog.get_logger("warnings").warning("python_warning", kind=category.__name__, where=where)
 
 
 def report_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The event loop's handler of errors that nobody waited for; its own would quote them."""
+    """The event loop's handler of errors that nobody awaited; its default would quote them."""
     error = context.get("exception")
     structlog.get_logger("loop").error(
         "unexpected", error=describe_error(error) if error is not None else context.get("message")
@@ -128,7 +128,7 @@ def set_up_logging(*, level: str = "INFO", form: str = "console") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # These speak of every request or quote updates; what matters of them we log ourselves.
+    # These log every request or quote updates; what matters is logged here.
     for name, at_least in (
         ("aiogram", "CRITICAL"),
         ("aiohttp", "ERROR"),

@@ -1,7 +1,6 @@
 """Settings: the only reader of the environment and of `.env`.
 
-A value that makes no sense stops the start with one sentence that says what would be right; no sentence ever shows
-the value, since it may be a token.
+An invalid value aborts the start with a one-line explanation, which never shows the value, since it may be a token.
 """
 
 import os
@@ -17,16 +16,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 SECRETS = ("BOT_TOKENS", "DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # as browsers write it
 _TOKEN = re.compile(r"\d{3,}:[\w-]{8,}")
-# Looked at here without SQLAlchemy: `mini-crm health` and `migrate` have no half second for its import.
+# Checked here without SQLAlchemy, whose import would take `mini-crm health` and `migrate` half a second.
 _DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?]+|postgresql(\+psycopg)?://[^/]*/[^/?]+(\?.*)?")
 
 
 class BadSettings(Exception):
-    """The settings cannot be used; the text says which and what would be right, a line each."""
+    """Settings are invalid; the text says which, and what would be valid, a line each."""
 
 
 class Settings(BaseSettings):
-    """Everything that is set from outside. Secrets may come from files: `BOT_TOKENS_FILE=/run/secrets/…`."""
+    """All settings. Secrets may come from files: `BOT_TOKENS_FILE=/run/secrets/…`."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
@@ -151,7 +150,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Reads the environment and `.env`. Raises BadSettings with a line for each thing that is wrong.
+    """Reads the environment and `.env`. Raises BadSettings with a line for each invalid one.
 
     Args:
         overrides: values that win over both, for tests and the demo.

@@ -10,9 +10,10 @@ from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_admin
+from bot.random_codes import new_code
 from bot.screens.buttons import InviteAdmin, ListAdmins, RemoveAdmin
 from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
-from bot.screens.links import ADMIN_PAYLOAD, link, new_code
+from bot.screens.links import ADMIN_PAYLOAD, link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
@@ -63,7 +64,7 @@ async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
         code=code,
         role="admin",
         actor=actor,
-        see=accounts.admins,
+        then_read=accounts.admins,
         screen=lambda made, known: _screen(known, actor, _, note=note),
     )
 
@@ -117,5 +118,9 @@ async def on_remove(
         return _screen(known, actor, _, note=note)
 
     await act(
-        accounts.remove_admin, telegram_id=callback_data.telegram_id, actor=actor, see=accounts.admins, screen=done
+        accounts.remove_admin,
+        telegram_id=callback_data.telegram_id,
+        actor=actor,
+        then_read=accounts.admins,
+        screen=done,
     )

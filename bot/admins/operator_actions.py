@@ -5,8 +5,9 @@ from functools import partial
 from bot.admins.operator_screens import operator_screen, operators_screen
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
+from bot.random_codes import new_code
 from bot.screens.keyboards import sentences
-from bot.screens.links import OPERATOR_PAYLOAD, link, new_code
+from bot.screens.links import OPERATOR_PAYLOAD, link
 from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
@@ -31,7 +32,7 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Tra
         operator_id=operator_id,
         max_leads=limit,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=done,
     )
 
@@ -52,7 +53,7 @@ async def switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Trans
         operator_id=operator_id,
         is_active=is_on,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=done,
     )
 
@@ -64,7 +65,7 @@ async def rename(act: Act, actor: Actor, operator_id: int, name: str, _: Transla
         operator_id=operator_id,
         name=name,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda stored, seen: operator_screen(
             seen, _, note=_("The name is now {operator}.").format(operator=stored)
         ),
@@ -107,7 +108,7 @@ async def invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Tran
         role="operator",
         operator_id=operator_id,
         actor=actor,
-        see=partial(operators.details, operator_id=operator_id),
+        then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda made, seen: operator_screen(
             seen, _, note=sentences(_("Earlier links no longer work."), _invitation(seen.facts.name, address, _))
         ),
@@ -129,4 +130,4 @@ async def remove(act: Act, actor: Actor, facts: OperatorFacts, _: Translator) ->
             waits = waits.format(n=removed.waiting)
         return operators_screen(known, _, note=sentences(note, back, waits))
 
-    await act(departure.remove, operator_id=facts.id, actor=actor, see=operators.listing, screen=done)
+    await act(departure.remove, operator_id=facts.id, actor=actor, then_read=operators.listing, screen=done)

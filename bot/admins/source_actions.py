@@ -27,7 +27,7 @@ async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Transla
         source_id=source_id,
         is_active=is_on,
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=done,
     )
 
@@ -39,7 +39,7 @@ async def rename(act: Act, actor: Actor, source_id: int, name: str, _: Translato
         source_id=source_id,
         name=name,
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=lambda stored, seen: source_screen(seen, _, note=_("The name is now {source}.").format(source=stored)),
     )
 
@@ -57,7 +57,7 @@ async def describe(act: Act, actor: Actor, source_id: int, text: str, _: Transla
         source_id=source_id,
         description="" if text.strip() == "-" else text,
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=done,
     )
 
@@ -78,7 +78,7 @@ async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _
         source_id=source_id,
         strategy="exact" if is_exact else "random",
         actor=actor,
-        see=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id),
         screen=done,
     )
 

@@ -42,6 +42,6 @@ async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, t
         operator_id=operator_id,
         weight=weight,
         actor=actor,
-        see=partial(operators.source_team, source_id=source_id),
+        then_read=partial(operators.source_team, source_id=source_id),
         screen=done,
     )

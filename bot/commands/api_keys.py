@@ -1,4 +1,4 @@
-"""`mini-crm api-key`: makes, lists and revokes keys of the HTTP API. Who has the shell has the authority."""
+"""`mini-crm api-key`: creates, lists and revokes keys of the HTTP API, for whoever has access to the shell."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from bot.commands.database import SecondWriterUnsafe, open_for_writing
+from bot.random_codes import new_key
 from bot.runtime import control
 from bot.runtime.migrating import bring_up_to_date
-from bot.runtime.random_codes import new_key
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.access.api_keys import KeyFacts
@@ -21,10 +21,7 @@ from crm_core.routing import sources
 from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
 
-NOT_REACHED = (
-    "Mini-CRM is running on this database but does not answer, and the SQLite library here ({version}) is safe with "
-    "one writer only. Stop it for a moment."
-)
+NOT_REACHED = "It does not answer on this machine either: stop it for a moment."
 T = TypeVar("T")
 
 
@@ -33,17 +30,17 @@ class Refused(Exception):
 
 
 def create(url: str, *, name: str, scope: str, days: int | None, source: str | None) -> str:
-    """Makes a key. Returns its text, which can never be seen again.
+    """Makes a key. Returns its text, which is not stored and cannot be shown again.
 
     Args:
-        url: as in the setting `DATABASE_URL`; the database is made or brought up to date if need be.
-        days: for how long it is good; None for ever.
-        source: with scope `form`: the name or number of the source that it brings contacts to.
+        url: as in the setting `DATABASE_URL`; the database is created or upgraded if need be.
+        days: for how long it is valid; None without an end.
+        source: with scope `form`: the name or number of the source that its contacts belong to.
 
     Raises Refused.
     """
     if (scope == FORM) != (source is not None):
-        raise Refused("A key of scope form, and no other, needs --source: the one that it brings contacts to.")
+        raise Refused("A key of scope form, and no other, needs --source: the source that its contacts belong to.")
     _prepare(url)
     source_id = None if source is None else _read(url, lambda s: sources.find(s, name=source).id)
     key, now = new_key(), datetime.now(UTC)
@@ -61,29 +58,29 @@ def create(url: str, *, name: str, scope: str, days: int | None, source: str | N
         )
     except SecondWriterUnsafe as error:
         asked = {"name": name, "scope": scope, "expires_in_days": days, "source_id": source_id}
-        key = _ask(url, "POST", "/api/v1/keys/", error, asked)["key"]
+        key = _call(url, "POST", "/api/v1/keys/", error, asked)["key"]
     return key
 
 
 def revoke(url: str, *, name: str) -> str:
-    """Ends a key, named by its name, its beginning or its number. Returns its name. Raises Refused."""
+    """Revokes a key, given by its name, prefix or number. Returns its name. Raises Refused."""
     _prepare(url)
     found = _read(url, lambda s: api_keys.find(s, name=name))
     try:
         _write(url, api_keys.revoke, key_id=found.id, actor=SYSTEM, now=datetime.now(UTC))
     except SecondWriterUnsafe as error:
-        _ask(url, "DELETE", f"/api/v1/keys/{found.id}", error)
+        _call(url, "DELETE", f"/api/v1/keys/{found.id}", error)
     return found.name
 
 
 def table(url: str) -> str:
-    """Every key, a line each."""
+    """All keys as a table for the terminal, one line each."""
     _prepare(url)
     keys = _read(url, api_keys.listing)
     if not keys:
         return 'There is no key yet: mini-crm api-key create "My shop" --scope write'
     now = datetime.now(UTC)
-    rows: list[tuple[str, ...]] = [("No.", "NAME", "BEGINNING", "SCOPE", "MADE", "LAST USED", "STATE")]
+    rows: list[tuple[str, ...]] = [("No.", "NAME", "PREFIX", "SCOPE", "CREATED", "LAST USED", "STATE")]
     rows += [_row(one, now) for one in keys]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
@@ -95,9 +92,9 @@ def _row(key: KeyFacts, now: datetime) -> tuple[str, ...]:
     if key.revoked_at is not None:
         state = f"revoked {key.revoked_at:%Y-%m-%d}"
     elif key.expires_at is not None:
-        state = f"{'good until' if now < key.expires_at else 'expired'} {key.expires_at:%Y-%m-%d}"
+        state = f"{'valid until' if now < key.expires_at else 'expired'} {key.expires_at:%Y-%m-%d}"
     else:
-        state = "good"
+        state = "valid"
     used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
     scope = key.scope if key.source_id is None else f"{key.scope} (source {key.source_id})"
     return (str(key.id), key.name, f"{key.prefix}…", scope, f"{key.created_at:%Y-%m-%d}", used, state)
@@ -117,7 +114,7 @@ def _read(url: str, query: Callable[[Session], T]) -> T:
         finally:
             await db.close()
 
-    return _said(read())
+    return _run(read())
 
 
 def _write(url: str, action: Callable[..., T], **inputs: Any) -> T:
@@ -125,13 +122,13 @@ def _write(url: str, action: Callable[..., T], **inputs: Any) -> T:
         async with open_for_writing(url) as db:
             return await db.write(action, **inputs)
 
-    return _said(write())
+    return _run(write())
 
 
-def _said(working: Coroutine[Any, Any, T]) -> T:
-    """Runs it, with refusals in words."""
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine; refusals become sentences."""
     try:
-        return asyncio.run(working)
+        return asyncio.run(work)
     except SourceNotFound as error:
         close = ", ".join(error.fields["close"])
         text = f"There is no source {error.fields['name']}." + (f" Did you mean {close}?" if close else "")
@@ -140,11 +137,11 @@ def _said(working: Coroutine[Any, Any, T]) -> T:
         raise Refused(f"{sentence(error)}.") from None
 
 
-def _ask(url: str, method: str, path: str, reason: SecondWriterUnsafe, body: dict[str, Any] | None = None) -> Any:
-    """Has the running process do it."""
+def _call(url: str, method: str, path: str, reason: SecondWriterUnsafe, body: dict[str, Any] | None = None) -> Any:
+    """Makes the running process do it, over HTTP."""
     try:
         return control.call(url, method, path, body)
     except control.NotReached:
-        raise Refused(NOT_REACHED.format(version=reason.version)) from None
+        raise Refused(f"{reason} {NOT_REACHED}") from None
     except control.Refusal as error:
         raise Refused(f"{error}.") from None

@@ -1,4 +1,4 @@
-"""`mini-crm backup FILE`: a copy of the database, also while it is in use."""
+"""`mini-crm backup FILE`: copies the database, also while it is in use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ from crm_core.backups.copying import Copy, examine, make_copy
 from crm_core.backups.errors import BackupError
 from crm_core.storage.probe import sqlite_path
 
-PG_RESTORE = "It is of pg_dump's custom format: `mini-crm restore`, or pg_restore, brings it back."
+PG_RESTORE = "It is in pg_dump's custom format: `mini-crm restore`, or pg_restore, restores it."
 
 
 def back_up(settings: Settings, *, target: Path, force: bool) -> None:
-    """Makes the copy and prints what it is.
+    """Makes the copy and prints its size and moment.
 
     Args:
-        target: a new file; one that is an earlier backup is replaced.
-        force: replace whatever is there; the database itself never is.
+        target: a new file, or an earlier backup, which is replaced.
+        force: replace the target whatever it is, except the database itself.
 
     Raises BackupError.
     """
@@ -35,7 +35,7 @@ def back_up(settings: Settings, *, target: Path, force: bool) -> None:
         _check_replaced(target, database, force=force)
     with _progress() as line:
         made = make_copy(database, target, clock=lambda: datetime.now(UTC), on_progress=line.show)
-    _tell(made)
+    _print_result(made)
 
 
 def _check_replaced(target: Path, database: Path, *, force: bool) -> None:
@@ -63,7 +63,7 @@ def _dump(url: str, target: Path, *, force: bool) -> None:
     click.echo(f"{target}: {size_text(dump(url, target))}. {PG_RESTORE}")
 
 
-def _tell(made: Copy) -> None:
+def _print_result(made: Copy) -> None:
     assert made.taken_at is not None
     click.echo(
         f"{made.path}: {size_text(made.size)}, as of {made.taken_at:%Y-%m-%d %H:%M:%S} UTC (revision {made.revision}); "
@@ -72,12 +72,13 @@ def _tell(made: Copy) -> None:
     if made.wrong_loads:
         names = ", ".join(made.wrong_loads)
         click.echo(
-            f"! The loads of {names} are not the numbers of their open contacts: see `mini-crm doctor`.", err=True
+            f"! The stored loads of {names} differ from the numbers of their open contacts: see `mini-crm doctor`.",
+            err=True,
         )
 
 
 def size_text(size: int) -> str:
-    """A number of bytes for people: `340 KB`, `1.2 GB`."""
+    """A number of bytes as text: `340 KB`, `1.2 GB`."""
     for unit, bytes_each in (("GB", 10**9), ("MB", 10**6)):
         if size >= bytes_each:
             return f"{size / bytes_each:.1f} {unit}"

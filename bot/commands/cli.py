@@ -1,4 +1,4 @@
-"""The commands. Each imports what it needs when it runs: `--help` and `migrate` do not wait for aiogram."""
+"""The commands of the CLI. Each imports what it needs when it runs: aiogram takes seconds, SQLAlchemy half a second."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NO_TOKENS = """\
 BOT_TOKENS is empty: write /newbot to @BotFather in Telegram, then put the token into .env as BOT_TOKENS=123456789:AA…
-To see everything at work without a token first: make demo"""
+To try everything without a token first: make demo"""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,9 +28,9 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--no-limits", is_flag=True, help="Ignore Telegram's limits on sending; only against a sandbox.")
+@click.option("--no-limits", is_flag=True, help="Ignore Telegram's limits on sending; only for a sandbox.")
 def run(no_limits: bool) -> None:
-    """Work until stopped (SIGTERM or Ctrl-C)."""
+    """Run until SIGTERM or Ctrl-C."""
     _stop_at_once_while_starting()
     settings = _settings()
     if not settings.bot_tokens:
@@ -40,19 +40,19 @@ def run(no_limits: bool) -> None:
 
 @main.command()
 def serve() -> None:
-    """Serve the HTTP API until stopped; the bots too, if BOT_TOKENS names any (else without Telegram)."""
+    """The same as run; without BOT_TOKENS, serve the HTTP API alone."""
     _stop_at_once_while_starting()
     settings = _settings()
     if not settings.bot_tokens:
-        click.echo(f"{NO_TOKENS}\nUntil then the HTTP API is served alone.")
+        click.echo(f"{NO_TOKENS}\nUntil then only the HTTP API is served.")
     _work(settings)
 
 
 @main.command()
-@click.option("--forever", is_flag=True, envvar="DEMO_FOREVER", help="Go on until Ctrl-C (also DEMO_FOREVER=1).")
-@click.option("--fast", is_flag=True, help="Without the pauses in which people read and write.")
+@click.option("--forever", is_flag=True, envvar="DEMO_FOREVER", help="Continue until Ctrl-C (also DEMO_FOREVER=1).")
+@click.option("--fast", is_flag=True, help="Skip the pauses in which people read and write.")
 def demo(forever: bool, fast: bool) -> None:
-    """Show the whole product at work, with no token and no internet."""
+    """Show the whole product in use, with no token and no internet."""
     from bot.demo import play
 
     sys.exit(play(forever=forever, fast=fast))
@@ -60,7 +60,7 @@ def demo(forever: bool, fast: bool) -> None:
 
 @main.command()
 @click.option("--remove-webhooks", is_flag=True, help="Remove webhooks that keep bots from being polled.")
-@click.option("--recount", is_flag=True, help="Have the sums of the statistics made anew, where they are wrong.")
+@click.option("--recount", is_flag=True, help="Rebuild the sums of the statistics if they are wrong.")
 def doctor(remove_webhooks: bool, recount: bool) -> None:
     """Check settings, database and bots, and say what to do."""
     from bot.commands.doctor import examine
@@ -70,7 +70,7 @@ def doctor(remove_webhooks: bool, recount: bool) -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database to this version (`run` does so by itself)."""
+    """Upgrade the database schema (`run` does this by itself)."""
     settings = _settings()
     from crm_core.storage.probe import revisions
 
@@ -82,14 +82,14 @@ def migrate() -> None:
         from bot.runtime.migrating import bring_up_to_date
 
         before, after = bring_up_to_date(settings.database_url)
-        click.echo(f"The database was brought from {before or 'nothing'} to revision {after}.")
+        click.echo(f"The database was upgraded from {before or 'nothing'} to revision {after}.")
 
 
 @main.command()
 @click.argument("operator", required=False)
 @click.option("--bot", metavar="USERNAME", help="The bot that the link opens; the first one otherwise.")
 def invite(operator: str | None, bot: str | None) -> None:
-    """Print a one-time link that makes whoever opens it an admin, or the OPERATOR of that name."""
+    """Print a one-time link for an admin, or for the OPERATOR of that name."""
     settings = _settings()
     from bot.commands.invite import new_link
 
@@ -102,22 +102,28 @@ def invite(operator: str | None, bot: str | None) -> None:
 
 @main.command()
 @click.argument("what", type=click.Choice(["contacts", "leads", "operators", "events"]))
-@click.option("--format", "form", type=click.Choice(["csv", "xlsx"]), help="By the file's name; otherwise xlsx.")
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="2026-11-01; from the start.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="This day included; until now.")
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx"]), help="Default: by the file's name, else xlsx.")
+@click.option(
+    "--from",
+    "first",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="2026-11-01; default: the oldest.",
+)
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Included; default: today.")
 @click.option(
     "-o",
     "--output",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Written over if it is there; otherwise contacts.xlsx, …, here.",
+    help="Overwritten if it exists; default: contacts.xlsx, … in this folder.",
 )
-@click.option("--language", type=click.Choice(["ru", "en"]), help="Of the headings; otherwise DEFAULT_LANGUAGE.")
+@click.option("--language", type=click.Choice(["ru", "en"]), help="Of the headings; default: DEFAULT_LANGUAGE.")
 def export(
     what: str, form: str | None, first: datetime | None, last: datetime | None, path: Path | None, language: str | None
 ) -> None:
-    """Write contacts, leads, operators or events of some days to a file for Excel (and note that it was done)."""
+    """Write contacts, leads, operators or events of some days to a file for Excel, and record that as an event."""
     settings = _settings()
     from bot.commands.export import NotExported
     from bot.commands.export import export as make
@@ -140,9 +146,9 @@ def export(
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--force", is_flag=True, help="Replace the file also if it is no backup.")
+@click.option("--force", is_flag=True, help="Replace the file even if it is not a backup.")
 def backup(path: Path, force: bool) -> None:
-    """Copy the database to a FILE, also while it is in use, and check the copy."""
+    """Copy the database to a FILE, even while it is in use, and check the copy."""
     settings = _settings()
     from bot.commands.backup import back_up
 
@@ -152,9 +158,9 @@ def backup(path: Path, force: bool) -> None:
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--replace", is_flag=True, help="Put a database that is not empty aside (SQLite); it is kept.")
+@click.option("--replace", is_flag=True, help="Move a database that is not empty aside (SQLite); it is kept.")
 def restore(path: Path, replace: bool) -> None:
-    """Put a backup in the database's place. What may have been sent since is not sent again."""
+    """Replace the database with a backup. What may have been sent since is not sent to clients again."""
     settings = _settings()
     from bot.commands.restore import restore as put_back
 
@@ -164,7 +170,7 @@ def restore(path: Path, replace: bool) -> None:
 
 @main.group("api-key")
 def api_key() -> None:
-    """Keys of the HTTP API: whoever calls it from another machine needs one."""
+    """Manage the keys of the HTTP API: callers from other machines need one."""
 
 
 @api_key.command("create")
@@ -173,12 +179,18 @@ def api_key() -> None:
     "--scope",
     type=click.Choice(["read", "write", "admin", "form"]),
     required=True,
-    help="read: look; write: bring and work on contacts; admin: all; form: for a public page.",
+    help="read: read only; write: register and change contacts; admin: everything; form: for a public page.",
 )
-@click.option("--expires", "days", type=click.IntRange(1, 3650), metavar="DAYS", help="How long it is good; for ever.")
-@click.option("--source", metavar="NAME", help="With --scope form: the source that it brings contacts to.")
+@click.option(
+    "--expires",
+    "days",
+    type=click.IntRange(1, 3650),
+    metavar="DAYS",
+    help="How long it is valid; default: forever.",
+)
+@click.option("--source", metavar="NAME", help="With --scope form: the source that its contacts belong to.")
 def create_api_key(name: str, scope: str, days: int | None, source: str | None) -> None:
-    """Make a key and print it, once."""
+    """Create a key and print it, once."""
     settings = _settings()
     from bot.commands.api_keys import Refused, create
 
@@ -188,12 +200,12 @@ def create_api_key(name: str, scope: str, days: int | None, source: str | None) 
         except Refused as error:
             _refuse(str(error))
     click.echo(key)
-    click.echo("Keep it well: it is not shown again. Send it as `Authorization: Bearer …` or `X-API-Key: …`.", err=True)
+    click.echo("Store it: it is not shown again. Send it as `Authorization: Bearer …` or `X-API-Key: …`.", err=True)
 
 
 @api_key.command("list")
 def list_api_keys() -> None:
-    """Show every key by its name and public beginning."""
+    """List all keys with their names and public prefixes."""
     settings = _settings()
     from bot.commands.api_keys import table
 
@@ -204,7 +216,7 @@ def list_api_keys() -> None:
 @api_key.command("revoke")
 @click.argument("name")
 def revoke_api_key(name: str) -> None:
-    """End the key of a NAME, of a beginning or of a number, for good."""
+    """Revoke a key for good, given by its NAME, prefix or number."""
     settings = _settings()
     from bot.commands.api_keys import Refused, revoke
 
@@ -213,12 +225,12 @@ def revoke_api_key(name: str) -> None:
             revoked = revoke(settings.database_url, name=name)
         except Refused as error:
             _refuse(str(error))
-    click.echo(f"The key {revoked} opens nothing any more (within two seconds, where a process is running).")
+    click.echo(f"The key {revoked} is revoked (a running process notices within two seconds).")
 
 
 @main.command()
 def health() -> None:
-    """Exit with 0 while work goes on, with 1 and the reason otherwise (for Docker's HEALTHCHECK)."""
+    """Exit 0 while work is progressing, otherwise 1 with the reason; for Docker's HEALTHCHECK."""
     settings = _settings()
     from bot.commands.health import troubles
 
@@ -231,7 +243,7 @@ def health() -> None:
 
 
 def _stop_at_once_while_starting() -> None:
-    """From the first moment: importing takes seconds, and as process 1 of a container we would not hear a signal."""
+    """From the first moment: importing takes seconds, and process 1 of a container ignores signals by default."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
 
@@ -261,7 +273,7 @@ def _refuse(text: str) -> NoReturn:
 
 @contextmanager
 def _explained(settings: "Settings") -> Iterator[None]:
-    """Turns what a database can do to us into one sentence and a status; anything else is a bug and shows itself."""
+    """Turns errors of the database into one sentence and an exit status; any other error is a bug and is raised."""
     try:
         yield
     except Exception as error:

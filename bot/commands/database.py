@@ -1,4 +1,4 @@
-"""A command's own access to the database, beside a process that may be running."""
+"""Opens the database for a command, while another process may be running on it."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -13,21 +13,24 @@ from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS
 
 
 class SecondWriterUnsafe(Exception):
-    """A process is running, and this SQLite is not safe with a second writer. `version` is the library's."""
+    """A process is running on the database, and this SQLite library is not safe with a second writer.
+
+    The text says so in one sentence; the caller adds what to do.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.version = sqlite3.sqlite_version
+        version = sqlite3.sqlite_version
+        super().__init__(f"Mini-CRM is running on this database, and SQLite {version} is safe with one writer only.")
 
 
 @asynccontextmanager
 async def open_for_writing(url: str) -> AsyncIterator[Database]:
-    """An open database for a command that changes something.
+    """An open database for a command that changes something; closed at the end.
 
     Args:
         url: as in the setting `DATABASE_URL`.
 
-    Raises OnlyOneWriter.
+    Raises SecondWriterUnsafe.
     """
     owner = None
     if sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:

@@ -1,4 +1,4 @@
-"""`mini-crm doctor`: looks at everything that an installation rests on, and says what to do about what it finds."""
+"""`mini-crm doctor`: checks everything that an installation depends on, and says what to do about what it finds."""
 
 import asyncio
 import platform
@@ -16,17 +16,17 @@ from crm_core.backups.errors import BackupError
 from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS, revisions, sqlite_path
 
 GOOD, NOTE, BAD = "✓", "!", "✗"
-BACKUP_OLD = timedelta(hours=30)  # one is made every night, and a night may be missed for a few hours
+BACKUP_OLD = timedelta(hours=30)  # one is made every night, and a process may be down for a few hours
 COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the examination.
+    """One line of the result.
 
     Attributes:
-        mark: whether it is good, worth knowing, or keeps something from working.
-        advice: what to do, where there is something.
+        mark: GOOD; NOTE, worth knowing; BAD, something does not work.
+        advice: what to do, if anything.
     """
 
     mark: str
@@ -35,11 +35,11 @@ class Finding:
 
 
 def examine(*, remove_webhooks: bool = False, recount: bool = False) -> int:
-    """Prints the findings as they come. Returns the exit status: 1 if something keeps the product from working.
+    """Prints the findings as they come. Returns the exit status: 1 if something does not work.
 
     Args:
         remove_webhooks: whether to remove webhooks that keep bots from being polled.
-        recount: whether to have the sums of the statistics made anew where they are wrong.
+        recount: whether to rebuild the sums of the statistics where they are wrong.
     """
     return asyncio.run(_print_all(remove_webhooks, recount))
 
@@ -66,7 +66,7 @@ async def _all(remove_webhooks: bool, recount: bool) -> AsyncIterator[Finding]:
 
 
 async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bool = False) -> AsyncIterator[Finding]:
-    """Everything that is found with settings that can be read, from what is near to what is far."""
+    """All findings, given valid settings: settings, database, backups, contents, then Telegram."""
     yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
     for finding in _database(settings):
         yield finding
@@ -78,7 +78,7 @@ async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bo
     if not settings.bot_tokens:
         yield Finding(BAD, "BOT_TOKENS is empty", "Write /newbot to @BotFather and put the token into .env.")
         return
-    from bot.commands.doctor_telegram import look_at_bots  # only now: it imports aiogram, which takes seconds
+    from bot.commands.doctor_telegram import look_at_bots  # here, since it imports aiogram, which takes seconds
 
     async for mark, text, advice in look_at_bots(settings, remove_webhooks=remove_webhooks):
         yield Finding(mark, text, advice)
@@ -89,7 +89,7 @@ def revisions_match(settings: Settings) -> bool:
     try:
         current, newest = revisions(settings.database_url)
     except Exception:
-        return False  # what is wrong has been said already
+        return False  # the finding before says what is wrong
     return current == newest
 
 
@@ -104,7 +104,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     if current == newest:
         yield Finding(GOOD, f"Database {where} is up to date (revision {newest})")
     elif current is None:
-        yield Finding(NOTE, f"Database {where} is not made yet", "`mini-crm migrate` or the first run makes it.")
+        yield Finding(NOTE, f"Database {where} does not exist yet", "`mini-crm migrate` or the first run creates it.")
     elif current < newest:
         yield Finding(
             NOTE,
@@ -120,8 +120,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
     if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
         yield Finding(
             NOTE,
-            f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections writing at once may damage a file",
-            "Mini-CRM writes through one connection only, so nothing is to be done; let no other program write there.",
+            f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections that write at once may damage a file",
+            "Mini-CRM writes through one connection only, so this is fine; let no other program write to the file.",
         )
 
 
@@ -144,16 +144,18 @@ def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
     except BackupError as error:
         yield Finding(
             BAD,
-            f"The last backup, {made[-1]}, is no good: {error.fields.get('why', error.code)}",
-            "Move it away; another one is made while Mini-CRM runs. Check the disk that it is on.",
+            f"The last backup, {made[-1]}, is unusable: {error.fields.get('why', error.code)}",
+            "Move it away; another one is made while Mini-CRM runs. Check its disk.",
         )
         return
     age = now - (newest.taken_at or datetime.fromtimestamp(made[-1].stat().st_mtime, UTC))
     hours = int(age.total_seconds() // 3600)
     old = f"{hours} h" if hours < 48 else f"{hours // 24} days"
-    text = f"The last backup is {old} old and whole ({made[-1]}; {len(made)} are kept)"
+    text = f"The last backup is {old} old and valid ({made[-1]}; {len(made)} are kept)"
     if age > BACKUP_OLD and settings.backup_keep:
-        yield Finding(NOTE, text, "One is made every night while Mini-CRM runs; its log says why not (backup_failed).")
+        yield Finding(
+            NOTE, text, "One is made every night while Mini-CRM runs; if not, its log says why (backup_failed)."
+        )
     else:
         yield Finding(GOOD, text)
 
@@ -177,35 +179,39 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     if not has_key and not is_loopback(settings.http_host):
         yield Finding(
             BAD,
-            f"HTTP_HOST={settings.http_host} serves other machines, and there is no API key that is good",
+            f"HTTP_HOST={settings.http_host} serves other machines, and there is no valid API key",
             "mini-crm api-key create NAME --scope admin",
         )
     for load in found.wrong_loads:
         yield Finding(
             BAD,
-            f"The load of {load.name} is kept as {load.kept}, but {load.counted} contacts are open",
-            "This should never be: please report it with what happened before.",
+            f"The stored load of {load.name} is {load.kept}, but {load.counted} contacts are open",
+            "This should never happen: please report it with what happened before.",
         )
     if not found.wrong_loads:
-        yield Finding(GOOD, "Every operator's load is the number of his open contacts")
+        yield Finding(GOOD, "Every operator's load is the number of their open contacts")
     for wrong in found.wrong_sums:
         yield Finding(
             BAD,
-            f"Statistics, {wrong.what}: {wrong.tallied} are kept, {wrong.counted} are there",
-            "`mini-crm doctor --recount` makes the sums anew; please report it with what happened before.",
+            f"Statistics, {wrong.what}: {wrong.tallied} in the sums, {wrong.counted} in the data",
+            "`mini-crm doctor --recount` rebuilds the sums; please report it with what happened before.",
         )
     if found.wrong_sums and recount:
         yield await _recount(settings)
     if not found.wrong_sums:
-        yield Finding(GOOD, "The sums of the statistics are what a count of the contacts gives")
+        yield Finding(GOOD, "The sums of the statistics agree with a count of the contacts")
     for one in found.absent:
         if one.has_joined:
             bots = ", ".join(f"@{bot}" for bot in one.missing_bots)
-            yield Finding(NOTE, f"{one.name} cannot be reached by {bots}", "He presses Start there, once.")
+            yield Finding(NOTE, f"{one.name} cannot be reached by {bots}", "They must press Start there once.")
         else:
             yield Finding(NOTE, f"{one.name} has not joined", f'`mini-crm invite "{one.name}"` prints a new link.')
     for name in found.deserted:
-        yield Finding(NOTE, f"Nobody has a weight at {name}: its contacts wait", f"In Telegram: /assign {name} Anna 10")
+        yield Finding(
+            NOTE,
+            f"Nobody has a weight at {name}: its contacts wait",
+            f"In Telegram: /assign {name} Anna 10",
+        )
     if found.waiting:
         yield Finding(NOTE, f"{found.waiting} contacts wait for an operator", "In Telegram: /queue")
     if found.dead_updates:
@@ -218,8 +224,8 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
         text = f"{found.dead_deliveries} messages of the last week could not be delivered"
         yield Finding(
             NOTE,
-            f"{text}, {found.uncertain} perhaps",
-            "Those concerned were told in Telegram; table outbox, column outcome, says why.",
+            f"{text}, {found.uncertain} may not have been",
+            "Those concerned were notified in Telegram; table outbox, column outcome, says why.",
         )
 
 
@@ -233,7 +239,7 @@ async def _recount(settings: Settings) -> Finding:
     except SecondWriterUnsafe as error:
         return Finding(
             BAD,
-            f"Mini-CRM is running, and SQLite {error.version} is safe with one writer only",
+            str(error).rstrip("."),
             "Stop it for a moment, then `mini-crm doctor --recount` again.",
         )
-    return Finding(NOTE, "The sums are made anew while Mini-CRM runs; /stats says how much is left")
+    return Finding(NOTE, "The sums are rebuilt while Mini-CRM runs; /stats says how much is left")

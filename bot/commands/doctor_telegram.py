@@ -1,4 +1,4 @@
-"""The part of `mini-crm doctor` that asks Telegram: tokens, and webhooks that are left set."""
+"""The part of `mini-crm doctor` that asks Telegram about tokens and webhooks."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from bot.runtime.supervisor import remove_webhook
 from bot.settings import Settings
 from bot.telegram.session import Telegram
 
-TIMEOUT = 15  # seconds for a question
+TIMEOUT = 15  # seconds for a request
 Line = tuple[str, str, str]  # mark, text, advice
 
 
@@ -24,7 +24,7 @@ async def look_at_bots(settings: Settings, *, remove_webhooks: bool) -> AsyncIte
                 async for line in _look_at(bot, settings, remove_webhooks):
                     yield line
             except (TelegramUnauthorizedError, TelegramNotFound):
-                yield "✗", f"Telegram refuses the token of bot {bot.id}", "Take the valid one from @BotFather: /mybots."
+                yield "✗", f"Telegram refuses the token of bot {bot.id}", "Get the valid one from @BotFather: /mybots."
             except Exception as error:
                 where = settings.telegram_api_url
                 yield (
@@ -43,7 +43,7 @@ async def _look_at(bot: Bot, settings: Settings, remove_webhooks: bool) -> Async
     if settings.webhook_url is None:
         if info.url and remove_webhooks:
             await remove_webhook(bot)
-            yield "✓", f"@{me.username}: the webhook that was set is removed; what waits at Telegram is kept", ""
+            yield "✓", f"@{me.username}: the webhook is removed; updates that wait at Telegram are kept", ""
         elif info.url:
             yield (
                 "✗",
@@ -53,10 +53,10 @@ async def _look_at(bot: Bot, settings: Settings, remove_webhooks: bool) -> Async
         return
     wanted = f"{settings.webhook_url}/telegram/{bot.id}"
     if info.url != wanted:
-        yield "!", f"@{me.username}: its webhook is not {wanted} yet", "`mini-crm run` sets it."
+        yield "!", f"@{me.username}: its webhook is not set to {wanted} yet", "`mini-crm run` sets it."
     elif info.last_error_message:
         yield (
             "!",
-            f"@{me.username}: Telegram could not deliver lately ({info.last_error_message})",
+            f"@{me.username}: Telegram's last delivery failed ({info.last_error_message})",
             "Check that WEBHOOK_URL leads to HTTP_HOST:HTTP_PORT from outside.",
         )

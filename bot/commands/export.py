@@ -1,4 +1,4 @@
-"""`mini-crm export`: who has the shell has the authority, so it needs no admin; that it was done is noted."""
+"""`mini-crm export`: writes a table to a file, for whoever has access to the shell, and records that as an event."""
 
 import asyncio
 import signal
@@ -20,20 +20,16 @@ from crm_core.exports.rows import Span
 from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
 
-NOTHING_YET = "There is no database yet; the first `mini-crm run` makes it."
-OTHER_VERSION = "The database is of another version: `mini-crm migrate` first."
-NOT_NOTED = (
-    "Not noted among the events: Mini-CRM is running on this database, and the SQLite library here ({version}) is safe "
-    "with one writer only."
-)
+NOTHING_YET = "There is no database yet; the first `mini-crm run` creates it."
+OTHER_VERSION = "The database is of another version: run `mini-crm migrate` first."
 
 
 class NotExported(Exception):
-    """The sentence that says why."""
+    """Nothing was exported; the text says why."""
 
 
 def period(first: datetime | None, last: datetime | None, *, zone: ZoneInfo) -> Span:
-    """From the beginning of one day to the end of another, of the installation's time zone; None: without an end."""
+    """From the start of one day to the end of another, in the installation's time zone; None means no limit."""
     since = None if first is None else datetime.combine(first.date(), time(), tzinfo=zone)
     until = None if last is None else datetime.combine(last.date() + timedelta(days=1), time(), tzinfo=zone)
     return Span(since, until)
@@ -52,9 +48,9 @@ def export(
     """Makes the file, with a progress line on a terminal, and prints where it is.
 
     Args:
-        first, last: days, both included; None: from the beginning, until now.
+        first, last: days, both included; None for the oldest and the newest.
 
-    Raises NotExported, and what a database that is away raises. Whatever interrupts it, a file is there whole or not.
+    Raises NotExported, and what an unavailable database raises. Whatever interrupts it, the file is complete or absent.
     """
     current, newest = revisions(settings.database_url)
     if current != newest:
@@ -77,9 +73,9 @@ def export(
 
 async def _export(url: str, order: Order) -> Made:
     working = asyncio.current_task()
-    if working is not None:  # as Ctrl-C does by itself
+    if working is not None:  # as asyncio.run does for Ctrl-C
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
-    await _note(url, order)
+    await _record(url, order)
     line = ProgressLine(order.what, "rows")
     db = open_database(url)
     try:
@@ -91,7 +87,7 @@ async def _export(url: str, order: Order) -> Made:
         await db.close()
 
 
-async def _note(url: str, order: Order) -> None:
+async def _record(url: str, order: Order) -> None:
     """Records who exports what."""
     try:
         async with open_for_writing(url) as db:
@@ -99,4 +95,4 @@ async def _note(url: str, order: Order) -> None:
                 jobs.note, what=order.what, form=order.form, span=order.span, actor=who(), now=datetime.now(UTC)
             )
     except SecondWriterUnsafe as error:
-        click.echo(NOT_NOTED.format(version=error.version), err=True)
+        click.echo(f"Not recorded among the events: {error}", err=True)

@@ -1,6 +1,7 @@
-"""Health by progress (`crm_core.monitoring.liveness`), for a container that asks twice a minute.
+"""`mini-crm health`: whether work is progressing (`crm_core.monitoring.liveness`), for a container's health check.
 
-Looks at the database, and asks the process whether it can write there; no aiogram, so that it is cheap enough.
+Reads the database, and asks the running process whether it can write there. It runs twice a minute, so it imports
+neither aiogram nor SQLAlchemy.
 """
 
 from datetime import UTC, datetime
@@ -13,10 +14,10 @@ from crm_core.storage.probe import probe
 
 
 def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
-    """What is wrong, a sentence each; nothing while all is well.
+    """What is wrong, a sentence each; empty if nothing is.
 
     Args:
-        now: the present moment if not given.
+        now: the present moment by default.
     """
     try:
         with probe(settings.database_url) as ask:
@@ -28,11 +29,11 @@ def troubles(settings: Settings, *, now: datetime | None = None) -> list[str]:
 
 
 def _of_process(settings: Settings) -> list[str]:
-    """What the process on this machine says of itself: that a disk is full cannot be seen from outside by reading."""
+    """What the process on this machine reports: by reading, another process cannot see that a disk is full."""
     try:
         control.call_public(settings.database_url, settings.http_port, "/readyz")
     except control.NotReached:
-        return []  # it may be starting, or listen elsewhere
+        return []  # it may be starting, or listen on another port
     except control.Refusal as refusal:
         return [str(refusal)]
     return []

@@ -1,45 +1,40 @@
-"""`mini-crm invite`: who has the shell has the authority, so it needs no admin."""
+"""`mini-crm invite`: prints an invitation link. Access to the shell is enough, no admin is asked."""
 
 from datetime import UTC, datetime
 
-from sqlalchemy.orm import Session
-
 from bot.commands.database import SecondWriterUnsafe, open_for_writing
-from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link, new_code
+from bot.random_codes import new_code
+from bot.screens.links import ADMIN_PAYLOAD, OPERATOR_PAYLOAD, link
 from crm_core.access.actors import SYSTEM
 from crm_core.errors import OperatorNotFound
 from crm_core.storage.database import Database
 from crm_core.storage.probe import revisions
-from crm_core.team import accounts, invitations, operators
+from crm_core.team import accounts, invitations
 
-NO_BOTS = (
-    "No bot has run here yet, so there is nothing to link to: start `mini-crm run` once, it prints the first link."
-)
+NO_BOTS = "No bot has run here yet, so no link can be made: start `mini-crm run` once, it prints the first link."
 
-RUNNING = (
-    "Mini-CRM is running on this database, and the SQLite library here ({version}) is safe with one writer only. "
-    "Invite from Telegram (/admins add, /operators), or stop it for a moment."
-)
+OTHER_VERSION = "The database is of another version: run `mini-crm migrate` first."
+INSTEAD = "Invite from Telegram (/admins add, /operators), or stop it for a moment."
 
 
 async def new_link(url: str, *, operator: str | None, username: str | None) -> tuple[str, bool]:
-    """A one-time link into the admins, or into an operator's place.
+    """A one-time link that makes whoever opens it an admin, or an operator that exists already.
 
     Args:
         url: as in the setting `DATABASE_URL`.
-        operator: name or number; None for an admin's link.
+        operator: their name or number; None for an admin's link.
         username: of the bot to open; the first one if None.
 
     Returns the link and True, or a sentence that says why there is none and False.
     """
     current, newest = revisions(url)
     if current != newest:
-        return NO_BOTS if current is None else "The database is of another version: `mini-crm migrate` first.", False
+        return (NO_BOTS if current is None else OTHER_VERSION), False
     try:
         async with open_for_writing(url) as db:
             return await _link(db, operator, username)
     except SecondWriterUnsafe as error:
-        return RUNNING.format(version=error.version), False
+        return f"{error} {INSTEAD}", False
     except OperatorNotFound as error:
         close = ", ".join(error.fields["close"])
         text = f"There is no operator {operator}." + (f" Did you mean {close}?" if close else "")
@@ -54,15 +49,5 @@ async def _link(db: Database, operator: str | None, username: str | None) -> tup
         known = ", ".join(f"@{one}" for one in usernames)
         return f"There is no bot @{wanted} here; there are {known}." if usernames else NO_BOTS, False
     code = new_code()
-    payload = await db.write(_invite, code=code, operator=operator, now=datetime.now(UTC))
-    return link(bot, payload), True
-
-
-def _invite(s: Session, *, code: str, operator: str | None, now: datetime) -> str:
-    if operator is not None:
-        operator_id = operators.find(s, name=operator).id
-        invitations.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
-        return OPERATOR_PAYLOAD + code
-    # Not `first_admin`: that link would stop working when the next start prints its own.
-    invitations.invite(s, code=code, role="admin", actor=SYSTEM, now=now)
-    return ADMIN_PAYLOAD + code
+    role = await db.write(invitations.invite_named, code=code, operator=operator, actor=SYSTEM, now=datetime.now(UTC))
+    return link(bot, (ADMIN_PAYLOAD if role == "admin" else OPERATOR_PAYLOAD) + code), True

@@ -1,4 +1,4 @@
-"""`mini-crm restore FILE`: puts a backup in the database's place, and makes it safe to go on with."""
+"""`mini-crm restore FILE`: replaces the database with a backup, and prepares it for use."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 from sqlalchemy import make_url
-from sqlalchemy.orm import Session
 
 from bot.runtime.control import who
 from bot.settings import Settings
@@ -24,13 +23,13 @@ Numbers = dict[str, int]
 
 
 def restore(settings: Settings, *, backup: Path, replace: bool) -> None:
-    """Restores and prints what became of it.
+    """Restores, and prints what was restored and what is lost.
 
     Args:
-        replace: whether a database with something in it may be put aside (SQLite).
+        replace: whether a database that is not empty may be moved aside (SQLite).
 
-    Raises BackupError, AlreadyRunning, UnknownRevision. Whatever interrupts it, the database is as before, restored, or
-    absent with nothing starting on it until the restore is done once more.
+    Raises BackupError, AlreadyRunning, UnknownRevision. Whatever interrupts it, the database is as before,
+    restored, or absent, and then nothing starts on it until the restore is run again.
     """
     now = datetime.now(UTC)
     if settings.database_url.startswith("sqlite"):
@@ -41,12 +40,12 @@ def restore(settings: Settings, *, backup: Path, replace: bool) -> None:
     postgres.bring_back(settings.database_url, backup)
     before, after = migrate(settings.database_url, is_restoring=True)
     found, numbers = asyncio.run(_reconcile(settings.database_url, None, now, settings.timezone, {}))
-    _tell(found, numbers, revision=(before or after, after))
+    _print_result(found, numbers, revision=(before or after, after))
 
 
 def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace: bool) -> None:
     place = sqlite_path(settings.database_url)
-    owner = ownership(make_url(settings.database_url))  # nobody works on it until all is done
+    owner = ownership(make_url(settings.database_url))  # nothing else works on it until all is done
     try:
         swap.check_place(place, replace=replace)
         with swap.candidate(backup, place, now=now) as copy:
@@ -61,7 +60,7 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
         mark_installed(place)
     finally:
         asyncio.run(owner.release())
-    _tell(found, numbers, revision=(copy.revision, after))
+    _print_result(found, numbers, revision=(copy.revision, after))
     if kept is not None:
         click.echo(f"The database that was there is kept as {kept}.")
 
@@ -69,26 +68,20 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
 async def _reconcile(
     url: str, taken_at: datetime | None, now: datetime, zone: str, seen: Numbers
 ) -> tuple[Reconciliation, Numbers]:
-    def decide(s: Session) -> tuple[Reconciliation, Numbers]:
-        found = after_restore.reconcile(s, taken_at=taken_at, now=now, zone=zone, actor=who().label)
-        numbers = after_restore.next_numbers(s, since=found.since, until=found.until, seen=seen)
-        if s.get_bind().dialect.name == "postgresql":
-            postgres.begin_numbers_at(s, numbers)
-            postgres.is_safe(s)
-        return found, numbers
-
     db = open_database(url)
     try:
-        return await db.write(decide)
+        return await db.write(
+            after_restore.reconcile_and_number, taken_at=taken_at, now=now, zone=zone, actor=who().label, seen=seen
+        )
     finally:
         await db.close()
 
 
-def _tell(found: Reconciliation, numbers: Numbers, *, revision: tuple[str, str]) -> None:
+def _print_result(found: Reconciliation, numbers: Numbers, *, revision: tuple[str, str]) -> None:
     since, until = (f"{one:%Y-%m-%d %H:%M:%S} UTC" for one in (found.since, found.until))
-    brought = f", brought from revision {revision[0]} to {revision[1]}" if revision[0] != revision[1] else ""
-    click.echo(f"Restored: the database is as of {since}{brought}.")
-    click.echo(f"Lost is what happened from then until {until}: messages of that time are in the chats only, and keys,")
+    upgraded = f", upgraded from revision {revision[0]} to {revision[1]}" if revision[0] != revision[1] else ""
+    click.echo(f"Restored: the database is as of {since}{upgraded}.")
+    click.echo(f"What happened from then until {until} is lost: messages of that time are in the chats only, and keys,")
     click.echo(
         "people and settings that were changed or removed since are as they were. Admins are told at the next start."
     )
@@ -96,7 +89,7 @@ def _tell(found: Reconciliation, numbers: Numbers, *, revision: tuple[str, str])
         click.echo(f"Not sent, since they may have been: {found.doubtful} messages to clients; their authors are told.")
     if found.again:
         click.echo(
-            f"Sent at the next start, perhaps for the second time: {found.again} messages to operators and admins."
+            f"Sent at the next start, possibly for the second time: {found.again} messages to operators and admins."
         )
-    click.echo(f"New contacts begin at #{numbers['contacts']}: numbers that were given since are not given again.")
+    click.echo(f"New contacts start at #{numbers['contacts']}, so that no number that was given since is given again.")
     click.echo("Invitations that were open are closed: `mini-crm invite` makes new ones.")

@@ -1,4 +1,4 @@
-"""`mini-crm run`: an installation as a process of its own, from the first line on the screen to the last request."""
+"""`mini-crm run` and `mini-crm serve`: one installation as a process, from its first line on the screen to its stop."""
 
 import asyncio
 import gc
@@ -16,9 +16,9 @@ from bot.settings import Settings
 from crm_core.delivery import bots
 from crm_core.team import accounts
 
-if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is of no use without bots
+if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is not needed without bots
     from bot.app import App
-    from bot.runtime.supervisor import BotSession
+    from bot.runtime.bot_session import BotSession
 
 log = structlog.get_logger("app")
 
@@ -29,17 +29,17 @@ STATES = {
     bots.RUNNING: "✓ {bot} is running",
     bots.CONFLICT: "! {bot}: another program reads its messages, or a webhook is left set; see `mini-crm doctor`",
     bots.REFUSED: "✗ {bot}: Telegram refuses its token; take a valid one from @BotFather (BOT_TOKENS) and restart",
-    bots.AWAY: "! {bot}: Telegram cannot be reached; it is tried again and again",
-    "starting": "! {bot}: Telegram has not answered yet; it is tried on",
-    "standby": "· {bot}: another process works for it, this one stands by",
+    bots.AWAY: "! {bot}: Telegram cannot be reached; retrying",
+    "starting": "! {bot}: Telegram has not answered yet; retrying",
+    "standby": "· {bot}: another process works for it, this one is on standby",
 }
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Runs a program of ours to its end, on the quickest event loop there is.
+    """Runs a coroutine to its end, on uvloop where it is available.
 
-    The collector of reference cycles would walk through all of aiogram's models, some hundred thousand objects that
-    live as long as the process, every few messages: they are left out, and the rest is looked at less often.
+    The garbage collector would walk through all of aiogram's models, some hundred thousand objects that stay until the
+    process ends, every few messages: they are frozen, and the rest is collected less often.
     """
     gc.collect()
     gc.freeze()
@@ -55,7 +55,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None:
     """Works until SIGTERM or SIGINT, then finishes what is under way and returns within ten seconds.
 
-    Without a token of a bot it serves the API alone.
+    Without bot tokens it serves the API alone.
 
     Args:
         limited: False to ignore Telegram's limits on sending, against a sandbox.
@@ -73,36 +73,36 @@ async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None
 
         installation = App(settings, limited=limited)
     async with installation:
-        telling = asyncio.create_task(_tell(installation))
+        printing = asyncio.create_task(_print_status(installation))
         await stop.wait()
-        telling.cancel()
+        printing.cancel()
         click.echo("Stopping…")
     click.echo("Stopped; what was not finished goes on at the next start.")
 
 
 def _stop(stop: asyncio.Event) -> None:
     if stop.is_set():
-        os._exit(1)  # a second signal: somebody is in a hurry, and nothing is lost
+        os._exit(1)  # a second signal: stop at once; nothing is lost
     stop.set()
     last = threading.Timer(STOPPED_AFTER, os._exit, [0])
     last.daemon = True
     last.start()
 
 
-async def _tell(installation: Installation) -> None:
-    """Says where the API is, how each bot fares and, as soon as a bot can carry it, the first admin's link."""
+async def _print_status(installation: Installation) -> None:
+    """Prints where the API is, the state of each bot and, as soon as one is running, the first admin's link."""
     address = installation.http.address
     click.echo(f"✓ The HTTP API answers at {address}/api/v1, its documentation is at {address}/docs")
     if installation.first_key_path is not None:
         click.echo(f"! There was no API key yet: one of scope admin is in {installation.first_key_path}")
     if installation.settings.bot_tokens:
-        await _tell_of_bots(cast("App", installation))
+        await _print_bots(cast("App", installation))
 
 
-async def _tell_of_bots(app: "App") -> None:
-    await app.fleet.settled()
-    for runner in app.fleet.runners:
-        click.echo(STATES.get(runner.state, "{bot}: " + runner.state).format(bot=_name(runner)))
+async def _print_bots(app: "App") -> None:
+    await app.supervisor.settled()
+    for session in app.supervisor.sessions:
+        click.echo(STATES.get(session.state, "{bot}: " + session.state).format(bot=_name(session)))
     while not await app.db.read(accounts.has_admin):
         link = await app.first_admin_link()
         if link is not None:
@@ -113,5 +113,5 @@ async def _tell_of_bots(app: "App") -> None:
         await asyncio.sleep(LOOK_AGAIN)
 
 
-def _name(runner: "BotSession") -> str:
-    return f"@{runner.username}" if runner.username else f"bot {runner.bot.id}"
+def _name(session: "BotSession") -> str:
+    return f"@{session.username}" if session.username else f"bot {session.bot.id}"

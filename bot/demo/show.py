@@ -96,8 +96,8 @@ class Show:
     # --- the shop opens --------------------------------------------------------------------------------------------
 
     async def _open_shop(self) -> None:
-        await self.app.fleet.settled()
-        self.sandbox.settles_when(self.app.fleet.idle)
+        await self.app.supervisor.settled()
+        self.sandbox.settles_when(self.app.supervisor.idle)
         self.screen.heading(self.captions["staff"])
         await self._welcome_admin()
         for name, weight, limit in zip(self.cast.operators, WEIGHTS, LIMITS, strict=True):

@@ -1,4 +1,4 @@
-"""`act`: the one change that an update makes, in one transaction with its answer and its own end.
+"""`act`: the one change that an update makes, in one transaction with its answer and the end of the update.
 
     await act(lifecycle.take, contact_id=15, version=3, actor=actor, reply=lambda taken: text_message(_("It is yours")))
 
@@ -24,16 +24,16 @@ from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.database import Database
 
 T = TypeVar("T")
-Say = Callable[..., OutgoingMessage | None]
+MakeMessage = Callable[..., OutgoingMessage | None]
 
 
 @dataclass
 class Act:
-    """Bound to one update. May be called once; handlers that change nothing but answer use `answer`.
+    """Bound to one update. May be called once; handlers that only answer use `answer` or `show`.
 
     Attributes:
         pressed: Telegram's id of the message whose button was pressed, None for a message.
-        also: what this update changes besides, if and only if its action succeeds (a question that it answers ends).
+        on_success: what the update changes besides, only if its action succeeds: the prompt that it answers ends.
     """
 
     db: Database
@@ -44,7 +44,7 @@ class Act:
     clock: Callable[[], datetime]
     rng: Callable[[], float]
     pressed: int | None = None
-    also: Callable[[Session], object] | None = None
+    on_success: Callable[[Session], object] | None = None
     is_done: bool = field(default=False, init=False)
 
     async def __call__(
@@ -52,19 +52,19 @@ class Act:
         action: Callable[..., T],
         /,
         *,
-        reply: Say | None = None,
-        screen: Say | None = None,
-        see: Callable[[Session], Any] | None = None,
+        reply: MakeMessage | None = None,
+        screen: MakeMessage | None = None,
+        then_read: Callable[[Session], Any] | None = None,
         **inputs: Any,
     ) -> T:
         """Runs an action and finishes the update.
 
         Args:
-            action: from `crm_core`; `now` and `rng` are given to it if it asks for them.
-            reply: makes, from the action's result, what is said in this chat.
-            screen: the same, but changes the pressed message in place (or is said, where none was pressed).
-            see: a query asked after the action in the same transaction; `reply` and `screen` get what it found, too.
-            inputs: the rest of what the action needs.
+            action: from `crm_core`; it gets `now` and `rng` if it has such parameters.
+            reply: makes the message to this chat from the action's result.
+            screen: the same, but it replaces the pressed message (or is sent, if none was pressed).
+            then_read: a query after the action in the same transaction; `reply` and `screen` get its result, too.
+            inputs: further arguments of the action.
 
         Returns the action's result. Raises what it raises, after everything was undone.
         """
@@ -81,13 +81,13 @@ class Act:
             # First of all: an update that another session has finished must say so, not fail on what it left behind.
             inbox.finish(s, self.row, now=now)
             result = action(s, **inputs)
-            told = (result,) if see is None else (result, see(s))
+            results = (result,) if then_read is None else (result, then_read(s))
             if reply is not None:
-                self._put(s, reply(*told), now)
+                self._put(s, reply(*results), now)
             if screen is not None:
-                self._put(s, screen(*told), now, in_place=True)
-            if self.also is not None and action is not _nothing:
-                self.also(s)
+                self._put(s, screen(*results), now, in_place=True)
+            if self.on_success is not None and action is not _nothing:
+                self.on_success(s)
             return result
 
         result = await write_and_send(self.db, self.senders, body)
@@ -95,11 +95,11 @@ class Act:
         return result
 
     async def answer(self, answer: OutgoingMessage) -> None:
-        """Says something and finishes the update; nothing else changes."""
+        """Sends a message and finishes the update; nothing else changes."""
         await self(_nothing, reply=lambda _: answer)
 
     async def show(self, answer: OutgoingMessage) -> None:
-        """Changes the pressed screen in place and finishes the update; nothing else changes."""
+        """Replaces the pressed screen and finishes the update; nothing else changes."""
         await self(_nothing, screen=lambda _: answer)
 
     def _put(self, s: Session, answer: OutgoingMessage | None, now: datetime, *, in_place: bool = False) -> None:
@@ -114,7 +114,7 @@ class Act:
 
 
 def _nothing(s: Session) -> None:
-    """The action of an update that only asks."""
+    """The action of an update that changes nothing else."""
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Who writes and what, as filters for routers. They only pick the handlers: rights are asked at the effect.
+"""Filters for routers, by who writes and what. They only pick the handlers: rights are checked in the transaction.
 
-Every filter is a coroutine: aiogram runs plain functions and magic expressions in a thread, which costs each message
-more than all the rest of its way. (A magic `F.…` is fine where few updates come by.)
+Every filter is a coroutine: aiogram runs plain functions and magic expressions in a thread, which costs a message more
+time than everything else. (A magic `F.…` is fine where updates are few.)
 """
 
 from aiogram.filters import BaseFilter
@@ -40,17 +40,17 @@ class IsCommand(BaseFilter):
 
 
 class IsUserContent(BaseFilter):
-    """Passes what a person says, of any kind, commands too."""
+    """Passes content that a person sent, of any kind, including commands."""
 
     async def __call__(self, message: Message) -> bool:
         return is_user_content(message)
 
 
 class IsForOperator(BaseFilter):
-    """Passes what a client says to an operator: all but his own phone, and the commands that the bot answers itself.
+    """Passes a client's messages to an operator: all but their own phone, and the commands that the bot answers itself.
 
     Args:
-        besides: names of those commands; any other word with a slash is words like all others.
+        besides: names of those commands; any other text that begins with a slash is a message.
     """
 
     def __init__(self, *, besides: frozenset[str]) -> None:
@@ -61,14 +61,14 @@ class IsForOperator(BaseFilter):
 
 
 class IsOwnPhone(BaseFilter):
-    """Passes Telegram's contact button: a contact that is the sender himself."""
+    """Passes Telegram's contact button: a contact that is the sender."""
 
     async def __call__(self, message: Message) -> bool:
         return is_own_phone(message)
 
 
 def is_own_phone(message: Message) -> bool:
-    """Whether a message is its sender's own contact; anybody else's is words, and no phone of his."""
+    """Whether a message is its sender's own contact; anybody else's is an ordinary message, and not their phone."""
     contact, sender = message.contact, message.from_user
     return contact is not None and sender is not None and contact.user_id == sender.id
 

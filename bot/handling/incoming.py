@@ -1,4 +1,4 @@
-"""A Telegram message as the words that `crm_core` keeps."""
+"""Turns Telegram's messages and users into what `crm_core` stores."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from crm_core.contacts.leads import LeadFacts, telegram_external_id
 from crm_core.messaging.messages import MessageContent
 from crm_core.team.accounts import Account
 
-# What copyMessage accepts (Bot API). Anything else reaches the operator as a notice that names the kind.
+# What copyMessage accepts (Bot API). For anything else the operator gets a notice that names the kind.
 COPYABLE = frozenset(
     {
         ContentType.TEXT,
@@ -30,7 +30,7 @@ COPYABLE = frozenset(
         ContentType.RICH_MESSAGE,
     }
 )
-# What a person says, whether or not it can be copied; other kinds are Telegram's own notes about the chat.
+# What people send, whether or not it can be copied; other kinds are Telegram's own messages about the chat.
 SPOKEN = COPYABLE | frozenset(
     {
         ContentType.STORY,
@@ -51,12 +51,12 @@ SPOKEN = COPYABLE | frozenset(
 
 
 def is_user_content(message: Message) -> bool:
-    """Whether somebody says something with it, rather than Telegram noting an event of the chat."""
+    """Whether a person sent it, rather than Telegram reporting an event of the chat."""
     return message.content_type in SPOKEN
 
 
 def content_of(message: Message, *, bot_id: int) -> MessageContent:
-    """What a message says, and where its original is."""
+    """The content of a message, and where its original is."""
     kind = ContentType(message.content_type).value
     text = message.text if message.text is not None else message.caption
     entities = message.entities if message.text is not None else message.caption_entities

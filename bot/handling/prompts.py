@@ -138,7 +138,7 @@ class PromptMiddleware(BaseMiddleware):
             asked = await _pending(act, data, reply_to)
             data["asked"] = asked
             if asked is not None:
-                act.also = partial(prompts.end_answered, prompt=asked, bot_id=act.bot_id, chat_id=act.chat_id)
+                act.on_success = partial(prompts.end_answered, prompt=asked, bot_id=act.bot_id, chat_id=act.chat_id)
         return await handler(event, data)
 
 

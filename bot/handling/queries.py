@@ -1,4 +1,4 @@
-"""Reading for admins: the role is asked for in the snapshot that is read."""
+"""Reading for admins: the role is checked in the same snapshot that is read."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

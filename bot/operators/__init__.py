@@ -1,15 +1,1 @@
 """What operators do: take and close, answer, come and go."""
-
-from aiogram import Router
-
-from bot.handling.filters import IsOperator
-from bot.handling.prompts import EndPromptMiddleware
-from bot.operators import buttons, presence, replies
-from crm_core.conversation.prompts import Role
-
-router = Router(name="operators")
-for observer in (router.message, router.edited_message):
-    observer.filter(IsOperator())
-router.callback_query.middleware(EndPromptMiddleware(Role.OPERATOR))
-router.callback_query.filter(IsOperator())
-router.include_routers(presence.router, buttons.router, replies.router)

@@ -1,1 +1,1 @@
-"""Receiving: raw updates are stored before they are confirmed, then worked on in order, a conversation at a time."""
+"""Raw updates are stored before they are confirmed to Telegram, then handled in order within each conversation."""

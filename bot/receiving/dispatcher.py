@@ -1,4 +1,4 @@
-"""One stored update through the dispatcher: who it is from is looked up, one handler acts, the update is finished."""
+"""Dispatches one update: finds out who it is from, runs one handler, and finishes the update."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,14 +12,16 @@ from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, TelegramObject
 from sqlalchemy.exc import IntegrityError
 
-from bot import admins, clients, operators
+from bot.admins import router as admins
+from bot.clients import router as clients
 from bot.delivery.senders import Senders
 from bot.handling.act import Act
 from bot.handling.prompts import PromptCache, PromptMiddleware, client_answers, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
+from bot.operators import router as operators
+from bot.receiving.attempts import RetryNow
 from bot.receiving.staff_cache import StaffCache
-from bot.receiving.worker import RetryNow
 from bot.screens.message import text_message
 from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
@@ -38,11 +40,11 @@ from crm_core.team.accounts import Account, Member
 
 log = structlog.get_logger("handling")
 
-# What is asked for (`ALLOWED_UPDATES`), and what it is read as.
+# The kinds of update that are asked for (`ALLOWED_UPDATES`), and the model of each.
 EVENTS: dict[str, type[TelegramObject]] = {
     "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
 }  # fmt: skip
-UNRECORDED_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; then the worker tries again
+NOT_RECORDED_DELAYS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; after them the worker retries
 ABOUT_A_CARD = frozenset(
     {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
 )
@@ -55,33 +57,33 @@ def _dispatcher(*routers: Router) -> Dispatcher:
     return dispatcher
 
 
-# Routers can hang on one dispatcher only, so these are made once; all that differs between installations comes in with
-# each update. Clients and staff share no handlers, and a message should not ask its way through those of the others.
-# Words come first: they are nearly all that clients send, and every router that is asked before costs them time.
+# A router belongs to one dispatcher only, so these are made once; whatever differs between installations comes in with
+# each update. Clients and staff have dispatchers of their own: an update is offered to router after router, which takes
+# time. Messages come first, since they are nearly all that clients send.
 CLIENTS = _dispatcher(
-    client_answers, clients.words, joining_router(), clients.commands, clients.buttons, membership_router()
+    client_answers, clients.messages, joining_router(), clients.commands, clients.buttons, membership_router()
 )
-# An admin may be an operator too: admins' commands come first, whatever is left of his is an operator's.
+# An admin may be an operator too: admins' handlers come first, operators' get the rest.
 STAFF = _dispatcher(joining_router(), membership_router(), operator_answers, admins.router, operators.router)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class UpdateDispatcher:
-    """Works on updates for all bots of one installation.
+    """Handles updates for all bots of one installation.
 
     Attributes:
-        bots: by Telegram id.
-        extra: what handlers may ask for by name besides the usual (`timezone`, …).
+        extra: further arguments that handlers may take by name (`timezone`, …).
+        bots: by Telegram id; those that this process works for.
     """
 
     db: Database
     senders: Senders
-    bots: dict[int, Bot]
-    roster: StaffCache
+    staff_cache: StaffCache
     clock: Callable[[], datetime]
     rng: Callable[[], float]
     default_language: str
     extra: dict[str, Any] = field(default_factory=dict)
+    bots: dict[int, Bot] = field(default_factory=dict)
     _toasts: set[asyncio.Task[None]] = field(default_factory=set)
     _prompt_cache: PromptCache = field(init=False)
 
@@ -89,13 +91,16 @@ class UpdateDispatcher:
         self._prompt_cache = PromptCache(self.db)
 
     async def __call__(self, row: IncomingUpdate) -> None:
-        """Handles one update. Raises what cannot be told to anybody; then the update is tried again."""
+        """Handles one update.
+
+        Raises RetryNow and whatever the person cannot be told about; then the worker retries the update.
+        """
         user = _user(row.raw)
-        member = await self.roster.member(user["id"]) if user else None
+        member = await self.staff_cache.member(user["id"]) if user else None
         code = user.get("language_code") if user else None
         _ = translator(pick_language(code or (member.language if member else None), self.default_language))
         if member is not None and user is not None:
-            await self._meet_again(member, user, row)
+            await self._update_member(member, user, row)
         query = row.raw.get("callback_query")
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
@@ -110,7 +115,7 @@ class UpdateDispatcher:
             pressed=pressed["message_id"] if pressed else None,
         )
         toast = None
-        if chat.get("type", "private") == "private":  # bots have nothing to say in groups
+        if chat.get("type", "private") == "private":  # the bot does not answer in groups
             toast = await self._dispatch(row, act, member, user, _)
         if not act.is_done:
             await act(_nothing)
@@ -126,11 +131,11 @@ class UpdateDispatcher:
                 dispatcher, row, act=act, member=member, actor=telegram(user["id"]) if user else None, _=_
             )
         except IsStaff:
-            self.roster.forget()
+            self.staff_cache.forget()
             raise RetryNow from None
         except CrmError as error:
             if isinstance(error, NotAllowed):
-                self.roster.forget()
+                self.staff_cache.forget()
             return await self._refuse(error, row, act, _)
         except IntegrityError as error:
             if not messages.is_known_already(error):
@@ -140,17 +145,17 @@ class UpdateDispatcher:
         return toast if isinstance(toast, str) else None
 
     async def _feed(self, dispatcher: Dispatcher, row: IncomingUpdate, **given: Any) -> Any:
-        """Runs the handler; a reply that overtook the number of what it answers waits until that is recorded.
+        """Runs the handler. A reply to a message whose id in Telegram is not stored yet waits until it is.
 
-        The event goes to the routers directly: what a dispatcher wraps around every update besides (a state machine, a
-        second look at who wrote, error handlers) is not used here, nor is its model of all that an update may be.
+        The event goes to the routers directly: what aiogram's dispatcher adds to every update (a state machine, a
+        middleware that finds the user, error handlers, the model of a whole update) is not used and takes time.
         """
         bot = self.bots[row.bot_id]
         kind = next((name for name in EVENTS if row.raw.get(name) is not None), None)
-        if kind is None:  # something that Telegram has since invented, and that nobody asked for
+        if kind is None:  # a kind that Telegram added later, and that was not asked for
             return None
         event = EVENTS[kind].model_validate(row.raw[kind], context={"bot": bot})
-        for pause in UNRECORDED_PAUSES:
+        for delay in NOT_RECORDED_DELAYS:
             try:
                 return await dispatcher.propagate_event(
                     kind,
@@ -163,11 +168,11 @@ class UpdateDispatcher:
                     **self.extra,
                 )
             except NotRecordedYet:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(delay)
         raise RetryNow
 
     async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
-        """Says why nothing was done, at the very message; a card that asked for it is brought up to date."""
+        """Replies why nothing was done, and redraws the card that was pressed. Returns the text for the toast."""
         text = refusal(error, _)
         if act.pressed is None:
             message = row.raw.get("message")
@@ -182,8 +187,8 @@ class UpdateDispatcher:
             )
         return text
 
-    async def _meet_again(self, member: Member, user: dict[str, Any], row: IncomingUpdate) -> None:
-        """A member of staff who writes can be written to; and what Telegram shows of him may have changed."""
+    async def _update_member(self, member: Member, user: dict[str, Any], row: IncomingUpdate) -> None:
+        """Whoever writes can be written to, and their name or language in Telegram may have changed."""
         if row.bot_id not in member.bots and "my_chat_member" not in row.raw:
             await self.db.write(
                 accounts.mark_reachable,
@@ -192,15 +197,15 @@ class UpdateDispatcher:
                 now=self.clock(),
                 rng=self.rng,
             )
-            self.roster.forget()
+            self.staff_cache.forget()
         name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
         if (member.name, member.language) != (name, user.get("language_code")):
             account = Account(member.telegram_id, name, user.get("username"), user.get("language_code"))
             await self.db.write(accounts.update_profile, account=account)
-            self.roster.forget()
+            self.staff_cache.forget()
 
     def _show_toast(self, bot: Bot, query_id: str, text: str | None) -> None:
-        """Ends the button's waiting state; at most once and best effort: it is worth nothing after some seconds."""
+        """Ends the button's waiting state: best effort and not retried, since Telegram drops it after some seconds."""
         task = asyncio.create_task(self._answer_query(bot, query_id, text))
         self._toasts.add(task)
         task.add_done_callback(self._toasts.discard)
@@ -217,10 +222,10 @@ class UpdateDispatcher:
     async def is_paced(self, row: IncomingUpdate) -> bool:
         """Whether a conversation is slowed when it floods: clients are, staff are not."""
         user = _user(row.raw)
-        return user is not None and await self.roster.member(user["id"]) is None
+        return user is not None and await self.staff_cache.member(user["id"]) is None
 
-    async def tell_slowed(self, row: IncomingUpdate) -> None:
-        """Tells a client who floods that his words are passed on one by one."""
+    async def notify_slowed(self, row: IncomingUpdate) -> None:
+        """Notifies a client who floods that their messages are forwarded one by one."""
         user = _user(row.raw)
         if user is not None:
             await self.db.write(
@@ -242,18 +247,18 @@ def _nothing(s: Any) -> None:
 
 
 def _user(raw: dict[str, Any]) -> dict[str, Any] | None:
-    for happened in raw.values():
-        if isinstance(happened, dict):
-            user = happened.get("from")
+    for event in raw.values():
+        if isinstance(event, dict):
+            user = event.get("from")
             if isinstance(user, dict) and isinstance(user.get("id"), int):
                 return user
     return None
 
 
 def _chat(raw: dict[str, Any]) -> dict[str, Any] | None:
-    for happened in raw.values():
-        if isinstance(happened, dict):
-            message = happened.get("message") if "chat_instance" in happened else happened
+    for event in raw.values():
+        if isinstance(event, dict):
+            message = event.get("message") if "chat_instance" in event else event
             chat = message.get("chat") if isinstance(message, dict) else None
             if isinstance(chat, dict) and isinstance(chat.get("id"), int):
                 return chat

@@ -11,8 +11,8 @@ LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
 def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     """A raw update with its conversation: the bot and the chat where it happened.
 
-    A press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has no
-    chat, or does not look like an update, is a conversation of its own and cannot hold up another.
+    A button press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has
+    no chat, or does not look like an update, is a conversation of its own and cannot delay another.
     """
     update_id = _number(raw.get("update_id")) or 0
     chat_id = _chat_id(raw)

@@ -1,4 +1,4 @@
-"""Webhooks: the same promise as polling. The secret is checked, the update stored and committed, then 200 is said."""
+"""Webhooks, with the same promise as polling: the update is stored and committed before it is confirmed with 200."""
 
 import asyncio
 import hmac
@@ -30,8 +30,8 @@ def webhook_routes(
     *, db: Database, worker: ConversationWorker, bots: Collection[int], secret: str, clock: Callable[[], datetime]
 ) -> list[BaseRoute]:
     """The route by which Telegram delivers to all bots: POST /telegram/<bot id>."""
-    door = _WebhookEndpoint(db, worker, bots, secret.encode(), clock)
-    return [Route("/telegram/{bot_id:int}", door.receive, methods=["POST"])]
+    endpoint = _WebhookEndpoint(db, worker, bots, secret.encode(), clock)
+    return [Route("/telegram/{bot_id:int}", endpoint.receive, methods=["POST"])]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _WebhookEndpoint:
 
     @public
     async def receive(self, request: Request) -> Response:
-        # Bytes on both sides: a header may hold anything; comparing must neither fail nor tell how far it agrees.
+        # As bytes: comparing must not fail whatever the header holds, nor take longer the more characters agree.
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self.secret):
             return PlainTextResponse("wrong secret", 401)
@@ -62,7 +62,7 @@ class _WebhookEndpoint:
         except (ValueError, RecursionError):
             raw = None
         if not isinstance(raw, dict):
-            # Telegram itself never sends this, and would repeat it for a day if we refused.
+            # Telegram never sends this; if it did, it would repeat it for a day unless it is accepted.
             log.warning("webhook_not_an_update", size=len(body))
             return PlainTextResponse("ok")
         try:

@@ -1,1 +1,1 @@
-"""One running process: its bots, its periodic jobs, its start and its stop."""
+"""One running process: its start and stop, its bots and its periodic jobs."""

@@ -1,4 +1,4 @@
-"""Noticing that time itself went wrong: the clock was set, or nothing ran for a while."""
+"""Notices that the clock of the machine was set, or that the process stalled."""
 
 import asyncio
 import time
@@ -8,43 +8,43 @@ import structlog
 
 log = structlog.get_logger("app")
 
-BEAT = 1.0  # seconds
+CHECK_EVERY = 1.0  # seconds
 STALLED = 5.0  # seconds; operators notice that much
-CLOCK_SET = 5.0  # seconds; less is what clocks that are kept in step are moved by
+CLOCK_SET = 5.0  # seconds; time synchronisation moves a clock by less
 
 
-def shown_now() -> float:
-    """What the clock of the machine shows, in seconds since 1970."""
+def wall_clock() -> float:
+    """The clock of the machine, in seconds since 1970."""
     return time.time()
 
 
 class ClockMonitor:
-    """Compares what the clock shows with what has passed, every second."""
+    """Compares the clock of the machine with the time that has passed, every second."""
 
     def __init__(
         self,
         *,
         on_clock_set: Callable[[], None],
-        on_stood_still: Callable[[float], Awaitable[object]],
+        on_stalled: Callable[[float], Awaitable[object]],
     ) -> None:
         """
         Args:
-            on_clock_set: called when the clock was set, by whomever, forwards or back.
-            on_stood_still: called when nothing could run for a while, with the seconds.
+            on_clock_set: called when the clock was set forward or back.
+            on_stalled: called with the seconds for which nothing could run, after it.
         """
-        self._on_clock_set, self._on_stood_still = on_clock_set, on_stood_still
+        self._on_clock_set, self._on_stalled = on_clock_set, on_stalled
 
     async def run(self) -> None:
-        """Beats until it is cancelled."""
+        """Compares until it is cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            began, shown = loop.time(), shown_now()
-            await asyncio.sleep(BEAT)
-            passed = loop.time() - began
-            moved = shown_now() - shown - passed
+            started, shown = loop.time(), wall_clock()
+            await asyncio.sleep(CHECK_EVERY)
+            passed = loop.time() - started
+            moved = wall_clock() - shown - passed
             if abs(moved) > CLOCK_SET:
                 log.warning("clock_set", seconds=round(moved))
                 self._on_clock_set()
-            if passed - BEAT > STALLED:
+            if passed - CHECK_EVERY > STALLED:
                 log.error("stood_still", seconds=round(passed))
-                await self._on_stood_still(passed)
+                await self._on_stalled(passed)

@@ -1,7 +1,7 @@
-"""The way of commands into a process that is running, where its database has one writer only (SQLite).
+"""How commands call a running process whose database can have one writer only (SQLite).
 
-The process leaves an address and a key of its own beside the database file, readable to its owner alone: who may read
-the file may read the database too, so it gives away nothing more. It is gone with the process.
+The process writes its address and a key of its own to a file beside the database, which only its owner can read:
+whoever can read that file can read the database, too. The file is removed when the process stops.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ from crm_core.storage.probe import sqlite_path
 if TYPE_CHECKING:
     from crm_core.access.actors import Actor
 
-MARK = "mcs_"  # of such a key, which is kept nowhere else
+MARK = "mcs_"  # prefix of such a key, which is stored nowhere else
 TIMEOUT = 30.0  # seconds
 HEALTH_TIMEOUT = 3.0
 ACTOR_LONGEST = 48  # characters, in `events`
 
 
 class NotReached(Exception):
-    """The running process cannot be asked."""
+    """The running process could not be called."""
 
 
 class Refusal(Exception):
@@ -36,7 +36,7 @@ class Refusal(Exception):
 
 
 def publish_control_address(database_url: str, *, address: str, key: str) -> Path:
-    """Leaves the file. Returns its path, for the end."""
+    """Writes the file. Returns its path; the caller removes it at the end."""
     path = _path(database_url)
     path.unlink(missing_ok=True)  # of a process that was killed
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -46,10 +46,10 @@ def publish_control_address(database_url: str, *, address: str, key: str) -> Pat
 
 
 def call_public(database_url: str, port: int, path: str) -> Any:
-    """Calls what needs no key, of the process that is running on a database here.
+    """Calls a route that needs no key, of the process that is running on a database on this machine.
 
     Args:
-        port: the setting `HTTP_PORT`, where nothing beside the database says it.
+        port: the setting `HTTP_PORT`, for databases without that file (PostgreSQL).
 
     Raises NotReached, Refusal for a 503 of ours.
     """
@@ -59,8 +59,10 @@ def call_public(database_url: str, port: int, path: str) -> Any:
         else:
             address = f"http://127.0.0.1:{port}"
         request = urllib.request.Request(address + path)  # noqa: S310 - our own address
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=HEALTH_TIMEOUT) as said:
-            return json.loads(said.read())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            request, timeout=HEALTH_TIMEOUT
+        ) as response:
+            return json.loads(response.read())
     except urllib.error.HTTPError as error:
         with contextlib.closing(error):
             said = json.loads(error.read() or b"{}")
@@ -72,7 +74,7 @@ def call_public(database_url: str, port: int, path: str) -> Any:
 
 
 def call(database_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Calls the API of the process that is running on a database. Returns what it answers.
+    """Calls the API of the process that is running on a database. Returns its answer.
 
     Raises NotReached, Refusal.
     """
@@ -97,7 +99,7 @@ def call(database_url: str, method: str, path: str, body: dict[str, Any] | None 
 
 
 def who() -> "Actor":
-    """Who acts at the terminal."""
+    """The actor at the terminal, for the audit trail."""
     from crm_core.access.actors import Actor  # it imports SQLAlchemy
 
     try:
@@ -108,13 +110,13 @@ def who() -> "Actor":
 
 
 class ProgressLine:
-    """One line on the terminal, written over and over; nothing where nobody looks."""
+    """A progress line on the terminal, overwritten in place; nothing if standard error is not a terminal."""
 
     def __init__(self, what: str, of_what: str) -> None:
         self._what, self._of_what, self._is_seen, self._shown = what, of_what, sys.stderr.isatty(), ""
 
     def show(self, done: int, total: int) -> None:
-        """So many are done, of so many."""
+        """Shows how many are done, and of how many (0 if unknown)."""
         if self._is_seen:
             part = f" ({100 * done // total} %)" if total else ""
             text = f"{self._what}: {done:,} of {total:,} {self._of_what}{part}"
@@ -122,7 +124,7 @@ class ProgressLine:
             self._shown = text
 
     def end(self) -> None:
-        """Leaves the line."""
+        """Ends the line."""
         if self._shown:
             click.echo(err=True)
 

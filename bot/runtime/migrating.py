@@ -1,4 +1,4 @@
-"""Bringing the database to this version at a start, and for `mini-crm migrate`; never making one where one was lost."""
+"""Upgrades the database schema at a start and for `mini-crm migrate`; never creates a database where one was lost."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from crm_core.storage.probe import sqlite_path
 
 
 def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
-    """Migrates a database that nobody else works on. Returns the revision before and after.
+    """Upgrades the schema of a database that no other process works on. Returns the revision before and after.
 
     Raises DatabaseMissing, RestoreUnfinished, UnknownRevision, and what the driver raises, also for a damaged file.
     """
@@ -27,7 +27,7 @@ def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
 
 
 def bring_up_to_date(url: str) -> tuple[str | None, str]:
-    """Migrates while nobody else works on the file (an older process would go on with the older schema).
+    """Upgrades the schema while no other process works on the file: an older one would go on with the older schema.
 
     Returns the revision before and after. Raises AlreadyRunning, and what `prepare` raises.
     """

@@ -1,4 +1,4 @@
-"""The nightly backup of a SQLite file: what is due is seen from the files, so its job may come twice or not at all."""
+"""The nightly backup of a SQLite file. What is due is read from the existing files, so its job may run at any time."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ AGAIN_AFTER = timedelta(hours=1)  # a disk that is full now may not be so later
 
 @dataclass
 class NightlyBackup:
-    """Makes the backup that is due, in a process of its own, and deletes old ones.
+    """Makes the backup that is due, in a subprocess, and deletes old ones.
 
     Attributes:
         make: copies a database to a file; see `crm_core.backups.in_subprocess`.
@@ -35,7 +35,7 @@ class NightlyBackup:
     clock: Callable[[], datetime]
     make: Callable[[Path, Path], Awaitable[Made]] = make_copy_in_subprocess
     _not_before: datetime | None = None
-    _untold: str | None = None
+    _unreported: str | None = None
     database: Path = field(init=False)
     folder: Path = field(init=False)
 
@@ -44,10 +44,10 @@ class NightlyBackup:
         self.folder = nightly.folder_of(self.database, self.settings.backup_dir)
 
     async def back_up(self) -> None:
-        """Makes the backup that is missing, if one is. Failures are logged, and told to admins once a day."""
+        """Makes the backup that is due, if any. Failures are logged, and reported to admins once a day."""
         now = self.clock()
-        if self._untold is not None:  # the database could not be written either
-            await self._tell(self._untold)
+        if self._unreported is not None:  # the database could not be written when it was to be reported
+            await self._report(self._unreported)
         if self._not_before is not None and self._not_before - AGAIN_AFTER <= now < self._not_before:
             return
         target = nightly.due(
@@ -61,14 +61,16 @@ class NightlyBackup:
             return
         self._not_before = now + AGAIN_AFTER
         try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)  # not above it: another disk may not be mounted
+            self.folder.mkdir(
+                mode=0o700, exist_ok=True
+            )  # without its parents: the disk that has them may not be mounted
             made = await self.make(self.database, target)
         except BackupError as error:
             log.error("backup_failed", reason=error.code, **error.fields)
-            await self._tell(error.code)
+            await self._report(error.code)
         except (NoResult, OSError) as error:
             log.error("backup_failed", reason="not_made", error=getattr(error, "strerror", None) or str(error))
-            await self._tell("not_writable" if isinstance(error, OSError) else "not_made")
+            await self._report("not_writable" if isinstance(error, OSError) else "not_made")
         else:
             self._not_before = None
             log.info("backup_made", path=str(target), bytes=made.size)
@@ -76,7 +78,7 @@ class NightlyBackup:
                 log.error("backup_has_wrong_loads", operators=len(made.wrong_loads))
             nightly.prune(self.folder, self.database, keep=self.settings.backup_keep)
 
-    async def _tell(self, reason: str) -> None:
-        self._untold = reason
+    async def _report(self, reason: str) -> None:
+        self._unreported = reason
         await self.db.write(alerts.notify_no_backup, reason=reason, now=self.clock())
-        self._untold = None
+        self._unreported = None

@@ -9,8 +9,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.access.actors import Actor, access_admin
-from crm_core.access.scopes import FORM
+from crm_core.access.actors import SYSTEM, Actor, access_admin
+from crm_core.access.scopes import ADMIN, FORM
 from crm_core.errors import KeyNotFound, NameTaken, SourceNotFound
 from crm_core.names import check_name
 from crm_core.storage.database import on_commit
@@ -104,6 +104,18 @@ def create(
     key_id = s.execute(insert(_key).returning(_key.c.id), values).scalar_one()
     _record(s, key_id, "created", actor, now)
     return one(s, key_id=key_id)
+
+
+def create_first(s: Session, *, key: str, name: str, now: datetime) -> bool:
+    """Stores a key of scope `admin` if there never was a key. Returns whether it did.
+
+    Args:
+        key, name: as for `create`.
+    """
+    if exist(s):
+        return False
+    create(s, key=key, name=name, scope=ADMIN, actor=SYSTEM, now=now)
+    return True
 
 
 def revoke(s: Session, *, key_id: int, actor: Actor, now: datetime) -> KeyFacts:

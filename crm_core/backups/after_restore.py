@@ -13,6 +13,7 @@ from sqlalchemy import Row, Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
+from crm_core.backups import postgres
 from crm_core.contacts import cards
 from crm_core.delivery import outcomes
 from crm_core.events import NewEvent
@@ -96,6 +97,28 @@ def reconcile(s: Session, *, taken_at: datetime | None, now: datetime, zone: str
         doubtful=doubtful,
     )
     return found
+
+
+def reconcile_and_number(
+    s: Session, *, taken_at: datetime | None, now: datetime, zone: str, actor: str, seen: dict[str, int]
+) -> tuple[Reconciliation, dict[str, int]]:
+    """Reconciles a restored database, and finds the numbers with which it goes on, in one transaction.
+
+    With PostgreSQL the numbers are set here, and the mark of an unfinished restore is removed; a SQLite file is not in
+    its place yet, and `crm_core.backups.swap` does both there.
+
+    Args:
+        taken_at, now, zone, actor: see `reconcile`.
+        seen: see `next_numbers`.
+
+    Returns what was decided, and the first number of each table.
+    """
+    found = reconcile(s, taken_at=taken_at, now=now, zone=zone, actor=actor)
+    numbers = next_numbers(s, since=found.since, until=found.until, seen=seen)
+    if s.get_bind().dialect.name == "postgresql":
+        postgres.begin_numbers_at(s, numbers)
+        postgres.is_safe(s)
+    return found, numbers
 
 
 def _newest(s: Session) -> datetime | None:

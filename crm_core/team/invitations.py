@@ -59,6 +59,20 @@ def _operator_name(s: Session, operator_id: int | None) -> str | None:
     return s.execute(select(Operator.name).where(*there)).scalar_one_or_none()
 
 
+def invite_named(s: Session, *, code: str, operator: str | None, actor: Actor, now: datetime) -> str:
+    """Invites the operator of a name or number, or an admin if it is None. Returns the role.
+
+    Raises NotAllowed, OperatorNotFound with close names.
+    """
+    if operator is None:
+        # Not `first_admin`: that link would stop working when the next start prints its own.
+        invite(s, code=code, role="admin", actor=actor, now=now)
+        return "admin"
+    operator_id = operators.find(s, name=operator).id
+    invite(s, code=code, role="operator", operator_id=operator_id, actor=actor, now=now)
+    return "operator"
+
+
 def invite_operator(
     s: Session, *, name: str, max_leads: int, code: str, actor: Actor, now: datetime
 ) -> OperatorDetails:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from bot.runtime.random_codes import new_key
+from bot.random_codes import new_key
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.api.app import create_app

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from bot.runtime.random_codes import new_key
+from bot.random_codes import new_key
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.api import guard

@@ -157,7 +157,7 @@ async def test_flood_wait_is_counted_and_pending_message_is_shown(crm: RunningAp
     clock.forward(seconds=500)
     assert 500 <= (await scraped(crm))("outbox_oldest_age_seconds") < 600
     clock.forward(seconds=101)
-    await crm.app.fleet.look_again()
+    await crm.app.supervisor.look_again()
     await anna.sees("a question", bot=crm.shop)
     found = await until(crm, lambda one: one("outbox_depth") == 0)
     assert found("deliveries_total", verdict="sent") >= before("deliveries_total", verdict="sent") + 2

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from bot.random_codes import new_key
 from bot.receiving.webhook import webhook_routes
-from bot.runtime.random_codes import new_key
 from crm_core.api import docs
 from crm_core.api.access import Access, access_of, public
 from crm_core.api.app import create_app

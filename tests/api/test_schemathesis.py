@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from bot.random_codes import new_key
 from bot.runtime.installation import Installation
-from bot.runtime.random_codes import new_key
 from bot.settings import load_settings
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM

@@ -133,7 +133,7 @@ async def test_api_key_is_printed_once_listed_and_revoked(database_url: str, tmp
     assert key[:12] in listed
     assert key not in listed
     assert "write" in listed
-    assert "good until" in listed
+    assert "valid until" in listed
     revoked = await command("api-key", "revoke", key[:12], folder=tmp_path, DATABASE_URL=database_url)
     assert "My shop" in revoked.out
     assert "revoked" in (await command("api-key", "list", folder=tmp_path, DATABASE_URL=database_url)).out

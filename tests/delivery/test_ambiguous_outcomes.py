@@ -29,7 +29,7 @@ def name(fault: dict[str, Any]) -> str:
 
 @pytest.fixture
 async def hasty(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[RunningApp]:
-    async with await RunningApp.open(sandbox, database_url, clock=clock, pauses=SHORT) as crm:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=SHORT) as crm:
         yield crm
     assert sandbox.strictness_violations == []
 

@@ -24,7 +24,7 @@ def calls(crm: RunningApp) -> int:
 async def due(crm: RunningApp, clock: MovableClock, seconds: float) -> None:
     """Moves the clock on and makes the senders look again, as the app does every two seconds."""
     clock.forward(seconds=seconds)
-    await crm.app.fleet.look_again()
+    await crm.app.supervisor.look_again()
 
 
 @pytest.mark.fault("F30")
@@ -98,14 +98,14 @@ async def test_flood_wait_received_while_stopping_is_stored_for_next_session(
                 await may_answer.wait()
             return await make_request(bot, method)
 
-        (runner,) = crm.app.fleet.runners
-        runner.bot.session.middleware(hesitate)
-        sender = runner.sender
+        (session,) = crm.app.supervisor.sessions
+        session.bot.session.middleware(hesitate)
+        sender = session.sender
         assert sender is not None
         sandbox.fail(kind="flood", retry_after=3600, method="sendMessage", chat=anna)
         await ivan.says("a question", to=crm.shop)
         await is_asked.wait()
-        stopping = asyncio.create_task(crm.app.fleet.stop())
+        stopping = asyncio.create_task(crm.app.supervisor.stop())
         await sender._stopping.wait()
         may_answer.set()
         await stopping
@@ -124,7 +124,7 @@ async def test_flood_waits_in_several_chats_pause_the_whole_bot(
         for person in people:
             await person.says("hello", to=crm.shop)
         await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 3)
-        shut_until = crm.app.fleet.rate_limit_middleware.rate_limiters[crm.shop.id].shut_until
+        shut_until = crm.app.supervisor.parts.rate_limit_middleware.rate_limiters[crm.shop.id].shut_until
         assert shut_until is not None
     seen: list[datetime] = []
     sandbox.world.transcript.listeners.append(lambda entry: seen.append(clock()) if entry.request_id else None)

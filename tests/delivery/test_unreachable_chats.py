@@ -37,7 +37,7 @@ async def test_blocked_client_stops_delivery_and_notifies_operator_once(
         continue
     crm.sandbox.fail(kind="error", method="copyMessage", code=403, text=f"Forbidden: {why}", chat=ivan, times=9)
     clock.forward(seconds=61)
-    await crm.app.fleet.look_again()
+    await crm.app.supervisor.look_again()
     await anna.sees("the client has blocked the bot")
     await crm.settled()
     assert told(anna, "has blocked the bot") == 1
@@ -122,7 +122,7 @@ async def test_message_edited_at_any_moment_is_delivered_in_its_final_form(
     sandbox: Sandbox, database_url: str, clock: MovableClock, is_first: bool, moment: str
 ) -> None:
     hasty = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
-    crm = await RunningApp.open(sandbox, database_url, clock=clock, pauses=hasty)
+    crm = await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=hasty)
     async with crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         if not is_first:
@@ -142,7 +142,7 @@ async def test_message_edited_at_any_moment_is_delivered_in_its_final_form(
             while await count(crm, "messages", "text = 'fifteen'") == 0:
                 continue
             clock.forward(seconds=31)
-            await crm.app.fleet.look_again()
+            await crm.app.supervisor.look_again()
             await anna.sees("fifteen", bot=crm.shop)
             await crm.settled()
     if moment == "before it is received":

@@ -29,8 +29,8 @@ async def _live() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     limited = os.environ.get("LIVES_LIMITED") == "1"
-    pauses = HURRIED if os.environ.get("LIVES_HURRIED") == "1" else DEFAULT_RETRY_DELAYS
-    async with App(load_settings(), limited=limited, pauses=pauses):
+    retry_delays = HURRIED if os.environ.get("LIVES_HURRIED") == "1" else DEFAULT_RETRY_DELAYS
+    async with App(load_settings(), limited=limited, retry_delays=retry_delays):
         await stop.wait()
 
 

@@ -82,7 +82,7 @@ def test_quick_commands_import_neither_aiogram_nor_sqlalchemy(words: list[str], 
 
 async def test_migrate_creates_database_and_then_changes_nothing(tmp_path: Path) -> None:
     first = await command("migrate", folder=tmp_path)
-    assert (first.status, "brought from nothing" in first.out) == (0, True)
+    assert (first.status, "upgraded from nothing" in first.out) == (0, True)
     second = await command("migrate", folder=tmp_path)
     assert (second.status, "up to date" in second.out) == (0, True)
 
@@ -107,7 +107,7 @@ async def test_file_that_is_no_database_is_reported_as_damaged(tmp_path: Path) -
     for words in (["migrate"], ["run"]):
         ended = await command(*words, folder=tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/crm.db", BOT_TOKENS=TOKEN)
         assert ended.status == 2
-        assert "damaged, or no SQLite database" in ended.err
+        assert "damaged, or not a SQLite database" in ended.err
         assert "Traceback" not in ended.err
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text, update
 
 from bot.commands.doctor import BAD, look
-from bot.runtime.random_codes import new_key
+from bot.random_codes import new_key
 from crm_core import statistics
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
@@ -78,7 +78,7 @@ async def test_doctor_reports_wrong_operator_load(crm: RunningApp) -> None:
     assert await crm.db.write(execute_count, update(Operator.__table__).values(current_leads=3)) == 1
     ended = await examine(crm)
     assert ended.is_bad
-    assert "✗ The load of Anna is kept as 3, but 0 contacts are open" in ended.out
+    assert "✗ The stored load of Anna is 3, but 0 contacts are open" in ended.out
 
 
 async def test_doctor_reports_and_repairs_wrong_statistics_sums(crm: RunningApp) -> None:
@@ -87,11 +87,11 @@ async def test_doctor_reports_and_repairs_wrong_statistics_sums(crm: RunningApp)
     await crm.settled()
     while await crm.db.write(statistics.fold):
         pass
-    assert "✓ The sums of the statistics are what a count of the contacts gives" in (await examine(crm)).out
+    assert "✓ The sums of the statistics agree with a count of the contacts" in (await examine(crm)).out
     await crm.db.write(lambda s: s.execute(text("UPDATE tallies SET opened = opened + 4 WHERE operator_id = 0")))
     ended = await examine(crm)
     assert ended.is_bad
-    assert "✗ Statistics, contacts of source 1: 5 are kept, 1 are there" in ended.out
+    assert "✗ Statistics, contacts of source 1: 5 in the sums, 1 in the data" in ended.out
     assert "doctor --recount" in ended.out
     repaired = await examine(crm, recount=True)
     if "is running" in repaired.out:  # and this SQLite is safe with one writer only
@@ -170,13 +170,13 @@ async def test_doctor_checks_age_and_integrity_of_last_backup(crm: RunningApp) -
     path = backup_path(folder, database, datetime.now(UTC).date())
     make_copy(database, path, clock=lambda: datetime.now(UTC) - timedelta(hours=9, minutes=5))
     ended = await examine(crm)
-    assert f"✓ The last backup is 9 h old and whole ({path}; 1 are kept)" in ended.out
+    assert f"✓ The last backup is 9 h old and valid ({path}; 1 are kept)" in ended.out
     assert not ended.is_bad
     make_copy(database, path, clock=lambda: datetime.now(UTC) - timedelta(days=3, minutes=5))
-    assert "! The last backup is 3 days old and whole" in (await examine(crm)).out
+    assert "! The last backup is 3 days old and valid" in (await examine(crm)).out
     damage(path)
     ended = await examine(crm)
     assert ended.is_bad
-    assert f"✗ The last backup, {path}, is no good" in ended.out
+    assert f"✗ The last backup, {path}, is unusable" in ended.out
     off = crm.settings.model_copy(update={"backup_keep": 0})
     assert "! Nightly backups are off" in "".join([f"{one.mark} {one.text}" async for one in look(off)])

@@ -94,7 +94,7 @@ async def test_export_writes_xlsx_unless_another_format_is_given(database_url: s
 async def test_export_without_database_or_folder_fails_with_one_sentence(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/crm.db"
     ended = await command("export", "leads", folder=tmp_path, DATABASE_URL=url)
-    assert (ended.status, ended.err) == (2, "There is no database yet; the first `mini-crm run` makes it.\n")
+    assert (ended.status, ended.err) == (2, "There is no database yet; the first `mini-crm run` creates it.\n")
     migrate(url)
     with sqlite3.connect(tmp_path / "crm.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -145,7 +145,7 @@ async def test_export_works_beside_a_running_installation(tmp_path: Path) -> Non
     assert (ended.status, ended.out) == (0, "leads.xlsx: 6 rows, times of UTC\n")
     noted = len(await recorded(url))
     if sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
-        assert (noted, "Not noted among the events" in ended.err) == (0, True)
+        assert (noted, "Not recorded among the events" in ended.err) == (0, True)
     else:
         assert (noted, ended.err) == (1, "")
 

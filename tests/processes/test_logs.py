@@ -18,8 +18,8 @@ from sqlalchemy import make_url
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.logs import mask, set_up_logging
-from bot.receiving import polling, worker
-from bot.runtime.random_codes import new_key
+from bot.random_codes import new_key
+from bot.receiving import attempts, polling
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from bot.sandbox.world.content import photo
@@ -81,7 +81,7 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
     sandbox: Sandbox, database_url: str, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
-    async with await RunningApp.open(sandbox, database_url, tokens=tokens, pauses=SHORT) as crm:
+    async with await RunningApp.open(sandbox, database_url, tokens=tokens, retry_delays=SHORT) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
         for kind in ("cut", "html_502", "http_500", "garbage"):
             sandbox.fail(kind=kind, method="sendMessage", chat=anna)
@@ -127,15 +127,14 @@ async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
     """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
     monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
     monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
-    monkeypatch.setattr(worker, "RETRIES", (0.01,) * 3)
-    monkeypatch.setattr(worker, "DATABASE_PAUSE", 0.05)
+    monkeypatch.setattr(attempts, "DATABASE_DELAY", 0.05)
     url, key, forged = make_url(database_url), new_key(), new_key()
     if url.get_backend_name() != "sqlite":
         database_url = url.set(password=PASSWORD).render_as_string(hide_password=False)
     async with Relay(sandbox.url) as relay:
         proxy = relay.url.replace("//", f"//mule:{PROXY_PASSWORD}@")
         async with await RunningApp.open(
-            sandbox, database_url, clock=clock, pauses=SHORT, settings={"telegram_proxy": proxy}
+            sandbox, database_url, clock=clock, retry_delays=SHORT, settings={"telegram_proxy": proxy}
         ) as crm:
             await crm.db.write(api_keys.create, key=key, name="desk", scope="admin", actor=SYSTEM, now=clock())
             await _talk(crm)
@@ -143,7 +142,7 @@ async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
             clock.forward(hours=12)
             await _suffer(crm, relay, database_url, monkeypatch)
             clock.forward(hours=12)
-            await crm.app.fleet.look_again()
+            await crm.app.supervisor.look_again()
             await _break_things(crm)
             await crm.settled()
     await _hook(sandbox, database_url, unused_tcp_port)
@@ -221,7 +220,7 @@ async def _call(address: str, key: str, forged: str) -> None:
 async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever may fail while somebody speaks: a handler, the proxy, the database, Telegram."""
     ivan, petra = crm.client("Ivan Quagga"), crm.client("Petra Quagga")
-    handle, failed = crm.app.worker._handle, 0
+    handle, failed = crm.app.worker.handle, 0
 
     async def fails(row: IncomingUpdate) -> None:
         nonlocal failed
@@ -230,7 +229,7 @@ async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch:
             raise LookupError(WORDS, row.raw)
         await handle(row)
 
-    crm.app.worker._handle = fails
+    crm.app.worker.handle = fails
     await ivan.says(f"{WORDS} in a handler that fails", to=crm.shop)
     await ivan.sees("Your request", timeout=15)
     crm.sandbox.fail(kind="error", code=400, text=f"Bad Request: {WORDS} {PHONE}", method="sendMessage", chat=petra)
@@ -258,14 +257,14 @@ async def _hook(sandbox: Sandbox, database_url: str, port: int) -> None:
     """Webhooks: a start that fails first, and whatever comes to the address."""
     sandbox.fail(kind="html_502", method="setWebhook")
     settings = {"webhook_url": f"http://127.0.0.1:{port}", "webhook_secret": SECRET, "http_port": port}
-    async with await RunningApp.open(sandbox, database_url, settings=settings, admin=False, pauses=SHORT) as crm:
+    async with await RunningApp.open(sandbox, database_url, settings=settings, admin=False, retry_delays=SHORT) as crm:
         header, body = "X-Telegram-Bot-Api-Secret-Token", json.dumps({"update_id": 1, "message": {"text": WORDS}})
         async with aiohttp.ClientSession() as caller:
             for secret, said in ((SECRET, WORDS), (SECRET, body), (SECRET + "x", body), (WORDS, body)):
                 address = f"http://127.0.0.1:{port}/telegram/{crm.shop.id}"
                 async with caller.post(address, data=said, headers={header: secret}) as answer:
                     await answer.read()
-        await crm.app.fleet.idle()
+        await crm.app.supervisor.idle()
 
 
 async def _break_things(crm: RunningApp) -> None:

@@ -112,7 +112,7 @@ async def test_damaged_database_is_refused_unchanged_until_restored(folder: Fold
             continue  # it is up to date, so nothing is opened
         ended = await folder.types(words)
         assert ended.status == 2, ended
-        assert "is damaged, or no SQLite database" in ended.err
+        assert "is damaged, or not a SQLite database" in ended.err
         assert "mini-crm restore FILE --replace" in ended.err
         assert folder.database.read_bytes() == before
     refused = await folder.types("restore", str(folder.backup))

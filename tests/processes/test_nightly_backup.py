@@ -5,12 +5,13 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.runtime import installation
 from bot.runtime.nightly_backup import NightlyBackup
+from bot.runtime.schedule import JOBS, with_intervals
 from bot.sandbox import Sandbox
 from crm_core.backups import copying, nightly
 from crm_core.backups.copying import examine
@@ -24,12 +25,24 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 AT = datetime(2026, 11, 21, 3, 30).time()  # noqa: DTZ001 - the zone is given apart
 
 
+async def open_home(sandbox: Sandbox, template: Path, folder: Path, clock: MovableClock, **options: Any) -> RunningApp:
+    """An installation on SQLite whose clock stands at noon of a day at first."""
+    shutil.copy(template, folder / "crm.db")
+    clock.ahead = datetime(2026, 11, 21, 12, tzinfo=UTC) - datetime.now(UTC)
+    return await RunningApp.open(sandbox, f"sqlite:///{folder / 'crm.db'}", clock=clock, **options)
+
+
 @pytest.fixture
 async def home(sandbox: Sandbox, migrated_file: Path, tmp_path: Path, clock: MovableClock) -> RunningApp:
-    """An installation on SQLite whose clock stands at noon of a day at first."""
-    shutil.copy(migrated_file, tmp_path / "crm.db")
-    clock.ahead = datetime(2026, 11, 21, 12, tzinfo=UTC) - datetime.now(UTC)
-    return await RunningApp.open(sandbox, f"sqlite:///{tmp_path / 'crm.db'}", clock=clock)
+    """Its own job looks for a missing backup after a minute, so not during a test."""
+    return await open_home(sandbox, migrated_file, tmp_path, clock)
+
+
+@pytest.fixture
+async def busy_home(sandbox: Sandbox, migrated_file: Path, tmp_path: Path, clock: MovableClock) -> RunningApp:
+    """Its own job looks for a missing backup ten times a second."""
+    jobs = with_intervals(JOBS, back_up=0.1)
+    return await open_home(sandbox, migrated_file, tmp_path, clock, jobs=jobs)
 
 
 def names(folder: Path) -> list[str]:
@@ -81,10 +94,9 @@ def test_pruning_deletes_only_old_nightly_backups(tmp_path: Path) -> None:
 
 
 async def test_backup_is_made_every_night_and_seven_are_kept(
-    home: RunningApp, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    busy_home: RunningApp, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody asks for it: the process itself looks, once a minute, and so it does at its next start."""
-    monkeypatch.setattr(installation, "BACK_UP_EVERY", 0.1)
     made: asyncio.Queue[str] = asyncio.Queue()
 
     def note(folder: Path, database: Path, **named: int) -> list[Path]:
@@ -94,12 +106,12 @@ async def test_backup_is_made_every_night_and_seven_are_kept(
 
     monkeypatch.setattr(nightly, "prune", note)
     folder = tmp_path / "backups"
-    async with home:
-        anna, ivan = await home.operator("Anna"), home.client()
+    async with busy_home:
+        anna, ivan = await busy_home.operator("Anna"), busy_home.client()
         for day in range(21, 30):
             assert await asyncio.wait_for(made.get(), 20) == f"crm.2026-11-{day}.db"
-            await ivan.says(f"Hello on day {day}", to=home.shop)
-            await anna.sees(f"Hello on day {day}", bot=home.shop)
+            await ivan.says(f"Hello on day {day}", to=busy_home.shop)
+            await anna.sees(f"Hello on day {day}", bot=busy_home.shop)
             clock.forward(days=1)
         assert await asyncio.wait_for(made.get(), 20) == "crm.2026-11-30.db"
     assert names(folder) == [f"crm.2026-11-{day}.db" for day in range(24, 31)]
@@ -116,7 +128,7 @@ async def test_nightly_backup_can_be_turned_off_or_moved_to_another_folder(
     url = f"sqlite:///{tmp_path / 'crm.db'}"
     off = await RunningApp.open(sandbox, url, settings={"backup_keep": 0})
     async with off:
-        assert "back_up" not in [job.__name__ for job, _ in off.app._jobs()]
+        assert "back_up" not in off.app.schedule.jobs
     other = await RunningApp.open(sandbox, url, settings={"backup_dir": tmp_path / "disk"})
     async with other:
         await NightlyBackup(other.db, other.settings, other.clock).back_up()
@@ -125,10 +137,9 @@ async def test_nightly_backup_can_be_turned_off_or_moved_to_another_folder(
 
 
 async def test_shutdown_does_not_wait_for_a_running_backup(
-    home: RunningApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    busy_home: RunningApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that makes it is ended, and the next start makes it anew."""
-    monkeypatch.setattr(installation, "BACK_UP_EVERY", 0.1)
     began = asyncio.Event()
 
     async def never(*_: Path) -> Made:
@@ -136,8 +147,8 @@ async def test_shutdown_does_not_wait_for_a_running_backup(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr(installation, "NightlyBackup", partial(NightlyBackup, make=never))
-    async with home:
+    monkeypatch.setattr("bot.runtime.installation.NightlyBackup", partial(NightlyBackup, make=never))
+    async with busy_home:
         await asyncio.wait_for(began.wait(), 10)
     assert names(tmp_path / "backups") == []
 

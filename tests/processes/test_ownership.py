@@ -33,10 +33,10 @@ async def test_second_process_is_refused_on_sqlite_and_stands_by_on_postgres(
             await ivan.says("Hello", to=crm.shop)
             await anna.sees("Hello", bot=crm.shop)
             return
-        second = App(crm.settings, limited=False, pauses=HURRIED)
+        second = App(crm.settings, limited=False, retry_delays=HURRIED)
         async with second:
-            await second.fleet.settled()
-            assert second.fleet.runners[0].state == "standby"
+            await second.supervisor.settled()
+            assert second.supervisor.sessions[0].state == "standby"
             await ivan.says("Hello", to=crm.shop)
             await anna.sees("Hello", bot=crm.shop)
 
@@ -53,9 +53,9 @@ async def test_standby_process_takes_over_after_a_kill(sandbox: Sandbox, databas
         settings = load_settings(
             bot_tokens=[TOKEN], database_url=database_url, telegram_api_url=sandbox.url, http_port=0
         )
-        async with App(settings, limited=False, pauses=HURRIED) as second:
-            await second.fleet.settled()
-            assert second.fleet.runners[0].state == "standby"
+        async with App(settings, limited=False, retry_delays=HURRIED) as second:
+            await second.supervisor.settled()
+            assert second.supervisor.sessions[0].state == "standby"
             ivan = crm.client()
             sandbox.fail(kind="slow", method="sendMessage", chat=anna, delay=30)
             await ivan.says("Hello", to=crm.shop)  # the first begins to send it, and dies
@@ -63,7 +63,7 @@ async def test_standby_process_takes_over_after_a_kill(sandbox: Sandbox, databas
             await first.kill()
             await ivan.says("Anybody there?")
             await anna.sees("Anybody there?", bot=crm.shop, timeout=15)
-            assert second.fleet.runners[0].state == "running"
+            assert second.supervisor.sessions[0].state == "running"
 
 
 @pytest.mark.fault("F61")
@@ -72,25 +72,25 @@ async def test_session_that_loses_its_locks_restarts_with_new_fencing_token(
 ) -> None:
     if database_url.startswith("sqlite"):
         return
-    async with await RunningApp.open(sandbox, database_url, pauses=HURRIED) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=HURRIED) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
-        runner = crm.app.fleet.runners[0]
-        sender = runner.sender
+        session = crm.app.supervisor.sessions[0]
+        sender = session.sender
         assert sender is not None
         await asyncio.to_thread(_cut_lock_connections, database_url)
-        runner.settled.clear()
-        await crm.app.fleet.check_ownership()
-        await runner.settled.wait()
-        while runner.state != "running":
-            runner.settled.clear()
-            await runner.settled.wait()
-        assert runner.sender is not sender
-        assert runner.sender is not None
-        assert runner.sender.fencing_token > sender.fencing_token
+        session.settled.clear()
+        await crm.app.supervisor.check_ownership()
+        await session.settled.wait()
+        while session.state != "running":
+            session.settled.clear()
+            await session.settled.wait()
+        assert session.sender is not sender
+        assert session.sender is not None
+        assert session.sender.fencing_token > sender.fencing_token
         await ivan.says("Hello", to=crm.shop)
         await anna.sees("Hello", bot=crm.shop)
-        await crm.app.fleet.check_ownership()
-        assert runner.state == "running"
+        await crm.app.supervisor.check_ownership()
+        assert session.state == "running"
 
 
 def _cut_lock_connections(database_url: str) -> None:

@@ -31,13 +31,13 @@ async def test_concurrent_runs_of_periodic_jobs_take_effect_once(sandbox: Sandbo
         await crm.db.write(lambda s: s.execute(text("UPDATE operators SET is_online = true")))
         other = crm.app
         if not database_url.startswith("sqlite"):
-            other = App(crm.settings, limited=False, pauses=HURRIED)
+            other = App(crm.settings, limited=False, retry_delays=HURRIED)
             await other.__aenter__()
-            await other.fleet.settled()
-            assert other.fleet.runners[0].state == "standby"
+            await other.supervisor.settled()
+            assert other.supervisor.sessions[0].state == "standby"
         try:
-            for job in ("_sweep", "_tally", "_purge"):
-                await asyncio.gather(*(getattr(app, job)() for app in (crm.app, other) * 4))
+            for job in ("sweep", "tally", "purge"):
+                await asyncio.gather(*(app.schedule.run(job) for app in (crm.app, other) * 4))
             await asyncio.gather(*(app.db.write(statistics.fold) for app in (crm.app, other) * 4))
             for number in range(WAITING):
                 await anna.sees(f"Hello {number}", bot=crm.shop)

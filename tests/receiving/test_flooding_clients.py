@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.receiving import worker
+from bot.receiving import conversation_queue, pacing
 from tests.stories.arranging import count, told
 from tests.support.people import RunningApp
 
@@ -12,7 +12,7 @@ async def test_flooding_clients_do_not_delay_others_or_fill_shared_memory(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is held of all of them together does not fill what everybody shares."""
-    monkeypatch.setattr(worker, "HELD_ALL", 200)
+    monkeypatch.setattr(conversation_queue, "HELD_ALL", 200)
     anna, ivan = await crm.operator("Anna", limit=50), crm.client("Ivan")
     flooders = [crm.client(f"Flood {number}") for number in range(8)]
     for number in range(110):
@@ -22,7 +22,7 @@ async def test_flooding_clients_do_not_delay_others_or_fill_shared_memory(
     await anna.sees("A quiet question", bot=crm.shop, timeout=15)
     await flooders[-1].sees("You are writing very fast", bot=crm.shop, timeout=15)
     assert await count(crm, "inbox") > 880  # all of it is stored
-    assert crm.app.worker.held <= 8 * worker.HELD_BEYOND
+    assert crm.app.worker.held <= 8 * pacing.HELD_BEYOND
     for flooder in flooders:
         passed = [seen.text for seen in anna.chat() if seen.text.endswith(f"of {flooder.first_name}")]
         assert passed == [f"{number} of {flooder.first_name}" for number in range(1, len(passed) + 1)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import func, select
 
-from bot.receiving import worker as workers
+from bot.receiving import attempts, conversation_queue
 from bot.sandbox import Sandbox
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
 from crm_core.storage.tables import Contact, InboxRow
@@ -18,13 +18,13 @@ from tests.support.people import RunningApp
 async def test_backlog_is_fetched_only_as_fast_as_it_is_processed(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "HELD_ALL", 150)
+    monkeypatch.setattr(conversation_queue, "HELD_ALL", 150)
     crm = await RunningApp.open(sandbox, database_url, admin=False)
     people = sandbox.preload(crm.shop, people=300, each=3)
     is_full, most = asyncio.Event(), 0
     async with crm:
         worker = crm.app.worker
-        handle, add = worker._handle, worker.add
+        handle, add = worker.handle, worker.add
 
         def taken(rows: Sequence[StoredUpdate]) -> None:
             nonlocal most
@@ -37,7 +37,7 @@ async def test_backlog_is_fetched_only_as_fast_as_it_is_processed(
             await is_full.wait()  # however quickly this machine works
             await handle(row)
 
-        worker.add, worker._handle = taken, patient  # type: ignore[method-assign]
+        worker.add, worker.handle = taken, patient  # type: ignore[method-assign]
         await sandbox.settles(timeout=60)
         assert 150 <= most < 150 + 100  # what was held when the last batch was asked for, and that batch
         opened = await crm.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
@@ -70,7 +70,7 @@ async def test_database_outage_confirms_no_update_and_creates_no_dead_letter(
 ) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await crm.settled()
-    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.05)
+    monkeypatch.setattr(attempts, "DATABASE_DELAY", 0.05)
     confirmed = len(crm.sandbox.confirmed_ids(crm.shop))
     async with outage(database_url, monkeypatch):
         await until_away(crm.db)

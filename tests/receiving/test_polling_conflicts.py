@@ -13,19 +13,19 @@ async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
-    runner = crm.app.fleet.runners[0]
-    runner.settled.clear()
+    session = crm.app.supervisor.sessions[0]
+    session.settled.clear()
     other = strict_bot(crm.sandbox.url, crm.shop.token)
     await other.get_updates(timeout=0)
-    await runner.settled.wait()
-    assert runner.state == "conflict"
+    await session.settled.wait()
+    assert session.state == "conflict"
     await other.session.close()
-    runner.settled.clear()
+    session.settled.clear()
     await ivan.says("Hello", to=crm.shop)
     await anna.sees("Hello", bot=crm.shop)
-    await crm.olga.sees("Another program is reading the messages of @shop_bot", bot=crm.shop)
-    await runner.settled.wait()
-    assert runner.state == "running"
+    await crm.olga.sees("Another program reads the messages of @shop_bot", bot=crm.shop)
+    await session.settled.wait()
+    assert session.state == "running"
 
 
 @pytest.mark.fault("F24")
@@ -43,8 +43,8 @@ async def test_foreign_webhook_sets_conflict_and_other_bots_keep_running(
         ivan = crm.client()
         await ivan.says("Hello", to=crm.shop)
         await anna.sees("Hello", bot=crm.shop)
-        await olga.sees("Another program is reading the messages of @help_bot", bot=crm.shop)
-        second = crm.app.fleet.runners[1]
+        await olga.sees("Another program reads the messages of @help_bot", bot=crm.shop)
+        second = crm.app.supervisor.sessions[1]
         assert second.state == "conflict"
         second.settled.clear()
         assert "webhook_left_set" in "".join(capsys.readouterr())

@@ -162,16 +162,16 @@ async def test_finished_updates_are_not_processed_again_after_restart(sandbox: S
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
         await anna.sees("My question", bot=before.shop)
-        await before.app.fleet.idle()
+        await before.app.supervisor.idle()
     async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
         seen = list[IncomingUpdate]()
-        handle = crm.app.worker._handle
+        handle = crm.app.worker.handle
 
         async def watched(row: IncomingUpdate) -> None:
             seen.append(row)
             await handle(row)
 
-        crm.app.worker._handle = watched
+        crm.app.worker.handle = watched
         await ivan.says("One more thing", to=crm.shop)
         await anna.sees("One more thing", bot=crm.shop)
         await crm.settled()

@@ -11,7 +11,7 @@ THREE = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot", "700003:" + "sale" * 9: "s
 
 
 def states(crm: RunningApp) -> list[str]:
-    return [runner.state for runner in crm.app.fleet.runners]
+    return [session.state for session in crm.app.supervisor.sessions]
 
 
 @pytest.mark.fault("F25")
@@ -42,10 +42,10 @@ async def test_token_revoked_while_running_stops_only_its_bot_and_alerts_admins(
         # What this bot was to say waits for a new token.
         late = outbox.OutboxEntry(outbox.STAFF_NOTICE, crm.bots[1].id, anna.id, payload={"code": "bot_away"})
         await crm.db.write(outbox.add, [late], now=crm.clock())
-        await crm.app.fleet.look_again()
+        await crm.app.supervisor.look_again()
         tried = f"bot_id = {crm.bots[1].id} AND state = 'pending' AND outcome = 'token_refused'"
         while await count(crm, "outbox", tried) == 0:
-            await crm.app.fleet.look_again()
+            await crm.app.supervisor.look_again()
         assert await count(crm, "outbox", "state IN ('dead', 'uncertain')") == 0
 
 

@@ -24,13 +24,13 @@ async def contacts(crm: RunningApp) -> int:
 
 def watch(crm: RunningApp) -> list[type]:
     """Notes how updates come to the handler."""
-    handle, seen = crm.app.worker._handle, list[type]()
+    handle, seen = crm.app.worker.handle, list[type]()
 
     async def watched(row: IncomingUpdate) -> None:
         seen.append(type(row))
         await handle(row)
 
-    crm.app.worker._handle = watched
+    crm.app.worker.handle = watched
     return seen
 
 
@@ -54,7 +54,7 @@ async def test_single_update_is_stored_with_its_effect_and_applied_once(crm: Run
 async def test_failed_fast_path_stores_the_update_and_retries_it(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await crm.settled()
-    handle, seen = crm.app.worker._handle, list[type]()
+    handle, seen = crm.app.worker.handle, list[type]()
 
     async def fails_first(row: IncomingUpdate) -> None:
         seen.append(type(row))
@@ -63,7 +63,7 @@ async def test_failed_fast_path_stores_the_update_and_retries_it(crm: RunningApp
         assert "new" in [one.state for one in await inbox_rows(crm)]
         await handle(row)
 
-    crm.app.worker._handle = fails_first
+    crm.app.worker.handle = fails_first
     await ivan.says("Hello", to=crm.shop)
     await anna.sees("Hello", bot=crm.shop)
     await crm.settled()
@@ -77,7 +77,7 @@ async def test_slow_fast_path_does_not_block_other_clients_and_is_applied_once(
     anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
     await crm.settled()
     monkeypatch.setattr(worker, "AT_ONCE_WITHIN", 0.01)
-    handle, go_on, seen = crm.app.worker._handle, asyncio.Event(), list[type]()
+    handle, go_on, seen = crm.app.worker.handle, asyncio.Event(), list[type]()
 
     async def hesitates(row: IncomingUpdate) -> None:
         seen.append(type(row))
@@ -85,7 +85,7 @@ async def test_slow_fast_path_does_not_block_other_clients_and_is_applied_once(
             await go_on.wait()
         await handle(row)
 
-    crm.app.worker._handle = hesitates
+    crm.app.worker.handle = hesitates
     await ivan.says("slow", to=crm.shop)
     await petra.says("quick", to=crm.shop)
     await anna.sees("quick", bot=crm.shop)  # though Ivan's words are not worked on yet

@@ -6,7 +6,7 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.receiving import polling
-from bot.runtime import supervisor
+from bot.runtime import bot_session
 from bot.sandbox import Person, Sandbox
 from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages
@@ -43,7 +43,7 @@ async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
     )
     tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 2 AND outcome = 'no_connection'"
     while not await value(crm, tried):
-        await crm.app.fleet.look_again()
+        await crm.app.supervisor.look_again()
 
 
 @pytest.mark.fault("F27", "F81")
@@ -51,7 +51,7 @@ async def test_one_hour_telegram_outage_loses_and_duplicates_nothing(
     sandbox: Sandbox, relay: Relay, database_url: str, clock: MovableClock
 ) -> None:
     settings = {"telegram_api_url": relay.url}
-    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, pauses=HASTY) as crm:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, retry_delays=HASTY) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         await ivan.says("My question", to=crm.shop)
         card = await anna.sees("My question", bot=crm.shop)
@@ -105,7 +105,7 @@ async def test_running_process_without_updates_for_30h_alerts_admins(
     sandbox: Sandbox, relay: Relay, database_url: str, clock: MovableClock
 ) -> None:
     settings = {"telegram_api_url": relay.url}
-    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, pauses=HASTY) as crm:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, retry_delays=HASTY) as crm:
         await relay.down()
         clock.forward(hours=30)
         await crm.client().says("Anybody there?", to=crm.shop)
@@ -117,7 +117,7 @@ async def test_running_process_without_updates_for_30h_alerts_admins(
 async def test_webhook_outage_over_24h_alerts_admins(
     sandbox: Sandbox, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    monkeypatch.setattr(supervisor, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(bot_session, "WATCH_EVERY", 0.05)
     sandbox.configure(webhook_second=0.02)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     settings = {"webhook_url": address, "webhook_secret": "a-secret-of-the-webhook", "http_port": unused_tcp_port}
@@ -137,7 +137,7 @@ async def test_pending_messages_are_sent_through_new_proxy_or_api_url(
 ) -> None:
     """The proxy falls over, or the Bot API server moves: what is to be said waits, and goes the new way."""
     old = {"telegram_proxy": relay.url} if change == "proxy" else {"telegram_api_url": relay.url}
-    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=old, pauses=HASTY) as crm:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=old, retry_delays=HASTY) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         await ivan.says("My question", to=crm.shop)
         card = await anna.sees("My question", bot=crm.shop)
@@ -151,7 +151,7 @@ async def test_pending_messages_are_sent_through_new_proxy_or_api_url(
     async with Relay(sandbox.url) as other:
         new = {"telegram_proxy": other.url} if change == "proxy" else {"telegram_api_url": other.url}
         async with await RunningApp.open(
-            sandbox, database_url, clock=clock, settings=new, pauses=HASTY, admin=False
+            sandbox, database_url, clock=clock, settings=new, retry_delays=HASTY, admin=False
         ) as crm:
             await ivan.sees("One moment", bot=crm.shop)
             await anna.sees("And another")

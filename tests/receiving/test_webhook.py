@@ -92,15 +92,15 @@ async def test_oversized_or_invalid_webhook_request_is_not_stored(
 async def test_repeated_webhook_update_is_applied_once(hooked: RunningApp) -> None:
     for _ in range(3):
         assert await post(hooked, message(7, "Hello")) == 200
-    await hooked.app.fleet.idle()
+    await hooked.app.supervisor.idle()
     assert await post(hooked, message(7, "Hello")) == 200
-    await hooked.app.fleet.idle()
+    await hooked.app.supervisor.idle()
     assert await count(hooked, Contact) == 1
 
 
 @pytest.mark.fault("F19")
 async def test_webhook_update_redelivered_during_processing_is_applied_once(hooked: RunningApp) -> None:
-    handle, begun, go_on = hooked.app.worker._handle, asyncio.Event(), asyncio.Event()
+    handle, begun, go_on = hooked.app.worker.handle, asyncio.Event(), asyncio.Event()
     calls = 0
 
     async def hesitates(row: IncomingUpdate) -> None:
@@ -110,12 +110,12 @@ async def test_webhook_update_redelivered_during_processing_is_applied_once(hook
         await go_on.wait()
         await handle(row)
 
-    hooked.app.worker._handle = hesitates
+    hooked.app.worker.handle = hesitates
     assert await post(hooked, message(7, "Hello")) == 200
     await begun.wait()
     assert [await post(hooked, message(7, "Hello")) for _ in range(3)] == [200] * 3
     go_on.set()
-    await hooked.app.fleet.idle()
+    await hooked.app.supervisor.idle()
     assert calls == 1
     assert await count(hooked, Contact) == 1
 
@@ -158,9 +158,9 @@ async def test_token_refused_while_receiving_by_webhook_is_detected(hooked: Runn
     anna, ivan = await hooked.operator("Anna"), hooked.client()
     await ivan.says("Hello", to=hooked.shop)
     await anna.sees("Hello", bot=hooked.shop)
-    runner = hooked.app.fleet.runners[0]
-    runner.settled.clear()
+    session = hooked.app.supervisor.sessions[0]
+    session.settled.clear()
     hooked.sandbox.revoke(hooked.shop)
     await post(hooked, message(11, "Anybody there?", person=ivan.id))  # what follows from it is refused
-    await runner.settled.wait()
-    assert runner.state == "refused"
+    await session.settled.wait()
+    assert session.state == "refused"

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from bot.receiving import worker as workers
+from bot.receiving import attempts, conversation_queue
 from bot.receiving.updates import to_update
 from bot.receiving.worker import ConversationWorker
 from crm_core.delivery import bots
@@ -98,7 +98,7 @@ async def test_long_conversation_is_processed_in_order_while_updates_arrive(db: 
 
 @pytest.mark.fault("F16")
 async def test_worker_memory_is_bounded_for_any_backlog(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "HELD_ALL", 200)
+    monkeypatch.setattr(conversation_queue, "HELD_ALL", 200)
     for chat in range(40):
         await store(db, *(update(chat * 100 + number, chat) for number in range(40)))
     desk, most = Desk(db), 0
@@ -215,7 +215,7 @@ async def test_failed_update_already_marked_done_is_not_retried(db: Database) ->
 async def test_error_outside_the_handler_does_not_stop_a_conversation(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "DATABASE_PAUSE", 0.01)
+    monkeypatch.setattr(attempts, "DATABASE_DELAY", 0.01)
     desk = Desk(db)
     worker = desk.worker()
     asked = 0

@@ -13,7 +13,8 @@ import apscheduler.triggers.interval
 import pytest
 
 from bot.app import App
-from bot.runtime import clock_monitor, installation
+from bot.runtime import clock_monitor
+from bot.runtime.schedule import JOBS, with_intervals
 from bot.runtime.supervisor import BotSupervisor
 from bot.sandbox import Sandbox
 from tests.processes.restarts import HURRIED
@@ -23,7 +24,7 @@ from tests.support.people import RunningApp
 
 
 class WallClock:
-    """The clock of the machine, as far as the scheduler and the heartbeat see it."""
+    """The clock of the machine, as far as the scheduler and the clock monitor see it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.moved = timedelta()
@@ -36,14 +37,12 @@ class WallClock:
 
         for module in (apscheduler.schedulers.base, apscheduler.triggers.interval, apscheduler.executors.base):
             monkeypatch.setattr(module, "datetime", Shown)
-        monkeypatch.setattr(clock_monitor, "shown_now", lambda: time.time() + self.moved.total_seconds())
+        monkeypatch.setattr(clock_monitor, "wall_clock", lambda: time.time() + self.moved.total_seconds())
 
 
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> WallClock:
-    monkeypatch.setattr(clock_monitor, "BEAT", 0.05)
-    monkeypatch.setattr(installation, "LOOK_EVERY", 0.5)
-    monkeypatch.setattr("bot.app.LOOK_EVERY", 0.5)
+    monkeypatch.setattr(clock_monitor, "CHECK_EVERY", 0.05)
     return WallClock(monkeypatch)
 
 
@@ -54,8 +53,8 @@ class Looks:
         self._seen = asyncio.Event()
         look: Callable[[BotSupervisor], Any] = BotSupervisor.look_again
 
-        async def look_again(fleet: BotSupervisor) -> None:
-            await look(fleet)
+        async def look_again(supervisor: BotSupervisor) -> None:
+            await look(supervisor)
             self._seen.set()
 
         monkeypatch.setattr(BotSupervisor, "look_again", look_again)
@@ -77,7 +76,8 @@ async def test_periodic_work_continues_when_the_clock_is_set(
     hours: int,
 ) -> None:
     looks = Looks(monkeypatch)
-    async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
+    jobs = with_intervals(JOBS, look_again=0.5)
+    async with await RunningApp.open(sandbox, database_url, clock=clock, jobs=jobs) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         await looks.more(1)
         wall.moved += timedelta(hours=hours)
@@ -100,12 +100,12 @@ async def test_clock_set_back_does_not_delay_retries(crm: RunningApp, clock: Mov
     await ivan.says("My question", to=crm.shop)
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'card' AND not_before IS NOT NULL", 1)
     clock.forward(hours=-1)
-    await crm.app.fleet.look_again()
+    await crm.app.supervisor.look_again()
     clock.forward(minutes=10, seconds=1)
-    await crm.app.fleet.look_again()
+    await crm.app.supervisor.look_again()
     crm.sandbox.clear_fault()
     clock.forward(minutes=10, seconds=1)
-    await crm.app.fleet.look_again()
+    await crm.app.supervisor.look_again()
     await anna.sees("My question", bot=crm.shop)
 
 
@@ -113,17 +113,17 @@ async def test_clock_set_back_does_not_delay_retries(crm: RunningApp, clock: Mov
 async def test_stalled_process_keeps_ownership_and_alerts_admins(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock_monitor, "BEAT", 0.05)
+    monkeypatch.setattr(clock_monitor, "CHECK_EVERY", 0.05)
     async with await RunningApp.open(sandbox, database_url) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
-        runner = crm.app.fleet.runners[0]
-        assert runner.sender is not None
-        fencing_token = runner.sender.fencing_token
+        session = crm.app.supervisor.sessions[0]
+        assert session.sender is not None
+        fencing_token = session.sender.fencing_token
         second = None
         if not database_url.startswith("sqlite"):  # there a second process is refused at its start
-            second = App(crm.settings, limited=False, pauses=HURRIED)
+            second = App(crm.settings, limited=False, retry_delays=HURRIED)
             await second.__aenter__()
-            await second.fleet.settled()
+            await second.supervisor.settled()
         try:
             await ivan.says("My question", to=crm.shop)
             monkeypatch.setattr(clock_monitor, "STALLED", 0.5)  # not before: a machine of many stories stands still too
@@ -132,12 +132,12 @@ async def test_stalled_process_keeps_ownership_and_alerts_admins(
             told = await crm.olga.sees("did not run for", bot=crm.shop)
             assert re.search(r"for [1-9]\d* second", told.text)
             assert "Nothing is lost" in told.text
-            await crm.app.fleet.check_ownership()
-            assert runner.state == "running"
-            assert runner.sender is not None
-            assert runner.sender.fencing_token == fencing_token  # nobody took over: a lock has no clock
+            await crm.app.supervisor.check_ownership()
+            assert session.state == "running"
+            assert session.sender is not None
+            assert session.sender.fencing_token == fencing_token  # nobody took over: a lock has no clock
             if second is not None:
-                assert second.fleet.runners[0].state == "standby"
+                assert second.supervisor.sessions[0].state == "standby"
         finally:
             if second is not None:
                 await second.__aexit__()

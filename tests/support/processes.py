@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.commands.cli import main
-from tests.support.forks import ROOT, Forked, fork
+from tests.support.forks import ROOT, Forked, default_signals, fork
 
 Process = asyncio.subprocess.Process | Forked
 
@@ -65,6 +65,7 @@ async def _start(words: tuple[str, ...], folder: Path, settings: Mapping[str, st
         env=environment(settings),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=default_signals,
     )
 
 

@@ -167,7 +167,7 @@ async def test_large_export_is_sent_in_parts(crm: RunningApp) -> None:
 
 
 async def test_export_is_delivered_despite_temporary_telegram_errors(sandbox: Sandbox, database_url: str) -> None:
-    async with await RunningApp.open(sandbox, database_url, pauses=AGAIN_SOON) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
         await crm.client("Ivan").says("Hello", to=crm.shop)
         await crm.settled()
         sandbox.fail(kind="http_500", method="sendDocument", applied=False)

@@ -9,9 +9,9 @@ from aiogram.filters.callback_data import CallbackData, CallbackQueryFilter
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from bot import admins
-from bot import operators as bot_operators
+from bot.admins import router as admins
 from bot.handling.queries import read_as_admin
+from bot.operators import router
 from bot.sandbox import Person
 from bot.screens import buttons as callbacks
 from bot.screens.menus import commands_for
@@ -65,7 +65,7 @@ def test_collected_admin_commands_and_buttons_are_complete() -> None:
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - PEOPLE_TOO
     assert set(commands()) == in_menu
     defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
-    assert set(buttons()) == defined - {CallbackData} - set(buttons(bot_operators.router))
+    assert set(buttons()) == defined - {CallbackData} - set(buttons(router.router))
 
 
 def test_every_admin_button_fits_into_64_bytes() -> None:
@@ -141,14 +141,14 @@ async def test_operator_cannot_use_admin_commands_or_buttons(crm: RunningApp, cl
 
 @pytest.mark.fault("F55")
 async def test_demoted_admin_is_refused_despite_cached_role(crm: RunningApp) -> None:
-    """The roster still remembers the admin when he presses: rights are asked for where the effect is."""
+    """The cache still has the admin when they press: rights are checked where the effect is."""
     await crm.operator("Anna")
-    roster = crm.app.fleet.handler.roster
+    staff_cache = crm.app.supervisor.parts.dispatcher.staff_cache
     await types(crm, crm.olga, "/operators")
-    roster.forget = lambda: None  # type: ignore[method-assign]
-    roster._stale_at = float("inf")
+    staff_cache.forget = lambda: None  # type: ignore[method-assign]
+    staff_cache._stale_at = float("inf")
     await crm.db.write(_demote, crm.olga.id)
-    member = await roster.member(crm.olga.id)
+    member = await staff_cache.member(crm.olga.id)
     assert member is not None
     assert member.is_admin
     before = await snapshot(crm)

@@ -21,7 +21,7 @@ def copies(anna: Person, crm: RunningApp) -> list[str]:
 async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
-        handle, handled = crm.app.worker._handle, list[IncomingUpdate]()
+        handle, handled = crm.app.worker.handle, list[IncomingUpdate]()
 
         async def until_the_fourth(row: IncomingUpdate) -> None:
             if "media_group_id" in row.raw["message"]:
@@ -32,13 +32,13 @@ async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: S
             else:
                 await handle(row)
 
-        crm.app.worker._handle = until_the_fourth
+        crm.app.worker.handle = until_the_fourth
         await ivan.sends_all(TEN, to=crm.shop)
         await anna.sees(lambda seen: seen.raw.get("caption") == "3", bot=crm.shop)
     assert copies(anna, crm) == NUMBERS[:4]
     async with await RunningApp.open(sandbox, database_url, admin=False) as again:
         await anna.sees(lambda seen: seen.raw.get("caption") == "9", bot=again.shop)
-        await again.app.fleet.idle()
+        await again.app.supervisor.idle()
         assert copies(anna, again) == NUMBERS
 
 
@@ -47,7 +47,7 @@ async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: S
 async def test_failed_album_item_is_resent_alone(
     sandbox: Sandbox, database_url: str, fault: str, doubled: list[str]
 ) -> None:
-    async with await RunningApp.open(sandbox, database_url, pauses=SHORT) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=SHORT) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
         sandbox.fail(kind=fault, method="copyMessage", chat=anna, every=5, times=1)
         await ivan.sends_all(TEN, to=crm.shop)

@@ -1,0 +1,25 @@
+"""The router of admins."""
+
+from aiogram import Router
+
+from bot.admins import admins, assign, assign_contact, export, operators, queue, sources, start, stats
+from bot.handling.filters import IsAdmin
+from bot.handling.prompts import EndPromptMiddleware
+from crm_core.conversation.prompts import Role
+
+router = Router(name="admins")
+router.message.filter(IsAdmin())
+router.callback_query.middleware(EndPromptMiddleware(Role.ADMIN))
+router.callback_query.filter(IsAdmin())
+router.include_routers(
+    start.router,
+    stats.router,
+    export.router,
+    assign.router,
+    assign_contact.router,
+    operators.router,
+    sources.router,
+    queue.router,
+    admins.router,
+    start.hints,
+)

@@ -1,0 +1,11 @@
+"""The routers of clients: messages to an operator, the commands that the bot answers itself, and buttons."""
+
+from aiogram import Router
+
+from bot.clients import data, presses, start
+from bot.clients import messages as client_messages
+
+messages = client_messages.router
+buttons = presses.router
+commands = Router(name="clients.commands")
+commands.include_routers(start.router, data.router)

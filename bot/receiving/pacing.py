@@ -1,0 +1,40 @@
+"""How fast a client's messages are handled: a burst at once, then one by one, so that a flood delays nobody else."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.receiving.conversation_queue import ConversationKey
+
+FREE_BURST, SLOWED_INTERVAL = 30, 2.0  # a client may send so many at once; beyond that, one in so many seconds
+HELD_EACH = 50  # updates of one conversation held in memory; the rest waits in the inbox
+HELD_BEYOND = 2  # of a conversation that is slowed: more would fill what all share with what is not due for minutes
+REMEMBERED = 10_000  # conversations, before those that are not ahead of their burst are dropped
+
+
+class Pacing:
+    """Counts the turns of each conversation."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._due: dict[ConversationKey, float] = {}
+
+    def ahead(self, key: ConversationKey) -> float:
+        """For how many seconds a conversation is ahead of its free burst; not above 0 while it need not wait."""
+        return self._next_turn(key) - self._clock().timestamp() - SLOWED_INTERVAL * (FREE_BURST - 1)
+
+    def capacity(self, key: ConversationKey) -> int:
+        """How many updates of a conversation are held: what is left of its free burst, and few beyond."""
+        free = -self.ahead(key) / SLOWED_INTERVAL + 1
+        return max(HELD_BEYOND, min(HELD_EACH, int(free) + HELD_BEYOND))
+
+    def count_turn(self, key: ConversationKey) -> None:
+        """One update of the conversation is handled now."""
+        if len(self._due) > REMEMBERED:
+            now = self._clock().timestamp()
+            self._due = {one: at for one, at in self._due.items() if at > now}
+        self._due[key] = self._next_turn(key) + SLOWED_INTERVAL
+
+    def _next_turn(self, key: ConversationKey) -> float:
+        # Never further ahead than a full burst, or a clock that was set back would silence a client for that long.
+        now = self._clock().timestamp()
+        return min(max(self._due.get(key, 0.0), now), now + SLOWED_INTERVAL * FREE_BURST)

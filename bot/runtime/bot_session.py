@@ -1,0 +1,268 @@
+"""One bot of this process: connects, receives and sends, and starts over whenever something ends that."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
+from aiogram.methods import GetMe, GetWebhookInfo, SetMyCommands, SetWebhook
+from aiogram.types import BotCommandScopeDefault, User
+
+from bot.delivery.config import SenderConfig
+from bot.delivery.rate_limit import LONGEST_WINDOW, RateLimiter
+from bot.delivery.rate_limit_middleware import RateLimitMiddleware
+from bot.delivery.sender import Sender
+from bot.delivery.senders import Senders
+from bot.logs import describe_error
+from bot.receiving.dispatcher import UpdateDispatcher
+from bot.receiving.last_received import LastReceived
+from bot.receiving.polling import Poller
+from bot.receiving.worker import ConversationWorker
+from bot.screens.menus import commands_for
+from bot.telegram.methods import ALLOWED_UPDATES
+from bot.texts import LANGUAGES, translator
+from crm_core.delivery import bots
+from crm_core.messaging import outbox
+from crm_core.storage.database import Database
+from crm_core.storage.ownership import Ownership
+
+log = structlog.get_logger("fleet")
+
+REFUSED_DELAY = 300.0  # seconds between tries of a token that is refused: it may have been restored
+WATCH_EVERY = 60.0  # seconds between looks at a bot that Telegram delivers to: nothing else would show a refused token
+ASK_TIMEOUT = 15  # seconds for a question to Telegram
+
+
+class OwnershipLost(Exception):
+    """The lock by which this process worked for a bot is lost; another process may be working for it by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where Telegram should deliver updates: `<address>/telegram/<bot id>`."""
+
+    address: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """What the sessions of all bots of a process share.
+
+    Attributes:
+        config: what senders take from the process; sessions use its clock, language and delays.
+        limited: whether to keep to Telegram's limits on sending.
+        webhook: where updates are delivered; None if they are polled.
+    """
+
+    db: Database
+    owner: Ownership
+    dispatcher: UpdateDispatcher
+    worker: ConversationWorker
+    rate_limit_middleware: RateLimitMiddleware
+    senders: Senders
+    config: SenderConfig
+    limited: bool = True
+    webhook: Webhook | None = None
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The present moment."""
+        return self.config.clock
+
+
+class BotSession:
+    """One bot, whose token may be refused and whose ownership may be lost and gained again.
+
+    Attributes:
+        state: `starting`, then as in `crm_core.delivery.bots`, or `standby` while another process works for it.
+        sender: while this process works for the bot; it has the fencing token.
+        settled: set when the state is known for the first time.
+        doubted: set when Telegram refused the token to the sender.
+        lost: set when this process may not work for the bot any more.
+    """
+
+    def __init__(self, bot: Bot, position: int, parts: SessionParts) -> None:
+        """
+        Args:
+            bot: with its token.
+            position: of the token among all, from 0; the first bot is the one that links open.
+            parts: what it works with.
+        """
+        self.bot, self.position, self._parts = bot, position, parts
+        self.state = "starting"
+        self.username: str | None = None
+        self.sender: Sender | None = None
+        self.settled, self.doubted, self.lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def show(self, state: str) -> None:
+        """Sets the state, for whoever waits to see it."""
+        self.state = state
+        self.settled.set()
+
+    async def run(self) -> None:
+        """Works for the bot until it is cancelled, from whatever state it is in."""
+        while True:
+            try:
+                await asyncio.sleep(await self._run_session())
+            except Exception as error:  # the state could not be stored: the database is unavailable
+                log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))
+                await asyncio.sleep(self._parts.config.delays.connect)
+
+    async def _run_session(self) -> float:
+        """One session, from connecting to its end. Returns after how many seconds the next one may begin."""
+        parts = self._parts
+        self.lost.clear()
+        self.doubted.clear()
+        try:
+            await self._connect()
+            await self._work()
+        except OwnershipLost:
+            parts.worker.leave(self.bot.id)
+            self.show("standby")
+            return 0.0
+        except (TelegramUnauthorizedError, TelegramNotFound):
+            self.show(bots.REFUSED)
+            log.error("token_refused", bot_id=self.bot.id)
+            await parts.db.write(bots.refuse, bot_id=self.bot.id, now=parts.clock())
+            return REFUSED_DELAY
+        except TelegramRetryAfter as error:
+            self.show(bots.AWAY)
+            log.warning("bot_told_to_wait", bot_id=self.bot.id, seconds=error.retry_after)
+            return float(error.retry_after)
+        except Exception as error:
+            self.show(bots.AWAY)
+            log.warning("bot_away", bot_id=self.bot.id, error=describe_error(error))
+        return parts.config.delays.connect
+
+    async def _connect(self) -> None:
+        """Waits until this process owns the bot, and gets it a sender with a new fencing token."""
+        parts = self._parts
+        me = await self.bot(GetMe(), request_timeout=ASK_TIMEOUT)
+        self.username = me.username
+        while not await parts.owner.claim(me.id):
+            self.show("standby")
+            await asyncio.sleep(parts.config.delays.standby)
+        fencing_token = await self._start(me)
+        rate_limiter = await self._rate_limiter()
+        self.sender = Sender(
+            bot=self.bot,
+            fencing_token=fencing_token,
+            db=parts.db,
+            rate_limiter=rate_limiter,
+            config=parts.config,
+            on_refused=self.doubted.set,
+        )
+        parts.senders.by_bot[me.id] = self.sender
+        parts.dispatcher.bots[me.id] = self.bot
+
+    async def _start(self, me: User) -> int:
+        """Stores who the bot is, and that a new session of it begins. Returns its fencing token."""
+        return await self._parts.db.write(
+            bots.start,
+            bot_id=me.id,
+            username=me.username or str(me.id),
+            name=me.full_name,
+            position=self.position,
+            now=self._parts.clock(),
+        )
+
+    async def _rate_limiter(self) -> RateLimiter:
+        """The bot's rate limiter, which outlives its sessions: what may be sent depends on what has just been sent."""
+        parts, bot_id = self._parts, self.bot.id
+        bot_gate, chat_gates = await parts.db.read(bots.gates, bot_id=bot_id, now=parts.clock())
+        limiter = parts.rate_limit_middleware.rate_limiters.get(bot_id)
+        if limiter is None:
+            limiter = parts.rate_limit_middleware.rate_limiters[bot_id] = RateLimiter(parts.clock, parts.limited)
+            since = parts.clock() - LONGEST_WINDOW
+            sent = await parts.db.read(outbox.sent_since, bot_id=bot_id, since=since, now=parts.clock())
+            limiter.replay_recent(sent)
+        limiter.shut_until, limiter.chats_shut = bot_gate, chat_gates
+        return limiter
+
+    async def _work(self) -> None:
+        """Receives and sends until one of them fails or the ownership is lost; raises what ended it."""
+        parts, sender = self._parts, self.sender
+        assert sender is not None
+        sending = asyncio.create_task(sender.run(), name=f"sender-{self.bot.id}")
+        others: list[asyncio.Task[Any]] = []
+        try:
+            await parts.worker.start(self.bot.id)
+            self.show(bots.RUNNING)
+            log.info("bot_running", bot_id=self.bot.id, username=self.username)
+            await self._show_default_menu()
+            others.append(asyncio.create_task(self._receive(), name=f"receiver-{self.bot.id}"))
+            others.append(asyncio.create_task(self.lost.wait(), name=f"lost-{self.bot.id}"))
+            await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (sending, others[0]):  # neither ends by itself: whatever ended it is raised
+                if task.done():
+                    task.result()
+            raise OwnershipLost
+        finally:
+            parts.senders.by_bot.pop(self.bot.id, None)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            sender.stop()
+            await asyncio.gather(sending, return_exceptions=True)
+            self.sender = None  # not before: what it was still sending may be answered with a flood wait, to be kept
+
+    async def _receive(self) -> None:
+        parts = self._parts
+        if parts.webhook is None:
+            info = await self.bot(GetWebhookInfo(), request_timeout=ASK_TIMEOUT)
+            if info.url:
+                # Another program may rely on it, so it is removed only on request.
+                log.error("webhook_left_set", bot_id=self.bot.id, hint="mini-crm doctor --remove-webhooks")
+                self.show(bots.CONFLICT)
+            poller = Poller(bot=self.bot, db=parts.db, worker=parts.worker, clock=parts.clock, on_state=self.show)
+            await poller.run()
+        else:
+            address = f"{parts.webhook.address}/telegram/{self.bot.id}"
+            secret = parts.webhook.secret
+            await self.bot(SetWebhook(url=address, secret_token=secret, allowed_updates=ALLOWED_UPDATES))
+            await self._watch_webhook(address)
+
+    async def _watch_webhook(self, address: str) -> None:
+        """While the HTTP server receives: raises once the token is refused, and shows when the webhook is not ours."""
+        parts, state = self._parts, bots.RUNNING
+        last_received = LastReceived(db=parts.db, bot_id=self.bot.id, clock=parts.clock)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.doubted.wait(), WATCH_EVERY)
+            self.doubted.clear()
+            try:
+                info = await self.bot(GetWebhookInfo(), request_timeout=ASK_TIMEOUT)
+            except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
+                log.warning("bot_not_seen", bot_id=self.bot.id, error=describe_error(error))
+                continue
+            seen = bots.RUNNING if info.url == address else bots.CONFLICT
+            if seen == bots.RUNNING and not info.pending_update_count:
+                await last_received.touch()
+            if seen != state:
+                state = seen
+                self.show(state)
+                log.warning("bot_state", bot_id=self.bot.id, state=state)
+                await parts.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=parts.clock())
+
+    async def _show_default_menu(self) -> None:
+        """The menu of those who have no role: in each language, and in the default one for all others."""
+        for language in (*LANGUAGES, None):
+            commands = commands_for((), translator(language or self._parts.config.default_language))
+            try:
+                await self.bot(SetMyCommands(commands=commands, scope=BotCommandScopeDefault(), language_code=language))
+            except Exception as error:  # the bot works without a menu
+                log.warning("menu_not_set", bot_id=self.bot.id, error=describe_error(error))
+                return

@@ -1,0 +1,195 @@
+"""Everything that a running process does periodically: one list of named jobs, and the scheduler that runs them.
+
+What is due is in the database; a job only looks for it. So a job may run late, twice, or in several processes at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from fastapi import FastAPI
+
+from bot.logs import describe_error
+from bot.runtime.nightly_backup import NightlyBackup
+from crm_core import statistics
+from crm_core.api import idempotency
+from crm_core.conversation import operator_messages
+from crm_core.messaging import inbox, outbox
+from crm_core.routing import queue
+from crm_core.storage.database import Database
+
+if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
+    from bot.reports.export_files import Exporter
+    from bot.runtime.supervisor import BotSupervisor
+
+log = structlog.get_logger("app")
+
+TALLY_FROM = 500  # events: adding up so many takes two milliseconds, and a quiet installation writes seldom
+
+
+class Scope(StrEnum):
+    """Which processes run a job."""
+
+    EVERY_PROCESS = "every process"
+    WITH_BOTS = "processes that run bots"
+    WITH_BACKUPS = "processes that make nightly backups (SQLite)"
+
+
+class Process(Protocol):
+    """What jobs use of the running process."""
+
+    db: Database
+    api: FastAPI
+    clock: Callable[[], datetime]
+    rng: Callable[[], float]
+    nightly_backup: NightlyBackup | None
+
+
+class BotProcess(Process, Protocol):
+    """What jobs use of a process that runs bots."""
+
+    supervisor: "BotSupervisor"
+    exporter: "Exporter"
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicJob:
+    """One entry of the list.
+
+    Attributes:
+        name: unique; in the log (`job_failed`).
+        every: seconds between the starts of two runs. A run that takes longer delays the next one.
+        scope: which processes run it.
+        run: does it, for a `Process` (a `BotProcess` if the scope is WITH_BOTS).
+    """
+
+    name: str
+    every: float
+    scope: Scope
+    run: Callable[[Any], Awaitable[object]]
+
+
+# --- what they do -----------------------------------------------------------------------------------------------------
+
+
+async def _sweep(process: Process) -> None:
+    """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost."""
+    if await process.db.read(queue.length):
+        found = await process.db.write(queue.sweep, now=process.clock(), rng=process.rng)
+        if found:
+            log.warning("sweeper_found_work", contacts=found)
+
+
+async def _tally(process: Process) -> None:
+    """Keeps few events beyond the sums that statistics are read from; where those are missing, makes them."""
+    while await process.db.read(statistics.backlog) >= TALLY_FROM:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if not await process.db.write_unflushed(statistics.fold):
+            break  # somebody's transaction is still under way
+        await asyncio.sleep(loop.time() - began)  # others get as much of the writer as this
+
+
+async def _purge(process: Process) -> None:
+    """Deletes rows that are finished and older than they are kept."""
+    for purge in (inbox.purge, outbox.purge, operator_messages.purge, idempotency.purge):
+        await process.db.write(purge, now=process.clock())
+
+
+async def _wait_flushed(process: Process) -> None:
+    """Writes to the disk what was committed without waiting for it."""
+    await process.db.wait_flushed()
+
+
+async def _note_keys(process: Process) -> None:
+    """Stores when each API key was last used."""
+    await process.api.state.keyring.note_use()
+
+
+async def _back_up(process: Process) -> None:
+    """Makes the nightly backup if it is missing."""
+    if process.nightly_backup is not None:
+        await process.nightly_backup.back_up()
+
+
+async def _look_again(process: BotProcess) -> None:
+    """Finds rows to send and updates that another process stored, and those whose time has come."""
+    await process.supervisor.look_again()
+
+
+async def _check_ownership(process: BotProcess) -> None:
+    """Restarts the bots of a process that has lost the locks by which it works for them."""
+    await process.supervisor.check_ownership()
+
+
+async def _look_for_exports(process: BotProcess) -> None:
+    """Finds exports that were ordered through another process, or left unfinished by an ended session."""
+    await process.exporter.wake()
+
+
+JOBS: tuple[PeriodicJob, ...] = (
+    PeriodicJob("look_again", 2, Scope.WITH_BOTS, _look_again),
+    PeriodicJob("check_ownership", 5, Scope.WITH_BOTS, _check_ownership),
+    PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
+    PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
+    PeriodicJob("wait_flushed", 2, Scope.EVERY_PROCESS, _wait_flushed),
+    PeriodicJob("purge", 3600, Scope.EVERY_PROCESS, _purge),
+    PeriodicJob("tally", 1, Scope.EVERY_PROCESS, _tally),
+    PeriodicJob("note_keys", 60, Scope.EVERY_PROCESS, _note_keys),
+    PeriodicJob("back_up", 60, Scope.WITH_BACKUPS, _back_up),
+)
+
+
+def with_intervals(jobs: Sequence[PeriodicJob], **seconds: float) -> tuple[PeriodicJob, ...]:
+    """The same jobs at other intervals, by their names: `with_intervals(JOBS, look_again=0.5)`."""
+    return tuple(replace(job, every=seconds.get(job.name, job.every)) for job in jobs)
+
+
+# --- when they run ----------------------------------------------------------------------------------------------------
+
+
+class Schedule:
+    """Runs the jobs of one process, each by itself: one that fails or takes long delays no other."""
+
+    def __init__(self, jobs: Sequence[PeriodicJob], process: Process, *, scopes: frozenset[Scope]) -> None:
+        """
+        Args:
+            jobs: the list, usually `JOBS`.
+            process: what they work on.
+            scopes: those that apply to this process; jobs of others are left out.
+        """
+        self.jobs = {job.name: job for job in jobs if job.scope in scopes}
+        self._process = process
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+
+    def start(self) -> None:
+        """Begins to run them, each after its interval for the first time."""
+        for job in self.jobs.values():
+            self._scheduler.add_job(self.run, "interval", seconds=job.every, args=[job.name], id=job.name)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Starts no further runs; what is under way ends with the event loop."""
+        self._scheduler.shutdown(wait=False)
+
+    def restart_intervals(self) -> None:
+        """Counts every interval from now on. To be called when the clock of the machine was set.
+
+        APScheduler keeps moments, not intervals: with the clock an hour back it would run nothing for an hour.
+        """
+        for job in self.jobs.values():
+            self._scheduler.reschedule_job(job.name, trigger="interval", seconds=job.every)
+
+    async def run(self, name: str) -> None:
+        """Runs a job once. A failure is logged, and the job is tried again at its next time."""
+        try:
+            await self.jobs[name].run(self._process)
+        except Exception as error:
+            log.error("job_failed", job=name, error=describe_error(error))

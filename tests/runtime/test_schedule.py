@@ -1,0 +1,135 @@
+"""Periodic jobs: one list has them all, and each runs by itself."""
+
+import ast
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope, with_intervals
+from bot.sandbox import Sandbox
+from tests.support.people import RunningApp
+
+ROOT = Path(__file__).parents[2]
+
+# Files with loops that wait between their turns, and why those are no periodic jobs of a process.
+OTHER_LOOPS = {
+    "bot/commands/run.py": "waits for a bot that can carry a link",
+    "bot/delivery/rate_limit.py": "waits for a turn",
+    "bot/delivery/recorder.py": "retries while the database is unavailable",
+    "bot/delivery/sender.py": "sends what is due",
+    "bot/receiving/polling.py": "receives",
+    "bot/runtime/bot_session.py": "starts sessions of one bot, and watches its webhook during a session",
+    "bot/runtime/clock_monitor.py": "measures whether the scheduler itself can be relied on",
+    "bot/runtime/schedule.py": "one run of a job, in steps",
+    "crm_core/exports/in_subprocess.py": "reads the progress of a subprocess",
+    "crm_core/storage/sqlite.py": "retries while the file is locked",
+}
+
+
+class Counting:
+    """Counts the runs of a job."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self._more = asyncio.Event()
+
+    async def __call__(self, process: Any) -> None:
+        self.runs += 1
+        self._more.set()
+
+    async def wait_for(self, runs: int) -> None:
+        async with asyncio.timeout(10):
+            while self.runs < runs:
+                self._more.clear()
+                await self._more.wait()
+
+
+def job(name: str, run: Callable[[Any], Awaitable[object]], scope: Scope = Scope.EVERY_PROCESS) -> PeriodicJob:
+    return PeriodicJob(name, 0.01, scope, run)
+
+
+async def fails(process: Any) -> None:
+    raise RuntimeError("cannot be done")
+
+
+async def never_ends(process: Any) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_failing_or_stuck_job_does_not_stop_the_others() -> None:
+    counted = Counting()
+    schedule = Schedule(
+        [job("fails", fails), job("stuck", never_ends), job("counts", counted)],
+        process=None,  # type: ignore[arg-type]
+        scopes=frozenset({Scope.EVERY_PROCESS}),
+    )
+    schedule.start()
+    try:
+        await counted.wait_for(3)
+    finally:
+        schedule.stop()
+
+
+async def test_failed_job_runs_again_at_its_next_time() -> None:
+    counted = Counting()
+
+    async def fails_first(process: Any) -> None:
+        await counted(process)
+        if counted.runs == 1:
+            raise RuntimeError("the database is away")
+
+    schedule = Schedule([job("fails_first", fails_first)], None, scopes=frozenset(Scope))  # type: ignore[arg-type]
+    schedule.start()
+    try:
+        await counted.wait_for(2)
+    finally:
+        schedule.stop()
+
+
+def test_jobs_have_unique_names_and_intervals() -> None:
+    assert len({one.name for one in JOBS}) == len(JOBS)
+    assert all(one.every >= 1 for one in JOBS)
+    assert [one.every for one in with_intervals(JOBS, sweep=0.5) if one.name == "sweep"] == [0.5]
+
+
+@pytest.mark.parametrize("keep", [7, 0])
+async def test_process_runs_the_jobs_of_its_scopes(sandbox: Sandbox, database_url: str, keep: int) -> None:
+    async with await RunningApp.open(sandbox, database_url, settings={"backup_keep": keep}) as crm:
+        has_backups = database_url.startswith("sqlite") and keep > 0
+        left_out = set() if has_backups else {Scope.WITH_BACKUPS}
+        assert set(crm.app.schedule.jobs) == {one.name for one in JOBS if one.scope not in left_out}
+
+
+async def test_every_job_works_on_a_running_app(crm: RunningApp) -> None:
+    for one in crm.app.schedule.jobs.values():
+        await one.run(crm.app)
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for package in ("bot", "crm_core"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if not {"sandbox", "demo"} & {*path.parts}:
+                yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def calls(node: ast.AST, *names: str) -> bool:
+    found = (ast.unparse(one.func).rsplit(".", 1)[-1] for one in ast.walk(node) if isinstance(one, ast.Call))
+    return not set(names).isdisjoint(found)
+
+
+def has_loop_with_a_pause(tree: ast.AST) -> bool:
+    return any(isinstance(one, ast.While) and calls(one, "sleep", "wait_for") for one in ast.walk(tree))
+
+
+def test_nothing_but_the_schedule_starts_periodic_jobs() -> None:
+    assert [path for path, tree in sources() if calls(tree, "add_job", "call_later", "AsyncIOScheduler")] == [
+        "bot/runtime/schedule.py"
+    ]
+
+
+def test_every_other_loop_with_a_pause_is_known() -> None:
+    """A new one is either a job of the schedule or gets its reason in the list."""
+    assert {path for path, tree in sources() if has_loop_with_a_pause(tree)} == set(OTHER_LOOPS)
