@@ -95,7 +95,7 @@ class Audit:
             if card is not None:
                 self.cards[entry["bot"], entry["chat"], card.number] += 1
             # What stands on a card, and what is passed on because it cannot be copied, arrives as words.
-            words = card.words if card is not None else text
+            words = card.text if card is not None else text
             whose = self._unread.get((entry["bot"], words)) or self._unread.get((entry["bot"], words.split("\n")[-1]))
             if whose is not None:
                 self._arrived(whose, entry, key)
