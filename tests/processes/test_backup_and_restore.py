@@ -237,7 +237,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         assert number is not None
         assert int(number[1]) >= 1_000
         press = await anna.presses(lost, "Take", stale=True)
-        assert "no contact" in (await press.answer() or "").lower()
+        assert "no request" in (await press.answer() or "").lower()
         await crm.settled()
         assert await ask(place, f"SELECT status FROM contacts WHERE id = {int(number[1])}") == [("new",)]  # noqa: S608
     assert sandbox.strictness_violations == []

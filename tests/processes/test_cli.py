@@ -227,7 +227,7 @@ async def test_invite_command_prints_working_links(
     assert "There is no bot @other" in (await command("invite", "--bot", "other", folder=tmp_path, **settings)).err
     async with running("run", folder=tmp_path, **settings) as bot:
         await bot.says("is running")
-        for name, invited, welcome in (("Olga", for_admin, "an admin now"), ("Anna", for_anna, "Welcome, Anna!")):
+        for name, invited, welcome in (("Olga", for_admin, "now an admin"), ("Anna", for_anna, "Welcome, Anna!")):
             assert invited.status == 0
             payload = invited.out.strip().removeprefix("https://t.me/shop_bot?start=")
             person = sandbox.person(name, language_code="en")
