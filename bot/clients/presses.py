@@ -17,4 +17,4 @@ router.include_routers(_unknown)  # asked after the handlers of `router` itself
 @_unknown.callback_query()
 async def on_unknown(query: CallbackQuery, _: Translator) -> str:
     """An old button, one that is left from a time on the staff, or forged data."""
-    return _("Sorry, this button does not work any more.")
+    return _("Sorry, this button no longer works.")

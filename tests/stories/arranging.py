@@ -15,6 +15,8 @@ from crm_core.storage.tables import Staff
 from crm_core.team import departure
 from tests.support.people import RunningApp
 
+UNKNOWN_PRESS = "Sorry, this button no longer works."  # what a client is told whose press nothing handles
+
 
 async def operator_id(crm: RunningApp, person: Person) -> int:
     """The operator that somebody is."""

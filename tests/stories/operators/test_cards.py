@@ -7,7 +7,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
+from tests.stories.arranging import UNKNOWN_PRESS, count, give, link, now, operator_id, remove, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -257,7 +257,7 @@ async def test_forged_button_of_a_client_has_no_effect_and_reveals_nothing(crm: 
         if message is not None and not inaccessible and message > len(charlie.chat()):
             message = None
         press = await charlie.presses_forged(crm.shop, data, message=message, inaccessible=inaccessible)
-        assert await press.answer() is None
+        assert await press.answer() == UNKNOWN_PRESS
     await charlie.sees_nothing_new()
     assert await value(crm, "SELECT status FROM contacts") == "new"
     assert (now(anna, card).text, now(anna, card).labels) == (card.text, card.labels)
@@ -300,7 +300,7 @@ async def test_removed_operator_cannot_use_old_cards(crm: RunningApp) -> None:
     assert now(boris, old).text == "#1 · shop_bot\n↪️ Now with Anna"
 
     press = await boris.presses(old, "Close", stale=True)
-    assert await press.answer() is None
+    assert await press.answer() == UNKNOWN_PRESS
     await boris.edits(words, "Changed by Boris")
     await crm.settled()
     assert ivan.looks("Changed by Boris") is None

@@ -4,7 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import count, give, now, remove, told, value
+from tests.stories.arranging import UNKNOWN_PRESS, count, give, now, remove, told, value
 from tests.stories.clients.test_messages import COPYABLE, NOT_COPYABLE
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -379,7 +379,7 @@ async def test_pending_recipient_choice_of_removed_operator_sends_nothing(crm: R
     question = await anna.sees("Who is this for?")
     await remove(crm, anna)
     press = await anna.presses(question, "#1", stale=True)
-    assert await press.answer() is None
+    assert await press.answer() == UNKNOWN_PRESS
     await crm.settled()
     assert ivan.looks("a secret price") is None
     assert await value(crm, "SELECT count(*) FROM messages WHERE author = 'operator'") == 0
