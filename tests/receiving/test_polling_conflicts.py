@@ -23,7 +23,7 @@ async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
     session.settled.clear()
     await ivan.says("Hello", to=crm.shop)
     await anna.sees("Hello", bot=crm.shop)
-    await crm.olga.sees("Another program reads the messages of @shop_bot", bot=crm.shop)
+    await crm.olga.sees("Another program is reading the messages of @shop_bot", bot=crm.shop)
     await session.settled.wait()
     assert session.state == "running"
 
@@ -43,7 +43,7 @@ async def test_foreign_webhook_sets_conflict_and_other_bots_keep_running(
         ivan = crm.client()
         await ivan.says("Hello", to=crm.shop)
         await anna.sees("Hello", bot=crm.shop)
-        await olga.sees("Another program reads the messages of @help_bot", bot=crm.shop)
+        await olga.sees("Another program is reading the messages of @help_bot", bot=crm.shop)
         second = crm.app.supervisor.sessions[1]
         assert second.state == "conflict"
         second.settled.clear()

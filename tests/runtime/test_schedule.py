@@ -24,6 +24,7 @@ OTHER_LOOPS = {
     "bot/runtime/bot_session.py": "starts sessions of one bot, and watches its webhook during a session",
     "bot/runtime/clock_monitor.py": "measures whether the scheduler itself can be relied on",
     "bot/runtime/schedule.py": "one run of a job, in steps",
+    "crm_core/api/server.py": "renews the date header of uvicorn",
     "crm_core/exports/in_subprocess.py": "reads the progress of a subprocess",
     "crm_core/storage/sqlite.py": "retries while the file is locked",
 }
