@@ -4,6 +4,8 @@ import pytest
 
 from tests.benchmarks.processes import running, seconds_of
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 
 async def test_failing_command_raises_with_its_stderr() -> None:
     with pytest.raises(RuntimeError, match="the command failed") as caught:

@@ -104,6 +104,7 @@ async def test_process_runs_the_jobs_of_its_scopes(sandbox: Sandbox, database_ur
         assert set(crm.app.schedule.jobs) == {one.name for one in JOBS if one.scope not in left_out}
 
 
+@pytest.mark.slow
 async def test_every_job_works_on_a_running_app(crm: RunningApp) -> None:
     for one in crm.app.schedule.jobs.values():
         await one.run(crm.app)

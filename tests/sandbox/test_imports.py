@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.forks import ROOT
 
 
+@pytest.mark.slow
 def test_importing_the_sandbox_loads_neither_aiogram_nor_the_product() -> None:
     """aiogram takes two seconds to import; a sandbox that is not strict can save them."""
     loads = "import sys, json, bot.sandbox; print(json.dumps(list(sys.modules)))"

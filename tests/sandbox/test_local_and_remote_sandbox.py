@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiogram import Bot
+from aiogram.exceptions import TelegramNetworkError
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.sandbox import RemoteSandbox, Sandbox, SandboxApi, SandboxError
@@ -121,9 +122,11 @@ async def test_stats_preload_and_transcript_work_in_process_and_over_http(anywhe
     stats = anywhere.stats()["bots"][str(shop.id)]
     assert stats["calls"]["getMe"] >= 1
     poll = asyncio.create_task(client.get_updates(offset=-1, timeout=30))
+    await anywhere.online(shop)
     anywhere.cut_all()
     anywhere.stats()
-    await asyncio.gather(poll, return_exceptions=True)
+    with pytest.raises(TelegramNetworkError):
+        await poll
     ids = anywhere.preload(shop, people=3, each=2)
     updates = await client.get_updates()
     assert [update.message.chat.id for update in updates if update.message][-6:] == ids * 2

@@ -62,6 +62,7 @@ def test_unknown_exclusion_in_an_event_is_an_error() -> None:
         kept_out({"on_leave": [1]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "last", "unanswered"),
     [

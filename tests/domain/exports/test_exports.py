@@ -318,6 +318,7 @@ async def test_export_to_missing_folder_raises_file_not_found(db: Database, tmp_
 # --- in a process of its own ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_export_in_subprocess_gives_an_identical_file(db: Database, tmp_path: Path) -> None:
     await db.write(many, 1_100)
     told: list[tuple[int, int]] = []
@@ -331,6 +332,7 @@ async def test_export_in_subprocess_gives_an_identical_file(db: Database, tmp_pa
     assert (tmp_path / "a.csv").read_bytes() == there
 
 
+@pytest.mark.slow
 def test_export_in_subprocess_works_with_uvloop(database_url: str, tmp_path: Path) -> None:
     """Which takes fewer arguments for a process than asyncio's own."""
     wanted = order(What.LEADS, Form.CSV, tmp_path / "a.csv")
@@ -338,6 +340,7 @@ def test_export_in_subprocess_works_with_uvloop(database_url: str, tmp_path: Pat
     assert (made.rows, len(read_csv(made.files[0]))) == (0, 1)
 
 
+@pytest.mark.slow
 async def test_export_subprocess_failures_raise_and_hide_the_password(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +356,7 @@ async def test_export_subprocess_failures_raise_and_hide_the_password(
         await make_in_subprocess(db.url, gone, on_progress=lambda *_: None)
 
 
+@pytest.mark.slow
 async def test_cancelled_subprocess_export_leaves_no_file(db: Database, tmp_path: Path) -> None:
     await db.write(many, 1_500)
     begun = asyncio.Event()

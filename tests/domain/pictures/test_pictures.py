@@ -37,6 +37,8 @@ from crm_core.team.operators import OperatorFacts
 from tests.domain.statistics.test_statistics import Books
 from tests.support.pictures import difference, opened
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 NOTHING = Durations(0, None, None)
 EMPTY = Statistics((), (), 0, 0, 0, NOTHING, NOTHING, NOTHING)
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)

@@ -89,6 +89,7 @@ def test_backup_is_a_single_file_private_to_its_owner(
     assert numbers(made.path) == [1, 1]
 
 
+@pytest.mark.slow
 def test_backup_leaves_the_database_file_and_journal_unchanged(original: Path, tmp_path: Path) -> None:
     """Below SQLite 3.51.3 a second connection that checkpoints may damage the file: this one never does."""
     child = (
@@ -198,6 +199,7 @@ copying.make_copy(Path(sys.argv[1]), Path(sys.argv[2]), clock=lambda: datetime.n
 """
 
 
+@pytest.mark.slow
 async def test_killed_backup_keeps_the_earlier_one_and_is_cleaned_up_later(original: Path, tmp_path: Path) -> None:
     """F66: SIGKILL in the middle; the earlier copy stands, and the next one clears up."""
     target = tmp_path / "copies" / "copy.db"
@@ -218,6 +220,7 @@ async def test_killed_backup_keeps_the_earlier_one_and_is_cleaned_up_later(origi
     assert [path.name for path in target.parent.iterdir()] == ["copy.db"]
 
 
+@pytest.mark.slow
 def test_write_failure_during_backup_is_reported_and_leaves_no_file(original: Path, tmp_path: Path) -> None:
     """F63: whatever the free space was; the process may write so much and no more."""
     target = tmp_path / "copy.db"
@@ -237,6 +240,7 @@ def test_write_failure_during_backup_is_reported_and_leaves_no_file(original: Pa
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
 
 
+@pytest.mark.slow
 async def test_backup_subprocess_reports_its_result_or_refusal(original: Path, tmp_path: Path) -> None:
     made = await make_copy_in_subprocess(original, tmp_path / "copy.db")
     assert made.size == os.stat(tmp_path / "copy.db").st_size

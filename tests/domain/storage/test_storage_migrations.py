@@ -47,10 +47,12 @@ def _is_comment(difference: Any) -> bool:
     return isinstance(difference, list) and all(one[0] == "modify_comment" for one in difference)
 
 
-def test_migrated_indexes_have_the_conditions_of_the_table_definitions(database_url: str, elsewhere: str) -> None:
+def test_migrated_indexes_have_the_conditions_of_the_table_definitions(
+    database_url: str, second_database_url: str
+) -> None:
     """Alembic does not compare the conditions of partial indexes; a rebuilt table could lose them unnoticed."""
-    Path(make_url(elsewhere).database or "").parent.mkdir(exist_ok=True)
-    engine = engine_of(elsewhere)
+    Path(make_url(second_database_url).database or "").parent.mkdir(exist_ok=True)
+    engine = engine_of(second_database_url)
     with engine.begin() as connection:
         Base.metadata.create_all(connection)
     engine.dispose()
@@ -60,7 +62,7 @@ def test_migrated_indexes_have_the_conditions_of_the_table_definitions(database_
         if is_sqlite
         else "SELECT indexname, indexdef FROM pg_indexes WHERE tablename <> 'alembic_version' AND schemaname = 'public'"
     )
-    migrated, defined = ({row[0]: row[1] for row in ask(url, query)} for url in (database_url, elsewhere))
+    migrated, defined = ({row[0]: row[1] for row in ask(url, query)} for url in (database_url, second_database_url))
     assert len(defined) > 20
     assert migrated == defined
 

@@ -18,6 +18,8 @@ from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 AGAIN_SOON = RetryDelays(retry_first=0.01, retry_last=0.02)
 
 

@@ -1,5 +1,7 @@
 """Questions whose answer is typed: who is asked, what answers, what ends them, and what they outlive."""
 
+import pytest
+
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content
 from tests.stories.steering import presses, types
@@ -18,6 +20,7 @@ async def limit(crm: RunningApp) -> str:
     return next(line for line in text.splitlines() if line.startswith("Open requests"))
 
 
+@pytest.mark.slow
 async def test_command_ends_a_prompt(crm: RunningApp) -> None:
     await crm.operator("Anna")
     await asked_for_a_limit(crm)
@@ -109,6 +112,7 @@ async def test_reply_to_a_card_goes_to_the_client_while_a_prompt_is_open(crm: Ru
     await ivan.sees("Sixteen, sorry")
 
 
+@pytest.mark.slow
 async def test_admin_who_is_also_operator_has_help_and_commands_of_both_roles(crm: RunningApp) -> None:
     olga = await admin_who_is_an_operator(crm)
     for words in ("/help", "/start"):

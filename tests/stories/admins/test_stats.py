@@ -21,6 +21,8 @@ from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 
 async def test_stats_show_contacts_times_operators_and_shares(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna", weight=30, limit=1)

@@ -12,6 +12,8 @@ from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 from tests.support.pictures import difference, file_id, opened, sent_picture
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 BAD_PICTURE = "Bad Request: IMAGE_PROCESS_FAILED"
 
 
