@@ -11,6 +11,8 @@ FIRST ?= 1
 SEED ?= 0
 # Parts of the benchmark, separated by commas; smoke is all of them at tiny sizes.
 PARTS ?=
+# pytest keeps the test modules that it has rewritten: seconds of every run.
+unexport PYTHONDONTWRITEBYTECODE
 UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links -q $(UPGRADE) pyproject.toml

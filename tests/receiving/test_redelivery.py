@@ -175,5 +175,6 @@ async def test_finished_updates_are_not_processed_again_after_restart(sandbox: S
         await ivan.says("One more thing", to=crm.shop)
         await anna.sees("One more thing", bot=crm.shop)
         await crm.settled()
-        assert [row.raw["message"]["text"] for row in seen] == ["One more thing"]
+        # Twice if its effect took too long to store it: it is handled again once it is stored.
+        assert {row.raw["message"]["text"] for row in seen} == {"One more thing"}
         assert told(anna, "My question") == 1
