@@ -17,7 +17,7 @@ ICONS = {"photo": "📷", "voice": "🎤", "video_note": "🎥", "document": "�
 
 @dataclass
 class Colleague:
-    """An operator as the narrator keeps track of him; `load` follows the events."""
+    """An operator as the narrator keeps track of them; `load` follows the events."""
 
     name: str
     limit: int

@@ -182,7 +182,7 @@ async def test_api_reply_refused_by_telegram_is_reported_as_failed(crm: RunningA
     await ask(crm, ivan, "Bicycles?", operator=anna)
     await desk.post("/contacts/1/take")
     await crm.settled()
-    # Refused only at the second attempt: by then Anna has seen what was written in her name.
+    # Refused only at the second attempt: by then Anna has seen what was written in their name.
     crm.sandbox.fail(kind="flood", retry_after=1, method="sendMessage", chat=ivan)
     crm.sandbox.fail(kind="error", method="sendMessage", code=400, text="Bad Request: something new", chat=ivan)
     await desk.post("/contacts/1/messages", json={"text": "Hello?"})

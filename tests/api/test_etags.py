@@ -75,7 +75,7 @@ async def test_delete_with_outdated_etag_is_refused(api: httpx2.AsyncClient, add
 
 @pytest.mark.parametrize("address", ["/operators/1", "/sources/2", "/leads/1"])
 async def test_one_of_concurrent_changes_with_same_etag_succeeds(api: httpx2.AsyncClient, address: str) -> None:
-    await office(api, "Anna")  # Anna works at source 1, so nothing but her own row keeps her as she is here
+    await office(api, "Anna")  # Anna works at source 1, so nothing but Anna's own row keeps her state here
     await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 0})
     await api.post("/sources/", json={"name": "Shop"})
     await bring(api)

@@ -23,7 +23,7 @@ class Plain:
     """Figures of the contacts of a period.
 
     Attributes:
-        moves: per source and operator: how often he got a contact by the draw, by hand, lost one by hand, to the queue.
+        moves: per source and operator: contacts got by the draw, by hand; lost by hand, to the queue.
         owed: per source and operator: due, missed (away, full), gained (away, full), variance; in contacts, exact.
         lengths: milliseconds, per event that ended them; none at all where clocks differ so much that it is negative.
     """

@@ -1,4 +1,4 @@
-"""Lives through histories in a copy of the project until one shows something wrong; says what, on one line of JSON."""
+"""Plays histories in a copy of the project until one shows something wrong; says what, on one line of JSON."""
 
 import json
 import sys

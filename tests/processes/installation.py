@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world.transcript import NEW, Entry
-from tests.processes.restarts import live
+from tests.processes.restarts import run_until_sigterm
 from tests.support.forks import Forked, fork
 
 
-class Lives:
+class Installation:
     """Starts, kills and stops an installation; see `tests.processes.restarts`."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Lives:
         log: Path | None = None,
         **more: str,
     ) -> None:
-        """The first life begins with `start`.
+        """The first process starts with `start`.
 
         Args:
             token: or several, with commas between them.
@@ -39,25 +39,25 @@ class Lives:
         self._environment = {
             **os.environ,
             "BOT_TOKENS": token, "DATABASE_URL": database_url, "TELEGRAM_API_URL": telegram_api_url,
-            "DEFAULT_LANGUAGE": "en", "HTTP_PORT": "0", "LIVES_LIMITED": "1" if limited else "",
-            "LIVES_HURRIED": "1" if is_hurried else "", **more,
+            "DEFAULT_LANGUAGE": "en", "HTTP_PORT": "0", "TEST_LIMITED": "1" if limited else "",
+            "TEST_HURRIED": "1" if is_hurried else "", **more,
         }  # fmt: skip
         self._log = log
         self._process: Forked | None = None
 
     @property
     def process_id(self) -> int:
-        """Of the newest life."""
+        """Of the newest process."""
         assert self._process is not None
         return self._process.pid
 
     async def start(self, *, until: str = "") -> int:
         """Starts a process and returns its id. It may be one that kills itself, see `tests.processes.crash_points`."""
-        self._process = await fork(live, until, environment=self._environment, listen=False, log=self._log)
+        self._process = await fork(run_until_sigterm, until, environment=self._environment, listen=False, log=self._log)
         return self._process.pid
 
     async def died(self) -> int:
-        """Waits until a life that kills itself has done so; returns its exit status."""
+        """Waits until a process that kills itself has done so; returns its exit status."""
         assert self._process is not None
         try:
             return await asyncio.wait_for(self._process.wait(), 20)

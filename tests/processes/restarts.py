@@ -1,4 +1,4 @@
-"""Lives of an installation, one after another, each a process of its own that can be killed at any moment.
+"""Processes of an installation, one after another; each can be killed at any moment.
 
 They are forked (`tests.support.forks`): ten restarts take a second instead of half a minute.
 """
@@ -25,18 +25,18 @@ HURRIED = RetryDelays(
 )
 
 
-async def _live() -> None:
+async def _run() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    limited = os.environ.get("LIVES_LIMITED") == "1"
-    retry_delays = HURRIED if os.environ.get("LIVES_HURRIED") == "1" else DEFAULT_RETRY_DELAYS
+    limited = os.environ.get("TEST_LIMITED") == "1"
+    retry_delays = HURRIED if os.environ.get("TEST_HURRIED") == "1" else DEFAULT_RETRY_DELAYS
     async with App(load_settings(), limited=limited, retry_delays=retry_delays):
         await stop.wait()
 
 
-def live(point: str) -> None:
-    """One life, until SIGTERM; it kills itself at a point (`tests.processes.crash_points`), if one is given."""
+def run_until_sigterm(point: str) -> None:
+    """One process, until SIGTERM; it kills itself at a point (`tests.processes.crash_points`), if one is given."""
     set_up_logging(level="ERROR")
     if point:
         arm(point)
-    asyncio.run(_live())
+    asyncio.run(_run())

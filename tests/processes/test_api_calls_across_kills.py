@@ -36,7 +36,7 @@ class Callers:
         )
 
     async def work(self, numbers: Iterator[int], *, until: int) -> None:
-        """Calls until so many answers are there; whoever finds nobody to answer leaves his call for the next life."""
+        """Calls until so many answers are there; a caller whom nobody answers leaves the call for the next process."""
         async with httpx2.AsyncClient(timeout=30) as caller:
             for number in numbers:
                 try:
@@ -51,7 +51,7 @@ class Callers:
 
 @asynccontextmanager
 async def serving(folder: Path, database_url: str, callers: Callers) -> AsyncIterator[Running]:
-    """A life of the process; the callers know where it answers."""
+    """One process; the callers know where it answers."""
     async with running("serve", folder=folder, DATABASE_URL=database_url) as process:
         line = await process.says("The HTTP API answers at")
         found = re.search(r"http://[\w.:]+", line)
@@ -72,10 +72,10 @@ def stored(database_url: str) -> list[str]:
 @pytest.mark.fault("F72")
 async def test_api_call_retried_across_kills_is_applied_once(tmp_path: Path, database_url: str) -> None:
     callers = Callers()
-    for life, until in enumerate((*KILLED_AFTER, CALLS)):
+    for number, until in enumerate((*KILLED_AFTER, CALLS)):
         callers.stopped.clear()
         async with serving(tmp_path, database_url, callers) as process:
-            if life == 0:
+            if number == 0:
                 async with httpx2.AsyncClient() as admin:
                     await admin.post(f"{callers.address}/sources/", json={"name": "Site"})
             left = iter([number for number in range(CALLS) if number not in callers.answers])
@@ -86,7 +86,7 @@ async def test_api_call_retried_across_kills_is_applied_once(tmp_path: Path, dat
                 await work
                 continue
             await work
-            # Everybody asks once more for all that he was answered, by whichever life.
+            # Everybody asks once more for all that they were answered, by whichever process.
             async with httpx2.AsyncClient(timeout=30) as caller:
                 for number, answer in sorted(callers.answers.items()):
                     again = await callers.call(caller, number)

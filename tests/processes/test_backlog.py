@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox import Sandbox
-from tests.processes.installation import Lives
+from tests.processes.installation import Installation
 from tests.processes.test_crash_points import ask, rows
 from tests.support.people import TOKEN
 
@@ -34,8 +34,8 @@ async def test_100000_pending_updates_keep_memory_bounded_and_messages_in_order(
     sandbox.preload(shop, PEOPLE, EACH, text="{number} of {person}")
     done = "SELECT count(*) FROM inbox WHERE state = 'done'"
     sizes = []
-    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
-        process_id = await lives.start()
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
+        process_id = await installation.start()
         for wanted in (FIRST, LAST):
             async with asyncio.timeout(60):
                 while await asyncio.to_thread(ask, database_url, done) < wanted:
@@ -44,7 +44,7 @@ async def test_100000_pending_updates_keep_memory_bounded_and_messages_in_order(
             finished = await asyncio.to_thread(ask, database_url, done)
             assert fetched - finished <= HELD
             sizes.append(resident(process_id))
-        await lives.kill()
+        await installation.kill()
     assert sizes[1] - sizes[0] < GROWTH
     said = defaultdict(list)
     for contact_id, words in rows(database_url, "SELECT contact_id, text FROM messages ORDER BY id"):

@@ -247,7 +247,7 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
 async def test_restoring_same_backup_twice_never_reuses_contact_ids(
     sandbox: Sandbox, database_url: str, desk: Desk
 ) -> None:
-    """F67: the numbers of the life that a second restore throws away count as given, too."""
+    """F67: the numbers of the process that a second restore throws away count as given, too."""
     if not database_url.startswith("sqlite"):
         return
     async with await RunningApp.open(sandbox, database_url) as crm:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from bot.sandbox import Person, Sandbox
-from tests.processes.installation import Eyes, Lives
+from tests.processes.installation import Eyes, Installation
 from tests.support.people import TOKEN, RunningApp
 
 # What may be seen of the two messages: how often each of them, and how often both together.
@@ -60,17 +60,17 @@ async def test_process_killed_at_any_point_applies_each_message_once(sandbox: Sa
     def seen(words: str) -> list[str]:
         return [entry.message["text"] for entry in eyes.seen if words in entry.message.get("text", "")]
 
-    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
         for point, (each, both) in POINTS.items():
             for client in (ivan, petra):
                 await client.says(f"{point}, {client.first_name}", to=shop)
-            await lives.start(until=point)
-            assert await lives.died() == -9
+            await installation.start(until=point)
+            assert await installation.died() == -9
             died_with = len(seen(f"{point}, "))
-            await lives.start()
+            await installation.start()
             await eyes.until(lambda point=point: len(set(seen(f"{point}, "))) == 2, within=20)  # type: ignore[misc]
             await until(database_url, "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')", 0)
-            assert await lives.stop() == 0
+            assert await installation.stop() == 0
             assert max(seen(f"{point}, ").count(words) for words in seen(f"{point}, ")) <= each, point
             assert len(seen(f"{point}, ")) <= both, point
             if point in ("fetched", "stored", "handling", "claimed"):
@@ -98,26 +98,26 @@ async def test_flood_wait_is_respected_across_kills_and_restarts(sandbox: Sandbo
         counted: dict[str, int] = sandbox.stats()["bots"][str(shop.id)]["calls"]
         return sum(number for method, number in counted.items() if re.match("send|copy|edit", method))
 
-    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
-        await lives.start()
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
+        await installation.start()
         sandbox.fail(kind="flood", retry_after=3600, method="copyMessage", chat=anna)
         await ivan.says("first word", to=shop)
         await until(database_url, "SELECT count(*) FROM gates", 1)
         before = calls()
         for number in range(2):
-            await lives.kill()
-            await lives.start()
-            await petra.says(f"word of life {number}", to=shop)
-            await until(database_url, handled.format(f"word of life {number}"), 1)
-        await lives.stop()
+            await installation.kill()
+            await installation.start()
+            await petra.says(f"message of process {number}", to=shop)
+            await until(database_url, handled.format(f"message of process {number}"), 1)
+        await installation.stop()
         assert calls() == before
         assert eyes.seen == []
         # The hour has passed.
         for table in ("gates", "outbox"):
             ask(database_url, f"UPDATE {table} SET not_before = 0 WHERE not_before IS NOT NULL")  # noqa: S608
-        await lives.start()
+        await installation.start()
         await eyes.more(3)
-        await lives.stop()
+        await installation.stop()
     words = [entry.message["text"] for entry in eyes.seen]
-    assert words == ["first word", "word of life 0", "word of life 1"]
+    assert words == ["first word", "message of process 0", "message of process 1"]
     assert len(sandbox.refusals) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world.transcript import Entry
-from tests.processes.installation import Eyes, Lives
+from tests.processes.installation import Eyes, Installation
 from tests.processes.test_backup_and_restore import ask
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import command
@@ -41,8 +41,8 @@ async def test_full_or_read_only_disk_loses_no_message(
     clients = [sandbox.person(f"Client {number}", language_code="en") for number in range(3)]
     eyes = Eyes(sandbox, [anna.id])
     settings = {"DATABASE_URL": url, "BOT_TOKENS": TOKEN, "TELEGRAM_API_URL": sandbox.url}
-    async with Lives(token=TOKEN, database_url=url, telegram_api_url=sandbox.url) as lives:
-        process = await lives.start()
+    async with Installation(token=TOKEN, database_url=url, telegram_api_url=sandbox.url) as installation:
+        process = await installation.start()
         for client in clients:
             await client.says(f"word 0 of {client.id}", to=bot)
         await eyes.more(len(clients))
@@ -65,6 +65,6 @@ async def test_full_or_read_only_disk_loses_no_message(
         await eyes.until(lambda: wanted <= {words(entry) for entry in eyes.seen}, within=90)
         while (await command("health", folder=tmp_path, **settings)).status:
             continue
-        assert await lives.stop() == 0
+        assert await installation.stop() == 0
     assert len([entry for entry in eyes.seen if words(entry) in wanted]) == len(wanted)
     assert await ask(url, "SELECT count(*) FROM inbox WHERE state <> 'done'") == [(0,)]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bot.sandbox import Sandbox
-from tests.processes.installation import Eyes, Lives
+from tests.processes.installation import Eyes, Installation
 from tests.processes.test_crash_points import ask
 from tests.support.people import TOKEN, RunningApp
 
@@ -27,23 +27,23 @@ async def test_sigterm_under_load_is_quick_and_loses_no_message(sandbox: Sandbox
     def words() -> list[str]:
         return [entry.message.get("text", "") for entry in eyes.seen]
 
-    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
-        await lives.start()
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
+        await installation.start()
         for number in range(EACH):
             for client in clients:
                 await client.says(f"word {number} of {client.id}", to=crm.shop)
         await eyes.more(30)
         began = time.monotonic()
-        assert await lives.stop() == 0
+        assert await installation.stop() == 0
         assert time.monotonic() - began < 10
         # Claimed and not begun is put back; only what Telegram has not answered yet is in doubt.
         assert ask(database_url, "SELECT count(*) FROM outbox WHERE state = 'sending'") <= IN_DOUBT
         sandbox.clear_fault()
-        await lives.start()
+        await installation.start()
         wanted = {f"word {number} of {client.id}" for client in clients for number in range(1, EACH)}
         await eyes.until(lambda: wanted <= set(words()), within=30)
         await asyncio.sleep(0)
-        assert await lives.stop() == 0
+        assert await installation.stop() == 0
     copies = [text for text in words() if text in wanted]
     assert len(copies) - len(wanted) <= IN_DOUBT  # only what was under way at the stop may stand twice
     for client in clients:

@@ -1,4 +1,4 @@
-"""One process at a time works for a bot; another takes over when it is gone, and who lost his locks stops at once."""
+"""One process at a time works for a bot; another takes over when it is gone; one that lost its locks stops at once."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from bot.app import App
 from bot.sandbox import Sandbox
 from bot.settings import load_settings
-from tests.processes.installation import Lives
+from tests.processes.installation import Installation
 from tests.processes.restarts import HURRIED
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import command
@@ -47,7 +47,7 @@ async def test_standby_process_takes_over_after_a_kill(sandbox: Sandbox, databas
         return
     async with await RunningApp.open(sandbox, database_url) as crm:
         anna = await crm.operator("Anna")
-    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as first:
         await first.start()
         await sandbox.online(crm.shop, timeout=20)
         settings = load_settings(

@@ -27,7 +27,7 @@ async def test_concurrent_runs_of_periodic_jobs_take_effect_once(sandbox: Sandbo
         for number in range(WAITING):
             await crm.client(f"Client {number}").says(f"Hello {number}", to=crm.shop)
         await crm.settled()
-        # As a lost wake-up would leave it: she is there, and they wait.
+        # As a lost wake-up would leave it: the operator is there, and contacts wait.
         await crm.db.write(lambda s: s.execute(text("UPDATE operators SET is_online = true")))
         other = crm.app
         if not database_url.startswith("sqlite"):

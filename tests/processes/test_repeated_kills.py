@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world.transcript import Entry
 from crm_core.storage.opening import open_database
-from tests.processes.installation import Eyes, Lives
+from tests.processes.installation import Eyes, Installation
 from tests.receiving.test_malformed_updates import POISON
 from tests.support.people import TOKEN, RunningApp
 
 CLIENTS, EACH, KILLS = 25, 20, 40
 WORDS = re.compile(r"word (\d+) of (\d+)")
 
-# Prime distances, so that the kinds take turns: together they befall every eighth call.
+# Prime distances, so that the kinds take turns: together they hit every eighth call.
 FAULTS: list[dict[str, Any]] = [
     {"kind": "silent", "every": 41},
     {"kind": "cut", "every": 43},
@@ -68,20 +68,20 @@ async def test_forty_kills_and_telegram_faults_lose_and_reorder_no_message(sandb
             await client.says(f"word {said[client.id]} of {client.id}", to=bot)
             said[client.id] += 1
 
-    async with Lives(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as lives:
-        for life in range(KILLS):
-            await lives.start()
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
+        for number in range(KILLS):
+            await installation.start()
             speaking = asyncio.create_task(speak(min(len(turns), rolls.randrange(2, 22))))
             await eyes.more(rolls.randrange(1, 9))
-            await lives.kill()
+            await installation.kill()
             await speaking
-            if life % 13 == 0:  # at the beginning, amid the rest and near its end
+            if number % 13 == 0:  # at the beginning, amid the rest and near its end
                 sandbox.inject_raw(bot, POISON)
         await speak(len(turns))
-        await lives.start()
+        await installation.start()
         await eyes.until(lambda: arrived <= {_key(entry) for entry in eyes.seen}, within=120)
         began = time.monotonic()
-        assert await lives.stop() == 0
+        assert await installation.stop() == 0
         assert time.monotonic() - began < 10
 
     _in_order(eyes.seen)

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox import Sandbox
-from tests.processes.installation import Lives
+from tests.processes.installation import Installation
 from tests.receiving.outage import outage
 from tests.support.people import TOKEN, RunningApp
 
@@ -37,15 +37,15 @@ async def test_webhook_process_returns_503_without_database_and_loses_nothing(
     async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
     address = f"http://127.0.0.1:{unused_tcp_port}"
-    async with Lives(
+    async with Installation(
         token=TOKEN,
         database_url=database_url,
         telegram_api_url=sandbox.url,
         HTTP_PORT=str(unused_tcp_port),
         WEBHOOK_URL=address,
         WEBHOOK_SECRET=SECRET,
-    ) as lives:
-        await lives.start()
+    ) as installation:
+        await installation.start()
         await ivan.says("Hello", to=crm.shop)
         await anna.sees("Hello", bot=crm.shop, timeout=20)
         async with outage(database_url, monkeypatch):

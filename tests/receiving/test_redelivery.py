@@ -46,12 +46,12 @@ async def test_reused_update_id_with_other_body_is_processed_and_admins_notified
     anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
     await crm.settled()
     number = crm.sandbox.jump(crm.shop, 4_000_000)
-    await ivan.says("of the first life", to=crm.shop)
-    await anna.sees("of the first life", bot=crm.shop)
+    await ivan.says("of the first run", to=crm.shop)
+    await anna.sees("of the first run", bot=crm.shop)
     await crm.settled()
     crm.sandbox.jump(crm.shop, number)
-    await petra.says("of the second life", to=crm.shop)
-    await anna.sees("of the second life")
+    await petra.says("of the second run", to=crm.shop)
+    await anna.sees("of the second run")
     await crm.olga.sees("Telegram has restarted the numbering of its updates. Nothing is lost.", bot=crm.shop)
     await crm.settled()
     assert await count(crm, "inbox", f"update_id = {number}") == 2
@@ -105,7 +105,7 @@ async def test_unknown_message_content_is_reported_to_operator(crm: RunningApp) 
 @pytest.mark.fault("F18")
 @pytest.mark.parametrize("order", list(itertools.permutations(["take", "reply", "close"])), ids="-".join)
 async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_url: str, order: tuple[str, ...]) -> None:
-    """Anna takes, answers and closes; they reach us in another order than she meant."""
+    """Anna takes, answers and closes; they reach us in another order than they were pressed."""
     async with await RunningApp.open(sandbox, database_url) as before:
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
@@ -126,7 +126,7 @@ async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_ur
             assert ivan.looks("My answer", bot=crm.shop) is None
             assert told(anna, "#1 is closed.") == 1
         else:
-            # The card that she pressed Close on showed a contact that was not taken: she is asked to look again.
+            # The card with the pressed Close showed a contact that was not taken: Anna is asked to look again.
             assert status == "in_progress"
             assert (await ivan.sees("My answer", bot=crm.shop)).text == "My answer"
         assert load == (0 if status == "closed" else 1)

@@ -252,7 +252,7 @@ async def test_batch_with_lost_commit_reply_is_processed_on_redelivery(db: Datab
 
 @pytest.mark.fault("F12")
 async def test_reused_update_id_with_other_body_is_stored_as_new_update(db: Database) -> None:
-    first, other = update(5), to_update(BOT, {"update_id": 5, "message": {"chat": {"id": 1}, "text": "a new life"}})
+    first, other = update(5), to_update(BOT, {"update_id": 5, "message": {"chat": {"id": 1}, "text": "a new start"}})
     assert len(await store(db, first)) == 1
     assert len(await store(db, other, other)) == 1
     lower = update(2)

@@ -1,4 +1,4 @@
-"""`make simulate SEEDS=20000`: lives through histories and says what was wrong, in the fewest words that show it."""
+"""`make simulate SEEDS=20000`: plays histories and says what was wrong, in the fewest words that show it."""
 
 import os
 import sys

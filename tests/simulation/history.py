@@ -1,4 +1,4 @@
-"""One history: a plan, the moves between its happenings, and the checks, all of one seed."""
+"""One history: a plan, the moves between its steps, and the checks, all of one seed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from typing import Any
 from bot.sandbox.server.server import Server
 from bot.sandbox.world.chats import StoredMessage
 from bot.sandbox.world.state import World
-from tests.simulation.happenings import Happenings
-from tests.simulation.life import Life
+from tests.simulation.actions import Actions
 from tests.simulation.loop import PROCESS, TELEGRAM, Loop
 from tests.simulation.outcome import check_outcome
-from tests.simulation.plan import CLIENTS, QUIET, Happening, bots_of
+from tests.simulation.plan import CLIENTS, QUIET, Step, bots_of
 from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, settings, template
 from tests.simulation.safety import Safety, Violation
+from tests.simulation.simulated_app import SimulatedApp
 from tests.simulation.storage import File, SimulatedDatabase
 from tests.simulation.telegram import Wire
 
@@ -28,14 +28,14 @@ FILE = File()
 class History:
     """Runs one plan. Everything that is by chance comes from the seed."""
 
-    def __init__(self, seed: int, plan: Sequence[Happening], folder: Path) -> None:
+    def __init__(self, seed: int, plan: Sequence[Step], folder: Path) -> None:
         self.seed, self.plan = seed, plan
         self.rolls = Random(seed ^ 0x5EED)
         self.skew = timedelta()
         self.trace: list[str] = []
         self.violation: Violation | None = None
         self.may_linger = False
-        self.moves = self.lives = 0
+        self.moves = self.processes = 0
         self.forgotten: list[tuple[float, float]] = []
         """From the last flush to the end of it, for each power cut: what people saw then, the process knows no more."""
         self.loop = Loop()  # type: ignore[abstract]
@@ -49,8 +49,8 @@ class History:
         self._settings = settings(bots_of(seed))
         self._meet()
         self.safety = Safety(self)
-        self.people = Happenings(self)
-        self.life: Life
+        self.people = Actions(self)
+        self.app: SimulatedApp
         self.db: SimulatedDatabase
 
     def _meet(self) -> None:
@@ -87,7 +87,7 @@ class History:
     # --- running ---------------------------------------------------------------------------------------------------
 
     def run(self) -> Violation | None:
-        """Lives the plan, then lets everything come to rest. Returns what was wrong, None if nothing was."""
+        """Plays the plan, then lets everything come to rest. Returns what was wrong, None if nothing was."""
         self.violation = self._run()
         return self.violation
 
@@ -95,9 +95,9 @@ class History:
         try:
             with self.loop.running():
                 self._begin_life()
-                for happening in self.plan:
-                    self._move(happening.after)
-                    self._happen(happening)
+                for step in self.plan:
+                    self._move(step.after)
+                    self._take_step(step)
                 self._come_to_rest()
                 check_outcome(self)
         except Violation as violation:
@@ -113,20 +113,20 @@ class History:
         self.trace.append(f"{self.moves:4} {self.loop.now:9.2f} s  {line}")
 
     def _begin_life(self) -> None:
-        self.lives += 1
-        self._note(f"life {self.lives}")
+        self.processes += 1
+        self._note(f"process {self.processes}")
         self.db = SimulatedDatabase(self.file, self.loop)
-        self.life = Life(
+        self.app = SimulatedApp(
             self._settings, loop=self.loop, wire=self.wire, db=self.db, clock=self.clock, rng=self.rolls.random
         )
         self.safety.begin_life(self.db)
         with self.loop.owned_by(PROCESS):
-            self.loop.create_task(self._start(self.life))
+            self.loop.create_task(self._start(self.app))
 
-    async def _start(self, life: Life) -> None:
+    async def _start(self, app: SimulatedApp) -> None:
         while True:
             try:
-                await life._start()
+                await app._start()
             except Exception as error:
                 self._note(f"did not start: {type(error).__name__}")
                 await asyncio.sleep(1)
@@ -134,11 +134,11 @@ class History:
                 return
 
     def kill(self, callbacks: int, *, power_cut: bool) -> None:
-        """Ends the process after some callbacks more, without a word, and begins the next life."""
+        """Ends the process after some callbacks more, without a word, and begins the next process."""
         for _ in range(callbacks):
             if not self._callback():
                 break
-        # What lingers on its way, and is answered to nobody, arrives at a moment that the next life cannot know.
+        # What lingers on its way, and is answered to nobody, arrives at a moment that the next process cannot know.
         self.safety.may_be_early |= self.may_linger
         with self.loop.owned_by(TELEGRAM):
             self.wire.drop()
@@ -155,7 +155,7 @@ class History:
     def stop(self) -> None:
         """Ends the process in order."""
         with self.loop.owned_by(PROCESS):
-            stopping = self.loop.create_task(self.life.__aexit__(None, None, None))
+            stopping = self.loop.create_task(self.app.__aexit__(None, None, None))
         began = self.moves
         while not stopping.done() and self.moves - began < 200:
             self._step()
@@ -167,10 +167,10 @@ class History:
         while self.loop.now < until:
             self._step(until)
 
-    def _happen(self, happening: Happening) -> None:
-        self._note(f"── {happening}")
+    def _take_step(self, step: Step) -> None:
+        self._note(f"── {step}")
         with self.loop.owned_by(TELEGRAM):
-            getattr(self.people, happening.what)(**happening.arguments)
+            getattr(self.people, step.what)(**step.arguments)
 
     def _move(self, number: int) -> None:
         for _ in range(400 if number == QUIET else number):
@@ -185,7 +185,7 @@ class History:
         self.wire.is_down = False
         until = self.moves + RESTLESS
         self._rest(until)
-        self.life.tick(at_most=99)
+        self.app.tick(at_most=99)
         self._rest(until)
 
     def _rest(self, until: int) -> None:
@@ -195,8 +195,8 @@ class History:
             self._step()
 
     def _unfinished(self) -> str:
-        bots = [(one.state, one.sender) for one in self.life.supervisor.sessions]
-        return f"queues {self.life.worker._queues}, bots {bots}"
+        bots = [(one.state, one.sender) for one in self.app.supervisor.sessions]
+        return f"queues {self.app.worker._queues}, bots {bots}"
 
     def _is_quiet(self) -> bool:
         """Whether nothing is left to do but to wait for news."""
@@ -204,7 +204,7 @@ class History:
             pass
         return (
             not self.loop.moves
-            and self.life.is_idle
+            and self.app.is_idle
             and all(
                 self.world.bots[token].poll is not None and not self.world.bots[token].queue.items
                 for token in self._settings.bot_tokens
@@ -223,7 +223,7 @@ class History:
             pass
         self.moves += 1
         if self.rolls.random() < 0.05:
-            self.life.tick()
+            self.app.tick()
         moves = self.loop.moves
         # A request that lay in the network for long would make a burst of what was well spaced when it left.
         is_hurried = any(move.owner == TELEGRAM for move in moves)
@@ -242,4 +242,4 @@ class History:
         if moment > self.loop.now + 0.5:
             self._note(f"{moment - self.loop.now:.1f} s pass")
         self.loop.advance(moment)
-        self.life.tick()
+        self.app.tick()

@@ -21,7 +21,7 @@ Copies = dict[tuple[int, int, int, int], list[int]]
 """Where true copies stand: (bot, chat, original's chat, original's id) → their places in the transcript."""
 
 Told = dict[tuple[int, int], set[int]]
-"""(bot, person) → the messages at which he was told something."""
+"""(bot, person) → the messages at which they were told something."""
 
 FORGOTTEN = 5  # attempts of one row, doubtful ones too, whose record a power cut may take away
 
@@ -46,7 +46,7 @@ def _everything_is_finished(history: "History") -> None:
     waits = history.ask("SELECT id, kind, state, outcome FROM outbox WHERE state IN ('pending', 'sending')")
     if waits:
         raise Violation("something still waits to be sent", waits)
-    # What a killed life has left unfinished is thrown away as it stands, which Python remarks on, some time later.
+    # What a killed process has left unfinished is thrown away as it stands, which Python remarks on, some time later.
     troubles = [one for one in history.loop.troubles if "never retrieved" not in one.get("message", "")]
     if troubles:
         raise Violation("nobody caught an error", troubles)
@@ -68,7 +68,7 @@ def _books(history: "History") -> None:
 
 
 def _words_are_kept_once(history: "History", told: Told) -> None:
-    """I2: everything that a client said is a message of a contact, once; or he was told why not."""
+    """I2: everything that a client said is a message of a contact, once; or they were told why not."""
     kept = Counter(
         tuple(row) for row in history.ask("SELECT bot_id, chat_id, message_id FROM messages WHERE author = 'client'")
     )
@@ -129,9 +129,9 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
 
 
 def _in_order_of_storing(history: "History", told: Told) -> dict[tuple[int, int], list[int]]:
-    """I3: what a person has said in a contact, as it was stored: Telegram's ids rise with what he said.
+    """I3: what a person has said in a contact, as it was stored: Telegram's ids rise in that order.
 
-    An operator's words wait where he was asked, at the very message, for whom they are.
+    An operator's reply waits where they were asked, at that very message, for whom it is.
     """
     found: dict[tuple[int, int], list[int]] = defaultdict(list)
     for contact_id, bot_id, chat_id, message_id in history.ask(
@@ -143,7 +143,7 @@ def _in_order_of_storing(history: "History", told: Told) -> dict[tuple[int, int]
 
 
 def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told: Told) -> None:
-    """I15, I17, I18: an operator's words reached the client once, or he knows that they did not."""
+    """I15, I17, I18: an operator's words reached the client once, or the operator knows that they did not."""
     kept = {
         (bot_id, chat_id, message_id): (ref, client, contact_id)
         for ref, bot_id, chat_id, message_id, client, contact_id in history.ask(
@@ -248,7 +248,7 @@ def _told(history: "History") -> Told:
 
 
 def _told_to(history: "History", bot_id: int, person: int) -> set[int]:
-    """The messages of a person that were answered at the very message, or would have been if he could be written to."""
+    """The messages of a person that were answered at the very message, or would be if that person could be reached."""
     chat = history.world.dialogue(bot_id, person)
     answers = {
         one.json.get("reply_to_message", {}).get("message_id") for one in chat.messages.values() if one.request_id
@@ -282,7 +282,7 @@ def _cards(history: "History") -> Counter[tuple[Any, ...]]:
 
 
 def _excused(history: "History", kind: str, contact_id: int, account: int) -> bool:
-    """Whether what was for him was given up for a reason that stands with it."""
+    """Whether what was for them was given up for a reason that stands with it."""
     rows = history.ask(
         "SELECT 1 FROM outbox WHERE kind = ? AND contact_id = ? AND chat_id = ? "
         "AND state IN ('dead', 'uncertain') AND outcome IS NOT NULL",

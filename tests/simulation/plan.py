@@ -37,13 +37,13 @@ FAULTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that somebody does, or that befalls the process.
+class Step:
+    """One thing that somebody does, or that happens to the process.
 
     Attributes:
-        after: how many moves of the product come first; a third of all happenings come at once, a few after all of
+        after: how many moves of the product come first; a third of all steps come at once, a few after all of
             them have been made.
-        what: the name of a method of `happenings.Happenings`.
+        what: the name of a method of `steps.Actions`.
     """
 
     after: int
@@ -59,10 +59,10 @@ QUIET = 99
 """So many moves mean: when everything has been done."""
 
 
-def draw(seed: int) -> Sequence[Happening]:
+def draw(seed: int) -> Sequence[Step]:
     """The plan of a seed."""
     rolls = Random(seed)
-    return [_happening(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
+    return [_step(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
 
 
 def bots_of(seed: int) -> int:
@@ -70,7 +70,7 @@ def bots_of(seed: int) -> int:
     return 1 if seed % 4 else BOTS
 
 
-def _happening(rolls: Random, *, has_second_bot: bool) -> Happening:
+def _step(rolls: Random, *, has_second_bot: bool) -> Step:
     what = rolls.choices(list(_ALL), list(_ALL.values()))[0]
     after = rolls.choice((0, 0, 1, 2, 3, 5, 8, 13, QUIET))
     client, operator = rolls.randrange(CLIENTS), rolls.randrange(OPERATORS)
@@ -118,4 +118,4 @@ def _happening(rolls: Random, *, has_second_bot: bool) -> Happening:
             arguments = {"seconds": rolls.choice((-3600, -5, 3600, 86_400))}
         case "wait":
             arguments = {"seconds": rolls.choice((1.0, 5.0, 31.0))}
-    return Happening(after, what, arguments)
+    return Step(after, what, arguments)

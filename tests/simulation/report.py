@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.sandbox.world.transcript import CALLBACK_ANSWER, Entry
 from tests.simulation.history import History
-from tests.simulation.plan import Happening
+from tests.simulation.plan import Step
 from tests.simulation.search import Found
 
 _ACCIDENTS = ("crash", "power_cut", "stop", "fault", "flood", "outage", "disk", "clock")
@@ -15,13 +15,13 @@ def report_found(found: Found, seconds: float) -> str:
     accidents = ", ".join(f"{found.happened[name]:,} × {name.replace('_', ' ')}" for name in _ACCIDENTS)
     return (
         f"{found.histories:,} histories in {seconds:.0f} s: {found.histories / seconds:.0f} a second, "
-        f"{found.moves:,} moves, {found.lives:,} lives\n"
+        f"{found.moves:,} moves, {found.processes:,} processes\n"
         f"accidents: {accidents}\n"
         f"rules broken: {len(found.failures)}"
     )
 
 
-def report_failure(seed: int, plan: Sequence[Happening], history: History) -> str:
+def report_failure(seed: int, plan: Sequence[Step], history: History) -> str:
     """The seed, the shortest history, and what people saw."""
     violation = history.violation
     lines = [f"\nseed {seed}: {violation}", "\nthe shortest plan:", *(f"  {one}" for one in plan)]
@@ -32,6 +32,6 @@ def report_failure(seed: int, plan: Sequence[Happening], history: History) -> st
 
 def _line(entry: Entry) -> str:
     said = entry.message.get("text") or entry.message.get("caption") or entry.kind
-    whose = "bot" if entry.request_id is not None else "he"
+    whose = "bot" if entry.request_id is not None else "they"
     event = "" if entry.event in ("new", CALLBACK_ANSWER) else f" ({entry.event})"
     return f"{entry.bot_id} · {entry.chat_id} · {whose}{event}: {said.splitlines() if isinstance(said, str) else said}"

@@ -31,7 +31,7 @@ _WHOSE = """
 _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
     WHERE w.weight > 0 AND o.is_active AND o.is_online AND o.removed_at IS NULL"""
-ON_ITS_WAY = 2.0  # seconds in which what was being sent to an operator still comes to him
+ON_ITS_WAY = 2.0  # seconds in which what was being sent to an operator still comes to them
 STORED_WITHIN = 1.0  # seconds in which a gate reaches a disk that works, in a process that is let live
 
 
@@ -102,7 +102,7 @@ class Safety:
         while self._refusals < len(refusals):
             one = refusals[self._refusals]
             self._refusals += 1
-            # Whoever asks again during a wait that he had heard of is told off by `_on_request`.
+            # Whoever asks again during a wait that they had heard of is told off by `_on_request`.
             if not one.ordered and not one.during_wait and not self.may_be_early:
                 raise Violation("provoked a flood wait", one)
 
@@ -114,7 +114,7 @@ class Safety:
             self._look_at_queue()
         eligible = self._who_is_eligible()
         for contact, operator, source, has_no_chat in ask(_GIVEN, self._given):
-            # One commit may hold both: what went to him, and after it that he gets nothing more.
+            # One commit may hold both: what went to them, and after it that they get nothing more.
             if (operator, source) not in eligible | self._eligible:
                 raise Violation("given to who was not eligible", f"#{contact} of source {source} to {operator}")
             for older in [one for one, *where in waits if one < contact and where == [source, has_no_chat]]:
@@ -126,7 +126,7 @@ class Safety:
             if load != held:
                 raise Violation("load is not the count", f"operator {operator}: {load}, open {held}")
             load_before, most_before = self._loads.get(operator, (load, most))
-            # One commit may hold both: the contact that filled him up, and after it the lower limit.
+            # One commit may hold both: the contact that reached the limit, and after it the lower limit.
             if load > load_before and load > max(most, most_before) and operator not in self.may_exceed:
                 raise Violation("over the limit", f"operator {operator}: {load} of {most}")
             self._loads[operator] = (load, most)
@@ -189,7 +189,7 @@ class Safety:
         self._look_at_gates(line)
 
     def _look_at_reader(self, bot_id: int, asked: dict[str, Any]) -> None:
-        """I21: a client's words go to whoever holds his contact, and to nobody who held it before."""
+        """I21: a client's words go to whoever holds their contact, and to nobody who held it before."""
         chat_id = asked["chat_id"]
         if chat_id not in OPERATOR_ACCOUNTS:
             return

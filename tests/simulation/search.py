@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from tests.simulation.history import History
-from tests.simulation.plan import Happening, draw
+from tests.simulation.plan import Step, draw
 from tests.simulation.prepared import template
 
 AT_A_TIME = 25  # histories; a process collects its garbage in between
@@ -33,7 +33,7 @@ class Found:
 
     histories: int = 0
     moves: int = 0
-    lives: int = 0
+    processes: int = 0
     failures: dict[int, str] = field(default_factory=dict)
     happened: Counter[str] = field(default_factory=Counter)
 
@@ -41,7 +41,7 @@ class Found:
         """Adds what another process found."""
         self.histories += other.histories
         self.moves += other.moves
-        self.lives += other.lives
+        self.processes += other.processes
         self.failures |= other.failures
         self.happened += other.happened
 
@@ -61,7 +61,7 @@ def silence() -> None:
 
 
 def live_through(seeds: Sequence[int]) -> Found:
-    """Lives through histories one after another."""
+    """Plays histories one after another."""
     found = Found()
     gc.disable()
     with workplace() as folder:
@@ -71,8 +71,8 @@ def live_through(seeds: Sequence[int]) -> Found:
             violation = history.run()
             found.histories += 1
             found.moves += history.moves
-            found.lives += history.lives
-            found.happened.update(happening.what for happening in plan)
+            found.processes += history.processes
+            found.happened.update(step.what for step in plan)
             if violation is not None:
                 found.failures[seed] = violation.rule
     gc.collect()
@@ -112,7 +112,7 @@ def search(
                 return found, seconds
 
 
-def shorten(seed: int, rule: str, folder: Path) -> tuple[Sequence[Happening], History]:
+def shorten(seed: int, rule: str, folder: Path) -> tuple[Sequence[Step], History]:
     """The shortest plan of a seed that breaks the same rule, and its history: what can be left out is left out."""
     plan = list(draw(seed))
     history = History(seed, plan, folder)

@@ -133,7 +133,7 @@ def _engine(file: File, *, writes: bool) -> Engine:
 
 
 class SimulatedDatabase(SqliteDatabase):
-    """The database of one life."""
+    """The database of one process."""
 
     def __init__(self, file: File, loop: Loop) -> None:
         super().__init__(make_url(_NAME), engine=file.writers)

@@ -116,12 +116,12 @@ class Audit:
         return [one for one in self.said.values() if one.key[1] in self._operators]
 
     def is_told(self, said: Said) -> bool:
-        """Whether somebody was told, at his very message, what became of it; being asked is not being told."""
+        """Whether somebody was told, at that very message, what became of it; being asked is not being told."""
         answers = [self.shown[key] for key in self.told[said.key] + self.told[said.asked_at]]
         return said.asked_at in self.answered or any(not one.asks for one in answers)
 
     def is_asked(self, said: Said) -> bool:
-        """Whether an operator was asked whom his words are for: then they may come later than his next ones."""
+        """Whether an operator was asked whom a message is for: then it may come later than the next ones."""
         return any(self.shown[key].asks for key in self.told[said.asked_at])
 
     def is_card(self, key: Key) -> bool:

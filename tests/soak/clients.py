@@ -1,4 +1,4 @@
-"""Clients: each begins to write now and then, says one to three things, answers, and corrects himself."""
+"""Clients: each begins to write now and then, says one to three things, answers, and corrects what it wrote."""
 
 import asyncio
 from random import Random
@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.sandbox import BotHandle, Person, SeenMessage
 from tests.soak.audit import Audit
-from tests.soak.town import Town
+from tests.soak.setting import Setting
 from tests.soak.watching import Watcher
 from tests.soak.words import clients_content
 
@@ -17,15 +17,15 @@ MOST_AT_ONCE = 3
 class Client:
     """One client."""
 
-    def __init__(self, town: Town, watcher: Watcher, audit: Audit, number: int) -> None:
-        self._town, self._audit, self._number = town, audit, number
-        self._person: Person = town.clients[number]
-        self._chance: Random = town.rng("client", number)
-        self._home = self._chance.choice(town.bots)
+    def __init__(self, setting: Setting, watcher: Watcher, audit: Audit, number: int) -> None:
+        self._setting, self._audit, self._number = setting, audit, number
+        self._person: Person = setting.clients[number]
+        self._chance: Random = setting.rng("client", number)
+        self._home = self._chance.choice(setting.bots)
         self._said = 0
         self._heard: dict[int, int] = {}
         self._mine: list[SeenMessage] = []
-        for bot in town.bots:
+        for bot in setting.bots:
             watcher.chats[bot.id, self._person.id] = self._notice
 
     def _notice(self, entry: Json) -> None:
@@ -33,15 +33,15 @@ class Client:
             self._heard[entry["bot"]] = entry["message_id"]
 
     async def run(self) -> None:
-        """Until he is cancelled."""
-        each = self._town.plan.clients / self._town.plan.turns
+        """Until it is cancelled."""
+        each = self._setting.plan.clients / self._setting.plan.turns
         await asyncio.sleep(self._chance.uniform(0, each))
         while True:
             await self._turn()
             await asyncio.sleep(self._chance.expovariate(1 / each))
 
     async def _turn(self) -> None:
-        bot = self._home if self._chance.random() < 0.9 else self._chance.choice(self._town.bots)
+        bot = self._home if self._chance.random() < 0.9 else self._chance.choice(self._setting.bots)
         if self._said == 0 and self._chance.random() < 0.5:
             await self._person.starts(bot)
         for _ in range(self._chance.randint(1, MOST_AT_ONCE)):

@@ -39,7 +39,7 @@ def unfinished(s: Session) -> dict[str, int]:
 
 
 def over_limit(s: Session, *, places: int) -> int:
-    """How many contacts an operator was given though he held as many as he might, by replaying all that happened.
+    """How many contacts an operator was given though they held as many as they might, by replaying all that happened.
 
     Args:
         places: what everybody may hold in the beginning.

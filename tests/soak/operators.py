@@ -9,19 +9,19 @@ from typing import Any
 from bot.demo.arrivals import read_card
 from bot.sandbox import BotHandle, Person
 from tests.soak.audit import Audit
-from tests.soak.town import Town
+from tests.soak.setting import Setting
 from tests.soak.watching import Watcher
 from tests.soak.words import operators_content
 
 Json = dict[str, Any]
 Key = tuple[int, int]  # bot, contact
 
-PATIENCE = 12.0  # seconds until somebody looks for a card that answers his press
-TRIES = 12  # presses after which he leaves a contact alone: something is wrong, and the result will say so
+PATIENCE = 12.0  # seconds until somebody looks for a card that answers a press
+TRIES = 12  # presses after which an operator leaves a contact alone: something is wrong, and the result will say so
 
 
 class Desk:
-    """What an operator knows of a contact: where its cards are, what they say now, and what he may reply to."""
+    """What an operator knows of a contact: where its cards are, what they say now, and what may be replied to."""
 
     def __init__(self, key: Key, client: str) -> None:
         self.bot_id, self.contact_id = key
@@ -43,7 +43,7 @@ class Desk:
 
 
 class Question:
-    """The bot asks whom a message of his is for."""
+    """The bot asks whom a message is for."""
 
     def __init__(self, about: int) -> None:
         self.about = about
@@ -53,34 +53,34 @@ class Question:
 class Operator:
     """One operator at all bots."""
 
-    def __init__(self, town: Town, watcher: Watcher, audit: Audit, number: int, person: Person) -> None:
-        self._town, self._audit, self._number, self._person = town, audit, number, person
-        self._patience = PATIENCE / town.plan.hurry
-        self._bots = {bot.id: bot for bot in town.bots}
-        self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in town.clients}
-        self._chance: Random = town.rng("operator", number)
+    def __init__(self, setting: Setting, watcher: Watcher, audit: Audit, number: int, person: Person) -> None:
+        self._setting, self._audit, self._number, self._person = setting, audit, number, person
+        self._patience = PATIENCE / setting.plan.hurry
+        self._bots = {bot.id: bot for bot in setting.bots}
+        self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in setting.clients}
+        self._chance: Random = setting.rng("operator", number)
         self._desks: dict[Key, Desk] = {}
         self._open: list[Desk] = []
-        self._meant: dict[Key, Key] = {}  # (bot, message of his): the contact that he wrote it for
+        self._meant: dict[Key, Key] = {}  # (bot, own message): the contact that it is for
         self._asked: dict[str, Desk] = {}  # by the press that asked for a contact's card
         self._questions: dict[Key, Question] = {}
         self._chosen: dict[str, Question] = {}  # by the press that answered it
         self._said: defaultdict[int, int] = defaultdict(int)
         self._working: set[asyncio.Task[None]] = set()
-        for bot in town.bots:
+        for bot in setting.bots:
             watcher.chats[bot.id, person.id] = self._notice
 
     @property
     def is_idle(self) -> bool:
-        """Whether he has nothing to do."""
+        """Whether they have nothing to do."""
         return not self._working
 
     async def starts(self) -> None:
         """Presses Start everywhere."""
-        for bot in self._town.bots:
+        for bot in self._setting.bots:
             await self._person.starts(bot)
 
-    # --- what he sees ----------------------------------------------------------------------------------------------
+    # --- what they see ----------------------------------------------------------------------------------------------
 
     def _notice(self, entry: Json) -> None:
         if entry["event"] == "callback_answer":
@@ -88,7 +88,7 @@ class Operator:
         if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
             return
         question = self._questions.get((entry["bot"], entry["message_id"]))
-        if question is not None and not entry["presses"]:  # it says now where his words went
+        if question is not None and not entry["presses"]:  # it says now where the message went
             question.is_over.set()
         elif any(data.startswith("send:") for data in entry["presses"]) and entry["event"] == "new":
             self._do(self._choose(entry))
@@ -109,7 +109,7 @@ class Operator:
             question.is_over.set()
 
     def _notice_copy(self, entry: Json) -> None:
-        """A client's words, which he may reply to as to the card."""
+        """A client's words, which they may reply to as to the card."""
         client = self._names.get(entry["copied_from"][0])
         for desk in self._open:
             if (desk.bot_id, desk.client) == (entry["bot"], client) and entry["event"] == "new":
@@ -139,13 +139,13 @@ class Operator:
         if not task.cancelled():
             task.result()
 
-    # --- what he does ----------------------------------------------------------------------------------------------
+    # --- what they do ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Comes and goes until he is cancelled."""
+        """Comes and goes until cancelled."""
         while True:
             await self._pause(40, 160)
-            bot = self._chance.choice(self._town.bots)
+            bot = self._chance.choice(self._setting.bots)
             await self._person.says("/offline", to=bot)
             try:
                 await self._pause(4, 15)
@@ -153,7 +153,7 @@ class Operator:
                 await self._person.says("/online", to=bot)
 
     async def _pause(self, least: float, most: float) -> None:
-        await asyncio.sleep(self._chance.uniform(least, most) / self._town.plan.hurry)
+        await asyncio.sleep(self._chance.uniform(least, most) / self._setting.plan.hurry)
 
     async def _serve(self, desk: Desk) -> None:
         """A contact from its card to its end."""
@@ -213,7 +213,7 @@ class Operator:
             await self._person.edits(sent[0], f"{sent[0].text} (corrected)")
 
     async def _choose(self, entry: Json) -> None:
-        """The bot asks whom his words are for."""
+        """The bot asks whom a message is for."""
         await self._pause(0.5, 3)
         meant = self._meant.get((entry["bot"], entry["reply_to"]))
         offered = [data for data in entry["presses"] if data.startswith("send:")]

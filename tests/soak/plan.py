@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-# Prime distances, so that the kinds take turns: together they befall every fiftieth call, two in a hundred. An `error`
+# Prime distances, so that the kinds take turns: together they hit every fiftieth call, two in a hundred. An `error`
 # is one of the server's own (5xx): what Telegram refuses for good is given up, rightly, and proves nothing here.
 # `partial` waits for albums sent as one request, of which there are none; it stands here so that no kind is left out.
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -30,9 +30,9 @@ class Plan:
 
     Attributes:
         minutes: how long clients write.
-        turns: how often a client begins to write, per second and over all of them; he sends one to three messages.
+        turns: how often a client begins to write, per second and over all of them; each sends one to three messages.
         places: the most open contacts that an operator has at first.
-        kill_every: seconds that a life of the process has.
+        kill_every: seconds that a process has.
         hurry: how many times faster than usual operators work.
         fault_factor: the distances of the faults are multiplied by it.
         is_hurried: whether repeats come sooner than in production (`tests.processes.restarts.HURRIED`).

@@ -11,14 +11,14 @@ from typing import Any
 
 from bot.sandbox import RemoteSandbox
 from tests.benchmarks.processes import resident_megabytes
-from tests.processes.installation import Lives
+from tests.processes.installation import Installation
 from tests.soak import admins, ledger, result
 from tests.soak.audit import Audit
 from tests.soak.clients import Client
 from tests.soak.operators import Operator
 from tests.soak.plan import Plan
 from tests.soak.result import Diary, Line
-from tests.soak.town import Town, settle_in
+from tests.soak.setting import Setting, settle_in
 from tests.soak.watching import Watcher
 
 CHECK_EVERY = 3.0  # seconds
@@ -45,79 +45,81 @@ async def play(plan: Plan, database_url: str, *, log: Path | None = None) -> Out
         log: a file for what the processes log.
     """
     async with await RemoteSandbox.launch("--limits", "--seed", str(plan.seed)) as sandbox:
-        town = await settle_in(plan, sandbox, database_url)
-        lives = Lives(
-            token=town.tokens,
+        setting = await settle_in(plan, sandbox, database_url)
+        installation = Installation(
+            token=setting.tokens,
             database_url=database_url,
             telegram_api_url=sandbox.url,
             limited=True,
             is_hurried=plan.is_hurried,
             log=log,
-            ADMIN_IDS=str(town.admin.id),
+            ADMIN_IDS=str(setting.admin.id),
         )
-        async with lives:
+        async with installation:
             try:
-                return await _Soak(town, lives).play()
+                return await _Soak(setting, installation).play()
             finally:
-                await town.database.close()
+                await setting.database.close()
 
 
 class _Soak:
-    def __init__(self, town: Town, lives: Lives) -> None:
-        self._town, self._plan, self._lives = town, town.plan, lives
+    def __init__(self, setting: Setting, installation: Installation) -> None:
+        self._setting, self._plan, self._installation = setting, setting.plan, installation
         self._diary = Diary([], [])
-        self._audit = Audit(clients=[one.id for one in town.clients], operators=[one.id for one in town.staff.values()])
-        self._watcher = Watcher(town.sandbox)
+        self._audit = Audit(
+            clients=[one.id for one in setting.clients], operators=[one.id for one in setting.staff.values()]
+        )
+        self._watcher = Watcher(setting.sandbox)
         self._watcher.everything.append(self._audit.hear)
         self._operators = [
-            Operator(town, self._watcher, self._audit, number, person) for number, person in town.staff.items()
+            Operator(setting, self._watcher, self._audit, number, person) for number, person in setting.staff.items()
         ]
-        self._clients = [Client(town, self._watcher, self._audit, number) for number in range(len(town.clients))]
+        self._clients = [Client(setting, self._watcher, self._audit, number) for number in range(len(setting.clients))]
 
     async def play(self) -> Outcome:
         """Everything in its order."""
         async with _beside(self._watcher.run()):
             await self._open()
             for fault in self._plan.faults():
-                self._town.sandbox.fail(**fault)
+                self._setting.sandbox.fail(**fault)
             begun = time.monotonic()
             async with _beside(*(one.run() for one in self._operators), self._check()):
-                async with _beside(*(one.run() for one in self._clients), admins.run(self._town)):
+                async with _beside(*(one.run() for one in self._clients), admins.run(self._setting)):
                     await self._kill()
                 self._diary.minutes = (time.monotonic() - begun) / 60
-                self._town.sandbox.clear_fault()
+                self._setting.sandbox.clear_fault()
             await self._settle()
         self._watcher.look()
-        await self._lives.stop()
-        found = await result.lines(self._town, self._audit, self._diary)
+        await self._installation.stop()
+        found = await result.lines(self._setting, self._audit, self._diary)
         return Outcome(found, self._diary.evidence)
 
     async def _open(self) -> None:
-        """The first life begins, and everybody presses Start."""
-        await self._lives.start()
-        for bot in self._town.bots:
-            await self._town.sandbox.online(bot, timeout=30)
-            await self._town.admin.starts(bot)
+        """The first process starts, and everybody presses Start."""
+        await self._installation.start()
+        for bot in self._setting.bots:
+            await self._setting.sandbox.online(bot, timeout=30)
+            await self._setting.admin.starts(bot)
         for operator in self._operators:
             await operator.starts()
         async with asyncio.timeout(60):
             await self._until(self._is_settled)
 
     async def _kill(self) -> None:
-        """Ends a life when its time has come, and begins the next at once."""
-        rng, ends = self._town.rng("kills"), time.monotonic() + self._plan.minutes * 60
-        process = self._lives.process_id
+        """Kills the process when its time has come, and starts the next at once."""
+        rng, ends = self._setting.rng("kills"), time.monotonic() + self._plan.minutes * 60
+        process = self._installation.process_id
         while (left := ends - time.monotonic()) > 0:
             await asyncio.sleep(min(left, self._plan.kill_every * rng.uniform(0.8, 1.2)))
             self._diary.memory.append(resident_megabytes(process))
             self._diary.kills.append(time.time())
-            await self._lives.kill()
-            process = await self._lives.start()
+            await self._installation.kill()
+            process = await self._installation.start()
 
     async def _check(self) -> None:
         """Looks into the database all the time."""
         while True:
-            self._diary.broken += await self._town.database.read(ledger.broken)
+            self._diary.broken += await self._setting.database.read(ledger.broken)
             await asyncio.sleep(CHECK_EVERY)
 
     async def _settle(self) -> None:
@@ -136,8 +138,8 @@ class _Soak:
         return await self._is_settled() and all(one.is_idle for one in self._operators)
 
     async def _is_settled(self) -> bool:
-        bots = self._town.sandbox.stats()["bots"].values()
-        left = await self._town.database.read(ledger.unfinished)
+        bots = self._setting.sandbox.stats()["bots"].values()
+        left = await self._setting.database.read(ledger.unfinished)
         return not any(bot["queued"] for bot in bots) and not any(left.values())
 
 

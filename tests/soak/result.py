@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from tests.soak import ledger
 from tests.soak.audit import Audit, Said, waits
 from tests.soak.plan import share_of_failing
-from tests.soak.town import Town
+from tests.soak.setting import Setting
 
-LONGEST = 120.0  # seconds from a client's words to his operator, outages of killed lives included
+LONGEST = 120.0  # seconds from a client's message to their operator, outages of killed processes included
 MOST_SHOWN = 20  # pieces of evidence of a kind
-GROWTH = 1.15  # of memory, from the first lives to the last
+GROWTH = 1.15  # of memory, from the first installation to the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Diary:
     """What was noted while it went on.
 
     Attributes:
-        memory: megabytes of each life at its end.
+        memory: megabytes of each process at its end.
         broken: what did not hold in the database, at whatever moment.
         minutes: how long clients wrote; `settled`: seconds until everything was done after that, None for never.
         kills: when, in Unix time.
@@ -43,9 +43,9 @@ class Diary:
     evidence: list[str] = field(default_factory=list)
 
 
-async def lines(town: Town, audit: Audit, diary: Diary) -> list[Line]:
+async def lines(setting: Setting, audit: Audit, diary: Diary) -> list[Line]:
     """Everything that can be said now that it is over."""
-    named = await town.database.read(ledger.named_only)
+    named = await setting.database.read(ledger.named_only)
     clients, operators = audit.of_clients(), audit.of_operators()
     for one in clients:
         if not one.arrivals and one.key in named:
@@ -54,36 +54,36 @@ async def lines(town: Town, audit: Audit, diary: Diary) -> list[Line]:
                 one.arrivals.append((one.time, one.key))
             elif there in audit.shown:
                 one.arrivals.append((audit.shown[there].time, there))
-    diary.evidence += await _evidence(town, audit, clients, operators)
-    diary.evidence += _refusals(town, diary)
+    diary.evidence += await _evidence(setting, audit, clients, operators)
+    diary.evidence += _refusals(setting, diary)
     return [
         *_words(audit, clients, operators),
-        *await _doubles(town, audit),
-        *await _database(town, diary),
-        *_telegram(town, clients, operators),
+        *await _doubles(setting, audit),
+        *await _database(setting, diary),
+        *_telegram(setting, clients, operators),
         *_memory(diary),
     ]
 
 
-async def _evidence(town: Town, audit: Audit, clients: list[Said], operators: list[Said]) -> list[str]:
+async def _evidence(setting: Setting, audit: Audit, clients: list[Said], operators: list[Said]) -> list[str]:
     """What is known of words that nobody saw, or saw too soon, or as they were at first."""
     lost = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
     late = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
     found = []
-    numberless = await town.database.read(ledger.without_number)
+    numberless = await setting.database.read(ledger.without_number)
     stale = audit.not_shown([one for one in clients + operators if one.key not in numberless])
     for why, several in (("lost", lost), ("before its turn", late), ("correction not shown", stale)):
         for one in several[:MOST_SHOWN]:
-            rows = await town.database.read(ledger.history, one.key)
+            rows = await setting.database.read(ledger.history, one.key)
             after = [f"{time - one.time:.1f} s" for time, _ in one.arrivals]
             told = [(round(audit.shown[key].time - one.time, 1), audit.shown[key].text) for key in audit.told[one.key]]
             found.append(f"{why}: {one.kind} {one.text[:24]!r} of {one.key} {after} {told}: {rows}")
     return found
 
 
-def _refusals(town: Town, diary: Diary) -> list[str]:
+def _refusals(setting: Setting, diary: Diary) -> list[str]:
     found = []
-    for one in [one for one in town.sandbox.refusals if one.is_provoked][:MOST_SHOWN]:
+    for one in [one for one in setting.sandbox.refusals if one.is_provoked][:MOST_SHOWN]:
         since = min((one.time - kill for kill in diary.kills if kill <= one.time), default=0.0)
         again = ", during a wait" if one.during_wait else ""
         found.append(
@@ -108,9 +108,9 @@ def _words(audit: Audit, clients: list[Said], operators: list[Said]) -> list[Lin
     ]
 
 
-async def _doubles(town: Town, audit: Audit) -> list[Line]:
-    found = await town.database.read(ledger.doubles, audit)
-    numberless = await town.database.read(ledger.without_number)
+async def _doubles(setting: Setting, audit: Audit) -> list[Line]:
+    found = await setting.database.read(ledger.doubles, audit)
+    numberless = await setting.database.read(ledger.without_number)
     side = [one for one in audit.said.values() if one.arrivals and one.key not in numberless]
     corrected = sum(one.is_edited for one in side)
     stale = audit.not_shown(side)
@@ -121,25 +121,25 @@ async def _doubles(town: Town, audit: Audit) -> list[Line]:
     ]
 
 
-async def _database(town: Town, diary: Diary) -> list[Line]:
-    over = await town.database.read(ledger.over_limit, places=town.plan.places)
-    left = await town.database.read(ledger.unfinished)
-    wrong = diary.broken + await town.database.read(ledger.broken)
-    given_up = await town.database.read(ledger.given_up)
+async def _database(setting: Setting, diary: Diary) -> list[Line]:
+    over = await setting.database.read(ledger.over_limit, places=setting.plan.places)
+    left = await setting.database.read(ledger.unfinished)
+    wrong = diary.broken + await setting.database.read(ledger.broken)
+    given_up = await setting.database.read(ledger.given_up)
     words = [one for one in given_up if one[0] in ("card", "to_operator", "to_client")]
     settled = "never" if diary.settled is None else f"after {diary.settled:.0f} s"
     return [
         _must_be("over limit", over, 0),
         _must_be("what must hold in the database, and did not", len(wrong), 0),
-        _must_be("updates given up", await town.database.read(ledger.buried), 0),
+        _must_be("updates given up", await setting.database.read(ledger.buried), 0),
         _must_be("words and cards given up", sum(one[3] for one in words), 0),
         Line("  notices and the like given up", f"{sum(one[3] for one in given_up) - sum(one[3] for one in words)}"),
         Line("settled", settled, "yes", diary.settled is not None and not any(left.values())),
     ]
 
 
-def _telegram(town: Town, clients: list[Said], operators: list[Said]) -> list[Line]:
-    stats, refusals = town.sandbox.stats(), town.sandbox.refusals
+def _telegram(setting: Setting, clients: list[Said], operators: list[Said]) -> list[Line]:
+    stats, refusals = setting.sandbox.stats(), setting.sandbox.refusals
     provoked = sum(one.is_provoked for one in refusals)
     stalled = sum(one.after_stall and not one.ordered for one in refusals)
     failed = sum(stats["faults"].values())
@@ -150,7 +150,7 @@ def _telegram(town: Town, clients: list[Said], operators: list[Said]) -> list[Li
         Line("  on order", f"{len(refusals) - provoked - stalled}"),
         Line("  after the sandbox itself stood still", f"{stalled}"),
         Line("requests to Telegram", f"{stats['requests']}"),
-        Line("  that failed on order", f"{failed / stats['requests']:.1%}", f"≈ {share_of_failing(town.plan):.1%}"),
+        Line("  that failed on order", f"{failed / stats['requests']:.1%}", f"≈ {share_of_failing(setting.plan):.1%}"),
         _must_be("  that the Bot API does not have", stats["violations"], 0),
         Line("client → operator: median, oldest wait", _waits(to_operators), f"< {LONGEST:.0f} s", longest < LONGEST),
         Line("operator → client: median, oldest wait", _waits(to_clients)),
@@ -167,7 +167,7 @@ def _memory(diary: Diary) -> list[Line]:
     return [
         Line("kills", f"{len(diary.memory)} in {diary.minutes:.1f} minutes"),
         Line(
-            "memory of the first and of the last lives at their ends",
+            "memory of the first and of the last installation at their ends",
             f"{first:.0f} MB, {last:.0f} MB",
             f"≤ {GROWTH} times",
             last <= first * GROWTH,

@@ -106,7 +106,7 @@ class RunningApp:
     async def operator(
         self, name: str, *, weight: int = 1, limit: int = 10, bots: list[BotHandle] | None = None, language: str = "en"
     ) -> Person:
-        """An operator who has joined by his link and works, with a weight, at these bots' sources (the first bot's)."""
+        """An operator who has joined by a link and works, with a weight, at these bots' sources (the first bot's)."""
         person = self.sandbox.person(name, language_code=language)
         operator_id = await self.db.write(operators.add, name=name, max_leads=limit, actor=SYSTEM, now=self.clock())
         for bot in bots or [self.shop]:

@@ -500,14 +500,14 @@ async def test_export_job_is_claimed_once_and_restarted_by_the_next_session(db: 
     again = await db.write(jobs.claim, bot_id=BOT, fencing_token=4)
     assert again is not None
     assert (again.id, again.attempt) == (first.id, 2)
-    # The ended life is late: nothing of it counts.
+    # The ended run is late: nothing of it counts.
     assert not await db.read(jobs.is_wanted, job=first)
     assert await db.read(jobs.is_wanted, job=again)
     await db.write(jobs.finish, job=first, state="failed", outcome="late", payload={"text": "late"}, now=NOON)
     await db.write(jobs.finish, job=again, state="done", outcome="2 rows", payload={"text": "done"}, now=NOON)
     screens = await db.read(lambda s: s.execute(select(OutboxRow.chat_id, OutboxRow.payload)).all())
     assert [tuple(row) for row in screens] == [(5, {"text": "done", "message_id": 9})]
-    await db.write(asked)  # now he may have another
+    await db.write(asked)  # now they may have another
 
 
 async def test_export_job_of_removed_admin_is_no_longer_wanted(db: Database) -> None:

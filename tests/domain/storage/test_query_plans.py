@@ -53,5 +53,5 @@ def test_prepared_statement_never_scans_a_growing_table(name: str, migrated_file
     steps = [step for *_, step in plan if "USING INDEX ix_contacts_queue" not in step]
     walked = {match[1] for step in steps if (match := re.match(r"SCAN (\w+)", step))}
     assert not walked & GROWING, plan
-    # An operator's chat grows for as long as he works; one message of it is found by its id, contact or original.
+    # An operator's chat grows for as long as they work; one message of it is found by its id, contact or original.
     assert not [step for step in steps if re.match(r"SEARCH (posted|messages)\w* .*\(bot_id=\? AND chat_id=\?\)", step)]

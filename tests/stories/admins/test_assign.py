@@ -24,7 +24,7 @@ async def add(crm: RunningApp, *names: str) -> None:
         ("/assign vk O'Brien 7", "O'Brien's weight at VK ads is now 7"),
         ('/assign vk Boris "Razor" 7', 'Boris "Razor"\'s weight at VK ads is now 7'),
         ("/Assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30"),
-        ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: he is asked for it
+        ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: it is asked for
         ("/assign vk Agent 7 10", "Agent 7's weight at VK ads is now 10"),
         ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
         ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),

@@ -161,7 +161,7 @@ async def test_removed_operator_loses_contacts_and_becomes_a_client(crm: Running
 
     await anna.says("Hello?")
     await crm.settled()
-    assert await anna.sees("Your request is #2")  # from now on she is a client like any other
+    assert await anna.sees("Your request is #2")  # from now on Anna is a client like any other
     assert "There is no operator “Anna”" in (await types(crm, crm.olga, "/operators Anna")).text
 
 

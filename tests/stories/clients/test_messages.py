@@ -201,7 +201,7 @@ async def test_reply_goes_to_the_answered_contact_while_it_is_open(crm: RunningA
 
 @pytest.mark.fault("F47")
 async def test_reply_to_an_unknown_message_joins_the_open_contact(crm: RunningApp) -> None:
-    """He answers our greeting, or something that his own Telegram has and we never saw."""
+    """A reply to our greeting, or to something that only that Telegram has and we never saw."""
     anna = await crm.operator("Anna")
     ivan = crm.client()
     await ivan.starts(crm.shop)

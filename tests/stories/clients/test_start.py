@@ -89,7 +89,7 @@ async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: Runn
     await ivan.taps("Share my phone")
     await ivan.sees("saved your phone number")
     assert ivan.keyboard() is None
-    assert await count(crm, "contacts") == 0  # his number is no request
+    assert await count(crm, "contacts") == 0  # a phone number is no request
 
     await ivan.sends(content.contact("+79995555555", "Maria"))
     card = await anna.sees("[phone contact]")
@@ -168,7 +168,7 @@ async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp
     ivan = crm.client()
     await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello")
-    await crm.settled()  # he has read that his request is booked
+    await crm.settled()  # Ivan has read that the request is registered
     await ivan.blocks(crm.shop)
     await crm.settled()
     lost = await anna.replies(card, "Are you there?")

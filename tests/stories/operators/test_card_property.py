@@ -109,7 +109,7 @@ def test_any_name_and_text_make_a_valid_card(
         assert 0 <= first < end <= len(units) // 2
         for edge in (first, end):  # no character is cut in two
             units[: edge * 2].decode("utf-16-le")
-    # What is marked is our own, and what the client himself marked in his words.
+    # What is marked is our own, and what the client marked in the message.
     assert {one["type"] for one in made.entities} <= {"bold", "italic", *(one["type"] for one in entities)}
     assert made.entities[0]["offset"] == 0
     assert shown.startswith("#15 · ")

@@ -304,7 +304,7 @@ async def test_removed_operator_cannot_use_old_cards(crm: RunningApp) -> None:
     await boris.edits(words, "Changed by Boris")
     await crm.settled()
     assert ivan.looks("Changed by Boris") is None
-    # He is nobody's operator now: what he writes is a client's, and nothing of it goes to Ivan.
+    # No operator any more: such a message is a client's, and nothing of it goes to Ivan.
     await boris.replies(old, "Let me in")
     assert "👤 Boris" in (await anna.sees("Let me in")).text
     await crm.settled()

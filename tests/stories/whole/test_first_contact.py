@@ -1,4 +1,4 @@
-"""The main job: a client writes, an operator takes it, they talk, he closes it."""
+"""The main job: a client writes, an operator takes it, they talk, the operator closes it."""
 
 from tests.support.people import RunningApp
 

@@ -1,6 +1,6 @@
-"""What people do, and what befalls the process, by the names that a plan uses.
+"""What people do, and what happens to the process, by the names that a plan uses.
 
-People act on what stands before them: an operator presses a button of a card that he sees, whatever it says by now.
+People act on what stands before them: an operator presses a button of a card that they see, whatever it says by now.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Happenings:
+class Actions:
     """Acts upon one history."""
 
     def __init__(self, history: "History") -> None:
@@ -65,7 +65,7 @@ class Happenings:
         acting.send(self.world, person=person, place=BOT_IDS[bot], content=content.text("/start").wire())
 
     def edit(self, client: int, bot: int) -> None:
-        """A client changes the last text that he wrote."""
+        """A client changes the last text that they wrote."""
         person = self.history.clients[client]
         own = [
             one
@@ -79,27 +79,27 @@ class Happenings:
             )
 
     def say_in_reply(self, client: int, bot: int) -> None:
-        """A client replies to the last thing that the bot said to him."""
+        """A client replies to the last thing that the bot said to them."""
         theirs = [one for one in self._chat(self.history.clients[client], bot).messages.values() if one.request_id]
         if theirs:
             self._say(client, bot, reply_to=theirs[-1].id)
 
     def block(self, client: int, bot: int) -> None:
-        """A client blocks the bot; his next words take it back."""
+        """A client blocks the bot; their next message takes that back."""
         acting.block(self.world, person=self.history.clients[client], place=BOT_IDS[bot])
 
     # --- operators -----------------------------------------------------------------------------------------------
 
     def take(self, operator: int, bot: int, which: int) -> None:
-        """An operator presses Take on one of his cards that has it."""
+        """An operator presses Take on one of their cards that has it."""
         self._press(operator, bot, which, "take:")
 
     def close(self, operator: int, bot: int, which: int) -> None:
-        """An operator presses Close on one of his cards that has it."""
+        """An operator presses Close on one of their cards that has it."""
         self._press(operator, bot, which, "close:")
 
     def press_old(self, operator: int, bot: int, which: int) -> None:
-        """An operator presses what a card showed some time ago: his screen is slow."""
+        """An operator presses what a card showed some time ago: the screen is slow."""
         account = OPERATOR_ACCOUNTS[operator]
         shown = [
             (entry.message["message_id"], data)
@@ -124,7 +124,7 @@ class Happenings:
             acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
 
     def answer(self, operator: int, bot: int, which: int) -> None:
-        """An operator replies to a card, or to a copy, naming the client whom he means."""
+        """An operator replies to a card, or to a copy, naming the client whom they mean."""
         account = OPERATOR_ACCOUNTS[operator]
         seen = [
             (one, client)
@@ -147,7 +147,7 @@ class Happenings:
         self._writes(operator, bot, "/offline")
 
     def come(self, operator: int, bot: int) -> None:
-        """An operator is here again; writing to a bot that he has blocked lets it write to him again."""
+        """An operator is here again; writing to a bot that they have blocked lets it write to them again."""
         self._writes(operator, bot, "/online")
 
     def operator_blocks(self, operator: int, bot: int) -> None:
@@ -201,7 +201,7 @@ class Happenings:
         )
 
     def give(self, operator: int, which: int) -> None:
-        """An admin gives a contact to an operator, over his limit too."""
+        """An admin gives a contact to an operator, over their limit too."""
         ids = [row[0] for row in self.history.ask("SELECT id FROM contacts WHERE status <> 'closed' ORDER BY id")]
         if ids:
             self.history.safety.may_exceed.add(operator + 1)
@@ -235,11 +235,11 @@ class Happenings:
 
     def _administer(self, action: Callable[..., Any], **inputs: Any) -> None:
         """A call of the API: it ends with the process, and its caller hears of every refusal."""
-        life = self.history.life
+        app = self.history.app
 
         async def call() -> None:
             try:
-                await life.db.write(action, **inputs)
+                await app.db.write(action, **inputs)
             except (CrmError, *DATABASE_UNAVAILABLE, RuntimeError):
                 return
             except Exception as error:

@@ -1,4 +1,4 @@
-"""Where a soak takes place: a local Telegram with its limits on, an empty installation, and whoever lives there."""
+"""Where a soak takes place: a local Telegram with its limits on, an empty installation, and its people."""
 
 import random
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from tests.soak.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
+class Setting:
     """Everybody and everything.
 
     Attributes:
@@ -44,7 +44,7 @@ class Town:
         return ",".join(bot.token for bot in self.bots)
 
 
-async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> Town:
+async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> Setting:
     """Makes the database ready, with operators of various weights at every bot; they have yet to press Start there."""
     migrate(database_url)
     handles = [
@@ -80,4 +80,4 @@ async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> To
         sandbox.person(f"Client{number}", "Number", language_code=("en", "ru")[number % 2])
         for number in range(plan.clients)
     ]
-    return Town(plan, sandbox, database_url, open_database(database_url), handles, admin, people, clients)
+    return Setting(plan, sandbox, database_url, open_database(database_url), handles, admin, people, clients)

@@ -1,4 +1,4 @@
-"""One life of the process: the whole composition root on the simulated loop, without HTTP server and threads."""
+"""The process: the whole composition root on the simulated loop, without HTTP server and threads."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class Alone:
         return
 
 
-class Life(App):
+class SimulatedApp(App):
     """An installation from its start to its end, whichever way it ends."""
 
     def __init__(
