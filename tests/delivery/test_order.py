@@ -19,6 +19,7 @@ from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry
 from crm_core.storage.database import PENDING_ON_COMMIT, Database
 from tests.support.people import RunningApp
+from tests.support.waiting import until_committed, until_polled
 
 BOT, NOW = 700001, datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -113,14 +114,19 @@ async def test_row_claimed_while_the_sender_stops_is_still_recorded(db: Database
     one = await sender(db, pen)
     await put(db, "first")
     running = asyncio.create_task(one.run())
-    while not one._requests:
-        await db.read(outbox.waiting, bot_id=BOT)
+
+    async def is_sending() -> bool:
+        return bool(one._requests)
+
+    async def has_gate() -> bool:
+        return bool((await db.read(bots.gates, bot_id=BOT, now=datetime(2000, 1, 1, tzinfo=UTC)))[1])
+
+    await until_polled(is_sending)
     await put(db, "second", chat=6)
     one.add(await db.read(outbox.waiting, bot_id=BOT))
     one.stop()
     one.shut(7, 1)  # wakes the recorder, which must not take it for the end
-    while not (await db.read(bots.gates, bot_id=BOT, now=datetime(2000, 1, 1, tzinfo=UTC)))[1]:
-        continue
+    await until_committed(db, has_gate)
     pen.go_on.set()
     await running
     assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000) == []

@@ -13,6 +13,7 @@ from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
 from crm_core.storage.tables import OutboxRow
+from tests.support.waiting import until_polled
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BOT, CHAT = 700001, 5
@@ -136,5 +137,4 @@ async def _waits_for_a_lock(db: Database) -> None:
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    while not await db.read(lambda s: s.execute(query).scalar_one()):
-        pass
+    await until_polled(lambda: db.read(lambda s: s.execute(query).scalar_one()))

@@ -4,7 +4,7 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox, SeenMessage
-from tests.stories.arranging import count, give, now, told
+from tests.stories.arranging import count, give, now, told, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -31,10 +31,9 @@ async def test_blocked_client_stops_delivery_and_notifies_operator_once(
     crm.sandbox.fail(kind="flood", retry_after=60, method="copyMessage", chat=ivan)
     for number in range(4):  # they queue up behind each other
         await anna.replies(card, f"answer {number}")
-    while await count(crm, "outbox", "kind = 'to_client'") < 4:
-        continue
-    while await count(crm, "outbox", "outcome = 'flood_wait'") < 1:  # or its minute would begin after the clock moved
-        continue
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client'", 4)
+    # Otherwise the minute of the flood wait would begin after the clock moved.
+    await until(crm, "SELECT count(*) > 0 FROM outbox WHERE outcome = 'flood_wait'", True)
     crm.sandbox.fail(kind="error", method="copyMessage", code=403, text=f"Forbidden: {why}", chat=ivan, times=9)
     clock.forward(seconds=61)
     await crm.app.supervisor.look_again()
@@ -132,15 +131,13 @@ async def test_message_edited_at_any_moment_is_delivered_in_its_final_form(
             if moment != "after it has arrived":
                 sandbox.fail(kind="flood", retry_after=30, method=method, chat=anna)
             said = await ivan.says("fifty", to=crm.shop)
-            while await count(crm, "messages", "text = 'fifty'") == 0:
-                continue
+            await until(crm, "SELECT count(*) > 0 FROM messages WHERE text = 'fifty'", True)
             if moment == "after it has arrived":
                 await anna.sees("fifty", bot=crm.shop)
             if moment == "twice":
                 await ivan.edits(said, "fourteen")
             await ivan.edits(said, "fifteen")
-            while await count(crm, "messages", "text = 'fifteen'") == 0:
-                continue
+            await until(crm, "SELECT count(*) > 0 FROM messages WHERE text = 'fifteen'", True)
             clock.forward(seconds=31)
             await crm.app.supervisor.look_again()
             await anna.sees("fifteen", bot=crm.shop)

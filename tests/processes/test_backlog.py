@@ -11,6 +11,7 @@ from bot.sandbox import Sandbox
 from tests.processes.installation import Installation
 from tests.processes.test_crash_points import ask, rows
 from tests.support.people import TOKEN
+from tests.support.waiting import until_polled
 
 PEOPLE, EACH = 1_000, 100
 FIRST, LAST = 600, 2_600  # updates that were worked on, at the first and the second look
@@ -37,9 +38,11 @@ async def test_100000_pending_updates_keep_memory_bounded_and_messages_in_order(
     async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
         process_id = await installation.start()
         for wanted in (FIRST, LAST):
-            async with asyncio.timeout(60):
-                while await asyncio.to_thread(ask, database_url, done) < wanted:
-                    continue
+
+            async def are_done(wanted: int = wanted) -> bool:
+                return bool(await asyncio.to_thread(ask, database_url, done) >= wanted)
+
+            await until_polled(are_done, within=60)
             fetched = await asyncio.to_thread(ask, database_url, "SELECT count(*) FROM inbox")
             finished = await asyncio.to_thread(ask, database_url, done)
             assert fetched - finished <= HELD

@@ -188,8 +188,8 @@ async def test_restore_of_older_backup_reports_loss_and_resends_nothing_to_clien
         await crm.settled()
         sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=3)
         await anna.says("It is in the shop")
-        while not await ask(database_url, "SELECT 1 FROM outbox WHERE kind = 'to_client' AND state = 'sending'"):
-            continue
+        sending = "SELECT 1 FROM outbox WHERE kind = 'to_client' AND state = 'sending'"
+        await until_polled(lambda: ask(database_url, sending))
         await desk.types("backup", "copy")  # while the answer is on its way
         await ivan.sees("It is in the shop", timeout=10)
         # From here on nothing will be known.
@@ -354,6 +354,8 @@ async def test_invalid_backup_or_restore_paths_are_refused_with_one_sentence(des
 FAKE = """#!{python}
 import pathlib, sys
 from urllib.parse import parse_qs, urlsplit
+from tests.support.waiting import until_polled
+from tests.support.waiting import until_polled
 pathlib.Path("said").write_text("\\n".join(sys.argv))
 address = next(one for one in sys.argv if one.startswith("--dbname=")).partition("=")[2]
 (passfile,) = parse_qs(urlsplit(address).query)["passfile"]

@@ -10,6 +10,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from bot.sandbox import Person, Sandbox
 from tests.processes.installation import Eyes, Installation
 from tests.support.people import TOKEN, RunningApp
+from tests.support.waiting import until_polled
 
 # What may be seen of the two messages: how often each of them, and how often both together.
 POINTS = {"fetched": (1, 2), "stored": (1, 2), "handling": (1, 2), "applied": (2, 4), "claimed": (1, 2), "sent": (2, 4)}
@@ -35,9 +36,11 @@ def ask(database_url: str, query: str) -> Any:
 
 async def until(database_url: str, query: str, value: Any) -> None:
     """Waits until a query finds a value."""
-    async with asyncio.timeout(20):
-        while await asyncio.to_thread(ask, database_url, query) != value:
-            continue
+
+    async def is_found() -> bool:
+        return bool(await asyncio.to_thread(ask, database_url, query) == value)
+
+    await until_polled(is_found)
 
 
 async def arrange(sandbox: Sandbox, database_url: str) -> tuple[Person, Person, Person]:

@@ -27,6 +27,7 @@ from tests.domain.exports.test_exports import many, opened, read_csv
 from tests.domain.statistics.test_statistics import Books
 from tests.support.forks import ROOT
 from tests.support.processes import command, environment, running
+from tests.support.waiting import until_polled
 
 FIRST = datetime(2026, 11, 1, 21, 30, tzinfo=UTC)  # half past midnight of the 2nd in Moscow
 
@@ -128,8 +129,7 @@ async def test_interrupted_export_leaves_no_file(database_url: str, tmp_path: Pa
 
 async def begun(folder: Path) -> None:
     """Waits until there is an unfinished file."""
-    while not list(folder.glob(".contacts.xlsx.*/*")):  # noqa: ASYNC110, ASYNC240 - another process makes it
-        await asyncio.sleep(0.01)
+    await until_polled(lambda: asyncio.to_thread(lambda: list(folder.glob(".contacts.xlsx.*/*"))))
 
 
 async def test_export_works_beside_a_running_installation(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.database import on_commit
 from tests.receiving.outage import outage, until_away
 from tests.receiving.relay import Relay
-from tests.stories.arranging import count
+from tests.stories.arranging import until
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -249,8 +249,7 @@ async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch:
         await petra.says(f"{WORDS} while the database is away")
         await until_away(crm.db)
     said = await petra.says(f"{WORDS} afterwards")
-    while await count(crm, "messages", f"message_id = {said.id}") == 0:
-        continue
+    await until(crm, f"SELECT count(*) FROM messages WHERE message_id = {said.id}", 1)  # noqa: S608
 
 
 async def _hook(sandbox: Sandbox, database_url: str, port: int) -> None:

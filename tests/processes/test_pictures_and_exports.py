@@ -8,6 +8,7 @@ from crm_core.exports import jobs
 from tests.processes.installation import Eyes
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import running
+from tests.support.waiting import until_polled
 
 
 def left(folder: Path, name: str = "") -> list[Path]:
@@ -56,8 +57,7 @@ async def test_shutdown_does_not_wait_for_export_and_next_session_repeats_it(
         await olga.says("/export", to=crm.shop)
         screen = await olga.sees("📤 Export", timeout=30)
         await (await olga.presses(screen, "CSV")).answer()
-        while not left(tmp_path, "*.csv"):  # noqa: ASYNC110 - another process makes it
-            await asyncio.sleep(0.01)
+        await until_polled(lambda: asyncio.to_thread(left, tmp_path, "*.csv"))
         async with asyncio.timeout(9):
             ended = await bot.stop()
     assert ended.status == 0

@@ -1,6 +1,5 @@
 """Webhooks of a real process whose database is away: Telegram is told to come again, and does."""
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -10,6 +9,7 @@ from bot.sandbox import Sandbox
 from tests.processes.installation import Installation
 from tests.receiving.outage import outage
 from tests.support.people import TOKEN, RunningApp
+from tests.support.waiting import until_polled
 
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
 NOTHING: dict[str, Any] = {"update_id": 4_242, "a_thing_of_tomorrow": {}}
@@ -19,14 +19,16 @@ async def answers(port: int, bot_id: int, status: int) -> None:
     """Posts an update of no effect until it is answered with a status."""
     headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
     url = f"http://127.0.0.1:{port}/telegram/{bot_id}"
-    async with asyncio.timeout(30), aiohttp.ClientSession() as client:
-        while True:
+    async with aiohttp.ClientSession() as client:
+
+        async def is_answered() -> bool:
             try:
                 async with client.post(url, json=NOTHING, headers=headers) as answer:
-                    if answer.status == status:
-                        return
+                    return answer.status == status
             except aiohttp.ClientConnectionError:  # it does not listen yet
-                continue
+                return False
+
+        await until_polled(is_answered, within=30)
 
 
 @pytest.mark.fault("F20")

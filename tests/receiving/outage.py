@@ -10,6 +10,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 
 from crm_core.storage import sqlite
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
+from tests.support.waiting import until_polled
 
 
 @asynccontextmanager
@@ -37,11 +38,15 @@ async def outage(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def until_away(db: Database) -> None:
     """Waits until the outage is felt: connections that are still open end a moment later."""
-    while True:
+
+    async def is_away() -> bool:
         try:
             await db.write(lambda s: s.execute(text("SELECT 1")))
         except DATABASE_UNAVAILABLE:
-            return
+            return True
+        return False
+
+    await until_polled(is_away)
 
 
 def _execute(database_url: str, *statements: str) -> None:

@@ -55,13 +55,14 @@ async def test_power_cut_loses_no_confirmed_update(
     async with await RunningApp.open(sandbox, f"sqlite:///{path}") as crm:
         anna = await crm.operator("Anna", limit=100)
         clients = [crm.client(f"Client {number}") for number in range(CLIENTS)]
-        ahead = 0
+        queue, confirmation, ahead = sandbox.world.bot(crm.shop.id).queue, asyncio.Event(), 0
+        confirm_head = queue._confirm_head
+        monkeypatch.setattr(queue, "_confirm_head", lambda: (confirm_head(), confirmation.set()))
         for cut in range(CUTS):
-            known = len(sandbox.confirmed_ids(crm.shop))
+            confirmation.clear()
             for client in clients:
                 await client.says(f"word {cut} of {client.id}", to=crm.shop)
-            while len(sandbox.confirmed_ids(crm.shop)) == known:  # noqa: ASYNC110 - nobody announces it
-                await asyncio.sleep(0)
+            await confirmation.wait()
             confirmed = set(sandbox.confirmed_ids(crm.shop))
             remains = tmp_path / f"cut-{cut}.db"
             disk.cut(remains)

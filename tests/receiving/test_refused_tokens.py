@@ -4,7 +4,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from crm_core.messaging import outbox
-from tests.stories.arranging import count
+from tests.stories.arranging import count, until
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 THREE = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot", "700003:" + "sale" * 9: "sale_bot"}
@@ -44,8 +44,7 @@ async def test_token_revoked_while_running_stops_only_its_bot_and_alerts_admins(
         await crm.db.write(outbox.add, [late], now=crm.clock())
         await crm.app.supervisor.look_again()
         tried = f"bot_id = {crm.bots[1].id} AND state = 'pending' AND outcome = 'token_refused'"
-        while await count(crm, "outbox", tried) == 0:
-            await crm.app.supervisor.look_again()
+        await until(crm, f"SELECT count(*) FROM outbox WHERE {tried}", 1)  # noqa: S608
         assert await count(crm, "outbox", "state IN ('dead', 'uncertain')") == 0
 
 

@@ -11,9 +11,10 @@ from bot.sandbox import Person, Sandbox
 from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages
 from tests.receiving.relay import Relay
-from tests.stories.arranging import value
+from tests.stories.arranging import until, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
+from tests.support.waiting import until_committed
 
 HASTY = RetryDelays(retry_first=0.05, retry_last=0.1, connect=0.05)
 
@@ -42,8 +43,12 @@ async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
         now=crm.clock(),
     )
     tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 2 AND outcome = 'no_connection'"
-    while not await value(crm, tried):
+
+    async def was_tried() -> bool:
         await crm.app.supervisor.look_again()
+        return bool(await value(crm, tried))
+
+    await until_committed(crm.db, was_tried)
 
 
 @pytest.mark.fault("F27", "F81")
@@ -123,8 +128,7 @@ async def test_webhook_outage_over_24h_alerts_admins(
     settings = {"webhook_url": address, "webhook_secret": "a-secret-of-the-webhook", "http_port": unused_tcp_port}
     async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings) as crm:
         olga = crm.olga
-        while await value(crm, "SELECT heard_at FROM bots") is None:
-            continue
+        await until(crm, "SELECT heard_at IS NOT NULL FROM bots", True)
     clock.forward(hours=26)
     async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, admin=False) as crm:
         await olga.sees("@shop_bot received nothing for 26 hours", bot=crm.shop)

@@ -1,6 +1,5 @@
 """What stories need to be so, arranged directly; and what stands in the database, looked up afresh."""
 
-import asyncio
 import random
 from typing import Any
 
@@ -14,6 +13,7 @@ from crm_core.routing import sources
 from crm_core.storage.tables import Staff
 from crm_core.team import departure
 from tests.support.people import RunningApp
+from tests.support.waiting import until_committed
 
 UNKNOWN_PRESS = "Sorry, this button no longer works."  # what a client is told whose press nothing handles
 
@@ -96,6 +96,8 @@ def now(person: Person, message: SeenMessage) -> SeenMessage:
 
 async def until(crm: RunningApp, query: str, wanted: Any) -> None:
     """Waits until an SQL query finds a value."""
-    async with asyncio.timeout(20):
-        while await value(crm, query) != wanted:
-            continue
+
+    async def is_found() -> bool:
+        return bool(await value(crm, query) == wanted)
+
+    await until_committed(crm.db, is_found)

@@ -13,6 +13,7 @@ from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
 from tests.domain.arranging import NOW, open_office, saying
 from tests.domain.invariants import check_all
+from tests.support.waiting import until_polled
 
 
 async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database) -> None:
@@ -35,8 +36,11 @@ async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database
     closing = asyncio.create_task(
         db.write(lifecycle.close, contact_id=held.contact_id, version=1, actor=actor, now=NOW, rng=random.random)
     )
-    while not closing.done() and not await _somebody_waits_for_a_lock(db):
-        pass
+
+    async def has_closed_or_waits() -> bool:
+        return closing.done() or await _somebody_waits_for_a_lock(db)
+
+    await until_polled(has_closed_or_waits)
     may_end.set()
     await asyncio.gather(arriving, closing)
     await db.read(check_all)

@@ -29,6 +29,7 @@ from crm_core.storage.tables import Contact, Event, Tally
 from tests.domain.arranging import NOW, Office, open_office
 from tests.domain.recounting import recounted
 from tests.domain.statistics.test_statistics_property import same
+from tests.support.waiting import until_polled
 
 ONLY_POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -140,8 +141,8 @@ async def test_start_again_discards_sums_being_folded_concurrently(db: Database,
     with another(database_url) as s:
         assert statistics.fold(s) > 0
         beginning = asyncio.create_task(db.write(statistics.start_again))
-        while not await db.read(lambda s: s.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).first()):
-            continue
+        waits = text("SELECT 1 FROM pg_locks WHERE NOT granted")
+        await until_polled(lambda: db.read(lambda s: s.execute(waits).first()))
         s.commit()
     await beginning
     await db.read(check)

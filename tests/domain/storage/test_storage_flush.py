@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core.storage.database import Database
 from crm_core.storage.opening import open_database
 from crm_core.storage.sqlite import SqliteDatabase
+from tests.support.waiting import until_polled
 
 
 class Disk:
@@ -65,8 +66,7 @@ async def test_unflushed_write_is_committed_before_the_flush(file: Database, dis
 async def test_write_returns_only_after_the_flush(file: Database, disk: Disk) -> None:
     disk.go_on.clear()
     writing = asyncio.create_task(file.write(put, "written"))
-    while not await file.read(words):  # committed, and seen by others
-        continue
+    await until_polled(lambda: file.read(words))  # committed, and seen by others
     assert not writing.done()
     disk.go_on.set()
     await writing
@@ -93,11 +93,16 @@ async def test_running_flush_does_not_cover_later_commits(file: Database, disk: 
     before = disk.flushes
     disk.go_on.clear()
     first = asyncio.create_task(file.write(put, "first"))
-    while disk.begun == before:
-        await file.read(words)
+
+    async def has_begun() -> bool:
+        return disk.begun > before
+
+    async def has_second() -> bool:
+        return "second" in await file.read(words)
+
+    await until_polled(has_begun)
     second = asyncio.create_task(file.write(put, "second"))
-    while "second" not in await file.read(words):
-        continue
+    await until_polled(has_second)
     disk.go_on.set()
     await asyncio.gather(first, second)
     assert disk.flushes == before + 2
