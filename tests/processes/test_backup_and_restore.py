@@ -356,6 +356,7 @@ import pathlib, sys
 from urllib.parse import parse_qs, urlsplit
 from tests.support.waiting import until_polled
 from tests.support.waiting import until_polled
+from tests.support.waiting import until_polled
 pathlib.Path("said").write_text("\\n".join(sys.argv))
 address = next(one for one in sys.argv if one.startswith("--dbname=")).partition("=")[2]
 (passfile,) = parse_qs(urlsplit(address).query)["passfile"]

@@ -57,7 +57,12 @@ async def test_power_cut_loses_no_confirmed_update(
         clients = [crm.client(f"Client {number}") for number in range(CLIENTS)]
         queue, confirmation, ahead = sandbox.world.bot(crm.shop.id).queue, asyncio.Event(), 0
         confirm_head = queue._confirm_head
-        monkeypatch.setattr(queue, "_confirm_head", lambda: (confirm_head(), confirmation.set()))
+
+        def confirm_and_note() -> None:
+            confirm_head()
+            confirmation.set()
+
+        monkeypatch.setattr(queue, "_confirm_head", confirm_and_note)
         for cut in range(CUTS):
             confirmation.clear()
             for client in clients:
