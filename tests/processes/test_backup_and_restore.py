@@ -21,6 +21,7 @@ from crm_core.storage.opening import open_database
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import Ended, command
+from tests.support.waiting import until_polled
 
 
 @pytest.fixture(scope="session")
@@ -354,8 +355,6 @@ async def test_invalid_backup_or_restore_paths_are_refused_with_one_sentence(des
 FAKE = """#!{python}
 import pathlib, sys
 from urllib.parse import parse_qs, urlsplit
-from tests.support.waiting import until_polled
-from tests.support.waiting import until_polled
 from tests.support.waiting import until_polled
 pathlib.Path("said").write_text("\\n".join(sys.argv))
 address = next(one for one in sys.argv if one.startswith("--dbname=")).partition("=")[2]
