@@ -1,6 +1,8 @@
 """Rules worth keeping, where no tool keeps them (import directions are contracts of import-linter, see `make lint`)."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +130,12 @@ def test_newest_revision_matches_alembic() -> None:
     config = Config()
     config.set_main_option("script_location", str(ROOT / "crm_core/storage/migrations"))
     assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+@pytest.mark.slow
+def test_unit_tests_load_neither_aiogram_nor_a_web_server() -> None:
+    """So that these tests start within a second."""
+    names = sorted(f"tests.unit.{path.stem}" for path in Path(__file__).parent.glob("test_*.py"))
+    loads = f"import sys, {', '.join(names)}; print({{'aiogram', 'fastapi', 'uvicorn'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "set()\n"
