@@ -42,10 +42,11 @@ class _Uvicorn(uvicorn.Server):
         if self.server_state.connections:
             await super().shutdown(sockets)
             return
+        for server in self.servers:
+            server.close()
         for listening in sockets or []:
             listening.close()
         for server in self.servers:
-            server.close()
             await server.wait_closed()
 
     @contextlib.contextmanager

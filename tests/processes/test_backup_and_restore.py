@@ -313,7 +313,7 @@ async def test_interrupted_postgres_restore_blocks_start_until_completed(
         patch.setenv("PATH", desk.settings["PATH"])
         await asyncio.to_thread(postgres.bring_back, second_database_url, desk.folder / "copy")
     for words in (["run"], ["serve"]):
-        assert "was not restored to the end" in await desk.types(*words, status=2)
+        assert "was not restored completely" in await desk.types(*words, status=2)
     assert "Restored: the database is as of" in await desk.types("restore", "copy")
     async with await RunningApp.open(sandbox, second_database_url, admin=False) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()

@@ -27,7 +27,7 @@ async def test_second_process_is_refused_on_sqlite_and_stands_by_on_postgres(
             )
             assert ended.status == 2
             said = ended.out + ended.err
-            assert "Another Mini-CRM works on" in said
+            assert "Another Mini-CRM is running on" in said
             assert "Traceback" not in said
             assert len(said.strip().splitlines()) == 1
             await ivan.says("Hello", to=crm.shop)
