@@ -47,5 +47,5 @@ def lower_priority(steps: int) -> None:
     Args:
         steps: of niceness, up to 19.
     """
-    with contextlib.suppress(OSError, AttributeError):  # not on Windows
+    with contextlib.suppress(OSError, AttributeError):  # refused, or a platform without it
         os.nice(steps)

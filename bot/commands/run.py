@@ -46,7 +46,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     gc.set_threshold(20_000, 20, 50)
     try:
         import uvloop
-    except ImportError:  # Windows
+    except ImportError:  # not built for this platform
         asyncio.run(main)
     else:
         uvloop.run(main)

@@ -118,7 +118,7 @@ class ProgressLine:
     def show(self, done: int, total: int) -> None:
         """Shows how many are done, and of how many (0 if unknown)."""
         if self._is_seen:
-            part = f" ({100 * done // total} %)" if total else ""
+            part = f" ({100 * done // total}%)" if total else ""
             text = f"{self._what}: {done:,} of {total:,} {self._of_what}{part}"
             click.echo(f"\r{text.ljust(len(self._shown))}", nl=False, err=True)
             self._shown = text
