@@ -59,7 +59,7 @@ async def test_reused_update_id_with_other_body_is_processed_and_admins_notified
 
 
 @pytest.mark.fault("F13")
-@pytest.mark.parametrize("offset", [1, 2**31, -7, 0], ids=["far past", "far future", "negative", "nought"])
+@pytest.mark.parametrize("offset", [1, 2**31, -7, 0], ids=["far past", "far future", "negative", "zero"])
 async def test_unexpected_polling_offset_neither_loses_nor_duplicates_messages(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, offset: int
 ) -> None:
