@@ -182,7 +182,8 @@ class ConversationWorker:
         try:
             async with self._slots:
                 await self.handle(update)
-        except Exception:  # once it is stored it fails in the same way, and is retried or kept
+        except Exception as error:  # once it is stored it fails in the same way, and is retried or kept
+            log.info("not_handled_at_once", bot_id=key[0], error=describe_error(error))
             return False
         else:
             self._on_finished(update)
