@@ -31,8 +31,12 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     return {"loop": asyncio.new_event_loop if _is_slow(item) else uvloop.new_event_loop}
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Marks what starts processes as slow, and what runs on PostgreSQL as postgres."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what starts processes as slow, and what runs on PostgreSQL as postgres; slow tests come first.
+
+    The whole run is over when its last test is, and one at the end could keep a single core busy for a minute.
+    """
+    items.sort(key=lambda item: not _is_slow(item))
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
