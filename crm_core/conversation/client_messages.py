@@ -185,7 +185,7 @@ def receive(
     Raises IsStaff, and SourceOff where no contact is open and the source takes no new ones.
     """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
-    joined = _join_open(s, known, bot_id, chat_id, content, now)
+    joined, known = _join_open(s, known, bot_id, chat_id, content, now)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
     if not known.source.is_active:
@@ -202,8 +202,12 @@ def receive(
 
 def _join_open(
     s: Session, known: KnownClient, bot_id: int, chat_id: int, content: MessageContent, now: datetime
-) -> int | None:
-    """Adds a message to the open contact that it is for. Returns the contact's id, None if none is open."""
+) -> tuple[int | None, KnownClient]:
+    """Adds a message to the open contact that it is for.
+
+    Returns the contact's id, None if none is open, and the client as they are now: a contact that was closed meanwhile
+    has ended its source link, too.
+    """
     answered = None
     if content.reply_to is not None:
         answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=content.reply_to)
@@ -212,7 +216,7 @@ def _join_open(
         if answered is not None and answered.contact_id != known.contact_id:
             target = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id) or known
         if target.contact_id is None:
-            return None
+            return None, known
         if lock_contact(s, target.contact_id, version=target.version):
             break
         # It was closed or assigned to somebody else after we read it and before we locked it.
@@ -229,7 +233,7 @@ def _join_open(
     if target.operator_chat is not None:
         copy = outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
         outbox.add(s, [copy], now=now)
-    return int(target.contact_id)
+    return int(target.contact_id), known
 
 
 _OPEN_OF = (

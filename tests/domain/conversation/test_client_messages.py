@@ -1,0 +1,58 @@
+"""Messages of clients on both databases, where the contact that one was for is closed in the same moment."""
+
+import asyncio
+import random
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
+
+from crm_core.access.actors import SYSTEM, telegram
+from crm_core.contacts import lifecycle
+from crm_core.conversation import client_messages
+from crm_core.routing import sources
+from crm_core.storage.database import Database
+from crm_core.storage.tables import Contact
+from tests.domain.arranging import BOT, NOW, open_office, saying
+from tests.domain.invariants import check_all
+from tests.support.waiting import until_polled
+
+
+async def test_message_during_a_close_opens_a_contact_of_the_bots_own_source(db: Database) -> None:
+    """A source link counts for one contact: closing it ends that, also for a message that waits for the close."""
+    office = await db.write(open_office, weights=[1], limit=9)
+    operator_id = office.operator_ids[0]
+    link_id = await db.write(sources.add_link, bot_id=BOT, slug="vk", name="VK ads", actor=SYSTEM, now=NOW)
+    weight = {"source_id": link_id, "operator_id": operator_id, "weight": 1}
+    await db.write(sources.set_weight, **weight, actor=SYSTEM, now=NOW, rng=random.random)
+    person = saying(1)["person"]
+    await db.write(client_messages.start_chat, bot_id=BOT, chat_id=1, person=person, now=NOW, slug="vk")
+    first = await db.write(client_messages.receive, **saying(1))
+    closed, may_end = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def close(s: Session) -> None:
+        actor = telegram(office.account(operator_id))
+        lifecycle.close(s, contact_id=first.contact_id, version=1, actor=actor, now=NOW, rng=random.random)
+        if db.url.get_backend_name() != "sqlite":  # there one transaction follows the other
+            loop.call_soon(closed.set)
+            await_only(may_end.wait())
+        loop.call_soon_threadsafe(closed.set)
+
+    closing = asyncio.create_task(db.write(close))
+    await asyncio.wait({closing, asyncio.create_task(closed.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    arriving = asyncio.create_task(db.write(client_messages.receive, **saying(1, 2)))
+    query = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+    async def has_arrived_or_waits() -> bool:
+        return arriving.done() or await db.read(lambda s: s.execute(query).first()) is not None
+
+    if db.url.get_backend_name() != "sqlite":
+        await until_polled(has_arrived_or_waits)
+    may_end.set()
+    await closing
+    second = await arriving
+    assert second.is_new
+    of_source = select(Contact.source_id).where(Contact.id == second.contact_id)
+    assert await db.read(lambda s: s.execute(of_source).scalar_one()) == office.source_id
+    await db.read(check_all)
