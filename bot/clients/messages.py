@@ -8,6 +8,7 @@ from bot.handling.filters import IsForOperator, IsUserContent
 from bot.handling.incoming import content_of, person_of
 from crm_core.conversation import client_messages, edits
 
+# A command that is missing here goes to the operator as a message.
 COMMANDS = frozenset({"start", "help", "privacy", "email"})
 
 router = Router(name="clients.messages")

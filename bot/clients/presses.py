@@ -7,9 +7,12 @@ A feature that puts buttons under a notice registers its handlers on `router`, o
 from aiogram import Router
 from aiogram.types import CallbackQuery
 
+from bot.handling.prompts import EndPromptMiddleware
 from bot.texts import Translator
+from crm_core.conversation.prompts import Role
 
 router = Router(name="clients.presses")
+router.callback_query.middleware(EndPromptMiddleware(Role.CLIENT))
 _unknown = Router(name="clients.presses.unknown")
 router.include_routers(_unknown)  # asked after the handlers of `router` itself
 

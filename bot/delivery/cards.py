@@ -56,7 +56,7 @@ def card(contact: CardData, *, chat_id: int, _: Translator, now: datetime) -> Ca
 
     Args:
         chat_id: whose card it is. Only the present holder sees the message and buttons; for everybody else the card
-            says where the contact is now (reliability list, S19 and S30).
+            says where the contact is now.
     """
     if contact.operator_chat != chat_id:
         return Card(*_where_now(contact, _), None)

@@ -97,7 +97,7 @@ class Recorder:
                 await (self._settle(outcomes) if only_settle else self._write(outcomes, gates))
                 return
             except DATABASE_UNAVAILABLE as error:
-                log.error("database_away", bot_id=self.bot_id, error=describe_error(error))
+                log.error("database_unavailable", bot_id=self.bot_id, error=describe_error(error))
                 await asyncio.sleep(self._config.delays.database)
 
     async def _write(self, outcomes: list[Outcome], gates: list[Shut]) -> None:

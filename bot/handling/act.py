@@ -5,6 +5,9 @@
 The action, the rows of the answer and "this update is done" are committed together, so that an update has exactly one
 effect and one answer however often it is delivered. What they add to the outbox is claimed in the same transaction and
 sent on commit: see `bot.delivery.claim_on_commit`.
+
+Before it, a transaction of its own may store that a member is reachable or has a new name (`bot.receiving.dispatcher`).
+It may be repeated without harm.
 """
 
 import inspect
@@ -33,6 +36,7 @@ class Act:
 
     Attributes:
         pressed: Telegram's id of the message whose button was pressed, None for a message.
+        before: what the update changes first, whatever its action is: a prompt ends that waits for no answer any more.
         on_success: what the update changes besides, only if its action succeeds: the prompt that it answers ends.
     """
 
@@ -44,6 +48,7 @@ class Act:
     clock: Callable[[], datetime]
     rng: Callable[[], float]
     pressed: int | None = None
+    before: Callable[[Session], object] | None = None
     on_success: Callable[[Session], object] | None = None
     is_done: bool = field(default=False, init=False)
 
@@ -80,13 +85,15 @@ class Act:
         def body(s: Session) -> T:
             # First of all: an update that another session has finished must say so, not fail on what it left behind.
             inbox.finish(s, self.row, now=now)
+            if self.before is not None:
+                self.before(s)
             result = action(s, **inputs)
             results = (result,) if then_read is None else (result, then_read(s))
             if reply is not None:
                 self._put(s, reply(*results), now)
             if screen is not None:
                 self._put(s, screen(*results), now, in_place=True)
-            if self.on_success is not None and action is not _nothing:
+            if self.on_success is not None and action is not nothing:
                 self.on_success(s)
             return result
 
@@ -96,11 +103,11 @@ class Act:
 
     async def answer(self, answer: OutgoingMessage) -> None:
         """Sends a message and finishes the update; nothing else changes."""
-        await self(_nothing, reply=lambda _: answer)
+        await self(nothing, reply=lambda _: answer)
 
     async def show(self, answer: OutgoingMessage) -> None:
         """Replaces the pressed screen and finishes the update; nothing else changes."""
-        await self(_nothing, screen=lambda _: answer)
+        await self(nothing, screen=lambda _: answer)
 
     def _put(self, s: Session, answer: OutgoingMessage | None, now: datetime, *, in_place: bool = False) -> None:
         if answer is None:
@@ -113,7 +120,7 @@ class Act:
         outbox.add(s, [send], now=now)
 
 
-def _nothing(s: Session) -> None:
+def nothing(s: Session) -> None:
     """The action of an update that changes nothing else."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from aiogram import BaseMiddleware, Router
 from aiogram.filters import BaseFilter
 from aiogram.types import InlineKeyboardButton, Message, TelegramObject
+from sqlalchemy.orm import Session
 
 from bot.handling.act import Act
 from bot.screens.message import rows, text_message
@@ -132,7 +133,7 @@ class PromptMiddleware(BaseMiddleware):
             return await handler(event, data)
         if event.text.startswith("/"):
             if await _pending(act, data):
-                await _end(act, data)
+                act.before = _end(act)
         else:
             reply_to = event.reply_to_message.message_id if event.reply_to_message else None
             asked = await _pending(act, data, reply_to)
@@ -152,10 +153,10 @@ class EndPromptMiddleware(BaseMiddleware):
         act: Act = data["act"]
         asked = await _pending(act, data)
         if asked is not None and asked.role is self._role:
-            await _end(act, data)
+            act.before = _end(act)
         return await handler(event, data)
 
 
-async def _end(act: Act, data: dict[str, Any]) -> None:
-    db: Database = data["db"]
-    await db.write(prompts.end, bot_id=act.bot_id, chat_id=act.chat_id)
+def _end(act: Act) -> Callable[[Session], None]:
+    """Ends the prompt of a chat in the transaction of the update: an update that comes again ends no later one."""
+    return partial(prompts.end, bot_id=act.bot_id, chat_id=act.chat_id)

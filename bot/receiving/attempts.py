@@ -20,7 +20,7 @@ DATABASE_DELAY = 1.0  # seconds until the database is tried again
 
 
 class RetryNow(Exception):
-    """The update must be handled again at once: what it was judged by (a role) has changed meanwhile."""
+    """The update must be handled again at once: a role has changed, or what it replies to is not recorded yet."""
 
 
 class Attempts:
@@ -47,14 +47,17 @@ class Attempts:
         self._retries, self._stopping = retries, stopping
 
     async def attempt(self, row: StoredUpdate, queue: ConversationQueue) -> bool:
-        """Handles an update. Returns whether it is finished, one way or the other; if not, after the delay."""
+        """Handles an update. Returns True once it is finished: handled, or a dead letter.
+
+        If it is to be tried again, returns False when the delay before that has passed.
+        """
         try:
             await self._handle(row)
         except AlreadyFinished:
             return True
         except DATABASE_UNAVAILABLE as error:
             # Not the update's fault: it waits as long as it takes, and never becomes a dead letter for it.
-            log.error("database_away", inbox_id=row.id, error=describe_error(error))
+            log.error("database_unavailable", inbox_id=row.id, error=describe_error(error))
             await self.sleep_before_database()
             return False
         except ValidationError:
@@ -77,16 +80,16 @@ class Attempts:
             if not await self._db.write(inbox.retry, inbox_id=row.id, error=name, not_before=due):
                 return True
         except DATABASE_UNAVAILABLE as failure:
-            log.error("retry_not_noted", inbox_id=row.id, error=describe_error(failure))
+            log.error("retry_not_stored", inbox_id=row.id, error=describe_error(failure))
         await self.sleep(delay)
         return False
 
     async def _mark_dead(self, row: StoredUpdate, error: str) -> bool:
-        log.error("update_buried", inbox_id=row.id, reason=error)
+        log.error("update_dead_lettered", inbox_id=row.id, reason=error)
         try:
             await self._db.write(inbox.mark_dead, inbox_id=row.id, bot_id=row.bot_id, error=error, now=self._clock())
         except DATABASE_UNAVAILABLE as failure:
-            log.error("burial_failed", inbox_id=row.id, error=describe_error(failure))
+            log.error("dead_letter_not_stored", inbox_id=row.id, error=describe_error(failure))
             await self.sleep_before_database()
             return False
         return True

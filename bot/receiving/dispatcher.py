@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.admins import router as admins
 from bot.clients import router as clients
 from bot.delivery.senders import Senders
-from bot.handling.act import Act
+from bot.handling.act import Act, nothing
 from bot.handling.prompts import PromptCache, PromptMiddleware, client_answers, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
@@ -118,7 +118,7 @@ class UpdateDispatcher:
         if chat.get("type", "private") == "private":  # the bot does not answer in groups
             toast = await self._dispatch(row, act, member, user, _)
         if not act.is_done:
-            await act(_nothing)
+            await act(nothing)
         if query:
             self._show_toast(self.bots[row.bot_id], query["id"], toast)
 
@@ -240,10 +240,6 @@ class UpdateDispatcher:
         """Waits for the button answers under way."""
         if self._toasts:
             await asyncio.wait(self._toasts, timeout=2)
-
-
-def _nothing(s: Any) -> None:
-    """The action of an update that concerns nobody."""
 
 
 def _user(raw: dict[str, Any]) -> dict[str, Any] | None:

@@ -29,6 +29,6 @@ class LastReceived:
         try:
             await self.db.write(bots.note_received, bot_id=self.bot_id, now=now)
         except DATABASE_UNAVAILABLE as error:  # it is stored next time
-            log.error("hearing_not_noted", bot_id=self.bot_id, error=describe_error(error))
+            log.error("last_received_not_stored", bot_id=self.bot_id, error=describe_error(error))
         else:
             self._stored = now

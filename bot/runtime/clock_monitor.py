@@ -46,5 +46,5 @@ class ClockMonitor:
                 log.warning("clock_set", seconds=round(moved))
                 self._on_clock_set()
             if passed - CHECK_EVERY > STALLED:
-                log.error("stood_still", seconds=round(passed))
+                log.error("process_stalled", seconds=round(passed))
                 await self._on_stalled(passed)

@@ -113,8 +113,8 @@ class Installation:
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
         """Starts the HTTP server, with the API and the routes that a subclass adds. Raises PortTaken."""
         settings = self.settings
-        has_shell = settings.database_url.startswith("sqlite")
-        shell_key = control.MARK + new_key() if has_shell else None
+        has_control = settings.database_url.startswith("sqlite")
+        control_key = control.MARK + new_key() if has_control else None
         self.api = create_app(
             db=self.db,
             clock=self.clock,
@@ -125,15 +125,15 @@ class Installation:
             cors_origins=settings.cors_origins,
             own_routes=own_routes,
             version=__version__,
-            control_key=shell_key,
+            control_key=control_key,
             counts=self.counts,
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)
         self.http = HttpServer(self.api, host=settings.http_host, port=settings.http_port)
         await self.http.start()
         self._stack.push_async_callback(self.http.stop)
-        if shell_key is not None:
-            path = control.publish_control_address(settings.database_url, address=self.http.address, key=shell_key)
+        if control_key is not None:
+            path = control.publish_control_address(settings.database_url, address=self.http.address, key=control_key)
             self._stack.callback(path.unlink, missing_ok=True)
 
     def _start_schedule(self) -> None:

@@ -18,7 +18,7 @@ from bot.logs import describe_error
 from bot.runtime.nightly_backup import NightlyBackup
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import operator_messages
+from crm_core.conversation import operator_messages, prompts
 from crm_core.messaging import inbox, outbox
 from crm_core.routing import queue
 from crm_core.storage.database import Database
@@ -97,7 +97,7 @@ async def _tally(process: Process) -> None:
 
 async def _purge(process: Process) -> None:
     """Deletes rows that are finished and older than they are kept."""
-    for purge in (inbox.purge, outbox.purge, operator_messages.purge, idempotency.purge):
+    for purge in (inbox.purge, outbox.purge, operator_messages.purge, idempotency.purge, prompts.purge):
         await process.db.write(purge, now=process.clock())
 
 
@@ -146,7 +146,13 @@ JOBS: tuple[PeriodicJob, ...] = (
 
 
 def with_intervals(jobs: Sequence[PeriodicJob], **seconds: float) -> tuple[PeriodicJob, ...]:
-    """The same jobs at other intervals, by their names: `with_intervals(JOBS, look_again=0.5)`."""
+    """The same jobs at other intervals, by their names: `with_intervals(JOBS, look_again=0.5)`.
+
+    Raises ValueError for a name that no job has.
+    """
+    unknown = seconds.keys() - {job.name for job in jobs}
+    if unknown:
+        raise ValueError(f"no such jobs: {', '.join(sorted(unknown))}")
     return tuple(replace(job, every=seconds.get(job.name, job.every)) for job in jobs)
 
 
@@ -164,7 +170,7 @@ class Schedule:
             scopes: those that apply to this process; jobs of others are left out.
         """
         self.jobs = {job.name: job for job in jobs if job.scope in scopes}
-        self._process = process
+        self._process, self._is_stopping = process, False
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -172,11 +178,14 @@ class Schedule:
     def start(self) -> None:
         """Begins to run them, each after its interval for the first time."""
         for job in self.jobs.values():
-            self._scheduler.add_job(self.run, "interval", seconds=job.every, args=[job.name], id=job.name)
+            self._scheduler.add_job(
+                self.run, "interval", seconds=job.every, args=[job.name], id=job.name, name=job.name
+            )
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Starts no further runs; what is under way ends with the event loop."""
+        """Starts no further runs, and cancels what is under way."""
+        self._is_stopping = True
         self._scheduler.shutdown(wait=False)
 
     def restart_intervals(self) -> None:
@@ -191,5 +200,8 @@ class Schedule:
         """Runs a job once. A failure is logged, and the job is tried again at its next time."""
         try:
             await self.jobs[name].run(self._process)
+        except asyncio.CancelledError:
+            if not self._is_stopping:  # otherwise APScheduler would log an error
+                raise
         except Exception as error:
             log.error("job_failed", job=name, error=describe_error(error))

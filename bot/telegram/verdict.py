@@ -84,7 +84,7 @@ _BAD_REQUESTS = (
 
 
 def judge(error: BaseException) -> Verdict:
-    """The meaning of a failed attempt (reliability list, section 2.1).
+    """The meaning of a failed attempt.
 
     Args:
         error: what the request raised.

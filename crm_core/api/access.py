@@ -3,6 +3,10 @@
 A route answers everybody if its endpoint (or a mounted application) is declared `public`, and callers with an API key
 if it depends on `Reading`, `Writing`, `Steering` or `Submitting` of `crm_core.api.call`. A route that declares neither
 is closed, as is a path that no route matches.
+
+A page for a browser is a route of `create_app`, as those of `crm_core.api.docs` are. A browser sends no API key with a
+navigation, so a page for staff must be `public` and check a session by itself. `tests/api/test_route_access.py` lists
+every public route.
 """
 
 import logging
@@ -61,6 +65,7 @@ class AccessTable:
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes = [(_literal_start(route), route, access_of(route)) for route in routes]
+        self._mounts = [route.path for _, route, _ in self._routes if isinstance(route, Mount)]
         self._slashed = {path for _, route, _ in self._routes if (path := getattr(route, "path", "")).endswith("/")}
         for _, route, access in self._routes:
             if access is Access.CLOSED:
@@ -71,6 +76,10 @@ class AccessTable:
 
         There is no redirect, because a redirected POST loses its body.
         """
+        if path in self._mounts:
+            return f"{path}/"
+        if any(path.startswith(f"{mount}/") for mount in self._mounts):
+            return path  # what is below a mount is the mounted application's own
         if path.endswith("/"):
             return path if path in self._slashed else path.rstrip("/") or "/"
         return f"{path}/" if f"{path}/" in self._slashed else path

@@ -24,7 +24,7 @@ from crm_core.api.periods import moment
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contacts import details, lifecycle, lists
 from crm_core.contacts.leads import LeadFacts
-from crm_core.contacts.lifecycle import Requested
+from crm_core.contacts.lifecycle import Registered
 from crm_core.contacts.lists import Filter
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.paging import RowCount
@@ -54,7 +54,7 @@ async def register_and_respond(
     )
 
 
-def _registered(made: Requested, message: str | None, now: datetime) -> Response:
+def _registered(made: Registered, message: str | None, now: datetime) -> Response:
     """The response, without a pydantic model: this call is made more often than all others together."""
     lead = made.lead
     shown = {

@@ -38,8 +38,8 @@ class _Uvicorn(uvicorn.Server):
                 await asyncio.wait_for(self.is_stopping.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops at once if nobody is connected; uvicorn's own would pause for 100 ms first."""
-        if self.server_state.connections:
+        """Stops at once if no request is under way; uvicorn's own would pause for 100 ms first."""
+        if self.server_state.connections or self.server_state.tasks:  # a caller may have left before the answer
             await super().shutdown(sockets)
             return
         for server in self.servers:

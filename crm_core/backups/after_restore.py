@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, Table, delete, func, select, update
+from sqlalchemy import Row, Table, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -141,7 +141,9 @@ def _withdraw(s: Session, now: datetime) -> None:
 
 def _decide(s: Session, now: datetime) -> tuple[int, int]:
     """Decides about unsent rows. Returns how many are sent, and how many messages to clients are not."""
-    unsent = _outbox.c.state.in_(("pending", "sending"))
+    # Other receivers have kinds of their own; their rows are sent again, and they recognise what they have already.
+    is_unsent, is_telegram = _outbox.c.state.in_(("pending", "sending")), _outbox.c.bot_id.is_not(None)
+    unsent = and_(is_unsent, is_telegram)
     doubtful = execute(
         s, select(_outbox).where(unsent, _outbox.c.kind == outbox.TO_CLIENT).order_by(_outbox.c.id)
     ).all()
@@ -152,12 +154,9 @@ def _decide(s: Session, now: datetime) -> tuple[int, int]:
         .values(state="uncertain", outcome="restored", settled_at=now, ambiguous=_outbox.c.ambiguous + 1),
     )
     # One more ambiguous attempt: a copy tells the operator that it may be the second one.
-    again = execute_count(
-        s,
-        update(_outbox)
-        .where(unsent)
-        .values(state="pending", outcome="restored", fence=None, ambiguous=_outbox.c.ambiguous + 1),
-    )
+    once_more = {"state": "pending", "outcome": "restored", "fence": None, "ambiguous": _outbox.c.ambiguous + 1}
+    again = execute_count(s, update(_outbox).where(unsent).values(once_more))
+    execute(s, update(_outbox).where(is_unsent, ~is_telegram).values(once_more))
     _notify_authors(s, doubtful, now)
     return again, len(doubtful)
 

@@ -37,7 +37,7 @@ class ClientChat:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class Opened:
     """A new contact. `operator_id` is None if nobody was eligible; it then waits in the queue."""
 
     id: int
@@ -48,7 +48,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Requested(Registered):
+class Registered(Opened):
     """A new contact from another system, with its lead as it is known now."""
 
     lead: leads.LeadRecord
@@ -56,7 +56,7 @@ class Requested(Registered):
 
 def register(
     s: Session, *, source_id: int, lead: LeadFacts, now: datetime, rng: Rng, content: MessageContent | None = None
-) -> Requested:
+) -> Registered:
     """A request of another system: a new contact at each call, assigned at once if anybody is eligible.
 
     Raises SourceNotFound, SourceOff.
@@ -66,7 +66,7 @@ def register(
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
     made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
-    return Requested(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
+    return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
 def open_contact(
@@ -78,7 +78,7 @@ def open_contact(
     chat: ClientChat | None,
     now: datetime,
     rng: Rng,
-) -> Registered:
+) -> Opened:
     """Makes a contact and assigns it to an operator, or queues it. Every contact begins here.
 
     Args:
@@ -89,7 +89,7 @@ def open_contact(
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
     operator_id = place.operator_id if isinstance(place, Reservation) else None
-    opened = Registered(contact_id, lead_id, source.id, operator_id, "new")
+    opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
     if isinstance(place, Reservation):

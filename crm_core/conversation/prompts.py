@@ -16,7 +16,7 @@ from crm_core.access.actors import Actor, access_admin, access_client, access_op
 from crm_core.errors import NotAllowed, PromptEnded
 from crm_core.messaging import messages
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one, dialect_insert
+from crm_core.storage.execute import change_one, dialect_insert, execute_count
 from crm_core.storage.tables import Prompt
 
 ANSWERED_WITHIN = timedelta(minutes=15)  # a message of tomorrow is no answer to a question of today
@@ -145,6 +145,11 @@ def end_answered(s: Session, *, prompt: OpenPrompt, bot_id: int, chat_id: int) -
 def end(s: Session, *, bot_id: int, chat_id: int) -> None:
     """Ends the question of a chat without an answer, if there is one."""
     s.execute(_prompt.delete().where(*_in_chat(bot_id, chat_id)))
+
+
+def purge(s: Session, *, now: datetime) -> int:
+    """Deletes questions that were asked too long ago to be answered. Returns how many."""
+    return execute_count(s, _prompt.delete().where(_prompt.c.created_at <= now - ANSWERED_WITHIN))
 
 
 def chats(s: Session) -> set[tuple[int, int]]:

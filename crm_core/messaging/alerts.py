@@ -11,7 +11,7 @@ from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
 
 QUIET = timedelta(minutes=10)
-A_DAY = timedelta(hours=20)
+DAILY = timedelta(hours=20)  # less than a day, so that an alert of every night is not left out every other night
 
 _ADMIN_CHATS = (
     select(StaffChat.telegram_id, StaffChat.bot_id)
@@ -74,6 +74,6 @@ def notify_stalled(s: Session, *, seconds: int, now: datetime) -> None:
 def notify_no_backup(s: Session, *, reason: str, now: datetime) -> None:
     """Notifies admins, once a day, that there is no nightly backup; `reason` is a code of `crm_core.backups.errors`."""
     if reason == "damaged":
-        notify_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=A_DAY)
+        notify_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=DAILY)
     else:
-        notify_admins(s, cause="backup", code="backup_failed", now=now, quiet=A_DAY, why=reason)
+        notify_admins(s, cause="backup", code="backup_failed", now=now, quiet=DAILY, why=reason)

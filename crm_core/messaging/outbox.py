@@ -349,6 +349,7 @@ _DROP_CONTACT = (
     update(_table)
     .where(
         _table.c.contact_id == bindparam("of_contact"),
+        _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
         _table.c.kind.in_((CARD, TO_OPERATOR)),
         _table.c.state == "pending",
     )

@@ -9,6 +9,7 @@ receiver, not to one endpoint. `outbox.settle`, `adopt` and `give_up` are the sa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, text
@@ -77,6 +78,9 @@ def start(s: Session, *, receiver: str) -> int:
 _INSERT, _INSERT_OR_TOUCH = prepared_insert(_row), prepared_upsert(_row, or_touch_pending)
 
 
+KEY_LONGEST = 64  # what fits into the column
+
+
 def add(s: Session, entries: Iterable[ReceiverEntry], *, now: datetime) -> None:
     """Adds rows in their order, except those whose `dedup_key` a pending row of the endpoint has already."""
     for entry in entries:
@@ -88,6 +92,8 @@ def add(s: Session, entries: Iterable[ReceiverEntry], *, now: datetime) -> None:
 def _values(entry: ReceiverEntry, now: datetime) -> dict[str, Any]:
     # Keys of all receivers are in one unique index: those of one endpoint must not meet those of another.
     key = entry.dedup_key and f"{entry.receiver}:{entry.endpoint_id}:{entry.dedup_key}"
+    if key is not None and len(key) > KEY_LONGEST:
+        key = sha256(key.encode()).hexdigest()
     return {
         "kind": entry.kind,
         "receiver": entry.receiver,

@@ -40,6 +40,8 @@ _weight = Weight.__table__
 # --- reserving a place -----------------------------------------------------------------------------------------------
 
 
+# Repeats of the rules only what a concurrent transaction may change and must never be exceeded: the limit, and whether
+# the operator is switched on.
 _CLAIM = Prepared(
     update(_operator)
     .where(

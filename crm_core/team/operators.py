@@ -318,7 +318,8 @@ _MINE = (
         Source.name.label("source"),
         Lead.full_name.label("lead"),
         Contact.message,
-        Contact.current_assigned_at.label("since"),
+        # The former alone, once no process of a version without it can run beside this one.
+        func.coalesce(Contact.current_assigned_at, Contact.assigned_at).label("since"),
         Bot.username.label("bot"),
         Contact.bot_id,
     )

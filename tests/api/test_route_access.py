@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -165,3 +166,20 @@ def test_scope_is_stronger_than_public(app: FastAPI) -> None:
         assert access_of(route) is Access.KEY
     finally:
         delattr(route.endpoint, "is_public_endpoint")
+
+
+@pytest.mark.parametrize(
+    ("path", "found"), [("/open", "root"), ("/open/", "root"), ("/open/a", "a"), ("/open/b/", "b")]
+)
+async def test_every_path_below_a_public_mount_is_reached(
+    app: FastAPI, calling: Calling, path: str, found: str
+) -> None:
+    def answering(text: str) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            return PlainTextResponse(text)
+
+        return answer
+
+    inner = [Route("/", answering("root")), Route("/a", answering("a")), Route("/b/", answering("b"))]
+    app.router.routes.append(Mount("/open", public(Starlette(routes=inner))))
+    assert (await calling(**FAR).get(path)).text == found

@@ -6,6 +6,7 @@ import time
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from crm_core.api.server import STOP_SECONDS, HttpServer, PortTaken
 
@@ -28,6 +29,27 @@ async def test_shutdown_ends_within_grace_despite_unfinished_request(app: FastAP
         writer.close()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def test_shutdown_waits_for_a_request_whose_caller_has_gone() -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await may_end.wait()
+        ended.set()
+
+    server = HttpServer(slow, host="127.0.0.1", port=0)
+    await server.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+    await begun.wait()
+    writer.close()
+    await writer.wait_closed()
+    stopping = asyncio.create_task(server.stop())
+    asyncio.get_running_loop().call_later(0.3, may_end.set)
+    await stopping
+    assert ended.is_set()
 
 
 async def test_second_server_on_the_same_port_is_refused(app: FastAPI) -> None:

@@ -110,7 +110,14 @@ async def test_debug_log_during_faults_contains_no_tokens_or_message_text(
         await _break_things(crm)
         await crm.settled()
     text = check(written)
-    for event in ("render_failed", "bot_state", "update_buried", "not_deliverable", "contact_assigned", "unexpected"):
+    for event in (
+        "render_failed",
+        "bot_state",
+        "update_dead_lettered",
+        "not_deliverable",
+        "contact_assigned",
+        "unexpected",
+    ):
         assert event in text
     assert "a listener failed" in text or "library_error" in text
 

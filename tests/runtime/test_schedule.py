@@ -110,6 +110,30 @@ async def test_every_job_works_on_a_running_app(crm: RunningApp) -> None:
         await one.run(crm.app)
 
 
+async def test_stop_cancels_a_running_job_without_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def long(process: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    schedule = Schedule([job("long", long)], None, scopes=frozenset(Scope))  # type: ignore[arg-type]
+    schedule.start()
+    await begun.wait()
+    schedule.stop()
+    await cancelled.wait()
+    await asyncio.sleep(0)  # the executor looks at the result one turn later
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_interval_of_an_unknown_job_is_refused() -> None:
+    with pytest.raises(ValueError, match="no such jobs: sweeep"):
+        with_intervals(JOBS, sweeep=1)
+
+
 def sources() -> Iterator[tuple[str, ast.Module]]:
     for package in ("bot", "crm_core"):
         for path in sorted((ROOT / package).rglob("*.py")):

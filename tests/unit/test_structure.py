@@ -11,6 +11,7 @@ import pytest
 from bot.texts import translator
 from bot.texts.refusals import REFUSALS
 from crm_core import errors
+from crm_core.api.error_texts import SENTENCES
 from crm_core.errors import CrmError
 from crm_core.storage.probe import newest_revision
 
@@ -58,10 +59,12 @@ def test_core_uses_no_clock_or_randomness_of_its_own() -> None:
     own = {
         f"{path.relative_to(ROOT)}: {call}"
         for path in (ROOT / "crm_core").rglob("*.py")
-        for call in ("datetime.now", "time.time", "import random", "import secrets")
+        for call in ("datetime.now", "time.time", "monotonic", "import random", "import secrets")
         if call in path.read_text(encoding="utf-8")
     }
     assert own == {
+        "crm_core/api/guard.py: monotonic",  # rates of callers, in seconds of this process
+        "crm_core/api/limits.py: monotonic",  # likewise
         "crm_core/backups/__main__.py: datetime.now",  # a program of its own, which nobody gives a clock
         "crm_core/storage/migrate.py: datetime.now",  # the default of a command
         "crm_core/storage/types.py: datetime.now",  # in the text of an error
@@ -78,7 +81,7 @@ def test_every_error_has_a_unique_code_and_a_text() -> None:
     ours = [error for error in every_error() if error.__module__ == errors.__name__]
     codes = [error.code for error in ours]
     assert len(codes) == len(set(codes))
-    assert set(codes) == set(REFUSALS)
+    assert set(codes) == set(REFUSALS) == set(SENTENCES)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

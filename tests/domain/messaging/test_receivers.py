@@ -227,6 +227,24 @@ async def test_settled_rows_of_every_receiver_are_purged(db: Database) -> None:
     assert await db.write(outbox.purge, now=NOW + timedelta(days=8)) == 1
 
 
+@pytest.mark.parametrize("kind", [outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.ANSWER])
+async def test_kind_that_telegram_has_too_means_nothing_for_other_receivers(db: Database, kind: str) -> None:
+    await start(db)
+    await db.write(receivers.add, [ReceiverEntry(PIGEONS, LOFT, kind, 3, {})], now=NOW)
+    await db.write(outbox.drop_contact, contact_id=3, outcome="reassigned", now=NOW)
+    assert len(await waiting(db)) == 1
+    found = await db.write(after_restore.reconcile, taken_at=NOW, now=NOW, zone="UTC", actor="system")
+    assert len(await waiting(db)) == 1
+    assert (found.again, found.doubtful) == (0, 0)
+
+
+async def test_keys_of_any_length_are_told_apart(db: Database) -> None:
+    await start(db)
+    for key in ("k" * 64, "k" * 64, "k" * 65):
+        await put(db, key=key)
+    assert len(await waiting(db)) == 2
+
+
 async def test_restore_resends_rows_and_fences_off_earlier_sessions(db: Database) -> None:
     token = await start(db)
     await put(db)

@@ -1,9 +1,11 @@
 """Operators and clients are asked a typed question. (What admins are asked is in `stories/admins/test_prompts.py`.)"""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from aiogram.types import Message
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.handling.act import Act
@@ -13,9 +15,11 @@ from bot.screens.message import text_message
 from crm_core.access.actors import telegram
 from crm_core.conversation import prompts
 from crm_core.conversation.prompts import OpenPrompt, Role
+from crm_core.messaging.inbox import AlreadyFinished, StoredUpdate
 from crm_core.storage.database import Database
 from crm_core.storage.opening import open_database
-from tests.stories.arranging import remove
+from crm_core.storage.tables import InboxRow
+from tests.stories.arranging import count, remove
 from tests.stories.steering import presses, types
 from tests.support.people import RunningApp
 
@@ -25,6 +29,8 @@ def note(s: Session, *, text: str) -> str:
 
 
 async def on_answer(message: Message, asked: OpenPrompt, act: Act) -> None:
+    if message.text == "hm":
+        return  # no answer yet, and nothing that would change
     about = asked.data["about"]
     await act(note, text=message.text, reply=lambda noted: text_message(f"Noted about {about}: {noted}"))
 
@@ -118,6 +124,41 @@ async def test_removed_operator_answers_no_prompt(crm: RunningApp) -> None:
     await anna.says("blue")
     await boris.sees("blue")  # as a client's request
     assert anna.looks("Noted") is None
+
+
+async def test_message_that_changes_nothing_leaves_the_prompt_open(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await asks(crm, anna, Role.OPERATOR)
+    await anna.says("hm")
+    assert (await types(crm, anna, "blue")).text == "Noted about lamps: blue"
+
+
+@pytest.mark.parametrize("how", ["command", "button"])
+async def test_command_or_button_ends_a_prompt_of_a_client(crm: RunningApp, how: str) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.starts(crm.shop)
+    await crm.settled()
+    await asks(crm, ivan, Role.CLIENT)
+    if how == "command":
+        await types(crm, ivan, "/help")
+    else:
+        await (await ivan.presses_forged(crm.shop, "back", message=None)).answer()
+    await ivan.says("blue")
+    await anna.sees("blue")  # a request, as always
+
+
+async def test_update_handled_again_does_not_end_the_prompt_that_it_asked(crm: RunningApp) -> None:
+    """A session that learns of its commit only from the row: what it did stands."""
+    screen = await types(crm, crm.olga, "/operators")
+    await presses(crm, crm.olga, screen, "➕ Add an operator")
+    await crm.settled()
+    columns = (InboxRow.id, InboxRow.bot_id, InboxRow.conversation, InboxRow.raw)
+    press = await crm.db.read(lambda s: s.execute(select(*columns).order_by(InboxRow.id.desc()).limit(1)).one())
+    raw = press.raw if isinstance(press.raw, dict) else json.loads(press.raw)
+    with pytest.raises(AlreadyFinished):
+        await crm.app.worker.handle(StoredUpdate(press.id, press.bot_id, press.conversation, raw))
+    await types(crm, crm.olga, "Boris 10")
+    assert await count(crm, "operators", "name = 'Boris'") == 1
 
 
 @pytest.mark.parametrize("how", ["command", "button"])
