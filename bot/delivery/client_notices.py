@@ -48,11 +48,11 @@ def _about_contact(notice: Callable[[CardData, Translator], Notice | None]) -> C
 def _registered(contact: CardData, _: Translator) -> Notice:
     if contact.operator:
         text = _("Your request is #{id}. {operator} will answer you here.")
-    elif contact.place == 1:
+    elif contact.queue_position == 1:
         text = _("Your request is #{id}. All our operators are busy right now; you are next in the queue.")
     else:
         text = _("Your request is #{id}. All our operators are busy right now; you are number {place} in the queue.")
-    return Notice(text.format(id=contact.id, operator=contact.operator, place=contact.place))
+    return Notice(text.format(id=contact.id, operator=contact.operator, place=contact.queue_position))
 
 
 def _taken(contact: CardData, _: Translator) -> Notice | None:

@@ -69,7 +69,7 @@ class Poller:
 
     async def _receive(self) -> None:
         # Nothing more is fetched than can be held in memory: the rest is safe at Telegram.
-        await self.worker.has_room()
+        await self.worker.wait_for_room()
         method = GetRawUpdates(offset=self._offset, timeout=LONG_POLL)
         batch = await self.bot(method, request_timeout=LONG_POLL + 10)
         updates = [to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)]

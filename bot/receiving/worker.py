@@ -21,7 +21,7 @@ from crm_core.storage.database import Database
 
 log = structlog.get_logger("receiving")
 
-AT_ONCE = 64  # conversations worked on at the same moment
+PARALLEL = 64  # conversations worked on at the same moment
 BATCH = 500  # updates that are read from the inbox at once
 AT_ONCE_WITHIN = 0.05  # seconds for which receiving waits for an update that is stored with its effect
 
@@ -60,7 +60,7 @@ class ConversationWorker:
         self._overlooked: set[int] = set()  # bots for which something came while that was being read
         self._queues: dict[ConversationKey, ConversationQueue] = {}
         self._held, self._pacing = HeldUpdates(), Pacing(clock)
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(PARALLEL)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
         self._attempts = Attempts(
@@ -79,7 +79,7 @@ class ConversationWorker:
         """How many updates are in memory."""
         return self._held.count
 
-    async def has_room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Waits until more updates can be held."""
         await self._held.wait_for_room()
 
@@ -98,7 +98,7 @@ class ConversationWorker:
             if batch:
                 after = batch[-1].id
                 self._take(batch)
-                await self.has_room()
+                await self.wait_for_room()
             elif bot_id not in self._overlooked:
                 break
             else:  # a transaction that began earlier may have committed later: its ids can lie below

@@ -1,8 +1,8 @@
 """Who may call a route: nobody, unless the route itself says who.
 
 A route answers everybody if its endpoint (or a mounted application) is declared `public`, and callers with an API key
-if it depends on `Reading`, `Writing`, `Steering` or `Submitting` of `crm_core.api.call`. A route that declares neither
-is closed, as is a path that no route matches.
+if it depends on `Reading`, `Writing`, `Administering` or `Submitting` of `crm_core.api.call`. A route that declares
+neither is closed, as is a path that no route matches.
 
 A page for a browser is a route of `create_app`, as those of `crm_core.api.docs` are. A browser sends no API key with a
 navigation, so a page for staff must be `public` and check a session by itself. `tests/api/test_route_access.py` lists

@@ -90,7 +90,7 @@ Reading = Annotated[RequestContext, Depends(Needs(READ))]
 Writing = Annotated[RequestContext, Depends(Needs(WRITE))]
 """The call of a route for everyday work: contacts and leads."""
 
-Steering = Annotated[RequestContext, Depends(Needs(ADMIN))]
+Administering = Annotated[RequestContext, Depends(Needs(ADMIN))]
 """The call of a route that changes how contacts are distributed: operators, sources, weights, keys."""
 
 Submitting = Annotated[RequestContext, Depends(Needs(FORM))]

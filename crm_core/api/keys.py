@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core.access import api_keys
 from crm_core.access.actors import access_admin
 from crm_core.access.api_keys import KeyFacts
-from crm_core.api.call import RequestContext, Steering
+from crm_core.api.call import Administering, RequestContext
 from crm_core.api.fields import WHOLE, Body, Id, Moment, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
@@ -66,7 +66,7 @@ class KeyMade(KeyShown):
 
 
 @router.get("/keys/", response_model=list[KeyShown], summary="List keys")
-async def list_keys(call: Steering) -> Any:
+async def list_keys(call: Administering) -> Any:
     """All keys, including expired and revoked ones."""
     return await call.db.read(_listing, call=call)
 
@@ -77,7 +77,7 @@ def _listing(s: Session, *, call: RequestContext) -> list[KeyFacts]:
 
 
 @router.post("/keys/", status_code=201, response_model=KeyMade, summary="Create a key", responses=refusals(404, 409))
-async def add_key(body: NewKey, call: Steering) -> Response:
+async def add_key(body: NewKey, call: Administering) -> Response:
     """The response is the only place where the key is shown. Once there is a key, every call needs one.
 
     A call that is repeated with its `Idempotency-Key` creates no second key, but cannot show the first: `key` is null.
@@ -104,6 +104,6 @@ def _made(made: KeyFacts, key: str | None) -> Response:
 
 
 @router.delete("/keys/{key_id}", status_code=204, summary="Revoke a key", responses=refusals(404))
-async def revoke_key(key_id: Id, call: Steering) -> None:
+async def revoke_key(key_id: Id, call: Administering) -> None:
     """Immediately and permanently."""
     await call.db.write(api_keys.revoke, key_id=key_id, actor=call.actor, now=call.now)

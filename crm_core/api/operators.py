@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
-from crm_core.api.call import Reading, RequestContext, Steering
+from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
 from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
@@ -89,7 +89,7 @@ class OperatorDetails(OperatorShown):
 @router.post(
     "/operators/", status_code=201, response_model=OperatorShown, summary="Add an operator", responses=refusals(409)
 )
-async def add_operator(body: NewOperator, call: Steering) -> Response:
+async def add_operator(body: NewOperator, call: Administering) -> Response:
     """The operator gets contacts of a source once they have a weight there and, if it is a bot, have joined it."""
     return await run_idempotent(call, _add, lambda made: _respond(made, 201), body=body, call=call)
 
@@ -126,14 +126,14 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
     summary="Change an operator",
     responses={**refusals(404, 409, 412), **TAGGED},
 )
-async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Steering) -> Response:
+async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Administering) -> Response:
     """With a higher limit, or switched on, the operator is assigned waiting contacts. Open contacts stay with them."""
     inputs = {**body.model_dump(exclude_unset=True), **_acting(call)}
     return _respond(await call.db.write(guarded, OPERATOR, operator_id, if_match, operators.change, **inputs))
 
 
 @router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))
-async def remove_operator(operator_id: Id, if_match: Matching, call: Steering) -> None:
+async def remove_operator(operator_id: Id, if_match: Matching, call: Administering) -> None:
     """Permanently: open contacts go to other operators or wait. For a temporary break, change `is_active` instead."""
     await call.db.write(guarded, OPERATOR, operator_id, if_match, departure.remove, **_acting(call))
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from crm_core.api.call import Reading, RequestContext, Steering
+from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
 from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
@@ -84,7 +84,7 @@ class Done(Shown):
 
 
 @router.post("/sources/", status_code=201, response_model=SourceShown, summary="Add a source", responses=refusals(409))
-async def add_source(body: NewSource, call: Steering) -> Response:
+async def add_source(body: NewSource, call: Administering) -> Response:
     """A source without its own bot: a site or another system. Its operators get messages from the first bot."""
     return await run_idempotent(
         call,
@@ -125,14 +125,14 @@ async def show_source(source_id: Id, call: Reading) -> Response:
     summary="Change a source",
     responses={**refusals(404, 409, 412), **TAGGED},
 )
-async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Steering) -> Response:
+async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Administering) -> Response:
     """A source that is switched off takes no new contacts; open ones continue."""
     inputs = {"values": body.model_dump(exclude_unset=True), "actor": call.actor, "now": call.now, "rng": call.rng}
     return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, sources.change, **inputs))
 
 
 @router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409, 412))
-async def remove_source(source_id: Id, if_match: Matching, call: Steering) -> None:
+async def remove_source(source_id: Id, if_match: Matching, call: Administering) -> None:
     """Only a source without contacts, bot or form key; any other can be switched off instead."""
     await call.db.write(guarded, SOURCE, source_id, if_match, sources.remove, actor=call.actor, now=call.now)
 
@@ -152,7 +152,7 @@ SOURCE = Tagged(
 @router.post(
     "/sources/{source_id}/assign_operator", response_model=Done, summary="Set a weight", responses=refusals(404)
 )
-async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Response:
+async def assign_operator(source_id: Id, body: Assignment, call: Administering) -> Response:
     """A second call changes the weight; 0 removes it. Waiting contacts of the source are assigned if possible."""
     done = {"message": "Operator assigned to source successfully"}
     inputs = _weight(call, source_id, body.operator_id, body.weight)
@@ -162,7 +162,7 @@ async def assign_operator(source_id: Id, body: Assignment, call: Steering) -> Re
 @router.delete(
     "/sources/{source_id}/operators/{operator_id}", status_code=204, summary="Remove a weight", responses=refusals(404)
 )
-async def unassign_operator(source_id: Id, operator_id: Id, call: Steering) -> None:
+async def unassign_operator(source_id: Id, operator_id: Id, call: Administering) -> None:
     """The operator gets no new contacts from the source; open ones stay with them."""
     await call.db.write(sources.set_weight, **_weight(call, source_id, operator_id, 0))
 

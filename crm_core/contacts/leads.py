@@ -128,7 +128,9 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
     return lead_id
 
 
-def rename(s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None) -> None:
+def update_profile(
+    s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None
+) -> None:
     """Stores the name, username and language that Telegram now shows of a person."""
     s.execute(
         update(_table)

@@ -144,7 +144,7 @@ def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: d
     if known.is_staff:
         raise IsStaff()
     if (known.full_name, known.username, known.language) != (person.full_name, person.username, person.language):
-        leads.rename(
+        leads.update_profile(
             s, lead_id=known.lead_id, full_name=person.full_name, username=person.username, language=person.language
         )
     if known.is_blocked:

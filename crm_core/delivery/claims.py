@@ -4,7 +4,7 @@ Reading for a whole batch at once keeps the number of statements independent of 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +51,7 @@ class CardData:
     first_entities: list[dict[str, Any]] | None
     earlier: int
     last_operator: str | None
-    place: int | None = None
+    queue_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +247,12 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *fields, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        place = None
-        if fields[8] is None and fields[2] == "new":  # nobody holds it: the client is told their position in the queue
-            place = queue.position_of(s, contact_id=fields[0], source_id=source_id)
-        found[fields[0]] = CardData(*fields, *[place])
+    for *columns, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        contact = CardData(*columns)
+        if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
+            position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
+            contact = replace(contact, queue_position=position)
+        found[contact.id] = contact
     return found
 
 

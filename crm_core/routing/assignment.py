@@ -198,10 +198,10 @@ def _to_operator(
     contact_id: int, source: SourceFacts, place: Reservation, said: Sequence[messages.Original]
 ) -> list[outbox.OutboxEntry]:
     """The card and what does not fit on it; nothing for an operator who works through the API alone."""
-    if place.chat_id is None or source.speaker_id is None:
+    if place.chat_id is None or source.card_bot_id is None:
         return []
-    card = outbox.OutboxEntry(outbox.CARD, source.speaker_id, place.chat_id, contact_id)
-    return [card, *messages.copies(said, contact_id=contact_id, bot_id=source.speaker_id, chat_id=place.chat_id)]
+    card = outbox.OutboxEntry(outbox.CARD, source.card_bot_id, place.chat_id, contact_id)
+    return [card, *messages.copies(said, contact_id=contact_id, bot_id=source.card_bot_id, chat_id=place.chat_id)]
 
 
 def _notify_limit_reached(s: Session, source: SourceFacts, place: Reservation, *, now: datetime) -> None:
@@ -210,7 +210,7 @@ def _notify_limit_reached(s: Session, source: SourceFacts, place: Reservation, *
         cause=f"limit:{place.operator_id}",
         code="limit_reached",
         now=now,
-        bot_id=source.speaker_id,
+        bot_id=source.card_bot_id,
         operator=place.name,
         load=place.load,
         limit=place.limit,

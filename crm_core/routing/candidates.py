@@ -29,14 +29,14 @@ class SourceFacts:
 
     Attributes:
         bot_id: the source's own bot, None for another system.
-        speaker_id: the bot that talks to operators about its contacts: the source's own, else the first.
+        card_bot_id: the bot that talks to operators about its contacts: the source's own, else the first.
     """
 
     id: int
     name: str
     strategy: str
     bot_id: int | None
-    speaker_id: int | None
+    card_bot_id: int | None
     is_active: bool = True
 
 
@@ -47,7 +47,7 @@ _SOURCE_COLUMNS = (
     Source.name.label("source_name"),
     Source.strategy,
     Source.bot_id,
-    _SPEAKER.label("speaker_id"),
+    _SPEAKER.label("card_bot_id"),
     Source.is_active.label("source_is_active"),
 )
 _SOURCE = Prepared(select(*_SOURCE_COLUMNS).where(Source.id == bindparam("source_id")))
@@ -63,7 +63,7 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
 
 def _facts(row: Any) -> SourceFacts:
     return SourceFacts(
-        row.source_id, row.source_name, row.strategy, row.bot_id, row.speaker_id, is_active=row.source_is_active
+        row.source_id, row.source_name, row.strategy, row.bot_id, row.card_bot_id, is_active=row.source_is_active
     )
 
 
@@ -128,7 +128,7 @@ _CANDIDATES = Prepared(
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
-    rows = execute(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.speaker_id or 0})
+    rows = execute(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.card_bot_id or 0})
     return [_candidate(row, source) for row in rows]
 
 
@@ -157,7 +157,7 @@ _ONE = (
 
 def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> NamedCandidate:
     """An operator whom an admin has chosen; by hand, no weight is needed. Raises OperatorNotFound."""
-    values = {"source_id": source.id, "bot_id": source.speaker_id or 0, "operator_id": operator_id}
+    values = {"source_id": source.id, "bot_id": source.card_bot_id or 0, "operator_id": operator_id}
     row = execute(s, _ONE, values).one_or_none()
     if row is None:
         raise OperatorNotFound(name=str(operator_id), close=[])

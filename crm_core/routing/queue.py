@@ -34,7 +34,7 @@ _OLDEST = (
     .order_by(_contact.c.id)
     .limit(1)
 )
-_OLDEST_REQUEST = _OLDEST.where(_contact.c.chat_id.is_(None))
+_OLDEST_WITHOUT_CHAT = _OLDEST.where(_contact.c.chat_id.is_(None))
 _ASSIGN = (
     update(_contact)
     .where(
@@ -59,7 +59,7 @@ def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: 
     lock_sources(s, still)
     given, not_in_telegram = _assign_waiting(s, _OLDEST, still, actor=actor, now=now, rng=rng)
     # Operators who are free but not in Telegram can work on what came through the API, though not on a client's chat.
-    more, _ = _assign_waiting(s, _OLDEST_REQUEST, not_in_telegram, actor=actor, now=now, rng=rng)
+    more, _ = _assign_waiting(s, _OLDEST_WITHOUT_CHAT, not_in_telegram, actor=actor, now=now, rng=rng)
     return given + more
 
 
@@ -206,7 +206,7 @@ def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, wh
         cause=f"waits:{source.id}",
         code="contact_waits",
         now=now,
-        bot_id=source.speaker_id,
+        bot_id=source.card_bot_id,
         contact=contact_id,
         source=source.name,
         why=why,

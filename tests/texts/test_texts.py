@@ -287,7 +287,7 @@ def test_notice_tables_contain_exactly_the_codes_in_code() -> None:
 
 @pytest.mark.parametrize("place", [1, 2, 5])
 def test_waiting_client_notice_shows_queue_position(place: int) -> None:
-    waiting = dataclasses.replace(CONTACT, operator=None, operator_chat=None, place=place)
+    waiting = dataclasses.replace(CONTACT, operator=None, operator_chat=None, queue_position=place)
     notice = client_notice("registered", waiting, {"code": "registered"}, RU)
     assert notice is not None
     assert ("следующая" in notice.text) if place == 1 else notice.text.endswith(f": {place}.")
