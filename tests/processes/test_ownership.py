@@ -80,10 +80,11 @@ async def test_session_that_loses_its_locks_restarts_with_new_fencing_token(
         await asyncio.to_thread(_cut_lock_connections, database_url)
         session.settled.clear()
         await crm.app.supervisor.check_ownership()
-        await session.settled.wait()
-        while session.state != "running":
-            session.settled.clear()
+        async with asyncio.timeout(20):
             await session.settled.wait()
+            while session.state != "running":
+                session.settled.clear()
+                await session.settled.wait()
         assert session.sender is not sender
         assert session.sender is not None
         assert session.sender.fencing_token > sender.fencing_token
