@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,9 @@ def both_ways(s: Session, name: str) -> tuple[Any, Any]:
         prepared, values = prepared.spread({"ids": IDS, **ours})
     else:
         values = parameters(prepared.statement)
+    # A copy: the program's own statement keeps the parameters of its first execution, which would be these.
+    prepared = copy(prepared)
+    prepared._plan = None
     connection: Connection = s.info[CONNECTION]
     plain = prepared.on_postgresql if prepared._gives_id else prepared.statement
     has_names = not prepared._gives_id  # a new row's id comes from the driver alone
