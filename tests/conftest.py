@@ -9,7 +9,9 @@ import gc
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
@@ -47,10 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_slow(item: pytest.Item) -> bool:
     """Whether a test is marked as slow, or its module uses what starts processes."""
-    module = getattr(item, "module", None)
-    names = {getattr(value, "__module__", None) or "" for value in vars(module).values()} if module else set[str]()
-    is_marked = item.get_closest_marker("slow") is not None
-    return is_marked or any(name.startswith(STARTS_PROCESSES) for name in {*names, getattr(module, "__name__", "")})
+    return item.get_closest_marker("slow") is not None or _can_start_processes(getattr(item, "module", None))
+
+
+@cache
+def _can_start_processes(module: ModuleType | None) -> bool:
+    if module is None:
+        return False
+    origins = {getattr(value, "__module__", None) or "" for value in vars(module).values()}
+    return any(name.startswith(STARTS_PROCESSES) for name in {*origins, module.__name__})
 
 
 def pytest_collection_finish() -> None:

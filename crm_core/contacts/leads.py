@@ -59,7 +59,7 @@ class LeadRecord:
 
 
 def telegram_external_id(user_id: int) -> str:
-    """The external id of a Telegram account ."""
+    """The external id of a Telegram account."""
     return f"tg:{user_id}"
 
 

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
@@ -13,7 +13,7 @@ from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
 from crm_core.storage.tables import OutboxRow
-from tests.support.waiting import until_polled
+from tests.support.waiting import has_lock_waiter, until_polled
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BOT, CHAT = 700001, 5
@@ -134,7 +134,4 @@ async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Datab
 
 
 async def _waits_for_a_lock(db: Database) -> None:
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    await until_polled(lambda: db.read(lambda s: s.execute(query).scalar_one()))
+    await until_polled(lambda: has_lock_waiter(db))

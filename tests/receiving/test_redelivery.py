@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from bot.receiving import worker
 from bot.receiving.polling import Poller
 from bot.sandbox import Sandbox
 from crm_core.messaging.inbox import IncomingUpdate
@@ -157,7 +158,10 @@ async def test_callback_answered_too_late_takes_effect_and_updates_card(sandbox:
 
 
 @pytest.mark.fault("F4")
-async def test_finished_updates_are_not_processed_again_after_restart(sandbox: Sandbox, database_url: str) -> None:
+async def test_finished_updates_are_not_processed_again_after_restart(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "AT_ONCE_WITHIN", 20)  # however busy the machine is
     async with await RunningApp.open(sandbox, database_url) as before:
         anna, ivan = await before.operator("Anna"), before.client()
         await ivan.says("My question", to=before.shop)
@@ -175,6 +179,5 @@ async def test_finished_updates_are_not_processed_again_after_restart(sandbox: S
         await ivan.says("One more thing", to=crm.shop)
         await anna.sees("One more thing", bot=crm.shop)
         await crm.settled()
-        # Twice if its effect took too long to store it: it is handled again once it is stored.
-        assert {row.raw["message"]["text"] for row in seen} == {"One more thing"}
+        assert [row.raw["message"]["text"] for row in seen] == ["One more thing"]
         assert told(anna, "My question") == 1

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from crm_core.storage.database import Database
 
@@ -32,6 +33,12 @@ async def until_committed(db: Database, holds: Condition, *, within: float = 20)
             while not await holds():
                 await committed.wait()
                 committed.clear()
+
+
+async def has_lock_waiter(db: Database) -> bool:
+    """Whether somebody waits for a lock in this database (PostgreSQL)."""
+    query = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    return await db.read(lambda s: s.execute(query).first()) is not None
 
 
 async def until_polled(holds: Condition, *, within: float = 20) -> None:

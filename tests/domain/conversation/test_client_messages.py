@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
@@ -15,7 +15,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.domain.arranging import BOT, NOW, open_office, saying
 from tests.domain.invariants import check_all
-from tests.support.waiting import until_polled
+from tests.support.waiting import has_lock_waiter, until_polled
 
 
 async def test_message_during_a_close_opens_a_contact_of_the_bots_own_source(db: Database) -> None:
@@ -42,10 +42,9 @@ async def test_message_during_a_close_opens_a_contact_of_the_bots_own_source(db:
     closing = asyncio.create_task(db.write(close))
     await asyncio.wait({closing, asyncio.create_task(closed.wait())}, return_when=asyncio.FIRST_COMPLETED)
     arriving = asyncio.create_task(db.write(client_messages.receive, **saying(1, 2)))
-    query = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
     async def has_arrived_or_waits() -> bool:
-        return arriving.done() or await db.read(lambda s: s.execute(query).first()) is not None
+        return arriving.done() or await has_lock_waiter(db)
 
     if db.url.get_backend_name() != "sqlite":
         await until_polled(has_arrived_or_waits)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
@@ -13,7 +12,7 @@ from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
 from tests.domain.arranging import NOW, open_office, saying
 from tests.domain.invariants import check_all
-from tests.support.waiting import until_polled
+from tests.support.waiting import has_lock_waiter, until_polled
 
 
 async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database) -> None:
@@ -38,16 +37,9 @@ async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database
     )
 
     async def has_closed_or_waits() -> bool:
-        return closing.done() or await _somebody_waits_for_a_lock(db)
+        return closing.done() or db.url.get_backend_name() == "sqlite" or await has_lock_waiter(db)
 
     await until_polled(has_closed_or_waits)
     may_end.set()
     await asyncio.gather(arriving, closing)
     await db.read(check_all)
-
-
-async def _somebody_waits_for_a_lock(db: Database) -> bool:
-    if db.url.get_backend_name() == "sqlite":
-        return True
-    query = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-    return await db.read(lambda s: s.execute(query).first()) is not None
