@@ -6,7 +6,7 @@ command of the same person ends it too, and so does a button of the role that th
 the way back.
 
 Handlers of answers take the filter `AnswersPrompt`. Those of admins stand in the admins' routers; those of operators
-and clients are registered on `operator_answers` and `client_answers`, which come before all other messages.
+and clients are registered on `operator_answers` and `client_answers`, which come first when a question waits.
 """
 
 import asyncio
@@ -98,6 +98,17 @@ class PromptCache:
             await asyncio.shield(self._reading)
         return (bot_id, chat_id) in self._chats or (bot_id, chat_id) in self._asked
 
+    async def pending(self, act: Act, actor: Actor | None, *, reply_to: int | None = None) -> OpenPrompt | None:
+        """The question that waits in the chat of an update for this person.
+
+        Args:
+            reply_to: Telegram's id of the message that theirs replies to.
+        """
+        chat = {"bot_id": act.bot_id, "chat_id": act.chat_id}
+        if actor is None or not await self.has_prompt(**chat):
+            return None
+        return await self._db.read(prompts.waiting, **chat, actor=actor, now=act.clock(), reply_to=reply_to)
+
     async def _read(self) -> None:
         began, before = asyncio.get_running_loop().time(), self._asked
         self._asked = set()
@@ -112,35 +123,22 @@ class PromptCache:
         self._asked.update((one.bot_id, one.chat_id) for one in announcements if isinstance(one, Asked))
 
 
-async def _pending(act: Act, data: dict[str, Any], reply_to: int | None = None) -> OpenPrompt | None:
-    cache: PromptCache = data["prompt_cache"]
-    db: Database = data["db"]
-    if data["actor"] is None or not await cache.has_prompt(act.bot_id, act.chat_id):
+async def find_asked(cache: PromptCache, message: Message, act: Act, actor: Actor | None) -> OpenPrompt | None:
+    """The question that a text message answers, which ends with the effect of the answer; a command ends it, too."""
+    if message.text is None:
         return None
-    chat = {"bot_id": act.bot_id, "chat_id": act.chat_id}
-    return await db.read(prompts.waiting, **chat, actor=data["actor"], now=act.clock(), reply_to=reply_to)
+    if message.text.startswith("/"):
+        if await cache.pending(act, actor):
+            act.before = _end(act)
+        return None
+    replied = message.reply_to_message
+    asked = await cache.pending(act, actor, reply_to=replied.message_id if replied else None)
+    if asked is not None:
+        act.on_success = partial(prompts.end_answered, prompt=asked, bot_id=act.bot_id, chat_id=act.chat_id)
+    return asked
 
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
-
-
-class PromptMiddleware(BaseMiddleware):
-    """Before a text message: finds the question that it answers, or ends it if the message is a command."""
-
-    async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
-        act: Act = data["act"]
-        if not isinstance(event, Message) or event.text is None:
-            return await handler(event, data)
-        if event.text.startswith("/"):
-            if await _pending(act, data):
-                act.before = _end(act)
-        else:
-            reply_to = event.reply_to_message.message_id if event.reply_to_message else None
-            asked = await _pending(act, data, reply_to)
-            data["asked"] = asked
-            if asked is not None:
-                act.on_success = partial(prompts.end_answered, prompt=asked, bot_id=act.bot_id, chat_id=act.chat_id)
-        return await handler(event, data)
 
 
 class EndPromptMiddleware(BaseMiddleware):
@@ -151,7 +149,8 @@ class EndPromptMiddleware(BaseMiddleware):
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         act: Act = data["act"]
-        asked = await _pending(act, data)
+        cache: PromptCache = data["prompt_cache"]
+        asked = await cache.pending(act, data["actor"])
         if asked is not None and asked.role is self._role:
             act.before = _end(act)
         return await handler(event, data)

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from aiogram import Bot, Dispatcher, Router
+from aiogram import Bot
+from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, TelegramObject
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +17,7 @@ from bot.admins import router as admins
 from bot.clients import router as clients
 from bot.delivery.senders import Senders
 from bot.handling.act import Act, nothing
-from bot.handling.prompts import PromptCache, PromptMiddleware, client_answers, operator_answers
+from bot.handling.prompts import PromptCache, client_answers, find_asked, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
 from bot.operators import router as operators
@@ -27,7 +28,7 @@ from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
-from crm_core.access.actors import telegram
+from crm_core.access.actors import Actor, telegram
 from crm_core.contacts import cards
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError, IsStaff, NotAllowed
@@ -50,21 +51,12 @@ ABOUT_A_CARD = frozenset(
 )
 
 
-def _dispatcher(*routers: Router) -> Dispatcher:
-    dispatcher = Dispatcher(disable_fsm=True)
-    dispatcher.message.outer_middleware(PromptMiddleware())
-    dispatcher.include_routers(*routers)
-    return dispatcher
-
-
-# A router belongs to one dispatcher only, so these are made once; whatever differs between installations comes in with
-# each update. Clients and staff have dispatchers of their own: an update is offered to router after router, which takes
-# time. Messages come first, since they are nearly all that clients send.
-CLIENTS = _dispatcher(
-    client_answers, clients.messages, joining_router(), clients.commands, clients.buttons, membership_router()
-)
+# An update is offered to one router after the other, which takes time. So clients and staff have routers of their own,
+# and clients' messages come first, since they are nearly all that clients send. Whatever differs between installations
+# comes in with each update.
+CLIENTS = (clients.messages, joining_router(), clients.commands, clients.buttons, membership_router())
 # An admin may be an operator too: admins' handlers come first, operators' get the rest.
-STAFF = _dispatcher(joining_router(), membership_router(), operator_answers, admins.router, operators.router)
+STAFF = (joining_router(), membership_router(), admins.router, operators.router)
 
 
 @dataclass(kw_only=True)
@@ -125,11 +117,8 @@ class UpdateDispatcher:
     async def _dispatch(
         self, row: IncomingUpdate, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
     ) -> str | None:
-        dispatcher = CLIENTS if member is None else STAFF
         try:
-            toast = await self._feed(
-                dispatcher, row, act=act, member=member, actor=telegram(user["id"]) if user else None, _=_
-            )
+            toast = await self._feed(row, act, member, actor=telegram(user["id"]) if user else None, _=_)
         except IsStaff:
             self.staff_cache.forget()
             raise RetryNow from None
@@ -144,7 +133,9 @@ class UpdateDispatcher:
             return None
         return toast if isinstance(toast, str) else None
 
-    async def _feed(self, dispatcher: Dispatcher, row: IncomingUpdate, **given: Any) -> Any:
+    async def _feed(
+        self, row: IncomingUpdate, act: Act, member: Member | None, *, actor: Actor | None, **given: Any
+    ) -> Any:
         """Runs the handler. A reply to a message whose id in Telegram is not stored yet waits until it is.
 
         The event goes to the routers directly: what aiogram's dispatcher adds to every update (a state machine, a
@@ -154,21 +145,24 @@ class UpdateDispatcher:
         kind = next((name for name in EVENTS if row.raw.get(name) is not None), None)
         if kind is None:  # a kind that Telegram added later, and that was not asked for
             return None
-        event = EVENTS[kind].model_validate(row.raw[kind], context={"bot": bot})
+        event: Any = EVENTS[kind].model_validate(row.raw[kind], context={"bot": bot})
+        routers = CLIENTS if member is None else STAFF
+        if kind == "message":
+            given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
+            if given["asked"] is not None:
+                routers = (client_answers if member is None else operator_answers, *routers)
+        given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache, event_from_user=event.from_user)
+        given.update(act=act, member=member, actor=actor)
         for delay in NOT_RECORDED_DELAYS:
             try:
-                return await dispatcher.propagate_event(
-                    kind,
-                    event,
-                    bot=bot,
-                    db=self.db,
-                    prompt_cache=self._prompt_cache,
-                    event_from_user=getattr(event, "from_user", None),
-                    **given,
-                    **self.extra,
-                )
+                for router in routers:
+                    result = await router.propagate_event(kind, event, **given)
+                    if result is not UNHANDLED:
+                        return result
             except NotRecordedYet:
                 await asyncio.sleep(delay)
+            else:
+                return None
         raise RetryNow
 
     async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
