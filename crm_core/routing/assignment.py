@@ -15,6 +15,7 @@ contacts (`crm_core.routing.queue`). So one of the two sees the other: nobody wa
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, func, update
@@ -26,6 +27,7 @@ from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing.candidates import SourceFacts, candidates
 from crm_core.routing.choose import Choice, Exclusion, choose
 from crm_core.storage.execute import execute
+from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Weight
 
@@ -97,6 +99,10 @@ def _reservation(operator_id: int, chat_id: int | None, claimed: Any, choice: Ch
     return Reservation(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
 
 
+def _claim(s: Session, operator_id: int) -> Any:
+    return execute(s, _CLAIM, {"operator_id": operator_id}).one_or_none()
+
+
 def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservation | Choice:
     """Chooses an operator and takes one of their places; if another transaction was first, chooses among the others.
 
@@ -108,7 +114,7 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         if choice.operator is None:
             return choice
         chosen = choice.operator
-        claimed = execute(s, _CLAIM, {"operator_id": chosen.operator_id}).one_or_none()
+        claimed = unlock_unless_found(s, partial(_claim, s, chosen.operator_id))
         if claimed is not None:
             if source.strategy == "exact":
                 execute(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
@@ -122,7 +128,8 @@ def reserve_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond
     Args:
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
     """
-    claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, {"operator_id": operator_id}).one_or_none()
+    statement = _CLAIM_BY_HAND if beyond_limit else _CLAIM
+    claimed = execute(s, statement, {"operator_id": operator_id}).one_or_none()
     return None if claimed is None else _reservation(operator_id, chat_id, claimed, None)
 
 

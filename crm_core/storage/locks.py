@@ -1,13 +1,16 @@
 """Locks that keep decisions exact on PostgreSQL; on SQLite, the single writer has the same effect."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from sqlalchemy import BigInteger, FromClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
+
+T = TypeVar("T")
 
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
 _LOCK = select(func.pg_advisory_xact_lock(SOURCE_LOCKS * 2**32 + bindparam("id", type_=BigInteger)))
@@ -40,6 +43,27 @@ def try_lock_name(s: Session, name: str) -> bool:
 def lock_row(s: Session, table: FromClause, row_id: int) -> None:
     """Locks a row until this transaction ends. Like all row locks, it comes after the locks of sources."""
     execute(s, select(table.c.id).where(table.c.id == row_id).with_for_update())  # SQLite leaves FOR UPDATE out
+
+
+def unlock_unless_found(s: Session, find: Callable[[], T | None]) -> T | None:
+    """Runs an UPDATE … RETURNING of rows that match; if none does, it leaves no row locked.
+
+    PostgreSQL locks a row for which an UPDATE has waited, even if it no longer matches after the wait. Whoever then
+    waits for a lock of sources would hold a row that the owner of that lock may need (a deadlock). Rolling back to a
+    savepoint gives the row back (https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS).
+
+    Args:
+        find: executes the statement; returns its row, None if there is none.
+    """
+    if s.get_bind().dialect.name != "postgresql":
+        return find()
+    savepoint = s.begin_nested()
+    found = find()
+    if found is None:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+    return found
 
 
 _contact = Contact.__table__

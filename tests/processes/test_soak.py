@@ -18,7 +18,7 @@ SHORT = Plan(
     hurry=6,
     fault_factor=0.2,
     is_hurried=True,
-    settle_within=60,
+    settle_within=120,  # Telegram takes one message a second in a chat, and the draw may give one operator half of all
 )
 
 

@@ -127,7 +127,8 @@ async def _database(setting: Setting, diary: Diary) -> list[Line]:
     wrong = diary.broken + await setting.database.read(ledger.broken)
     given_up = await setting.database.read(ledger.given_up)
     words = [one for one in given_up if one[0] in ("card", "to_operator", "to_client")]
-    settled = "never" if diary.settled is None else f"after {diary.settled:.0f} s"
+    remains = ", ".join(f"{count} {what}" for what, count in left.items() if count)
+    settled = f"never: {remains}" if diary.settled is None else f"after {diary.settled:.0f} s"
     return [
         _must_be("over limit", over, 0),
         _must_be("what must hold in the database, and did not", len(wrong), 0),

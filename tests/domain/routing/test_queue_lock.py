@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
@@ -10,6 +12,7 @@ from crm_core.access.actors import telegram
 from crm_core.contacts import lifecycle
 from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
+from crm_core.storage.locks import lock_sources
 from tests.domain.arranging import NOW, open_office, saying
 from tests.domain.invariants import check_all
 from tests.support.waiting import has_lock_waiter, until_polled
@@ -42,4 +45,39 @@ async def test_contact_queued_while_another_is_closed_is_not_missed(db: Database
     await until_polled(has_closed_or_waits)
     may_end.set()
     await asyncio.gather(arriving, closing)
+    await db.read(check_all)
+
+
+@pytest.mark.fault("F57")
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_contact_that_lost_a_place_keeps_no_operator_locked_while_it_waits(db: Database) -> None:
+    """Otherwise a close would wait for that operator, and both for each other: it holds what the contact waits for.
+
+    PostgreSQL locks a row that an UPDATE has waited for, even if the row no longer matches when the wait is over.
+    """
+    office = await db.write(open_office, weights=[1], limit=1)
+    taken, may_commit = asyncio.Event(), asyncio.Event()
+
+    def take_last_place(s: Session) -> None:
+        s.execute(text("UPDATE operators SET current_leads = current_leads + 1"))
+        taken.set()
+        await_only(may_commit.wait())
+
+    rival = asyncio.create_task(db.write(take_last_place))
+    await taken.wait()
+    arriving = asyncio.create_task(db.write(client_messages.receive, **saying(1)))
+    await until_polled(lambda: has_lock_waiter(db))  # for the operator
+
+    def give_it_back(s: Session) -> bool:
+        lock_sources(s, [office.source_id])
+        may_commit.set()
+        await_only(rival)
+        await_only(until_polled(lambda: has_lock_waiter(db)))  # for the source
+        is_unlocked = s.execute(text("SELECT id FROM operators FOR UPDATE SKIP LOCKED")).one_or_none() is not None
+        if is_unlocked:
+            s.execute(text("UPDATE operators SET current_leads = current_leads - 1"))
+        return is_unlocked
+
+    assert await db.write(give_it_back)
+    await arriving
     await db.read(check_all)
