@@ -161,8 +161,8 @@ class App(Installation):
     def _scopes(self) -> frozenset[Scope]:
         return super()._scopes() | {Scope.WITH_BOTS}
 
-    def _on_flood(self, bot_id: int, chat_id: int | None, after: float) -> None:
-        self.supervisor.shut(bot_id, chat_id, after)
+    def _on_flood(self, bot_id: int, method: str, chat_id: int | None, after: float) -> None:
+        self.supervisor.shut(bot_id, method, chat_id, after)
 
     def _on_finished(self, row: IncomingUpdate) -> None:
         at = happened_at(row.raw)

@@ -1,22 +1,20 @@
-"""What waits to be sent by one bot: a queue for each chat, in order, and which chats may be sent to now.
+"""What waits to be sent by one bot, chat by chat, and which chats may be sent to now.
 
 Chats are independent: one that must wait delays no other, and the oldest row that may be sent goes first. Messages
-between people go before our own notices to clients, up to a limit (`YIELD_TO`).
+between people go before our own notices to clients, up to a limit (`YIELD_TO`). The order within a chat is that of
+`bot.delivery.chat_lanes`.
 """
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from bot.delivery.chat_lanes import ChatLanes
 from bot.delivery.rate_limit import SOON, RateLimiter
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging.outbox import CLIENT_NOTICE, PendingRow
+from crm_core.messaging.outbox import CARD_EDIT, CLIENT_NOTICE, COPY_EDIT, SCREEN, PendingRow
 
-# Our own retry delays are shorter, and longer waits of Telegram are gates: a later moment means a clock set back.
-LONGEST_PAUSE = timedelta(minutes=10)
 # In a backlog our notices to clients yield to messages between people that came up to so many rows later, half a minute
 # at full rate: operators, whose chats take one message a second, are kept busy from its beginning on.
 YIELD_TO = 1_000
@@ -24,7 +22,7 @@ REQUESTS_AT_ONCE = 32  # under way for one bot: enough for 28 a second at a late
 
 
 class ChatQueues:
-    """Rows by chat. A chat is busy from the moment its oldest row is picked until `free`, whatever the outcome.
+    """Rows by chat. A chat is busy while one of its rows is picked: until `drop` or `put_off`, whatever the outcome.
 
     A row is reserved while the transaction that creates it is still open; see `bot.delivery.claim_on_commit`.
     """
@@ -39,12 +37,15 @@ class ChatQueues:
         self.none_reserved = asyncio.Event()
         """Set while no row is reserved."""
         self.none_reserved.set()
-        self._queues: dict[int, deque[PendingRow]] = {}
+        self.is_outage = False
+        """Whether rows that wait for Telegram to answer are held."""
+        self._chats: dict[int, ChatLanes] = {}  # those where something waits
+        self._busy: dict[int, PendingRow] = {}  # by chat: the row that is picked or reserved
         self._known: set[int] = set()
-        self._busy: set[int] = set()  # chats
         self._reserved: set[int] = set()  # chats, busy with a row that is reserved
-        self._ready: list[tuple[int, int, int]] = []  # (turn, row id, chat): the oldest first
-        self._later: list[tuple[float, int, int]] = []  # (moment, row id, chat)
+        self._stamps = 0
+        self._ready: list[tuple[int, int, int, int]] = []  # (turn, row id, chat, stamp): the oldest first
+        self._later: list[tuple[float, int, int, int]] = []  # (moment, row id, chat, stamp)
 
     def add(self, rows: Sequence[PendingRow]) -> bool:
         """Adds rows that were committed; those that are here already are left as they are.
@@ -54,24 +55,19 @@ class ChatQueues:
         is_new = False
         for row in rows:
             if row.id not in self._known:
-                self._put(self._enter(row), row)
+                self._enter(row)
+                self._wait(row)
                 is_new = True
         return is_new
 
-    def _enter(self, row: PendingRow) -> deque[PendingRow]:
+    def _enter(self, row: PendingRow) -> None:
         self._known.add(row.id)
         self.highest = max(self.highest, row.id)
         self.idle.clear()
-        return self._queues.setdefault(row.chat_id, deque())
 
-    def _put(self, queue: deque[PendingRow], row: PendingRow) -> None:
-        """Keeps a chat's rows in order: those found late (the backlog of a start) go before those announced."""
-        is_busy = row.chat_id in self._busy
-        place, first = len(queue), 1 if is_busy else 0
-        while place > first and queue[place - 1].id > row.id:
-            place -= 1
-        queue.insert(place, row)
-        if place == 0 and not is_busy:
+    def _wait(self, row: PendingRow) -> None:
+        self._chats.setdefault(row.chat_id, ChatLanes()).add(row)
+        if row.chat_id not in self._busy:
             self._schedule(row.chat_id)
 
     def reserve(self, rows: Sequence[PendingRow]) -> list[PendingRow]:
@@ -85,10 +81,12 @@ class ChatQueues:
             return chosen
         room = self._room()
         for row in rows:
-            if len(chosen) < room and row.chat_id not in self._queues and self.rate_limiter.wait_chat(row.chat_id) <= 0:
-                self._enter(row).append(row)
-                self._busy.add(row.chat_id)
-                self._reserved.add(row.chat_id)
+            chat_id = row.chat_id
+            is_free = chat_id not in self._busy and chat_id not in self._chats
+            if is_free and len(chosen) < room and self.rate_limiter.wait_chat(chat_id) <= 0:
+                self._enter(row)
+                self._busy[chat_id] = row
+                self._reserved.add(chat_id)
                 chosen.append(row)
         if chosen:
             self.none_reserved.clear()
@@ -101,7 +99,7 @@ class ChatQueues:
             self.none_reserved.set()
 
     def pick(self) -> tuple[list[PendingRow], float | None]:
-        """Rows that may be sent now, each the oldest of its chat.
+        """Rows that may be sent now, each the next of its chat.
 
         If there are none, also for how many seconds there will be none unless rows are added or chats become free
         (None: until then).
@@ -110,19 +108,60 @@ class ChatQueues:
         picked: list[PendingRow] = []
         room = self._room()
         while self._ready and len(picked) < room:
-            _, row_id, chat_id = heapq.heappop(self._ready)
-            if not self._is_head(row_id, chat_id):
-                continue
-            if self.rate_limiter.wait_chat(chat_id) > 0:
-                self._schedule(chat_id)
-                continue
-            self._busy.add(chat_id)
-            picked.append(self._queues[chat_id][0])
+            row = self._next(*heapq.heappop(self._ready)[2:])
+            if row is not None:
+                picked.append(row)
         if picked or len(self._busy) >= REQUESTS_AT_ONCE:
             return picked, None
         if self._ready:
             return [], max(self.rate_limiter.wait_bot() - SOON / 2, 0.01)
         return [], max(0.0, self._later[0][0] - self.clock().timestamp()) if self._later else None
+
+    def _next(self, chat_id: int, stamp: int) -> PendingRow | None:
+        """Picks the next row of a chat, if its entry holds and the row may go now."""
+        if not self._holds(chat_id, stamp):
+            return None
+        row, _ = self._chats[chat_id].choose(self.clock(), is_outage=self.is_outage)
+        if row is None or self.rate_limiter.wait_chat(chat_id) > 0:
+            self._schedule(chat_id)
+            return None
+        self._pick(row)
+        return row
+
+    def _pick(self, row: PendingRow) -> None:
+        lanes = self._chats[row.chat_id]
+        lanes.take(row)
+        if not lanes:
+            del self._chats[row.chat_id]
+        self._busy[row.chat_id] = row
+
+    def pick_trial(self, tried: dict[int, int]) -> tuple[PendingRow | None, float | None]:
+        """One row with which to find out whether Telegram takes messages again.
+
+        Best is one that harms nobody if its answer is lost (an edit), worst a notice, which is then not sent again.
+
+        Args:
+            tried: how often each row has been the trial, by row id: those tried least go first.
+
+        If there is none now, returns None and after how many seconds there is one (None: as long as none is added).
+        """
+        waits = [
+            (self._wait_of(row), row)
+            for chat_id, lanes in self._chats.items()
+            if chat_id not in self._busy
+            for row in lanes.heads()
+        ]
+        due = [row for wait, row in waits if wait <= 0]
+        if not due or self._room() < 1:
+            return None, max(self.rate_limiter.wait_bot(), min(wait for wait, _ in waits), 0.01) if waits else None
+        row = min(due, key=lambda one: (tried.get(one.id, 0), _harm(one), one.id))
+        self._pick(row)
+        return row, None
+
+    def _wait_of(self, row: PendingRow) -> float:
+        """Seconds until the head of a lane may go."""
+        pause = (row.not_before - self.clock()).total_seconds() if row.not_before is not None else 0.0
+        return max(self.rate_limiter.wait_chat(row.chat_id), pause)
 
     def _room(self) -> int:
         return min(self.rate_limiter.room() - len(self._reserved), REQUESTS_AT_ONCE - len(self._busy))
@@ -130,64 +169,72 @@ class ChatQueues:
     def _schedule_due(self) -> None:
         now = self.clock().timestamp()
         while self._later and self._later[0][0] <= now:
-            _, row_id, chat_id = heapq.heappop(self._later)
-            if self._is_head(row_id, chat_id):
+            _, _, chat_id, stamp = heapq.heappop(self._later)
+            if self._holds(chat_id, stamp):
                 self._schedule(chat_id)  # a gate may have been shut meanwhile
 
     def reschedule(self) -> None:
         """Computes all waits anew: after a clock was set back, rows would wait longer than they should."""
-        later, self._later = self._later, []
-        for _, row_id, chat_id in later:
-            if self._is_head(row_id, chat_id):
+        for chat_id in self._chats:
+            if chat_id not in self._busy:
                 self._schedule(chat_id)
 
-    def free(self, chat_id: int) -> None:
-        """A chat is not busy any more; its next row may go."""
-        self._busy.discard(chat_id)
-        if self._queues.get(chat_id):
-            self._schedule(chat_id)
-        else:
-            self._queues.pop(chat_id, None)
-            if not self._queues:
-                self.idle.set()
+    def set_outage(self, is_outage: bool) -> None:
+        """Holds rows that wait for Telegram to answer, or makes all of them due at once, in their order."""
+        self.is_outage = is_outage
+        if not is_outage:
+            for lanes in self._chats.values():
+                lanes.end_outage()
+            self.reschedule()
 
     def drop(self, row_id: int, chat_id: int) -> None:
         """A picked or reserved row is settled, or does not exist any more: the chat goes on with its next one."""
-        queue = self._queues.get(chat_id)
-        if queue and queue[0].id == row_id:
-            queue.popleft()
-            self._known.discard(row_id)
+        self._known.discard(row_id)
+        self._free(chat_id)
+
+    def put_off(self, row: PendingRow) -> None:
+        """A picked row is to be tried again, not before its moment."""
+        self._chats.setdefault(row.chat_id, ChatLanes()).add(row)
+        self._free(row.chat_id)
+
+    def _free(self, chat_id: int) -> None:
+        """A chat is not busy any more; its next row may go."""
+        self._busy.pop(chat_id, None)
         if chat_id in self._reserved:
             self._reserved.discard(chat_id)
             if not self._reserved:
                 self.none_reserved.set()
-        self.free(chat_id)
-
-    def put_off(self, row: PendingRow) -> None:
-        """A picked row is to be tried again, not before its moment."""
-        queue = self._queues.get(row.chat_id)
-        if queue and queue[0].id == row.id:
-            queue[0] = row
-        self.free(row.chat_id)
+        if chat_id in self._chats:
+            self._schedule(chat_id)
+        elif not self._chats and not self._busy:
+            self.idle.set()
 
     def _schedule(self, chat_id: int) -> None:
-        """Puts a chat's oldest row among those that may go now, or later."""
-        row = self._queues[chat_id][0]
-        now = self.clock()
+        """Puts a chat among those that may go now, or later; its earlier entries become void."""
+        lanes, now = self._chats[chat_id], self.clock()
+        row, due = lanes.choose(now, is_outage=self.is_outage)
         wait = self.rate_limiter.wait_chat(chat_id)
-        if row.not_before is not None:
-            due = min(row.not_before, now + LONGEST_PAUSE)
-            row = self._queues[chat_id][0] = replace(row, not_before=due)
+        if due is not None:
             wait = max(wait, (due - now).total_seconds())
+        self._stamps += 1
+        lanes.stamp = self._stamps
+        row_id = row.id if row else 0
         if wait > 0:
-            heapq.heappush(self._later, (now.timestamp() + wait, row.id, chat_id))
-        else:
-            heapq.heappush(self._ready, (_turn(row), row.id, chat_id))
+            heapq.heappush(self._later, (now.timestamp() + wait, row_id, chat_id, lanes.stamp))
+        elif row is not None:
+            heapq.heappush(self._ready, (_turn(row), row_id, chat_id, lanes.stamp))
 
-    def _is_head(self, row_id: int, chat_id: int) -> bool:
-        queue = self._queues.get(chat_id)
-        return bool(queue) and queue[0].id == row_id and chat_id not in self._busy  # type: ignore[index]
+    def _holds(self, chat_id: int, stamp: int) -> bool:
+        lanes = self._chats.get(chat_id)
+        return lanes is not None and lanes.stamp == stamp and chat_id not in self._busy
 
 
 def _turn(row: PendingRow) -> int:
     return row.id + YIELD_TO if row.kind == CLIENT_NOTICE else row.id
+
+
+def _harm(row: PendingRow) -> int:
+    """How bad it is if the answer to this row is lost."""
+    if row.kind in (CARD_EDIT, COPY_EDIT, SCREEN):
+        return 0
+    return 2 if row.kind == CLIENT_NOTICE else 1

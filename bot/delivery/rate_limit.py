@@ -63,13 +63,15 @@ class RateLimiter:
     Attributes:
         clock: the present moment, aware of its time zone.
         limited: False only where there are no limits (our sandbox with its limits off).
-        shut_until: the bot's own gate; `chats_shut`: those of chats. Both survive a restart as rows.
+        shut_until: the bot's own gate; `chats_shut`: those of chats; `methods_shut`: those of methods that concern no
+            chat. All of them survive a restart as rows.
     """
 
     clock: Callable[[], datetime]
     limited: bool = True
     shut_until: datetime | None = None
     chats_shut: dict[int, datetime] = field(default_factory=dict)
+    methods_shut: dict[str, datetime] = field(default_factory=dict)
     _bot: Bucket = field(default_factory=Bucket)
     _sent: Bucket = field(default_factory=Bucket)  # as `_bot`, but of requests when they were really sent
     _send_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -104,6 +106,10 @@ class RateLimiter:
         """Seconds for which a gate is shut, the chat's or the bot's."""
         now = self.clock()
         return max(_seconds(self.shut_until, now), _seconds(self.chats_shut.get(chat_id), now))
+
+    def method_gate(self, method: str) -> float:
+        """Seconds for which a method that concerns no chat must not be called."""
+        return _seconds(self.methods_shut.get(method), self.clock())
 
     def wait_chat(self, chat_id: int) -> float:
         """Seconds until a chat may be sent to, by its own limit and gate; the bot's are left out."""
@@ -167,13 +173,16 @@ class RateLimiter:
             self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.due > now}
         return self._chats.setdefault(chat_id, Bucket())
 
-    def flood(self, chat_id: int | None, after: float) -> list[tuple[int | None, datetime]]:
+    def flood_method(self, method: str, after: float) -> datetime:
+        """Shuts the gate of a method that concerns no chat. Returns until when."""
+        until = self.clock() + timedelta(seconds=after)
+        self.methods_shut[method] = max(until, self.methods_shut.get(method, until))
+        return self.methods_shut[method]
+
+    def flood(self, chat_id: int, after: float) -> list[tuple[int | None, datetime]]:
         """Shuts gates: Telegram said to wait `after` seconds. Returns those that are shut now, to be stored as rows."""
         now = self.clock()
         until = now + timedelta(seconds=after)
-        if chat_id is None:
-            self.shut_until = max(until, self.shut_until or until)
-            return [(None, self.shut_until)]
         self.chats_shut[chat_id] = max(until, self.chats_shut.get(chat_id, until))
         gates: list[tuple[int | None, datetime]] = [(chat_id, self.chats_shut[chat_id])]
         self._floods[chat_id] = now

@@ -24,7 +24,7 @@ LONGEST_HOLD = 10.0  # seconds; a request that would have to wait longer fails a
 # Telegram's limits are on sending: reading is not limited, and a bot that must not send should still receive.
 READING = (GetRawUpdates, GetMe, GetWebhookInfo)
 
-OnFlood = Callable[[int, int | None, float], None]
+OnFlood = Callable[[int, str, int | None, float], None]
 
 
 class RateLimitMiddleware(BaseRequestMiddleware):
@@ -33,7 +33,7 @@ class RateLimitMiddleware(BaseRequestMiddleware):
     def __init__(self, on_flood: OnFlood, counts: ProcessCounters) -> None:
         """
         Args:
-            on_flood: called with bot, chat (None: no chat in particular) and seconds when Telegram says to wait.
+            on_flood: called when Telegram says to wait, with bot, method, chat (None: none in particular) and seconds.
         """
         self.rate_limiters: dict[int, RateLimiter] = {}
         self._on_flood, self._counts = on_flood, counts
@@ -52,14 +52,15 @@ class RateLimitMiddleware(BaseRequestMiddleware):
             if isinstance(verdict, FloodWait):
                 self._counts.count_flood_wait(bot.id)
                 if rate_limiter is not None:
-                    self._on_flood(bot.id, chat_id, verdict.after)
+                    self._on_flood(bot.id, method.__api_method__, chat_id, verdict.after)
             raise
 
     async def _admit(self, rate_limiter: RateLimiter, method: TelegramMethod[Any], chat_id: int | None) -> None:
-        wait = max(rate_limiter.wait_bot(), rate_limiter.wait_chat(chat_id) if chat_id is not None else 0.0)
+        own = rate_limiter.method_gate(method.__api_method__) if chat_id is None else rate_limiter.wait_chat(chat_id)
+        wait = max(rate_limiter.wait_bot(), own)
         if wait > LONGEST_HOLD:
             raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
-        await asyncio.sleep(rate_limiter.book(chat_id))
+        await asyncio.sleep(max(rate_limiter.book(chat_id), wait))
         await rate_limiter.wait_turn()
 
 

@@ -8,34 +8,30 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from aiogram import Bot
-from aiogram.methods import TelegramMethod
-from aiogram.types import Message, MessageId
 
+from bot.delivery.attempts import Attempts
 from bot.delivery.chat_queues import ChatQueues
+from bot.delivery.circuit import Circuit, Way
 from bot.delivery.config import SenderConfig
-from bot.delivery.pictures import Photo
-from bot.delivery.rate_limit import SOON, RateLimiter
-from bot.delivery.rate_limit_middleware import already_paced
+from bot.delivery.menus import ShownMenus
+from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.recorder import Recorder
-from bot.delivery.rendering import NothingToSend, render
 from bot.delivery.settlement import settle
 from bot.logs import describe_error
-from bot.telegram.verdict import FloodWait, NotSent, Sent, TokenRefused, Undeliverable, Verdict, judge
-from bot.texts import Translator, pick_language, translator
+from bot.telegram.reach import until_telegram_answers
+from bot.telegram.verdict import TokenRefused
 from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import PendingRow
+from crm_core.messaging.outbox import PendingRow, Settled
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("delivery")
 
-REQUEST_TIMEOUT = 30  # seconds for one request
 FULL_LOOK = 30  # of so many looks into the outbox one reads all of it, the others only what is new
 LATE = 1_000  # rows: with PostgreSQL one that has its number already may be committed after so many others
 
@@ -57,15 +53,19 @@ class Sender:
         rate_limiter: RateLimiter,
         config: SenderConfig,
         on_refused: Callable[[], None] = lambda: None,
+        on_way: Callable[[Way], None] = lambda way: None,
     ) -> None:
         """
         Args:
             fencing_token: of this session of the bot; see `crm_core.delivery.bots.start`.
             on_refused: called whenever Telegram refuses the bot's token.
+            on_way: called when the way to Telegram fails, or works again.
         """
         self.bot, self.fencing_token, self.db = bot, fencing_token, db
         self.rate_limiter, self.clock, self._config = rate_limiter, config.clock, config
-        self._on_refused = on_refused
+        self._on_refused, self._on_way = on_refused, on_way
+        self.circuit = Circuit(ask=self._until_answered, pause=self._pause, on_change=self._follow)
+        self.menus = ShownMenus(db=db, bot_id=bot.id)
         self.queues = ChatQueues(rate_limiter, config.clock)
         self.idle = self.queues.idle
         self._recorder = Recorder(
@@ -76,22 +76,32 @@ class Sender:
         self._wake = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._attempts = Attempts(
+            bot=bot,
+            rate_limiter=rate_limiter,
+            circuit=self.circuit,
+            menus=self.menus,
+            config=config,
+            stopping=self._stopping,
+        )
         self._has_looked = False
 
     async def run(self) -> None:
         """Works until `stop`; first decides about rows that an ended session left half sent."""
         await self.look_again()
         recording = asyncio.create_task(self._recorder.run(), name=f"recorder-{self.bot.id}")
+        probing = asyncio.create_task(self.circuit.run(), name=f"circuit-{self.bot.id}")
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
-                rows, wait = self.queues.pick()
+                rows, wait = self._pick()
                 if rows:
                     await self._send_batch(rows)
                     continue
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
         finally:
+            probing.cancel()
             # What is under way ends, and is recorded: otherwise the next session would take it for ambiguous.
             while self._requests or not self.queues.none_reserved.is_set():
                 await (asyncio.wait(self._requests) if self._requests else self.queues.none_reserved.wait())
@@ -102,6 +112,20 @@ class Sender:
         """Begins nothing new; `run` returns when the requests under way are recorded."""
         self._stopping.set()
         self._wake.set()
+
+    # --- the way to Telegram ---------------------------------------------------------------------------------------
+
+    def _follow(self, way: Way) -> None:
+        """What waits for Telegram to answer is held, or is due at once."""
+        self.queues.set_outage(way is not Way.CLOSED)
+        self._wake.set()
+        self._on_way(way)
+
+    def _pause(self) -> float:
+        return self._config.delays.outage_pause(self._config.rng)
+
+    async def _until_answered(self) -> None:
+        await until_telegram_answers(self.bot, pause=self._pause)
 
     # --- which rows ------------------------------------------------------------------------------------------------
 
@@ -130,22 +154,38 @@ class Sender:
         self._has_looked = True
         self._wake.set()
 
-    def shut(self, chat_id: int | None, after: float) -> None:
+    def shut(self, method: str, chat_id: int | None, after: float) -> None:
         """Telegram said to wait `after` seconds: shuts the gate at once and has it stored."""
-        self._recorder.gates(Shut(chat, until) for chat, until in self.rate_limiter.flood(chat_id, after))
-        log.warning("flood_wait", bot_id=self.bot.id, chat_id=chat_id, seconds=after)
+        if chat_id is None:
+            until = self.rate_limiter.flood_method(method, after)
+            self._recorder.gates([Shut(None, until, method=method)])
+        else:
+            self._recorder.gates(Shut(chat, until) for chat, until in self.rate_limiter.flood(chat_id, after))
+        log.warning("flood_wait", bot_id=self.bot.id, method=method, chat_id=chat_id, seconds=after)
 
     # --- claiming --------------------------------------------------------------------------------------------------
 
     @property
     def may_claim_early(self) -> bool:
         """Whether rows may be claimed before they are committed: not before the backlog of the start is known."""
-        return self._has_looked and not self._stopping.is_set()
+        return self._has_looked and not self._stopping.is_set() and not self.circuit.holds_all
+
+    def _pick(self) -> tuple[list[PendingRow], float | None]:
+        """Rows to be sent now; if there are none, also for how many seconds (`ChatQueues.pick`)."""
+        if self.circuit.way is Way.TRIAL and self.circuit.trial is None:
+            trial, wait = self.queues.pick_trial(self.circuit.tried)
+            if trial is not None:
+                self.circuit.trial = trial.id
+                return [trial], None
+            if self.circuit.holds_all:
+                return [], wait
+        return ([], None) if self.circuit.holds_all else self.queues.pick()
 
     def drop(self, rows: Sequence[PendingRow | ClaimedRow]) -> None:
         """Picked or reserved rows that are not to be sent: given up meanwhile, another session's, or rolled back."""
         for row in rows:
             self.queues.drop(row.id, row.chat_id)
+            self.circuit.end_trial(row.id)
         if rows:
             self._wake.set()
 
@@ -156,7 +196,8 @@ class Sender:
             log.error("claim_failed", bot_id=self.bot.id, error=describe_error(error))
             await asyncio.sleep(self._config.delays.database)
             for row in rows:
-                self.queues.free(row.chat_id)
+                self.queues.put_off(row)
+                self.circuit.end_trial(row.id)
             return
         ids = {row.id for row in claimed}
         self.drop([row for row in rows if row.id not in ids])
@@ -191,70 +232,35 @@ class Sender:
             # A request is written one turn of the loop after it was made. Without this turn all would be made before
             # the first is written: a new client's card left 0.27 ms later, when the client's notice was made, too.
             await asyncio.sleep(0)
-        verdict = await self._attempt(row, after)
+        verdict, is_own = await self._attempts.attempt(row, after)
         self.rate_limiter.note_response(row.chat_id)
         if isinstance(verdict, TokenRefused):
             self._on_refused()
-        settled = settle(row, verdict, now=self.clock(), delays=self._config.delays, rng=self._config.rng)
+        delays, rng = self._config.delays, self._config.rng
+        settled = settle(row, verdict, is_own=is_own, now=self.clock(), delays=delays, rng=rng)
         self._recorder.outcome(Outcome(row, settled))
-
-    async def _attempt(self, row: ClaimedRow, after: float) -> Verdict:
-        _ = translator(pick_language(row.language, self._config.default_language))
-        photo = await self._photo(row, _)
-        if after > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
-        if after > 0 or photo:  # time has passed since the row was picked
-            if self._stopping.is_set():
-                return NotSent("stopped")
-            if (gate := self.rate_limiter.gate(row.chat_id)) > 0:
-                return FloodWait(gate)
-        method = self._render(row, _, photo)
-        if isinstance(method, Undeliverable):
-            return method
-        if await self.rate_limiter.wait_turn() and (gate := self.rate_limiter.gate(row.chat_id)) > 0:
-            return FloodWait(gate)
-        return await self._request(row, method, photo)
-
-    async def _photo(self, row: ClaimedRow, _: Translator) -> Photo | None:
-        pictures = self._config.pictures
-        return await pictures.photo(row, _) if pictures and "picture" in row.payload else None
-
-    def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Undeliverable:
-        try:
-            return render(row, _=_, now=self.clock(), photo=photo.media if photo else None)
-        except NothingToSend:
-            return Undeliverable("nothing_to_send")
-        except Exception as error:
-            log.error("render_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
-            return Undeliverable(f"internal_{type(error).__name__}")
-
-    async def _request(self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None) -> Verdict:
-        pictures = self._config.pictures
-        already_paced.set(True)
-        try:
-            result = await self.bot(method, request_timeout=REQUEST_TIMEOUT)
-        except Exception as error:
-            verdict = judge(error)
-            if isinstance(verdict, Undeliverable):
-                about = {"outbox_id": row.id, "kind": row.kind, "reason": verdict.reason}
-                log.warning("not_deliverable", **about, error=describe_error(error))
-            return pictures.fallback_for(self.bot.id, photo, verdict) if pictures and photo else verdict
-        if pictures and photo:
-            pictures.sent(self.bot.id, photo, result)
-        return Sent(_message_id(result))
 
     def _conclude(self, recorded: list[Outcome]) -> None:
         for one in recorded:
             row, settled = one.job, one.settled
             self._config.counts.count_attempt(row.bot_id, settled)
             if settled.state == "pending":
-                self.queues.put_off(PendingRow(row.id, row.bot_id, row.chat_id, row.kind, settled.not_before))
+                self.queues.put_off(self._again(row, settled))
             else:
                 self.queues.drop(row.id, row.chat_id)
         self._wake.set()
 
-
-def _message_id(result: Any) -> int | None:
-    """Telegram's id of what was sent; 0 (not yet final) counts as none, since it cannot be answered or edited."""
-    return (result.message_id or None) if isinstance(result, Message | MessageId) else None
+    def _again(self, row: ClaimedRow, settled: Settled) -> PendingRow:
+        """A row that is to be tried again."""
+        due, pause = settled.not_before, self.circuit.trial_pause(row.id)
+        if due is not None and pause is not None:
+            due = max(due, self.clock() + timedelta(seconds=pause))
+        return PendingRow(
+            row.id,
+            row.bot_id,
+            row.chat_id,
+            row.kind,
+            row.contact_id,
+            due,
+            waits_for_telegram=settled.waits_for_telegram,
+        )

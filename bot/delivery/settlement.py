@@ -11,11 +11,19 @@ from crm_core.messaging.outbox import Settled
 
 
 def settle(
-    row: ClaimedRow, verdict: Verdict, *, now: datetime, delays: RetryDelays, rng: Callable[[], float]
+    row: ClaimedRow,
+    verdict: Verdict,
+    *,
+    is_own: bool,
+    now: datetime,
+    delays: RetryDelays,
+    rng: Callable[[], float],
 ) -> Settled:
-    """The row's new state: sent, dead, or pending with the moment of the next attempt.
+    """The row's new state: sent, dead, uncertain, or pending with the moment of the next attempt.
 
     Args:
+        is_own: whether a failure is the row's own, since others were sent meanwhile (`bot.delivery.circuit`). Only
+            those are counted, and only they make its pauses longer.
         rng: rolls in [0, 1), which spread the retries of many rows over time.
     """
     match verdict:
@@ -23,20 +31,37 @@ def settle(
             return Settled(row.id, "sent", "ok", result_id=message_id)
         case FloodWait(after):
             return Settled(row.id, "pending", "flood_wait", not_before=now + timedelta(seconds=after))
-        case NotSent(reason):
-            delay = min(delays.retry_last, delays.retry_first * 2 ** min(row.attempts - 1, 10))
-            due = now + timedelta(seconds=delay * (0.5 + rng() / 2))
-            return Settled(row.id, "pending", reason, not_before=None if reason == "stopped" else due)
+        case NotSent("stopped"):
+            return Settled(row.id, "pending", "stopped")
         case TokenRefused(reason):
-            return Settled(row.id, "pending", reason, not_before=now + timedelta(seconds=delays.refused))
+            due = now + timedelta(seconds=delays.refused)
+            return Settled(row.id, "pending", reason, not_before=due, waits_for_telegram=True)
+        case NotSent(reason):
+            return _retry(row, reason, is_ambiguous=False, is_own=False, now=now, delays=delays, rng=rng)
         case OutcomeUnknown(reason):
-            return _ambiguous(row, reason, now=now, delays=delays)
+            return _retry(row, reason, is_ambiguous=True, is_own=is_own, now=now, delays=delays, rng=rng)
         case Undeliverable(reason):
             return Settled(row.id, "dead", reason)
 
 
-def _ambiguous(row: ClaimedRow, reason: str, *, now: datetime, delays: RetryDelays) -> Settled:
-    state = outcomes.after_unknown(row.kind, row.ambiguous + 1)
-    delay = delays.unknown[min(row.ambiguous, len(delays.unknown) - 1)]
-    due = now + timedelta(seconds=delay) if state == "pending" else None
-    return Settled(row.id, state, reason, not_before=due, ambiguous=True)
+def _retry(
+    row: ClaimedRow,
+    reason: str,
+    *,
+    is_ambiguous: bool,
+    is_own: bool,
+    now: datetime,
+    delays: RetryDelays,
+    rng: Callable[[], float],
+) -> Settled:
+    state = outcomes.after_unknown(row.kind, row.failures + is_own) if is_ambiguous else "pending"
+    delay = delays.unknown[min(row.failures, len(delays.unknown) - 1)] if is_own else delays.outage_pause(rng)
+    return Settled(
+        row.id,
+        state,
+        reason,
+        not_before=now + timedelta(seconds=delay) if state == "pending" else None,
+        ambiguous=is_ambiguous,
+        is_own_failure=is_own,
+        waits_for_telegram=state == "pending" and not is_own,
+    )

@@ -79,6 +79,9 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "delivery_uncertain": lambda p, _: _(
         "❔ #{id}: Telegram did not confirm whether this message arrived. Please ask the client."
     ).format(id=p["contact"]),
+    "edit_failed": lambda p, _: _(
+        "✏️ #{id}: this message was edited, but Telegram does not change its copy. The copy still shows the old words."
+    ).format(id=p["contact"]),
     "maybe_doubled": lambda p, _: _(
         "↻ #{id}: this message may have arrived twice; Telegram's first response was lost."
     ).format(id=p["contact"]),

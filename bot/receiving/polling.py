@@ -1,8 +1,9 @@
 """Long polling of one bot: fetch, store, commit, and only then fetch with the next offset, which confirms."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 import structlog
 from aiogram import Bot
@@ -21,8 +22,13 @@ from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 log = structlog.get_logger("receiving")
 
 LONG_POLL = 25  # seconds that Telegram may hold an empty answer (50 at most)
-REFUSED_DELAY = 60.0  # seconds between tries of a token that was refused: a new one needs a restart anyway
-RETRY_FIRST, RETRY_LAST = 0.5, 30.0  # seconds between tries when Telegram cannot be reached
+HANGS_AFTER = 10  # seconds beyond that without an answer: the connection is dead
+REFUSED_FIRST, REFUSED_LAST = 2.0, 60.0  # seconds between tries of a token that is refused, doubling: once is no proof
+SAME_AGAIN = 0.5  # seconds before updates are asked for again that have just come
+
+
+class _Abandoned(Exception):
+    """A request was given up because a new one is worth more."""
 
 
 class Poller:
@@ -35,14 +41,26 @@ class Poller:
         db: Database,
         worker: ConversationWorker,
         clock: Callable[[], datetime],
+        ask: Callable[[], Awaitable[object]],
+        pause: Callable[[], float],
         on_state: Callable[[str], None],
     ) -> None:
-        self.bot, self.db, self.worker, self.clock, self._on_state = bot, db, worker, clock, on_state
+        """
+        Args:
+            ask: returns as soon as Telegram answers, however long that takes.
+            pause: seconds until Telegram is tried again when it does not work, different ones each time.
+            on_state: called with each new state.
+        """
+        self.bot, self.db, self.worker, self.clock = bot, db, worker, clock
+        self._ask, self._pause, self._on_state = ask, pause, on_state
         # None at first: after a restart Telegram serves from the head of its queue, and stored updates are recognised.
         self._offset: int | None = None
         self._state = bots.RUNNING
         self._last_received = LastReceived(db=db, bot_id=bot.id, clock=clock)
-        self._retry_delay = RETRY_FIRST
+        self._refused_delay = REFUSED_FIRST
+        self._is_failing = False
+        self._fetching: asyncio.Task[Any] | None = None
+        self._is_abandoned = False
 
     async def run(self) -> None:
         """Polls until it is cancelled.
@@ -51,39 +69,65 @@ class Poller:
         """
         while True:
             try:
+                if self._is_failing:
+                    await self._ask()
                 await self._receive()
                 await self._show(bots.RUNNING)
                 await self._last_received.touch()
-                self._retry_delay = RETRY_FIRST
+                self._is_failing, self._refused_delay = False, REFUSED_FIRST
             except TelegramRetryAfter as error:
                 await asyncio.sleep(error.retry_after)
             except (TelegramUnauthorizedError, TelegramNotFound):
                 await self._show(bots.REFUSED)
-                await asyncio.sleep(REFUSED_DELAY)
+                await asyncio.sleep(self._refused_delay)
+                self._refused_delay = min(REFUSED_LAST, 2 * self._refused_delay)
             except TelegramConflictError:
                 await self._show(bots.CONFLICT)
-                await self._wait_longer()
+                await asyncio.sleep(self._pause())
+            except _Abandoned:
+                log.debug("polling_anew", bot_id=self.bot.id)
             except Exception as error:
-                log.warning("receiving_failed", bot_id=self.bot.id, error=describe_error(error))
-                await self._wait_longer()
+                if not self._is_failing:
+                    log.warning("receiving_failed", bot_id=self.bot.id, error=describe_error(error))
+                self._is_failing = True
+                await asyncio.sleep(self._pause())
+
+    def poll_anew(self) -> None:
+        """Telegram answers again after an outage: a request from before it may wait for nothing."""
+        if self._fetching is not None:
+            self._is_abandoned = True
+            self._fetching.cancel()
 
     async def _receive(self) -> None:
         # Nothing more is fetched than can be held in memory: the rest is safe at Telegram.
         await self.worker.wait_for_room()
-        method = GetRawUpdates(offset=self._offset, timeout=LONG_POLL)
-        batch = await self.bot(method, request_timeout=LONG_POLL + 10)
+        batch = await self._fetch()
         updates = [to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)]
         if not updates:
             if batch:  # it would come again at once, endlessly
-                await asyncio.sleep(RETRY_FIRST)
+                await asyncio.sleep(SAME_AGAIN)
             return
         is_new = await self._take_in(updates)
         # They are being handled already, but they are confirmed only once they would survive a power cut.
         await self.db.wait_flushed()
         offset = next((one.update_id + 1 for one in reversed(updates) if one.update_id), self._offset)
         if offset == self._offset and not is_new:  # confirmed updates come again: asking faster changes nothing
-            await asyncio.sleep(RETRY_FIRST)
+            await asyncio.sleep(SAME_AGAIN)
         self._offset = offset
+
+    async def _fetch(self) -> list[Any]:
+        # After a failure Telegram is to answer at once: nobody could tell a held answer from one that never comes.
+        hold = 0 if self._is_failing else LONG_POLL
+        self._fetching = asyncio.current_task()
+        try:
+            return await self.bot(GetRawUpdates(offset=self._offset, timeout=hold), request_timeout=hold + HANGS_AFTER)
+        except asyncio.CancelledError:
+            # Cancelled by us alone, or by somebody else, too, who wants an end.
+            if not self._is_abandoned or self._fetching is None or self._fetching.uncancel():
+                raise
+            raise _Abandoned from None
+        finally:
+            self._fetching, self._is_abandoned = None, False
 
     async def _take_in(self, updates: list[Update]) -> bool:
         """Stores updates and hands them to the worker. Returns whether any of them was new."""
@@ -104,7 +148,3 @@ class Poller:
                 self._state = state
             except DATABASE_UNAVAILABLE as error:  # it is stored next time
                 log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))
-
-    async def _wait_longer(self) -> None:
-        await asyncio.sleep(self._retry_delay)
-        self._retry_delay = min(RETRY_LAST, self._retry_delay * 2)

@@ -17,10 +17,12 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
-from aiogram.methods import GetMe, GetWebhookInfo, SetMyCommands, SetWebhook
-from aiogram.types import BotCommandScopeDefault, User
+from aiogram.methods import GetWebhookInfo, SetWebhook
+from aiogram.types import User
 
+from bot.delivery.circuit import Way
 from bot.delivery.config import SenderConfig
+from bot.delivery.menus import show_default_menus
 from bot.delivery.rate_limit import LONGEST_WINDOW, RateLimiter
 from bot.delivery.rate_limit_middleware import RateLimitMiddleware
 from bot.delivery.sender import Sender
@@ -30,9 +32,8 @@ from bot.receiving.dispatcher import UpdateDispatcher
 from bot.receiving.last_received import LastReceived
 from bot.receiving.polling import Poller
 from bot.receiving.worker import ConversationWorker
-from bot.screens.menus import commands_for
 from bot.telegram.methods import ALLOWED_UPDATES
-from bot.texts import LANGUAGES, translator
+from bot.telegram.reach import until_telegram_answers
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
 from crm_core.storage.database import Database
@@ -105,6 +106,7 @@ class BotSession:
         self.state = "starting"
         self.username: str | None = None
         self.sender: Sender | None = None
+        self._poller: Poller | None = None
         self.settled, self.doubted, self.lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def show(self, state: str) -> None:
@@ -150,7 +152,7 @@ class BotSession:
     async def _connect(self) -> None:
         """Waits until this process owns the bot, and gets it a sender with a new fencing token."""
         parts = self._parts
-        me = await self.bot(GetMe(), request_timeout=ASK_TIMEOUT)
+        me = await until_telegram_answers(self.bot, pause=self._pause, on_silence=self._show_away)
         self.username = me.username
         while not await parts.owner.claim(me.id):
             self.show("standby")
@@ -164,9 +166,31 @@ class BotSession:
             rate_limiter=rate_limiter,
             config=parts.config,
             on_refused=self.doubted.set,
+            on_way=self._on_way,
         )
         parts.senders.by_bot[me.id] = self.sender
         parts.dispatcher.bots[me.id] = self.bot
+
+    def _pause(self) -> float:
+        return self._parts.config.delays.outage_pause(self._parts.config.rng)
+
+    async def _until_answered(self) -> None:
+        await until_telegram_answers(self.bot, pause=self._pause)
+
+    def _on_way(self, way: Way) -> None:
+        """The way to Telegram has failed, or works again."""
+        if way is Way.OPEN:
+            self._show_away()
+        elif way is Way.CLOSED:
+            if self.state == bots.AWAY:
+                self.show(bots.RUNNING)
+            if self._poller is not None:
+                self._poller.poll_anew()
+
+    def _show_away(self) -> None:
+        if self.state != bots.AWAY:
+            self.show(bots.AWAY)
+            log.warning("bot_away", bot_id=self.bot.id)
 
     async def _start(self, me: User) -> int:
         """Stores who the bot is, and that a new session of it begins. Returns its fencing token."""
@@ -182,14 +206,14 @@ class BotSession:
     async def _rate_limiter(self) -> RateLimiter:
         """The bot's rate limiter, which outlives its sessions: what may be sent depends on what has just been sent."""
         parts, bot_id = self._parts, self.bot.id
-        bot_gate, chat_gates = await parts.db.read(bots.gates, bot_id=bot_id, now=parts.clock())
+        gates = await parts.db.read(bots.gates, bot_id=bot_id, now=parts.clock())
         limiter = parts.rate_limit_middleware.rate_limiters.get(bot_id)
         if limiter is None:
             limiter = parts.rate_limit_middleware.rate_limiters[bot_id] = RateLimiter(parts.clock, parts.limited)
             since = parts.clock() - LONGEST_WINDOW
             sent = await parts.db.read(outbox.sent_since, bot_id=bot_id, since=since, now=parts.clock())
             limiter.replay_recent(sent)
-        limiter.shut_until, limiter.chats_shut = bot_gate, chat_gates
+        limiter.shut_until, limiter.chats_shut, limiter.methods_shut = gates.bot, gates.chats, gates.methods
         return limiter
 
     async def _work(self) -> None:
@@ -202,10 +226,12 @@ class BotSession:
             await parts.worker.start(self.bot.id)
             self.show(bots.RUNNING)
             log.info("bot_running", bot_id=self.bot.id, username=self.username)
-            await self._show_default_menu()
             others.append(asyncio.create_task(self._receive(), name=f"receiver-{self.bot.id}"))
             others.append(asyncio.create_task(self.lost.wait(), name=f"lost-{self.bot.id}"))
+            menus = show_default_menus(self.bot, sender.menus, default_language=parts.config.default_language)
+            showing = asyncio.create_task(menus, name=f"menus-{self.bot.id}")  # beside the work: it may be told to wait
             await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
+            others.append(showing)
             for task in (sending, others[0]):  # neither ends by itself: whatever ended it is raised
                 if task.done():
                     task.result()
@@ -215,6 +241,7 @@ class BotSession:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+            self._poller = None
             sender.stop()
             await asyncio.gather(sending, return_exceptions=True)
             self.sender = None  # not before: what it was still sending may be answered with a flood wait, to be kept
@@ -227,7 +254,16 @@ class BotSession:
                 # Another program may rely on it, so it is removed only on request.
                 log.error("webhook_left_set", bot_id=self.bot.id, hint="mini-crm doctor --remove-webhooks")
                 self.show(bots.CONFLICT)
-            poller = Poller(bot=self.bot, db=parts.db, worker=parts.worker, clock=parts.clock, on_state=self.show)
+            poller = Poller(
+                bot=self.bot,
+                db=parts.db,
+                worker=parts.worker,
+                clock=parts.clock,
+                ask=self._until_answered,
+                pause=self._pause,
+                on_state=self.show,
+            )
+            self._poller = poller
             await poller.run()
         else:
             address = f"{parts.webhook.address}/telegram/{self.bot.id}"
@@ -256,13 +292,3 @@ class BotSession:
                 self.show(state)
                 log.warning("bot_state", bot_id=self.bot.id, state=state)
                 await parts.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=parts.clock())
-
-    async def _show_default_menu(self) -> None:
-        """The menu of those who have no role: in each language, and in the default one for all others."""
-        for language in (*LANGUAGES, None):
-            commands = commands_for((), translator(language or self._parts.config.default_language))
-            try:
-                await self.bot(SetMyCommands(commands=commands, scope=BotCommandScopeDefault(), language_code=language))
-            except Exception as error:  # the bot works without a menu
-                log.warning("menu_not_set", bot_id=self.bot.id, error=describe_error(error))
-                return

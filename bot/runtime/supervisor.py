@@ -60,11 +60,11 @@ class BotSupervisor:
         """The bots that this process works for now, each with the fencing token of its session."""
         return [(session.bot, session.sender.fencing_token) for session in self.sessions if session.sender is not None]
 
-    def shut(self, bot_id: int, chat_id: int | None, after: float) -> None:
-        """Telegram said to wait `after` seconds before anything is sent to a chat, or by the bot if it is None."""
+    def shut(self, bot_id: int, method: str, chat_id: int | None, after: float) -> None:
+        """Telegram said to wait `after` seconds: before anything is sent to a chat, or (None) a method is called."""
         for session in self.sessions:
             if session.bot.id == bot_id and session.sender is not None:
-                session.sender.shut(chat_id, after)
+                session.sender.shut(method, chat_id, after)
 
     async def check_ownership(self) -> None:
         """Makes every bot start over where the locks by which this process works for them are lost."""

@@ -14,7 +14,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
 from aiogram.types import Message, MessageId, User
-from aiohttp import BytesPayload, FormData
+from aiohttp import BytesPayload, ClientTimeout, FormData
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 # Pydantic builds a model for each type of answer, which takes milliseconds, and drops it when nothing refers to it.
@@ -25,7 +25,7 @@ ANSWER_TYPES = (
     Response[User],
     Response[list[dict[str, Any]]],
 )
-CONNECTIONS = 100  # at the same time, of all bots together
+CONNECTING = 5.0  # seconds until a connection must stand: without one the request was surely not sent
 PROXY_ERRORS = (ProxyConnectionError, ProxyError, ProxyTimeoutError)
 """A connection that failed because of the proxy; aiogram does not count these as network errors."""
 
@@ -49,7 +49,8 @@ class Telegram(AiohttpSession):
             url: the Bot API server, Telegram's own or another.
             proxy: an address that requests go through, None for none.
         """
-        super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=CONNECTIONS)
+        # No limit for all bots together: each sender has its own, and pollers must not wait for it.
+        super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=0)
         self._has_tls = url.startswith("https:")
 
     async def close(self) -> None:
@@ -66,8 +67,9 @@ class Telegram(AiohttpSession):
         timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
     ) -> TelegramType:
         """Makes a request. Raises what aiogram does, also when a proxy fails."""
+        within: Any = ClientTimeout(total=self.timeout if timeout is None else timeout, sock_connect=CONNECTING)
         try:
-            return await super().make_request(bot, method, timeout)
+            return await super().make_request(bot, method, within)
         except PROXY_ERRORS as error:
             raise TelegramNetworkError(method=method, message=type(error).__name__) from error
 

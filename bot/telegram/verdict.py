@@ -20,7 +20,7 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
-from aiohttp import ClientConnectorError
+from aiohttp import ClientConnectorError, ConnectionTimeoutError
 
 from bot.telegram.session import PROXY_ERRORS
 
@@ -110,7 +110,7 @@ def judge(error: BaseException) -> Verdict:
             # Only if no connection was made is it certain that the request was not sent.
             return (
                 NotSent("no_connection")
-                if isinstance(error.__cause__, (ClientConnectorError, *PROXY_ERRORS))
+                if isinstance(error.__cause__, (ClientConnectorError, ConnectionTimeoutError, *PROXY_ERRORS))
                 else OutcomeUnknown("no_answer")
             )
         case ClientDecodeError(data={"error_code": 429}):

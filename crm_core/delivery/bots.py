@@ -11,13 +11,13 @@ from crm_core.messaging import inbox, outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import sources
 from crm_core.storage.execute import dialect_insert, execute, execute_count
-from crm_core.storage.tables import Bot, Gate, InboxRow, OutboxRow
+from crm_core.storage.tables import Bot, Gate, InboxRow, MethodGate, OutboxRow
 
 RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
 
 KEPT_BY_TELEGRAM = timedelta(hours=24)  # https://core.telegram.org/bots/api#getting-updates
 
-_bot, _gate = Bot.__table__, Gate.__table__
+_bot, _gate, _method_gate = Bot.__table__, Gate.__table__, MethodGate.__table__
 
 
 def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
@@ -70,18 +70,40 @@ def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None
     execute(s, statement.on_conflict_do_update(index_elements=["bot_id", "chat_id"], set_={"not_before": until}))
 
 
+def shut_method(s: Session, *, bot_id: int, method: str, until: datetime) -> None:
+    """Shuts the gate of a method that concerns no chat (flood wait): it is not called before `until`."""
+    statement = dialect_insert(s, _method_gate).values(bot_id=bot_id, method=method, not_before=until)
+    execute(s, statement.on_conflict_do_update(index_elements=["bot_id", "method"], set_={"not_before": until}))
+
+
 def shut_bot(s: Session, *, bot_id: int, until: datetime) -> None:
     """Shuts a bot's gate (flood waits in several chats at once): it sends nothing before `until`."""
     execute(s, update(_bot).where(_bot.c.id == bot_id).values(not_before=until))
 
 
-def gates(s: Session, *, bot_id: int, now: datetime) -> tuple[datetime | None, dict[int, datetime]]:
-    """Until when gates are shut: the bot's own (None if it is open), and those of chats."""
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Until when Telegram must not be used.
+
+    Attributes:
+        bot: not at all; None if its gate is open.
+        chats: by chat, to send to.
+        methods: by name, to call, of those that concern no chat.
+    """
+
+    bot: datetime | None
+    chats: dict[int, datetime]
+    methods: dict[str, datetime]
+
+
+def gates(s: Session, *, bot_id: int, now: datetime) -> Gates:
+    """The gates of a bot that are shut."""
     own = execute(s, select(_bot.c.not_before).where(_bot.c.id == bot_id, _bot.c.not_before > now)).scalar_one_or_none()
-    rows = execute(
-        s, select(_gate.c.chat_id, _gate.c.not_before).where(_gate.c.bot_id == bot_id, _gate.c.not_before > now)
+    chats, methods = (
+        execute(s, select(key, table.c.not_before).where(table.c.bot_id == bot_id, table.c.not_before > now))
+        for table, key in ((_gate, _gate.c.chat_id), (_method_gate, _method_gate.c.method))
     )
-    return own, {row.chat_id: row.not_before for row in rows}
+    return Gates(own, {row[0]: row[1] for row in chats}, {row[0]: row[1] for row in methods})
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class ClaimedRow:
     payload: dict[str, Any]
     attempts: int
     ambiguous: int
+    failures: int
     language: str | None
     contact: CardData | None = None
     message: MessageData | None = None
@@ -236,6 +237,7 @@ def _claimed_row(
         payload=row.payload,
         attempts=row.attempts,
         ambiguous=row.ambiguous,
+        failures=row.failures,
         language=language,
         contact=contact,
         message=message,

@@ -30,24 +30,24 @@ AT_LEAST_ONCE = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, ou
 REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
 # The rest (greetings and similar notices) is sent at most once.
 
-AMBIGUOUS_AT_MOST = 5
+FAILURES_AT_MOST = 5
 UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
 WITH_MESSAGE_IDS = frozenset(
     {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
 )
 
 
-def after_unknown(kind: str, ambiguous: int) -> str:
+def after_unknown(kind: str, failures: int) -> str:
     """The state of a row after an attempt of which nobody knows whether it was applied.
 
     Args:
-        ambiguous: how many attempts of the row ended like that, including this one.
+        failures: how many attempts of the row ended like that while others were sent, including this one. Those that
+            failed with all others, or with the process, are not the row's fault, and are never too many.
 
     Returns `pending` (send again) or `uncertain` (stop, and say so).
     """
-    if kind in REPEATABLE or (kind in AT_LEAST_ONCE and ambiguous < AMBIGUOUS_AT_MOST):
-        return "pending"
-    return "uncertain"
+    is_sent_again = kind in REPEATABLE or kind in AT_LEAST_ONCE
+    return "pending" if is_sent_again and failures < FAILURES_AT_MOST else "uncertain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """A gate that a flood wait has shut: a chat's, or (chat None) the whole bot's."""
+    """A gate that a flood wait has shut: a chat's, a method's, or (both None) the whole bot's."""
 
     chat_id: int | None
     until: datetime
+    method: str | None = None
 
 
 # Locked: a concurrent change of the contact does not see the card that is being recorded here, nor do we see that
@@ -93,7 +94,9 @@ def record(
     Of attempts of an earlier session only message ids are stored: a message is in its chat, whichever session sent it.
     """
     for gate in gates:
-        if gate.chat_id is None:
+        if gate.method is not None:
+            bots.shut_method(s, bot_id=bot_id, method=gate.method, until=gate.until)
+        elif gate.chat_id is None:
             bots.shut_bot(s, bot_id=bot_id, until=gate.until)
         else:
             bots.shut_chat(s, bot_id=bot_id, chat_id=gate.chat_id, until=gate.until)
@@ -110,6 +113,10 @@ def record(
             _on_undeliverable(s, one, now=now, rng=rng)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
+            _replace_card(s, one.job, now)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.COPY_EDIT:
+            _notify_author(s, one, "edit_failed", now)
         elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
             _notify_author(s, one, "delivery_uncertain", now)
         elif (
@@ -197,7 +204,12 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
-    elif job.kind == outbox.CARD_EDIT and why == "message_gone" and job.contact_id is not None:
+    elif job.kind == outbox.CARD_EDIT and why == "message_gone":
+        _replace_card(s, job, now)
+
+
+def _replace_card(s: Session, job: ClaimedRow, now: datetime) -> None:
+    if job.contact_id is not None:
         cards.replace(
             s,
             contact_id=job.contact_id,
@@ -247,10 +259,10 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
         reply_to = execute(s, shown).scalar_one()
-    elif job.kind == outbox.TO_CLIENT:
+    elif job.kind == outbox.TO_CLIENT or (job.kind == outbox.COPY_EDIT and not _is_staff(s, job.chat_id)):
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
-        chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.reply_to
+        chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.copy_id or job.message.reply_to
     if chat_id is not None:
         payload = {
             "code": code,
@@ -297,7 +309,7 @@ def recover(
     """
     left = outbox.orphans(s, bot_id=bot_id, fencing_token=fencing_token)
     for row in left:
-        state = after_unknown(row.kind, row.ambiguous + 1)
+        state = after_unknown(row.kind, row.failures)
         due = now + pause if state == "pending" else None
         outbox.adopt(s, row_id=row.id, fencing_token=fencing_token)
         settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)

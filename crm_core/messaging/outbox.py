@@ -61,13 +61,20 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """A committed row that may be sent: what the sender is woken with."""
+    """A committed row that may be sent: what the sender is woken with.
+
+    Attributes:
+        not_before: a retry waits until then.
+        waits_for_telegram: the retry waits only because Telegram does not answer (`bot.delivery.circuit`).
+    """
 
     id: int
     bot_id: int
     chat_id: int
     kind: str
+    contact_id: int | None = None
     not_before: datetime | None = None
+    waits_for_telegram: bool = False
 
 
 def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
@@ -78,12 +85,12 @@ def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
             plain.append(entry)
         else:
             row_id = execute(s, _INSERT_OR_TOUCH, _values(entry, now)).scalar_one()
-            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind))
+            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id))
     if plain:
         # Several rows of one action keep their order: ids are assigned in the order of the parameters.
         ids = execute(s, _INSERT, [_values(entry, now) for entry in plain]).scalars()
         for row_id, entry in zip(ids, plain, strict=True):
-            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind))
+            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id))
 
 
 def or_touch_pending(insert: Any) -> Any:
@@ -118,8 +125,9 @@ def _values(entry: OutboxEntry, now: datetime) -> dict[str, Any]:
     }
 
 
+_PENDING = (_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind, _table.c.contact_id)
 _WAITING = (
-    select(_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind, _table.c.not_before)
+    select(*_PENDING, _table.c.not_before)
     .where(
         _table.c.bot_id == bindparam("bot_id"),
         UNSETTLED,
@@ -140,7 +148,7 @@ def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
     """Rows that a session of a bot has claimed. If it does not know of one, the answer to its commit was lost."""
     rows = execute(
         s,
-        select(_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind)
+        select(*_PENDING)
         .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence == fencing_token)
         .order_by(_table.c.id),
     )
@@ -176,7 +184,7 @@ _OF_BOT = select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subque
 # What a sender needs of a row: converting all of it took longer than claiming it.
 _CLAIMED = (
     _table.c.id, _table.c.kind, _table.c.bot_id, _table.c.chat_id, _table.c.contact_id, _table.c.payload,
-    _table.c.attempts, _table.c.ambiguous,
+    _table.c.attempts, _table.c.ambiguous, _table.c.failures,
 )  # fmt: skip
 _CLAIM = PreparedForIds(lambda ids: claiming(ids, _OF_BOT).returning(*_CLAIMED))
 
@@ -200,6 +208,8 @@ class Settled:
         outcome: a short code that says why; never message content.
         result_id: Telegram's id of the message that is now in the chat.
         ambiguous: whether nobody knows if this attempt was applied.
+        is_own_failure: whether others were sent meanwhile; only such failures are counted against a row.
+        waits_for_telegram: as in `PendingRow`.
     """
 
     id: int
@@ -208,6 +218,8 @@ class Settled:
     result_id: int | None = None
     not_before: datetime | None = None
     ambiguous: bool = False
+    is_own_failure: bool = False
+    waits_for_telegram: bool = False
 
 
 _SETTLE = Prepared(
@@ -220,6 +232,7 @@ _SETTLE = Prepared(
         not_before=bindparam("due"),
         settled_at=bindparam("at"),
         ambiguous=_table.c.ambiguous + bindparam("unknown"),
+        failures=_table.c.failures + bindparam("own"),
     )
 )
 
@@ -253,6 +266,7 @@ def settle(s: Session, *, settled: Sequence[Settled], fencing_token: int, now: d
             "result": one.result_id,
             "due": one.not_before,
             "unknown": int(one.ambiguous),
+            "own": int(one.is_own_failure),
             "at": None if one.state == "pending" else now,
         }
         for one in settled

@@ -210,6 +210,27 @@ class Gate(Base):
     not_before: Mapped[datetime] = technical()
 
 
+class MethodGate(Base):
+    """Until when a method that concerns no chat must not be called (Telegram's flood wait)."""
+
+    __tablename__ = "method_gates"
+
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    method: Mapped[str] = technical(String(64), primary_key=True)
+    not_before: Mapped[datetime] = technical()
+
+
+class ShownMenu(Base):
+    """The list of commands that Telegram shows, as a digest: it is sent again only when it has changed."""
+
+    __tablename__ = "shown_menus"
+
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True, comment="whose; 0: of all who have none of their own")
+    language: Mapped[str] = technical(String(8), primary_key=True, comment="empty: of all others")
+    digest: Mapped[str] = technical(String(64))
+
+
 class Contact(Base):
     """One request of a lead at a source."""
 
@@ -481,6 +502,8 @@ class OutboxRow(Base):
     state: Mapped[str] = technical(String(16), default="pending", comment="pending, sending, sent, uncertain, dead")
     attempts: Mapped[int] = technical(default=0)
     ambiguous: Mapped[int] = technical(default=0, comment="attempts whose outcome nobody knows")
+    # As with `receiver`.
+    failures: Mapped[int] = technical(server_default="0", comment="those of them that failed while others were sent")
     fence: Mapped[int | None] = technical(comment="fencing token of the session that is sending it")
     not_before: Mapped[datetime | None] = technical()
     created_at: Mapped[datetime] = technical()

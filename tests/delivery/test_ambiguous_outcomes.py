@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
+from tests.support.waiting import until_committed
 
-SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
+SHORT = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,), recovered=0.05)
 
 # What Telegram applied without a readable answer, and what it did not apply.
 APPLIED: list[dict[str, Any]] = [
@@ -85,18 +87,77 @@ async def test_edits_are_retried_until_confirmed(hasty: RunningApp, fault: dict[
     assert count(anna, hasty, "arrived") == 0
 
 
-@pytest.mark.fault("F28")
-async def test_five_lost_answers_notify_the_author_and_the_chat_goes_on(hasty: RunningApp) -> None:
-    anna, ivan = await hasty.operator("Anna"), hasty.client()
+async def attempts_of(crm: RunningApp, kind: str) -> tuple[str, int]:
+    """The state of the newest row of a kind, and how often it was sent."""
+    newest = text("SELECT state, attempts FROM outbox WHERE kind = :kind ORDER BY id DESC LIMIT 1")
+    state, attempts = await crm.db.read(lambda s: s.execute(newest, {"kind": kind}).one())
+    return state, attempts
+
+
+async def talk_until_given_up(crm: RunningApp, petra: Person, anna: Person, *, kind: str) -> None:
+    """Others go on writing, and are passed on, while a row fails by itself."""
+    for number in range(20):
+        await petra.says(f"Meanwhile {number}", to=crm.shop)
+        await anna.sees(f"Meanwhile {number}", bot=crm.shop)
+        before = await attempts_of(crm, kind)
+
+        async def is_tried_again(before: tuple[str, int] = before) -> bool:
+            now = await attempts_of(crm, kind)
+            return now[0] == "uncertain" or now[1] > before[1]
+
+        await until_committed(crm.db, is_tried_again)
+        if (await attempts_of(crm, kind))[0] == "uncertain":
+            return
+    raise AssertionError(f"a {kind} was not given up")
+
+
+@pytest.mark.fault("F28", "F85")
+@pytest.mark.parametrize("fault", LOST, ids=name)
+async def test_message_that_fails_alone_is_given_up_and_its_author_notified(
+    hasty: RunningApp, fault: dict[str, Any]
+) -> None:
+    anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")
+    await petra.says("Hello", to=hasty.shop)
     await ivan.says("My question", to=hasty.shop)
     card = await anna.sees("My question", bot=hasty.shop)
-    hasty.sandbox.fail(kind="cut", method="copyMessage", chat=ivan, times=5)
+    spoilt = hasty.sandbox.fail(**fault, method="copyMessage", chat=ivan, probability=1.0)
     said = await anna.replies(card, "My answer")
+    await talk_until_given_up(hasty, petra, anna, kind="to_client")
+    note = await anna.sees("Telegram did not confirm whether this message arrived")
+    assert note.reply_to == said.id
+    hasty.sandbox.clear_fault(spoilt)
     await anna.replies(card, "And the rest of it")
     await ivan.sees("And the rest of it")
     assert count(ivan, hasty, "My answer") == 0
-    note = await anna.sees("Telegram did not confirm whether this message arrived")
-    assert note.reply_to == said.id
+
+
+@pytest.mark.fault("F85")
+async def test_card_edit_that_fails_alone_delays_nothing_and_becomes_a_new_card(hasty: RunningApp) -> None:
+    anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")
+    await petra.says("Hello", to=hasty.shop)
+    await ivan.says("My question", to=hasty.shop)
+    card = await anna.sees("My question", bot=hasty.shop)
+    hasty.sandbox.fail(kind="http_500", method="editMessageText", chat=anna, probability=1.0)
+    await anna.presses(card, "Take")
+    await talk_until_given_up(hasty, petra, anna, kind="card_edit")
+    replacement = await anna.sees("In progress", bot=hasty.shop)
+    assert "My question" in replacement.text
+    assert replacement.id > card.id
+
+
+@pytest.mark.fault("F85")
+async def test_edited_message_that_fails_alone_is_reported_to_the_operator(hasty: RunningApp) -> None:
+    anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")
+    await petra.says("Hello", to=hasty.shop)
+    await ivan.says("My question", to=hasty.shop)
+    await anna.sees("My question", bot=hasty.shop)
+    said = await ivan.says("At nine", to=hasty.shop)
+    copy = await anna.sees("At nine", bot=hasty.shop)
+    hasty.sandbox.fail(kind="http_500", method="editMessageText", chat=anna, probability=1.0)
+    await ivan.edits(said, "At ten")
+    await talk_until_given_up(hasty, petra, anna, kind="copy_edit")
+    note = await anna.sees("Telegram does not change its copy", bot=hasty.shop)
+    assert note.reply_to == copy.id
 
 
 async def test_message_surely_not_delivered_is_resent_without_a_warning(hasty: RunningApp) -> None:

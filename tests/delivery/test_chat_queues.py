@@ -1,11 +1,25 @@
-"""Which of many chats is next."""
+"""Which of many chats is next, and which row of a chat."""
+
+from dataclasses import replace
+from datetime import timedelta
 
 from bot.delivery.chat_queues import YIELD_TO, ChatQueues
 from bot.delivery.rate_limit import RateLimiter
-from crm_core.messaging.outbox import CARD, CLIENT_NOTICE, TO_OPERATOR, PendingRow
+from crm_core.messaging.outbox import (
+    ANSWER,
+    CARD,
+    CARD_EDIT,
+    CLIENT_NOTICE,
+    COPY_EDIT,
+    MENU,
+    TO_CLIENT,
+    TO_OPERATOR,
+    PendingRow,
+)
 from tests.support.telegram_kit import FrozenClock
 
 BOT, CLIENT, OTHER, ANNA, BORIS = 1, 5, 6, 7, 8
+IVAN, PETRA, MARIA = 11, 12, 13  # contacts
 
 
 def picked(*rows: PendingRow) -> list[int]:
@@ -39,3 +53,110 @@ def test_client_notices_are_sent_after_cards_and_messages() -> None:
 
 def test_client_notice_yields_only_to_a_limited_number_of_rows() -> None:
     assert picked(PendingRow(1, BOT, CLIENT, CLIENT_NOTICE), PendingRow(2 + YIELD_TO, BOT, ANNA, CARD))[0] == 1
+
+
+def copy(number: int, contact: int) -> PendingRow:
+    return PendingRow(number, BOT, ANNA, TO_OPERATOR, contact)
+
+
+def test_contacts_take_turns_in_an_operators_chat() -> None:
+    flood = [copy(number, IVAN) for number in range(1, 7)]
+    assert picked(*flood, copy(7, PETRA), copy(8, MARIA), copy(9, PETRA)) == [1, 7, 8, 2, 9, 3, 4, 5, 6]
+
+
+def test_cards_and_answers_go_before_waiting_messages() -> None:
+    flood = [copy(number, IVAN) for number in range(1, 5)]
+    rows = [*flood, PendingRow(5, BOT, ANNA, ANSWER), PendingRow(6, BOT, ANNA, CARD, PETRA), copy(7, PETRA)]
+    assert picked(*rows, PendingRow(8, BOT, ANNA, MENU)) == [5, 6, 1, 7, 2, 3, 4, 8]
+
+
+def test_card_goes_before_the_messages_of_its_contact() -> None:
+    assert picked(PendingRow(1, BOT, ANNA, CARD, IVAN), copy(2, IVAN), copy(3, IVAN)) == [1, 2, 3]
+
+
+def test_clients_chat_keeps_its_order() -> None:
+    rows = [
+        PendingRow(1, BOT, CLIENT, TO_CLIENT, IVAN),
+        PendingRow(2, BOT, CLIENT, CLIENT_NOTICE, IVAN),
+        PendingRow(3, BOT, CLIENT, TO_CLIENT, PETRA),
+        PendingRow(4, BOT, CLIENT, ANSWER),
+    ]
+    assert picked(*rows) == [1, 2, 3, 4]
+
+
+class Queued:
+    """Queues of a bot without limits, and their clock."""
+
+    def __init__(self, *rows: PendingRow) -> None:
+        self.clock = FrozenClock()
+        self.queues = ChatQueues(RateLimiter(self.clock, limited=False), self.clock)
+        self.queues.add(rows)
+
+    def pick(self) -> list[int]:
+        """The numbers of the rows that are picked now; they stay under way."""
+        return [row.id for row in self.queues.pick()[0]]
+
+    def fails(self, row: PendingRow, *, for_seconds: float = 10, waits_for_telegram: bool = False) -> None:
+        """A row under way is to be tried again."""
+        due = self.clock() + timedelta(seconds=for_seconds)
+        self.queues.put_off(replace(row, not_before=due, waits_for_telegram=waits_for_telegram))
+
+
+def test_row_that_is_put_off_delays_only_what_must_follow_it() -> None:
+    edit, message, of_other = PendingRow(1, BOT, ANNA, CARD_EDIT, IVAN), copy(2, IVAN), copy(4, PETRA)
+    one = Queued(edit, message, copy(3, IVAN), of_other)
+    assert one.pick() == [1]
+    one.fails(edit)
+    assert one.pick() == [2]
+    one.fails(message)
+    assert one.pick() == [4]  # of the same contact nothing overtakes it
+    one.queues.drop(4, ANNA)
+    assert one.pick() == []
+    assert one.queues.pick()[1] == 10
+    one.clock.forward(10)
+    assert one.pick() == [1]
+    one.queues.drop(1, ANNA)
+    assert one.pick() == [2]
+    one.queues.drop(2, ANNA)
+    assert one.pick() == [3]
+
+
+def test_rows_that_wait_for_telegram_are_held_and_then_due_at_once_in_order() -> None:
+    rows = [PendingRow(1, BOT, ANNA, CARD, IVAN), PendingRow(2, BOT, BORIS, CARD, PETRA)]
+    one = Queued(*rows)
+    assert one.pick() == [1, 2]
+    one.queues.set_outage(True)
+    for row in reversed(rows):
+        one.fails(row, for_seconds=3, waits_for_telegram=True)
+    one.clock.forward(600)
+    assert one.pick() == []
+    one.queues.set_outage(False)
+    assert one.pick() == [1, 2]
+
+
+def test_trial_prefers_what_does_no_harm_and_what_was_tried_least() -> None:
+    notice, card = PendingRow(1, BOT, CLIENT, CLIENT_NOTICE), PendingRow(2, BOT, ANNA, CARD, IVAN)
+    edit = PendingRow(3, BOT, BORIS, COPY_EDIT, PETRA)
+    one = Queued(notice, card, edit)
+    one.queues.set_outage(True)
+    assert one.queues.pick_trial({}) == (edit, None)
+    one.fails(edit, for_seconds=4, waits_for_telegram=True)
+    assert one.queues.pick_trial({3: 1}) == (card, None)
+    one.fails(card, for_seconds=4, waits_for_telegram=True)
+    assert one.queues.pick_trial({3: 1, 2: 1}) == (notice, None)
+    one.queues.drop(1, CLIENT)
+    assert one.queues.pick_trial({3: 1, 2: 1}) == (None, 4)
+    one.clock.forward(4)
+    trial, _ = one.queues.pick_trial({3: 1, 2: 1})
+    assert trial is not None
+    assert trial.id == 3
+
+
+def test_queues_are_idle_when_the_last_row_is_dropped() -> None:
+    one = Queued(copy(1, IVAN), copy(2, IVAN))
+    assert one.pick() == [1]
+    one.queues.drop(1, ANNA)
+    assert not one.queues.idle.is_set()
+    assert one.pick() == [2]
+    one.queues.drop(2, ANNA)
+    assert one.queues.idle.is_set()

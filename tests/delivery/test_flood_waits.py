@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from aiogram import Bot
-from sqlalchemy import update
+from aiogram.types import BotCommand
+from sqlalchemy import func, select, update
 
+from bot.delivery import menus, rendering
 from bot.delivery.rate_limit_middleware import chat_of
 from bot.sandbox import Sandbox
-from crm_core.storage.tables import OutboxRow
+from crm_core.messaging import outbox
+from crm_core.storage.tables import OutboxRow, ShownMenu
 from tests.stories.arranging import count, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
+from tests.support.waiting import until_committed
 
 
 def calls(crm: RunningApp) -> int:
@@ -168,3 +172,77 @@ async def test_flood_wait_of_get_updates_is_honoured(crm: RunningApp) -> None:
     await anna.sees("and another", bot=crm.shop)
     await crm.settled()
     assert [refusal.method for refusal in crm.sandbox.refusals] == ["getUpdates"]
+
+
+def menus_set(crm: RunningApp) -> int:
+    counted: dict[str, int] = crm.sandbox.stats()["bots"][str(crm.shop.id)]["calls"]
+    return counted.get("setMyCommands", 0)
+
+
+@pytest.mark.fault("F86")
+async def test_flood_wait_of_a_menu_delays_no_message_even_after_restart(
+    sandbox: Sandbox, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+    for module in (menus, rendering):
+        monkeypatch.setattr(module, "commands_for", lambda roles, _: [BotCommand(command="new", description="New")])
+    sandbox.fail(kind="flood", retry_after=490, method="setMyCommands")
+    async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as crm:
+        await until(crm, "SELECT count(*) FROM method_gates", 1)
+        menu = outbox.OutboxEntry(outbox.MENU, crm.shop.id, anna.id)  # her own menu must wait, too
+        await crm.db.write(outbox.add, [menu], now=clock())
+        await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'menu' AND outcome = 'flood_wait'", 1)
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello", bot=crm.shop)
+        await ivan.sees("#1", bot=crm.shop)
+        asked = menus_set(crm)
+    async with await RunningApp.open(sandbox, database_url, clock=clock, admin=False) as crm:
+        await ivan.says("Are you there?")
+        await anna.sees("Are you there?", bot=crm.shop)
+        await due(crm, clock, 480)
+        await ivan.says("Still there?")
+        await anna.sees("Still there?", bot=crm.shop)
+        assert menus_set(crm) == asked  # not one attempt while Telegram says to wait
+        await due(crm, clock, 20)
+        await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'menu' AND state <> 'sent'", 0)
+    assert len(sandbox.refusals) == 1
+
+
+@pytest.mark.fault("F86")
+@pytest.mark.parametrize("method", ["answerCallbackQuery", "getUpdates"])
+async def test_flood_wait_of_a_method_without_chat_delays_no_message(crm: RunningApp, method: str) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello", bot=crm.shop)
+    crm.sandbox.fail(kind="flood", retry_after=1, method=method)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care", bot=crm.shop)
+    limiter = crm.app.supervisor.parts.rate_limit_middleware.rate_limiters[crm.shop.id]
+    assert limiter.shut_until is None
+
+
+async def test_menus_are_set_only_when_they_have_changed(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def shown(crm: RunningApp) -> int:
+        await until(crm, "SELECT count(*) FROM shown_menus WHERE chat_id = 0", 3)
+        await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'menu' AND state <> 'sent'", 0)
+        return menus_set(crm)
+
+    async with await RunningApp.open(sandbox, database_url) as crm:
+        anna = await crm.operator("Anna")
+        first = await shown(crm)
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        await anna.says("/start", to=crm.shop)
+        await crm.settled()
+        assert await shown(crm) == first
+    monkeypatch.setattr(menus, "commands_for", lambda roles, _: [BotCommand(command="new", description="New")])
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:
+        changed = select(func.count()).where(ShownMenu.chat_id == 0).group_by(ShownMenu.digest)
+
+        async def all_changed() -> bool:
+            return bool(await crm.db.read(lambda s: s.execute(changed).scalars().all()) == [3])
+
+        await until_committed(crm.db, all_changed)
+        assert menus_set(crm) == first + 3

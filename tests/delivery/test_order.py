@@ -119,13 +119,13 @@ async def test_row_claimed_while_the_sender_stops_is_still_recorded(db: Database
         return bool(one._requests)
 
     async def has_gate() -> bool:
-        return bool((await db.read(bots.gates, bot_id=BOT, now=datetime(2000, 1, 1, tzinfo=UTC)))[1])
+        return bool((await db.read(bots.gates, bot_id=BOT, now=datetime(2000, 1, 1, tzinfo=UTC))).chats)
 
     await until_polled(is_sending)
     await put(db, "second", chat=6)
     one.add(await db.read(outbox.waiting, bot_id=BOT))
     one.stop()
-    one.shut(7, 1)  # wakes the recorder, which must not take it for the end
+    one.shut("sendMessage", 7, 1)  # wakes the recorder, which must not take it for the end
     await until_committed(db, has_gate)
     pen.go_on.set()
     await running

@@ -97,14 +97,15 @@ async def test_recovery_of_rows_left_in_sending_depends_on_their_kind(
     assert due == ([NOW + timedelta(seconds=2)] if state == "pending" else [])
 
 
-async def test_message_becomes_uncertain_after_five_ambiguous_attempts(db: Database, fencing_token: int) -> None:
+async def test_message_is_never_given_up_for_outages_and_ended_processes(db: Database, fencing_token: int) -> None:
     row = await put(db)
-    for _ in range(4):
+    for _ in range(20):
         await claim(db, fencing_token, row)
         await settle(db, fencing_token, Settled(row, "pending", "no_answer", ambiguous=True))
-    await claim(db, fencing_token, row)
-    await db.write(outcomes.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW)
-    assert await rows(db) == [(row, "uncertain", "process_ended")]
+        await claim(db, fencing_token, row)
+        fencing_token = await begin(db)
+        await db.write(outcomes.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW)
+    assert await rows(db) == [(row, "pending", "process_ended")]
 
 
 async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Database, fencing_token: int) -> None:

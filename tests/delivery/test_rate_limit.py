@@ -110,7 +110,7 @@ def test_clock_set_back_does_not_delay_requests_about_to_leave(still: FrozenCloc
 def test_without_rate_limits_only_flood_waits_delay_requests(still: FrozenClock) -> None:
     limiter = RateLimiter(still, limited=False)
     assert [limiter.book(5) for _ in range(50)] == [0.0] * 50
-    limiter.flood(None, 4)
+    limiter.flood(5, 4)
     assert limiter.book(5) == 4
 
 

@@ -120,7 +120,7 @@ async def test_message_id_zero_is_never_stored_or_matched(crm: RunningApp) -> No
 async def test_message_edited_at_any_moment_is_delivered_in_its_final_form(
     sandbox: Sandbox, database_url: str, clock: MovableClock, is_first: bool, moment: str
 ) -> None:
-    hasty = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
+    hasty = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,))
     crm = await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=hasty)
     async with crm:
         anna, ivan = await crm.operator("Anna"), crm.client()

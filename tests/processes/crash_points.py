@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, NoReturn
 
 from bot.app import App
-from bot.delivery.sender import Sender
+from bot.delivery.attempts import Attempts
 from bot.receiving.polling import Poller
 from crm_core.conversation import client_messages
 from crm_core.messaging import outbox
@@ -71,23 +71,23 @@ def _applied() -> None:
 
 
 def _claimed() -> None:
-    original = Sender._attempt
+    original = Attempts.attempt
 
-    async def attempt(sender: Sender, job: Any, after: float) -> Any:
+    async def attempt(attempts: Attempts, job: Any, after: float) -> Any:
         if job.kind == outbox.TO_OPERATOR:
             _die()
-        return await original(sender, job, after)
+        return await original(attempts, job, after)
 
-    Sender._attempt = attempt  # type: ignore[assignment, method-assign]
+    Attempts.attempt = attempt  # type: ignore[assignment, method-assign]
 
 
 def _sent() -> None:
-    original = Sender._attempt
+    original = Attempts.attempt
 
-    async def attempt(sender: Sender, job: Any, after: float) -> Any:
-        verdict = await original(sender, job, after)
+    async def attempt(attempts: Attempts, job: Any, after: float) -> Any:
+        verdict = await original(attempts, job, after)
         if job.kind == outbox.TO_OPERATOR:
             _die()
         return verdict
 
-    Sender._attempt = attempt  # type: ignore[assignment, method-assign]
+    Attempts.attempt = attempt  # type: ignore[assignment, method-assign]

@@ -14,6 +14,7 @@ from bot.settings import load_settings
 from tests.processes.crash_points import arm
 
 HURRIED = RetryDelays(
+    outage=(0.1, 0.3),
     unknown=(0.2, 0.4, 0.8, 1.6),
     retry_first=0.1,
     retry_last=0.5,

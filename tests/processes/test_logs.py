@@ -19,7 +19,7 @@ from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.logs import mask, set_up_logging
 from bot.random_codes import new_key
-from bot.receiving import attempts, polling
+from bot.receiving import attempts
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from bot.sandbox.world.content import photo
@@ -35,7 +35,7 @@ from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
-SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1)
+SHORT = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,))
 
 
 PASSWORD, PROXY_PASSWORD, SECRET = "okapi-of-the-database", "axolotl-of-the-proxy", "narwhal-of-the-webhook"
@@ -132,8 +132,6 @@ async def test_debug_log_of_whole_day_contains_no_secrets_or_personal_data(
     unused_tcp_port: int,
 ) -> None:
     """Every kind of content, staff, the API, a proxy, webhooks, an outage of each; on the most talkative level."""
-    monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
-    monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
     monkeypatch.setattr(attempts, "DATABASE_DELAY", 0.05)
     url, key, forged = make_url(database_url), new_key(), new_key()
     if url.get_backend_name() != "sqlite":

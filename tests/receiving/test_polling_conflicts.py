@@ -2,7 +2,6 @@
 
 import pytest
 
-from bot.receiving import polling
 from bot.sandbox import Sandbox
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.telegram_kit import strict_bot
@@ -32,8 +31,6 @@ async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
 async def test_foreign_webhook_sets_conflict_and_other_bots_keep_running(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
-    monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
     both = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with await RunningApp.open(sandbox, database_url, tokens=both) as before:
         olga, anna = before.olga, await before.operator("Anna", bots=[before.bots[0]])

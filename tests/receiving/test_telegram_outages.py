@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.delivery.backoff import RetryDelays
-from bot.receiving import polling
 from bot.runtime import bot_session
 from bot.sandbox import Person, Sandbox
 from crm_core.access.actors import telegram
@@ -16,14 +15,12 @@ from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 from tests.support.waiting import until_committed
 
-HASTY = RetryDelays(retry_first=0.05, retry_last=0.1, connect=0.05)
+HASTY = RetryDelays(outage=(0.02, 0.05), connect=0.05)
 
 
 @pytest.fixture
-async def relay(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Relay]:
+async def relay(sandbox: Sandbox) -> AsyncIterator[Relay]:
     """A way to Telegram that can be cut."""
-    monkeypatch.setattr(polling, "RETRY_FIRST", 0.05)
-    monkeypatch.setattr(polling, "RETRY_LAST", 0.05)
     async with Relay(sandbox.url) as opened:
         yield opened
 
@@ -42,7 +39,7 @@ async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
         actor=telegram(anna.id),
         now=crm.clock(),
     )
-    tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 2 AND outcome = 'no_connection'"
+    tried = "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts > 0 AND outcome = 'no_connection'"
 
     async def was_tried() -> bool:
         await crm.app.supervisor.look_again()

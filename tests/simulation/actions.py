@@ -3,7 +3,7 @@
 People act on what stands before them: an operator presses a button of a card that they see, whatever it says by now.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,10 @@ class Actions:
             case _:
                 said = content.text(word)
         acting.send(self.world, person=person, place=BOT_IDS[bot], content=said.wire(), reply_to=reply_to)
+
+    def flood_of_words(self, client: int, bot: int, times: int) -> None:
+        """A client writes without end."""
+        self.say(client, bot, "text", times)
 
     def start(self, client: int, bot: int) -> None:
         """A client presses Start."""
@@ -293,6 +297,20 @@ class Actions:
             self.history.wire.is_down = False
 
         self.history.loop.call_later(seconds, mend)
+
+    def trouble(self, fault: Json, methods: Sequence[str] | None, seconds: float) -> None:
+        """For some time Telegram, or something before it, fails at every call of these methods (None: of any)."""
+        faults = [Fault(**fault, method=method, probability=1.0) for method in methods or (None,)]
+        for one in faults:
+            self.world.faults.add(one)
+
+        def mend() -> None:
+            for one in faults:
+                self.world.faults.remove(one.id)
+
+        self.history.loop.call_later(seconds, mend)
+        if fault.get("applied") is False:
+            self.history.may_linger = True
 
     def disk(self, statements: int, ends_all: bool) -> None:
         """A statement fails, some time soon."""

@@ -20,6 +20,8 @@ _TROUBLE = {
     "fault": 9,
     "flood": 2,
     "outage": 1,
+    "trouble": 2,
+    "flood_of_words": 1,
     "disk": 3,
     "clock": 1,
     "wait": 2,
@@ -112,6 +114,11 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"seconds": rolls.choice((1, 17, 17, 3600, None, 0.5)), "times": rolls.choice((1, 1, 4))}
         case "outage":
             arguments = {"seconds": rolls.choice((2.0, 40.0))}
+        case "trouble":
+            methods = rolls.choice((None, None, ("sendMessage", "copyMessage", "editMessageText"), ("getUpdates",)))
+            arguments = {"fault": rolls.choice(FAULTS), "methods": methods, "seconds": rolls.choice((2.0, 40.0, 90.0))}
+        case "flood_of_words":
+            arguments = {"client": client, "bot": bot, "times": rolls.choice((8, 25))}
         case "disk":
             arguments = {"statements": rolls.randrange(1, 30), "ends_all": rolls.random() < 0.4}
         case "clock":

@@ -16,6 +16,7 @@ from tests.simulation.loop import Loop, Move
 from tests.simulation.telegram import SimulatedTelegram, Wire
 
 RETRY_DELAYS = RetryDelays(
+    outage=(0.3, 1.0),
     unknown=(0.5, 1.0, 2.0, 4.0),
     retry_first=0.2,
     retry_last=2.0,

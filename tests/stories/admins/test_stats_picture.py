@@ -69,7 +69,7 @@ async def test_picture_uses_the_language_of_the_admin(crm: RunningApp) -> None:
 
 
 async def test_expired_file_id_is_replaced_by_a_new_upload(sandbox: Sandbox, database_url: str) -> None:
-    async with await RunningApp.open(sandbox, database_url, retry_delays=RetryDelays(retry_first=0.01)) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=RetryDelays(outage=(0.01, 0.02))) as crm:
         first = await types(crm, crm.olga, "/stats")
         sandbox.fail(kind="error", method="sendPhoto", text="Bad Request: wrong file identifier/HTTP URL specified")
         second = await types(crm, crm.olga, "/stats")
@@ -78,7 +78,7 @@ async def test_expired_file_id_is_replaced_by_a_new_upload(sandbox: Sandbox, dat
 
 
 async def test_picture_refused_by_telegram_is_sent_as_text(sandbox: Sandbox, database_url: str) -> None:
-    async with await RunningApp.open(sandbox, database_url, retry_delays=RetryDelays(retry_first=0.01)) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=RetryDelays(outage=(0.01, 0.02))) as crm:
         await crm.operator("Anna")
         sandbox.fail(kind="error", method="sendPhoto", text=BAD_PICTURE)
         screen = await types(crm, crm.olga, "/stats")
@@ -105,7 +105,7 @@ async def test_stats_are_sent_as_text_when_the_picture_cannot_be_made(
 
 
 async def test_text_follows_a_stats_photo_with_unknown_outcome(sandbox: Sandbox, database_url: str) -> None:
-    async with await RunningApp.open(sandbox, database_url, retry_delays=RetryDelays(unknown=(0.01,))) as crm:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=RetryDelays(outage=(0.01, 0.02))) as crm:
         sandbox.fail(kind="http_500", method="sendPhoto", applied=False)
         screen = await types(crm, crm.olga, "/stats")
         assert (screen.kind, screen.text.splitlines()[0]) == ("text", "📊 Statistics: today")

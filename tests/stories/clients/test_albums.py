@@ -8,7 +8,7 @@ from bot.sandbox.world import content
 from crm_core.messaging.inbox import IncomingUpdate
 from tests.support.people import RunningApp
 
-SHORT = RetryDelays(unknown=(0.05,), retry_first=0.05, retry_last=0.1, recovered=0.05)
+SHORT = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,), recovered=0.05)
 TEN = content.album(*(content.photo(caption=str(number)) for number in range(10)))
 NUMBERS = [str(number) for number in range(10)]
 

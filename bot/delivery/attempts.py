@@ -1,0 +1,126 @@
+"""One attempt to send a claimed row: its request is rendered and made, and its answer judged."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from aiogram import Bot
+from aiogram.methods import TelegramMethod
+from aiogram.types import Message, MessageId
+
+from bot.delivery.circuit import Circuit
+from bot.delivery.config import SenderConfig
+from bot.delivery.menus import MenuMethod, ShownMenus
+from bot.delivery.pictures import Photo
+from bot.delivery.rate_limit import SOON, RateLimiter
+from bot.delivery.rate_limit_middleware import already_paced
+from bot.delivery.rendering import NothingToSend, render
+from bot.logs import describe_error
+from bot.telegram.verdict import FloodWait, NotSent, Sent, Undeliverable, Verdict, judge
+from bot.texts import Translator, pick_language, translator
+from crm_core.delivery.claims import ClaimedRow
+
+log = structlog.get_logger("delivery")
+
+REQUEST_TIMEOUT = 30  # seconds for one request
+
+
+class Attempts:
+    """Makes the requests of one bot's sender."""
+
+    def __init__(
+        self,
+        *,
+        bot: Bot,
+        rate_limiter: RateLimiter,
+        circuit: Circuit,
+        menus: ShownMenus,
+        config: SenderConfig,
+        stopping: asyncio.Event,
+    ) -> None:
+        """
+        Args:
+            stopping: set when nothing new should begin.
+        """
+        self._menus = menus
+        self._bot, self._rate_limiter, self._circuit, self._config = bot, rate_limiter, circuit, config
+        self._stopping = stopping
+
+    async def attempt(self, row: ClaimedRow, after: float) -> tuple[Verdict, bool]:
+        """Sends a row.
+
+        Args:
+            after: seconds until its turn, as booked with the rate limiter.
+
+        Returns the verdict, and whether a failure is the row's own (`Circuit.note`).
+        """
+        _ = translator(pick_language(row.language, self._config.default_language))
+        photo = await self._photo(row, _)
+        method = await self._prepare(row, after, photo, _)
+        if isinstance(method, MenuMethod) and await self._menus.is_shown(method):
+            method = Sent()
+        if not isinstance(method, TelegramMethod):
+            self._circuit.end_trial(row.id)
+            return method, False
+        began = self._circuit.began()
+        verdict = await self._request(row, method, photo)
+        is_own = self._circuit.note(row.id, verdict, began)
+        pictures = self._config.pictures
+        if pictures and photo and not isinstance(verdict, Sent):
+            verdict = pictures.fallback_for(self._bot.id, photo, verdict)
+        return verdict, is_own
+
+    async def _photo(self, row: ClaimedRow, _: Translator) -> Photo | None:
+        pictures = self._config.pictures
+        return await pictures.photo(row, _) if pictures and "picture" in row.payload else None
+
+    async def _prepare(
+        self, row: ClaimedRow, after: float, photo: Photo | None, _: Translator
+    ) -> TelegramMethod[Any] | Verdict:
+        """Waits for the row's turn. Returns its request, or why it is not made."""
+        if after > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
+        if after > 0 or photo:  # time has passed since the row was picked
+            if self._stopping.is_set():
+                return NotSent("stopped")
+            if (gate := self._rate_limiter.gate(row.chat_id)) > 0:
+                return FloodWait(gate)
+        method = self._render(row, _, photo)
+        if isinstance(method, MenuMethod) and (gate := self._rate_limiter.method_gate(method.__api_method__)) > 0:
+            return FloodWait(gate)
+        if isinstance(method, TelegramMethod) and await self._rate_limiter.wait_turn():
+            gate = self._rate_limiter.gate(row.chat_id)
+            return FloodWait(gate) if gate > 0 else method
+        return method
+
+    def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Undeliverable:
+        try:
+            return render(row, _=_, now=self._config.clock(), photo=photo.media if photo else None)
+        except NothingToSend:
+            return Undeliverable("nothing_to_send")
+        except Exception as error:
+            log.error("render_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
+            return Undeliverable(f"internal_{type(error).__name__}")
+
+    async def _request(self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None) -> Verdict:
+        already_paced.set(True)
+        try:
+            result = await self._bot(method, request_timeout=REQUEST_TIMEOUT)
+        except Exception as error:
+            verdict = judge(error)
+            if isinstance(verdict, Undeliverable):
+                about = {"outbox_id": row.id, "kind": row.kind, "reason": verdict.reason}
+                log.warning("not_deliverable", **about, error=describe_error(error))
+            return verdict
+        if self._config.pictures and photo:
+            self._config.pictures.sent(self._bot.id, photo, result)
+        if isinstance(method, MenuMethod):
+            await self._menus.note(method)
+        return Sent(_message_id(result))
+
+
+def _message_id(result: Any) -> int | None:
+    """Telegram's id of what was sent; 0 (not yet final) counts as none, since it cannot be answered or edited."""
+    return (result.message_id or None) if isinstance(result, Message | MessageId) else None

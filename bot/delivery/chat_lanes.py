@@ -1,0 +1,94 @@
+"""What waits for one chat, and which row goes next: one request does not keep the others waiting.
+
+What belongs to one request goes in its order: the card, then the messages. These rows share a lane; every other row has
+one of its own, so that one that must be tried again delays nothing else. In an operator's chat the cards, the notices
+and the answers to their own commands go first; then the requests take turns, a message each.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from crm_core.messaging.outbox import CARD, CLIENT_NOTICE, COPY_EDIT, MENU, TO_CLIENT, TO_OPERATOR, PendingRow
+
+# Our own retry delays are shorter, and longer waits of Telegram are gates: a later moment means a clock set back.
+LONGEST_PAUSE = timedelta(minutes=10)
+IN_ORDER = frozenset({CARD, TO_OPERATOR, TO_CLIENT, CLIENT_NOTICE})  # within one request
+IN_TURNS = frozenset({TO_OPERATOR, COPY_EDIT})  # between the requests of one operator
+TURNS_KEPT = 100  # of requests with nothing waiting
+
+
+class ChatLanes:
+    """The waiting rows of one chat; the one that is being sent is not among them."""
+
+    def __init__(self) -> None:
+        self.stamp = 0
+        """Of the newest entry about this chat in the heaps of `ChatQueues`; older entries are void."""
+        self._lanes: dict[int, deque[PendingRow]] = {}
+        self._turns: dict[int, int] = {}  # by contact: when it last had its turn
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def add(self, row: PendingRow) -> None:
+        """Puts a row into its lane, by its id: those found late (the backlog of a start) go before those announced."""
+        lane = self._lanes.setdefault(_lane(row), deque())
+        place = len(lane)
+        while place and lane[place - 1].id > row.id:
+            place -= 1
+        lane.insert(place, row)
+
+    def take(self, row: PendingRow) -> None:
+        """Removes the head of a lane, which is going to be sent."""
+        key = _lane(row)
+        lane = self._lanes[key]
+        lane.popleft()
+        if not lane:
+            del self._lanes[key]
+        if row.kind in IN_TURNS and row.contact_id is not None:
+            if len(self._turns) > TURNS_KEPT:
+                self._turns = {contact: turn for contact, turn in self._turns.items() if contact in self._lanes}
+            self._turns[row.contact_id] = 1 + max(self._turns.values(), default=0)
+
+    def choose(self, now: datetime, *, is_outage: bool) -> tuple[PendingRow | None, datetime | None]:
+        """The row that goes next; if none may go yet, None and the moment at which one may (None: nobody knows).
+
+        Args:
+            is_outage: whether rows that wait for Telegram to answer are held.
+        """
+        best: tuple[tuple[int, int, int], PendingRow] | None = None
+        earliest: datetime | None = None
+        for lane in self._lanes.values():
+            row = lane[0]
+            if is_outage and row.waits_for_telegram:
+                continue
+            if row.not_before is not None and row.not_before > now:
+                due = min(row.not_before, now + LONGEST_PAUSE)
+                if due != row.not_before:
+                    lane[0] = replace(row, not_before=due)
+                earliest = due if earliest is None else min(earliest, due)
+                continue
+            rank = self._rank(row)
+            if best is None or rank < best[0]:
+                best = rank, row
+        return (best[1], None) if best else (None, earliest)
+
+    def _rank(self, row: PendingRow) -> tuple[int, int, int]:
+        if row.kind in IN_TURNS:
+            return 1, self._turns.get(row.contact_id or 0, 0), row.id
+        return (2 if row.kind == MENU else 0), 0, row.id
+
+    def heads(self) -> Iterable[PendingRow]:
+        """The first row of each lane."""
+        return [lane[0] for lane in self._lanes.values()]
+
+    def end_outage(self) -> None:
+        """What waited only for Telegram to answer may go now."""
+        for lane in self._lanes.values():
+            if lane[0].waits_for_telegram:
+                lane[0] = replace(lane[0], not_before=None, waits_for_telegram=False)
+
+
+def _lane(row: PendingRow) -> int:
+    return row.contact_id if row.kind in IN_ORDER and row.contact_id is not None else -row.id

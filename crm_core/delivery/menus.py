@@ -1,0 +1,30 @@
+"""The lists of commands that Telegram shows, as digests: setting one that has not changed would only cost a request.
+
+Telegram answers `setMyCommands` with long flood waits after a few restarts.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.tables import ShownMenu
+
+Key = tuple[int, str]
+"""The chat whose menu it is (0: of all who have none of their own), and its language (empty: of all others)."""
+
+_table = ShownMenu.__table__
+
+
+def shown(s: Session, *, bot_id: int) -> dict[Key, str]:
+    """The digest of each menu that a bot has set."""
+    rows = execute(s, select(_table.c.chat_id, _table.c.language, _table.c.digest).where(_table.c.bot_id == bot_id))
+    return {(row.chat_id, row.language): row.digest for row in rows}
+
+
+def note(s: Session, *, bot_id: int, key: Key, digest: str) -> None:
+    """Stores that Telegram shows a menu now."""
+    chat_id, language = key
+    statement = dialect_insert(s, _table).values(bot_id=bot_id, chat_id=chat_id, language=language, digest=digest)
+    execute(
+        s, statement.on_conflict_do_update(index_elements=["bot_id", "chat_id", "language"], set_={"digest": digest})
+    )

@@ -1,0 +1,154 @@
+"""Telegram does not work for a while: nothing is given up, and all of it goes on as soon as Telegram answers."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.delivery.backoff import RetryDelays
+from bot.sandbox import Person, Sandbox
+from tests.stories.arranging import count
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
+from tests.support.waiting import until_polled
+
+HASTY = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,), recovered=0.05, connect=0.05)
+CLIENTS = 6
+
+APPLIED: list[dict[str, Any]] = [{"kind": "silent"}, {"kind": "garbage"}, {"kind": "http_500", "applied": True}]
+REFUSED: list[dict[str, Any]] = [{"kind": "http_500"}, {"kind": "html_502"}, {"kind": "cut"}]
+SENDING = ("sendMessage", "copyMessage", "editMessageText")
+
+
+def name(fault: dict[str, Any]) -> str:
+    return f"{fault['kind']}-{'applied' if fault in APPLIED else 'lost'}"
+
+
+@pytest.fixture
+async def hasty(sandbox: Sandbox, database_url: str, clock: MovableClock) -> AsyncIterator[RunningApp]:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=HASTY) as crm:
+        yield crm
+
+
+def calls(sandbox: Sandbox, crm: RunningApp, method: str) -> int:
+    counted: dict[str, int] = sandbox.stats()["bots"][str(crm.shop.id)]["calls"]
+    return counted.get(method, 0)
+
+
+async def until_asked(sandbox: Sandbox, crm: RunningApp, times: int) -> None:
+    """Waits until Telegram was asked so often whether it answers again."""
+    before = calls(sandbox, crm, "getMe")
+
+    async def is_asked() -> bool:
+        return calls(sandbox, crm, "getMe") >= before + times
+
+    await until_polled(is_asked)
+
+
+def times(person: Person, crm: RunningApp, words: str) -> int:
+    return sum(words in seen.text for seen in person.chat(crm.shop) if seen.sender != person.id)
+
+
+async def talk(crm: RunningApp) -> tuple[Person, list[Person]]:
+    """An operator and clients who have written, each with a request."""
+    anna = await crm.operator("Anna", limit=CLIENTS)
+    clients = [crm.client(f"Client {number}") for number in range(CLIENTS)]
+    for client in clients:
+        await client.says(f"{client.first_name} asks", to=crm.shop)
+        await anna.sees(f"{client.first_name} asks", bot=crm.shop)
+    await crm.settled()
+    return anna, clients
+
+
+async def write_in_vain(crm: RunningApp, anna: Person, clients: list[Person]) -> None:
+    """Clients and the operator write while nothing can be sent: their words are taken in, and wait."""
+    for client in clients:
+        for number in range(3):
+            await client.says(f"{client.first_name} word {number}", to=crm.shop)
+    await anna.replies(await anna.sees("Client 1 asks", bot=crm.shop), "Anna answers 1")
+
+
+async def sees_everything(crm: RunningApp, anna: Person, clients: list[Person]) -> None:
+    """All that was written has arrived, in the order of each client."""
+    await clients[1].sees("Anna answers 1")
+    for client in clients:
+        await anna.sees(f"{client.first_name} word 2", bot=crm.shop)
+    await crm.settled()
+    # A notice of our own that was under way is not sent again: it may have arrived.
+    assert await count(crm, "outbox", "state IN ('dead', 'uncertain') AND kind <> 'client_notice'") == 0
+    shown = [seen.text for seen in anna.chat(crm.shop) if seen.sender != anna.id]
+    for client in clients:
+        first = [shown.index(f"{client.first_name} word {number}") for number in range(3)]
+        assert first == sorted(first)
+
+
+@pytest.mark.fault("F83")
+@pytest.mark.parametrize("fault", [*REFUSED, *APPLIED], ids=name)
+async def test_outage_of_everything_loses_nothing_and_doubles_only_what_was_under_way(
+    hasty: RunningApp, sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    anna, clients = await talk(hasty)
+    # Receiving goes on, or nothing new would come in.
+    outage = [sandbox.fail(**fault, method=method, probability=1.0) for method in (*SENDING, "getMe")]
+    await write_in_vain(hasty, anna, clients)
+    await until_asked(sandbox, hasty, 12)
+    assert await count(hasty, "outbox", "failures > 0") == 0
+    under_way = await count(hasty, "outbox", "ambiguous > 0")
+    for number in outage:
+        sandbox.clear_fault(number)
+    await sees_everything(hasty, anna, clients)
+    words = [f"{client.first_name} word {number}" for client in clients for number in range(3)]
+    doubled = sum(times(anna, hasty, word) - 1 for word in words) + times(clients[1], hasty, "Anna answers 1") - 1
+    assert doubled <= (under_way if fault in APPLIED else 0)
+    assert times(anna, hasty, "may have arrived twice") <= under_way
+
+
+@pytest.mark.fault("F83")
+@pytest.mark.parametrize("fault", REFUSED, ids=name)
+async def test_outage_of_sending_alone_gives_nothing_up(
+    hasty: RunningApp, sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    """Telegram answers every question, but takes no message."""
+    anna, clients = await talk(hasty)
+    outage = [sandbox.fail(**fault, method=method, probability=1.0) for method in SENDING]
+    await write_in_vain(hasty, anna, clients)
+    await until_asked(sandbox, hasty, 20)
+    for number in outage:
+        sandbox.clear_fault(number)
+    await sees_everything(hasty, anna, clients)
+
+
+@pytest.mark.fault("F83")
+@pytest.mark.parametrize("fault", [*REFUSED, *APPLIED], ids=name)
+async def test_hour_of_outage_with_a_restart_inside_gives_nothing_up(
+    sandbox: Sandbox, database_url: str, clock: MovableClock, fault: dict[str, Any]
+) -> None:
+    async with await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=HASTY) as crm:
+        anna, clients = await talk(crm)
+        for method in (*SENDING, "getMe"):
+            sandbox.fail(**fault, method=method, probability=1.0)
+        await write_in_vain(crm, anna, clients)
+        await until_asked(sandbox, crm, 6)
+        clock.forward(minutes=30)
+        await until_asked(sandbox, crm, 6)
+    async with await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=HASTY, admin=False) as crm:
+        await until_asked(sandbox, crm, 6)
+        clock.forward(minutes=30)
+        sandbox.clear_fault()
+        await sees_everything(crm, anna, clients)
+
+
+@pytest.mark.fault("F84")
+async def test_start_during_an_outage_works_as_soon_as_telegram_answers(sandbox: Sandbox, database_url: str) -> None:
+    sandbox.fail(kind="http_500", probability=1.0)
+    async with await RunningApp.open(sandbox, database_url, retry_delays=HASTY, admin=False) as crm:
+        await until_asked(sandbox, crm, 5)
+        (session,) = crm.app.supervisor.sessions
+        assert session.state == "away"
+        sandbox.clear_fault()
+        session.settled.clear()
+        await session.settled.wait()
+        assert session.state == "running"
+        ivan = crm.client()
+        await ivan.says("Hello", to=crm.shop)
+        await ivan.sees("#1", bot=crm.shop)
