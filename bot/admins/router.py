@@ -4,6 +4,7 @@ from aiogram import Router
 
 from bot.admins import admins, assign, assign_contact, export, operators, queue, sources, start, stats
 from bot.handling.filters import IsAdmin
+from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
 from crm_core.conversation.prompts import Role
 
@@ -20,6 +21,7 @@ router.include_routers(
     operators.router,
     sources.router,
     queue.router,
+    history_router(),
     admins.router,
     start.hints,
 )

@@ -163,6 +163,7 @@ def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
 async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]:
     from crm_core.access import api_keys
     from crm_core.api.loopback import is_loopback
+    from crm_core.delivery import bots
     from crm_core.monitoring.integrity import examine as look_through
     from crm_core.storage.opening import open_database
 
@@ -170,8 +171,15 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     try:
         found = await db.read(look_through)
         has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
+        conflicts = await db.read(bots.in_conflict)
     finally:
         await db.close()
+    for polled_bot in conflicts:
+        yield Finding(
+            BAD,
+            f"@{polled_bot}: another program reads its messages (409 Conflict)",
+            "Stop the other program, or get a new token from @BotFather (/revoke) and put it into BOT_TOKENS.",
+        )
     if not found.has_admin and not settings.admin_ids:
         yield Finding(
             NOTE, "There is no admin yet", "`mini-crm run` prints a one-time link; `mini-crm invite` a new one."
@@ -202,8 +210,8 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
         yield Finding(GOOD, "The sums of the statistics agree with a count of the contacts")
     for one in found.absent:
         if one.has_joined:
-            bots = ", ".join(f"@{bot}" for bot in one.missing_bots)
-            yield Finding(NOTE, f"{one.name} cannot be reached by {bots}", "They must press Start there once.")
+            missing = ", ".join(f"@{bot}" for bot in one.missing_bots)
+            yield Finding(NOTE, f"{one.name} cannot be reached by {missing}", "They must press Start there once.")
         else:
             yield Finding(NOTE, f"{one.name} has not joined", f'`mini-crm invite "{one.name}"` prints a new link.')
     for name in found.deserted:

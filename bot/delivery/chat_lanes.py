@@ -6,16 +6,17 @@ and the answers to their own commands go first; then the requests take turns, a 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from crm_core.messaging.outbox import CARD, CLIENT_NOTICE, COPY_EDIT, MENU, TO_CLIENT, TO_OPERATOR, PendingRow
+from crm_core.messaging.outbox import CARD, CLIENT_NOTICE, COPY_EDIT, MENU, MORE, TO_CLIENT, TO_OPERATOR, PendingRow
 
 # Our own retry delays are shorter, and longer waits of Telegram are gates: a later moment means a clock set back.
 LONGEST_PAUSE = timedelta(minutes=10)
-IN_ORDER = frozenset({CARD, TO_OPERATOR, TO_CLIENT, CLIENT_NOTICE})  # within one request
-IN_TURNS = frozenset({TO_OPERATOR, COPY_EDIT})  # between the requests of one operator
+IN_ORDER = frozenset({CARD, TO_OPERATOR, MORE, TO_CLIENT, CLIENT_NOTICE})  # within one request
+IN_TURNS = frozenset({TO_OPERATOR, MORE, COPY_EDIT})  # between the requests of one operator
+COPIES_AT_MOST = 20  # of one request that wait for its operator; more are counted in one line
 TURNS_KEPT = 100  # of requests with nothing waiting
 
 
@@ -38,6 +39,19 @@ class ChatLanes:
         while place and lane[place - 1].id > row.id:
             place -= 1
         lane.insert(place, row)
+
+    def is_crowded(self, contact_id: int | None) -> bool:
+        """Whether more messages of a contact wait for its operator than are copied one by one."""
+        lane = self._lanes.get(contact_id or 0, ())
+        return len(lane) > COPIES_AT_MOST and sum(row.kind == TO_OPERATOR for row in lane) > COPIES_AT_MOST
+
+    def discard(self, ids: Set[int]) -> None:
+        """Forgets rows that were given up."""
+        for key, lane in list(self._lanes.items()):
+            if any(row.id in ids for row in lane):
+                self._lanes[key] = deque(row for row in lane if row.id not in ids)
+                if not self._lanes[key]:
+                    del self._lanes[key]
 
     def take(self, row: PendingRow) -> None:
         """Removes the head of a lane, which is going to be sent."""

@@ -7,13 +7,13 @@ between people go before our own notices to clients, up to a limit (`YIELD_TO`).
 
 import asyncio
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 
 from bot.delivery.chat_lanes import ChatLanes
 from bot.delivery.rate_limit import SOON, RateLimiter
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging.outbox import CARD_EDIT, CLIENT_NOTICE, COPY_EDIT, SCREEN, PendingRow
+from crm_core.messaging.outbox import CARD_EDIT, CLIENT_NOTICE, COPY_EDIT, SCREEN, TO_OPERATOR, PendingRow
 
 # In a backlog our notices to clients yield to messages between people that came up to so many rows later, half a minute
 # at full rate: operators, whose chats take one message a second, are kept busy from its beginning on.
@@ -37,6 +37,8 @@ class ChatQueues:
         self.none_reserved = asyncio.Event()
         """Set while no row is reserved."""
         self.none_reserved.set()
+        self.crowded: set[tuple[int, int]] = set()
+        """Chats and contacts of which more waits than is copied one by one; whoever collapses them empties it."""
         self.is_outage = False
         """Whether rows that wait for Telegram to answer are held."""
         self._chats: dict[int, ChatLanes] = {}  # those where something waits
@@ -66,7 +68,10 @@ class ChatQueues:
         self.idle.clear()
 
     def _wait(self, row: PendingRow) -> None:
-        self._chats.setdefault(row.chat_id, ChatLanes()).add(row)
+        lanes = self._chats.setdefault(row.chat_id, ChatLanes())
+        lanes.add(row)
+        if row.kind == TO_OPERATOR and row.contact_id is not None and lanes.is_crowded(row.contact_id):
+            self.crowded.add((row.chat_id, row.contact_id))
         if row.chat_id not in self._busy:
             self._schedule(row.chat_id)
 
@@ -191,6 +196,17 @@ class ChatQueues:
         """A picked or reserved row is settled, or does not exist any more: the chat goes on with its next one."""
         self._known.discard(row_id)
         self._free(chat_id)
+
+    def discard(self, chat_id: int, ids: Set[int]) -> None:
+        """Rows that waited were given up."""
+        self._known -= ids
+        lanes = self._chats.get(chat_id)
+        if lanes is not None:
+            lanes.discard(ids)
+            if not lanes:
+                del self._chats[chat_id]
+            if chat_id not in self._busy:
+                self._free(chat_id)
 
     def put_off(self, row: PendingRow) -> None:
         """A picked row is to be tried again, not before its moment."""

@@ -67,6 +67,8 @@ def render(
             return _copy_edit(row)
         case outbox.CLIENT_NOTICE:
             return _client_notice(row, _)
+        case outbox.MORE:
+            return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
             text = staff_notice(row.payload, _)
             return SendMessage(chat_id=row.chat_id, text=text, reply_parameters=_reply(row.payload.get("reply_to")))
@@ -79,6 +81,15 @@ def render(
         case outbox.MENU:
             return _menu(row, _)
     raise NothingToSend(row.kind)
+
+
+def _more(payload: dict[str, Any], _: Translator) -> str:
+    text = _.plural(
+        "… and {n} more message in #{id}: /history #{id}",
+        "… and {n} more messages in #{id}: /history #{id}",
+        payload["count"],
+    )
+    return text.format(n=payload["count"], id=payload["contact"])
 
 
 def _client_notice(row: ClaimedRow, _: Translator) -> SendText:

@@ -13,6 +13,7 @@ import structlog
 from aiogram import Bot
 
 from bot.delivery.attempts import Attempts
+from bot.delivery.chat_lanes import COPIES_AT_MOST
 from bot.delivery.chat_queues import ChatQueues
 from bot.delivery.circuit import Circuit, Way
 from bot.delivery.config import SenderConfig
@@ -94,6 +95,8 @@ class Sender:
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
+                if self.queues.crowded:
+                    await self._collapse()
                 rows, wait = self._pick()
                 if rows:
                     await self._send_batch(rows)
@@ -180,6 +183,24 @@ class Sender:
             if self.circuit.holds_all:
                 return [], wait
         return ([], None) if self.circuit.holds_all else self.queues.pick()
+
+    async def _collapse(self) -> None:
+        """Gives up messages of clients who write faster than their operator's chat takes them: a line counts them."""
+        while self.queues.crowded:
+            chat_id, contact_id = self.queues.crowded.pop()
+            try:
+                given_up = await self.db.write_unflushed(
+                    outbox.collapse,
+                    bot_id=self.bot.id,
+                    chat_id=chat_id,
+                    contact_id=contact_id,
+                    keep=COPIES_AT_MOST,
+                    now=self.clock(),
+                )
+            except DATABASE_UNAVAILABLE as error:  # the next message of that client tries again
+                log.error("collapse_failed", bot_id=self.bot.id, error=describe_error(error))
+            else:
+                self.queues.discard(chat_id, set(given_up))
 
     def drop(self, rows: Sequence[PendingRow | ClaimedRow]) -> None:
         """Picked or reserved rows that are not to be sent: given up meanwhile, another session's, or rolled back."""

@@ -118,6 +118,9 @@ def help_text(_: Translator) -> str:
                 "A message that is not a reply goes to your only request in progress; if you have several, you are "
                 "asked which one."
             ),
-            _("/my lists your open requests. /offline stops new ones, /online starts them again."),
+            _(
+                "/my lists your open requests, /history #15 shows what was said in one. /offline stops new ones, "
+                "/online starts them again."
+            ),
         ]
     )

@@ -3,6 +3,7 @@
 from aiogram import Router
 
 from bot.handling.filters import IsOperator
+from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
 from bot.operators import buttons, presence, replies
 from crm_core.conversation.prompts import Role
@@ -12,4 +13,4 @@ for observer in (router.message, router.edited_message):
     observer.filter(IsOperator())
 router.callback_query.middleware(EndPromptMiddleware(Role.OPERATOR))
 router.callback_query.filter(IsOperator())
-router.include_routers(presence.router, buttons.router, replies.router)
+router.include_routers(presence.router, history_router(), buttons.router, replies.router)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ log = structlog.get_logger("receiving")
 LONG_POLL = 25  # seconds that Telegram may hold an empty answer (50 at most)
 HANGS_AFTER = 10  # seconds beyond that without an answer: the connection is dead
 REFUSED_FIRST, REFUSED_LAST = 2.0, 60.0  # seconds between tries of a token that is refused, doubling: once is no proof
+CONFLICT_OVER = timedelta(minutes=1)  # without another 409: two programs that poll the same bot succeed in turns
 SAME_AGAIN = 0.5  # seconds before updates are asked for again that have just come
 
 
@@ -58,6 +59,7 @@ class Poller:
         self._state = bots.RUNNING
         self._last_received = LastReceived(db=db, bot_id=bot.id, clock=clock)
         self._refused_delay = REFUSED_FIRST
+        self._conflict_at: datetime | None = None
         self._is_failing = False
         self._fetching: asyncio.Task[Any] | None = None
         self._is_abandoned = False
@@ -72,7 +74,9 @@ class Poller:
                 if self._is_failing:
                     await self._ask()
                 await self._receive()
-                await self._show(bots.RUNNING)
+                if self._conflict_at is None or abs(self.clock() - self._conflict_at) >= CONFLICT_OVER:
+                    self._conflict_at = None
+                    await self._show(bots.RUNNING)
                 await self._last_received.touch()
                 self._is_failing, self._refused_delay = False, REFUSED_FIRST
             except TelegramRetryAfter as error:
@@ -82,6 +86,7 @@ class Poller:
                 await asyncio.sleep(self._refused_delay)
                 self._refused_delay = min(REFUSED_LAST, 2 * self._refused_delay)
             except TelegramConflictError:
+                self._conflict_at = self.clock()
                 await self._show(bots.CONFLICT)
                 await asyncio.sleep(self._pause())
             except _Abandoned:

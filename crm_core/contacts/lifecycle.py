@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -22,7 +22,7 @@ from crm_core.routing.choose import Choice
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
-from crm_core.storage.tables import Chat, Contact
+from crm_core.storage.tables import Chat, Contact, Staff
 
 _contact = Contact.__table__
 _INSERT = prepared_insert(_contact)
@@ -236,11 +236,25 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     check_holder(s, contact, operator_id)
     check_version(contact, version)
     _set_state(s, contact, "closed", closed=now)
+    _drop_waiting(s, contact, operator_id=operator_id, now=now)
     assignment.release(s, operator_id)
     _unpin_source(s, contact)
     _announce(s, contact, events.CONTACT_CLOSED, "closed", operator_id=operator_id, actor=actor, now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
+
+
+def _drop_waiting(s: Session, contact: Row[Any], *, operator_id: int, now: datetime) -> None:
+    """The operator gets no more messages of a closed contact, but a line that says how many there were."""
+    missed = outbox.drop_contact(s, contact_id=contact.id, outcome="closed", now=now)
+    chat_id = _chat_of(s, operator_id) if missed and contact.bot_id is not None else None
+    if chat_id is not None:
+        payload = {"contact": contact.id, "count": missed}
+        outbox.add(s, [outbox.OutboxEntry(outbox.MORE, contact.bot_id, chat_id, contact.id, payload=payload)], now=now)
+
+
+def _chat_of(s: Session, operator_id: int) -> int | None:
+    return execute(s, select(Staff.telegram_id).where(Staff.operator_id == operator_id)).scalar_one_or_none()
 
 
 def _announce(

@@ -36,11 +36,23 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
 
 
 def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
-    """Stores a bot's state; admins are notified when its token is refused or another program polls it."""
+    """Stores a bot's state.
+
+    Admins are notified when its token is refused, when another program polls it, and when that is over.
+    """
+    before = execute(s, select(_bot.c.state, _bot.c.username).where(_bot.c.id == bot_id)).one()
     is_news = execute_count(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
     if is_news and state in (REFUSED, CONFLICT):
-        username = execute(s, select(_bot.c.username).where(_bot.c.id == bot_id)).scalar_one()
-        notify_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=username)
+        notify_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=before.username)
+    elif is_news and state == RUNNING and before.state in (REFUSED, CONFLICT):
+        over = f"{before.state}_over"
+        notify_admins(s, cause=f"{over}:{bot_id}", code=over, now=now, bot=before.username)
+
+
+def in_conflict(s: Session) -> list[str]:
+    """The usernames of the bots that another program polls, as far as their own process has noticed."""
+    rows = execute(s, select(_bot.c.username).where(_bot.c.state == CONFLICT).order_by(_bot.c.position))
+    return list(rows.scalars())
 
 
 def refuse(s: Session, *, bot_id: int, now: datetime) -> None:

@@ -25,7 +25,9 @@ from crm_core.team import departure
 
 # Messages between people, and cards: resent until delivery is confirmed (at least once). A duplicate is harmless, since
 # buttons carry contact and version.
-AT_LEAST_ONCE = frozenset({outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
+AT_LEAST_ONCE = frozenset(
+    {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
+)
 # Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
 # The rest (greetings and similar notices) is sent at most once.
@@ -35,6 +37,9 @@ UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_foun
 WITH_MESSAGE_IDS = frozenset(
     {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
 )
+
+
+OF_HOLDER = (outbox.CARD, outbox.TO_OPERATOR, outbox.MORE)  # for whoever holds the contact, and nobody else
 
 
 def after_unknown(kind: str, failures: int) -> str:
@@ -131,7 +136,7 @@ def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
     Args:
         again: what is pending again, as claimed rows or rows of the outbox.
     """
-    theirs = [one for one in again if one.kind in (outbox.CARD, outbox.TO_OPERATOR) and one.contact_id is not None]
+    theirs = [one for one in again if one.kind in OF_HOLDER and one.contact_id is not None]
     for contact_id in sorted({one.contact_id for one in theirs}):
         lock_contact(s, contact_id)  # a concurrent reassignment has not seen that these rows are pending
     if theirs:

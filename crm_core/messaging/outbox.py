@@ -23,6 +23,7 @@ from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
 CARD = "card"  # a new card in an operator's chat
 CARD_EDIT = "card_edit"  # a card brought up to date
 TO_OPERATOR = "to_operator"  # an exact copy of a client's message
+MORE = "more"  # how many further messages of a client were not copied to their operator
 TO_CLIENT = "to_client"  # an exact copy of an operator's message
 CLIENT_NOTICE = "client_notice"  # a message of the bot to a client, by code
 STAFF_NOTICE = "staff_notice"  # a message of the bot to staff, by code
@@ -364,16 +365,45 @@ _DROP_CONTACT = (
     .where(
         _table.c.contact_id == bindparam("of_contact"),
         _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
-        _table.c.kind.in_((CARD, TO_OPERATOR)),
+        _table.c.kind.in_((CARD, TO_OPERATOR, MORE)),
         _table.c.state == "pending",
     )
     .values(state="dead", outcome=bindparam("why"), settled_at=bindparam("at"))
+    .returning(_table.c.kind, _table.c.payload)
 )
 
 
-def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) -> None:
-    """Gives up what waits for the operator of a contact, who no longer holds it; the next operator gets all of it."""
-    execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
+def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) -> int:
+    """Gives up what waits for the operator of a contact, who no longer works on it.
+
+    Returns how many messages of the client that operator did not get.
+    """
+    dropped = execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
+    return sum(row.payload["count"] if row.kind == MORE else row.kind == TO_OPERATOR for row in dropped)
+
+
+def collapse(s: Session, *, bot_id: int, chat_id: int, contact_id: int, keep: int, now: datetime) -> list[int]:
+    """Gives up a client's messages that wait for their operator beyond the oldest `keep`: one line counts them.
+
+    They stay in the history of the contact, and a next operator gets them like all others.
+
+    Returns the ids of the rows that were given up.
+    """
+    theirs = (_table.c.bot_id == bot_id, _table.c.chat_id == chat_id, _table.c.contact_id == contact_id)
+    waiting = select(_table.c.id).where(*theirs, _table.c.kind == TO_OPERATOR, _table.c.state == "pending")
+    beyond = list(execute(s, waiting.order_by(_table.c.id).offset(keep).with_for_update()).scalars())
+    if not beyond:
+        return []
+    count = {"contact": contact_id, "count": len(beyond)}
+    execute(s, update(_table).where(_table.c.id.in_(beyond)).values(state="dead", outcome="collapsed", settled_at=now))
+    line = select(_table.c.id, _table.c.payload).where(*theirs, _table.c.kind == MORE, _table.c.state == "pending")
+    before = execute(s, line.order_by(_table.c.id).limit(1).with_for_update()).one_or_none()
+    if before is None:
+        add(s, [OutboxEntry(MORE, bot_id, chat_id, contact_id, payload=count)], now=now)
+    else:
+        count["count"] += before.payload["count"]
+        execute(s, update(_table).where(_table.c.id == before.id).values(payload=count))
+    return beyond
 
 
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:

@@ -15,6 +15,7 @@ from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
 from crm_core.backups.copying import make_copy
 from crm_core.backups.nightly import backup_path
+from crm_core.delivery import bots
 from crm_core.storage.execute import execute_count
 from crm_core.storage.probe import sqlite_path
 from crm_core.storage.tables import Operator
@@ -55,6 +56,13 @@ async def test_doctor_reports_healthy_installation(crm: RunningApp) -> None:
     assert "✓ @shop_bot answers (bot 700001)" in ended.out
     assert "is up to date (revision" in ended.out
     assert TOKEN not in ended.out
+
+
+async def test_doctor_names_bots_that_another_program_polls(crm: RunningApp) -> None:
+    await crm.db.write(bots.set_state, bot_id=crm.shop.id, state=bots.CONFLICT, now=crm.clock())
+    ended = await examine(crm)
+    assert ended.is_bad
+    assert "✗ @shop_bot: another program reads its messages (409 Conflict)" in ended.out
 
 
 async def test_doctor_names_unreachable_operators_and_sources_without_weights(crm: RunningApp) -> None:

@@ -1,0 +1,67 @@
+"""/history #15: what was said in a request. Operators see their own requests, admins all."""
+
+import re
+from zoneinfo import ZoneInfo
+
+from aiogram import Router
+from aiogram.types import Message
+from aiogram.utils.formatting import Bold, Text, as_list
+
+from bot.handling.act import Act
+from bot.screens.keyboards import typed
+from bot.screens.message import OutgoingMessage, shorten, text_message
+from bot.telegram.limits import MESSAGE_LONGEST
+from bot.texts import Translator
+from bot.texts.phrases import kind_name, moment
+from crm_core.access.actors import Actor
+from crm_core.conversation import history
+from crm_core.conversation.history import History, Said
+from crm_core.messaging.messages import utf16_units
+from crm_core.storage.database import Database
+
+SHOWN = 60  # messages at most; fewer if they are long
+EACH_LONGEST = 600  # characters of one message
+_NUMBER = re.compile(r"^/\S+\s+#?(\d{1,18})\s*$")
+
+
+def history_router() -> Router:
+    """A router for the command; operators and admins each have one."""
+    router = Router(name="history")
+    router.message(typed("history"))(_on_history)
+    return router
+
+
+async def _on_history(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
+    """The newest messages of a request, oldest first."""
+    number = _NUMBER.match(message.text or "")
+    if number is None:
+        await act.answer(text_message(_("Name the request: /history #15. Your open ones: /my.")))
+        return
+    contact_id = int(number[1])
+    found = await db.read(history.history, contact_id=contact_id, actor=actor, limit=SHOWN)
+    await act.answer(_screen(contact_id, found, ZoneInfo(timezone), _))
+
+
+def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
+    title = f"#{contact_id} · {shorten(found.lead, 40) or _('No name')}"
+    lines = [_line(one, found, zone, _) for one in found.said]
+    room = MESSAGE_LONGEST - utf16_units(title) - 60
+    shown: list[str] = []
+    for line in reversed(lines):
+        room -= utf16_units(line) + 1
+        if room < 0:
+            break
+        shown.insert(0, line)
+    earlier = found.total - len(shown)
+    if earlier:
+        shown.insert(0, _.plural("… {n} earlier message", "… {n} earlier messages", earlier).format(n=earlier))
+    return text_message(as_list(Bold(title), *(Text(line) for line in shown)))
+
+
+def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:
+    who = one.operator or found.lead or _("No name")
+    text = (one.text or "").strip()
+    said = text if one.kind == "text" else f"[{kind_name(one.kind, _)}] {text}".strip()
+    if len(said) > EACH_LONGEST:
+        said = said[: EACH_LONGEST - 1] + "…"
+    return f"{moment(one.at.timestamp(), str(zone), _)} {shorten(who, 30)}: {said}"

@@ -1,0 +1,72 @@
+"""What was said in a contact, for whoever may read it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import Actor, access_admin, access_contact, access_operator
+from crm_core.errors import ContactNotFound, NotAllowed
+from crm_core.storage.execute import execute
+from crm_core.storage.tables import Lead, Message, Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message.
+
+    Attributes:
+        operator: the name of who wrote it; None for the client.
+        kind: Telegram's content type.
+    """
+
+    at: datetime
+    operator: str | None
+    kind: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest messages of a contact, oldest first, and how many there are in all."""
+
+    lead: str | None
+    total: int
+    said: list[Said]
+
+
+def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History:
+    """The newest messages of a contact, for an admin or the operator who has it, or had it when it was closed.
+
+    Raises NotAllowed, ContactNotFound (also where it is somebody else's).
+    """
+    contact = access_contact(s, contact_id) if _is_admin(s, actor) else _access_own(s, actor, contact_id)
+    lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
+    total = execute(s, select(func.count()).where(Message.contact_id == contact_id)).scalar_one()
+    newest = (
+        select(Message.created_at, Operator.name, Message.kind, Message.text)
+        .outerjoin(Operator, Operator.id == Message.operator_id)
+        .where(Message.contact_id == contact_id)
+        .order_by(Message.id.desc())
+        .limit(limit)
+    )
+    said = [Said(*row) for row in execute(s, newest)]
+    return History(lead, total, said[::-1])
+
+
+def _is_admin(s: Session, actor: Actor) -> bool:
+    try:
+        access_admin(s, actor)
+    except NotAllowed:
+        return False
+    return True
+
+
+def _access_own(s: Session, actor: Actor, contact_id: int) -> Row[Any]:
+    operator = access_operator(s, actor)
+    contact = access_contact(s, contact_id)
+    if contact.operator_id != operator.id:
+        raise ContactNotFound(contact=contact_id)
+    return contact
