@@ -29,10 +29,12 @@ STATES = {
     bots.RUNNING: "✓ {bot} is running",
     bots.CONFLICT: "! {bot}: another program reads its messages, or a webhook is left set; see `mini-crm doctor`",
     bots.REFUSED: "✗ {bot}: Telegram refuses its token; take a valid one from @BotFather (BOT_TOKENS) and restart",
-    bots.AWAY: "! {bot}: Telegram cannot be reached; retrying",
-    "starting": "! {bot}: Telegram has not answered yet; retrying",
+    bots.AWAY: "! {bot} waits for Telegram, which cannot be reached; it starts as soon as Telegram answers",
+    "starting": "! {bot} waits for Telegram, which has not answered yet; it starts as soon as Telegram answers",
     "standby": "· {bot}: another process works for it, this one is on standby",
 }
+
+WAITING = (bots.AWAY, "starting")  # what it becomes is printed, once
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -101,16 +103,33 @@ async def _print_status(installation: Installation) -> None:
 
 async def _print_bots(app: "App") -> None:
     await app.supervisor.settled()
+    waiting = []
     for session in app.supervisor.sessions:
-        click.echo(STATES.get(session.state, "{bot}: " + session.state).format(bot=_name(session)))
-    while not await app.db.read(accounts.has_admin):
-        link = await app.first_admin_link()
-        if link is not None:
-            click.echo(
-                f"\nThere is no admin yet. Whoever opens this link first becomes one (it works once):\n  {link}\n"
-            )
-            return
+        _print_bot(session)
+        if session.state in WAITING:
+            waiting.append(session)
+    has_link = False
+    while waiting or not has_link:
+        for session in [one for one in waiting if one.state not in WAITING]:
+            _print_bot(session)
+            waiting.remove(session)
+        has_link = has_link or await _print_first_link(app)
         await asyncio.sleep(LOOK_AGAIN)
+
+
+def _print_bot(session: "BotSession") -> None:
+    click.echo(STATES.get(session.state, "{bot}: " + session.state).format(bot=_name(session)))
+
+
+async def _print_first_link(app: "App") -> bool:
+    """Prints the first admin's link, if there is no admin. Returns False if no bot can carry it yet."""
+    if await app.db.read(accounts.has_admin):
+        return True
+    link = await app.first_admin_link()
+    if link is None:
+        return False
+    click.echo(f"\nThere is no admin yet. Whoever opens this link first becomes one (it works once):\n  {link}\n")
+    return True
 
 
 def _name(session: "BotSession") -> str:

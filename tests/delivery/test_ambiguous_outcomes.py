@@ -111,7 +111,7 @@ async def talk_until_given_up(crm: RunningApp, petra: Person, anna: Person, *, k
     raise AssertionError(f"a {kind} was not given up")
 
 
-@pytest.mark.fault("F28", "F85")
+@pytest.mark.fault("F28", "F115")
 @pytest.mark.parametrize("fault", LOST, ids=name)
 async def test_message_that_fails_alone_is_given_up_and_its_author_notified(
     hasty: RunningApp, fault: dict[str, Any]
@@ -131,7 +131,7 @@ async def test_message_that_fails_alone_is_given_up_and_its_author_notified(
     assert count(ivan, hasty, "My answer") == 0
 
 
-@pytest.mark.fault("F85")
+@pytest.mark.fault("F115")
 async def test_card_edit_that_fails_alone_delays_nothing_and_becomes_a_new_card(hasty: RunningApp) -> None:
     anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")
     await petra.says("Hello", to=hasty.shop)
@@ -145,7 +145,7 @@ async def test_card_edit_that_fails_alone_delays_nothing_and_becomes_a_new_card(
     assert replacement.id > card.id
 
 
-@pytest.mark.fault("F85")
+@pytest.mark.fault("F115")
 async def test_edited_message_that_fails_alone_is_reported_to_the_operator(hasty: RunningApp) -> None:
     anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")
     await petra.says("Hello", to=hasty.shop)

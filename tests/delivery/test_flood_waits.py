@@ -179,7 +179,7 @@ def menus_set(crm: RunningApp) -> int:
     return counted.get("setMyCommands", 0)
 
 
-@pytest.mark.fault("F86")
+@pytest.mark.fault("F116")
 async def test_flood_wait_of_a_menu_delays_no_message_even_after_restart(
     sandbox: Sandbox, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +209,7 @@ async def test_flood_wait_of_a_menu_delays_no_message_even_after_restart(
     assert len(sandbox.refusals) == 1
 
 
-@pytest.mark.fault("F86")
+@pytest.mark.fault("F116")
 @pytest.mark.parametrize("method", ["answerCallbackQuery", "getUpdates"])
 async def test_flood_wait_of_a_method_without_chat_delays_no_message(crm: RunningApp, method: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()

@@ -82,7 +82,7 @@ async def sees_everything(crm: RunningApp, anna: Person, clients: list[Person]) 
         assert first == sorted(first)
 
 
-@pytest.mark.fault("F83")
+@pytest.mark.fault("F113")
 @pytest.mark.parametrize("fault", [*REFUSED, *APPLIED], ids=name)
 async def test_outage_of_everything_loses_nothing_and_doubles_only_what_was_under_way(
     hasty: RunningApp, sandbox: Sandbox, fault: dict[str, Any]
@@ -103,7 +103,7 @@ async def test_outage_of_everything_loses_nothing_and_doubles_only_what_was_unde
     assert times(anna, hasty, "may have arrived twice") <= under_way
 
 
-@pytest.mark.fault("F83")
+@pytest.mark.fault("F113")
 @pytest.mark.parametrize("fault", REFUSED, ids=name)
 async def test_outage_of_sending_alone_gives_nothing_up(
     hasty: RunningApp, sandbox: Sandbox, fault: dict[str, Any]
@@ -118,7 +118,7 @@ async def test_outage_of_sending_alone_gives_nothing_up(
     await sees_everything(hasty, anna, clients)
 
 
-@pytest.mark.fault("F83")
+@pytest.mark.fault("F113")
 @pytest.mark.parametrize("fault", [*REFUSED, *APPLIED], ids=name)
 async def test_hour_of_outage_with_a_restart_inside_gives_nothing_up(
     sandbox: Sandbox, database_url: str, clock: MovableClock, fault: dict[str, Any]
@@ -138,7 +138,7 @@ async def test_hour_of_outage_with_a_restart_inside_gives_nothing_up(
         await sees_everything(crm, anna, clients)
 
 
-@pytest.mark.fault("F84")
+@pytest.mark.fault("F114")
 async def test_start_during_an_outage_works_as_soon_as_telegram_answers(sandbox: Sandbox, database_url: str) -> None:
     sandbox.fail(kind="http_500", probability=1.0)
     async with await RunningApp.open(sandbox, database_url, retry_delays=HASTY, admin=False) as crm:

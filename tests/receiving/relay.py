@@ -20,6 +20,7 @@ class Relay:
         self._port = 0
         self._open: set[asyncio.StreamWriter] = set()
         self.accepted = 0
+        self._is_stalled = False
 
     @property
     def url(self) -> str:
@@ -37,6 +38,14 @@ class Relay:
         """Passes on, on the same port as before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
+
+    def stall(self) -> None:
+        """Like a route that is gone: what is sent gets lost, and nobody is told. New connections come about in vain."""
+        self._is_stalled = True
+
+    def resume(self) -> None:
+        """New connections work again; what was sent over the old ones stays lost."""
+        self._is_stalled = False
 
     async def down(self) -> None:
         """Nobody listens any more."""
@@ -59,15 +68,17 @@ class Relay:
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(b"CONNECT "):
                 writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-            else:
+            elif not self._is_stalled:
                 onward.write(head)
-            await asyncio.gather(_pass(reader, onward), _pass(there, writer))
+            await asyncio.gather(self._pass(reader, onward), self._pass(there, writer))
         self._open -= {writer, onward}
 
-
-async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    target.close()
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        is_lost = False
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                is_lost = is_lost or self._is_stalled
+                if not is_lost:
+                    target.write(data)
+                    await target.drain()
+        target.close()

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.delivery import attempts as delivery_attempts
 from bot.delivery.backoff import RetryDelays
 from bot.runtime import bot_session
 from bot.sandbox import Person, Sandbox
+from bot.telegram import reach
 from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages
 from tests.receiving.relay import Relay
@@ -159,3 +161,36 @@ async def test_pending_messages_are_sent_through_new_proxy_or_api_url(
             await crm.settled()
             assert (times(ivan, crm, "One moment"), times(anna, crm, "And another")) == (1, 1)
             assert other.accepted > 0
+
+
+@pytest.mark.fault("F113")
+async def test_polling_begins_anew_when_sending_finds_telegram_back(
+    sandbox: Sandbox, relay: Relay, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The route is gone, and nobody is told: the long poll from before would wait for half a minute more."""
+    monkeypatch.setattr(delivery_attempts, "REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr(reach, "ASK_TIMEOUT", 0.3)
+    settings = {"telegram_api_url": relay.url}
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, retry_delays=HASTY) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        await ivan.says("My question", to=crm.shop)
+        await anna.sees("My question", bot=crm.shop)
+        await crm.settled()
+        relay.stall()
+        await crm.db.write(
+            operator_messages.reply_via_api,
+            contact_id=1,
+            text="One moment",
+            operator_id=1,
+            actor=telegram(anna.id),
+            now=crm.clock(),
+        )
+        (session,) = crm.app.supervisor.sessions
+        while session.state != "away":
+            session.settled.clear()
+            await session.settled.wait()
+        await ivan.says("Are you there?")
+        relay.resume()
+        await ivan.sees("One moment")
+        await anna.sees("Are you there?")
+        assert session.state == "running"

@@ -33,7 +33,7 @@ async def until_written(crm: RunningApp, words: str) -> None:
     await until(crm, f"SELECT count(*) > 0 FROM messages WHERE text = '{words}'", True)  # noqa: S608
 
 
-@pytest.mark.fault("F87")
+@pytest.mark.fault("F117")
 async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     flooders = [crm.client(name) for name in ("Ivan", "Petra", "Maria")]
@@ -60,7 +60,7 @@ async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp,
         assert set(turns[start : start + 3]) == {"Ivan", "Petra", "Maria"}
 
 
-@pytest.mark.fault("F87")
+@pytest.mark.fault("F117")
 async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     crm: RunningApp, clock: MovableClock
 ) -> None:
@@ -91,7 +91,7 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     await boris.sees("Name the request: /history #15", bot=crm.shop)
 
 
-@pytest.mark.fault("F87")
+@pytest.mark.fault("F117")
 async def test_close_drops_what_waits_and_says_how_much(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Ivan begins", to=crm.shop)
