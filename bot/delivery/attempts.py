@@ -23,7 +23,7 @@ from crm_core.delivery.claims import ClaimedRow
 
 log = structlog.get_logger("delivery")
 
-REQUEST_TIMEOUT = 30  # seconds for one request
+REQUEST_TIMEOUT, UPLOAD_TIMEOUT = 10.0, 60.0  # seconds for one request, and for one that carries a picture
 
 
 class Attempts:
@@ -107,7 +107,8 @@ class Attempts:
     async def _request(self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None) -> Verdict:
         already_paced.set(True)
         try:
-            result = await self._bot(method, request_timeout=REQUEST_TIMEOUT)
+            within = UPLOAD_TIMEOUT if photo else REQUEST_TIMEOUT
+            result = await self._bot(method, request_timeout=within)  # type: ignore[arg-type]
         except Exception as error:
             verdict = judge(error)
             if isinstance(verdict, Undeliverable):

@@ -21,8 +21,11 @@ from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("receiving")
 
-LONG_POLL = 25  # seconds that Telegram may hold an empty answer (50 at most)
-HANGS_AFTER = 10  # seconds beyond that without an answer: the connection is dead
+# Seconds that Telegram may hold an empty answer (50 at most). Nobody can tell a held answer from one that was lost with
+# its connection, so this is how long nothing is received after the shortest outage.
+LONG_POLL = 3
+HANGS_FIRST, HANGS_LAST = 2.0, 16.0  # seconds beyond that until the answer is lost; more where Telegram proves slow
+ANSWERS_WITHIN = 30.0  # seconds for an answer that is not held
 REFUSED_FIRST, REFUSED_LAST = 2.0, 60.0  # seconds between tries of a token that is refused, doubling: once is no proof
 CONFLICT_OVER = timedelta(minutes=1)  # without another 409: two programs that poll the same bot succeed in turns
 SAME_AGAIN = 0.5  # seconds before updates are asked for again that have just come
@@ -61,6 +64,7 @@ class Poller:
         self._refused_delay = REFUSED_FIRST
         self._conflict_at: datetime | None = None
         self._is_failing = False
+        self._hangs_after = HANGS_FIRST
         self._fetching: asyncio.Task[Any] | None = None
         self._is_abandoned = False
 
@@ -92,6 +96,8 @@ class Poller:
             except _Abandoned:
                 log.debug("polling_anew", bot_id=self.bot.id)
             except Exception as error:
+                if isinstance(error.__cause__, TimeoutError):
+                    self._hangs_after = min(HANGS_LAST, 2 * self._hangs_after)
                 if not self._is_failing:
                     log.warning("receiving_failed", bot_id=self.bot.id, error=describe_error(error))
                 self._is_failing = True
@@ -121,11 +127,11 @@ class Poller:
         self._offset = offset
 
     async def _fetch(self) -> list[Any]:
-        # After a failure Telegram is to answer at once: nobody could tell a held answer from one that never comes.
-        hold = 0 if self._is_failing else LONG_POLL
+        hold = 0 if self._is_failing else LONG_POLL  # after a failure Telegram is to answer at once
+        within = LONG_POLL + self._hangs_after if hold else ANSWERS_WITHIN
         self._fetching = asyncio.current_task()
         try:
-            return await self.bot(GetRawUpdates(offset=self._offset, timeout=hold), request_timeout=hold + HANGS_AFTER)
+            return await self.bot(GetRawUpdates(offset=self._offset, timeout=hold), request_timeout=within)  # type: ignore[arg-type]
         except asyncio.CancelledError:
             # Cancelled by us alone, or by somebody else, too, who wants an end.
             if not self._is_abandoned or self._fetching is None or self._fetching.uncancel():

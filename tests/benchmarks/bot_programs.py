@@ -128,11 +128,12 @@ async def bare_bot(setup: SandboxSetup) -> AsyncIterator[Process]:
         yield process
 
 
-def mini_crm(database: Path, *, with_limits: bool = False) -> Program:
+def mini_crm(database: Path, *, with_limits: bool = False, address: str | None = None) -> Program:
     """Mini-CRM on this SQLite file, the same one for every process that the program starts.
 
     Args:
         with_limits: whether it keeps to Telegram's rate limits.
+        address: the way to the sandbox, if it is not the sandbox's own.
     """
 
     @asynccontextmanager
@@ -140,7 +141,7 @@ def mini_crm(database: Path, *, with_limits: bool = False) -> Program:
         environment = {
             "BOT_TOKENS": setup.bot.token,
             "DATABASE_URL": f"sqlite:///{database}",
-            "TELEGRAM_API_URL": setup.sandbox.url,
+            "TELEGRAM_API_URL": address or setup.sandbox.url,
             "LOG_LEVEL": "ERROR",
             "HTTP_PORT": "0",
             "BACKUP_KEEP": "0",  # a backup would copy gigabytes while something is measured

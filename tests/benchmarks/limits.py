@@ -42,7 +42,7 @@ async def measure(context: Context) -> Rows:
         refusals = sum(one.is_provoked for one in setup.sandbox.refusals)
     started = sent[0]["time"]
     taken = setup.deliveries[-1].time - started
-    required = _required_seconds(Counter(entry["chat"] for entry in sent))
+    required = required_seconds(Counter(entry["chat"] for entry in sent))
     yield Row(
         f"backlog of {sizes.backlog} to {len(template.accounts)}, limits on",
         f"{taken:.0f} s",
@@ -68,7 +68,7 @@ def _sent(setup: SandboxSetup, *, since: int) -> list[dict[str, Any]]:
     ]
 
 
-def _required_seconds(requests_by_chat: Counter[int]) -> float:
+def required_seconds(requests_by_chat: Counter[int]) -> float:
     """The least time that the limits allow for so many requests to each chat."""
     for_bot = (requests_by_chat.total() - BOT_BURST) / BOT_RATE
     return max(for_bot, (max(requests_by_chat.values()) - CHAT_BURST) / CHAT_RATE)

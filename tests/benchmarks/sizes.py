@@ -18,6 +18,8 @@ class Sizes:
         quiet_seconds: how long nothing arrives until a bot that was killed is taken to have delivered all it will;
             twice the time after which Mini-CRM repeats a request.
         limited_operators: operators who share a backlog with Telegram's rate limits on.
+        outage_seconds: how long Telegram fails.
+        outage_clients: clients who write just before it begins, and as many while it lasts.
         contacts, leads: rows of the database for `statistics`, `http` and `growth`.
         unfolded_events: events that are not yet in the statistics when they are read; twice what a running process
             leaves.
@@ -42,6 +44,8 @@ class Sizes:
     backlog_each: int = 4
     quiet_seconds: float = 4.0
     limited_operators: int = 30
+    outage_seconds: float = 90.0
+    outage_clients: int = 40
     contacts: int = 1_000_000
     leads: int = 300_000
     unfolded_events: int = 1_000
@@ -74,6 +78,8 @@ SMOKE = Sizes(
     backlog_each=2,
     quiet_seconds=2,
     limited_operators=5,
+    outage_seconds=2.0,
+    outage_clients=4,
     contacts=1_000,
     leads=300,
     unfolded_events=100,

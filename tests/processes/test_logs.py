@@ -29,10 +29,10 @@ from crm_core.access.actors import SYSTEM
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.database import on_commit
 from tests.receiving.outage import outage, until_away
-from tests.receiving.relay import Relay
 from tests.stories.arranging import until
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
+from tests.support.relay import Relay
 
 WORDS = "zebrafish"  # occurs in everything that people say here, and nowhere in our own lines
 SHORT = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,))

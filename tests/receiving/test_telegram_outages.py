@@ -11,10 +11,10 @@ from bot.sandbox import Person, Sandbox
 from bot.telegram import reach
 from crm_core.access.actors import telegram
 from crm_core.conversation import operator_messages
-from tests.receiving.relay import Relay
 from tests.stories.arranging import until, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
+from tests.support.relay import Relay
 from tests.support.waiting import until_committed
 
 HASTY = RetryDelays(outage=(0.02, 0.05), connect=0.05)
