@@ -98,10 +98,11 @@ class Poller:
             except Exception as error:
                 if isinstance(error.__cause__, TimeoutError):
                     self._hangs_after = min(HANGS_LAST, 2 * self._hangs_after)
-                if not self._is_failing:
+                if self._is_failing:
+                    await asyncio.sleep(self._pause())
+                else:  # Telegram is asked at once: it may have been this one request
                     log.warning("receiving_failed", bot_id=self.bot.id, error=describe_error(error))
                 self._is_failing = True
-                await asyncio.sleep(self._pause())
 
     def poll_anew(self) -> None:
         """Telegram answers again after an outage: a request from before it may wait for nothing."""
