@@ -226,13 +226,13 @@ class BotSession:
             await parts.worker.start(self.bot.id)
             self.show(bots.RUNNING)
             log.info("bot_running", bot_id=self.bot.id, username=self.username)
-            others.append(asyncio.create_task(self._receive(), name=f"receiver-{self.bot.id}"))
-            others.append(asyncio.create_task(self.lost.wait(), name=f"lost-{self.bot.id}"))
+            receiving = asyncio.create_task(self._receive(), name=f"receiver-{self.bot.id}")
+            losing = asyncio.create_task(self.lost.wait(), name=f"lost-{self.bot.id}")
             menus = show_default_menus(self.bot, sender.menus, default_language=parts.config.default_language)
-            showing = asyncio.create_task(menus, name=f"menus-{self.bot.id}")  # beside the work: it may be told to wait
-            await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
-            others.append(showing)
-            for task in (sending, others[0]):  # neither ends by itself: whatever ended it is raised
+            # Beside the work, and not before it: it may be told to wait.
+            others += [receiving, losing, asyncio.create_task(menus, name=f"menus-{self.bot.id}")]
+            await asyncio.wait({sending, receiving, losing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (sending, receiving):  # neither ends by itself: whatever ended it is raised
                 if task.done():
                     task.result()
             raise OwnershipLost
