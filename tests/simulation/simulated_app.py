@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.app import App
 from bot.delivery.backoff import RetryDelays
+from bot.receiving import polling
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule
 from bot.settings import Settings
 from bot.telegram.session import Telegram
@@ -26,6 +27,8 @@ RETRY_DELAYS = RetryDelays(
     connect=0.5,
     standby=0.5,
 )
+
+polling.LONG_POLL = 25  # an hour of flood wait is five times as many moves with the product's own
 
 # Keys, exports and backups have tests of their own.
 SIMULATED_JOBS = tuple(job for job in JOBS if job.name not in {"note_keys", "look_for_exports", "back_up"})
