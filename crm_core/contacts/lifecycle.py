@@ -17,7 +17,7 @@ from crm_core.messaging import alerts, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, queue, sources
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import SourceFacts, source_facts
+from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact, lock_sources
@@ -61,9 +61,11 @@ def register(
 
     Raises SourceNotFound, SourceOff.
     """
+    leads.prefetch(s, lead)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
+    prefetch_candidates(s, source)
     known = leads.find_or_create(s, lead, now=now)
     made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)

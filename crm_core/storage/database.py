@@ -18,6 +18,8 @@ from sqlalchemy import URL
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from crm_core.storage.execute import send_waiting
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Action = Callable[Concatenate[Session, P], T]
@@ -46,6 +48,7 @@ def on_commit(s: Session, fact: Any) -> None:
 
 def pending_on_commit(s: Session) -> list[Any]:
     """The facts that the transaction will pass to listeners when it is committed."""
+    send_waiting(s)
     found: list[Any] = s.info[PENDING_ON_COMMIT]
     return found
 

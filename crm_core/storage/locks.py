@@ -7,6 +7,7 @@ from typing import TypeVar
 from sqlalchemy import BigInteger, FromClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from crm_core.storage import pipeline
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
 
@@ -57,12 +58,10 @@ def unlock_unless_found(s: Session, find: Callable[[], T | None]) -> T | None:
     """
     if s.get_bind().dialect.name != "postgresql":
         return find()
-    savepoint = s.begin_nested()
+    connection = s.connection()
+    pipeline.defer(connection, "SAVEPOINT found")
     found = find()
-    if found is None:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
+    pipeline.defer(connection, "RELEASE SAVEPOINT found" if found is not None else "ROLLBACK TO SAVEPOINT found")
     return found
 
 
