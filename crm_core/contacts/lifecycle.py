@@ -19,7 +19,7 @@ from crm_core.routing import assignment, queue, sources
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
-from crm_core.storage.execute import change_one, execute
+from crm_core.storage.execute import change_one, execute, prefetch_id
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Chat, Contact, Staff
@@ -65,7 +65,7 @@ def register(
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
-    prefetch_candidates(s, source)
+    _prefetch(s, source, content)
     known = leads.find_or_create(s, lead, now=now)
     made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
@@ -87,6 +87,7 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
+    _prefetch(s, source, content)
     place = _reserve(s, source, rng)
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
@@ -112,6 +113,13 @@ def open_contact(
         outbox.add(s, greeting, now=now)
         _notify_waits(s, contact_id, source, place.reason, now)
     return opened
+
+
+def _prefetch(s: Session, source: SourceFacts, content: MessageContent | None) -> None:
+    prefetch_candidates(s, source)
+    prefetch_id(s, _INSERT)
+    if content is not None:
+        messages.prefetch_next_id(s)
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:

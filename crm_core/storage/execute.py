@@ -81,6 +81,16 @@ def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:
         pipeline.prefetch(connection, statement, values)
 
 
+def prefetch_id(s: Session, insert: Prepared) -> None:
+    """Announces one new row of a `prepared_insert`: on PostgreSQL it then needs no round trip of its own.
+
+    Its number is used up even if the row is not inserted after all.
+    """
+    connection = _connection(s)
+    if pipeline.works_over(connection.connection.dbapi_connection):
+        pipeline.prefetch_id(connection, insert)
+
+
 def send_waiting(s: Session) -> None:
     """Sends what `execute_later` and others left waiting, for a caller who needs its effects now."""
     connection = _connection(s)

@@ -11,7 +11,7 @@ Statements that SQLAlchemy executes itself stay as they are; what waits is sent 
 https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,11 +45,17 @@ def execute(connection: Connection, statement: Prepared, values: Any) -> Rows:
 
     Raises what SQLAlchemy raises for the driver's errors, those of statements that waited included.
     """
+    announced = connection.info.get(_PREFETCHED)
+    if announced and statement.next_id is not None and statement.with_id is not None and not isinstance(values, list):
+        key = _key(statement.next_id, None)
+        if key in announced:
+            [(new_id,)] = execute(connection, statement.next_id, None)
+            execute(connection, statement.with_id, {**values, "id": new_id})
+            return Rows([(new_id,)], 1)
     plan, statements = _planned(connection, statement, values)
     if not plan.has_rows:
         _waiting(connection).extend(statements)
         return Rows([], -1)
-    announced = connection.info.get(_PREFETCHED)
     if announced and (key := _key(statement, values)) in announced:
         if announced[key] is None:
             send_waiting(connection)
@@ -78,15 +84,23 @@ def execute_later(connection: Connection, statement: Prepared, values: Any, then
     _waiting(connection).extend(replace(one, then=lambda rows: then(Rows(plan.rows(rows), -1))) for one in statements)
 
 
-def prefetch(connection: Connection, statement: Prepared, values: dict[str, Any]) -> None:
+def prefetch(connection: Connection, statement: Prepared, values: dict[str, Any] | None) -> None:
     """Sends a query with whatever is sent next; `execute` with the same values then finds its rows, once."""
     key = _key(statement, values)
+    if key in connection.info.setdefault(_PREFETCHED, {}):
+        return
 
     def keep(rows: Rows) -> None:
         connection.info[_PREFETCHED][key] = rows.all()
 
-    connection.info.setdefault(_PREFETCHED, {})[key] = None  # until it was sent
+    connection.info[_PREFETCHED][key] = None  # until it was sent
     execute_later(connection, statement, values, keep)
+
+
+def prefetch_id(connection: Connection, insert: Prepared) -> None:
+    """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later."""
+    if insert.next_id is not None:
+        prefetch(connection, insert.next_id, None)
 
 
 def defer(connection: Connection, sql: str) -> None:
@@ -172,11 +186,17 @@ def _send(connection: Connection, statements: Sequence[_Statement], *, commits: 
 async def _send_all(raw: psycopg.AsyncConnection, statements: Sequence[_Statement], *, commits: bool) -> list[_Result]:
     if len(statements) == 1 and not commits and raw.info.transaction_status != TransactionStatus.IDLE:
         return [await _result(await raw.execute(statements[0].sql, statements[0].parameters))]
-    async with raw.pipeline():
+    async with raw.pipeline() as batch:
+        batch._communicate_gen = _later  # type: ignore[method-assign]
         cursors = [await raw.execute(one.sql, one.parameters) for one in statements]
         if commits:
             await raw.commit()
+        del batch._communicate_gen
     return [await _result(cursor) for cursor in cursors]
+
+
+def _later() -> Iterator[Any]:
+    yield from ()
 
 
 async def _result(cursor: psycopg.AsyncCursor) -> _Result:

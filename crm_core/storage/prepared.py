@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Dialect, Insert, bindparam, insert, literal_column
+from sqlalchemy import BindParameter, ClauseElement, Dialect, Insert, bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -74,13 +74,18 @@ class Prepared:
     It always has the same parameters, those of its first execution; for a list of ids see `PreparedForIds`.
     """
 
-    def __init__(self, statement: Any, *, on_postgresql: Any = None, gives_id: bool = False) -> None:
+    def __init__(
+        self, statement: Any, *, on_postgresql: Any = None, gives_id: bool = False, sequence: str | None = None
+    ) -> None:
         """
         Args:
             on_postgresql: the same for PostgreSQL, where it differs (an upsert, the id of a new row).
             gives_id: whether the result is the id of the new row, which SQLite's driver knows without RETURNING.
+            sequence: where PostgreSQL takes that id from.
         """
         self.statement: Any = statement
+        self.next_id = None if sequence is None else Prepared(select(func.nextval(sequence)))
+        self.with_id = None if sequence is None else Prepared(statement)
         self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
         self._gives_id = gives_id
         self._plan: _Plan | None = None
@@ -122,7 +127,7 @@ def prepared_insert(table: Any) -> Prepared:
     """A prepared INSERT of one row or several, whose result is their ids, in the order in which they were given."""
     of_row = table.c.id
     returning = insert(table).returning(of_row, sort_by_parameter_order=True)
-    return Prepared(insert(table), on_postgresql=returning, gives_id=True)
+    return Prepared(insert(table), on_postgresql=returning, gives_id=True, sequence=f"{table.name}_id_seq")
 
 
 def prepared_upsert(table: Any, finish: Callable[[Any], Any]) -> Prepared:
