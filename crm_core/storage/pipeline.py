@@ -128,8 +128,9 @@ def watch(engine: Engine) -> None:
         send_waiting(connection)
 
     def forget(connection: Connection, *_: object) -> None:
-        connection.info.pop(_WAITING, None)
-        connection.info.pop(_PREFETCHED, None)
+        if not connection.invalidated:  # else they are gone together with the connection
+            connection.info.pop(_WAITING, None)
+            connection.info.pop(_PREFETCHED, None)
 
     for name in ("before_cursor_execute", "savepoint", "rollback_savepoint", "release_savepoint", "commit"):
         event.listen(engine, name, send)

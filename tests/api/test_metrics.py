@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import create_engine, event, insert, make_url, text
+from sqlalchemy import create_engine, insert, make_url, text
 from sqlalchemy.orm import Session
 
 from bot.receiving.updates import to_update
@@ -32,6 +32,7 @@ from tests.api.test_problem_details import refused
 from tests.receiving.outage import outage, until_away
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
+from tests.support.statements import counted
 
 BOT = 700001
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"
@@ -383,19 +384,9 @@ async def test_scrape_uses_constant_number_of_statements(
 
 async def _statements(api: httpx2.AsyncClient, db: Database) -> list[str]:
     """What one reading asks the database; keys are looked at besides, now and then."""
-    statements: list[str] = []
-    readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
-
-    def note(*given: Any) -> None:
-        if given[2] != "BEGIN" and "api_keys" not in given[2]:
-            statements.append(given[2])
-
-    event.listen(readers.sync_engine, "before_cursor_execute", note)
-    try:
+    with counted() as statements:
         await scrape(api)
-    finally:
-        event.remove(readers.sync_engine, "before_cursor_execute", note)
-    return statements
+    return [one for one in statements if "api_keys" not in one]
 
 
 @asynccontextmanager
