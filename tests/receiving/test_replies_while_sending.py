@@ -9,9 +9,8 @@ from tests.stories.arranging import count, until, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
-pytestmark = pytest.mark.fault("F108")
 
-
+@pytest.mark.fault("F108")
 @pytest.mark.parametrize("ahead", [0, 3600, -3600], ids=["right clock", "clock set ahead", "clock set back"])
 async def test_operator_reply_to_unknown_message_is_asked_about_while_copies_are_slow(
     crm: RunningApp, clock: MovableClock, ahead: int
@@ -37,6 +36,7 @@ async def test_operator_reply_to_unknown_message_is_asked_about_while_copies_are
     assert await count(crm, "inbox", "state <> 'done' OR attempts > 0") == 0
 
 
+@pytest.mark.fault("F108")
 async def test_reply_to_a_message_on_its_way_reaches_its_client(crm: RunningApp) -> None:
     anna, ivan, maria = await crm.operator("Anna"), crm.client(), crm.client("Maria")
     for client in (ivan, maria):
@@ -51,6 +51,7 @@ async def test_reply_to_a_message_on_its_way_reaches_its_client(crm: RunningApp)
     assert await count(crm, "inbox", "state <> 'done' OR attempts > 0") == 0
 
 
+@pytest.mark.fault("F108")
 async def test_replies_are_not_kept_waiting_by_an_answer_that_never_comes(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
