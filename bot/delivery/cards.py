@@ -74,7 +74,7 @@ def _title(contact: CardData) -> Styled:
 
 def _lead(contact: CardData, _: Translator) -> str:
     # Until they have taken it, operators see no phone or e-mail, not even in place of a name.
-    taken = (contact.email or contact.phone) if contact.status != "new" else None
+    taken = _one_line(contact.email or contact.phone or "") if contact.status != "new" else None
     name = _one_line(contact.lead_name or "") or taken or _("No name")
     return f"👤 {name} @{contact.lead_username}" if contact.lead_username else f"👤 {name}"
 
@@ -88,12 +88,12 @@ def _one_line(name: str) -> str:
 def _reachable_at(contact: CardData, _: Translator) -> list[str]:
     lines = []
     if contact.phone:
-        lines.append(f"📞 {contact.phone}")
+        lines.append(f"📞 {_one_line(contact.phone)}")
     if contact.email:
-        lines.append(f"✉️ {contact.email}")
+        lines.append(f"✉️ {_one_line(contact.email)}")
     if contact.email_hint:
         lines.append(
-            "⚠️ " + _("Gave the e-mail {email}, which another client already has").format(email=contact.email_hint)
+            "⚠️ " + _("Gave the e-mail {email}, which another client already has").format(email=_one_line(contact.email_hint))
         )
     return lines
 
