@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from sqlalchemy import func, select
+from yarl import URL
 
 from bot.receiving import webhook
 from bot.receiving.updates import to_update
@@ -189,3 +190,11 @@ async def test_flood_delays_no_update_that_reached_another_process(
             maria = crm.client("Maria")
             assert await post(other, message(5_001, "A quiet question", maria.id)) == 200
             await until(crm, "SELECT count(*) FROM messages WHERE text = 'A quiet question'", 1)
+
+
+@pytest.mark.fault("F112")
+@pytest.mark.parametrize("named", ["9" * 5000, "-1", "%00", "1e3", "%D9%A7", "0700001"], ids=lambda one: one[:8])
+async def test_webhook_of_an_unreadable_bot_id_is_not_found(hooked: RunningApp, named: str) -> None:
+    url = f"http://127.0.0.1:{hooked.app.http.port}/telegram/{named}"
+    async with aiohttp.ClientSession() as client, client.post(URL(url, encoded=True), headers={HEADER: SECRET}) as got:
+        assert got.status == 404
