@@ -104,6 +104,9 @@ class Operator(Base):
     is_online: Mapped[bool] = technical(default=True, comment="set by the operator: /online, /offline")
     max_leads: Mapped[int] = technical(default=10)
     current_leads: Mapped[int] = technical(default=0)
+    reach_version: Mapped[int] = technical(
+        default=0, comment="grows when they are removed, replaced or lose a chat: who chose them before chooses again"
+    )
     created_at: Mapped[datetime] = technical()
     removed_at: Mapped[datetime | None] = technical()
 
