@@ -5,7 +5,7 @@ Their order, and the order of all other locks, is in `crm_core.storage.locks`. O
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import bindparam, exists, or_, select, text, update
+from sqlalchemy import BindParameter, bindparam, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.execute import execute
@@ -21,7 +21,7 @@ _SOURCES_HELD = select(_contact.c.source_id).where(
 )
 _WORKED_AT_BY_ONE = Prepared(select(_weight.c.source_id).where(_weight.c.operator_id == bindparam("operator_id")))
 
-_at_sources = bindparam("source_ids", expanding=True)
+_at_sources: BindParameter[list[int]] = bindparam("source_ids", expanding=True)
 _SOMETHING_WAITS = exists().where(
     _contact.c.operator_id.is_(None), text("contacts.status = 'new'"), _contact.c.source_id.in_(_at_sources)
 )

@@ -156,12 +156,12 @@ def hold_accounts(s: Session, *, telegram_ids: Collection[int]) -> set[int]:
     `hold_operators`), before anything else is locked. Returns the ids of these sources.
     """
     theirs = select(Staff.operator_id).where(Staff.telegram_id.in_(telegram_ids), Staff.operator_id.is_not(None))
-    operator_ids = set(s.execute(theirs).scalars())
+    operator_ids = {one for one in s.execute(theirs).scalars() if one is not None}
     source_ids: set[int] = set()
     while operator_ids:
         source_ids |= hold_operators(s, operator_ids, gives_back=True)
         # Another account may have taken an operator over, or one of these another operator, while we waited.
-        now_theirs = set(s.execute(theirs).scalars())
+        now_theirs = {one for one in s.execute(theirs).scalars() if one is not None}
         if now_theirs <= operator_ids:
             break
         operator_ids |= now_theirs

@@ -30,7 +30,7 @@ WHEN: dict[str, Any] = {"now": NOW, "rng": lambda: 0.0}  # the first of those wh
 TO_ANNA = 0.999  # the last of them: Anna
 NEW, HELD = 2_000, 1_000  # clients; each round has others
 
-Act = Callable[[Session, "Scene"], Any]
+Act = Callable[..., Any]  # of a session and a scene
 
 
 class Scene:
