@@ -41,6 +41,7 @@ def _chat_id(raw: dict[str, Any]) -> int | None:
             message = happened.get("message") if name == "callback_query" else happened
             chat = message.get("chat") if isinstance(message, dict) else None
             chat = chat if isinstance(chat, dict) else happened.get("from")
-            is_private = isinstance(chat, dict) and chat.get("type", "private") == "private"
-            return _number(chat.get("id")) if is_private else None
+            if not isinstance(chat, dict) or chat.get("type", "private") != "private":
+                return None
+            return _number(chat.get("id"))
     return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -15,7 +15,7 @@ from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import dialect_insert, execute_count
-from crm_core.storage.tables import Bot, Staff, StaffChat
+from crm_core.storage.tables import Bot, Invitation, RemovedAdmin, Staff, StaffChat
 from crm_core.team import operators
 
 _staff, _reach = Staff.__table__, StaffChat.__table__
@@ -167,23 +167,39 @@ def has_admin(s: Session) -> bool:
     return s.execute(select(func.count()).select_from(_staff).where(_staff.c.is_admin.is_(True))).scalar_one() > 0
 
 
-def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> None:
-    """Makes the accounts of the setting `ADMIN_IDS` admins; existing admins are left alone."""
+def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> list[int]:
+    """Makes the accounts of the setting `ADMIN_IDS` admins; existing admins are left alone.
+
+    Somebody who was removed from the admins since does not become one again; that needs an invitation.
+
+    Returns the ids of those.
+    """
+    listed = select(RemovedAdmin.telegram_id).where(RemovedAdmin.telegram_id.in_(telegram_ids))
+    removed = set(s.execute(listed).scalars())
     for telegram_id in telegram_ids:
+        if telegram_id in removed:
+            continue
         known = s.execute(select(_staff.c.is_admin).where(_staff.c.telegram_id == telegram_id)).scalar_one_or_none()
+        if not known:
+            data = {"telegram_id": telegram_id}
+            events.record_one(
+                s, events.STAFF_CHANGED, actor=SYSTEM.label, now=now, reason="admin_by_setting", data=data
+            )
         if known is None:
             give_role(s, Account(telegram_id, str(telegram_id)), now=now, is_admin=True)
         elif not known:
             s.execute(update(_staff).where(_staff.c.telegram_id == telegram_id).values(is_admin=True))
             show_menu(s, telegram_id=telegram_id, now=now)
+    return sorted(removed)
 
 
 def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -> str:
-    """Takes the role of an admin away, never the last one's. Returns the name.
+    """Takes the role of an admin away, never the last one's; their unused invitations end. Returns the name.
 
     Raises NotAllowed, NotFound, LastAdmin.
     """
     access_admin(s, actor)
+    s.execute(delete(Invitation).where(Invitation.invited_by == telegram_id, Invitation.used_at.is_(None)))
     names = _lock_admins(s)
     if actor.telegram_id is not None and actor.telegram_id not in names:
         raise NotAllowed(role="admin")  # they were removed while they waited for the lock
@@ -192,6 +208,7 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
     if len(names) == 1:
         raise LastAdmin()
     s.execute(update(_staff).where(_staff.c.telegram_id == telegram_id).values(is_admin=False))
+    s.execute(insert(RemovedAdmin).values(telegram_id=telegram_id, removed_at=now))
     removed = {"telegram_id": telegram_id}
     events.record_one(s, events.STAFF_CHANGED, actor=actor.label, now=now, reason="admin_removed", data=removed)
     show_menu(s, telegram_id=telegram_id, now=now)

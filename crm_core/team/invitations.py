@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
-from crm_core.storage.tables import Invitation, Operator, Staff
+from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
 from crm_core.team import accounts, departure, operators
 from crm_core.team.accounts import Account
 from crm_core.team.operators import OperatorDetails
@@ -48,6 +49,7 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
         "digest": digest(code),
         "role": role,
         "operator_id": operator_id,
+        "invited_by": actor.telegram_id,
         "created_at": now,
         "expires_at": now + INVITATION_VALID,
     }
@@ -103,17 +105,23 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
         name = _become_operator(s, account, invitation.operator_id, bot_id=bot_id, now=now, rng=rng)
         return Joined("operator", name)
     accounts.give_role(s, account, now=now, is_admin=True)
+    s.execute(delete(RemovedAdmin).where(RemovedAdmin.telegram_id == account.telegram_id))
     _arrive(s, account, invitation.role, bot_id=bot_id, now=now, rng=rng)
     return Joined("admin", None)
 
 
-def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[str, int | None]:
+def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any]:
     invitation = s.execute(
         update(_invitation)
         .where(_invitation.c.digest == digest(code), _invitation.c.used_at.is_(None), _invitation.c.expires_at > now)
         .values(used_at=now, used_by=account.telegram_id)
-        .returning(_invitation.c.role, _invitation.c.operator_id)
+        .returning(_invitation.c.role, _invitation.c.operator_id, _invitation.c.invited_by)
     ).one_or_none()
+    if invitation is not None and invitation.invited_by is not None:
+        # Whoever was removed from the admins lets nobody in any more. Locked: the removal may be under way.
+        is_admin = select(Staff.is_admin).where(Staff.telegram_id == invitation.invited_by)
+        if not s.execute(is_admin.with_for_update(read=True)).scalar_one_or_none():
+            raise InvitationInvalid()
     if invitation is None or (invitation.role == "first_admin" and accounts.has_admin(s)):
         raise InvitationInvalid()
     return invitation
