@@ -90,8 +90,6 @@ class UpdateDispatcher:
         member = await self.staff_cache.member(user["id"]) if user else None
         code = user.get("language_code") if user else None
         _ = translator(pick_language(code or (member.language if member else None), self.default_language))
-        if member is not None and user is not None:
-            await self._update_member(member, user, row)
         query = row.raw.get("callback_query")
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
@@ -106,7 +104,10 @@ class UpdateDispatcher:
             pressed=pressed["message_id"] if pressed else None,
         )
         toast = None
-        if chat.get("type", "private") == "private":  # the bot does not answer in groups
+        if chat.get("type", "private") == "private":
+            # Nothing is done in groups: who writes there has not started the bot, and cannot be written to.
+            if member is not None and user is not None:
+                await self._update_member(member, user, row)
             toast = await self._dispatch(row, act, member, user, _)
         if not act.is_done:
             await act(nothing)

@@ -107,7 +107,10 @@ class Installation:
         if settings.database_url.startswith("sqlite") and settings.backup_keep:
             self.nightly_backup = NightlyBackup(self.db, settings, self.clock)
         self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())
-        await self.db.write(accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
+        for telegram_id in await self.db.write(
+            accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock()
+        ):
+            log.warning("removed_admin_in_settings", telegram_id=telegram_id)
         await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
