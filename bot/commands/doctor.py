@@ -171,6 +171,7 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     try:
         found = await db.read(look_through)
         has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
+        had_key = await db.read(api_keys.exist)
         conflicts = await db.read(bots.in_conflict)
     finally:
         await db.close()
@@ -189,6 +190,15 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
             BAD,
             f"HTTP_HOST={settings.http_host} serves other machines, and there is no valid API key",
             "mini-crm api-key create NAME --scope admin",
+        )
+    elif not had_key:
+        calls = (
+            "nobody, since WEBHOOK_URL is set" if settings.webhook_url else "programs of its account on this machine"
+        )
+        yield Finding(
+            NOTE,
+            f"There is no API key: without one the API answers {calls}",
+            "mini-crm api-key create NAME --scope admin (then every call needs a key)",
         )
     for load in found.wrong_loads:
         yield Finding(

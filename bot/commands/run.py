@@ -13,6 +13,7 @@ import structlog
 
 from bot.runtime.installation import Installation
 from bot.settings import Settings
+from crm_core.api import descriptors
 from crm_core.delivery import bots
 from crm_core.team import accounts
 
@@ -33,6 +34,15 @@ STATES = {
     "starting": "! {bot} waits for Telegram, which has not answered yet; it starts as soon as Telegram answers",
     "standby": "· {bot}: another process works for it, this one is on standby",
 }
+
+OPEN_LOCALLY = (
+    "! There is no API key yet: programs of this account on this machine may call the API without one. "
+    "`mini-crm api-key create NAME --scope admin` ends that"
+)
+CLOSED = (
+    "! There is no API key yet, and with WEBHOOK_URL the API answers nobody without one: "
+    "`mini-crm api-key create NAME --scope admin`"
+)
 
 WAITING = (bots.AWAY, "starting")  # what it becomes is printed, once
 
@@ -65,6 +75,7 @@ async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None
     Raises what `Installation` raises at its start (AlreadyRunning, UnknownRevision, NoApiKey, PortTaken, errors of the
     database).
     """
+    descriptors.raise_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,6 +108,8 @@ async def _print_status(installation: Installation) -> None:
     click.echo(f"✓ The HTTP API answers at {address}/api/v1, its documentation is at {address}/docs")
     if installation.first_key_path is not None:
         click.echo(f"! There was no API key yet: one of scope admin is in {installation.first_key_path}")
+    if not installation.had_key:
+        click.echo(OPEN_LOCALLY if installation.local_calls.is_open else CLOSED)
     if installation.settings.bot_tokens:
         await _print_bots(cast("App", installation))
 

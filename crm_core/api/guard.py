@@ -5,6 +5,7 @@ import hmac
 import logging
 import math
 from dataclasses import dataclass, replace
+from datetime import datetime
 from time import monotonic
 
 from starlette.datastructures import Headers
@@ -13,11 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access.actors import LOCAL_API, SYSTEM, api
 from crm_core.access.scopes import ADMIN, FORM
-from crm_core.api import idempotent, loopback
+from crm_core.api import idempotent
 from crm_core.api.access import Access, AccessTable
 from crm_core.api.call import ApiContext, RequestContext
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
+from crm_core.api.local_calls import LocalCalls
 from crm_core.api.problems import database_unavailable, no_such_address, problem
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
@@ -43,12 +45,14 @@ class Guard:
     public, `call` (a `RequestContext`) and `body` (bytes).
 
     Attributes:
+        local_calls: whether calls without a key are answered while there never was one.
         control_key: accepted like an admin's API key, for commands of the person who runs the process; None for none.
     """
 
     app: ASGIApp
     context: ApiContext
     keyring: Keyring
+    local_calls: LocalCalls
     control_key: str | None = None
 
     def __post_init__(self) -> None:
@@ -71,11 +75,15 @@ class Guard:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = self._table.canonical(requested)
         scope = {**scope, "path": path, "method": method, "requested_path": requested}
+        headers = Headers(scope=scope)
+        is_owner = self._is_owner(headers)
+        if self.local_calls.is_open and not is_owner:  # public routes, too: any request may show that there is a proxy
+            self.local_calls.observe(scope, headers)
         response: Response | None
         try:
             access = self._table.find(scope)
             if access is not Access.PUBLIC:
-                receive = await self._admit(scope, receive, access)
+                receive = await self._admit(scope, receive, headers, access, is_owner)
             await self.app(scope, receive, send_on)
             return
         except Refused as refused:
@@ -90,30 +98,35 @@ class Guard:
         if response is not None and not is_started:
             await response(scope, receive, send)
 
-    async def _admit(self, scope: Scope, receive: Receive, access: Access) -> Receive:
+    async def _admit(self, scope: Scope, receive: Receive, headers: Headers, access: Access, is_owner: bool) -> Receive:
         """Checks a request to a route that is not public, and reads its body. Raises Refused.
 
         Returns the `receive` that replays the body.
         """
-        headers = Headers(scope=scope)
-        call = await self._identify(scope, headers)
+        now, path = self.context.clock(), scope["requested_path"]
+        if is_owner:
+            call = RequestContext(self.context, SYSTEM, ADMIN, None, now, path)
+        else:
+            call = await self._identify(scope, headers, now)
         if access is Access.CLOSED:  # after the key: an outsider does not learn which addresses there are
-            raise Refused(no_such_address(scope["requested_path"]))
-        scope["body"] = await _read_body(headers, receive, scope["requested_path"])
+            raise Refused(no_such_address(path))
+        scope["body"] = await _read_body(headers, receive, path)
         scope["call"] = _with_idempotency_key(call, scope, headers)
         return _replaying(scope["body"], receive)
 
-    async def _identify(self, scope: Scope, headers: Headers) -> RequestContext:
-        """Who calls. Raises Refused without a valid key, unless there was never a key and the call is local."""
-        now, path = self.context.clock(), scope["requested_path"]
+    def _is_owner(self, headers: Headers) -> bool:
+        """Whether a request has the control key, which only the account that runs the process can read."""
         given = _given_key(headers)
-        if given and self.control_key and hmac.compare_digest(given.encode(), self.control_key.encode()):
-            return RequestContext(self.context, SYSTEM, ADMIN, None, now, path)
+        return bool(given and self.control_key and hmac.compare_digest(given.encode(), self.control_key.encode()))
+
+    async def _identify(self, scope: Scope, headers: Headers, now: datetime) -> RequestContext:
+        """Who calls. Raises Refused without a valid key, unless there was never a key and the call is local."""
+        path, given = scope["requested_path"], _given_key(headers)
         # Metrics must be readable while the database is unavailable: that it is, is one of them.
         if not await self.keyring.has_keys(now=now, or_remembered=scope["path"] == METRICS):
-            trouble = loopback.trouble(scope, headers)
-            if trouble is not None:
-                raise Refused(problem(403, trouble, path=path, kind="not_local"))
+            refusal = self.local_calls.refusal()
+            if refusal is not None:
+                raise Refused(problem(403, refusal, path=path, kind="not_local"))
             return RequestContext(self.context, LOCAL_API, ADMIN, None, now, path)
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
