@@ -1,8 +1,8 @@
 """Calls without an API key: while there never was one, plain calls of this machine are answered, and nothing else.
 
 The founding documents call `localhost` without a key. Such a call shows nothing but an address, and whatever forwards
-calls from elsewhere connects from this machine, too: a web server with its defaults, a tunnel, a page of another site in
-a browser. So a call counts as plain only if it differs in nothing from what a program on this machine sends, and the
+calls from elsewhere connects from this machine, too: a web server with its defaults, a tunnel, a browser with a page of
+another site. So a call counts as plain only if it differs in nothing from what a program on this machine sends, and the
 first one that differs shows that something in front of us forwards calls. From then on nothing is answered without a
 key, until the next start.
 

@@ -124,7 +124,7 @@ async def test_plain_call_of_this_machine_is_answered(server: HttpServer, host: 
 @pytest.mark.fault("F83")
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a connection is")
 async def test_program_of_another_account_is_refused(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A web server or tunnel with an account of its own may look like us in every byte; the system knows whose it is."""
+    """A web server or a tunnel of another account may look like us in every byte; the system knows whose it is."""
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert await ask(server, CURL) == 403
 
