@@ -90,7 +90,8 @@ class Guard:
             response = refused.response
         except DATABASE_UNAVAILABLE as error:
             log.error("database away: %s", type(error).__name__)
-            response = database_unavailable(requested)
+            # Here it is the keys that could not be read: errors of routes are answered by the application.
+            response = database_unavailable(requested, may_be_done=False)
         except Exception as error:
             log.error("request failed", exc_info=error)
             detail = "An internal error occurred and has been logged"

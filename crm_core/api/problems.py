@@ -18,6 +18,7 @@ from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2  # after which a caller may try again while the database is unavailable
+SAFE = ("GET", "HEAD")  # methods that change nothing
 REASONS = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 names them; Python 3.11 does not
 
 log = logging.getLogger("api")
@@ -55,11 +56,20 @@ def problem(
     return Response(text, status, {**(headers or {})}, MEDIA_TYPE)
 
 
-def database_unavailable(path: str) -> Response:
-    """503: nothing was changed, and the same request may be sent again."""
+def database_unavailable(path: str, *, may_be_done: bool) -> Response:
+    """503: the same request may be sent again.
+
+    Args:
+        may_be_done: whether it may have been carried out: an answer to a commit can be lost, too.
+    """
+    what = (
+        "this call may have been carried out: repeat it with the same Idempotency-Key, or look before you repeat it"
+        if may_be_done
+        else "nothing was changed"
+    )
     return problem(
         503,
-        "The database is unavailable at the moment; nothing was changed",
+        f"The database is unavailable at the moment; {what}",
         path=path,
         kind="database_away",
         headers={"Retry-After": str(RETRY_SECONDS)},
@@ -142,4 +152,4 @@ def _methods(request: Request) -> set[str]:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.error("database away: %s", type(error).__name__)
-    return database_unavailable(request.scope["requested_path"])
+    return database_unavailable(request.scope["requested_path"], may_be_done=request.method not in SAFE)

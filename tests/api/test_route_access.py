@@ -30,7 +30,7 @@ PUBLIC = {
     "/docs/start.js",
     *(f"/docs/{name}" for name in docs.FILES),
     "/openapi.json",
-    "/telegram/{bot_id:int}",
+    "/telegram/{bot_id}",
 }
 """Every route of the product that answers without a key."""
 

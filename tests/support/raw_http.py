@@ -12,7 +12,7 @@ def request_bytes(method: str, path: str, headers: dict[str, str], *, version: s
 
 
 async def exchange(port: int, sent: bytes) -> tuple[int, bytes]:
-    """Sends bytes on a connection of their own and says no more. Returns the status, and all that came back.
+    """Sends bytes on a connection of their own, and says no more. Returns the status, and the answer.
 
     Status 0 means that the connection was closed without an answer.
     """
@@ -25,7 +25,7 @@ async def exchange(port: int, sent: bytes) -> tuple[int, bytes]:
                 (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
             )
             return int(head.split()[1]), head + await reader.readexactly(length)
-    except asyncio.IncompleteReadError as error:
-        return 0, error.partial
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return 0, b""
     finally:
         writer.close()
