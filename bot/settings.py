@@ -5,6 +5,7 @@ An invalid value aborts the start with a one-line explanation, which never shows
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     http_port: int = 8000
     first_api_key_to: Path | None = None
     cors_origins: Annotated[list[str], NoDecode] = []
+    trusted_proxies: Annotated[list[str], NoDecode] = []
     default_language: Literal["ru", "en"] = "ru"
     timezone: str = "UTC"
     backup_keep: int = 7
@@ -70,9 +72,9 @@ class Settings(BaseSettings):
             raise ValueError("the same bot is named twice; each bot needs one token")
         return tokens
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split_origins(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
     @field_validator("cors_origins")
@@ -81,6 +83,16 @@ class Settings(BaseSettings):
         if not all(_ORIGIN.fullmatch(one) for one in origins):
             raise ValueError("addresses of sites without a path are needed, comma separated: https://shop.example.com")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: list[str]) -> list[str]:
+        try:
+            for one in proxies:
+                ip_network(one)
+        except ValueError:
+            raise ValueError("addresses or networks are needed, comma separated: 127.0.0.1, 10.0.0.0/8") from None
+        return proxies
 
     @field_validator("admin_ids", mode="before")
     @classmethod

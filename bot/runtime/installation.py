@@ -134,6 +134,7 @@ class Installation:
             version=__version__,
             control_key=control_key,
             local_calls=self.local_calls,
+            trusted_proxies=settings.trusted_proxies,
             counts=self.counts,
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from crm_core.api import contact_actions, contacts, docs, forms, health, keys, leads, operators, sources, statistics
 from crm_core.api.call import ApiContext
+from crm_core.api.callers import networks
 from crm_core.api.guard import Guard
 from crm_core.api.keyring import Keyring
 from crm_core.api.local_calls import LocalCalls
@@ -56,6 +57,7 @@ def create_app(
     version: str = "",
     control_key: str | None = None,
     local_calls: LocalCalls | None = None,
+    trusted_proxies: Sequence[str] = (),
     counts: ProcessCounters | None = None,
 ) -> FastAPI:
     """The HTTP API on an open database.
@@ -68,13 +70,19 @@ def create_app(
         cors_origins: sites whose pages may call the API, such as `https://example.com`.
         control_key: accepted like an admin's API key while the process runs, for commands on the same machine.
         local_calls: whether plain calls of this machine are answered while there never was a key; by default they are.
+        trusted_proxies: addresses and networks of proxies whose `X-Forwarded-For` is believed, for limits and logs.
         counts: the counters of the process, for `/metrics`.
         own_routes: routes of the caller (a webhook); each declares its access, see `crm_core.api.access`.
     """
     context = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
     keyring = Keyring(db)
     guard = Middleware(
-        Guard, context=context, keyring=keyring, local_calls=local_calls or LocalCalls(), control_key=control_key
+        Guard,
+        context=context,
+        keyring=keyring,
+        local_calls=local_calls or LocalCalls(),
+        control_key=control_key,
+        trusted_proxies=networks(trusted_proxies),
     )
     app = FastAPI(
         title="Mini-CRM",
@@ -88,6 +96,7 @@ def create_app(
     )
     app.state.context, app.state.keyring = context, keyring
     app.state.lead_total, app.state.contact_total = RowCount(Lead.__table__), RowCount(Contact.__table__)
+    app.state.readiness = health.Readiness(context)
     app.state.exposition = Exposition(counts=counts or ProcessCounters(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     app.router.routes += [

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -17,13 +18,23 @@ from crm_core.access.scopes import ADMIN, FORM
 from crm_core.api import idempotent
 from crm_core.api.access import Access, AccessTable
 from crm_core.api.call import ApiContext, RequestContext
+from crm_core.api.callers import Network, bucket_of, caller_address
 from crm_core.api.keyring import Keyring
-from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
+from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, UNKNOWN_RATE, RateLimit
 from crm_core.api.local_calls import LocalCalls
-from crm_core.api.problems import database_unavailable, no_such_address, problem
+from crm_core.api.problems import (
+    REFERENCE,
+    REFERRED,
+    database_unavailable,
+    log_database_away,
+    no_such_address,
+    problem,
+)
+from crm_core.monitoring.security_log import security
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
+PATH_LONGEST = 100  # characters of a path in the log
 WITHOUT_KEY = {"WWW-Authenticate": 'Bearer realm="Mini-CRM"'}
 
 log = logging.getLogger("api")
@@ -47,6 +58,7 @@ class Guard:
     Attributes:
         local_calls: whether calls without a key are answered while there never was one.
         control_key: accepted like an admin's API key, for commands of the person who runs the process; None for none.
+        trusted_proxies: whose `X-Forwarded-For` is believed, for limits and logs.
     """
 
     app: ASGIApp
@@ -54,9 +66,10 @@ class Guard:
     keyring: Keyring
     local_calls: LocalCalls
     control_key: str | None = None
+    trusted_proxies: Sequence[Network] = ()
 
     def __post_init__(self) -> None:
-        self._rates = RateLimit()
+        self._rates, self._unknown_rates = RateLimit(), RateLimit()
         self._table: AccessTable | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +78,10 @@ class Guard:
 
         async def send_on(message: Message) -> None:
             nonlocal is_started
-            is_started = True
+            if not is_started:
+                is_started = True
+                if message.get("status", 0) in REFERRED:
+                    self._report(scope, headers, message["status"], Headers(raw=message["headers"]))
             await send(message)
 
         if self._table is None:
@@ -76,7 +92,7 @@ class Guard:
         path = self._table.canonical(requested)
         scope = {**scope, "path": path, "method": method, "requested_path": requested}
         headers = Headers(scope=scope)
-        is_owner = self._is_owner(headers)
+        scope["is_owner"] = is_owner = self._is_owner(headers)
         if self.local_calls.is_open and not is_owner:  # public routes, too: any request may show that there is a proxy
             self.local_calls.observe(scope, headers)
         response: Response | None
@@ -89,15 +105,27 @@ class Guard:
         except Refused as refused:
             response = refused.response
         except DATABASE_UNAVAILABLE as error:
-            log.error("database away: %s", type(error).__name__)
             # Here it is the keys that could not be read: errors of routes are answered by the application.
-            response = database_unavailable(requested, may_be_done=False)
+            response = log_database_away(error, database_unavailable(requested, may_be_done=False))
         except Exception as error:
-            log.error("request failed", exc_info=error)
             detail = "An internal error occurred and has been logged"
             response = problem(500, detail, path=requested, kind="unexpected")
+            log.error("request failed", exc_info=error, extra={"reference": response.headers[REFERENCE]})
         if response is not None and not is_started:
-            await response(scope, receive, send)
+            await response(scope, receive, send_on)
+
+    def _report(self, scope: Scope, headers: Headers, status: int, answered: Headers) -> None:
+        """Logs that a request was refused."""
+        call: RequestContext | None = scope.get("call")
+        security.report(
+            "api_refused",
+            reference=answered.get(REFERENCE),
+            status=status,
+            method=scope["method"],
+            path=ascii(scope["requested_path"][:PATH_LONGEST])[1:-1],
+            address=caller_address(scope, headers, self.trusted_proxies),
+            key_id=call.actor.key_id if call else None,
+        )
 
     async def _admit(self, scope: Scope, receive: Receive, headers: Headers, access: Access, is_owner: bool) -> Receive:
         """Checks a request to a route that is not public, and reads its body. Raises Refused.
@@ -120,6 +148,13 @@ class Guard:
         given = _given_key(headers)
         return bool(given and self.control_key and hmac.compare_digest(given.encode(), self.control_key.encode()))
 
+    def _limit_unknown(self, scope: Scope, headers: Headers) -> None:
+        """Counts a call without a valid key for its address. Raises Refused beyond what that may make."""
+        address = bucket_of(caller_address(scope, headers, self.trusted_proxies))
+        early = self._unknown_rates.wait(address, UNKNOWN_RATE, now=monotonic())
+        if early:
+            raise _too_many("without a valid key from this address", early, scope["requested_path"])
+
     async def _identify(self, scope: Scope, headers: Headers, now: datetime) -> RequestContext:
         """Who calls. Raises Refused without a valid key, unless there was never a key and the call is local."""
         path, given = scope["requested_path"], _given_key(headers)
@@ -127,18 +162,24 @@ class Guard:
         if not await self.keyring.has_keys(now=now, or_remembered=scope["path"] == METRICS):
             refusal = self.local_calls.refusal()
             if refusal is not None:
+                self._limit_unknown(scope, headers)
                 raise Refused(problem(403, refusal, path=path, kind="not_local"))
             return RequestContext(self.context, LOCAL_API, ADMIN, None, now, path)
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
+            self._limit_unknown(scope, headers)
             detail = "The API key is unknown, expired or revoked" if given else "An API key is required"
             raise Refused(problem(401, detail, path=path, kind="no_key", headers=WITHOUT_KEY))
         early = self._rates.wait(key.id, FORM_RATE if key.scope == FORM else KEY_RATE, now=monotonic())
         if early:
-            wait = str(math.ceil(early))
-            detail = f"Too many requests with this key; try again in {wait} s"
-            raise Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
+            raise _too_many("with this key", early, path)
         return RequestContext(self.context, api(key.id), key.scope, key.source_id, now, path)
+
+
+def _too_many(whose: str, early: float, path: str) -> Refused:
+    wait = str(math.ceil(early))
+    detail = f"Too many requests {whose}; try again in {wait} s"
+    return Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
 
 
 def _given_key(headers: Headers) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2  # after which a caller may try again while the database is unavailable
 SAFE = ("GET", "HEAD")  # methods that change nothing
 REASONS = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 names them; Python 3.11 does not
+
+REFERRED = (401, 403, 429)  # and all from 500 on: their log line is found by a reference
+REFERENCE = "X-Reference"
 
 log = logging.getLogger("api")
 
@@ -52,6 +56,9 @@ def problem(
     }
     if errors is not None:
         body["errors"] = errors
+    if status in REFERRED or status >= 500:
+        body["reference"] = secrets.token_hex(4)
+        headers = {**(headers or {}), REFERENCE: body["reference"]}
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(text, status, {**(headers or {})}, MEDIA_TYPE)
 
@@ -151,5 +158,11 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.error("database away: %s", type(error).__name__)
-    return database_unavailable(request.scope["requested_path"], may_be_done=request.method not in SAFE)
+    path = request.scope["requested_path"]
+    return log_database_away(error, database_unavailable(path, may_be_done=request.method not in SAFE))
+
+
+def log_database_away(error: BaseException, response: Response) -> Response:
+    """Logs why a request was answered with 503, under the reference of the response, which is returned."""
+    log.error("database away: %s", type(error).__name__, extra={"reference": response.headers[REFERENCE]})
+    return response

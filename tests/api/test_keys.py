@@ -172,6 +172,7 @@ def test_every_route_requires_the_expected_scope(app: FastAPI) -> None:
 async def test_every_route_accepts_only_keys_of_sufficient_scope(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(guard, "UNKNOWN_RATE", KEY_RATE)
     monkeypatch.setattr(guard, "FORM_RATE", KEY_RATE)  # there are more routes than a form may call at once
     admin = calling()
     await admin.post("/sources/", json={"name": "Site"})

@@ -29,7 +29,6 @@ PUBLIC = {
     "/docs",
     "/docs/start.js",
     *(f"/docs/{name}" for name in docs.FILES),
-    "/openapi.json",
     "/telegram/{bot_id}",
 }
 """Every route of the product that answers without a key."""
