@@ -1,11 +1,14 @@
 """`mini-crm run` and `mini-crm serve`: one installation as a process, from its first line on the screen to its stop."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -15,6 +18,7 @@ from bot.runtime.installation import Installation
 from bot.settings import Settings
 from crm_core.api import descriptors
 from crm_core.delivery import bots
+from crm_core.storage.probe import sqlite_path
 from crm_core.team import accounts
 
 if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is not needed without bots
@@ -42,6 +46,13 @@ OPEN_LOCALLY = (
 CLOSED = (
     "! There is no API key yet, and with WEBHOOK_URL the API answers nobody without one: "
     "`mini-crm api-key create NAME --scope admin`"
+)
+
+FIRST_LINK = (
+    "\nThere is no admin yet. Whoever opens this link first becomes one (it works once, for 24 hours): {link}\n"
+)
+NO_LINK_FILE = (
+    "\nThere is no admin yet, and {file} cannot be written ({why}): set ADMIN_IDS, or run `mini-crm invite`.\n"
 )
 
 WAITING = (bots.AWAY, "starting")  # what it becomes is printed, once
@@ -135,14 +146,41 @@ def _print_bot(session: "BotSession") -> None:
 
 
 async def _print_first_link(app: "App") -> bool:
-    """Prints the first admin's link, if there is no admin. Returns False if no bot can carry it yet."""
+    """Prints the first admin's link, if there is no admin. Returns False if no bot can carry it yet.
+
+    Where the output is collected (a container's log, a journal), it names a file instead: logs are read by many.
+    """
+    file = admin_link_file(app.settings.database_url)
     if await app.db.read(accounts.has_admin):
+        with contextlib.suppress(OSError):
+            file.unlink()  # of an earlier start
         return True
     link = await app.first_admin_link()
     if link is None:
         return False
-    click.echo(f"\nThere is no admin yet. Whoever opens this link first becomes one (it works once):\n  {link}\n")
+    if sys.stdout.isatty():
+        click.echo(FIRST_LINK.format(link=f"\n  {link}"))
+        return True
+    try:
+        _write_private(file, link)
+    except OSError as error:
+        click.echo(NO_LINK_FILE.format(file=file, why=error.strerror))
+    else:
+        click.echo(FIRST_LINK.format(link=f"in the file {file}"))
     return True
+
+
+def admin_link_file(database_url: str) -> Path:
+    """Where the first admin's link is written: beside the database file, or in this folder for a server's database."""
+    path = sqlite_path(database_url) if database_url.startswith("sqlite") else Path("mini_crm")
+    return path.with_name(f"{path.name}.admin-link")
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, in place of another one."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as opened:
+        opened.write(f"{text}\n")
 
 
 def _name(session: "BotSession") -> str:

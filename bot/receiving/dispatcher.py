@@ -172,10 +172,9 @@ class UpdateDispatcher:
 
     async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
         """Replies why nothing was done, and redraws the card that was pressed. Returns the text for the toast."""
-        if isinstance(error, NotAllowed | InvitationInvalid) or (
-            act.pressed is not None and isinstance(error, NotFound)
-        ):
-            kind = "message_refused" if act.pressed is None else "press_refused"  # a forged press, or an old one
+        is_press = row.raw.get("callback_query") is not None
+        if isinstance(error, NotAllowed | InvitationInvalid) or (is_press and isinstance(error, NotFound)):
+            kind = "press_refused" if is_press else "message_refused"  # a press may be forged, or just old
             security.report(kind, code=error.code, user_id=(_user(row.raw) or {}).get("id"), bot_id=row.bot_id)
         text = refusal(error, _)
         if act.pressed is None:

@@ -110,6 +110,11 @@ class AccessTable:
                 partial = access
         return partial or Access.CLOSED
 
+    def template(self, scope: Scope) -> str | None:
+        """The path of the route that a request matches, as declared: it has nothing that callers wrote."""
+        found = (route for start, route, _ in self._routes if scope["path"].startswith(start))
+        return next((getattr(one, "path", None) for one in found if one.matches(scope)[0] is not Match.NONE), None)
+
 
 def _literal_start(route: BaseRoute) -> str:
     """What every path of a route begins with. Comparing it first spares most routes a regular expression."""

@@ -34,7 +34,6 @@ from crm_core.monitoring.security_log import security
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
-PATH_LONGEST = 100  # characters of a path in the log
 WITHOUT_KEY = {"WWW-Authenticate": 'Bearer realm="Mini-CRM"'}
 
 log = logging.getLogger("api")
@@ -122,7 +121,7 @@ class Guard:
             reference=answered.get(REFERENCE),
             status=status,
             method=scope["method"],
-            path=ascii(scope["requested_path"][:PATH_LONGEST])[1:-1],
+            path=self._table.template(scope) if self._table else None,
             address=caller_address(scope, headers, self.trusted_proxies),
             key_id=call.actor.key_id if call else None,
         )

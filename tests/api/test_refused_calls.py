@@ -77,12 +77,14 @@ async def test_refusals_and_errors_are_logged_under_their_reference(
     read = await make_key(db, clock, "read")
     unknown = refused(await calling("mck_" + "x" * 40, **FAR).get("/api/v1/leads/?name=Ivan"), 401)
     scope = refused(await calling(read, **FAR).post("/operators/", json={"name": "Anna"}), 403)
+    nowhere = refused(await calling(**FAR).get("/api/v1/a-name"), 401)
     lines = [one.__dict__ for one in caplog.records if one.name == "security"]
-    assert [(one["reference"], one["status"], one["path"]) for one in lines] == [
+    assert [(one["reference"], one["status"], one.get("path")) for one in lines] == [
         (unknown["reference"], 401, "/api/v1/leads/"),
         (scope["reference"], 403, "/operators/"),
+        (nowhere["reference"], 401, None),
     ]
-    assert [one.get("key_id") for one in lines] == [None, 1]
+    assert [one.get("key_id") for one in lines] == [None, 1, None]
     assert all(one["address"] == "203.0.113.7" for one in lines)
     assert "xxxx" not in json.dumps(lines, default=str)
     assert "Ivan" not in json.dumps(lines, default=str)

@@ -43,7 +43,7 @@ async def test_redirect_is_not_followed_and_the_message_is_sent_once_it_is_over(
         await ivan.says("Do you have lamps?", to=crm.shop)
 
         async def is_tried() -> bool:
-            return sandbox.stats()["faults"].get("redirect", 0) >= 5
+            return bool(sandbox.stats()["faults"].get("redirect", 0) >= 5)
 
         await until_polled(is_tried)
         sandbox.clear_fault(fault)

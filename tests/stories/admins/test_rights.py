@@ -218,8 +218,7 @@ async def test_refused_presses_and_invitations_are_logged(
     anna, charlie = await crm.operator("Anna"), crm.client("Charlie")
     await charlie.starts(crm.shop, "op_" + "x" * 24)
     await charlie.sees("no longer valid")
-    take = next(kind for kind in buttons(router.router) if "contact_id" in kind.model_fields)
-    for who, kind in ((anna, take), (anna, buttons()[0]), (charlie, buttons()[0])):
+    for who, kind in ((anna, callbacks.TakeContact), (anna, buttons()[0]), (charlie, buttons()[0])):
         await (await who.presses_forged(crm.shop, forged(kind, crm))).answer()
     await crm.settled()
     lines = [one.__dict__ for one in caplog.records if one.name == "security"]
