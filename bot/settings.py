@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from crm_core.api.loopback import is_loopback
+
 SECRETS = ("BOT_TOKENS", "DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # as browsers write it
 _TOKEN = re.compile(r"\d{3,}:[\w-]{8,}")
@@ -123,6 +125,13 @@ class Settings(BaseSettings):
             raise ValueError("an address that begins with https:// is needed")
         return value.rstrip("/") if value else value
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_encrypted(cls, value: str | None) -> str | None:
+        if value is not None and is_plain_http(value):
+            raise ValueError("an address that begins with https:// is needed: Telegram delivers to no other")
+        return value
+
     @field_validator("webhook_secret")
     @classmethod
     def _check_secret(cls, value: str | None) -> str | None:
@@ -159,6 +168,12 @@ class Settings(BaseSettings):
         if not 0 <= value <= 65535:
             raise ValueError("a port from 1 to 65535 is needed, or 0 for any that is free")
         return value
+
+
+def is_plain_http(address: str) -> bool:
+    """Whether what is sent to an address can be read on its way: HTTP to another machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def load_settings(**overrides: Any) -> Settings:
