@@ -80,7 +80,7 @@ class Guard:
             if not is_started:
                 is_started = True
                 if message.get("status", 0) in REFERRED:
-                    self._report(scope, headers, message["status"], Headers(raw=message["headers"]))
+                    self._report(scope, message["status"], Headers(raw=message["headers"]))
             await send(message)
 
         if self._table is None:
@@ -90,15 +90,16 @@ class Guard:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = self._table.canonical(requested)
         scope = {**scope, "path": path, "method": method, "requested_path": requested}
-        headers = Headers(scope=scope)
-        scope["is_owner"] = is_owner = self._is_owner(headers)
-        if self.local_calls.is_open and not is_owner:  # public routes, too: any request may show that there is a proxy
-            self.local_calls.observe(scope, headers)
+        given = _given_key(scope)
+        scope["is_owner"] = is_owner = self._is_owner(given)
+        # Public routes, too: any request may show that there is a proxy.
+        if self.local_calls.is_open and not is_owner and not self.keyring.knows_keys:
+            self.local_calls.observe(scope)
         response: Response | None
         try:
             access = self._table.find(scope)
             if access is not Access.PUBLIC:
-                receive = await self._admit(scope, receive, headers, access, is_owner)
+                receive = await self._admit(scope, receive, access, given, is_owner)
             await self.app(scope, receive, send_on)
             return
         except Refused as refused:
@@ -113,7 +114,7 @@ class Guard:
         if response is not None and not is_started:
             await response(scope, receive, send_on)
 
-    def _report(self, scope: Scope, headers: Headers, status: int, answered: Headers) -> None:
+    def _report(self, scope: Scope, status: int, answered: Headers) -> None:
         """Logs that a request was refused."""
         call: RequestContext | None = scope.get("call")
         security.report(
@@ -122,29 +123,30 @@ class Guard:
             status=status,
             method=scope["method"],
             path=self._table.template(scope) if self._table else None,
-            address=caller_address(scope, headers, self.trusted_proxies),
+            address=caller_address(scope, Headers(scope=scope), self.trusted_proxies),
             key_id=call.actor.key_id if call else None,
         )
 
-    async def _admit(self, scope: Scope, receive: Receive, headers: Headers, access: Access, is_owner: bool) -> Receive:
+    async def _admit(
+        self, scope: Scope, receive: Receive, access: Access, given: str | None, is_owner: bool
+    ) -> Receive:
         """Checks a request to a route that is not public, and reads its body. Raises Refused.
 
         Returns the `receive` that replays the body.
         """
-        now, path = self.context.clock(), scope["requested_path"]
+        headers, now, path = Headers(scope=scope), self.context.clock(), scope["requested_path"]
         if is_owner:
             call = RequestContext(self.context, SYSTEM, ADMIN, None, now, path)
         else:
-            call = await self._identify(scope, headers, now)
+            call = await self._identify(scope, headers, given, now)
         if access is Access.CLOSED:  # after the key: an outsider does not learn which addresses there are
             raise Refused(no_such_address(path))
         scope["body"] = await _read_body(headers, receive, path)
         scope["call"] = _with_idempotency_key(call, scope, headers)
         return _replaying(scope["body"], receive)
 
-    def _is_owner(self, headers: Headers) -> bool:
-        """Whether a request has the control key, which only the account that runs the process can read."""
-        given = _given_key(headers)
+    def _is_owner(self, given: str | None) -> bool:
+        """Whether a key is the control key, which only the account that runs the process can read."""
         return bool(given and self.control_key and hmac.compare_digest(given.encode(), self.control_key.encode()))
 
     def _limit_unknown(self, scope: Scope, headers: Headers) -> None:
@@ -154,9 +156,9 @@ class Guard:
         if early:
             raise _too_many("without a valid key from this address", early, scope["requested_path"])
 
-    async def _identify(self, scope: Scope, headers: Headers, now: datetime) -> RequestContext:
+    async def _identify(self, scope: Scope, headers: Headers, given: str | None, now: datetime) -> RequestContext:
         """Who calls. Raises Refused without a valid key, unless there was never a key and the call is local."""
-        path, given = scope["requested_path"], _given_key(headers)
+        path = scope["requested_path"]
         # Metrics must be readable while the database is unavailable: that it is, is one of them.
         if not await self.keyring.has_keys(now=now, or_remembered=scope["path"] == METRICS):
             refusal = self.local_calls.refusal()
@@ -181,13 +183,16 @@ def _too_many(whose: str, early: float, path: str) -> Refused:
     return Refused(problem(429, detail, path=path, kind="too_many_requests", headers={"Retry-After": wait}))
 
 
-def _given_key(headers: Headers) -> str | None:
-    """The key of a request: `X-API-Key: …` or `Authorization: Bearer …`."""
-    given = headers.get("x-api-key")
-    if given is not None:
-        return given.strip()
-    kind, _, key = headers.get("authorization", "").partition(" ")
-    return key.strip() if kind.lower() == "bearer" else None
+def _given_key(scope: Scope) -> str | None:
+    """The key of a request: `X-API-Key: …` or `Authorization: Bearer …`. Reads the headers once, as they are."""
+    bearer: str | None = None
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return str(value.decode("latin-1").strip())
+        if name == b"authorization" and bearer is None:
+            kind, _, key = value.decode("latin-1").partition(" ")
+            bearer = key.strip() if kind.lower() == "bearer" else ""
+    return bearer
 
 
 def _with_idempotency_key(call: RequestContext, scope: Scope, headers: Headers) -> RequestContext:

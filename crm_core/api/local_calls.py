@@ -14,9 +14,9 @@ import logging
 import os
 import re
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from crm_core.api.loopback import is_loopback
@@ -28,7 +28,8 @@ _HOST = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(?::([0-9]{1,5}))?", re.IGN
 # What programs and browsers send by themselves. Any other header may be one that a proxy has added: there is no end of
 # their names (X-Forwarded-For, Via, CF-Connecting-IP, X-Amzn-Trace-Id, …).
 PLAIN = frozenset(
-    (
+    name.encode()
+    for name in (
         "accept", "accept-charset", "accept-encoding", "accept-language", "access-control-request-headers",
         "access-control-request-method", "authorization", "cache-control", "connection", "content-length",
         "content-type", "cookie", "dnt", "expect", "host", "idempotency-key", "if-match", "if-modified-since",
@@ -37,8 +38,8 @@ PLAIN = frozenset(
         "x-requested-with",
     )
 )  # fmt: skip
-OF_BROWSERS = "sec-"  # no page and no program but a browser sets these
-SAME_SITE = ("same-origin", "none")
+OF_BROWSERS = b"sec-"  # no page and no program but a browser sets these
+SAME_SITE = (b"same-origin", b"none")
 
 log = logging.getLogger("api")
 
@@ -54,9 +55,9 @@ class LocalCalls:
     def __init__(self, *, is_open: bool = True, why_closed: str = REFUSED_AT_START) -> None:
         self.is_open, self.why_closed = is_open, "" if is_open else why_closed
 
-    def observe(self, scope: Scope, headers: Headers) -> None:
+    def observe(self, scope: Scope) -> None:
         """Closes if a request is not a plain call of this machine. To be called for every request, refused or not."""
-        if self.is_open and (trace := trace_of(scope, headers)) is not None:
+        if self.is_open and (trace := trace_of(scope)) is not None:
             self.is_open, self.why_closed = False, f"a call came {trace}"
             log.warning("calls without an API key are off until the next start: %s", self.why_closed)
 
@@ -67,37 +68,46 @@ class LocalCalls:
         return f"Without an API key, calls are not answered since {self.why_closed}; {ADVICE}"
 
 
-def trace_of(scope: Scope, headers: Headers) -> str | None:
-    """What tells that a request is no plain call of this machine, after "a call came …"; None if nothing does."""
+def trace_of(scope: Scope) -> str | None:
+    """What tells that a request is no plain call of this machine, after "a call came …"; None if nothing does.
+
+    It is asked for every request while there is no key, so it reads the headers once and as they are.
+    """
     client = scope.get("client")
     if client is None or not is_loopback(client[0]):
         return "from another machine"
     if scope.get("http_version", "1.1") != "1.1":
         return "by HTTP/1.0, as from a proxy"
-    for name in headers:
-        if name not in PLAIN and not name.startswith(OF_BROWSERS):
-            return f"with the header {name[:40]!r}, as from a proxy"
-    if headers.get("connection", "keep-alive").lower() != "keep-alive":
-        return "with `Connection` other than keep-alive, as from a proxy"
-    hosts = headers.getlist("host")
-    if len(hosts) != 1 or not _is_ours(hosts[0], scope):
+    hosts = 0
+    host = origin = b""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            hosts, host = hosts + 1, value
+        elif name == b"connection":
+            if value.lower() != b"keep-alive":
+                return "with `Connection` other than keep-alive, as from a proxy"
+        elif name == b"origin":
+            origin = value
+        elif name == b"sec-fetch-site":
+            if value not in SAME_SITE:
+                return "from a page of another site"
+        elif name not in PLAIN and not name.startswith(OF_BROWSERS):
+            return f"with the header {name[:40].decode('latin-1')!r}, as from a proxy"
+    server = scope.get("server")
+    if hosts != 1 or not _is_ours(host, (server[1] if server else None) or 80):
         return "for another host or port"
-    if headers.get("origin", f"http://{hosts[0]}").lower() != f"http://{hosts[0]}".lower():
-        return "from a page of another site"
-    if headers.get("sec-fetch-site", "none").lower() not in SAME_SITE:
+    if origin and origin.lower() != b"http://" + host.lower():
         return "from a page of another site"
     if not _is_of_our_account(scope):
         return "from a program of another account"
     return None
 
 
-def _is_ours(host: str, scope: Scope) -> bool:
-    """Whether a Host header names this machine and the port that the request came to."""
-    found = _HOST.fullmatch(host)
-    if found is None or not is_loopback(found[1].strip("[]")):
-        return False
-    server = scope.get("server")
-    return int(found[2] or 80) == ((server[1] if server else None) or 80)
+@lru_cache(maxsize=16)
+def _is_ours(host: bytes, port: int) -> bool:
+    """Whether a Host header names this machine and our port."""
+    found = _HOST.fullmatch(host.decode("latin-1"))
+    return found is not None and is_loopback(found[1].strip("[]")) and int(found[2] or 80) == port
 
 
 def _is_of_our_account(scope: Scope) -> bool:
