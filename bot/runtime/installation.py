@@ -24,7 +24,9 @@ from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope
 from bot.settings import Settings
 from crm_core import statistics
+from crm_core.access import api_keys
 from crm_core.api.app import create_app
+from crm_core.api.local_calls import LocalCalls
 from crm_core.api.server import HttpServer
 from crm_core.events import Logged
 from crm_core.messaging import alerts
@@ -64,6 +66,8 @@ class Installation:
         """
         self.settings, self.clock, self.rng = settings, clock, rng
         self.counts = ProcessCounters()
+        # With a webhook, something in front of us passes calls of the Internet on.
+        self.local_calls = LocalCalls(is_open=settings.webhook_url is None)
         self.nightly_backup: NightlyBackup | None = None
         self._jobs = jobs
         self._stack = AsyncExitStack()
@@ -75,6 +79,8 @@ class Installation:
     schedule: Schedule
     first_key_path: str | None = None
     """The file with the first API key, if this start made it."""
+    had_key: bool
+    """Whether there ever was an API key when this process started."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -111,6 +117,7 @@ class Installation:
             accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock()
         ):
             log.warning("removed_admin_in_settings", telegram_id=telegram_id)
+        self.had_key = await self.db.read(api_keys.exist)
         await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
@@ -129,6 +136,8 @@ class Installation:
             own_routes=own_routes,
             version=__version__,
             control_key=control_key,
+            local_calls=self.local_calls,
+            trusted_proxies=settings.trusted_proxies,
             counts=self.counts,
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)

@@ -21,6 +21,7 @@ from crm_core.team.accounts import Account
 from crm_core.team.operators import OperatorDetails
 
 INVITATION_VALID = timedelta(days=7)
+FIRST_ADMIN_VALID = timedelta(hours=24)  # it gives everything to whoever finds it; each start makes another one
 
 _invitation = Invitation.__table__
 
@@ -31,7 +32,9 @@ def digest(code: str) -> str:
 
 
 def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, operator_id: int | None = None) -> None:
-    """Stores a one-time code that is valid for a week; earlier codes for the same operator stop working.
+    """Stores a one-time code; earlier codes for the same operator stop working.
+
+    It is valid for a week, the first admin's for a day.
 
     Args:
         code: random, at least 128 bits, made by the caller; only its digest is stored.
@@ -51,7 +54,7 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
         "operator_id": operator_id,
         "invited_by": actor.telegram_id,
         "created_at": now,
-        "expires_at": now + INVITATION_VALID,
+        "expires_at": now + (FIRST_ADMIN_VALID if role == "first_admin" else INVITATION_VALID),
     }
     s.execute(insert(_invitation), values)
 

@@ -472,8 +472,8 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
 
 async def test_scrape_requires_read_scope_once_keys_exist(calling: Calling, db: Database, clock: MovableClock) -> None:
     assert (await calling().get("/metrics")).status_code == 200
-    refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     await calling().post("/sources/", json={"name": "Site"})
+    refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     read = await make_key(db, clock, "read", expires_at=clock() + timedelta(days=1))
     form = await make_key(db, clock, "form", source_id=1)
     refused(await calling().get("/metrics"), 401)
