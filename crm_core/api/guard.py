@@ -19,6 +19,7 @@ from crm_core.api.call import ApiContext, RequestContext
 from crm_core.api.keyring import Keyring
 from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, RateLimit
 from crm_core.api.problems import database_unavailable, no_such_address, problem
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
@@ -75,8 +76,10 @@ class Guard:
         try:
             access = self._table.find(scope)
             if access is not Access.PUBLIC:
-                receive = await self._admit(scope, receive, access)
-            await self.app(scope, receive, send_on)
+                with through(Pool.API):
+                    receive = await self._admit(scope, receive, access)
+            with through(Pool.BOT if access is Access.PUBLIC else Pool.API):
+                await self.app(scope, receive, send_on)
             return
         except Refused as refused:
             response = refused.response

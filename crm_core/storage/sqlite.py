@@ -25,7 +25,9 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
+from crm_core.storage.config import POOLS, Pool, current_pool
 from crm_core.storage.database import PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
+from crm_core.storage.deadlines import cut_sqlite, watch
 from crm_core.storage.execute import CONNECTION
 from crm_core.storage.prepared import as_sqlalchemy
 
@@ -140,15 +142,25 @@ class SqliteDatabase(Database):
         return job.done
 
     @cached_property
+    def _reader_pools(self) -> dict[Pool, AsyncEngine]:
+        return {pool: self._open_readers(pool) for pool in Pool}
+
+    @property
     def _readers(self) -> AsyncEngine:
+        return self._reader_pools[current_pool()]
+
+    def _open_readers(self, pool: Pool) -> AsyncEngine:
+        limits = POOLS[pool]
         readers = create_async_engine(
             self.url.set(drivername="sqlite+aiosqlite"),
             connect_args={"isolation_level": None},
-            pool_size=4,
-            max_overflow=4,
+            pool_size=limits.readers // 2,
+            max_overflow=limits.readers - limits.readers // 2,
+            pool_timeout=limits.wait,
             hide_parameters=True,
         )
         _prepare(readers.sync_engine, begin="BEGIN", read_only=True)
+        watch(readers.sync_engine, silence=limits.silence, cut=cut_sqlite)
         return readers
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
@@ -165,7 +177,8 @@ class SqliteDatabase(Database):
             self._connection.close()
         self._engine.dispose()
         self._disk.shutdown()
-        await self._readers.dispose()
+        for readers in self._reader_pools.values():
+            await readers.dispose()
 
     async def _write(self) -> None:
         """Runs the pending writes, several in a shared commit, and ends when none is left."""
@@ -247,7 +260,9 @@ class SqliteDatabase(Database):
             self._notify_listeners(job.announcements)
         if job.done.cancelled():
             return
-        if job.error is not None:
+        if isinstance(job.error, StopIteration):  # a future refuses it, and the writer would end here
+            job.done.set_exception(RuntimeError("StopIteration in an action"))
+        elif job.error is not None:
             job.done.set_exception(job.error)
         else:
             job.done.set_result(job.result)

@@ -187,3 +187,13 @@ async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, 
         assert (await site.get("/leads/?limit=1")).headers["X-Total-Count"] == str(number + 1)
         if number % 2:
             clock.ahead += paging.SETTLED_AFTER + timedelta(seconds=1)
+
+
+@pytest.mark.fault("F94")
+@pytest.mark.parametrize("field", ["name", "email", "phone", "external_id"])
+async def test_nul_in_a_search_is_refused(site: httpx2.AsyncClient, field: str) -> None:
+    """PostgreSQL can neither store nor compare it."""
+    for value in ("\x00", "Iv\x00an", "ivan@example.com\x00"):
+        found = await site.get("/leads/", params={field: value})
+        assert found.status_code == 422, found.text
+        assert found.json()["errors"][0]["field"] == field
