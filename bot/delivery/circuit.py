@@ -64,6 +64,7 @@ class Circuit:
         """
         self._ask, self._pause, self._on_change = ask, pause, on_change
         self.way = Way.CLOSED
+        self.is_refused = False  # whether it is open for a refused token: Telegram answers, which is no outage
         self.trial: int | None = None
         self.tried: dict[int, int] = {}
         self._successes = self._failures = 0
@@ -111,12 +112,14 @@ class Circuit:
                 return False
             case TokenRefused():  # the bot's fault, never the row's
                 self._failing |= {row_id, -row_id}
+                self.is_refused = True
                 self._to(Way.OPEN)
                 return False
 
     def _succeeded(self, row_id: int) -> None:
         self._successes += 1
         self._in_a_row = 0
+        self.is_refused = False
         self._failing.clear()
         self._last_failures.pop(row_id, None)
         self._to(Way.CLOSED)
@@ -136,6 +139,7 @@ class Circuit:
             self.tried[row_id] = self.tried.get(row_id, 0) + 1
             self._to(Way.OPEN)
         elif self.way is Way.CLOSED and self._in_a_row >= OPENS_AFTER:
+            log.warning("telegram_outage")
             self._to(Way.OPEN)
         return is_own
 
@@ -145,8 +149,6 @@ class Circuit:
         if way is Way.CLOSED:
             log.warning("telegram_back")
             self.tried.clear()
-        elif self.way is Way.CLOSED:
-            log.warning("telegram_outage")
         self.way, self.trial = way, None
         if way is Way.OPEN:
             self._opened.set()

@@ -60,7 +60,7 @@ class Sender:
         Args:
             fencing_token: of this session of the bot; see `crm_core.delivery.bots.start`.
             on_refused: called whenever Telegram refuses the bot's token.
-            on_way: called when the way to Telegram fails, or works again.
+            on_way: called when the way to Telegram fails, or works again; a refused token is no such failure.
         """
         self.bot, self.fencing_token, self.db = bot, fencing_token, db
         self.rate_limiter, self.clock, self._config = rate_limiter, config.clock, config
@@ -122,7 +122,8 @@ class Sender:
         """What waits for Telegram to answer is held, or is due at once."""
         self.queues.set_outage(way is not Way.CLOSED)
         self._wake.set()
-        self._on_way(way)
+        if not self.circuit.is_refused:
+            self._on_way(way)
 
     def _pause(self) -> float:
         return self._config.delays.outage_pause(self._config.rng)

@@ -119,7 +119,7 @@ def help_text(_: Translator) -> str:
                 "asked which one."
             ),
             _(
-                "/my lists your open requests, /history #15 shows what was said in one. /offline stops new ones, "
+                "/my lists your open requests, /history and a number shows what was said in one. /offline stops new ones, "
                 "/online starts them again."
             ),
         ]

@@ -88,10 +88,10 @@ async def test_edits_are_retried_until_confirmed(hasty: RunningApp, fault: dict[
 
 
 async def attempts_of(crm: RunningApp, kind: str) -> tuple[str, int]:
-    """The state of the newest row of a kind, and how often it was sent."""
+    """The state of the newest row of a kind, and how often it was sent; before there is one, it waits untried."""
     newest = text("SELECT state, attempts FROM outbox WHERE kind = :kind ORDER BY id DESC LIMIT 1")
-    state, attempts = await crm.db.read(lambda s: s.execute(newest, {"kind": kind}).one())
-    return state, attempts
+    row = await crm.db.read(lambda s: s.execute(newest, {"kind": kind}).one_or_none())
+    return ("pending", 0) if row is None else (row.state, row.attempts)
 
 
 async def talk_until_given_up(crm: RunningApp, petra: Person, anna: Person, *, kind: str) -> None:

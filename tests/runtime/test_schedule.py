@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 # Files with loops that wait between their turns, and why those are no periodic jobs of a process.
 OTHER_LOOPS = {
     "bot/commands/run.py": "waits for a bot that can carry a link",
+    "bot/delivery/circuit.py": "asks Telegram while it does not answer",
+    "bot/delivery/menus.py": "sets a menu again when Telegram may be asked again",
     "bot/delivery/rate_limit.py": "waits for a turn",
     "bot/delivery/recorder.py": "retries while the database is unavailable",
     "bot/delivery/sender.py": "sends what is due",
@@ -24,6 +26,7 @@ OTHER_LOOPS = {
     "bot/runtime/bot_session.py": "starts sessions of one bot, and watches its webhook during a session",
     "bot/runtime/clock_monitor.py": "measures whether the scheduler itself can be relied on",
     "bot/runtime/schedule.py": "one run of a job, in steps",
+    "bot/telegram/reach.py": "asks Telegram until it answers",
     "crm_core/api/server.py": "renews the date header of uvicorn",
     "crm_core/exports/in_subprocess.py": "reads the progress of a subprocess",
     "crm_core/storage/sqlite.py": "retries while the file is locked",

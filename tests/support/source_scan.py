@@ -59,7 +59,10 @@ def raised() -> list[tuple[str, tuple[str, ...]]]:
 
 
 # A code that is put together where it is used.
-PUT_TOGETHER = {"f'bot_{state}'": (f"bot_{bots.REFUSED}", f"bot_{bots.CONFLICT}")}
+PUT_TOGETHER = {
+    "f'bot_{state}'": (f"bot_{bots.REFUSED}", f"bot_{bots.CONFLICT}"),
+    "over": (f"{bots.REFUSED}_over", f"{bots.CONFLICT}_over"),
+}
 NOT_SAID = {"code", "cause", "now", "bot_id", "quiet"}  # what `tell_admins` keeps to itself
 
 

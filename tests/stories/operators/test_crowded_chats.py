@@ -113,6 +113,7 @@ async def test_long_history_shows_the_newest_messages(crm: RunningApp, sandbox: 
     for number in range(12):
         await ivan.says(f"{number} " + "ж" * 900, to=crm.shop)
     card = await anna.sees("0 жжж", bot=crm.shop)
+    await anna.sees("11 жжж", bot=crm.shop)
     await anna.replies(card, "Anna answers")
     await ivan.sees("Anna answers", bot=crm.shop)
     await anna.says("/history #1")
