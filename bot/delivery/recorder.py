@@ -40,7 +40,7 @@ class Recorder:
         self._wake = asyncio.Event()
         self._is_over = False
         self.lost: set[int] = set()
-        """Rows whose outcome could not be recorded. Whether they arrived is unknown, so this session sends none again."""
+        """Rows whose outcome could not be recorded. This session sends none of them again."""
 
     def outcome(self, outcome: Outcome) -> None:
         """Takes the outcome of an attempt, to be recorded."""

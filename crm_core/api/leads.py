@@ -70,11 +70,15 @@ class LeadSearch(Page):
     """Which leads; all of them without a filter."""
 
     email: Annotated[
-        str | None, Field(max_length=254, pattern=NO_NUL, description="The whole address; upper and lower case are the same.")
+        str | None,
+        Field(max_length=254, pattern=NO_NUL, description="The whole address; upper and lower case are the same."),
     ] = None
-    phone: Annotated[str | None, Field(max_length=40, pattern=NO_NUL, description="The number, in any notation.")] = None
+    phone: Annotated[str | None, Field(max_length=40, pattern=NO_NUL, description="The number, in any notation.")] = (
+        None
+    )
     name: Annotated[
-        str | None, Field(max_length=200, pattern=NO_NUL, description="Any part of the name; upper and lower case are the same.")
+        str | None,
+        Field(max_length=200, pattern=NO_NUL, description="Any part of the name; upper and lower case are the same."),
     ] = None
     external_id: Annotated[str | None, Field(max_length=200, pattern=NO_NUL)] = None
 

@@ -19,6 +19,7 @@ from crm_core.storage.config import POOLS, Pool
 from crm_core.storage.deadlines import cut_postgres, watch
 from crm_core.storage.installed_mark import lock_path
 from crm_core.storage.postgres import connect_args
+from crm_core.storage.private_files import private_folder
 
 BOT_LOCKS = 7_202  # our own number space among advisory locks
 ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer within that time counts as lost
@@ -49,7 +50,7 @@ class FileOwnership:
 
     def __init__(self, url: URL) -> None:
         path = lock_path(Path(url.database or ""))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

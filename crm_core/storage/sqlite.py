@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
@@ -30,6 +31,7 @@ from crm_core.storage.database import PENDING_ON_COMMIT, Action, Database, P, T,
 from crm_core.storage.deadlines import cut_sqlite, watch
 from crm_core.storage.execute import CONNECTION
 from crm_core.storage.prepared import as_sqlalchemy
+from crm_core.storage.private_files import tighten
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 BUSY_PAUSE = 0.02  # seconds between attempts to begin a transaction; the loop is not blocked meanwhile
@@ -113,6 +115,7 @@ class SqliteDatabase(Database):
             engine: makes the writer's connection; by default one for this file alone.
         """
         super().__init__(url)
+        tighten(Path(url.database or ""))
         self._engine = engine or sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
