@@ -15,7 +15,7 @@ class Rate:
 
 
 KEY_RATE = Rate(per_second=100, burst=500)
-FORM_RATE = Rate(per_second=2, burst=60)  # a form's key is public and shared by all visitors of the page
+FORM_RATE = Rate(per_second=1, burst=5)  # a form's key is public, shared by all visitors of the page
 
 
 class RateLimit:

@@ -8,7 +8,7 @@ SIDE_FILES = ("", "-wal", "-shm")
 
 
 def private_folder(folder: Path) -> None:
-    """Makes a folder that is missing, open to its owner alone. One that is there belongs to somebody else's decision."""
+    """Makes a folder that is missing, open to its owner alone. One that exists is left as it is."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
@@ -22,7 +22,7 @@ def private_file(path: Path) -> None:
 def tighten(path: Path) -> None:
     """Takes a database file and its journal away from everybody else, as far as they are ours.
 
-    The journal gets the rights of the file when SQLite makes it. No file is opened: closing it would free SQLite's locks.
+    The journal gets the rights of the file when SQLite makes it. None is opened: closing it would free SQLite's locks.
     """
     for suffix in SIDE_FILES:
         with contextlib.suppress(FileNotFoundError, PermissionError):

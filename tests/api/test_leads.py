@@ -189,11 +189,7 @@ async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, 
             clock.ahead += paging.SETTLED_AFTER + timedelta(seconds=1)
 
 
-@pytest.mark.fault("F94")
-@pytest.mark.parametrize("field", ["name", "email", "phone", "external_id"])
-async def test_nul_in_a_search_is_refused(site: httpx2.AsyncClient, field: str) -> None:
-    """PostgreSQL can neither store nor compare it."""
-    for value in ("\x00", "Iv\x00an", "ivan@example.com\x00"):
-        found = await site.get("/leads/", params={field: value})
-        assert found.status_code == 422, found.text
-        assert found.json()["errors"][0]["field"] == field
+@pytest.mark.fault("F112")
+@pytest.mark.parametrize("field", ["name", "phone", "email", "external_id"])
+async def test_search_with_a_nul_character_is_refused(site: httpx2.AsyncClient, field: str) -> None:
+    assert (await site.get(f"/api/v1/leads/?{field}=a%00b")).status_code == 422

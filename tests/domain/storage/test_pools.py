@@ -66,9 +66,8 @@ async def test_host_that_vanished_is_noticed_and_everything_works_as_soon_as_it_
     monkeypatch.setattr(ownership, "ANSWER_WITHIN", 1.0)
     url = make_url(database_url)
     folder = url.query.get("host")
-    relay = TcpRelay(
-        url.host or "", url.port or 5432, socket=f"{folder}/.s.PGSQL.{url.port or 5432}" if folder else None
-    )
+    port = url.port or 5432
+    relay = TcpRelay(url.host or "", port, socket=f"{folder}/.s.PGSQL.{port}" if folder else None)
     async with relay:
         db = open_database(url.set(host="127.0.0.1", port=relay.port, query={}).render_as_string(hide_password=False))
         owner = SessionOwnership(db.url)
@@ -80,9 +79,7 @@ async def test_host_that_vanished_is_noticed_and_everything_works_as_soon_as_it_
         writes = [asyncio.create_task(db.write(note, f"lost {number}")) for number in range(30)]
         async with asyncio.timeout(10):
             failures = await asyncio.gather(*waiting, *writes, return_exceptions=True)
-            assert all(isinstance(one, DATABASE_UNAVAILABLE) for one in failures), [
-                repr(one) for one in failures if not isinstance(one, DATABASE_UNAVAILABLE)
-            ]
+            assert all(isinstance(one, DATABASE_UNAVAILABLE) for one in failures), set(map(repr, failures))
             assert not await owner.is_held()
             with pytest.raises(DATABASE_UNAVAILABLE):
                 await owner.claim(43)

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,13 @@ def modes(folder: Path) -> set[int]:
 
 
 @pytest.fixture(autouse=True)
-def _generous(request: pytest.FixtureRequest) -> None:
+def _generous() -> Iterator[None]:
     before = os.umask(0o000)
-    request.addfinalizer(lambda: os.umask(before))
+    yield
+    os.umask(before)
 
 
-@pytest.mark.fault("F95")
+@pytest.mark.fault("F94")
 async def test_new_database_and_its_journal_are_private(tmp_path: Path) -> None:
     path = tmp_path / "data" / "crm.db"
     migrate(f"sqlite:///{path}")
@@ -35,8 +37,8 @@ async def test_new_database_and_its_journal_are_private(tmp_path: Path) -> None:
     await db.close()
 
 
-@pytest.mark.fault("F95")
-async def test_files_of_earlier_versions_are_closed_to_others(tmp_path: Path) -> None:
+@pytest.mark.fault("F94")
+def test_files_of_earlier_versions_are_closed_to_others(tmp_path: Path) -> None:
     path = tmp_path / "crm.db"
     migrate(f"sqlite:///{path}")
     with sqlite3.connect(path) as connection:
