@@ -67,3 +67,8 @@ def through(pool: Pool) -> Iterator[None]:
         yield
     finally:
         _pool.reset(token)
+
+
+def use(pool: Pool) -> None:
+    """The rest of the present task uses this pool: for programs that do one thing and end."""
+    _pool.set(pool)
