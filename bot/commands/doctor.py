@@ -190,8 +190,10 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     from crm_core.access import api_keys
     from crm_core.delivery import bots
     from crm_core.monitoring.integrity import examine as look_through
+    from crm_core.storage.config import Pool, use
     from crm_core.storage.opening import open_database
 
+    use(Pool.BACKGROUND)
     db = open_database(settings.database_url)
     try:
         found = await db.read(look_through)

@@ -31,6 +31,7 @@ from crm_core.api.server import HttpServer
 from crm_core.events import Logged
 from crm_core.messaging import alerts
 from crm_core.monitoring.process_counters import ProcessCounters
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import Ownership, ownership
@@ -118,7 +119,8 @@ class Installation:
         ):
             log.warning("removed_admin_in_settings", telegram_id=telegram_id)
         self.had_key = await self.db.read(api_keys.exist)
-        await self.db.write(statistics.prepare, zone=settings.timezone)
+        with through(Pool.BACKGROUND):
+            await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
         """Starts the HTTP server, with the API and the routes that a subclass adds. Raises PortTaken."""

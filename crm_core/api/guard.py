@@ -31,6 +31,7 @@ from crm_core.api.problems import (
     problem,
 )
 from crm_core.monitoring.security_log import security
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
@@ -99,8 +100,10 @@ class Guard:
         try:
             access = self._table.find(scope)
             if access is not Access.PUBLIC:
-                receive = await self._admit(scope, receive, access, given, is_owner)
-            await self.app(scope, receive, send_on)
+                with through(Pool.API):
+                    receive = await self._admit(scope, receive, access, given, is_owner)
+            with through(Pool.BOT if access is Access.PUBLIC else Pool.API):
+                await self.app(scope, receive, send_on)
             return
         except Refused as refused:
             response = refused.response

@@ -1,10 +1,15 @@
 """PostgreSQL: the same actions over psycopg, READ COMMITTED, with transient conflicts retried."""
 
+from typing import Any
+
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from crm_core.storage import config
+from crm_core.storage.config import PING_SECONDS, POOLS, TCP, Pool, PoolConfig, current_pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
+from crm_core.storage.deadlines import cut_postgres, watch
 
 # Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
 # that a concurrent transaction inserted the same row, and a second run will find it. A foreign key violation means that
@@ -13,25 +18,46 @@ TRANSIENT = {"40001", "40P01", "55P03", "23505", "23503"}
 READ_ONLY = {"25006"}  # a standby server, or one that is configured to be read-only
 ATTEMPTS = 5
 _HAS_WRITTEN = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
-TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+IDLE_SECONDS = 60  # after which the server ends a transaction that does nothing
+
+
+def connect_args(limits: PoolConfig) -> dict[str, Any]:
+    """Parameters of a connection: it notices a server that is gone, and the server ends what takes too long."""
+    timeouts = {
+        "statement_timeout": limits.statement,
+        "lock_timeout": limits.lock,
+        "idle_in_transaction_session_timeout": IDLE_SECONDS,
+    }
+    options = " ".join(f"-c {name}={round(seconds * 1000)}ms" for name, seconds in timeouts.items())
+    return {"options": options, "connect_timeout": config.CONNECT_SECONDS, "keepalives": 1, **TCP}
+
+
+def _open_pool(url: URL, limits: PoolConfig) -> AsyncEngine:
+    engine = create_async_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=limits.connections // 2,
+        max_overflow=limits.connections - limits.connections // 2,
+        pool_timeout=limits.wait,
+        isolation_level="READ COMMITTED",
+        connect_args=connect_args(limits),
+        hide_parameters=True,  # an error must not quote message content
+    )
+    watch(engine.sync_engine, silence=limits.silence, cut=cut_postgres, ping=PING_SECONDS)
+    return engine
 
 
 class PostgresDatabase(Database):
-    """A pool of connections; correctness comes from conditional updates and the locks in `locks`."""
+    """Pools of connections (`storage.config`); correctness comes from conditional updates and the locks in `locks`."""
 
     numbers_rise = False
 
-    def __init__(self, url: URL, *, pool_size: int = 10) -> None:
+    def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._engine = create_async_engine(
-            url.set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            isolation_level="READ COMMITTED",
-            connect_args={"options": TIMEOUTS},
-            hide_parameters=True,  # an error must not quote message content
-        )
+        self._engines: dict[Pool, AsyncEngine] = {pool: _open_pool(url, POOLS[pool]) for pool in Pool}
+
+    @property
+    def _engine(self) -> AsyncEngine:
+        return self._engines[current_pool()]
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
@@ -65,4 +91,5 @@ class PostgresDatabase(Database):
             return await session.run_sync(lambda s: query(s, *args, **inputs))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        for engine in self._engines.values():
+            await engine.dispose()

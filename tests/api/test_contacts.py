@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.api.conftest import Calling, make_key
@@ -191,7 +192,8 @@ async def test_contact_list_uses_constant_number_of_statements(
     for one in range(number):
         await bring(api, f"client{one}@example.com", message="Hello")
     statements: list[str] = []
-    readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
+    with through(Pool.API):
+        readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
 
     def note(*given: Any) -> None:
         if given[2] != "BEGIN":

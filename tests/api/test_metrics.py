@@ -24,6 +24,7 @@ from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
 from crm_core.statistics.reading import TAIL
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Event
 from tests.api.conftest import Calling, make_key
@@ -384,7 +385,8 @@ async def test_scrape_uses_constant_number_of_statements(
 async def _statements(api: httpx2.AsyncClient, db: Database) -> list[str]:
     """What one reading asks the database; keys are looked at besides, now and then."""
     statements: list[str] = []
-    readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
+    with through(Pool.API):
+        readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
 
     def note(*given: Any) -> None:
         if given[2] != "BEGIN" and "api_keys" not in given[2]:
@@ -455,7 +457,9 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         path = url.database or ""
-        await db._readers.dispose()  # type: ignore[attr-defined]
+        for pool in Pool:
+            with through(pool):
+                await db._readers.dispose()  # type: ignore[attr-defined]
         os.rename(path, f"{path}.hidden")
         os.mkdir(path)
         yield
