@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from aiogram.filters.callback_data import CallbackData
 
 from bot.screens.buttons import CloseContact, TakeContact
+from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import age, kind_name
 from crm_core.delivery.claims import CardData
@@ -74,7 +75,7 @@ def _title(contact: CardData) -> Styled:
 
 def _lead(contact: CardData, _: Translator) -> str:
     # Until they have taken it, operators see no phone or e-mail, not even in place of a name.
-    taken = (contact.email or contact.phone) if contact.status != "new" else None
+    taken = _one_line(contact.email or contact.phone or "") if contact.status != "new" else None
     name = _one_line(contact.lead_name or "") or taken or _("No name")
     return f"👤 {name} @{contact.lead_username}" if contact.lead_username else f"👤 {name}"
 
@@ -88,12 +89,13 @@ def _one_line(name: str) -> str:
 def _reachable_at(contact: CardData, _: Translator) -> list[str]:
     lines = []
     if contact.phone:
-        lines.append(f"📞 {contact.phone}")
+        lines.append(f"📞 {_one_line(contact.phone)}")
     if contact.email:
-        lines.append(f"✉️ {contact.email}")
+        lines.append(f"✉️ {_one_line(contact.email)}")
     if contact.email_hint:
         lines.append(
-            "⚠️ " + _("Gave the e-mail {email}, which another client already has").format(email=contact.email_hint)
+            "⚠️ "
+            + _("Gave the e-mail {email}, which another client already has").format(email=_one_line(contact.email_hint))
         )
     return lines
 
@@ -114,8 +116,23 @@ def _message(contact: CardData, _: Translator) -> Styled:
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     text = contact.first_text or ""
     if utf16_units(text) <= CARD_TEXT_LIMIT:
-        return Styled(text, contact.first_entities or ())
+        return _with_addresses(text, contact.first_entities or ())
     return _joined([Styled(fits_units(text, CARD_TEXT_LIMIT) + "… "), _styled("italic", _("in full below"))])
+
+
+ADDRESSES_SHOWN, ADDRESS_LONGEST = 3, 100  # of hidden links; with a text of full length the card stays below 4096
+
+
+def _with_addresses(text: str, entities: Sequence[dict[str, Any]]) -> Styled:
+    """A client's text as they formatted it, but no link of theirs hides where it leads: addresses stand below."""
+    hidden = [one for one in entities if one.get("type") == "text_link"]
+    if not hidden:
+        return Styled(text, entities)
+    urls = list(dict.fromkeys(_one_line(shorten(str(one.get("url", "")), ADDRESS_LONGEST)) for one in hidden))
+    lines = [f"🔗 {url}" for url in urls[:ADDRESSES_SHOWN]]
+    if len(urls) > ADDRESSES_SHOWN:
+        lines.append("🔗 …")
+    return Styled("\n".join([text, *lines]), [one for one in entities if one not in hidden])
 
 
 def _state(contact: CardData, _: Translator, now: datetime) -> str:

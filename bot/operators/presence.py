@@ -119,8 +119,8 @@ def help_text(_: Translator) -> str:
                 "asked which one."
             ),
             _(
-                "/my lists your open requests, /history and a number shows what was said in one. /offline stops new ones, "
-                "/online starts them again."
+                "/my lists your open requests, /history and a number shows what was said in one. /offline stops new "
+                "ones, /online starts them again."
             ),
         ]
     )

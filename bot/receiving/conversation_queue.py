@@ -5,11 +5,36 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from crm_core.messaging.inbox import StoredUpdate
+from crm_core.messaging.messages import NotRecordedYet
 
 HELD_ALL = 2_000  # updates held in memory for all bots; more are not fetched
 
 ConversationKey = tuple[int, str]
 """The bot's id and the conversation's key (`bot.receiving.updates.to_update`)."""
+
+
+@dataclass
+class ReplyWait:
+    """How long an update has waited for the message that it replies to to be recorded.
+
+    Attributes:
+        since: when it began, in seconds of the event loop's clock, which nobody can set.
+        rows: outbox rows that were being sent then and still are. Only one of these can be what is replied to: whatever
+            is sent later did not exist when the reply was written.
+        looks: how often it was looked since.
+        is_over: nothing more is waited for; it is a reply to something unknown.
+    """
+
+    since: float
+    rows: frozenset[int]
+    looks: int = 0
+    is_over: bool = False
+
+    def look(self, error: NotRecordedYet, *, now: float, longest: float) -> None:
+        """Notes that it was still unknown. When all rows are settled, one more look finds what they recorded."""
+        self.is_over = not self.rows or now - self.since >= longest
+        self.rows &= error.rows
+        self.looks += 1
 
 
 @dataclass
@@ -22,6 +47,8 @@ class ConversationQueue:
         has_missed: something was added while the rest was being read, and may not be among it.
         is_busy: whether a task works on the queue.
         attempts: how often the first one has failed.
+        repeats: how often the first one was handled again because a role had changed; no failure.
+        reply_wait: set while the first one waits for what it replies to.
         paced: the id of the update that has had its turn; trying it again costs the client nothing.
     """
 
@@ -31,6 +58,8 @@ class ConversationQueue:
     has_missed: bool = False
     is_busy: bool = False
     attempts: int = 0
+    repeats: int = 0
+    reply_wait: ReplyWait | None = None
     paced: int | None = None
 
     @property
@@ -46,6 +75,11 @@ class HeldUpdates:
         self.count = 0
         self._room = asyncio.Event()
         self._room.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more updates can be held."""
+        return self._room.is_set()
 
     async def wait_for_room(self) -> None:
         """Waits until more updates can be held."""

@@ -31,10 +31,11 @@ from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor, telegram
 from crm_core.contacts import cards
 from crm_core.conversation import client_messages
-from crm_core.errors import CrmError, IsStaff, NotAllowed
+from crm_core.errors import CrmError, InvitationInvalid, IsStaff, NotAllowed, NotFound
 from crm_core.messaging import messages
-from crm_core.messaging.inbox import IncomingUpdate
-from crm_core.messaging.messages import NotRecordedYet
+from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
+from crm_core.messaging.messages import UNKNOWN_MESSAGE
+from crm_core.monitoring.security_log import security
 from crm_core.storage.database import Database
 from crm_core.team import accounts
 from crm_core.team.accounts import Account, Member
@@ -45,7 +46,6 @@ log = structlog.get_logger("handling")
 EVENTS: dict[str, type[TelegramObject]] = {
     "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
 }  # fmt: skip
-NOT_RECORDED_DELAYS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)  # seconds; after them the worker retries
 ABOUT_A_CARD = frozenset(
     {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
 )
@@ -85,14 +85,12 @@ class UpdateDispatcher:
     async def __call__(self, row: IncomingUpdate) -> None:
         """Handles one update.
 
-        Raises RetryNow and whatever the person cannot be told about; then the worker retries the update.
+        Raises RetryNow, NotRecordedYet and whatever the person cannot be told about; then the worker tries again.
         """
         user = _user(row.raw)
         member = await self.staff_cache.member(user["id"]) if user else None
         code = user.get("language_code") if user else None
         _ = translator(pick_language(code or (member.language if member else None), self.default_language))
-        if member is not None and user is not None:
-            await self._update_member(member, user, row)
         query = row.raw.get("callback_query")
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
@@ -107,7 +105,10 @@ class UpdateDispatcher:
             pressed=pressed["message_id"] if pressed else None,
         )
         toast = None
-        if chat.get("type", "private") == "private":  # the bot does not answer in groups
+        if chat.get("type", "private") == "private":
+            # Nothing is done in groups: who writes there has not started the bot, and cannot be written to.
+            if member is not None and user is not None:
+                await self._update_member(member, user, row)
             toast = await self._dispatch(row, act, member, user, _)
         if not act.is_done:
             await act(nothing)
@@ -136,7 +137,7 @@ class UpdateDispatcher:
     async def _feed(
         self, row: IncomingUpdate, act: Act, member: Member | None, *, actor: Actor | None, **given: Any
     ) -> Any:
-        """Runs the handler. A reply to a message whose id in Telegram is not stored yet waits until it is.
+        """Runs the handler.
 
         The event goes to the routers directly: what aiogram's dispatcher adds to every update (a state machine, a
         middleware that finds the user, error handlers, the model of a whole update) is not used and takes time.
@@ -146,6 +147,8 @@ class UpdateDispatcher:
         if kind is None:  # a kind that Telegram added later, and that was not asked for
             return None
         event: Any = EVENTS[kind].model_validate(row.raw[kind], context={"bot": bot})
+        if isinstance(row, StoredUpdate) and row.is_reply_unknown:
+            event = _with_unknown_reply(event)
         routers = CLIENTS if member is None else STAFF
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
@@ -153,20 +156,20 @@ class UpdateDispatcher:
                 routers = (client_answers if member is None else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache, event_from_user=event.from_user)
         given.update(act=act, member=member, actor=actor)
-        for delay in NOT_RECORDED_DELAYS:
-            try:
-                for router in routers:
-                    result = await router.propagate_event(kind, event, **given)
-                    if result is not UNHANDLED:
-                        return result
-            except NotRecordedYet:
-                await asyncio.sleep(delay)
-            else:
-                return None
-        raise RetryNow
+        for router in routers:
+            result = await router.propagate_event(kind, event, **given)
+            if result is not UNHANDLED:
+                return result
+        if kind == "callback_query":  # no button of theirs: one of an earlier role, or a forged one
+            security.report("press_refused", code="unknown_button", user_id=event.from_user.id, bot_id=row.bot_id)
+        return None
 
     async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
         """Replies why nothing was done, and redraws the card that was pressed. Returns the text for the toast."""
+        is_press = row.raw.get("callback_query") is not None
+        if isinstance(error, NotAllowed | InvitationInvalid) or (is_press and isinstance(error, NotFound)):
+            kind = "press_refused" if is_press else "message_refused"  # a press may be forged, or just old
+            security.report(kind, code=error.code, user_id=(_user(row.raw) or {}).get("id"), bot_id=row.bot_id)
         text = refusal(error, _)
         if act.pressed is None:
             message = row.raw.get("message")
@@ -234,6 +237,17 @@ class UpdateDispatcher:
         """Waits for the button answers under way."""
         if self._toasts:
             await asyncio.wait(self._toasts, timeout=2)
+
+
+def _with_unknown_reply(event: Any) -> Any:
+    """The same message as a reply to something unknown: a client's joins, of an operator's it is asked whom it is for.
+
+    It stays a reply, so that an operator's message does not go where one without would.
+    """
+    replied = getattr(event, "reply_to_message", None)
+    if replied is None:
+        return event
+    return event.model_copy(update={"reply_to_message": replied.model_copy(update={"message_id": UNKNOWN_MESSAGE})})
 
 
 def _user(raw: dict[str, Any]) -> dict[str, Any] | None:

@@ -23,6 +23,9 @@ log = structlog.get_logger("receiving")
 
 PARALLEL = 64  # conversations worked on at the same moment
 BATCH = 500  # updates that are read from the inbox at once
+# Another process may have taken an id earlier than the highest one seen, and committed it later: so many ids below are
+# read again. What took longer still is found by the sweep.
+LOOK_BACK = 1_000
 AT_ONCE_WITHIN = 0.05  # seconds for which receiving waits for an update that is stored with its effect
 
 Handle = Callable[[IncomingUpdate], Awaitable[None]]
@@ -58,6 +61,9 @@ class ConversationWorker:
         self._is_paced, self._on_slowed, self._on_finished = is_paced, on_slowed, on_finished
         self._bots: dict[int, bool] = {}  # those worked for, and whether all that waited for them has been read
         self._overlooked: set[int] = set()  # bots for which something came while that was being read
+        self._seen: dict[int, int] = {}  # by bot: the highest id that a look for others' updates has read
+        self._swept: dict[int, int] = {}  # by bot: up to which id the sweep has come
+        self._catching_up: dict[int, asyncio.Task[None]] = {}  # bots of which more came than can be held
         self._queues: dict[ConversationKey, ConversationQueue] = {}
         self._held, self._pacing = HeldUpdates(), Pacing(clock)
         self._slots = asyncio.Semaphore(PARALLEL)
@@ -91,12 +97,18 @@ class ConversationWorker:
         The other way round, a client's new message could overtake those that an earlier session left unfinished.
         """
         self._bots[bot_id] = False
+        await self._read_inbox(bot_id)
+
+    async def _read_inbox(self, bot_id: int) -> None:
         after = 0
-        while True:
+        while bot_id in self._bots:
             self._overlooked.discard(bot_id)
             batch = await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=BATCH)
             if batch:
                 after = batch[-1].id
+                if bot_id not in self._bots:  # it was left meanwhile
+                    return
+                self._seen[bot_id] = max(after, self._seen.get(bot_id, 0))
                 self._take(batch)
                 await self.wait_for_room()
             elif bot_id not in self._overlooked:
@@ -107,13 +119,35 @@ class ConversationWorker:
             self._bots[bot_id] = True
 
     async def look_again(self, bot_id: int) -> None:
-        """Finds updates that another process stored (webhooks may reach any of them)."""
-        if self._bots.get(bot_id):
-            self.add(await self.db.read(inbox.waiting, bot_id=bot_id, after=0, limit=BATCH))
+        """Finds updates that another process stored (webhooks may reach any of them).
+
+        It reads on from the highest id seen, so that what waits unfinished for long, as of a client who floods, stands
+        in nobody's way. A sweep goes through everything besides, a batch each time.
+        """
+        after = max(0, self._seen.get(bot_id, 0) - LOOK_BACK)
+        while self._bots.get(bot_id) and self._held.has_room:
+            batch = await self.db.read(inbox.waiting, bot_id=bot_id, after=after, limit=BATCH)
+            self.add(batch)
+            if batch:
+                after = batch[-1].id
+                self._seen[bot_id] = max(after, self._seen.get(bot_id, 0))
+            if len(batch) < BATCH:
+                break
+        await self._sweep(bot_id)
+
+    async def _sweep(self, bot_id: int) -> None:
+        if not self._bots.get(bot_id) or not self._held.has_room:
+            return
+        batch = await self.db.read(inbox.waiting, bot_id=bot_id, after=self._swept.get(bot_id, 0), limit=BATCH)
+        self.add(batch)
+        self._swept[bot_id] = batch[-1].id if len(batch) == BATCH else 0
 
     def leave(self, bot_id: int) -> None:
         """Drops what waits for a bot that is another process's now; the inbox has it. What runs is finished."""
-        self._bots.pop(bot_id, None)
+        for known in (self._bots, self._seen, self._swept):
+            known.pop(bot_id, None)
+        if bot_id in self._catching_up:
+            self._catching_up[bot_id].cancel()
         for (of_bot, _), queue in self._queues.items():
             if of_bot == bot_id:
                 queue.more_after = None
@@ -121,12 +155,39 @@ class ConversationWorker:
                     self._held.remove_last(queue)
 
     def add(self, rows: Sequence[StoredUpdate]) -> None:
-        """Takes updates that were stored just now. Those of a bot that is not worked for here wait in the inbox."""
+        """Takes updates that were stored just now.
+
+        Those of a bot that is not worked for here wait in the inbox. So do those for which there is no room: as at the
+        start, they are read from there in order, and whatever comes meanwhile after them.
+        """
         for row in rows:
-            if self._bots.get(row.bot_id):
+            if self._bots.get(row.bot_id) and self._held.has_room:
                 self._take([row])
-            else:
-                self._overlooked.add(row.bot_id)
+                continue
+            self._overlooked.add(row.bot_id)
+            if self._bots.get(row.bot_id):
+                self._bots[row.bot_id] = False
+                self.idle.clear()
+                self._catching_up[row.bot_id] = asyncio.create_task(self._catch_up(row.bot_id))
+
+    async def _catch_up(self, bot_id: int) -> None:
+        """Reads what was left in the inbox, once there is room."""
+        try:
+            while self._bots.get(bot_id) is False:
+                await self.wait_for_room()
+                try:
+                    await self._read_inbox(bot_id)
+                except Exception as error:  # whatever it was, the bot must not stand still for it
+                    log.error("inbox_not_read", bot_id=bot_id, error=describe_error(error))
+                    await self._attempts.sleep_before_database()
+        finally:
+            if self._catching_up.get(bot_id) is asyncio.current_task():
+                del self._catching_up[bot_id]
+            self._set_if_idle()
+
+    def _set_if_idle(self) -> None:
+        if not self._queues and not self._catching_up:
+            self.idle.set()
 
     def _take(self, rows: Sequence[StoredUpdate]) -> None:
         for row in rows:
@@ -155,8 +216,11 @@ class ConversationWorker:
     async def stop(self) -> None:
         """Finishes the updates under way and leaves the rest in the inbox."""
         self._stopping.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        reading = set(self._catching_up.values())
+        for task in reading:
+            task.cancel()
+        if self._tasks or reading:
+            await asyncio.wait(self._tasks | reading)
 
     # --- an update that is not stored yet -----------------------------------------------------------------------------
 
@@ -202,8 +266,7 @@ class ConversationWorker:
                 await self._attempts.sleep_before_database()
         if queue.is_empty:
             self._queues.pop(key, None)
-        if not self._queues:
-            self.idle.set()
+        self._set_if_idle()
 
     async def _step(self, key: ConversationKey, queue: ConversationQueue) -> None:
         if not queue.waiting:
@@ -213,13 +276,15 @@ class ConversationWorker:
         row = queue.waiting[0]
         if queue.paced != row.id:
             await self._wait_for_turn(key, row)
-            queue.paced, queue.attempts = row.id, row.attempts
+            queue.paced, queue.attempts, queue.repeats, queue.reply_wait = row.id, row.attempts, 0, None
         if self._stopping.is_set():
             return
         async with self._slots:
-            is_finished = await self._attempts.attempt(row, queue)
-        if is_finished:
+            delay = await self._attempts.attempt(row, queue)
+        if delay is None:
             self._held.remove_first(queue)
+        else:  # in no slot: however many updates wait, they keep none from being handled
+            await self._attempts.sleep(delay)
 
     async def _read_on(self, key: ConversationKey, queue: ConversationQueue, after: int) -> None:
         """Fetches the next updates of a long conversation from the inbox."""

@@ -7,7 +7,7 @@ from crm_core.api.call import Submitting
 from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
-from crm_core.contacts import lifecycle
+from crm_core.contacts import form_requests
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
 from crm_core.names import phone_key
@@ -52,12 +52,15 @@ class Received(Shown):
 
 @router.post("/forms/", status_code=201, response_model=Received, summary="Send a form", responses=refusals(409))
 async def send_form(body: FormSent, call: Submitting) -> Response:
-    """Creates a contact at the source of the form's key. The response only confirms that it was received."""
+    """Creates a contact at the source of the form's key, or adds to the one that the visitor has open there.
+
+    The response only confirms that it was received.
+    """
     assert call.source_id is not None  # every form key has one
     external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
     return await run_idempotent(
         call,
-        lifecycle.register,
+        form_requests.submit,
         lambda _: Received.answer({"message": "Received"}, 201),
         source_id=call.source_id,
         now=call.now,

@@ -10,7 +10,7 @@ from crm_core.api.call import Reading, Writing
 from crm_core.api.contact_models import ContactOfLead, RegisteredContact
 from crm_core.api.contacts import register_and_respond
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import Body, Email, FullName, Id, Message, Moment, Phone, Shown, example
+from crm_core.api.fields import NO_NUL, Body, Email, FullName, Id, Message, Moment, Phone, Shown, example
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.contacts import lead_lists, leads
@@ -70,13 +70,17 @@ class LeadSearch(Page):
     """Which leads; all of them without a filter."""
 
     email: Annotated[
-        str | None, Field(max_length=254, description="The whole address; upper and lower case are the same.")
+        str | None,
+        Field(max_length=254, pattern=NO_NUL, description="The whole address; upper and lower case are the same."),
     ] = None
-    phone: Annotated[str | None, Field(max_length=40, description="The number, in any notation.")] = None
+    phone: Annotated[str | None, Field(max_length=40, pattern=NO_NUL, description="The number, in any notation.")] = (
+        None
+    )
     name: Annotated[
-        str | None, Field(max_length=200, description="Any part of the name; upper and lower case are the same.")
+        str | None,
+        Field(max_length=200, pattern=NO_NUL, description="Any part of the name; upper and lower case are the same."),
     ] = None
-    external_id: Annotated[str | None, Field(max_length=200)] = None
+    external_id: Annotated[str | None, Field(max_length=200, pattern=NO_NUL)] = None
 
 
 class LeadChange(Body):

@@ -81,6 +81,12 @@ def _sought(facts: LeadFacts) -> dict[str, str | None]:
     return {"external_id": facts.external_id, "email": facts.email}
 
 
+def find(s: Session, facts: LeadFacts) -> LeadRecord | None:
+    """The lead of an external id or e-mail, None if there is none; nothing changes."""
+    row = execute(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).one_or_none()
+    return None if row is None else LeadRecord(*row)
+
+
 def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> LeadRecord:
     """The lead of an external id or e-mail, created if there is none. Fields that were unknown are completed.
 

@@ -15,10 +15,11 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue, sources
+from crm_core.routing import assignment, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import change_one, execute, prefetch_id
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
@@ -239,8 +240,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
     """
     operator_id = access_holder(s, actor, contact_id)
-    source_ids = sources.of_operator(s, operator_id)
-    lock_sources(s, source_ids)
+    source_ids = hold_operators(s, [operator_id])
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)

@@ -31,7 +31,11 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class StoredUpdate:
-    """A stored update that waits to be processed."""
+    """A stored update that waits to be processed.
+
+    Attributes:
+        is_reply_unknown: it has waited long enough for the message that it replies to; that counts as unknown.
+    """
 
     id: int
     bot_id: int
@@ -39,6 +43,7 @@ class StoredUpdate:
     raw: dict[str, Any]
     attempts: int = 0
     not_before: datetime | None = None
+    is_reply_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -162,18 +162,27 @@ class Target:
     message_ref: int | None
 
 
+UNKNOWN_MESSAGE = -1  # in place of Telegram's id: what is replied to could not be found out in time
+
+
 class NotRecordedYet(Exception):
-    """The message that a reply refers to is not recorded yet: Telegram's answer with its id is on the way."""
+    """The message that a reply refers to is not recorded yet: Telegram's answer with its id is on the way.
+
+    Attributes:
+        rows: ids of the outbox rows that are being sent to the chat; it may be one of these.
+    """
+
+    def __init__(self, rows: frozenset[int] = frozenset()) -> None:
+        super().__init__()
+        self.rows = rows
 
 
-_ON_ITS_WAY = select(
-    exists().where(
-        _outbox.c.bot_id == bindparam("bot_id"),
-        _outbox.c.chat_id == bindparam("chat_id"),
-        outbox.UNSETTLED,
-        _outbox.c.state == "sending",
-        _outbox.c.contact_id.is_not(None),
-    )
+_ON_ITS_WAY = select(_outbox.c.id).where(
+    _outbox.c.bot_id == bindparam("bot_id"),
+    _outbox.c.chat_id == bindparam("chat_id"),
+    outbox.UNSETTLED,
+    _outbox.c.state == "sending",
+    _outbox.c.contact_id.is_not(None),
 )
 
 
@@ -183,11 +192,14 @@ def reply_target(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> T
     It may be a message that our bot sent there, or one that the person wrote there. None for a message of no contact.
     Raises NotRecordedYet while that is not known.
     """
+    if message_id == UNKNOWN_MESSAGE:
+        return None
     place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
     row = execute(s, _POSTED, place).one_or_none() or execute(s, _ORIGINAL, place).one_or_none()
     if row is None:
-        if execute(s, _ON_ITS_WAY, {"bot_id": bot_id, "chat_id": chat_id}).scalar_one():
-            raise NotRecordedYet()
+        being_sent = frozenset(execute(s, _ON_ITS_WAY, {"bot_id": bot_id, "chat_id": chat_id}).scalars())
+        if being_sent:
+            raise NotRecordedYet(being_sent)
         row = execute(
             s, _POSTED, place
         ).one_or_none()  # it may have been recorded between the first look and the second

@@ -91,6 +91,7 @@ def _columns(*, weight: Any = _weight.c.weight, dealt: Any = _weight.c.dealt) ->
         _flag(StaffChat.is_reachable, "has_chat"),
         dealt.label("dealt"),
         Staff.telegram_id,
+        _operator.c.reach_version,
     ]
 
 
@@ -108,6 +109,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         is_reachable,
         row.dealt,
         row.telegram_id if row.has_chat else None,
+        row.reach_version,
     )
 
 

@@ -53,7 +53,7 @@ def execute(
         return statement.execute(raw, connection.dialect, values)
     if pipeline.works_over(raw):
         return pipeline.execute(connection, statement, values)
-    return cast(Rows, connection.execute(statement.on_postgresql, values))
+    return connection.execute(statement.on_postgresql, values)
 
 
 def execute_later(s: Session, statement: Prepared, values: Any, then: Callable[[Rows], None]) -> None:

@@ -11,7 +11,7 @@ Statements that SQLAlchemy executes itself stay as they are; what waits is sent 
 https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
+from crm_core.storage.deadlines import restart
 from crm_core.storage.prepared import PostgresPlan, Prepared, Rows
 
 _WAITING, _PREFETCHED = "waiting statements", "prefetched rows"  # keys in the `info` of a connection
@@ -170,6 +171,7 @@ def _waiting(connection: Connection) -> list[_Statement]:
 def _send(connection: Connection, statements: Sequence[_Statement], *, commits: bool = False) -> list[_Result]:
     """Sends what waits, and these after it; returns what these resulted in."""
     waiting = connection.info.pop(_WAITING, [])
+    restart(connection)
     raw: Any = connection.connection.driver_connection
     try:
         results = await_only(_send_all(raw, [*waiting, *statements], commits=commits))
@@ -187,17 +189,11 @@ def _send(connection: Connection, statements: Sequence[_Statement], *, commits: 
 async def _send_all(raw: psycopg.AsyncConnection, statements: Sequence[_Statement], *, commits: bool) -> list[_Result]:
     if len(statements) == 1 and not commits and raw.info.transaction_status != TransactionStatus.IDLE:
         return [await _result(await raw.execute(statements[0].sql, statements[0].parameters))]
-    async with raw.pipeline() as batch:
-        batch._communicate_gen = _later  # type: ignore[method-assign]
+    async with raw.pipeline():
         cursors = [await raw.execute(one.sql, one.parameters) for one in statements]
         if commits:
             await raw.commit()
-        del batch._communicate_gen
     return [await _result(cursor) for cursor in cursors]
-
-
-def _later() -> Iterator[Any]:
-    yield from ()
 
 
 async def _result(cursor: psycopg.AsyncCursor) -> _Result:

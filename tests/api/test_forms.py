@@ -1,6 +1,7 @@
 """A form in a page of the site: what its public key can do, and what it cannot."""
 
 import httpx2
+import pytest
 
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
@@ -35,7 +36,7 @@ async def test_form_visitors_with_same_phone_are_one_lead(calling: Calling, db: 
     for phone in ("+7 999 123-45-67", "8 (999) 123 45 67"):
         assert (await visitor.post("/api/v1/forms/", json={"phone": phone})).status_code == 201
     (lead,) = (await admin.get("/leads/")).json()
-    assert (lead["contacts_count"], lead["phone"]) == (2, "+7 999 123-45-67")
+    assert (lead["contacts_count"], lead["phone"]) == (1, "+7 999 123-45-67")
 
 
 async def test_form_without_usable_email_or_phone_is_refused(
@@ -76,3 +77,28 @@ async def test_cors_allows_only_configured_origins(calling: Calling, db: Databas
     assert "Access-Control-Allow-Credentials" not in sent.headers  # no cookies: the key alone counts
     refusal = await visitor.post("/api/v1/forms/", json={})
     assert refusal.headers["Access-Control-Allow-Origin"] == "https://shop.example"  # so that the page can show why
+
+
+@pytest.mark.fault("F111")
+async def test_forms_of_one_visitor_join_one_open_contact(calling: Calling, db: Database, clock: MovableClock) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    bodies = [{"email": "a@example.com", "message": f"number {number}"} for number in range(5)]
+    assert {(await visitor.post("/api/v1/forms/", json=body)).status_code for body in bodies} == {201}
+    (contact,) = (await admin.get("/leads/1/contacts")).json()
+    said = (await admin.get(f"/api/v1/contacts/{contact['id']}/messages")).json()
+    assert [one["text"] for one in said] == [f"number {number}" for number in range(5)]
+    refused(await visitor.post("/api/v1/forms/", json=bodies[0]), 429)
+
+
+@pytest.mark.fault("F111")
+async def test_form_writes_nothing_into_the_lead_of_a_named_address(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    await admin.post("/leads/register_contact/", json={"email": "maria@example.com", "source_id": 1})
+    forged = {"email": "Maria@example.com", "phone": "+44 20 7946 0000", "full_name": "Mallory", "message": "Call me"}
+    assert (await visitor.post("/api/v1/forms/", json=forged)).status_code == 201
+    (lead,) = (await admin.get("/leads/")).json()
+    assert (lead["phone"], lead["full_name"], lead["contacts_count"]) == (None, None, 2)
+    texts = [one["message"] for one in (await admin.get("/leads/1/contacts")).json()]
+    assert "Call me\n\n⚠️ Mallory · +44 20 7946 0000" in texts

@@ -187,3 +187,9 @@ async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, 
         assert (await site.get("/leads/?limit=1")).headers["X-Total-Count"] == str(number + 1)
         if number % 2:
             clock.ahead += paging.SETTLED_AFTER + timedelta(seconds=1)
+
+
+@pytest.mark.fault("F112")
+@pytest.mark.parametrize("field", ["name", "phone", "email", "external_id"])
+async def test_search_with_a_nul_character_is_refused(site: httpx2.AsyncClient, field: str) -> None:
+    assert (await site.get(f"/api/v1/leads/?{field}=a%00b")).status_code == 422

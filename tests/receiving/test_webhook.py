@@ -9,12 +9,16 @@ from typing import Any
 import aiohttp
 import pytest
 from sqlalchemy import func, select
+from yarl import URL
 
 from bot.receiving import webhook
+from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
+from crm_core.messaging import inbox
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.storage.tables import Contact, InboxRow
 from tests.receiving.outage import outage, until_away
+from tests.stories.arranging import until
 from tests.support.people import RunningApp
 
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
@@ -164,3 +168,33 @@ async def test_token_refused_while_receiving_by_webhook_is_detected(hooked: Runn
     await post(hooked, message(11, "Anybody there?", person=ivan.id))  # what follows from it is refused
     await session.settled.wait()
     assert session.state == "refused"
+
+
+@pytest.mark.fault("F109")
+async def test_flood_delays_no_update_that_reached_another_process(
+    sandbox: Sandbox, database_url: str, unused_tcp_port: int
+) -> None:
+    if database_url.startswith("sqlite"):  # one process alone
+        return
+    settings = {"webhook_url": f"http://127.0.0.1:{unused_tcp_port}", "webhook_secret": SECRET}
+    async with await RunningApp.open(sandbox, database_url, settings={**settings, "http_port": unused_tcp_port}) as crm:
+        other = await RunningApp.open(sandbox, database_url, settings=settings, admin=False)
+        async with other.app:
+            await other.app.supervisor.settled()
+            assert other.app.supervisor.sessions[0].state == "standby"
+            other.bots = crm.bots
+            flood = [message(number, f"word {number}", 7_300_000_001) for number in range(1, 900)]
+            updates = [to_update(crm.shop.id, raw) for raw in flood]
+            await other.db.write(inbox.store, bot_id=crm.shop.id, updates=updates, now=crm.clock())
+            await until(crm, "SELECT count(*) FROM messages WHERE text = 'word 30'", 1)  # from here on it is slowed
+            maria = crm.client("Maria")
+            assert await post(other, message(5_001, "A quiet question", maria.id)) == 200
+            await until(crm, "SELECT count(*) FROM messages WHERE text = 'A quiet question'", 1)
+
+
+@pytest.mark.fault("F112")
+@pytest.mark.parametrize("named", ["9" * 5000, "-1", "%00", "1e3", "%D9%A7", "0700001"], ids=lambda one: one[:8])
+async def test_webhook_of_an_unreadable_bot_id_is_not_found(hooked: RunningApp, named: str) -> None:
+    url = f"http://127.0.0.1:{hooked.app.http.port}/telegram/{named}"
+    async with aiohttp.ClientSession() as client, client.post(URL(url, encoded=True), headers={HEADER: SECRET}) as got:
+        assert got.status == 404

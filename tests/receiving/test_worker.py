@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 from bot.receiving import attempts, conversation_queue
+from bot.receiving import worker as worker_module
 from bot.receiving.updates import to_update
 from bot.receiving.worker import ConversationWorker
 from crm_core.delivery import bots
@@ -304,3 +305,101 @@ async def test_update_added_while_rows_are_read_is_not_missed(db: Database, monk
     worker.add(await store(db, *(update(number) for number in range(1, 91))))
     await worker.idle.wait()
     assert desk.done[f"{BOT}:1"] == [*range(1, 91), 101]
+
+
+@pytest.mark.fault("F109")
+async def test_updates_stored_elsewhere_are_found_behind_any_number_of_unfinished_ones(db: Database) -> None:
+    desk, release = Desk(db), asyncio.Event()
+
+    async def flooder_waits(row: IncomingUpdate) -> None:
+        if row.conversation == f"{BOT}:1":
+            await release.wait()
+
+    desk.before = flooder_waits
+    worker = desk.worker()
+    await worker.start(BOT)
+    await store(db, *(update(number) for number in range(1, 1_300)))
+    await worker.look_again(BOT)
+    await store(db, update(5_000, chat=2))
+    await worker.look_again(BOT)
+    while not desk.done[f"{BOT}:2"]:  # noqa: ASYNC110 - until its task has run
+        await asyncio.sleep(0)
+    assert desk.done == {f"{BOT}:2": [5_000], f"{BOT}:1": []} or desk.done == {f"{BOT}:2": [5_000]}
+    release.set()
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"] == list(range(1, 1_300))
+    await worker.stop()
+
+
+@pytest.mark.fault("F109")
+async def test_update_committed_far_below_the_highest_id_is_found_by_the_sweep(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "LOOK_BACK", 2)
+    monkeypatch.setattr(worker_module, "BATCH", 4)
+    desk = Desk(db)
+    worker = desk.worker()
+    (late, *_) = await store(db, *(update(number, chat=number) for number in range(1, 20)))
+    hidden = InboxRow.__table__.update().where(InboxRow.id == late.id)
+    await db.write(lambda s: s.execute(hidden.values(state="dead")) and None)  # as if not committed yet
+    await worker.start(BOT)
+    await worker.look_again(BOT)
+    await worker.idle.wait()
+    await db.write(lambda s: s.execute(hidden.values(state="new")) and None)
+    await worker.look_again(BOT)
+    await worker.idle.wait()
+    assert set(await states(db)) == {"done"}
+    await worker.stop()
+
+
+@pytest.mark.fault("F110")
+async def test_pushed_updates_beyond_the_memory_limit_wait_in_the_inbox_and_stay_in_order(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation_queue, "HELD_ALL", 100)
+    desk, most, release = Desk(db), 0, asyncio.Event()
+
+    async def look(_: IncomingUpdate) -> None:
+        nonlocal most
+        most = max(most, worker.held)
+        await release.wait()
+
+    desk.before = look
+    worker = desk.worker()
+    monkeypatch.setattr(inbox, "waiting", _in_small_batches)
+    await worker.start(BOT)
+    for number in range(20):
+        for chat in range(30):
+            worker.add(await store(db, update(chat * 100 + number, chat)))
+    assert worker.held == 100
+    release.set()
+    await worker.idle.wait()
+    assert most <= 100 + 20
+    assert worker.held == 0
+    assert [desk.done[f"{BOT}:{chat}"] for chat in range(30)] == [
+        [chat * 100 + number for number in range(20)] for chat in range(30)
+    ]
+    worker.add(await store(db, update(9_999)))  # and then directly again
+    await worker.idle.wait()
+    assert desk.done[f"{BOT}:1"][-1] == 9_999
+    await worker.stop()
+
+
+@pytest.mark.fault("F108")
+async def test_update_that_must_be_handled_again_never_becomes_dead_letter(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "REPEAT_DELAY", 0.0)
+    desk = Desk(db)
+
+    async def again(_: IncomingUpdate) -> None:
+        if desk.begun < 40:
+            raise attempts.RetryNow
+
+    desk.before = again
+    worker = desk.worker()
+    await worker.start(BOT)
+    worker.add(await store(db, update(1)))
+    await worker.idle.wait()
+    assert await states(db) == ["done"]
+    await worker.stop()

@@ -117,6 +117,27 @@ def named_only(s: Session) -> dict[Key, Key | None]:
     return {(bot, chat, message): (bot, to, result) if result else None for bot, chat, message, to, result in rows}
 
 
+def summed_up(s: Session) -> set[Key]:
+    """What clients said that one line stood for, since too much waited or the request was closed.
+
+    Only where such lines arrived and count all that was left out of the request.
+    """
+    counted: defaultdict[int, int] = defaultdict(int)
+    lines = s.execute(text("SELECT contact_id, payload FROM outbox WHERE kind = 'more' AND state = 'sent'"))
+    for contact_id, payload in lines:
+        counted[contact_id] += (json.loads(payload) if isinstance(payload, str) else payload)["count"]
+    left_out: defaultdict[int, list[Key]] = defaultdict(list)
+    rows = s.execute(
+        text(
+            "SELECT m.contact_id, m.bot_id, m.chat_id, m.message_id FROM messages m JOIN outbox o "
+            "ON o.message_ref = m.id WHERE o.kind = 'to_operator' AND o.outcome IN ('closed', 'collapsed')"
+        )
+    )
+    for contact_id, *key in rows:
+        left_out[contact_id].append((key[0], key[1], key[2]))
+    return {key for contact_id, keys in left_out.items() if counted[contact_id] == len(keys) for key in keys}
+
+
 def without_number(s: Session) -> set[Key]:
     """Originals of which a copy stands somewhere whose number Telegram never told: nobody can correct that."""
     rows = s.execute(
@@ -143,11 +164,11 @@ def history(s: Session, key: Key) -> list[tuple[object, ...]]:
 
 
 def given_up(s: Session) -> list[tuple[str, str, str, int]]:
-    """Rows that nobody will send any more: (kind, state, why, how many)."""
+    """Rows that nobody will send any more: (kind, state, why, how many); not those that a line stands for."""
     rows = s.execute(
         text(
             "SELECT kind, state, outcome, count(*) FROM outbox WHERE state IN ('dead', 'uncertain') "
-            "GROUP BY kind, state, outcome ORDER BY 1, 2, 3"
+            "AND outcome NOT IN ('closed', 'collapsed') GROUP BY kind, state, outcome ORDER BY 1, 2, 3"
         )
     )
     return [(kind, state, why, int(count)) for kind, state, why, count in rows]

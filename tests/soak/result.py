@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.soak import ledger
-from tests.soak.audit import Audit, Said, waits
+from tests.soak.audit import Audit, Key, Said, waits
 from tests.soak.plan import share_of_failing
 from tests.soak.setting import Setting
 
@@ -57,7 +57,7 @@ async def lines(setting: Setting, audit: Audit, diary: Diary) -> list[Line]:
     diary.evidence += await _evidence(setting, audit, clients, operators)
     diary.evidence += _refusals(setting, diary)
     return [
-        *_words(audit, clients, operators),
+        *_words(audit, clients, operators, await setting.database.read(ledger.summed_up)),
         *await _doubles(setting, audit),
         *await _database(setting, diary),
         *_telegram(setting, clients, operators),
@@ -67,7 +67,9 @@ async def lines(setting: Setting, audit: Audit, diary: Diary) -> list[Line]:
 
 async def _evidence(setting: Setting, audit: Audit, clients: list[Said], operators: list[Said]) -> list[str]:
     """What is known of words that nobody saw, or saw too soon, or as they were at first."""
-    lost = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
+    summed_up = await setting.database.read(ledger.summed_up)
+    silent = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
+    lost = [one for one in silent if one.key not in summed_up]
     late = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
     found = []
     numberless = await setting.database.read(ledger.without_number)
@@ -92,14 +94,16 @@ def _refusals(setting: Setting, diary: Diary) -> list[str]:
     return found
 
 
-def _words(audit: Audit, clients: list[Said], operators: list[Said]) -> list[Line]:
-    lost = [one for one in clients if not one.arrivals]
+def _words(audit: Audit, clients: list[Said], operators: list[Said], summed_up: set[Key]) -> list[Line]:
+    counted = [one for one in clients if not one.arrivals and one.key in summed_up]
+    lost = [one for one in clients if not one.arrivals and one.key not in summed_up]
     refused = [one for one in operators if not one.arrivals and audit.is_told(one)]
     unheard = [one for one in operators if not one.arrivals and not audit.is_told(one)]
     misplaced = len(audit.misplaced(clients)) + len(audit.misplaced(operators))
     return [
         Line("sent by clients", f"{len(clients)}"),
-        _must_be("arrived at operators", len(clients) - len(lost), len(clients)),
+        Line("  counted in a line instead", f"{len(counted)}"),
+        _must_be("  arrived at operators", len(clients) - len(counted) - len(lost), len(clients) - len(counted)),
         Line("sent by operators", f"{len(operators)}"),
         Line("  refused, and told so", f"{len(refused)}"),
         _must_be("  arrived at clients", len(operators) - len(refused) - len(unheard), len(operators) - len(refused)),

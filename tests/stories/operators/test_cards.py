@@ -444,3 +444,12 @@ async def test_deleted_card_can_be_shown_again(crm: RunningApp) -> None:
     await crm.settled()
     await anna.replies(again, "Got it")
     await ivan.sees("Got it")
+
+
+@pytest.mark.fault("F112")
+async def test_card_shows_where_a_clients_links_lead(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Look <a href='https://evil.example/x'>https://good.example</a>", to=crm.shop, parse_mode="HTML")
+    card = await anna.sees("Look")
+    assert "🔗 https://evil.example/x" in card.text
+    assert "text_link" not in {one["type"] for one in card.entities}
