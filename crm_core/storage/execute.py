@@ -68,7 +68,7 @@ def execute_later(s: Session, statement: Prepared, values: Any, then: Callable[[
     if pipeline.works_over(connection.connection.dbapi_connection):
         pipeline.execute_later(connection, statement, values, then)
     else:
-        then(cast(Rows, execute(s, statement, values)))
+        then(execute(s, statement, values))
 
 
 def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
 from crm_core.statistics.reading import TAIL
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Event
 from tests.api.conftest import Calling, make_key
@@ -446,7 +447,9 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         path = url.database or ""
-        await db._readers.dispose()  # type: ignore[attr-defined]
+        for pool in Pool:
+            with through(pool):
+                await db._readers.dispose()  # type: ignore[attr-defined]
         os.rename(path, f"{path}.hidden")
         os.mkdir(path)
         yield
@@ -463,8 +466,8 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
 
 async def test_scrape_requires_read_scope_once_keys_exist(calling: Calling, db: Database, clock: MovableClock) -> None:
     assert (await calling().get("/metrics")).status_code == 200
-    refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     await calling().post("/sources/", json={"name": "Site"})
+    refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     read = await make_key(db, clock, "read", expires_at=clock() + timedelta(days=1))
     form = await make_key(db, clock, "form", source_id=1)
     refused(await calling().get("/metrics"), 401)
