@@ -85,21 +85,21 @@ def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
         if entry.dedup_key is None:
             plain.append(entry)
         else:
-            execute_later(s, _INSERT_OR_TOUCH, _values(entry, now), _announce(s, iter([entry])))
+            execute_later(s, _INSERT_OR_TOUCH, _values(entry, now), _note_ids(s, iter([entry])))
     if plain:
         # Several rows of one action keep their order: ids are assigned in the order of the parameters.
-        execute_later(s, _INSERT, [_values(entry, now) for entry in plain], _announce(s, iter(plain)))
+        execute_later(s, _INSERT, [_values(entry, now) for entry in plain], _note_ids(s, iter(plain)))
 
 
-def _announce(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None]:
+def _note_ids(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None]:
     """Makes the senders know of rows as soon as they have their ids."""
 
-    def announce(ids: Rows) -> None:
+    def note(ids: Rows) -> None:
         for row_id in ids.scalars():
             entry = next(added)
             on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id))
 
-    return announce
+    return note
 
 
 def or_touch_pending(insert: Any) -> Any:

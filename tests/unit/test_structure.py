@@ -63,6 +63,8 @@ def test_core_uses_no_clock_or_randomness_of_its_own() -> None:
         if call in path.read_text(encoding="utf-8")
     }
     assert own == {
+        "crm_core/storage/deadlines.py: monotonic",  # how long a connection was idle
+        "crm_core/storage/postgres.py: monotonic",  # how fast a connection was lost
         "crm_core/api/guard.py: monotonic",  # rates of callers, in seconds of this process
         "crm_core/api/limits.py: monotonic",  # likewise
         "crm_core/api/problems.py: import secrets",  # references, which only have to differ
