@@ -20,7 +20,7 @@ from tests.benchmarks.processes import Process, running
 from tests.support import processes
 
 _POLL_SECONDS = 0.05
-_UNLIMITED = 1_000_000_000
+UNLIMITED = "UPDATE operators SET max_leads = 1000000000"  # takes the limits of all operators away
 # Every other client writes again after so many requests. An odd number that is larger than the number of callers: with
 # both requests in flight at once, the plain version would create the lead twice, and fail.
 _REPEATED_AFTER = 101
@@ -55,14 +55,9 @@ async def serving(url: str, folder: Path, *, lift: Callable[[], None] | None = N
         yield Server(int(line.split("/api/v1")[0].rpartition(":")[2]), lift=lift)
 
 
-def unlimited() -> str:
-    """The statement that takes the limits of all operators away."""
-    return f"UPDATE operators SET max_leads = {_UNLIMITED}"
-
-
 def _lift(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(unlimited())
+        connection.execute(UNLIMITED)
 
 
 def plain_api(path: Path) -> AbstractAsyncContextManager[Server]:

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from crm_core.storage.migrate import migrate
 from tests.benchmarks.http_client import Calls
-from tests.benchmarks.http_servers import Server, add_source, mini_crm, register, serving, unlimited
+from tests.benchmarks.http_servers import UNLIMITED, Server, add_source, mini_crm, register, serving
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.percentiles import median
 from tests.benchmarks.sizes import Sizes
@@ -71,7 +71,7 @@ async def _on_postgresql(folder: Path) -> AsyncIterator[tuple[Server, Server]]:
         for name in ("first", "second"):
             (folder / name).mkdir()
         async with (
-            serving(url, folder / "first", lift=lambda: execute(url, unlimited())) as first,
+            serving(url, folder / "first", lift=lambda: execute(url, UNLIMITED)) as first,
             serving(url, folder / "second") as second,
         ):
             yield first, second
