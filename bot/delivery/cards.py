@@ -81,8 +81,12 @@ def _lead(contact: CardData, _: Translator) -> str:
 
 
 def _one_line(name: str) -> str:
-    """A name that can neither look like further lines of the card nor change the direction of the text around it."""
-    line = " ".join(name.split())
+    """A name, phone or address without control characters.
+
+    It can neither look like further lines of the card nor change the direction of the text around it.
+    """
+    visible = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in name)
+    line = " ".join(visible.split())
     return f"\u2068{line}\u2069" if any(unicodedata.bidirectional(sign) in TURNING for sign in line) else line
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import category
 
 import pytest
 from hypothesis import example, given, settings
@@ -119,4 +120,16 @@ def test_any_name_and_text_make_a_valid_card(
     # The name is one line, whatever is in it.
     head = shown[: shown.index("👤 ")]
     assert shown[len(head) :].splitlines()[0].startswith("👤 ")
-    assert " ".join(name.split()) in shown
+    assert " ".join("".join(" " if category(sign) == "Cc" else sign for sign in name).split()) in shown
+
+
+@pytest.mark.fault("F112")
+@pytest.mark.parametrize("sign", ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\x9b", "\n", "\r", "\u2028"])
+def test_no_control_character_of_a_name_phone_or_address_reaches_the_card(sign: str) -> None:
+    odd = f"+7 999{sign}1"
+    shown = dataclasses.replace(PLAIN, status="taken", lead_name=odd, phone=odd, email=odd, email_hint=odd)
+    plain = dataclasses.replace(shown, lead_name="x", phone="x", email="x", email_hint="x")
+    text = card(shown, chat_id=7, _=translator("en"), now=NOW).text
+    assert sign not in text.replace("\n", "")
+    assert text.count("+7 999 1") == 4
+    assert text.count("\n") == card(plain, chat_id=7, _=translator("en"), now=NOW).text.count("\n")
