@@ -430,7 +430,7 @@ def doubled(s: Session, number: int) -> None:
 OLGA, BOSS, BOT = telegram(5), telegram(6), 7
 
 
-def asked(s: Session, *, actor: Actor = OLGA, what: What = What.LEADS) -> int:
+def asked(s: Session, *, actor: Actor = OLGA, what: What = What.LEADS, now: datetime = NOON) -> int:
     return jobs.ask(
         s,
         what=what,
@@ -441,7 +441,7 @@ def asked(s: Session, *, actor: Actor = OLGA, what: What = What.LEADS) -> int:
         bot_id=BOT,
         message_id=9,
         actor=actor,
-        now=NOON,
+        now=now,
     )
 
 
@@ -503,6 +503,42 @@ async def test_export_job_is_claimed_once_and_restarted_by_the_next_session(db: 
     screens = await db.read(lambda s: s.execute(select(OutboxRow.chat_id, OutboxRow.payload)).all())
     assert [tuple(row) for row in screens] == [(5, {"text": "done", "message_id": 9})]
     await db.write(asked)  # now they may have another
+
+
+@pytest.mark.fault("F104")
+async def test_failed_export_is_put_back_and_claimed_again(db: Database) -> None:
+    await db.write(admins)
+    await db.write(asked)
+    told: list[Any] = []
+    db.listeners.append(told.extend)
+    first = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
+    assert first is not None
+    await db.write(jobs.put_back, job=first)
+    assert told == [jobs.Asked(first.id)]
+    assert not await db.read(jobs.is_wanted, job=first)
+    again = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
+    assert again is not None
+    assert (again.id, again.attempt) == (first.id, 2)
+    other = await db.write(jobs.claim, bot_id=BOT, fencing_token=4)
+    await db.write(jobs.put_back, job=again)  # late: another session has it
+    assert other is not None
+    assert await db.read(jobs.is_wanted, job=other)
+
+
+@pytest.mark.fault("F104")
+async def test_export_unfinished_for_a_day_does_not_refuse_the_next_one(db: Database) -> None:
+    """Its bot may have been taken out of the settings."""
+    await db.write(admins)
+    await db.write(asked)
+    job = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
+    assert job is not None
+    almost, later = NOON + jobs.ABANDONED_AFTER - timedelta(milliseconds=1), NOON + jobs.ABANDONED_AFTER
+    with pytest.raises(ExportUnderWay):
+        await db.write(asked, now=almost)
+    assert await db.read(jobs.is_under_way, asked_by=5, now=almost)
+    assert not await db.read(jobs.is_under_way, asked_by=5, now=later)
+    assert await db.write(asked, now=later) != job.id
+    assert not await db.read(jobs.is_wanted, job=job)
 
 
 async def test_export_job_of_removed_admin_is_no_longer_wanted(db: Database) -> None:
