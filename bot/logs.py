@@ -11,6 +11,8 @@ from typing import Any
 
 import structlog
 
+from crm_core.monitoring.security_log import FIELDS
+
 # No word boundary in front: in addresses a token follows the letters `bot`.
 TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
 API_KEY = re.compile(r"(mc[ks]_\w{8})\w{8,}")  # its prefix is public, and says which key it was
@@ -120,7 +122,7 @@ def set_up_logging(*, level: str = "INFO", form: str = "console") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_without_quotes, *shared],
+            foreign_pre_chain=[_without_quotes, structlog.stdlib.ExtraAdder(allow=FIELDS), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
         )
     )

@@ -5,6 +5,7 @@ An invalid value aborts the start with a one-line explanation, which never shows
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from crm_core.api.loopback import is_loopback
 
 SECRETS = ("BOT_TOKENS", "DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # as browsers write it
@@ -42,6 +45,7 @@ class Settings(BaseSettings):
     http_port: int = 8000
     first_api_key_to: Path | None = None
     cors_origins: Annotated[list[str], NoDecode] = []
+    trusted_proxies: Annotated[list[str], NoDecode] = []
     default_language: Literal["ru", "en"] = "ru"
     timezone: str = "UTC"
     backup_keep: int = 7
@@ -70,9 +74,9 @@ class Settings(BaseSettings):
             raise ValueError("the same bot is named twice; each bot needs one token")
         return tokens
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split_origins(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
     @field_validator("cors_origins")
@@ -81,6 +85,16 @@ class Settings(BaseSettings):
         if not all(_ORIGIN.fullmatch(one) for one in origins):
             raise ValueError("addresses of sites without a path are needed, comma separated: https://shop.example.com")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: list[str]) -> list[str]:
+        try:
+            for one in proxies:
+                ip_network(one)
+        except ValueError:
+            raise ValueError("addresses or networks are needed, comma separated: 127.0.0.1, 10.0.0.0/8") from None
+        return proxies
 
     @field_validator("admin_ids", mode="before")
     @classmethod
@@ -110,6 +124,13 @@ class Settings(BaseSettings):
         if value is not None and not re.match(r"https?://[^\s/]+", value):
             raise ValueError("an address that begins with https:// is needed")
         return value.rstrip("/") if value else value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_encrypted(cls, value: str | None) -> str | None:
+        if value is not None and is_plain_http(value):
+            raise ValueError("an address that begins with https:// is needed: Telegram delivers to no other")
+        return value
 
     @field_validator("webhook_secret")
     @classmethod
@@ -147,6 +168,12 @@ class Settings(BaseSettings):
         if not 0 <= value <= 65535:
             raise ValueError("a port from 1 to 65535 is needed, or 0 for any that is free")
         return value
+
+
+def is_plain_http(address: str) -> bool:
+    """Whether what is sent to an address can be read on its way: HTTP to another machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def load_settings(**overrides: Any) -> Settings:

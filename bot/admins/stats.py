@@ -19,15 +19,16 @@ from crm_core import statistics
 from crm_core.access.actors import Actor
 from crm_core.messaging.messages import utf16_units
 from crm_core.statistics import Period, Statistics
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 
 router = Router(name="admins.stats")
 
 
 async def _numbers(act: Act, db: Database, actor: Actor, period: Period, zone: tzinfo) -> Statistics:
-    return await read_as_admin(
-        db, actor, statistics.overview, since=statistics.beginning(period, now=act.clock(), zone=zone)
-    )
+    since = statistics.beginning(period, now=act.clock(), zone=zone)
+    with through(Pool.BACKGROUND):
+        return await read_as_admin(db, actor, statistics.overview, since=since)
 
 
 async def _screen(

@@ -10,6 +10,7 @@ from aiogram.types import CallbackQuery
 from bot.handling.prompts import EndPromptMiddleware
 from bot.texts import Translator
 from crm_core.conversation.prompts import Role
+from crm_core.monitoring.security_log import security
 
 router = Router(name="clients.presses")
 router.callback_query.middleware(EndPromptMiddleware(Role.CLIENT))
@@ -20,4 +21,5 @@ router.include_routers(_unknown)  # asked after the handlers of `router` itself
 @_unknown.callback_query()
 async def on_unknown(query: CallbackQuery, _: Translator) -> str:
     """An old button, one that is left from a time on the staff, or forged data."""
+    security.report("press_refused", code="unknown_button", user_id=query.from_user.id)
     return _("Sorry, this button no longer works.")

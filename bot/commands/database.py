@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import make_url
 
+from crm_core.storage.config import Pool, use
 from crm_core.storage.database import Database
 from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import AlreadyRunning, ownership
@@ -38,6 +39,7 @@ async def open_for_writing(url: str) -> AsyncIterator[Database]:
             owner = ownership(make_url(url))
         except AlreadyRunning:
             raise SecondWriterUnsafe from None
+    use(Pool.BACKGROUND)
     db = open_database(url)
     try:
         yield db

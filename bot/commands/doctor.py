@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from bot.commands.explain import explain, shown
-from bot.settings import BadSettings, Settings, load_settings
+from bot.settings import BadSettings, Settings, is_plain_http, load_settings
+from crm_core.api.loopback import is_loopback
 from crm_core.backups import copying, nightly
 from crm_core.backups.errors import BackupError
 from crm_core.storage.probe import SAFE_WITH_TWO_WRITERS, revisions, sqlite_path
@@ -70,6 +71,8 @@ async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bo
     yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
     for finding in _database(settings):
         yield finding
+    for finding in _connections(settings):
+        yield finding
     for finding in _backups(settings, datetime.now(UTC)):
         yield finding
     if revisions_match(settings):
@@ -125,6 +128,29 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _connections(settings: Settings) -> Iterator[Finding]:
+    """Connections to other machines that somebody on the way could read or answer."""
+    if is_plain_http(settings.telegram_api_url):
+        yield Finding(
+            NOTE,
+            "TELEGRAM_API_URL is http:// on another machine: tokens and messages can be read on the way",
+            "Use https://, or keep that server on this machine or in a network of its own.",
+        )
+    if settings.database_url.startswith("postgresql"):
+        from sqlalchemy import make_url
+
+        url = make_url(settings.database_url)
+        named = url.query.get("host") or url.host or ""
+        hosts = [named] if isinstance(named, str) else list(named)
+        is_here = all(not host or host.startswith("/") or is_loopback(host) for host in hosts)
+        if not is_here and url.query.get("sslmode") != "verify-full":
+            yield Finding(
+                NOTE,
+                "The database is on another machine, and its certificate is not checked",
+                "Add ?sslmode=verify-full&sslrootcert=… to DATABASE_URL (docs/operations.md).",
+            )
+
+
 def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
     if not settings.database_url.startswith("sqlite"):
         return
@@ -162,15 +188,17 @@ def _backups(settings: Settings, now: datetime) -> Iterator[Finding]:
 
 async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]:
     from crm_core.access import api_keys
-    from crm_core.api.loopback import is_loopback
     from crm_core.delivery import bots
     from crm_core.monitoring.integrity import examine as look_through
+    from crm_core.storage.config import Pool, use
     from crm_core.storage.opening import open_database
 
+    use(Pool.BACKGROUND)
     db = open_database(settings.database_url)
     try:
         found = await db.read(look_through)
         has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
+        had_key = await db.read(api_keys.exist)
         conflicts = await db.read(bots.in_conflict)
     finally:
         await db.close()
@@ -189,6 +217,15 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
             BAD,
             f"HTTP_HOST={settings.http_host} serves other machines, and there is no valid API key",
             "mini-crm api-key create NAME --scope admin",
+        )
+    elif not had_key:
+        calls = (
+            "nobody, since WEBHOOK_URL is set" if settings.webhook_url else "programs of its account on this machine"
+        )
+        yield Finding(
+            NOTE,
+            f"There is no API key: without one the API answers {calls}",
+            "mini-crm api-key create NAME --scope admin (then every call needs a key)",
         )
     for load in found.wrong_loads:
         yield Finding(

@@ -17,6 +17,7 @@ from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.exports.making import Made, Order, make
 from crm_core.exports.rows import Span
+from crm_core.storage.config import Pool, use
 from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
 
@@ -77,6 +78,7 @@ async def _export(url: str, order: Order) -> Made:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
     await _record(url, order)
     line = ProgressLine(order.what, "rows")
+    use(Pool.BACKGROUND)
     db = open_database(url)
     try:
         return await make(db, order, on_progress=line.show)

@@ -13,6 +13,7 @@ from crm_core.backups import after_restore, postgres, swap
 from crm_core.backups.after_restore import Reconciliation
 from crm_core.backups.copying import examine
 from crm_core.backups.errors import BackupError
+from crm_core.storage.config import Pool, use
 from crm_core.storage.installed_mark import mark_installed
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
@@ -68,6 +69,7 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
 async def _reconcile(
     url: str, taken_at: datetime | None, now: datetime, zone: str, seen: Numbers
 ) -> tuple[Reconciliation, Numbers]:
+    use(Pool.BACKGROUND)
     db = open_database(url)
     try:
         return await db.write(

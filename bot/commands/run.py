@@ -1,11 +1,14 @@
 """`mini-crm run` and `mini-crm serve`: one installation as a process, from its first line on the screen to its stop."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -13,7 +16,9 @@ import structlog
 
 from bot.runtime.installation import Installation
 from bot.settings import Settings
+from crm_core.api import descriptors
 from crm_core.delivery import bots
+from crm_core.storage.probe import sqlite_path
 from crm_core.team import accounts
 
 if TYPE_CHECKING:  # it imports aiogram, which takes seconds and is not needed without bots
@@ -33,6 +38,22 @@ STATES = {
     "starting": "! {bot} waits for Telegram, which has not answered yet; it starts as soon as Telegram answers",
     "standby": "· {bot}: another process works for it, this one is on standby",
 }
+
+OPEN_LOCALLY = (
+    "! There is no API key yet: programs of this account on this machine may call the API without one. "
+    "`mini-crm api-key create NAME --scope admin` ends that"
+)
+CLOSED = (
+    "! There is no API key yet, and with WEBHOOK_URL the API answers nobody without one: "
+    "`mini-crm api-key create NAME --scope admin`"
+)
+
+FIRST_LINK = (
+    "\nThere is no admin yet. Whoever opens this link first becomes one (it works once, for 24 hours): {link}\n"
+)
+NO_LINK_FILE = (
+    "\nThere is no admin yet, and {file} cannot be written ({why}): set ADMIN_IDS, or run `mini-crm invite`.\n"
+)
 
 WAITING = (bots.AWAY, "starting")  # what it becomes is printed, once
 
@@ -65,6 +86,7 @@ async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None
     Raises what `Installation` raises at its start (AlreadyRunning, UnknownRevision, NoApiKey, PortTaken, errors of the
     database).
     """
+    descriptors.raise_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,6 +119,8 @@ async def _print_status(installation: Installation) -> None:
     click.echo(f"✓ The HTTP API answers at {address}/api/v1, its documentation is at {address}/docs")
     if installation.first_key_path is not None:
         click.echo(f"! There was no API key yet: one of scope admin is in {installation.first_key_path}")
+    if not installation.had_key:
+        click.echo(OPEN_LOCALLY if installation.local_calls.is_open else CLOSED)
     if installation.settings.bot_tokens:
         await _print_bots(cast("App", installation))
 
@@ -122,14 +146,41 @@ def _print_bot(session: "BotSession") -> None:
 
 
 async def _print_first_link(app: "App") -> bool:
-    """Prints the first admin's link, if there is no admin. Returns False if no bot can carry it yet."""
+    """Prints the first admin's link, if there is no admin. Returns False if no bot can carry it yet.
+
+    Where the output is collected (a container's log, a journal), it names a file instead: logs are read by many.
+    """
+    file = admin_link_file(app.settings.database_url)
     if await app.db.read(accounts.has_admin):
+        with contextlib.suppress(OSError):
+            file.unlink()  # of an earlier start
         return True
     link = await app.first_admin_link()
     if link is None:
         return False
-    click.echo(f"\nThere is no admin yet. Whoever opens this link first becomes one (it works once):\n  {link}\n")
+    if sys.stdout.isatty():
+        click.echo(FIRST_LINK.format(link=f"\n  {link}"))
+        return True
+    try:
+        _write_private(file, link)
+    except OSError as error:
+        click.echo(NO_LINK_FILE.format(file=file, why=error.strerror))
+    else:
+        click.echo(FIRST_LINK.format(link=f"in the file {file}"))
     return True
+
+
+def admin_link_file(database_url: str) -> Path:
+    """Where the first admin's link is written: beside the database file, or in this folder for a server's database."""
+    path = sqlite_path(database_url) if database_url.startswith("sqlite") else Path("mini_crm")
+    return path.with_name(f"{path.name}.admin-link")
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, in place of another one."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as opened:
+        opened.write(f"{text}\n")
 
 
 def _name(session: "BotSession") -> str:

@@ -106,7 +106,7 @@ class Circuit:
             case Sent() | FloodWait() | Undeliverable():  # Telegram has answered
                 self._succeeded(row_id)
                 return False
-            case NotSent("no_connection") | OutcomeUnknown():
+            case NotSent("no_connection" | "redirected") | OutcomeUnknown():
                 return self._failed(row_id, began)
             case NotSent():
                 return False

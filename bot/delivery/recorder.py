@@ -39,6 +39,8 @@ class Recorder:
         self._gates: list[Shut] = []
         self._wake = asyncio.Event()
         self._is_over = False
+        self.lost: set[int] = set()
+        """Rows whose outcome could not be recorded. This session sends none of them again."""
 
     def outcome(self, outcome: Outcome) -> None:
         """Takes the outcome of an attempt, to be recorded."""
@@ -88,6 +90,7 @@ class Recorder:
             try:
                 await self._insist([outcome], [], only_settle=True)
             except Exception as failure:
+                self.lost.add(outcome.job.id)  # the next session finds it half sent, and marks what it sends
                 log.error("outcome_lost", outbox_id=outcome.job.id, error=describe_error(failure))
 
     async def _insist(self, outcomes: list[Outcome], gates: list[Shut], *, only_settle: bool = False) -> None:

@@ -212,6 +212,11 @@ class Sender:
             self._wake.set()
 
     async def _send_batch(self, rows: list[PendingRow]) -> None:
+        if lost := [row for row in rows if row.id in self._recorder.lost]:
+            self.drop(lost)
+            rows = [row for row in rows if row.id not in self._recorder.lost]
+        if not rows:
+            return
         try:
             claimed = await self._claim([row.id for row in rows])
         except DATABASE_UNAVAILABLE as error:

@@ -31,10 +31,11 @@ from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor, telegram
 from crm_core.contacts import cards
 from crm_core.conversation import client_messages
-from crm_core.errors import CrmError, IsStaff, NotAllowed
+from crm_core.errors import CrmError, InvitationInvalid, IsStaff, NotAllowed, NotFound
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
 from crm_core.messaging.messages import UNKNOWN_MESSAGE
+from crm_core.monitoring.security_log import security
 from crm_core.storage.database import Database
 from crm_core.team import accounts
 from crm_core.team.accounts import Account, Member
@@ -90,8 +91,6 @@ class UpdateDispatcher:
         member = await self.staff_cache.member(user["id"]) if user else None
         code = user.get("language_code") if user else None
         _ = translator(pick_language(code or (member.language if member else None), self.default_language))
-        if member is not None and user is not None:
-            await self._update_member(member, user, row)
         query = row.raw.get("callback_query")
         pressed = query.get("message") if isinstance(query, dict) else None
         chat = _chat(row.raw) or user or {}
@@ -106,7 +105,10 @@ class UpdateDispatcher:
             pressed=pressed["message_id"] if pressed else None,
         )
         toast = None
-        if chat.get("type", "private") == "private":  # the bot does not answer in groups
+        if chat.get("type", "private") == "private":
+            # Nothing is done in groups: who writes there has not started the bot, and cannot be written to.
+            if member is not None and user is not None:
+                await self._update_member(member, user, row)
             toast = await self._dispatch(row, act, member, user, _)
         if not act.is_done:
             await act(nothing)
@@ -158,10 +160,16 @@ class UpdateDispatcher:
             result = await router.propagate_event(kind, event, **given)
             if result is not UNHANDLED:
                 return result
+        if kind == "callback_query":  # no button of theirs: one of an earlier role, or a forged one
+            security.report("press_refused", code="unknown_button", user_id=event.from_user.id, bot_id=row.bot_id)
         return None
 
     async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
         """Replies why nothing was done, and redraws the card that was pressed. Returns the text for the toast."""
+        is_press = row.raw.get("callback_query") is not None
+        if isinstance(error, NotAllowed | InvitationInvalid) or (is_press and isinstance(error, NotFound)):
+            kind = "press_refused" if is_press else "message_refused"  # a press may be forged, or just old
+            security.report(kind, code=error.code, user_id=(_user(row.raw) or {}).get("id"), bot_id=row.bot_id)
         text = refusal(error, _)
         if act.pressed is None:
             message = row.raw.get("message")

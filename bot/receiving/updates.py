@@ -12,7 +12,8 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     """A raw update with its conversation: the bot and the chat where it happened.
 
     A button press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has
-    no chat, or does not look like an update, is a conversation of its own and cannot delay another.
+    no chat, does not look like an update, or happened in a group, where the bot does nothing, is a conversation of its
+    own: it delays no other, and waits for none.
     """
     update_id = _number(raw.get("update_id")) or 0
     chat_id = _chat_id(raw)
@@ -40,5 +41,7 @@ def _chat_id(raw: dict[str, Any]) -> int | None:
             message = happened.get("message") if name == "callback_query" else happened
             chat = message.get("chat") if isinstance(message, dict) else None
             chat = chat if isinstance(chat, dict) else happened.get("from")
-            return _number(chat.get("id")) if isinstance(chat, dict) else None
+            if not isinstance(chat, dict) or chat.get("type", "private") != "private":
+                return None
+            return _number(chat.get("id"))
     return None

@@ -25,6 +25,7 @@ from crm_core.pictures.arrivals import figures
 from crm_core.pictures.drawing import draw
 from crm_core.pictures.statistics import statistics_picture
 from crm_core.statistics import Period
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 
 log = structlog.get_logger("pictures")
@@ -51,7 +52,8 @@ class StatisticsPictures:
         if about is None or row.ambiguous:
             return None
         try:
-            return await self._statistics(row.bot_id, Period(about["period"]), _)
+            with through(Pool.BACKGROUND):
+                return await self._statistics(row.bot_id, Period(about["period"]), _)
         except Exception as error:
             log.error("picture_failed", outbox_id=row.id, error=describe_error(error))
             return None

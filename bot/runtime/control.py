@@ -4,15 +4,15 @@ The process writes its address and a key of its own to a file beside the databas
 whoever can read that file can read the database, too. The file is removed when the process stops.
 """
 
-import contextlib
 import getpass
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MARK = "mcs_"  # prefix of such a key, which is stored nowhere else
 TIMEOUT = 30.0  # seconds
 HEALTH_TIMEOUT = 3.0
+FAILED = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)  # no answer, or none of ours
 ACTOR_LONGEST = 48  # characters, in `events`
 
 
@@ -54,22 +55,16 @@ def call_public(database_url: str, port: int, path: str) -> Any:
     Raises NotReached, Refusal for a 503 of ours.
     """
     try:
+        address, key = f"http://127.0.0.1:{port}", None
         if database_url.startswith("sqlite"):
-            address = json.loads(_path(database_url).read_text())["address"]
-        else:
-            address = f"http://127.0.0.1:{port}"
-        request = urllib.request.Request(address + path)  # noqa: S310 - our own address
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=HEALTH_TIMEOUT
-        ) as response:
-            return json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        with contextlib.closing(error):
-            said = json.loads(error.read() or b"{}")
-        if error.code == 503 and said.get("code") == "stalled":
-            raise Refusal(said["detail"]) from None
-        raise NotReached from error
-    except (OSError, ValueError, KeyError) as error:
+            address, key = _published(database_url)
+        status, said = _request(address, "GET", path, key=key, within=HEALTH_TIMEOUT)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE and said.get("code") == "stalled":
+            raise Refusal(said["detail"])
+        if status != HTTPStatus.OK:
+            raise NotReached
+        return said
+    except FAILED as error:
         raise NotReached from error
 
 
@@ -79,23 +74,36 @@ def call(database_url: str, method: str, path: str, body: dict[str, Any] | None 
     Raises NotReached, Refusal.
     """
     try:
-        found = json.loads(_path(database_url).read_text())
-        request = urllib.request.Request(  # noqa: S310 - an address that we wrote ourselves
-            found["address"] + path,
-            None if body is None else json.dumps(body).encode(),
-            {"X-API-Key": found["key"], "Content-Type": "application/json"},
-            method=method,
-        )
-        # Not through a proxy that the environment may name.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT) as answer:
-            said = answer.read()
-            return json.loads(said) if said else None
-    except urllib.error.HTTPError as error:
-        with contextlib.closing(error):
-            detail = json.loads(error.read() or b"{}").get("detail", error.reason)
-        raise Refusal(str(detail)) from None
-    except (OSError, ValueError, KeyError) as error:
+        address, key = _published(database_url)
+        status, said = _request(address, method, path, key=key, within=TIMEOUT, body=body)
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise Refusal(str(said.get("detail", status)))
+        return said
+    except FAILED as error:
         raise NotReached from error
+
+
+def _published(database_url: str) -> tuple[str, str]:
+    """The address and the key that the running process has left in its file."""
+    found = json.loads(_path(database_url).read_text())
+    return found["address"], found["key"]
+
+
+def _request(
+    address: str, method: str, path: str, *, key: str | None, within: float, body: dict[str, Any] | None = None
+) -> tuple[int, Any]:
+    """Makes a request, through no proxy that the environment may name, and follows no redirect: it carries a key.
+
+    Returns the status, and the JSON of the answer; {} for an empty one.
+    """
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=within)
+    try:
+        headers = {"Content-Type": "application/json"} | ({"X-API-Key": key} if key else {})
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}")
+    finally:
+        connection.close()
 
 
 def who() -> "Actor":

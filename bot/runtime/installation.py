@@ -24,11 +24,14 @@ from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope
 from bot.settings import Settings
 from crm_core import statistics
+from crm_core.access import api_keys
 from crm_core.api.app import create_app
+from crm_core.api.local_calls import LocalCalls
 from crm_core.api.server import HttpServer
 from crm_core.events import Logged
 from crm_core.messaging import alerts
 from crm_core.monitoring.process_counters import ProcessCounters
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import Ownership, ownership
@@ -64,6 +67,8 @@ class Installation:
         """
         self.settings, self.clock, self.rng = settings, clock, rng
         self.counts = ProcessCounters()
+        # With a webhook, something in front of us passes calls of the Internet on.
+        self.local_calls = LocalCalls(is_open=settings.webhook_url is None)
         self.nightly_backup: NightlyBackup | None = None
         self._jobs = jobs
         self._stack = AsyncExitStack()
@@ -75,6 +80,8 @@ class Installation:
     schedule: Schedule
     first_key_path: str | None = None
     """The file with the first API key, if this start made it."""
+    had_key: bool
+    """Whether there ever was an API key when this process started."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -107,8 +114,13 @@ class Installation:
         if settings.database_url.startswith("sqlite") and settings.backup_keep:
             self.nightly_backup = NightlyBackup(self.db, settings, self.clock)
         self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())
-        await self.db.write(accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock())
-        await self.db.write(statistics.prepare, zone=settings.timezone)
+        for telegram_id in await self.db.write(
+            accounts.ensure_admins, telegram_ids=settings.admin_ids, now=self.clock()
+        ):
+            log.warning("removed_admin_in_settings", telegram_id=telegram_id)
+        self.had_key = await self.db.read(api_keys.exist)
+        with through(Pool.BACKGROUND):
+            await self.db.write(statistics.prepare, zone=settings.timezone)
 
     async def _serve(self, own_routes: Sequence[BaseRoute] = ()) -> None:
         """Starts the HTTP server, with the API and the routes that a subclass adds. Raises PortTaken."""
@@ -126,6 +138,8 @@ class Installation:
             own_routes=own_routes,
             version=__version__,
             control_key=control_key,
+            local_calls=self.local_calls,
+            trusted_proxies=settings.trusted_proxies,
             counts=self.counts,
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)

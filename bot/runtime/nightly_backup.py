@@ -76,7 +76,7 @@ class NightlyBackup:
             log.info("backup_made", path=str(target), bytes=made.size)
             if made.wrong_loads:
                 log.error("backup_has_wrong_loads", operators=len(made.wrong_loads))
-            nightly.prune(self.folder, self.database, keep=self.settings.backup_keep)
+            nightly.prune(self.folder, self.database, keep=self.settings.backup_keep, made=target)
 
     async def _report(self, reason: str) -> None:
         self._unreported = reason

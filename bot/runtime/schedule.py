@@ -21,6 +21,7 @@ from crm_core.api import idempotency
 from crm_core.conversation import operator_messages, prompts
 from crm_core.messaging import inbox, outbox
 from crm_core.routing import queue
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
@@ -199,7 +200,10 @@ class Schedule:
     async def run(self, name: str) -> None:
         """Runs a job once. A failure is logged, and the job is tried again at its next time."""
         try:
-            await self.jobs[name].run(self._process)
+            job = self.jobs[name]
+            # Jobs of bots may begin sessions, whose work is not in the background.
+            with through(Pool.BOT if job.scope is Scope.WITH_BOTS else Pool.BACKGROUND):
+                await job.run(self._process)
         except asyncio.CancelledError:
             if not self._is_stopping:  # otherwise APScheduler would log an error
                 raise

@@ -5,7 +5,7 @@ of a request.
 """
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from aiogram import Bot
 from aiogram.client.default import Default
@@ -14,7 +14,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
 from aiogram.types import Message, MessageId, User
-from aiohttp import BytesPayload, ClientTimeout, FormData
+from aiohttp import BytesPayload, ClientError, ClientTimeout, FormData
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 # Pydantic builds a model for each type of answer, which takes milliseconds, and drops it when nothing refers to it.
@@ -28,6 +28,13 @@ ANSWER_TYPES = (
 CONNECTING = 5.0  # seconds until a connection must stand: without one the request was surely not sent
 PROXY_ERRORS = (ProxyConnectionError, ProxyError, ProxyTimeoutError)
 """A connection that failed because of the proxy; aiogram does not count these as network errors."""
+
+
+REDIRECTS = range(300, 400)
+
+
+class Redirected(TelegramNetworkError):
+    """The Bot API server has answered with a redirect, which is not followed: nothing was carried out."""
 
 
 class PlainMethod(TelegramMethod[MessageId]):
@@ -66,12 +73,25 @@ class Telegram(AiohttpSession):
         method: TelegramMethod[TelegramType],
         timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
     ) -> TelegramType:
-        """Makes a request. Raises what aiogram does, also when a proxy fails."""
-        within: Any = ClientTimeout(total=self.timeout if timeout is None else timeout, sock_connect=CONNECTING)
+        """Makes a request. Raises what aiogram does, also when a proxy fails, and Redirected.
+
+        aiogram's own would follow a redirect, with the token in its path, wherever it leads.
+        """
+        session = await self.create_session()
+        url = self.api.api_url(token=bot.token, method=method.__api_method__)
+        body = self.build_form_data(bot, method)
+        within = ClientTimeout(total=self.timeout if timeout is None else timeout, sock_connect=CONNECTING)
         try:
-            return await super().make_request(bot, method, within)
-        except PROXY_ERRORS as error:
+            async with session.post(url, data=body, timeout=within, allow_redirects=False) as answer:
+                content = await answer.text()
+        except TimeoutError as error:
+            raise TelegramNetworkError(method=method, message="Request timeout error") from error
+        except (ClientError, *PROXY_ERRORS) as error:
             raise TelegramNetworkError(method=method, message=type(error).__name__) from error
+        if answer.status in REDIRECTS:
+            raise Redirected(method=method, message=f"HTTP {answer.status}")
+        response = self.check_response(bot=bot, method=method, status_code=answer.status, content=content)
+        return cast(TelegramType, response.result)
 
     def build_form_data(  # type: ignore[override]
         self, bot: Bot, method: TelegramMethod[TelegramType]

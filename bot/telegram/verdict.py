@@ -22,7 +22,7 @@ from aiogram.exceptions import (
 )
 from aiohttp import ClientConnectorError, ConnectionTimeoutError
 
-from bot.telegram.session import PROXY_ERRORS
+from bot.telegram.session import PROXY_ERRORS, Redirected
 
 DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
 
@@ -106,6 +106,8 @@ def judge(error: BaseException) -> Verdict:
             return NotSent("conflict")
         case TelegramServerError():
             return OutcomeUnknown("server_error")
+        case Redirected():
+            return NotSent("redirected")
         case TelegramNetworkError():
             # Only if no connection was made is it certain that the request was not sent.
             return (

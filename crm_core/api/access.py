@@ -1,8 +1,8 @@
 """Who may call a route: nobody, unless the route itself says who.
 
 A route answers everybody if its endpoint (or a mounted application) is declared `public`, and callers with an API key
-if it depends on `Reading`, `Writing`, `Administering` or `Submitting` of `crm_core.api.call`. A route that declares
-neither is closed, as is a path that no route matches.
+if it depends on `Reading`, `Writing`, `Administering` or `Submitting` of `crm_core.api.call`, or is declared
+`for_any_key`. A route that declares nothing is closed, as is a path that no route matches.
 
 A page for a browser is a route of `create_app`, as those of `crm_core.api.docs` are. A browser sends no API key with a
 navigation, so a page for staff must be `public` and check a session by itself. `tests/api/test_route_access.py` lists
@@ -23,6 +23,7 @@ from crm_core.api.call import scope_of
 T = TypeVar("T")
 
 _MARK = "is_public_endpoint"
+_KEYED = "needs_any_key"
 
 log = logging.getLogger("api")
 
@@ -34,7 +35,7 @@ class Access(Enum):
     """Everybody; the route checks what it gets by itself."""
 
     KEY = auto()
-    """Callers with an API key of sufficient scope."""
+    """Callers with an API key: of sufficient scope, or of any."""
 
     CLOSED = auto()
     """Nobody."""
@@ -49,11 +50,19 @@ def public(endpoint: T) -> T:
     return endpoint
 
 
+def for_any_key(endpoint: T) -> T:
+    """Declares that an endpoint answers callers with any API key. Returns it, like `public`."""
+    setattr(endpoint, _KEYED, True)
+    return endpoint
+
+
 def access_of(route: BaseRoute) -> Access:
     """What a route declares. A route that asks for a scope needs a key, even if it is also marked `public`."""
     if isinstance(route, APIRoute) and scope_of(route) is not None:
         return Access.KEY
     endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
+    if getattr(endpoint, _KEYED, False) is True:
+        return Access.KEY
     return Access.PUBLIC if getattr(endpoint, _MARK, False) is True else Access.CLOSED
 
 
@@ -100,6 +109,11 @@ class AccessTable:
             if match is Match.PARTIAL and partial is None:
                 partial = access
         return partial or Access.CLOSED
+
+    def template(self, scope: Scope) -> str | None:
+        """The path of the route that a request matches, as declared: it has nothing that callers wrote."""
+        found = (route for start, route, _ in self._routes if scope["path"].startswith(start))
+        return next((getattr(one, "path", None) for one in found if one.matches(scope)[0] is not Match.NONE), None)
 
 
 def _literal_start(route: BaseRoute) -> str:

@@ -12,8 +12,10 @@ from starlette.routing import BaseRoute
 
 from crm_core.api import contact_actions, contacts, docs, forms, health, keys, leads, operators, sources, statistics
 from crm_core.api.call import ApiContext
+from crm_core.api.callers import networks
 from crm_core.api.guard import Guard
 from crm_core.api.keyring import Keyring
+from crm_core.api.local_calls import LocalCalls
 from crm_core.api.metrics import route
 from crm_core.api.metrics.exposition import Exposition
 from crm_core.api.problems import render_problems
@@ -54,6 +56,8 @@ def create_app(
     own_routes: Sequence[BaseRoute] = (),
     version: str = "",
     control_key: str | None = None,
+    local_calls: LocalCalls | None = None,
+    trusted_proxies: Sequence[str] = (),
     counts: ProcessCounters | None = None,
 ) -> FastAPI:
     """The HTTP API on an open database.
@@ -65,11 +69,21 @@ def create_app(
         bot_ids: the bots that this process runs; `/readyz` reports on their progress.
         cors_origins: sites whose pages may call the API, such as `https://example.com`.
         control_key: accepted like an admin's API key while the process runs, for commands on the same machine.
+        local_calls: whether plain calls of this machine are answered while there never was a key; by default they are.
+        trusted_proxies: addresses and networks of proxies whose `X-Forwarded-For` is believed, for limits and logs.
         counts: the counters of the process, for `/metrics`.
         own_routes: routes of the caller (a webhook); each declares its access, see `crm_core.api.access`.
     """
     context = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
     keyring = Keyring(db)
+    guard = Middleware(
+        Guard,
+        context=context,
+        keyring=keyring,
+        local_calls=local_calls or LocalCalls(),
+        control_key=control_key,
+        trusted_proxies=networks(trusted_proxies),
+    )
     app = FastAPI(
         title="Mini-CRM",
         version=version,
@@ -78,10 +92,11 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        middleware=_middleware(context, keyring, cors_origins, control_key),
+        middleware=_middleware(guard, cors_origins),
     )
     app.state.context, app.state.keyring = context, keyring
     app.state.lead_total, app.state.contact_total = RowCount(Lead.__table__), RowCount(Contact.__table__)
+    app.state.readiness = health.Readiness(context)
     app.state.exposition = Exposition(counts=counts or ProcessCounters(), version=version)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     app.router.routes += [
@@ -95,10 +110,8 @@ def create_app(
     return app
 
 
-def _middleware(
-    context: ApiContext, keyring: Keyring, cors_origins: Sequence[str], control_key: str | None
-) -> list[Middleware]:
-    found = [Middleware(Guard, context=context, keyring=keyring, control_key=control_key)]
+def _middleware(guard: Middleware, cors_origins: Sequence[str]) -> list[Middleware]:
+    found = [guard]
     if cors_origins:
         found.insert(
             0,

@@ -1,5 +1,8 @@
 """/docs: Swagger UI from our own files. The page loads nothing from other sites, and its policy enforces that.
 
+The page is empty, and public because a browser sends no key with a navigation. What it shows is the schema, which needs
+a key as any other call does: if it is refused, the page asks for one and keeps it until it is closed.
+
 The files are those of Swagger UI itself, unmodified: `crm_core/api/swagger_ui/README.md`.
 """
 
@@ -10,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from crm_core.api.access import public
+from crm_core.api.access import for_any_key, public
 from crm_core.api.schema import openapi
 
 FOLDER = Path(__file__).parent / "swagger_ui"
@@ -33,6 +36,10 @@ PAGE = """\
 <link rel="icon" href="{up}docs/favicon.png">
 </head>
 <body>
+<form id="key" hidden>
+<p><label>API key <input type="password" size="50" autocomplete="off" required></label> <button>Open</button></p>
+<p id="refused" role="alert"></p>
+</form>
 <div id="swagger-ui" data-schema="{up}openapi.json"></div>
 <script src="{up}docs/swagger-ui-bundle.js"></script>
 <script src="{up}docs/start.js"></script>
@@ -40,12 +47,32 @@ PAGE = """\
 </html>
 """
 START = """\
-SwaggerUIBundle({
-  url: document.getElementById("swagger-ui").dataset.schema, dom_id: "#swagger-ui", deepLinking: true,
-  displayRequestDuration: true,
-  persistAuthorization: true, tryItOutEnabled: true, validatorUrl: null,
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
-});
+const place = document.getElementById("swagger-ui"), form = document.getElementById("key");
+const asked = form.querySelector("input"), refused = document.getElementById("refused");
+
+function show(key) {
+  SwaggerUIBundle({
+    url: place.dataset.schema, dom_id: "#swagger-ui", deepLinking: true,
+    displayRequestDuration: true,
+    persistAuthorization: true, tryItOutEnabled: true, validatorUrl: null,
+    requestInterceptor: (request) => {
+      if (key && !request.headers["X-API-Key"] && !request.headers.Authorization) request.headers["X-API-Key"] = key;
+      return request;
+    },
+    presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+  });
+}
+
+async function open(key) {
+  const answer = await fetch(place.dataset.schema, { headers: key ? { "X-API-Key": key } : {} });
+  form.hidden = answer.ok;
+  if (answer.ok) return show(key);
+  refused.textContent = key ? (await answer.json()).detail : "";
+  asked.focus();
+}
+
+form.addEventListener("submit", (event) => { event.preventDefault(); open(asked.value.trim()); });
+open("");
 """
 # Swagger UI sets inline styles, and its icons are data: addresses.
 POLICY = (
@@ -58,7 +85,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[BaseRoute]:
-    """The page, its files and the schema; all are public."""
+    """The page and its files, which are public, and the schema, which is not."""
     files = [Route(f"/docs/{name}", _file(name)) for name in FILES]
     return [Route("/docs", _page), Route("/docs/start.js", _start), *files, Route("/openapi.json", _schema)]
 
@@ -85,6 +112,6 @@ def _file(name: str) -> Endpoint:
     return file
 
 
-@public
+@for_any_key
 async def _schema(request: Request) -> Response:
     return JSONResponse(openapi(request.app))

@@ -31,6 +31,11 @@ class Keyring:
             self._read_at = None
             self._changes += 1
 
+    @property
+    def knows_keys(self) -> bool:
+        """Whether there was ever a key, as far as was read; see `has_keys`."""
+        return bool(self._keys)
+
     async def has_keys(self, *, now: datetime, or_remembered: bool = False) -> bool:
         """Whether there was ever a key, valid or not. Refreshes the cache if it is too old.
 

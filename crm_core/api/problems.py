@@ -2,6 +2,7 @@
 
 import json
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,11 @@ from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2  # after which a caller may try again while the database is unavailable
+SAFE = ("GET", "HEAD")  # methods that change nothing
 REASONS = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 names them; Python 3.11 does not
+
+REFERRED = (401, 403, 429)  # and all from 500 on: their log line is found by a reference
+REFERENCE = "X-Reference"
 
 log = logging.getLogger("api")
 
@@ -51,15 +56,27 @@ def problem(
     }
     if errors is not None:
         body["errors"] = errors
+    if status in REFERRED or status >= 500:
+        body["reference"] = secrets.token_hex(4)
+        headers = {**(headers or {}), REFERENCE: body["reference"]}
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(text, status, {**(headers or {})}, MEDIA_TYPE)
 
 
-def database_unavailable(path: str) -> Response:
-    """503: nothing was changed, and the same request may be sent again."""
+def database_unavailable(path: str, *, may_be_done: bool) -> Response:
+    """503: the same request may be sent again.
+
+    Args:
+        may_be_done: whether it may have been carried out: an answer to a commit can be lost, too.
+    """
+    what = (
+        "this call may have been carried out: repeat it with the same Idempotency-Key, or look before you repeat it"
+        if may_be_done
+        else "nothing was changed"
+    )
     return problem(
         503,
-        "The database is unavailable at the moment; nothing was changed",
+        f"The database is unavailable at the moment; {what}",
         path=path,
         kind="database_away",
         headers={"Retry-After": str(RETRY_SECONDS)},
@@ -141,5 +158,11 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.error("database away: %s", type(error).__name__)
-    return database_unavailable(request.scope["requested_path"])
+    path = request.scope["requested_path"]
+    return log_database_away(error, database_unavailable(path, may_be_done=request.method not in SAFE))
+
+
+def log_database_away(error: BaseException, response: Response) -> Response:
+    """Logs why a request was answered with 503, under the reference of the response, which is returned."""
+    log.error("database away: %s", type(error).__name__, extra={"reference": response.headers[REFERENCE]})
+    return response

@@ -31,7 +31,7 @@ WHAT = {
     415: "The body is not JSON.",
     422: "Values are invalid; `errors` lists the fields.",
     428: "`If-Match` is required.",
-    429: "Too many requests with this key; `Retry-After` says when to continue.",
+    429: "Too many requests with this key, or from this address without one; `Retry-After` says when to continue.",
     500: "An internal error occurred and has been logged.",
     503: "The database is unavailable; `Retry-After` says when to try again.",
 }
@@ -51,6 +51,10 @@ PROBLEM = {
         "detail": {"type": "string", "description": "What is wrong, in a sentence."},
         "instance": {"type": "string", "description": "The path of the request."},
         "code": {"type": "string", "description": "What is wrong, for programs."},
+        "reference": {
+            "type": "string",
+            "description": "With 401, 403, 429 and from 500 on: where to find it in the log.",
+        },
         "errors": {
             "type": "array",
             "description": "With 422: the invalid fields.",

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from crm_core.api.bounded_protocol import bounded
+from crm_core.api.descriptors import connections_most
+
 STOP_SECONDS = 2  # for requests in progress at shutdown
-BACKLOG = 2048
+BACKLOG = 512  # connections that the system keeps for us; all of them may be accepted at a time
 
 
 class PortTaken(Exception):
@@ -57,15 +60,18 @@ class _Uvicorn(uvicorn.Server):
 class HttpServer:
     """Serves one application at one address."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int, connections: int | None = None) -> None:
         """
         Args:
             port: 0 for any free port.
+            connections: how many there may be at once; by default as many as leave descriptors for the database.
         """
         self.host, self.port = host, port
+        self._connections = connections or connections_most()
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=bounded(self._connections),
+            backlog=BACKLOG,
             ws="none",
             lifespan="off",
             access_log=False,

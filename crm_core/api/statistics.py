@@ -12,6 +12,7 @@ from crm_core.api.call import Reading, RequestContext
 from crm_core.api.fields import Moment, Shown, example
 from crm_core.api.periods import Day, span
 from crm_core.statistics import Cause, Grain, Period, SourceNumbers, Statistics
+from crm_core.storage.config import Pool, through
 
 router = APIRouter(tags=["statistics"])
 
@@ -66,13 +67,15 @@ class SourceStatsShown(Shown):
 @router.get("/dashboard/operator_stats", response_model=list[OperatorStatsShown], summary="Show figures of operators")
 async def operator_stats(call: Reading) -> Any:
     """All operators, sorted by name."""
-    return await call.db.read(statistics.operator_stats)
+    with through(Pool.BACKGROUND):
+        return await call.db.read(statistics.operator_stats)
 
 
 @router.get("/dashboard/source_stats", response_model=list[SourceStatsShown], summary="Show figures of sources")
 async def source_stats(call: Reading) -> Any:
     """All sources in order of creation, with the operators that have a weight or contacts there."""
-    return await call.db.read(statistics.source_stats)
+    with through(Pool.BACKGROUND):
+        return await call.db.read(statistics.source_stats)
 
 
 class DaysQuery(BaseModel):
@@ -180,14 +183,16 @@ class ArrivalsShown(Shown):
 async def show_statistics(query: Annotated[DaysQuery, Query()], call: Reading) -> Any:
     """What /stats shows in Telegram: load, planned and actual shares with the causes of gaps, response times."""
     since, until = query.span(call)
-    return _shown(await call.db.read(statistics.overview, since=since, until=until))
+    with through(Pool.BACKGROUND):
+        return _shown(await call.db.read(statistics.overview, since=since, until=until))
 
 
 @router.get("/statistics/arrivals", response_model=list[ArrivalsShown], summary="Show contacts over time")
 async def show_arrivals(query: Annotated[ArrivalsQuery, Query()], call: Reading) -> Any:
     """By hours, days or months of the installation's time zone; steps without contacts are left out."""
     since, until = query.span(call)
-    return await call.db.read(statistics.arrivals, since=since, until=until, grain=query.by)
+    with through(Pool.BACKGROUND):
+        return await call.db.read(statistics.arrivals, since=since, until=until, grain=query.by)
 
 
 def _shown(found: Statistics) -> dict[str, Any]:

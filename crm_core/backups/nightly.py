@@ -36,13 +36,19 @@ def due(folder: Path, database: Path, *, at: time, zone: ZoneInfo, now: datetime
     day = here.date() if here.time() >= at else here.date() - timedelta(days=1)
     path = backup_path(folder, database, day)
     made = existing(folder, database)
-    # After the clock was set back, no second copy is due: a later one contains everything of an earlier one.
-    return None if path.exists() or (made and made[-1].name > path.name) else path
+    # After the clock was set back, no second copy is due: a later one contains everything of an earlier one. One of a
+    # day that is still to come was named by a clock that was ahead, and stands for no night.
+    today = backup_path(folder, database, here.date()).name
+    return None if path.exists() or any(path.name < one.name <= today for one in made) else path
 
 
-def prune(folder: Path, database: Path, *, keep: int) -> list[Path]:
-    """Deletes all but the newest `keep` copies. Returns the deleted ones."""
-    old = existing(folder, database)[:-keep]
+def prune(folder: Path, database: Path, *, keep: int, made: Path | None = None) -> list[Path]:
+    """Deletes all but the newest `keep` copies. Returns the deleted ones.
+
+    Args:
+        made: the copy of this night, which is the newest, whatever days a clock that was ahead has given to others.
+    """
+    old = sorted(existing(folder, database), key=lambda one: one == made)[:-keep]
     for path in old:
         path.unlink(missing_ok=True)
     return old

@@ -15,11 +15,12 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue, sources
+from crm_core.routing import assignment, queue
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import SourceFacts, source_facts
+from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
-from crm_core.storage.execute import change_one, execute
+from crm_core.routing.operator_locks import hold_operators
+from crm_core.storage.execute import change_one, execute, prefetch_id
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Chat, Contact, Staff
@@ -61,9 +62,11 @@ def register(
 
     Raises SourceNotFound, SourceOff.
     """
+    leads.prefetch(s, lead)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
+    _prefetch(s, source, content)
     known = leads.find_or_create(s, lead, now=now)
     made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
@@ -85,6 +88,7 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
+    _prefetch(s, source, content)
     place = _reserve(s, source, rng)
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
@@ -110,6 +114,13 @@ def open_contact(
         outbox.add(s, greeting, now=now)
         _notify_waits(s, contact_id, source, place.reason, now)
     return opened
+
+
+def _prefetch(s: Session, source: SourceFacts, content: MessageContent | None) -> None:
+    prefetch_candidates(s, source)
+    prefetch_id(s, _INSERT)
+    if content is not None:
+        messages.prefetch_next_id(s)
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
@@ -229,8 +240,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
     """
     operator_id = access_holder(s, actor, contact_id)
-    source_ids = sources.of_operator(s, operator_id)
-    lock_sources(s, source_ids)
+    source_ids = hold_operators(s, [operator_id])
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)

@@ -19,13 +19,14 @@ from crm_core.errors import (
     OperatorUnreachable,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, queue, sources
+from crm_core.routing import assignment, queue
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import change_one, execute
-from crm_core.storage.locks import lock_contact, lock_sources
+from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Contact
 
 _contact = Contact.__table__
@@ -52,7 +53,7 @@ def assign_by_hand(
     ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
     """
     access_assigning(s, actor)
-    contact, source_ids = _lock_open(s, contact_id)
+    contact, source_ids = _lock_open(s, contact_id, operator_id)
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
     reservation = _reserve(s, contact, chosen, confirmed=confirmed)
@@ -70,17 +71,15 @@ def assign_by_hand(
     return reservation.name
 
 
-def _lock_open(s: Session, contact_id: int) -> tuple[Row[Any], set[int]]:
-    """Locks an open contact, and before it every source where its operator's place may be wanted.
+def _lock_open(s: Session, contact_id: int, operator_id: int) -> tuple[Row[Any], set[int]]:
+    """Locks an open contact, before it both operators, and before these every source where a place may be wanted.
 
     Returns the contact and those sources. Raises ContactNotFound, ContactClosed, and CardOutdated where the contact
-    was moved while this transaction waited for the locks, since other sources would have to be locked then.
+    was moved while this transaction waited for the locks, since others would have to be locked then.
     """
     before = access_contact(s, contact_id)
-    source_ids = {before.source_id}
-    if before.operator_id is not None:
-        source_ids.update(sources.of_operator(s, before.operator_id))
-    lock_sources(s, source_ids)  # before any row is locked, in every transaction: see `lock_sources`
+    concerned = {operator_id} if before.operator_id is None else {operator_id, before.operator_id}
+    source_ids = hold_operators(s, concerned, also=[before.source_id])
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     if contact.status == "closed":
@@ -114,9 +113,7 @@ def _reserve(s: Session, contact: Row[Any], chosen: NamedCandidate, *, confirmed
     why = exclusion(candidate)
     reservation = None
     if why is None or confirmed:
-        reservation = assignment.reserve_by_hand(
-            s, operator_id=candidate.operator_id, chat_id=candidate.chat_id, beyond_limit=confirmed
-        )
+        reservation = assignment.reserve_by_hand(s, chosen=candidate, beyond_limit=confirmed)
     if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
         raise NeedsConfirmation(
             contact=contact.id,

@@ -289,7 +289,8 @@ def notify_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None
         .where(
             _chat.c.bot_id == bot_id,
             _chat.c.chat_id == chat_id,
-            or_(_chat.c.slowed_at.is_(None), _chat.c.slowed_at <= now - SLOWED_AGAIN),
+            # A moment that is still to come was stored by a clock that was ahead.
+            or_(_chat.c.slowed_at.is_(None), _chat.c.slowed_at <= now - SLOWED_AGAIN, _chat.c.slowed_at > now),
         )
         .values(slowed_at=now),
     )

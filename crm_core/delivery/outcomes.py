@@ -98,6 +98,7 @@ def record(
 
     Of attempts of an earlier session only message ids are stored: a message is in its chat, whichever session sent it.
     """
+    _hold_who_is_gone(s, outcomes)
     for gate in gates:
         if gate.method is not None:
             bots.shut_method(s, bot_id=bot_id, method=gate.method, until=gate.until)
@@ -128,6 +129,13 @@ def record(
             one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
         ):
             _notify_author(s, one, "maybe_doubled", now)
+
+
+def _hold_who_is_gone(s: Session, outcomes: Sequence[Outcome]) -> None:
+    """Locks operators who turn out to be unreachable, before any row is changed (`crm_core.storage.locks`)."""
+    gone = {one.job.chat_id for one in outcomes if one.settled.state == "dead" and one.settled.outcome in UNREACHABLE}
+    if gone:
+        departure.hold_accounts(s, telegram_ids=gone)
 
 
 def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:

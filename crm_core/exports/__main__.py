@@ -9,12 +9,14 @@ import sys
 
 from crm_core.exports.in_subprocess import from_text
 from crm_core.exports.making import Made, make
+from crm_core.storage.config import Pool, use
 from crm_core.storage.opening import open_database
 from crm_core.subprocesses import lower_priority
 
 
 async def _make(text: str) -> Made:
     url, order = from_text(text)
+    use(Pool.BACKGROUND)
     db = open_database(url)
     try:
         return await make(db, order, on_progress=lambda done, total: _report(done=done, total=total))

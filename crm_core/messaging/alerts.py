@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, case, select
+from sqlalchemy import bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
@@ -49,9 +49,10 @@ def notify_admins(
     Returns whether notices were queued.
     """
     statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
-    statement = statement.on_conflict_do_update(
-        index_elements=["cause"], set_={"told_at": now}, where=Alert.__table__.c.told_at <= now - quiet
-    )
+    told_at = Alert.__table__.c.told_at
+    # A moment that is still to come was stored by a clock that was ahead.
+    is_due = or_(told_at <= now - quiet, told_at > now)
+    statement = statement.on_conflict_do_update(index_elements=["cause"], set_={"told_at": now}, where=is_due)
     if execute(s, statement.returning(Alert.__table__.c.cause)).first() is None:
         return False
     chats: dict[int, int] = {}

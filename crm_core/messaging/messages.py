@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import execute, prefetch_id
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
@@ -56,6 +56,11 @@ class Original:
 
 
 _INSERT = prepared_insert(_message)
+
+
+def prefetch_next_id(s: Session) -> None:
+    """Announces `store`, so that it needs no round trip of its own."""
+    prefetch_id(s, _INSERT)
 
 
 def store(

@@ -7,7 +7,7 @@ that the database alone knows what was tried.
 Everything here is about rows for Telegram, except where it says "any receiver". Other receivers: `messaging.receivers`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, null, or_, se
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute, execute_count
-from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert, prepared_upsert
+from crm_core.storage.execute import execute, execute_count, execute_later
+from crm_core.storage.prepared import Prepared, PreparedForIds, Rows, prepared_insert, prepared_upsert
 from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
 
 CARD = "card"  # a new card in an operator's chat
@@ -85,13 +85,21 @@ def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
         if entry.dedup_key is None:
             plain.append(entry)
         else:
-            row_id = execute(s, _INSERT_OR_TOUCH, _values(entry, now)).scalar_one()
-            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id))
+            execute_later(s, _INSERT_OR_TOUCH, _values(entry, now), _note_ids(s, iter([entry])))
     if plain:
         # Several rows of one action keep their order: ids are assigned in the order of the parameters.
-        ids = execute(s, _INSERT, [_values(entry, now) for entry in plain]).scalars()
-        for row_id, entry in zip(ids, plain, strict=True):
+        execute_later(s, _INSERT, [_values(entry, now) for entry in plain], _note_ids(s, iter(plain)))
+
+
+def _note_ids(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None]:
+    """Makes the senders know of rows as soon as they have their ids."""
+
+    def note(ids: Rows) -> None:
+        for row_id in ids.scalars():
+            entry = next(added)
             on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id))
+
+    return note
 
 
 def or_touch_pending(insert: Any) -> Any:

@@ -19,7 +19,8 @@ _OLDEST_UPDATE = """
     SELECT min(received_at) FROM inbox
     WHERE state = 'new' AND (not_before IS NULL OR not_before <= ?) AND bot_id IN ({bots})
 """
-_LAST_UPDATE = "SELECT max(finished_at) FROM inbox WHERE finished_at IS NOT NULL"
+# What is stored as finished in the future was finished under a clock that was ahead, and says nothing about now.
+_LAST_UPDATE = "SELECT max(finished_at) FROM inbox WHERE finished_at IS NOT NULL AND finished_at <= ?"
 # Rows held back by a flood wait are not late, nor are those of a bot that cannot run.
 _OLDEST_SENDING = """
     SELECT min(CASE WHEN o.not_before > o.created_at THEN o.not_before ELSE o.created_at END)
@@ -29,7 +30,9 @@ _OLDEST_SENDING = """
       AND NOT EXISTS (SELECT 1 FROM gates g WHERE g.bot_id = o.bot_id AND g.chat_id = o.chat_id AND g.not_before > ?)
 """
 # Of Telegram alone: rows sent to other receivers say nothing about it.
-_LAST_SENT = "SELECT max(settled_at) FROM outbox WHERE settled_at IS NOT NULL AND bot_id IS NOT NULL"
+_LAST_SENT = """
+    SELECT max(settled_at) FROM outbox WHERE settled_at IS NOT NULL AND settled_at <= ? AND bot_id IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +75,5 @@ def _due(ask: Ask, now: int, oldest: str, values: tuple[int, ...], last: str) ->
     ((due,),) = ask(oldest, *values)
     if due is None:
         return 0.0, 0.0
-    ((finished,),) = ask(last)
+    ((finished,),) = ask(last, now)
     return (now - due) / 1000, (now - max(due, finished or 0)) / 1000

@@ -6,12 +6,16 @@ the caller stores the operator on the contact: in a new row, or with `ASSIGNED_V
 somebody else held. All of it is one transaction, so these happen together or not at all.
 
 Locks. A place is taken by one conditional UPDATE (`_CLAIM`): two transactions that chose the same operator for their
-last place cannot both have it, and the second one chooses again. So choosing needs no lock, and a new contact takes
-none if somebody is free. If nobody is, its transaction locks the source (`crm_core.storage.locks`) and chooses once
-more before it queues the contact; whatever frees a place locks the sources of that operator before it looks for waiting
-contacts (`crm_core.routing.queue`). So one of the two sees the other: nobody waits while somebody eligible is free.
+last place cannot both have it, and the second one chooses again. It also chooses again if the operator was removed,
+replaced by another account or lost a chat meanwhile (`operators.reach_version`): whoever does that changes the
+operator's row first and then returns what they hold, so that either they see the contact or we see the change. So
+choosing needs no lock, and a new contact takes none if somebody is free. If nobody is, its transaction locks the source
+(`crm_core.storage.locks`) and chooses once more before it queues the contact; whatever frees a place locks the sources
+of that operator before it looks for waiting contacts (`crm_core.routing.queue`). So one of the two sees the other:
+nobody waits while somebody eligible is free.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +29,7 @@ from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing.candidates import SourceFacts, candidates
-from crm_core.routing.choose import Choice, Exclusion, choose
+from crm_core.routing.choose import Candidate, Choice, Exclusion, choose
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
@@ -42,21 +46,27 @@ _weight = Weight.__table__
 # --- reserving a place -----------------------------------------------------------------------------------------------
 
 
-# Repeats of the rules only what a concurrent transaction may change and must never be exceeded: the limit, and whether
-# the operator is switched on.
+# Repeats of the rules what a concurrent transaction may change, so that nobody is given a contact after they lost the
+# right to it, or beyond their limit.
 _CLAIM = Prepared(
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
         _operator.c.is_active,
+        _operator.c.is_online,
         _operator.c.current_leads < _operator.c.max_leads,
+        _operator.c.reach_version == bindparam("seen_reach"),
     )
     .values(current_leads=_operator.c.current_leads + 1)
     .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
 )
 _CLAIM_BY_HAND = (
     update(_operator)
-    .where(_operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None))
+    .where(
+        _operator.c.id == bindparam("operator_id"),
+        _operator.c.removed_at.is_(None),
+        _operator.c.reach_version == bindparam("seen_reach"),
+    )
     .values(current_leads=_operator.c.current_leads + 1)
     .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
 )
@@ -99,38 +109,46 @@ def _reservation(operator_id: int, chat_id: int | None, claimed: Any, choice: Ch
     return Reservation(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
 
 
-def _claim(s: Session, operator_id: int) -> Any:
-    return execute(s, _CLAIM, {"operator_id": operator_id}).one_or_none()
+def _claim(s: Session, chosen: Candidate) -> Any:
+    values = {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
+    return execute(s, _CLAIM, values).one_or_none()
+
+
+LOST_AT_MOST = 3
+"""How often a place of the same operator is tried for, where others keep being faster, before they count as full."""
 
 
 def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservation | Choice:
-    """Chooses an operator and takes one of their places; if another transaction was first, chooses among the others.
+    """Chooses an operator and takes one of their places; if another transaction was first, chooses anew.
 
     Returns the place, or the choice that found nobody.
     """
-    pool = candidates(s, source)
+    lost: Counter[int] = Counter()
     while True:
+        pool = candidates(s, source)  # after a lost place, as whoever was faster has left them
+        if lost:
+            pool = [replace(one, load=one.limit) if lost[one.operator_id] >= LOST_AT_MOST else one for one in pool]
         choice = choose(pool, rng(), strategy=source.strategy)
         if choice.operator is None:
             return choice
         chosen = choice.operator
-        claimed = unlock_unless_found(s, partial(_claim, s, chosen.operator_id))
+        claimed = unlock_unless_found(s, partial(_claim, s, chosen))
         if claimed is not None:
             if source.strategy == "exact":
                 execute(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
             return _reservation(chosen.operator_id, chosen.chat_id, claimed, choice)
-        pool = [replace(one, load=one.limit) if one.operator_id == chosen.operator_id else one for one in pool]
+        lost[chosen.operator_id] += 1
 
 
-def reserve_by_hand(s: Session, *, operator_id: int, chat_id: int | None, beyond_limit: bool) -> Reservation | None:
-    """A place of one operator whom an admin has chosen. None if they were removed, or have none free.
+def reserve_by_hand(s: Session, *, chosen: Candidate, beyond_limit: bool) -> Reservation | None:
+    """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
     Args:
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
     """
-    statement = _CLAIM_BY_HAND if beyond_limit else _CLAIM
-    claimed = execute(s, statement, {"operator_id": operator_id}).one_or_none()
-    return None if claimed is None else _reservation(operator_id, chat_id, claimed, None)
+    values = {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
+    claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, values).one_or_none()
+    return None if claimed is None else _reservation(chosen.operator_id, chosen.chat_id, claimed, None)
 
 
 def release(s: Session, operator_id: int) -> None:

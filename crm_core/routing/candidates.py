@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 
@@ -91,6 +91,7 @@ def _columns(*, weight: Any = _weight.c.weight, dealt: Any = _weight.c.dealt) ->
         _flag(StaffChat.is_reachable, "has_chat"),
         dealt.label("dealt"),
         Staff.telegram_id,
+        _operator.c.reach_version,
     ]
 
 
@@ -108,6 +109,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         is_reachable,
         row.dealt,
         row.telegram_id if row.has_chat else None,
+        row.reach_version,
     )
 
 
@@ -126,9 +128,18 @@ _CANDIDATES = Prepared(
 )
 
 
+def _seen_from(source: SourceFacts) -> dict[str, int]:
+    return {"source_id": source.id, "bot_id": source.card_bot_id or 0}
+
+
+def prefetch_candidates(s: Session, source: SourceFacts) -> None:
+    """Announces `candidates`, so that its query needs no round trip of its own."""
+    prefetch(s, _CANDIDATES, _seen_from(source))
+
+
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
-    rows = execute(s, _CANDIDATES, {"source_id": source.id, "bot_id": source.card_bot_id or 0})
+    rows = execute(s, _CANDIDATES, _seen_from(source))
     return [_candidate(row, source) for row in rows]
 
 

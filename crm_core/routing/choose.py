@@ -45,6 +45,7 @@ class Candidate:
         load, limit: open contacts that they hold, and the most they may hold.
         dealt: contacts they got from the source since its weights last changed (for `exact`).
         chat_id: their private chat, None where they work through the API alone.
+        reach_version: tells whether they were removed, replaced or lost a chat since they were read.
     """
 
     operator_id: int
@@ -56,6 +57,7 @@ class Candidate:
     is_reachable: bool = True
     dealt: int = 0
     chat_id: int | None = None
+    reach_version: int = 0
 
 
 Rule = Callable[[Candidate], bool]

@@ -1,7 +1,7 @@
 """The queue: open contacts without an operator, oldest first.
 
-`assign_waiting` is the one function that gives contacts from the queue to operators. It locks the sources first, and so
-does every transaction that queues a contact or frees a place: `crm_core.routing.assignment` says why.
+`assign_waiting` is the one function that gives contacts from the queue to operators. Its caller has locked the sources
+first, as does every transaction that queues a contact or frees a place: `crm_core.routing.assignment` says why.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ from crm_core.routing import assignment
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, candidates, source_facts
 from crm_core.routing.choose import Exclusion, SourceExclusion, choose
+from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.execute import execute, execute_count
-from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
 _contact = Contact.__table__
@@ -53,10 +53,11 @@ def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: 
     Called in the transaction of everything that may free a place: a close, a raised limit, an activation, a new
     weight, coming online. Nobody waits while somebody eligible is free.
 
+    The caller has locked these sources and whoever works there, by `operator_locks.hold_operators` or `lock_team`.
+
     Returns how many contacts were assigned.
     """
     still = set(source_ids)
-    lock_sources(s, still)
     given, not_in_telegram = _assign_waiting(s, _OLDEST, still, actor=actor, now=now, rng=rng)
     # Operators who are free but not in Telegram can work on what came through the API, though not on a client's chat.
     more, _ = _assign_waiting(s, _OLDEST_WITHOUT_CHAT, not_in_telegram, actor=actor, now=now, rng=rng)
@@ -226,4 +227,5 @@ def sweep(s: Session, *, now: datetime, rng: Rng) -> int:
     these functions, such as an UPDATE by hand.
     """
     source_ids = s.execute(select(_contact.c.source_id).where(*WAITS).distinct()).scalars().all()
+    lock_team(s, source_ids)
     return assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)

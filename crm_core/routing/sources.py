@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Row, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -15,10 +15,10 @@ from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotF
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
-from crm_core.storage.execute import change_one, execute, execute_count
+from crm_core.routing.operator_locks import lock_team
+from crm_core.storage.execute import change_one, execute_count
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.paging import Page
-from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
 
 WEIGHT_LARGEST = 1_000
@@ -200,7 +200,7 @@ def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now
     Returns how many waiting contacts were assigned. Raises NotAllowed, SourceNotFound.
     """
     access_admin(s, actor)
-    lock_sources(s, [source_id])
+    lock_team(s, [source_id])
     _change(s, source_id, is_active=is_active)
     _record(s, source_id, "switched_on" if is_active else "switched_off", actor, now)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
@@ -212,6 +212,7 @@ def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now
     Raises NotAllowed, SourceNotFound.
     """
     access_admin(s, actor)
+    lock_team(s, [source_id])
     _change(s, source_id, strategy=strategy)
     s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))  # only `exact` counts
     _record(s, source_id, f"strategy_{strategy}", actor, now)
@@ -227,9 +228,9 @@ def set_weight(
     access_admin(s, actor)
     checked = check_number(weight, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
     one(s, source_id=source_id)
+    lock_team(s, [source_id], operator_ids=[operator_id])
     if s.execute(select(Operator.id).where(Operator.id == operator_id, Operator.removed_at.is_(None))).first() is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    lock_sources(s, [source_id])
     mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
     if checked == 0:
         s.execute(_weight.delete().where(*mine))
@@ -307,14 +308,6 @@ class SourceDetails:
     source: SourceListed
     shares: tuple[Share, ...]
     waiting: int
-
-
-_OF_OPERATOR = Prepared(select(_weight.c.source_id).where(_weight.c.operator_id == bindparam("operator_id")))
-
-
-def of_operator(s: Session, operator_id: int) -> Sequence[int]:
-    """The ids of the sources where an operator has a weight: contacts that wait there may want a place of theirs."""
-    return execute(s, _OF_OPERATOR, {"operator_id": operator_id}).scalars().all()
 
 
 def details(s: Session, *, source_id: int) -> SourceDetails:

@@ -16,7 +16,11 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.orm import Session
+
+from crm_core.storage.config import Pool, through
+from crm_core.storage.execute import send_waiting
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,8 +32,8 @@ class Unwritable(OSError):
     """The database answers but stores nothing: a disk that fails to flush, a damaged file, a read-only server."""
 
 
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, Unwritable)
-"""What a write or read raises while the database cannot be reached, is full, or cannot be written.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, NoFreeConnection, Unwritable)
+"""What a write or read raises while the database cannot be reached, is overloaded or full, or cannot be written.
 
 None of it is the fault of what was to be written: the caller waits and tries again, and gives nothing up for it.
 """
@@ -46,6 +50,7 @@ def on_commit(s: Session, fact: Any) -> None:
 
 def pending_on_commit(s: Session) -> list[Any]:
     """The facts that the transaction will pass to listeners when it is committed."""
+    send_waiting(s)
     found: list[Any] = s.info[PENDING_ON_COMMIT]
     return found
 
@@ -94,8 +99,9 @@ class Database(ABC):
 
     def _notify_listeners(self, announcements: list[Any]) -> None:
         if announcements:
-            for listener in self.listeners:
-                try:
-                    listener(announcements)
-                except Exception:  # the commit stands: its author, and the other listeners, must be notified
-                    log.exception("a listener failed")
+            with through(Pool.BOT):  # what they begin is the bot's work, whoever made the change
+                for listener in self.listeners:
+                    try:
+                        listener(announcements)
+                    except Exception:  # the commit stands: its author, and the other listeners, must be notified
+                        log.exception("a listener failed")

@@ -11,12 +11,14 @@ older modules, where it does the same more slowly; `Session.add` and relationshi
 """
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any, cast, overload
 
 from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from crm_core.storage import pipeline
 from crm_core.storage.prepared import Prepared, PreparedForIds, Rows
 
 CONNECTION = "connection"
@@ -49,7 +51,51 @@ def execute(
     raw: object = connection.connection.dbapi_connection
     if isinstance(raw, sqlite3.Connection):
         return statement.execute(raw, connection.dialect, values)
-    return cast(Rows, connection.execute(statement.on_postgresql, values))
+    if pipeline.works_over(raw):
+        return pipeline.execute(connection, statement, values)
+    return connection.execute(statement.on_postgresql, values)
+
+
+def execute_later(s: Session, statement: Prepared, values: Any, then: Callable[[Rows], None]) -> None:
+    """Executes a statement whose result decides nothing in this transaction; at the latest with the commit.
+
+    On PostgreSQL it needs no round trip of its own.
+
+    Args:
+        then: gets the result; for a list of parameters perhaps in parts, in their order.
+    """
+    connection = _connection(s)
+    if pipeline.works_over(connection.connection.dbapi_connection):
+        pipeline.execute_later(connection, statement, values, then)
+    else:
+        then(execute(s, statement, values))
+
+
+def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:
+    """Announces a query: on PostgreSQL it is sent with the next one, and `execute` finds its rows without another trip.
+
+    Nothing that this transaction writes between the two may change what the query finds.
+    """
+    connection = _connection(s)
+    if pipeline.works_over(connection.connection.dbapi_connection):
+        pipeline.prefetch(connection, statement, values)
+
+
+def prefetch_id(s: Session, insert: Prepared) -> None:
+    """Announces one new row of a `prepared_insert`: on PostgreSQL it then needs no round trip of its own.
+
+    Its number is used up even if the row is not inserted after all.
+    """
+    connection = _connection(s)
+    if pipeline.works_over(connection.connection.dbapi_connection):
+        pipeline.prefetch_id(connection, insert)
+
+
+def send_waiting(s: Session) -> None:
+    """Sends what `execute_later` and others left waiting, for a caller who needs its effects now."""
+    connection = _connection(s)
+    if pipeline.works_over(connection.connection.dbapi_connection):
+        pipeline.send_waiting(connection)
 
 
 def execute_count(s: Session, statement: Executable | Prepared, values: dict[str, Any] | None = None) -> int:
@@ -60,6 +106,8 @@ def execute_count(s: Session, statement: Executable | Prepared, values: dict[str
         raw: object = connection.connection.dbapi_connection
         if isinstance(raw, sqlite3.Connection):
             return statement.execute(raw, connection.dialect, values).rowcount
+        if pipeline.works_over(raw):
+            return pipeline.count(connection, statement, values)
         plain = statement.on_postgresql
     return connection.execute(cast(Executable, plain), values, execution_options=_COUNTED).rowcount
 

@@ -1,19 +1,37 @@
-"""Locks that keep decisions exact on PostgreSQL; on SQLite, the single writer has the same effect."""
+"""Locks that keep decisions exact on PostgreSQL; on SQLite, the single writer has the same effect.
+
+The order of locks, the same in every transaction, so that no two wait for each other:
+
+1. the invitation that is used or ended;
+2. sources, in the order of their ids (`lock_sources`);
+3. rows of operators, in the order of their ids (`crm_core.routing.operator_locks`);
+4. accounts and their chats with bots; weights;
+5. rows of contacts (`lock_contact`), then what belongs to them: messages, the outbox, alerts.
+
+An action takes what it will need of an earlier kind before anything of a later one, and reads again what it decides on.
+A new contact takes no lock of a source where somebody is free: it locks one operator's row, by taking a place, and
+afterwards nothing of the first three kinds. A claim that failed must lock nothing either (`unlock_unless_found`).
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, FromClause, bindparam, func, select
+from sqlalchemy import BigInteger, FromClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
+from crm_core.storage import pipeline
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
 
 T = TypeVar("T")
 
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
-_LOCK = select(func.pg_advisory_xact_lock(SOURCE_LOCKS * 2**32 + bindparam("id", type_=BigInteger)))
+# OFFSET keeps the sorted list a query of its own, of which the locks are taken row by row.
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(:space + wanted.id) "
+    "FROM (SELECT unnest(CAST(:ids AS bigint[])) AS id ORDER BY id OFFSET 0) AS wanted"
+)
 
 
 def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
@@ -24,8 +42,9 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
     no two transactions wait for each other.
     """
     if s.get_bind().dialect.name == "postgresql":
-        for source_id in sorted(set(source_ids)):
-            execute(s, _LOCK, {"id": source_id})
+        ids = sorted(set(source_ids))
+        if ids:
+            execute(s, _LOCK, {"space": SOURCE_LOCKS * 2**32, "ids": ids}).all()
 
 
 _TRY = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
@@ -57,12 +76,10 @@ def unlock_unless_found(s: Session, find: Callable[[], T | None]) -> T | None:
     """
     if s.get_bind().dialect.name != "postgresql":
         return find()
-    savepoint = s.begin_nested()
+    connection = s.connection()
+    pipeline.defer(connection, "SAVEPOINT found")
     found = find()
-    if found is None:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
+    pipeline.defer(connection, "RELEASE SAVEPOINT found" if found is not None else "ROLLBACK TO SAVEPOINT found")
     return found
 
 

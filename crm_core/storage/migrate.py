@@ -1,5 +1,6 @@
 """Upgrading a database to the schema of this version, or refusing one of a newer version."""
 
+import glob
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
 from crm_core.storage.installed_mark import RESTORING, RestoreUnfinished
+from crm_core.storage.private_files import private_file, private_folder, tighten
 from crm_core.storage.sqlite import sqlite_engine
 
 MIGRATION_LOCK = 7_200  # our own advisory lock: two processes that start at once migrate one after the other
@@ -54,7 +56,10 @@ def migrate(
 
 def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None, str]:
     path = Path(url.database or "")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
+    private_file(path)
+    for earlier in path.parent.glob(f"{glob.escape(path.stem)}.before-*.db"):
+        tighten(earlier)
     engine = sqlite_engine(url)
     try:
         with engine.connect() as connection:
@@ -82,6 +87,7 @@ def _pragma(engine: Engine, connection: Connection, pragma: str) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """An online copy: copying the file would miss what is still in the journal."""
+    private_file(target)
     original, copy = sqlite3.connect(source), sqlite3.connect(target)
     try:
         original.backup(copy)

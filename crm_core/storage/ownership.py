@@ -15,7 +15,11 @@ from sqlalchemy import URL, NullPool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from crm_core.storage.config import POOLS, Pool
+from crm_core.storage.deadlines import cut_postgres, watch
 from crm_core.storage.installed_mark import lock_path
+from crm_core.storage.postgres import connect_args
+from crm_core.storage.private_files import private_folder
 
 BOT_LOCKS = 7_202  # our own number space among advisory locks
 ANSWER_WITHIN = 5.0  # seconds; a connection that does not answer within that time counts as lost
@@ -46,7 +50,7 @@ class FileOwnership:
 
     def __init__(self, url: URL) -> None:
         path = lock_path(Path(url.database or ""))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,8 +73,13 @@ class SessionOwnership:
 
     def __init__(self, url: URL) -> None:
         self._engine = create_async_engine(
-            url.set(drivername="postgresql+psycopg"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+            url.set(drivername="postgresql+psycopg"),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=connect_args(POOLS[Pool.BOT]),
         )
+        # A question to a server that is gone fails by itself: waiting for it would keep the turn from everybody else.
+        watch(self._engine.sync_engine, silence=ANSWER_WITHIN, cut=cut_postgres)
         self._connection: AsyncConnection | None = None
         self._has_claimed = False
         self._turn = asyncio.Lock()  # the bots of a process ask concurrently, on one connection
@@ -95,9 +104,8 @@ class SessionOwnership:
         async with self._turn:
             if self._connection is not None:
                 try:
-                    async with asyncio.timeout(ANSWER_WITHIN):
-                        await self._connection.execute(text("SELECT 1"))
-                except (DBAPIError, TimeoutError):
+                    await self._connection.execute(text("SELECT 1"))
+                except DBAPIError:
                     await self._drop()
             is_held = self._connection is not None or not self._has_claimed
             if not is_held:

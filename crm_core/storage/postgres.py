@@ -1,10 +1,16 @@
 """PostgreSQL: the same actions over psycopg, READ COMMITTED, with transient conflicts retried."""
 
+import time
+from typing import Any
+
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from crm_core.storage import config, pipeline
+from crm_core.storage.config import PING_SECONDS, POOLS, TCP, Pool, PoolConfig, current_pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
+from crm_core.storage.deadlines import cut_postgres, watch
 
 # Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
 # that a concurrent transaction inserted the same row, and a second run will find it. A foreign key violation means that
@@ -12,38 +18,66 @@ from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, A
 TRANSIENT = {"40001", "40P01", "55P03", "23505", "23503"}
 READ_ONLY = {"25006"}  # a standby server, or one that is configured to be read-only
 ATTEMPTS = 5
+AT_ONCE = 1.0  # seconds within which a lost connection is one that was lost before; a silent server takes longer
 _HAS_WRITTEN = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
-TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+IDLE_SECONDS = 60  # after which the server ends a transaction that does nothing
+
+
+def connect_args(limits: PoolConfig) -> dict[str, Any]:
+    """Parameters of a connection: it notices a server that is gone, and the server ends what takes too long."""
+    timeouts = {
+        "statement_timeout": limits.statement,
+        "lock_timeout": limits.lock,
+        "idle_in_transaction_session_timeout": IDLE_SECONDS,
+    }
+    options = " ".join(f"-c {name}={round(seconds * 1000)}ms" for name, seconds in timeouts.items())
+    return {"options": options, "connect_timeout": config.CONNECT_SECONDS, "keepalives": 1, **TCP}
+
+
+def _open_pool(url: URL, limits: PoolConfig) -> AsyncEngine:
+    engine = create_async_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=limits.connections // 2,
+        max_overflow=limits.connections - limits.connections // 2,
+        pool_timeout=limits.wait,
+        isolation_level="READ COMMITTED",
+        connect_args=connect_args(limits),
+        hide_parameters=True,  # an error must not quote message content
+    )
+    pipeline.watch(engine.sync_engine)
+    watch(engine.sync_engine, silence=limits.silence, cut=cut_postgres, ping=PING_SECONDS)
+    return engine
 
 
 class PostgresDatabase(Database):
-    """A pool of connections; correctness comes from conditional updates and the locks in `locks`."""
+    """Pools of connections (`storage.config`); correctness comes from conditional updates and the locks in `locks`."""
 
     numbers_rise = False
 
-    def __init__(self, url: URL, *, pool_size: int = 10) -> None:
+    def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._engine = create_async_engine(
-            url.set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            isolation_level="READ COMMITTED",
-            connect_args={"options": TIMEOUTS},
-            hide_parameters=True,  # an error must not quote message content
-        )
+        self._engines: dict[Pool, AsyncEngine] = {pool: _open_pool(url, POOLS[pool]) for pool in Pool}
+
+    @property
+    def _engine(self) -> AsyncEngine:
+        return self._engines[current_pool()]
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
                 announcements = session.sync_session.info[PENDING_ON_COMMIT] = []
+                begun, is_committing = time.monotonic(), False
                 try:
                     result = await session.run_sync(lambda s: action(s, *args, **inputs))
                     has_written = bool(self.troubles) and await session.scalar(_HAS_WRITTEN)
+                    is_committing = True  # whether it succeeds is not known if the connection is lost now
+                    await session.run_sync(pipeline.commit)
                     await session.commit()
                 except DBAPIError as error:
                     state = getattr(error.orig, "sqlstate", None)
-                    if attempt < ATTEMPTS and state in TRANSIENT:
+                    is_undone = error.connection_invalidated and not is_committing
+                    is_undone &= time.monotonic() - begun < AT_ONCE
+                    if attempt < ATTEMPTS and (is_undone or state in TRANSIENT):
                         continue
                     if state in READ_ONLY:
                         self.troubles["writing"] = "the server only reads"
@@ -65,4 +99,5 @@ class PostgresDatabase(Database):
             return await session.run_sync(lambda s: query(s, *args, **inputs))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        for engine in self._engines.values():
+            await engine.dispose()

@@ -1,9 +1,9 @@
-"""Prepared statements: written in Core, compiled once, and executed by SQLite's own driver.
+"""Prepared statements: written in Core, compiled once, and executed by the database's own driver.
 
 SQLAlchemy prepares each execution anew, which takes ten times as long as SQLite then needs; with a dozen statements for
 each message, that was most of the work of the whole process (docs/performance.md). So the statements that every message
 passes through are compiled at their first use, with the types' own conversions of values, and from then on go directly
-to the driver. On PostgreSQL, where a round trip outweighs all that, they are executed like any other statement.
+to the driver. On PostgreSQL, where round trips take most of the time, `storage.pipeline` sends several in one.
 
 Execute them with `storage.execute`, which also says when to use one. They rely on private parts of SQLAlchemy:
 tests/domain/storage/test_prepared_statements.py names each, and compares every statement with SQLAlchemy's execution.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Dialect, bindparam, insert, literal_column
+from sqlalchemy import BindParameter, ClauseElement, Dialect, Insert, bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -74,16 +74,22 @@ class Prepared:
     It always has the same parameters, those of its first execution; for a list of ids see `PreparedForIds`.
     """
 
-    def __init__(self, statement: Any, *, on_postgresql: Any = None, gives_id: bool = False) -> None:
+    def __init__(
+        self, statement: Any, *, on_postgresql: Any = None, gives_id: bool = False, sequence: str | None = None
+    ) -> None:
         """
         Args:
             on_postgresql: the same for PostgreSQL, where it differs (an upsert, the id of a new row).
             gives_id: whether the result is the id of the new row, which SQLite's driver knows without RETURNING.
+            sequence: where PostgreSQL takes that id from.
         """
         self.statement: Any = statement
+        self.next_id = None if sequence is None else Prepared(select(func.nextval(sequence)))
+        self.with_id = None if sequence is None else Prepared(statement)
         self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
         self._gives_id = gives_id
         self._plan: _Plan | None = None
+        self._postgres_plan: PostgresPlan | None = None
 
     def execute(self, connection: sqlite3.Connection, dialect: Dialect, values: Any) -> Rows:
         """Executes it on the driver's own connection, once, or once for each of a list of parameters.
@@ -98,6 +104,17 @@ class Prepared:
         except sqlite3.Error as error:
             raise as_sqlalchemy(error, self._plan.sql, dialect) from error
 
+    def plan_on_postgresql(self, dialect: Dialect, values: Any) -> "PostgresPlan":
+        """The statement as PostgreSQL's driver takes it.
+
+        Args:
+            values: of this execution; the names decide at the first one.
+        """
+        if self._postgres_plan is None:
+            first = values[0] if isinstance(values, list) else values or {}
+            self._postgres_plan = PostgresPlan(self.on_postgresql, dialect, first)
+        return self._postgres_plan
+
 
 def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIError:
     """What SQLAlchemy raises for an error of the driver."""
@@ -110,7 +127,7 @@ def prepared_insert(table: Any) -> Prepared:
     """A prepared INSERT of one row or several, whose result is their ids, in the order in which they were given."""
     of_row = table.c.id
     returning = insert(table).returning(of_row, sort_by_parameter_order=True)
-    return Prepared(insert(table), on_postgresql=returning, gives_id=True)
+    return Prepared(insert(table), on_postgresql=returning, gives_id=True, sequence=f"{table.name}_id_seq")
 
 
 def prepared_upsert(table: Any, finish: Callable[[Any], Any]) -> Prepared:
@@ -166,25 +183,28 @@ def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
     return cast(ClauseElement, replacement_traverse(statement, {}, write_out))
 
 
-class _Plan:
-    """A statement as the driver takes it: text, order of parameters, and conversions of values in both directions."""
+class _Compiled:
+    """A statement as a driver takes it: text, parameters, and conversions of values in both directions.
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any], gives_id: bool) -> None:
+    Attributes:
+        names: the parameters in the order of the text, where the driver knows them by their places.
+        constants: values of parameters that no execution gives.
+        converts: how values are converted, by parameter.
+        has_rows: whether it results in rows.
+    """
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any]) -> None:
         compiled = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=list(values))
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
-        constants: dict[str, Any] = dict(compiled.params)
+        self.constants: dict[str, Any] = dict(compiled.params)
         for column in compiled.insert_prefetch:  # defaults of columns that are not given
-            constants[column.key] = cast(Any, column.default).arg
-        converts: dict[str, Any] = dict(compiled._bind_processors)
-        names = compiled.positiontup or ()
-        self._parameters = [(name, constants.get(name)) for name in names]
-        self._binds: list[tuple[int, Convert]] = [
-            (place, converts[name]) for place, name in enumerate(names) if converts.get(name) is not None
-        ]
-        self._gives_id = gives_id
+            self.constants[column.key] = cast(Any, column.default).arg
+        self.converts: dict[str, Any] = dict(compiled._bind_processors)
+        self.names = compiled.positiontup or ()
         columns = compiled._result_columns
         row: Any = namedtuple("Row", [one.keyname for one in columns], rename=True) if columns else None
+        self.has_rows = row is not None
         self._row: Any = row and row._make
         self._results: list[tuple[int, Convert]] = []
         for place, one in enumerate(columns):
@@ -192,17 +212,39 @@ class _Plan:
             if convert is not None:
                 self._results.append((place, convert))
 
+    def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """What the driver fetched, as rows with names."""
+        return list(map(self._convert if self._results else self._row, found))
+
+    def _convert(self, row: tuple[Any, ...]) -> Any:
+        fields = list(row)
+        for place, convert in self._results:
+            fields[place] = convert(fields[place])
+        return self._row(fields)
+
+
+class _Plan(_Compiled):
+    """For SQLite's driver, which takes parameters by their places."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any], gives_id: bool) -> None:
+        super().__init__(statement, dialect, values)
+        self._parameters = [(name, self.constants.get(name)) for name in self.names]
+        self._binds: list[tuple[int, Convert]] = [
+            (place, self.converts[name]) for place, name in enumerate(self.names) if self.converts.get(name) is not None
+        ]
+        self._gives_id = gives_id
+
     def execute(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
         if self._gives_id:
             return Rows([(connection.execute(self.sql, self._bind(one)).lastrowid,) for one in many], len(many))
-        if self._row is None and len(many) > 1:
+        if not self.has_rows and len(many) > 1:
             return Rows([], connection.executemany(self.sql, [self._bind(values) for values in many]).rowcount)
         rows: list[Any] = []
         count = 0
         for values in many:  # with RETURNING, one by one: results come in the order of the parameters
             cursor = connection.execute(self.sql, self._bind(values))
-            if self._row is not None:
-                rows += map(self._convert if self._results else self._row, cursor.fetchall())
+            if self.has_rows:
+                rows += self.rows(cursor.fetchall())
             count += cursor.rowcount
         return Rows(rows, count)
 
@@ -212,8 +254,18 @@ class _Plan:
             bound[place] = convert(bound[place])
         return bound
 
-    def _convert(self, row: tuple[Any, ...]) -> Any:
-        fields = list(row)
-        for place, convert in self._results:
-            fields[place] = convert(fields[place])
-        return self._row(fields)
+
+class PostgresPlan(_Compiled):
+    """For PostgreSQL's driver, which takes parameters by their names."""
+
+    def __init__(self, statement: Any, dialect: Dialect, values: dict[str, Any]) -> None:
+        if isinstance(statement, Insert) and not statement._returning:
+            statement = statement.inline()  # SQLAlchemy would add RETURNING by itself: a result that nobody reads
+        super().__init__(statement, dialect, values)
+
+    def bind(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The parameters of one execution."""
+        bound = self.constants | values
+        for name, convert in self.converts.items():
+            bound[name] = convert(bound[name])
+        return bound

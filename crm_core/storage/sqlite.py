@@ -19,15 +19,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
+from crm_core.storage.config import POOLS, Pool, current_pool
 from crm_core.storage.database import PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
+from crm_core.storage.deadlines import cut_sqlite, watch
 from crm_core.storage.execute import CONNECTION
 from crm_core.storage.prepared import as_sqlalchemy
+from crm_core.storage.private_files import tighten
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 BUSY_PAUSE = 0.02  # seconds between attempts to begin a transaction; the loop is not blocked meanwhile
@@ -111,6 +115,7 @@ class SqliteDatabase(Database):
             engine: makes the writer's connection; by default one for this file alone.
         """
         super().__init__(url)
+        tighten(Path(url.database or ""))
         self._engine = engine or sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
@@ -140,15 +145,25 @@ class SqliteDatabase(Database):
         return job.done
 
     @cached_property
+    def _reader_pools(self) -> dict[Pool, AsyncEngine]:
+        return {pool: self._open_readers(pool) for pool in Pool}
+
+    @property
     def _readers(self) -> AsyncEngine:
+        return self._reader_pools[current_pool()]
+
+    def _open_readers(self, pool: Pool) -> AsyncEngine:
+        limits = POOLS[pool]
         readers = create_async_engine(
             self.url.set(drivername="sqlite+aiosqlite"),
             connect_args={"isolation_level": None},
-            pool_size=4,
-            max_overflow=4,
+            pool_size=limits.readers // 2,
+            max_overflow=limits.readers - limits.readers // 2,
+            pool_timeout=limits.wait,
             hide_parameters=True,
         )
         _prepare(readers.sync_engine, begin="BEGIN", read_only=True)
+        watch(readers.sync_engine, silence=limits.silence, cut=cut_sqlite)
         return readers
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
@@ -165,7 +180,8 @@ class SqliteDatabase(Database):
             self._connection.close()
         self._engine.dispose()
         self._disk.shutdown()
-        await self._readers.dispose()
+        for readers in self._reader_pools.values():
+            await readers.dispose()
 
     async def _write(self) -> None:
         """Runs the pending writes, several in a shared commit, and ends when none is left."""
@@ -247,7 +263,9 @@ class SqliteDatabase(Database):
             self._notify_listeners(job.announcements)
         if job.done.cancelled():
             return
-        if job.error is not None:
+        if isinstance(job.error, StopIteration):  # a future refuses it, and the writer would end here
+            job.done.set_exception(RuntimeError("StopIteration in an action"))
+        elif job.error is not None:
             job.done.set_exception(job.error)
         else:
             job.done.set_result(job.result)

@@ -104,6 +104,9 @@ class Operator(Base):
     is_online: Mapped[bool] = technical(default=True, comment="set by the operator: /online, /offline")
     max_leads: Mapped[int] = technical(default=10)
     current_leads: Mapped[int] = technical(default=0)
+    reach_version: Mapped[int] = technical(
+        default=0, comment="grows when they are removed, replaced or lose a chat: who chose them before chooses again"
+    )
     created_at: Mapped[datetime] = technical()
     removed_at: Mapped[datetime | None] = technical()
 
@@ -141,10 +144,20 @@ class Invitation(Base):
     digest: Mapped[str] = technical(String(64), primary_key=True)
     role: Mapped[str] = technical(String(16), comment="operator, admin, first_admin")
     operator_id: Mapped[int | None] = technical(ForeignKey("operators.id"))
+    invited_by: Mapped[int | None] = personal(BigInteger, comment="an admin's account; none: the command line, the API")
     created_at: Mapped[datetime] = technical()
     expires_at: Mapped[datetime] = technical()
     used_at: Mapped[datetime | None] = technical()
     used_by: Mapped[int | None] = personal(BigInteger)
+
+
+class RemovedAdmin(Base):
+    """An account that was removed from the admins: the setting ADMIN_IDS does not make it one again."""
+
+    __tablename__ = "removed_admins"
+
+    telegram_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    removed_at: Mapped[datetime] = technical()
 
 
 class Weight(Base):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -11,10 +11,11 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.contacts import cards
 from crm_core.errors import LastAdmin, NotAllowed, NotFound
 from crm_core.messaging import outbox
-from crm_core.routing import queue, sources
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import dialect_insert, execute_count
-from crm_core.storage.tables import Bot, Staff, StaffChat
+from crm_core.storage.tables import Bot, Invitation, RemovedAdmin, Staff, StaffChat
 from crm_core.team import operators
 
 _staff, _reach = Staff.__table__, StaffChat.__table__
@@ -77,11 +78,14 @@ def admins(s: Session) -> list[Admin]:
     return [Admin(row[0], row[1], row[2], bool(row[3])) for row in rows]
 
 
-def give_role(s: Session, account: Account, *, now: datetime, **role: object) -> None:
+def give_role(s: Session, account: Account, *, now: datetime, instead_of: int | None = None, **role: object) -> bool:
     """Stores an account on the staff with a role that it has from now on; other roles of it stay.
 
     Args:
+        instead_of: the operator that the account was, for `operator_id`; None if it was none.
         role: `is_admin=True` or `operator_id=…`.
+
+    Returns False, and changes nothing, if the account has become another operator since that was read.
     """
     shown = {"name": account.name, "username": account.username, "language": account.language}
     values = {
@@ -92,11 +96,15 @@ def give_role(s: Session, account: Account, *, now: datetime, **role: object) ->
         "created_at": now,
         **role,
     }
-    s.execute(
+    was = or_(_staff.c.operator_id.is_(None), _staff.c.operator_id == instead_of)
+    unchanged = was if "operator_id" in role else None
+    stored = s.execute(
         dialect_insert(s, _staff)
         .values(values)
-        .on_conflict_do_update(index_elements=["telegram_id"], set_={**shown, **role})
+        .on_conflict_do_update(index_elements=["telegram_id"], set_={**shown, **role}, where=unchanged)
+        .returning(_staff.c.telegram_id)
     )
+    return stored.first() is not None
 
 
 _REACHED = (
@@ -118,6 +126,7 @@ def mark_reachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, 
     member = s.execute(select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)).one_or_none()
     if member is None:
         return False
+    source_ids = set() if member.operator_id is None else hold_operators(s, [member.operator_id])
     _store_reachable(s, telegram_id, bot_id, now)
     events.record_one(
         s,
@@ -130,9 +139,7 @@ def mark_reachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, 
     )
     outbox.add(s, [_menu(bot_id, telegram_id)], now=now)
     cards.refresh_lost(s, bot_id=bot_id, chat_id=telegram_id, now=now)
-    if member.operator_id is not None:
-        source_ids = sources.of_operator(s, member.operator_id)
-        queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     return True
 
 
@@ -160,23 +167,39 @@ def has_admin(s: Session) -> bool:
     return s.execute(select(func.count()).select_from(_staff).where(_staff.c.is_admin.is_(True))).scalar_one() > 0
 
 
-def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> None:
-    """Makes the accounts of the setting `ADMIN_IDS` admins; existing admins are left alone."""
+def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> list[int]:
+    """Makes the accounts of the setting `ADMIN_IDS` admins; existing admins are left alone.
+
+    Somebody who was removed from the admins since does not become one again; that needs an invitation.
+
+    Returns the ids of those.
+    """
+    listed = select(RemovedAdmin.telegram_id).where(RemovedAdmin.telegram_id.in_(telegram_ids))
+    removed = set(s.execute(listed).scalars())
     for telegram_id in telegram_ids:
+        if telegram_id in removed:
+            continue
         known = s.execute(select(_staff.c.is_admin).where(_staff.c.telegram_id == telegram_id)).scalar_one_or_none()
+        if not known:
+            data = {"telegram_id": telegram_id}
+            events.record_one(
+                s, events.STAFF_CHANGED, actor=SYSTEM.label, now=now, reason="admin_by_setting", data=data
+            )
         if known is None:
             give_role(s, Account(telegram_id, str(telegram_id)), now=now, is_admin=True)
         elif not known:
             s.execute(update(_staff).where(_staff.c.telegram_id == telegram_id).values(is_admin=True))
             show_menu(s, telegram_id=telegram_id, now=now)
+    return sorted(removed)
 
 
 def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -> str:
-    """Takes the role of an admin away, never the last one's. Returns the name.
+    """Takes the role of an admin away, never the last one's; their unused invitations end. Returns the name.
 
     Raises NotAllowed, NotFound, LastAdmin.
     """
     access_admin(s, actor)
+    s.execute(delete(Invitation).where(Invitation.invited_by == telegram_id, Invitation.used_at.is_(None)))
     names = _lock_admins(s)
     if actor.telegram_id is not None and actor.telegram_id not in names:
         raise NotAllowed(role="admin")  # they were removed while they waited for the lock
@@ -185,6 +208,7 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
     if len(names) == 1:
         raise LastAdmin()
     s.execute(update(_staff).where(_staff.c.telegram_id == telegram_id).values(is_admin=False))
+    s.execute(insert(RemovedAdmin).values(telegram_id=telegram_id, removed_at=now))
     removed = {"telegram_id": telegram_id}
     events.record_one(s, events.STAFF_CHANGED, actor=actor.label, now=now, reason="admin_removed", data=removed)
     show_menu(s, telegram_id=telegram_id, now=now)

@@ -1,5 +1,6 @@
 """How operators leave: removed by an admin, replaced by another account, or no longer reachable."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from crm_core.messaging import outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
+from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
@@ -42,8 +44,9 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    source_ids = operators.lock_sources_of(s, operator_id)
+    source_ids = hold_operators(s, [operator_id], gives_back=True)
     operators.set_columns(s, operator_id, removed_at=now, is_active=False)
+    change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
     detach_account(s, operator_id=operator_id, now=now)
@@ -94,7 +97,7 @@ def return_contacts(
 ) -> list[int]:
     """Puts an operator's open contacts back into the queue.
 
-    The caller holds the locks of `operators.lock_sources_of`, and calls `queue.assign_waiting` afterwards.
+    The caller has called `hold_operators` with `gives_back`, and calls `queue.assign_waiting` afterwards.
 
     Args:
         reason: a code for the events: why they were returned.
@@ -115,9 +118,11 @@ def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime
     """A bot can no longer write to a member of staff (403, or they blocked it): they are not eligible there any more.
 
     Their open contacts of that bot go back to the queue, what waits for their chat is dropped, admins are notified.
+    So it is if the bot could not write to them before, and they hold a contact nevertheless.
 
     Returns the ids of the contacts that were returned.
     """
+    source_ids = hold_accounts(s, telegram_ids=[telegram_id])
     was_reachable = execute_count(
         s,
         update(StaffChat)
@@ -130,25 +135,47 @@ def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime
         .join(Staff, Staff.operator_id == _operator.c.id)
         .where(Staff.telegram_id == telegram_id)
     ).one_or_none()
-    if operator is None or not was_reachable:
+    if operator is None:
         return []
-    return _return_unreachable(s, operator, bot_id, now, rng)
+    if was_reachable:
+        change_reach(s, operator.id)
+        events.record_one(
+            s,
+            events.STAFF_CHANGED,
+            actor=SYSTEM.label,
+            now=now,
+            operator_id=operator.id,
+            reason="unreachable",
+            data={"bot_id": bot_id},
+        )
+    return _return_unreachable(s, operator, bot_id, source_ids, now, rng, tell=bool(was_reachable))
 
 
-def _return_unreachable(s: Session, operator: Any, bot_id: int, now: datetime, rng: Rng) -> list[int]:
-    events.record_one(
-        s,
-        events.STAFF_CHANGED,
-        actor=SYSTEM.label,
-        now=now,
-        operator_id=operator.id,
-        reason="unreachable",
-        data={"bot_id": bot_id},
-    )
-    source_ids = operators.lock_sources_of(s, operator.id)
+def hold_accounts(s: Session, *, telegram_ids: Collection[int]) -> set[int]:
+    """Locks the operators of accounts that may lose a chat, with all sources where their contacts may go (see
+    `hold_operators`), before anything else is locked. Returns the ids of these sources.
+    """
+    theirs = select(Staff.operator_id).where(Staff.telegram_id.in_(telegram_ids), Staff.operator_id.is_not(None))
+    operator_ids = {one for one in s.execute(theirs).scalars() if one is not None}
+    source_ids: set[int] = set()
+    while operator_ids:
+        source_ids |= hold_operators(s, operator_ids, gives_back=True)
+        # Another account may have taken an operator over, or one of these another operator, while we waited.
+        now_theirs = {one for one in s.execute(theirs).scalars() if one is not None}
+        if now_theirs <= operator_ids:
+            break
+        operator_ids |= now_theirs
+    return source_ids
+
+
+def _return_unreachable(
+    s: Session, operator: Any, bot_id: int, source_ids: set[int], now: datetime, rng: Rng, *, tell: bool
+) -> list[int]:
     returned = return_contacts(
         s, operator_id=operator.id, reason=ReturnReason.OPERATOR_UNREACHABLE, actor=SYSTEM, now=now, bot_id=bot_id
     )
+    if not (returned or tell):
+        return []
     _notify_unreachable(s, operator, bot_id, returned=len(returned), now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     queue.notify_waiting(s, contact_ids=returned, now=now)

@@ -1,9 +1,9 @@
 """Invitations: one-time codes by which Telegram accounts become operators or admins."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -11,15 +11,17 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
-from crm_core.routing import queue, sources
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
+from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
-from crm_core.storage.tables import Contact, Invitation, Operator, Staff
+from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
 from crm_core.team import accounts, departure, operators
 from crm_core.team.accounts import Account
 from crm_core.team.operators import OperatorDetails
 
 INVITATION_VALID = timedelta(days=7)
+FIRST_ADMIN_VALID = timedelta(hours=24)  # it gives everything to whoever finds it; each start makes another one
 
 _invitation = Invitation.__table__
 
@@ -30,7 +32,9 @@ def digest(code: str) -> str:
 
 
 def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, operator_id: int | None = None) -> None:
-    """Stores a one-time code that is valid for a week; earlier codes for the same operator stop working.
+    """Stores a one-time code; earlier codes for the same operator stop working.
+
+    It is valid for a week, the first admin's for a day.
 
     Args:
         code: random, at least 128 bits, made by the caller; only its digest is stored.
@@ -48,8 +52,9 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
         "digest": digest(code),
         "role": role,
         "operator_id": operator_id,
+        "invited_by": actor.telegram_id,
         "created_at": now,
-        "expires_at": now + INVITATION_VALID,
+        "expires_at": now + (FIRST_ADMIN_VALID if role == "first_admin" else INVITATION_VALID),
     }
     s.execute(insert(_invitation), values)
 
@@ -103,17 +108,23 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
         name = _become_operator(s, account, invitation.operator_id, bot_id=bot_id, now=now, rng=rng)
         return Joined("operator", name)
     accounts.give_role(s, account, now=now, is_admin=True)
+    s.execute(delete(RemovedAdmin).where(RemovedAdmin.telegram_id == account.telegram_id))
     _arrive(s, account, invitation.role, bot_id=bot_id, now=now, rng=rng)
     return Joined("admin", None)
 
 
-def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[str, int | None]:
+def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any]:
     invitation = s.execute(
         update(_invitation)
         .where(_invitation.c.digest == digest(code), _invitation.c.used_at.is_(None), _invitation.c.expires_at > now)
         .values(used_at=now, used_by=account.telegram_id)
-        .returning(_invitation.c.role, _invitation.c.operator_id)
+        .returning(_invitation.c.role, _invitation.c.operator_id, _invitation.c.invited_by)
     ).one_or_none()
+    if invitation is not None and invitation.invited_by is not None:
+        # Whoever was removed from the admins lets nobody in any more. Locked: the removal may be under way.
+        is_admin = select(Staff.is_admin).where(Staff.telegram_id == invitation.invited_by)
+        if not s.execute(is_admin.with_for_update(read=True)).scalar_one_or_none():
+            raise InvitationInvalid()
     if invitation is None or (invitation.role == "first_admin" and accounts.has_admin(s)):
         raise InvitationInvalid()
     return invitation
@@ -134,41 +145,41 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
 
     Another account of the same operator is replaced, and what it held goes back to the queue.
     """
+    source_ids = hold_operators(s, [operator_id], gives_back=True)
     name = _operator_name(s, operator_id)
     if name is None:
         raise InvitationInvalid()
-    _check_no_other_operator(s, account, operator_id)
-    operators.lock_sources_of(s, operator_id)
+    former = _check_no_other_operator(s, account, operator_id)
+    change_reach(s, operator_id)
     returned = []
     if departure.detach_account(s, operator_id=operator_id, now=now, besides=account.telegram_id):
         actor = telegram(account.telegram_id)
         returned = departure.return_contacts(
             s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REPLACED, actor=actor, now=now
         )
-    accounts.give_role(s, account, now=now, operator_id=operator_id)
+    if not accounts.give_role(s, account, now=now, instead_of=former, operator_id=operator_id):
+        # They have opened another invitation at the same time, and are that operator now.
+        _check_no_other_operator(s, account, operator_id)
+        raise InvitationInvalid()
     _arrive(s, account, "operator", bot_id=bot_id, now=now, rng=rng, operator_id=operator_id)
     # Not left to `mark_reachable`: an admin who becomes an operator was reachable before, so it assigned nothing.
-    _assign_waiting_to(s, operator_id, returned, now=now, rng=rng)
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    queue.notify_waiting(s, contact_ids=returned, now=now)
     return name
 
 
-def _check_no_other_operator(s: Session, account: Account, operator_id: int) -> None:
+def _check_no_other_operator(s: Session, account: Account, operator_id: int) -> int | None:
+    """Returns the id of the operator that the account is already: this one, a removed one, or None.
+
+    Raises AlreadyOperator if it is another one.
+    """
     current = s.execute(
-        select(Operator.id, Operator.name)
+        select(Operator.id, Operator.name, Operator.removed_at)
         .join(Staff, Staff.operator_id == Operator.id)
         .where(Staff.telegram_id == account.telegram_id)
     ).one_or_none()
-    if current is not None and current.id != operator_id:
+    if current is None:
+        return None
+    if current.id != operator_id and current.removed_at is None:
         raise AlreadyOperator(operator=current.name)
-
-
-def _assign_waiting_to(s: Session, operator_id: int, returned: Sequence[int], *, now: datetime, rng: Rng) -> None:
-    """Assigns waiting contacts of the sources where an operator who has just joined works.
-
-    Args:
-        returned: ids of contacts that went back to the queue when they joined; those of their sources are tried, too.
-    """
-    theirs = s.execute(select(Contact.source_id).where(Contact.id.in_(returned)).distinct()).scalars()
-    source_ids = {*sources.of_operator(s, operator_id), *theirs}
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
-    queue.notify_waiting(s, contact_ids=returned, now=now)
+    return int(current.id)

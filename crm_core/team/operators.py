@@ -14,10 +14,10 @@ from crm_core.errors import OperatorNotFound
 from crm_core.names import Lookup, check_free_name, check_number, normalise
 from crm_core.routing import queue, sources
 from crm_core.routing.assignment import Rng
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.sources import Share, SourceDetails
 from crm_core.storage.execute import change_one
-from crm_core.storage.locks import lock_row, lock_sources
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
@@ -212,7 +212,7 @@ def change(
     Returns the operator as changed. Raises NotAllowed, OperatorNotFound, BadName, NameTaken, BadValue.
     """
     access_admin(s, actor)
-    source_ids = _lock_sources_worked_at(s, operator_id)
+    source_ids = hold_operators(s, [operator_id])
     before = one(s, operator_id=operator_id)
     if name is not None and (checked := check_free_name(name, _names(s, besides=operator_id))) != before.name:
         _rename(s, operator_id, checked, actor, now)
@@ -232,7 +232,7 @@ def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now
     """
     access_admin(s, actor)
     limit = _check_limit(max_leads)
-    source_ids = _lock_sources_worked_at(s, operator_id)
+    source_ids = hold_operators(s, [operator_id])
     _set_limit(s, operator_id, limit, actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
@@ -248,7 +248,7 @@ def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, n
     Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    source_ids = _lock_sources_worked_at(s, operator_id)
+    source_ids = hold_operators(s, [operator_id])
     _set_active(s, operator_id, is_active, actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
@@ -264,36 +264,15 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng:
     Returns how many waiting contacts found an operator. Raises NotAllowed.
     """
     operator = access_operator(s, actor)
-    source_ids = _lock_sources_worked_at(s, operator.id)
+    source_ids = hold_operators(s, [operator.id])
     set_columns(s, operator.id, is_online=is_online)
     record_change(s, operator.id, "online" if is_online else "offline", actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def lock(s: Session, *, operator_id: int) -> None:
-    """Keeps an operator unchanged, except for the load, until this transaction ends."""
-    lock_sources_of(s, operator_id)
-    lock_row(s, _operator, operator_id)
-
-
-_SOURCES_HELD = select(Contact.source_id).where(Contact.operator_id == bindparam("operator_id"), OPEN).distinct()
-
-
-def lock_sources_of(s: Session, operator_id: int) -> set[int]:
-    """Locks every source that returning an operator's contacts concerns: those of their weights and of what they hold.
-
-    Returns the ids of these sources.
-    """
-    held = s.execute(_SOURCES_HELD, {"operator_id": operator_id}).scalars()
-    source_ids = {*sources.of_operator(s, operator_id), *held}
-    lock_sources(s, source_ids)
-    return source_ids
-
-
-def _lock_sources_worked_at(s: Session, operator_id: int) -> Sequence[int]:
-    source_ids = sources.of_operator(s, operator_id)
-    lock_sources(s, source_ids)
-    return source_ids
+    """Keeps an operator unchanged until this transaction ends."""
+    hold_operators(s, [operator_id], gives_back=True)
 
 
 def set_columns(s: Session, operator_id: int, **values: Any) -> None:

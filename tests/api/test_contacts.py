@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import Database
@@ -14,6 +14,7 @@ from crm_core.storage.tables import Contact
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
 from tests.support.clock import MovableClock
+from tests.support.statements import counted
 
 V1 = "/api/v1"
 
@@ -190,18 +191,8 @@ async def test_contact_list_uses_constant_number_of_statements(
     await office(api, "Anna", limit=1000)
     for one in range(number):
         await bring(api, f"client{one}@example.com", message="Hello")
-    statements: list[str] = []
-    readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
-
-    def note(*given: Any) -> None:
-        if given[2] != "BEGIN":
-            statements.append(given[2])
-
-    event.listen(readers.sync_engine, "before_cursor_execute", note)
-    try:
+    with counted() as statements:
         found = await api.get(f"{V1}/contacts/?source_id=1&limit=100")
-    finally:
-        event.remove(readers.sync_engine, "before_cursor_execute", note)
     assert len(found.json()) == number
     assert len(statements) == 3
 

@@ -15,6 +15,7 @@ from crm_core.api.app import FIRST_DOCUMENT, PREFIX
 from crm_core.api.docs import FILES, FOLDER, SHA256
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
+from tests.api.test_problem_details import refused
 from tests.support.clock import MovableClock
 
 NAMING = {("POST", "/leads/register_contact/"), ("POST", "/contacts/"), ("POST", "/keys/")}
@@ -57,12 +58,16 @@ def test_vendored_files_are_as_they_were_released_and_carry_their_licence() -> N
     assert {"NOTICE", "swagger-ui-bundle.js.LICENSE.txt"} <= {one.name for one in FOLDER.iterdir()}
 
 
-async def test_docs_and_schema_need_no_key(calling: Calling, db: Database, clock: MovableClock) -> None:
-    await make_key(db, clock, "admin")
-    stranger = calling(client=("203.0.113.7", 5), host="crm.example")
-    for address in ("/docs", "/docs/", "/openapi.json", "/healthz", "/readyz"):
-        assert (await stranger.get(address)).status_code == 200
-    assert (await stranger.get("/redoc")).status_code == 401  # there is none
+async def test_page_is_public_and_the_schema_needs_any_key(calling: Calling, db: Database, clock: MovableClock) -> None:
+    far: dict[str, Any] = {"client": ("203.0.113.7", 5), "host": "crm.example"}
+    refused(await calling(**far).get("/openapi.json"), 403)
+    key = await make_key(db, clock, "read")
+    for address in ("/docs", "/docs/", "/healthz", "/readyz"):
+        assert (await calling(**far).get(address)).status_code == 200
+    for address in ("/openapi.json", "/openapi.json/"):
+        refused(await calling(**far).get(address), 401)
+        assert (await calling(key, **far).get(address)).status_code == 200
+    refused(await calling(**far).get("/redoc"), 401)  # there is none
 
 
 async def test_schema_lists_every_route_once(app: FastAPI, api: httpx2.AsyncClient) -> None:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.api import idempotency
@@ -22,6 +22,7 @@ from tests.api.test_contacts import V1, bring, office
 from tests.api.test_problem_details import refused
 from tests.domain.arranging import NOW
 from tests.support.clock import MovableClock
+from tests.support.statements import counted
 
 SITE = {"name": "Another site"}
 REQUEST = {"email": "ivan@example.com", "source_id": 1, "message": "Hello"}
@@ -171,21 +172,10 @@ async def test_concurrent_calls_with_same_key_are_applied_once(api: httpx2.Async
 
 async def test_call_without_idempotency_key_adds_no_statements(api: httpx2.AsyncClient, db: Database) -> None:
     await office(api, "Anna")
-    statements: list[str] = []
-    engine: Any = getattr(db, "_engine", None)
-    engine = getattr(engine, "sync_engine", engine)
-
-    def note(*given: Any) -> None:
-        statements.append(given[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counted() as unnamed:
         await bring(api)
-        unnamed = statements.copy()
-        statements.clear()
+    with counted() as statements:
         await api.post("/leads/register_contact/", json=REQUEST, headers=named("call-1"))
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert not any("idempotency" in one for one in unnamed)
     assert any("idempotency" in one for one in statements)
     savepoints = sum(one.startswith("SAVEPOINT") for one in unnamed)

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import create_engine, event, insert, make_url, text
+from sqlalchemy import create_engine, insert, make_url, text
 from sqlalchemy.orm import Session
 
 from bot.receiving.updates import to_update
@@ -24,6 +24,7 @@ from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
 from crm_core.statistics.reading import TAIL
+from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Event
 from tests.api.conftest import Calling, make_key
@@ -32,6 +33,7 @@ from tests.api.test_problem_details import refused
 from tests.receiving.outage import outage, until_away
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
+from tests.support.statements import counted
 
 BOT = 700001
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"
@@ -383,19 +385,9 @@ async def test_scrape_uses_constant_number_of_statements(
 
 async def _statements(api: httpx2.AsyncClient, db: Database) -> list[str]:
     """What one reading asks the database; keys are looked at besides, now and then."""
-    statements: list[str] = []
-    readers: Any = getattr(db, "_readers", None) or getattr(db, "_engine", None)
-
-    def note(*given: Any) -> None:
-        if given[2] != "BEGIN" and "api_keys" not in given[2]:
-            statements.append(given[2])
-
-    event.listen(readers.sync_engine, "before_cursor_execute", note)
-    try:
+    with counted() as statements:
         await scrape(api)
-    finally:
-        event.remove(readers.sync_engine, "before_cursor_execute", note)
-    return statements
+    return [one for one in statements if "api_keys" not in one]
 
 
 @asynccontextmanager
@@ -455,7 +447,9 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         path = url.database or ""
-        await db._readers.dispose()  # type: ignore[attr-defined]
+        for pool in Pool:
+            with through(pool):
+                await db._readers.dispose()  # type: ignore[attr-defined]
         os.rename(path, f"{path}.hidden")
         os.mkdir(path)
         yield
@@ -472,8 +466,8 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
 
 async def test_scrape_requires_read_scope_once_keys_exist(calling: Calling, db: Database, clock: MovableClock) -> None:
     assert (await calling().get("/metrics")).status_code == 200
-    refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     await calling().post("/sources/", json={"name": "Site"})
+    refused(await calling(client=("203.0.113.7", 5)).get("/metrics"), 403)
     read = await make_key(db, clock, "read", expires_at=clock() + timedelta(days=1))
     form = await make_key(db, clock, "form", source_id=1)
     refused(await calling().get("/metrics"), 401)

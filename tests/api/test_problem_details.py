@@ -180,9 +180,29 @@ async def test_database_outage_returns_503_with_retry_after(db: Database, callin
         await api.post("/operators/", json={"name": "Anna"}),
         await api.get("/readyz"),
     ):
-        refused(answer, 503)
+        assert "nothing was changed" in refused(answer, 503)["detail"]  # not even the keys could be read
         assert int(answer.headers["Retry-After"]) > 0
     assert (await api.get("/healthz")).status_code == 200
+
+
+async def test_change_whose_commit_is_unknown_is_not_called_undone(db: Database, api: httpx2.AsyncClient) -> None:
+    """The commit reached the disk, its answer did not arrive: a repeated call must not be encouraged without a key."""
+    write = db.write
+
+    async def commits_and_is_gone(*action: Any, **inputs: Any) -> Any:
+        await write(*action, **inputs)
+        raise OperationalError("COMMIT", None, Exception("gone"))
+
+    db.write = commits_and_is_gone  # type: ignore[method-assign]
+    key = {"Idempotency-Key": "one"}
+    for headers in ({}, key):
+        problem = refused(await api.post("/operators/", json={"name": f"Anna {len(headers)}"}, headers=headers), 503)
+        assert "may have been carried out" in problem["detail"]
+        assert "same Idempotency-Key" in problem["detail"]
+    db.write = write  # type: ignore[method-assign]
+    again = await api.post("/operators/", json={"name": "Anna 1"}, headers=key)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
+    assert len((await api.get("/operators/")).json()) == 2
 
 
 async def test_internal_error_reveals_no_details(app: FastAPI, calling: Calling) -> None:

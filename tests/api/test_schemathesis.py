@@ -47,6 +47,7 @@ async def installation(database_url: str, monkeypatch: pytest.MonkeyPatch) -> As
     """The API served alone, with a source, operators and contacts to call about."""
     monkeypatch.setattr(guard, "KEY_RATE", AT_ONCE)
     monkeypatch.setattr(guard, "FORM_RATE", AT_ONCE)
+    monkeypatch.setattr(guard, "UNKNOWN_RATE", AT_ONCE)
     async with Installation(load_settings(database_url=database_url, http_port=0)) as opened:
         async with httpx2.AsyncClient(base_url=opened.http.address) as caller:
             await office(caller, "Anna", "Boris", limit=CONTACTS // 3)

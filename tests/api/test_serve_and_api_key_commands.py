@@ -19,6 +19,7 @@ from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
 from tests.support.people import TOKEN
 from tests.support.processes import PATIENCE, Running, command, running
+from tests.support.waiting import until_polled
 
 
 @asynccontextmanager
@@ -39,11 +40,39 @@ async def test_serve_without_bot_token_serves_the_api_alone(database_url: str, t
     async with served("serve", folder=tmp_path, DATABASE_URL=database_url) as (process, caller):
         assert "@BotFather" in process.out
         assert "/docs" in process.out
+        await process.says("programs of this account on this machine may call the API without one")
         assert (await caller.get("/docs")).status_code == 200
         assert (await caller.post("/operators/", json={"name": "Anna"})).status_code == 201
         assert (await caller.get("/readyz")).json()["status"] == "ready"
         ended = await process.stop()
     assert ended.status == 0
+
+
+@pytest.mark.fault("F83")
+async def test_proxy_in_front_ends_calls_without_key_until_restart(database_url: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        async with served("serve", folder=tmp_path, DATABASE_URL=database_url) as (process, caller):
+            assert (await caller.get("/operators/")).status_code == 200
+            assert (await caller.get("/operators/", headers={"Via": "1.1 proxy"})).status_code == 403
+            assert (await caller.get("/operators/")).status_code == 403
+            # The commands of the owner go on, and with a key everybody does.
+            made = await command("api-key", "list", folder=tmp_path, DATABASE_URL=database_url)
+            assert made.status == 0
+            await process.stop()
+    webhook = {"WEBHOOK_URL": "https://crm.example.com", "WEBHOOK_SECRET": "a-secret-of-the-webhook"}
+    async with served("serve", folder=tmp_path, DATABASE_URL=database_url, **webhook) as (process, caller):
+        await process.says("with WEBHOOK_URL the API answers nobody without one")
+        assert (await caller.get("/operators/")).status_code == 403
+        made = await command(
+            "api-key", "create", "Shop", "--scope", "admin", folder=tmp_path, DATABASE_URL=database_url
+        )
+        with_key = {"X-API-Key": made.out.strip()}
+
+        async def is_answered() -> bool:
+            return (await caller.get("/operators/", headers=with_key)).status_code == 200
+
+        await until_polled(is_answered)  # a key of another process is known within two seconds
+        await process.stop()
 
 
 async def test_run_and_serve_start_bots_and_api_in_one_process(

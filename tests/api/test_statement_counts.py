@@ -1,30 +1,12 @@
 """How many statements an answer costs: a list costs the same however long it is."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, event
 
 from tests.support.clock import MovableClock
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Collects the statements that go to a database meanwhile."""
-    found: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        found.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+from tests.support.statements import counted
 
 
 @pytest.mark.parametrize(
@@ -64,7 +46,7 @@ async def test_every_list_uses_constant_number_of_statements(api: httpx2.AsyncCl
 
 def _asked(statements: list[str]) -> list[str]:
     """Those that are the answer's own: keys are read again every two seconds, whatever is asked."""
-    return [one for one in statements if "api_keys" not in one and one != "BEGIN"]
+    return [one for one in statements if "api_keys" not in one]
 
 
 async def test_api_key_is_not_read_from_database_on_every_call(api: httpx2.AsyncClient) -> None:

@@ -222,3 +222,28 @@ async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database, clai
         task.cancel()
     await asyncio.wait(writing)
     assert one.queues.none_reserved.is_set()
+
+
+@pytest.mark.fault("F93")
+async def test_sent_message_with_unrecordable_outcome_is_resent_only_by_the_next_session_and_marked(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows any more whether it arrived: an unmarked second copy would be taken for another message."""
+    pen = Pen()
+    with monkeypatch.context() as broken:
+        broken.setattr(outbox, "settle", _refuse)
+        broken.setattr("crm_core.delivery.outcomes.record", _refuse)
+        async with running(db, pen) as at_work:
+            await put(db, "once")
+            at_work.sender.add(await db.read(outbox.waiting, bot_id=BOT))
+            await at_work.sender.idle.wait()
+            at_work.sender._looks = 0  # the next look is a full one
+            await at_work.sender.look_again()
+            await at_work.sender.idle.wait()
+    assert pen.said == ["once"]
+    orphans = await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000)
+    assert len(orphans) == 1
+
+
+def _refuse(s: Session, **_: object) -> None:
+    raise ValueError("cannot be recorded")

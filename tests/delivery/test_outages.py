@@ -16,7 +16,7 @@ HASTY = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,), recovered=0.05, connec
 CLIENTS = 6
 
 APPLIED: list[dict[str, Any]] = [{"kind": "silent"}, {"kind": "garbage"}, {"kind": "http_500", "applied": True}]
-REFUSED: list[dict[str, Any]] = [{"kind": "http_500"}, {"kind": "html_502"}, {"kind": "cut"}]
+REFUSED: list[dict[str, Any]] = [{"kind": "http_500"}, {"kind": "html_502"}, {"kind": "cut"}, {"kind": "redirect"}]
 SENDING = ("sendMessage", "copyMessage", "editMessageText")
 
 

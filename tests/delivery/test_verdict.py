@@ -22,6 +22,7 @@ from aiohttp import ClientConnectorDNSError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp_socks import ProxyConnectionError
 
+from bot.telegram.session import Redirected
 from bot.telegram.verdict import (
     DEFAULT_FLOOD_WAIT,
     FloodWait,
@@ -58,6 +59,7 @@ def flood(seconds: Any) -> ClientDecodeError:
     [
         (network(ClientConnectorDNSError(HOST, OSError(1, "refused"))), NotSent("no_connection")),
         (network(ProxyConnectionError("refused")), NotSent("no_connection")),
+        (Redirected(SAY, "HTTP 307"), NotSent("redirected")),
         (network(ServerDisconnectedError()), OutcomeUnknown("no_answer")),
         (network(TimeoutError()), OutcomeUnknown("no_answer")),
         (TelegramRetryAfter(SAY, "wait", retry_after=17), FloodWait(17.0)),

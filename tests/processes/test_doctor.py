@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from bot.commands.doctor import BAD, look
+from bot.commands.doctor import BAD, _connections, look
 from bot.random_codes import new_key
+from bot.settings import Settings
 from crm_core import statistics
 from crm_core.access import api_keys
 from crm_core.access.actors import SYSTEM
@@ -188,3 +189,33 @@ async def test_doctor_checks_age_and_integrity_of_last_backup(crm: RunningApp) -
     assert f"✗ The last backup, {path}, is unusable" in ended.out
     off = crm.settings.model_copy(update={"backup_keep": 0})
     assert "! Nightly backups are off" in "".join([f"{one.mark} {one.text}" async for one in look(off)])
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({"telegram_api_url": "http://telegram.example:8081"}, "TELEGRAM_API_URL"),
+        ({"telegram_api_url": "https://telegram.example"}, ""),
+        ({"telegram_api_url": "http://127.0.0.1:8081"}, ""),
+        ({"database_url": "postgresql://me@db.example/crm"}, "sslmode=verify-full"),
+        ({"database_url": "postgresql://me@db.example/crm?sslmode=require"}, "sslmode=verify-full"),
+        ({"database_url": "postgresql://me@/crm?host=db.example"}, "sslmode=verify-full"),
+        ({"database_url": "postgresql://me@db.example/crm?sslmode=verify-full"}, ""),
+        ({"database_url": "postgresql://me@localhost/crm"}, ""),
+        ({"database_url": "postgresql://me@/crm?host=/run/postgresql"}, ""),
+    ],
+)
+def test_doctor_warns_of_connections_that_can_be_read_or_answered_by_others(
+    settings: dict[str, str], warned: str
+) -> None:
+    said = [f"{one.text} {one.advice}" for one in _connections(Settings(**settings))]  # type: ignore[arg-type]
+    assert len(said) == (1 if warned else 0)
+    assert warned in "".join(said)
+
+
+async def test_doctor_says_whom_the_api_answers_without_a_key(crm: RunningApp) -> None:
+    assert "There is no API key: without one the API answers programs of its account" in (await examine(crm)).out
+    crm.settings.webhook_url = "https://crm.example.com"
+    assert "There is no API key: without one the API answers nobody, since WEBHOOK_URL" in (await examine(crm)).out
+    await crm.db.write(api_keys.create, key=new_key(), name="Shop", scope="read", actor=SYSTEM, now=datetime.now(UTC))
+    assert "There is no API key" not in (await examine(crm)).out

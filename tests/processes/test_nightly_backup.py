@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,22 @@ def test_missed_nights_are_made_up_by_one_backup(tmp_path: Path) -> None:
     assert found is not None
     assert found.name == "crm.2026-11-21.db"
     found.touch()
-    back = now - timedelta(days=2)  # the clock was wrong, or is
+    back = now.replace(hour=0)  # set back to before the time of the backup, on the same day
     assert due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=back) is None
+
+
+@pytest.mark.fault("F100")
+def test_backup_named_by_a_clock_that_was_ahead_stands_for_no_night(tmp_path: Path) -> None:
+    for day in range(1, 9):
+        (tmp_path / f"crm.2027-03-0{day}.db").touch()
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    found = due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=now)
+    assert found is not None
+    assert found.name == "crm.2026-11-21.db"
+    found.touch()
+    assert due(tmp_path, Path("crm.db"), at=AT, zone=MOSCOW, now=now) is None
+    prune(tmp_path, Path("crm.db"), keep=2, made=found)
+    assert names(tmp_path) == ["crm.2026-11-21.db", "crm.2027-03-08.db"]
 
 
 def test_pruning_deletes_only_old_nightly_backups(tmp_path: Path) -> None:

@@ -124,3 +124,15 @@ def test_missing_database_is_reported_and_not_created(tmp_path: Path) -> None:
     (text,) = troubles(settings)
     assert "There is no database at" in text
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.fault("F100")
+async def test_work_finished_under_a_clock_that_was_ahead_does_not_hide_a_stall(ward: Ward) -> None:
+    await ward.must_send(chat_id=6)
+    await ward.sends(after=90 * 24 * 3600, chat_id=6)
+    finished = await ward.receives()
+    done = START + timedelta(days=90)
+    await ward.db.write(inbox.finish, finished, now=done)
+    await ward.receives()
+    await ward.must_send()
+    assert len(ward.ill(after=10_000)) == 2

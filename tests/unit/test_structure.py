@@ -63,8 +63,12 @@ def test_core_uses_no_clock_or_randomness_of_its_own() -> None:
         if call in path.read_text(encoding="utf-8")
     }
     assert own == {
+        "crm_core/storage/deadlines.py: monotonic",  # how long a connection was idle
+        "crm_core/storage/postgres.py: monotonic",  # how fast a connection was lost
         "crm_core/api/guard.py: monotonic",  # rates of callers, in seconds of this process
         "crm_core/api/limits.py: monotonic",  # likewise
+        "crm_core/api/problems.py: import secrets",  # references, which only have to differ
+        "crm_core/monitoring/security_log.py: monotonic",  # rates of log lines, in seconds of this process
         "crm_core/backups/__main__.py: datetime.now",  # a program of its own, which nobody gives a clock
         "crm_core/storage/migrate.py: datetime.now",  # the default of a command
         "crm_core/storage/types.py: datetime.now",  # in the text of an error

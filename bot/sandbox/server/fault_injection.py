@@ -44,6 +44,8 @@ def apply_fault(fault: Fault, call: Call, request: Request, apply: Apply) -> Non
             _instead(request, apply, applied, 500, body, "application/json")
         case "html_502":
             _instead(request, apply, applied, 502, HTML_502, "text/html")
+        case "redirect":
+            request.respond(307, b"", "text/plain", {"location": fault.text})
         case "garbage":
             _instead(request, apply, True, 200, GARBAGE, "application/json")
         case "flood":

@@ -12,6 +12,7 @@ KINDS = {
     "slow": "answered after `delay` seconds; applied before the delay, or after it with applied=False",
     "http_500": "a JSON 500, applied or not",
     "html_502": "a proxy's HTML page with status 502, applied or not",
+    "redirect": "a 307 to the address `text`, not applied",
     "flood": "429 with `retry_after`: whole, fractional, or None to leave it out",
     "error": "refused with `code` and `text`",
     "garbage": "applied, answered 200 with a body that cannot be decoded",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, event, insert, select
+from sqlalchemy import Row, insert, select
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from crm_core.contacts.lists import COUNTED_AT_MOST, FEW, Filter, Status
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.domain.arranging import BOT, NOW, Office, open_office
+from tests.support.statements import counted
 
 MINUTE = timedelta(minutes=1)
 
@@ -97,13 +98,8 @@ async def test_list_total_stops_at_the_counting_limit(db: Database, monkeypatch:
 @pytest.mark.parametrize("limit", [1, 100])
 async def test_contact_list_takes_three_statements_whatever_its_length(db: Database, limit: int) -> None:
     office = await db.write(fill, number=240)
-    statements: list[str] = []
-
-    def counted(s: Session, /, **inputs: Any) -> Any:
-        event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
-        return lists.listing(s, **inputs)
-
-    found = await db.read(counted, wanted=Filter(source_id=office.source_id), skip=0, limit=limit)
+    with counted() as statements:
+        found = await db.read(lists.listing, wanted=Filter(source_id=office.source_id), skip=0, limit=limit)
     assert len(found.rows) == limit
     assert len(statements) == 3
 

@@ -25,7 +25,7 @@ def prepare(s: Session, change: str | None = None) -> tuple[int, int]:
     """A source with one operator whose numbers all differ. Returns their ids."""
     office = open_office(s, weights=[7], limit=9)
     s.execute(text("UPDATE weights SET dealt = 4"))
-    s.execute(text("UPDATE operators SET current_leads = 3"))
+    s.execute(text("UPDATE operators SET current_leads = 3, reach_version = 6"))
     if change is not None:
         s.execute(text(change))
     return office.source_id, office.operator_ids[0]
@@ -45,6 +45,7 @@ async def test_candidate_has_each_field_from_its_column(db: Database) -> None:
             is_reachable=True,
             dealt=4,
             chat_id=10_000 + operator_id,
+            reach_version=6,
         )
         return expected, candidates(s, source), one_candidate(s, source, operator_id=operator_id).candidate
 

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
-from crm_core.storage import postgres, sqlite
+from crm_core.storage import config, postgres, sqlite
+from crm_core.storage.config import Pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database, Unwritable
 from crm_core.storage.opening import open_database
 from crm_core.storage.tables import Alert
@@ -122,7 +124,7 @@ async def test_lock_timeout_fails_after_bounded_retries_and_changes_nothing(
         s.execute(text("UPDATE alerts SET told_at = 7 WHERE cause = :to"), {"to": to})
 
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr(postgres, "TIMEOUTS", "-c lock_timeout=50ms")
+    monkeypatch.setitem(config.POOLS, Pool.BOT, replace(config.POOLS[Pool.BOT], lock=0.05))
     impatient = open_database(database_url)
     engine = engine_of(database_url)
     with engine.connect() as holder:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
@@ -13,15 +13,20 @@ from crm_core.delivery import bots
 from crm_core.errors import LastAdmin, NeedsConfirmation, NotAllowed
 from crm_core.routing import sources
 from crm_core.storage.database import Database
-from crm_core.storage.tables import Staff
+from crm_core.storage.tables import RemovedAdmin, Staff
 from crm_core.team import accounts, invitations, operators
 from crm_core.team.accounts import Account
 from tests.support.clock import MovableClock
 
 
+def make_admins(s: Session, clock: MovableClock) -> None:
+    s.execute(delete(RemovedAdmin))
+    accounts.ensure_admins(s, telegram_ids=[1, 2], now=clock())
+
+
 async def test_two_admins_removing_each_other_concurrently_leave_one_admin(db: Database, clock: MovableClock) -> None:
     for _ in range(10):
-        await db.write(accounts.ensure_admins, telegram_ids=[1, 2], now=clock())
+        await db.write(make_admins, clock)
         outcomes = await asyncio.gather(
             db.write(accounts.remove_admin, telegram_id=2, actor=telegram(1), now=clock()),
             db.write(accounts.remove_admin, telegram_id=1, actor=telegram(2), now=clock()),

@@ -19,6 +19,7 @@ from bot.texts import translator
 from crm_core import statistics
 from crm_core.access.actors import telegram
 from crm_core.errors import NotAllowed
+from crm_core.monitoring.security_log import security
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
@@ -207,3 +208,22 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
     question = await types(crm, crm.olga, "/operators remove Anna")
     await presses(crm, crm.olga, question, "Yes, remove")
     assert menu(anna) == clients
+
+
+@pytest.mark.fault("F88")
+async def test_refused_presses_and_invitations_are_logged(
+    crm: RunningApp, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "_periods", {})
+    anna, charlie = await crm.operator("Anna"), crm.client("Charlie")
+    await charlie.starts(crm.shop, "op_" + "x" * 24)
+    await charlie.sees("no longer valid")
+    for who, kind in ((anna, callbacks.TakeContact), (anna, buttons()[0]), (charlie, buttons()[0])):
+        await (await who.presses_forged(crm.shop, forged(kind, crm))).answer()
+    await crm.settled()
+    lines = [one.__dict__ for one in caplog.records if one.name == "security"]
+    found = {(one["msg"], one["code"], one["user_id"]) for one in lines}
+    assert ("message_refused", "invitation_invalid", charlie.id) in found
+    assert ("press_refused", "contact_not_found", anna.id) in found
+    assert ("press_refused", "unknown_button", anna.id) in found
+    assert ("press_refused", "unknown_button", charlie.id) in found

@@ -2,8 +2,9 @@
 
 import pytest
 
+from bot.sandbox import Sandbox
 from tests.stories.arranging import count
-from tests.support.people import RunningApp
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
 @pytest.mark.fault("F37", "F38", "F39", "F40")
@@ -22,6 +23,44 @@ async def test_bot_in_a_group_opens_no_contact_and_sends_nothing(crm: RunningApp
     # And nobody counts as having blocked the bot: what was said about the group is not about a person.
     await ivan.says("Hello, bot", to=crm.shop)
     await anna.sees("Hello, bot", bot=crm.shop)
+
+
+@pytest.mark.fault("F101")
+async def test_word_in_a_group_does_not_make_an_operator_reachable(sandbox: Sandbox, database_url: str) -> None:
+    """Anna has not started the desk's bot, which only sees her in the team's group: it could not send her a card."""
+    tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "desk_bot"}
+    async with await RunningApp.open(sandbox, database_url, tokens=tokens) as crm:
+        shop, desk = crm.bots
+        anna, ivan = await crm.operator("Anna", bots=[shop]), crm.client()
+        await crm.weight(1, 1, bot=desk)
+        group = crm.sandbox.group("Team", [anna, desk], forum=False)
+        await anna.says("/my", to=group)
+        await anna.says("Lunch?", to=group)
+        await crm.settled()
+        await ivan.says("Hello, desk", to=desk)
+        await crm.settled()
+        assert await count(crm, "staff_chats", f"bot_id = {desk.id} AND telegram_id = {anna.id}") == 0
+        assert await count(crm, "contacts", "operator_id IS NOT NULL") == 0
+        assert await count(crm, "events", "kind = 'delivery_dead'") == 0
+
+
+@pytest.mark.fault("F102")
+async def test_busy_group_is_finished_at_once_and_nobody_is_told_to_slow_down(crm: RunningApp) -> None:
+    """The clock stands still, so whatever waited for a turn would wait for good."""
+    anna, ivan, petra = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Petra")
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    group = crm.sandbox.group("Customers", [anna, ivan, petra, crm.shop], forum=False)
+    for number in range(40):
+        await ivan.says(f"Chat {number}", to=group)
+        await petra.says(f"Answer {number}", to=group)
+    await crm.settled()
+    assert await count(crm, "inbox", "state <> 'done'") == 0
+    assert await count(crm, "chats", "slowed_at IS NOT NULL") == 0
+    assert await count(crm, "messages") == 1
+    # What they said in the group is not counted against them in private.
+    await ivan.says("Still there?", to=crm.shop)
+    await anna.sees("Still there?")
 
 
 @pytest.mark.fault("F39")

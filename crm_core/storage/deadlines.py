@@ -1,0 +1,107 @@
+"""Deadlines on connections, kept on our side: a host that vanished answers nothing, and no error comes from it.
+
+Each statement, commit and rollback starts the deadline anew. When it passes, the connection is cut off from its other
+end, so that whatever waits for it fails as if the server had closed it. Cancelling instead would wait for the server.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DisconnectionError
+
+DEADLINE, USED = "deadline", "used at"  # keys of a connection's `info`
+IDLE = 1.0  # seconds without use, after which a connection may have been lost unnoticed
+
+
+class _Deadline:
+    def __init__(self, cut: Callable[[], None], silence: float) -> None:
+        self._cut, self._silence = cut, silence
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float | None = None) -> None:
+        self.cancel()
+        seconds = self._silence if seconds is None else seconds
+        # In two halves: after the process itself has stood still, an answer that is there already is read in between.
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds / 2, self._half, loop, seconds / 2)
+
+    def _half(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._timer = loop.call_later(seconds, self._cut)
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def watch(engine: Engine, *, silence: float, cut: Callable[[Any], None], ping: float | None = None) -> None:
+    """Gives connections that an engine lends a deadline, until they are returned.
+
+    Args:
+        engine: the synchronous part of an asynchronous engine.
+        silence: seconds without an answer after which a connection is cut.
+        cut: makes whatever waits on the driver's connection fail.
+        ping: seconds within which a connection that was idle must show that it works before it is lent: a round trip,
+            so it is not asked of one that has just been used. None to lend it unasked.
+    """
+
+    lost_at = 0.0  # when a connection was last found to be lost: the others of that moment may be, too
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: Any, _: Any) -> None:
+        nonlocal lost_at
+        deadline = record.info[DEADLINE] = _Deadline(lambda: cut(connection.driver_connection), silence)
+        used_at = record.info.get(USED)
+        was_idle = used_at is not None and (used_at <= lost_at or time.monotonic() - used_at >= IDLE)
+        if ping is not None and was_idle:
+            deadline.start(ping)
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                deadline.cancel()
+                lost_at = time.monotonic()
+                failure = DisconnectionError("the connection is lost")
+                failure.invalidate_pool = True  # the others went the same way
+                raise failure from error
+        deadline.start()
+
+    def on_end(_: Any, record: Any, *__: Any) -> None:
+        record.info[USED] = time.monotonic()
+        deadline = record.info.pop(DEADLINE, None)
+        if deadline is not None:
+            deadline.cancel()
+
+    def on_loss(*_: Any) -> None:
+        nonlocal lost_at
+        lost_at = time.monotonic()
+
+    for name in ("checkin", "invalidate", "soft_invalidate"):
+        event.listen(engine, name, on_end)
+    event.listen(engine, "invalidate", on_loss)
+    for name in ("before_cursor_execute", "commit", "rollback"):
+        event.listen(engine, name, restart)
+
+
+def restart(connection: Connection, *_: Any) -> None:
+    """Gives a connection its whole deadline again: something is about to be sent."""
+    deadline = None if connection.invalidated else connection.info.get(DEADLINE)
+    if deadline is not None:
+        deadline.start()
+
+
+def cut_postgres(connection: Any) -> None:
+    """Shuts the socket of a psycopg connection."""
+    with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.pgconn.socket)) as way:
+        way.shutdown(socket.SHUT_RDWR)
+
+
+def cut_sqlite(connection: Any) -> None:
+    """Interrupts what an aiosqlite connection executes."""
+    with contextlib.suppress(Exception):
+        connection._conn.interrupt()

@@ -1,0 +1,106 @@
+"""Pools of their own, and deadlines: nobody takes the database away from the bot, and a dead host is noticed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
+
+from crm_core.storage import config, ownership
+from crm_core.storage.config import POOLS, Pool, through
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
+from crm_core.storage.opening import open_database
+from crm_core.storage.ownership import SessionOwnership
+from tests.domain.storage.test_storage_transactions import causes, note
+from tests.support.tcp_relay import TcpRelay
+
+SLOW = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(600)",
+}
+
+
+def slow(s: Session) -> Any:
+    return s.execute(text(SLOW[s.get_bind().dialect.name])).scalar_one()
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pool in Pool:
+        monkeypatch.setitem(POOLS, pool, replace(POOLS[pool], wait=0.3, statement=1.0, silence=1.0))
+
+
+@pytest.fixture
+async def impatient(database_url: str, hurried: None) -> AsyncIterator[Database]:
+    db = open_database(database_url)
+    yield db
+    await db.close()
+
+
+@pytest.mark.fault("F90")
+async def test_slow_searches_of_the_api_take_no_connection_from_the_bot(impatient: Database) -> None:
+    async def search() -> Any:
+        with through(Pool.API):
+            return await impatient.read(slow)
+
+    searches = [asyncio.create_task(search()) for _ in range(POOLS[Pool.API].connections + 3)]
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(impatient.read(lambda s: s.execute(text("SELECT 5")).scalar_one()), 0.9)
+    assert await impatient.write(note, "bot") == "bot"
+    failures = await asyncio.gather(*searches, return_exceptions=True)
+    assert all(isinstance(one, DATABASE_UNAVAILABLE) for one in failures), set(map(repr, failures))
+    with through(Pool.API):  # what was given up has left its connections usable
+        assert await causes(impatient) == {"bot"}
+
+
+@pytest.mark.fault("F91")
+async def test_host_that_vanished_is_noticed_and_everything_works_as_soon_as_it_is_back(
+    database_url: str, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database_url.startswith("sqlite"):
+        return
+    monkeypatch.setattr(config, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(ownership, "ANSWER_WITHIN", 1.0)
+    url = make_url(database_url)
+    folder = url.query.get("host")
+    port = url.port or 5432
+    relay = TcpRelay(url.host or "", port, socket=f"{folder}/.s.PGSQL.{port}" if folder else None)
+    async with relay:
+        db = open_database(url.set(host="127.0.0.1", port=relay.port, query={}).render_as_string(hide_password=False))
+        owner = SessionOwnership(db.url)
+        assert await owner.claim(42)
+        await asyncio.gather(*(db.write(note, f"before {number}") for number in range(5)))
+        waiting = [asyncio.create_task(db.read(slow)) for _ in range(3)]
+        await asyncio.sleep(0)
+        relay.stall()
+        writes = [asyncio.create_task(db.write(note, f"lost {number}")) for number in range(30)]
+        async with asyncio.timeout(10):
+            failures = await asyncio.gather(*waiting, *writes, return_exceptions=True)
+            assert all(isinstance(one, DATABASE_UNAVAILABLE) for one in failures), set(map(repr, failures))
+            assert not await owner.is_held()
+            with pytest.raises(DATABASE_UNAVAILABLE):
+                await owner.claim(43)
+        relay.resume()
+        async with asyncio.timeout(5):
+            assert await db.write(note, "after") == "after"
+            assert await causes(db) == {"after", *(f"before {number}" for number in range(5))}
+            assert await owner.claim(43)
+        await owner.release()
+        await db.close()
+
+
+@pytest.mark.fault("F92")
+@pytest.mark.parametrize("kind", [StopIteration, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
+async def test_whatever_an_action_raises_the_next_one_is_written(db: Database, kind: type[BaseException]) -> None:
+    def fail(s: Session) -> None:
+        note(s, "undone")
+        raise kind()
+
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - of which kind it is differs between the databases
+        async with asyncio.timeout(5):  # not `wait_for`: its task would end the loop with an interrupt
+            await db.write(fail)
+    assert await asyncio.wait_for(db.write(note, "next"), 5) == "next"
+    assert await causes(db) == {"next"}
