@@ -25,19 +25,19 @@ SPDX = {
 HEAD = """\
 # Third-party notices
 
-Mini-CRM is under the MIT licence ([LICENSE](LICENSE)). It is installed with the packages below, each under its own. `make notices`
-writes this page from the lock.
+Mini-CRM is under the MIT licence ([LICENSE](LICENSE)). It is installed with the packages below, each under its own.
+`make notices` writes this page from the lock.
 
 Each package brings the text of its licence: in the image, and wherever pip has installed it, in
-`lib/python3.…/site-packages/<package>-<version>.dist-info/`. psycopg is used unmodified as a library; under the LGPL it may be
-replaced by another version: `pip install psycopg==…` in the same environment. The same holds for certifi under the MPL.
+`lib/python3.…/site-packages/<package>-<version>.dist-info/`. psycopg is used unmodified as a library; under the LGPL it
+may be replaced by another version, in an environment or image of one's own. The same holds for certifi under the MPL.
 
 ## Parts of this repository
 
 | what | where | licence |
 |---|---|---|
 | Swagger UI, © SmartBear Software Inc. | `crm_core/api/swagger_ui` | Apache-2.0, text and notices beside it |
-| DejaVu fonts, © Bitstream Inc. and others | `crm_core/pictures/fonts` | Bitstream Vera and Arev licences, text beside it |
+| DejaVu fonts, © Bitstream Inc. and others | `crm_core/pictures/fonts` | Bitstream Vera, Arev; text beside it |
 
 ## Packages
 

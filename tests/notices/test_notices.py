@@ -7,6 +7,7 @@ import pytest
 from tests.notices import notices
 
 
+@pytest.mark.fault("F107")
 def test_notices_list_every_locked_package_in_its_version() -> None:
     rows = re.findall(r"^\| ([a-z0-9.-]+) \| ([0-9][^ ]*) \| (.+) \|$", notices.PAGE.read_text(encoding="utf-8"), re.M)
     assert {name: version for name, version, _ in rows} == notices.locked()

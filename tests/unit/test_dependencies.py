@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 OURS = {"bot", "crm_core"}
 NOT_IMPORTED = {"aiosqlite", "uvloop"}  # named in an address of the database; asked for where the system has it
@@ -29,19 +31,21 @@ def imported() -> set[str]:
     return found - OURS - sys.stdlib_module_names
 
 
+@pytest.mark.fault("F107")
 def test_every_imported_package_is_declared_and_every_declared_one_is_used() -> None:
     assert imported() - declared() == set()
     assert declared() - imported() - NOT_IMPORTED == set()
 
 
-def test_both_locks_pin_every_package_with_hashes_and_agree() -> None:
+@pytest.mark.fault("F107")
+def test_all_locks_pin_every_package_with_hashes_and_agree() -> None:
     pins: list[dict[str, str]] = []
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-audit.txt", "requirements-uv.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
         entries = re.split(r"\n(?=[a-z0-9])", text.strip())
         assert [one.split()[0] for one in entries if "--hash=sha256:" not in one] == []
         assert "://" not in text  # no registry is named
-        pins.append(dict(re.match(r"([^=\s]+)==([^\s;]+)", one).groups() for one in entries))  # type: ignore[union-attr]
-    runtime, development = pins
+        pins.append({one.partition("==")[0]: re.split(r"[\s;]", one.partition("==")[2])[0] for one in entries})
+    runtime, development, *_ = pins
     assert {name: version for name, version in runtime.items() if development.get(name) != version} == {}
     assert {one.replace("-", "_") for one in runtime} >= declared()
