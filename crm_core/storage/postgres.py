@@ -1,11 +1,14 @@
 """PostgreSQL: the same actions over psycopg, READ COMMITTED, with transient conflicts retried."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.util import greenlet_spawn
 
 from crm_core.storage import config, pipeline
 from crm_core.storage.config import PING_SECONDS, POOLS, TCP, Pool, PoolConfig, current_pool
@@ -49,6 +52,30 @@ def _open_pool(url: URL, limits: PoolConfig) -> AsyncEngine:
     return engine
 
 
+class _Transaction:
+    """One attempt of an action, in a transaction of its own; all of it in one switch between asyncio and SQLAlchemy.
+
+    Attributes:
+        is_committing: whether a commit has begun; if the connection is lost then, nobody knows if it succeeded.
+        has_written: whether it wrote anything, if that was to be checked.
+    """
+
+    def __init__(self, engine: Engine, *, checks: bool) -> None:
+        self._engine, self._checks = engine, checks
+        self.announcements: list[Any] = []
+        self.is_committing = self.has_written = False
+
+    def __call__(self, action: Callable[[Session], T]) -> T:
+        with Session(self._engine, expire_on_commit=False, autoflush=False) as s:
+            s.info[PENDING_ON_COMMIT] = self.announcements
+            result = action(s)
+            self.has_written = self._checks and bool(s.scalar(_HAS_WRITTEN))
+            self.is_committing = True
+            pipeline.commit(s)
+            s.commit()
+        return result
+
+
 class PostgresDatabase(Database):
     """Pools of connections (`storage.config`); correctness comes from conditional updates and the locks in `locks`."""
 
@@ -64,30 +91,25 @@ class PostgresDatabase(Database):
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
-            async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
-                announcements = session.sync_session.info[PENDING_ON_COMMIT] = []
-                begun, is_committing = time.monotonic(), False
-                try:
-                    result = await session.run_sync(lambda s: action(s, *args, **inputs))
-                    has_written = bool(self.troubles) and await session.scalar(_HAS_WRITTEN)
-                    is_committing = True  # whether it succeeds is not known if the connection is lost now
-                    await session.run_sync(pipeline.commit)
-                    await session.commit()
-                except DBAPIError as error:
-                    state = getattr(error.orig, "sqlstate", None)
-                    is_undone = error.connection_invalidated and not is_committing
-                    is_undone &= time.monotonic() - begun < AT_ONCE
-                    if attempt < ATTEMPTS and (is_undone or state in TRANSIENT):
-                        continue
-                    if state in READ_ONLY:
-                        self.troubles["writing"] = "the server only reads"
-                        raise Unwritable("the server only reads") from error
-                    if isinstance(error, DATABASE_UNAVAILABLE):
-                        self.troubles["writing"] = type(error.orig).__name__
-                    raise
-                if has_written:  # what changes nothing would succeed on a full disk, too
-                    self.troubles.clear()
-            self._notify_listeners(announcements)
+            run = _Transaction(self._engine.sync_engine, checks=bool(self.troubles))
+            begun = time.monotonic()
+            try:
+                result: T = await greenlet_spawn(run, lambda s: action(s, *args, **inputs))
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None)
+                is_undone = error.connection_invalidated and not run.is_committing
+                is_undone &= time.monotonic() - begun < AT_ONCE
+                if attempt < ATTEMPTS and (is_undone or state in TRANSIENT):
+                    continue
+                if state in READ_ONLY:
+                    self.troubles["writing"] = "the server only reads"
+                    raise Unwritable("the server only reads") from error
+                if isinstance(error, DATABASE_UNAVAILABLE):
+                    self.troubles["writing"] = type(error.orig).__name__
+                raise
+            if run.has_written:  # what changes nothing would succeed on a full disk, too
+                self.troubles.clear()
+            self._notify_listeners(run.announcements)
             return result
         raise AssertionError("unreachable: the last attempt returns or raises")
 

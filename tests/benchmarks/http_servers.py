@@ -8,9 +8,9 @@ import itertools
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.benchmarks.processes import Process, running
 from tests.support import processes
 
 _POLL_SECONDS = 0.05
-_UNLIMITED = 1_000_000_000
+UNLIMITED = "UPDATE operators SET max_leads = 1000000000"  # takes the limits of all operators away
 # Every other client writes again after so many requests. An odd number that is larger than the number of callers: with
 # both requests in flight at once, the plain version would create the lead twice, and fail.
 _REPEATED_AFTER = 101
@@ -28,19 +28,36 @@ _REPEATED_AFTER = 101
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, with its database where it has one."""
+    """A running server, with its database file where it has one.
+
+    Attributes:
+        lift: takes the limits of all operators away, where the API allows only so much.
+    """
 
     port: int
     path: Path | None = None
+    lift: Callable[[], None] | None = None
 
 
 @asynccontextmanager
 async def mini_crm(path: Path) -> AsyncIterator[Server]:
     """Mini-CRM on a SQLite file, without bots."""
-    settings = {"DATABASE_URL": f"sqlite:///{path}", "LOG_LEVEL": "ERROR"}
-    async with processes.running("serve", folder=path.parent, **settings) as process:
+    async with serving(f"sqlite:///{path}", path.parent, lift=lambda: _lift(path)) as server:
+        yield replace(server, path=path)
+
+
+@asynccontextmanager
+async def serving(url: str, folder: Path, *, lift: Callable[[], None] | None = None) -> AsyncIterator[Server]:
+    """Mini-CRM on a database, without bots."""
+    settings = {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"}
+    async with processes.running("serve", folder=folder, **settings) as process:
         line = await process.says("The HTTP API answers at")
-        yield Server(int(line.split("/api/v1")[0].rpartition(":")[2]), path)
+        yield Server(int(line.split("/api/v1")[0].rpartition(":")[2]), lift=lift)
+
+
+def _lift(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(UNLIMITED)
 
 
 def plain_api(path: Path) -> AbstractAsyncContextManager[Server]:
@@ -62,7 +79,7 @@ async def _uvicorn(module: str, path: Path | None = None) -> AsyncIterator[Serve
     async with running(*arguments, environment={"PLAIN_API_DATABASE": str(path)}) as process:
         await _wait_listening(port, process)
         try:
-            yield Server(port, path)
+            yield Server(port, path, lift=None if path is None else lambda: _lift(path))
         finally:
             process.kill()  # on SIGTERM the plain version would wait for calls that never end
 
@@ -91,9 +108,8 @@ async def add_source(server: Server, *, max_leads: int | None = None) -> int:
     source_id = int(source["id"])
     path = f"/sources/{source_id}/assign_operator"
     await _call_all(server, [post(path, operator_id=one["id"], weight=10) for one in operators])
-    if max_leads is None and server.path is not None:
-        with closing(sqlite3.connect(server.path)) as connection, connection:
-            connection.execute("UPDATE operators SET max_leads = ?", [_UNLIMITED])
+    if max_leads is None and server.lift is not None:
+        await asyncio.to_thread(server.lift)
     return source_id
 
 

@@ -10,6 +10,7 @@ from tests.benchmarks import (
     killed,
     limits,
     outage,
+    postgres,
     registering,
     start,
     statistics,
@@ -27,6 +28,7 @@ PARTS: Mapping[str, Part] = {
     "outage": outage.measure,
     "statistics": statistics.measure,
     "http": http_api.measure,
+    "postgres": postgres.measure,
     "growth": growth.measure,
     "start": start.measure,
 }

