@@ -27,6 +27,10 @@ _DIGIT = re.compile(r"\d")
 _NUMERIC = re.compile(r"[\d\s.,:/()%°$€£¥₽'’_eE\u2010-\u2015-]++")
 _SHOWN_AS_IT_IS = re.compile(r"0|[1-9][0-9]{0,7}")  # more digits become 8.99991E+10 in a column of usual width
 
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек"
+_DATE = re.compile(rf"\s*(\d{{1,4}}[\s./-]*)?(?:{_MONTHS})[^\W\d]*\.?[\s./-]*(\d{{1,4}})?\s*", re.IGNORECASE)
+_DATE_LONGEST = 40  # characters; no date is longer, and a longer text would take its time
+
 
 def is_formula_like(text: str) -> bool:
     """Whether a spreadsheet could take a cell with this text for a formula."""
@@ -34,8 +38,11 @@ def is_formula_like(text: str) -> bool:
 
 
 def is_changed(text: str) -> bool:
-    """Whether a spreadsheet would show another number, or a date: 007, 89991234567, 1-2, 3.10, 12:30, 1e5."""
-    return bool(_NUMERIC.fullmatch(text) and _DIGIT.search(text)) and not _SHOWN_AS_IT_IS.fullmatch(text)
+    """Whether a spreadsheet would show another number, or a date: 007, 89991234567, 1-2, 3.10, 12:30, 1e5, MAR1."""
+    if _NUMERIC.fullmatch(text) and _DIGIT.search(text):
+        return _SHOWN_AS_IT_IS.fullmatch(text) is None
+    date = _DATE.fullmatch(text) if len(text) <= _DATE_LONGEST else None
+    return date is not None and any(date.groups())
 
 
 def inert(text: str) -> str:
