@@ -330,17 +330,15 @@ def _empty_journal(connection: Connection) -> bool:
     To go on behind what was lost would be of no use: after a power cut SQLite reads a journal up to the first gap.
     """
     raw: Any = connection.connection.dbapi_connection
-    give_up = time.monotonic() + LEAVE_SECONDS
-    while True:
+    for _ in range(1 + round(LEAVE_SECONDS / BUSY_PAUSE)):
         try:
             if raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
                 return True
         except sqlite3.Error as error:
             log.error("checkpoint_failed: %s", _why(error))
             return False
-        if time.monotonic() > give_up:  # somebody still reads from it
-            return False
-        time.sleep(BUSY_PAUSE)
+        time.sleep(BUSY_PAUSE)  # somebody still reads from it
+    return False
 
 
 def _abandon(connection: Connection | None) -> None:
