@@ -38,18 +38,17 @@ class ClockMonitor:
 
     async def run(self) -> None:
         """Compares until it is cancelled. Whatever fails is logged, and the next comparison is made."""
+        loop = asyncio.get_running_loop()
         while True:
+            started, shown = loop.time(), wall_clock()
+            await asyncio.sleep(CHECK_EVERY)
+            passed = loop.time() - started
             try:
-                await self._compare()
+                await self._compare(passed, wall_clock() - shown - passed)
             except Exception as error:
                 log.error("clock_check_failed", error=describe_error(error))
 
-    async def _compare(self) -> None:
-        loop = asyncio.get_running_loop()
-        started, shown = loop.time(), wall_clock()
-        await asyncio.sleep(CHECK_EVERY)
-        passed = loop.time() - started
-        moved = wall_clock() - shown - passed
+    async def _compare(self, passed: float, moved: float) -> None:
         if abs(moved) > CLOCK_SET:
             log.warning("clock_set", seconds=round(moved))
             self._on_clock_set()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import CrmError
 from crm_core.storage.database import PENDING_ON_COMMIT
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.locks import try_lock_name
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Idempotency
@@ -116,7 +116,7 @@ def _run(
     """Runs the action. Returns the response to send now and the response to store."""
     pending = len(s.info[PENDING_ON_COMMIT])
     try:
-        with s.begin_nested():
+        with Savepoint(s):
             result = action(s, **inputs)
     except CrmError as error:
         refusal = refuse(error)
