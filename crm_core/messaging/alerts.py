@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
 from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
 
 QUIET = timedelta(minutes=10)
@@ -80,3 +81,9 @@ def notify_no_backup(s: Session, *, reason: str, now: datetime) -> None:
         notify_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=DAILY)
     else:
         notify_admins(s, cause="backup", code="backup_failed", now=now, quiet=DAILY, why=reason)
+
+
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7), at_most: int = BATCH) -> int:
+    """Forgets of what admins were notified so long ago that a new alert is due in any case. Returns how many rows."""
+    alert = Alert.__table__
+    return delete_batch(s, alert, alert.c.told_at < now - keep, at_most=at_most)
