@@ -6,12 +6,13 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
+from bot.admins.invitations import show_invitations
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_admin
 from bot.random_codes import new_code
-from bot.screens.buttons import InviteAdmin, ListAdmins, RemoveAdmin
+from bot.screens.buttons import InviteAdmin, ListAdmins, ListInvitations, RemoveAdmin
 from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
 from bot.screens.links import ADMIN_PAYLOAD, link
 from bot.screens.message import OutgoingMessage, text_message
@@ -40,7 +41,9 @@ def _screen(known: Sequence[Admin], actor: Actor, _: Translator, *, note: str = 
         for one in known
         if len(known) > 1
     ]
-    buttons = keyboard([button(_("➕ Invite an admin"), InviteAdmin())], *in_lines(removals, 1))
+    inviting = [button(_("➕ Invite an admin"), InviteAdmin())]
+    pending = [button(_("✉️ Open invitations"), ListInvitations())]
+    buttons = keyboard(inviting, pending, *in_lines(removals, 1))
     return text_message(titled(_("🔑 Admins: {n}").format(n=len(known)), lines, note=note), keyboard=buttons)
 
 
@@ -73,7 +76,7 @@ async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
 async def on_admins(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
-    """`/admins`, `/admins add`, `/admins remove Peter`."""
+    """`/admins`, `/admins add`, `/admins remove Peter`, `/admins invitations`."""
     line = TypedLine.of(command.args or "")
     known = await read_as_admin(db, actor, accounts.admins)
     match line.words[0].text.casefold() if line else "":
@@ -81,6 +84,8 @@ async def on_admins(
             await act.answer(_screen(known, actor, _))
         case "add" | "invite":
             await _invite(act, actor, db, _)
+        case "invitations":
+            await show_invitations(act, actor, db, _)
         case "remove" if len(line) > 1:
             await act.answer(_removal(which_admin(known, line.from_word(1)), _))
         case "remove":

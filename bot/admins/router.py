@@ -2,7 +2,7 @@
 
 from aiogram import Router
 
-from bot.admins import admins, assign, assign_contact, export, operators, queue, sources, start, stats
+from bot.admins import admins, assign, assign_contact, export, invitations, operators, queue, sources, start, stats
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
@@ -23,5 +23,6 @@ router.include_routers(
     queue.router,
     history_router(),
     admins.router,
+    invitations.router,
     start.hints,
 )

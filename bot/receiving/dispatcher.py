@@ -23,6 +23,7 @@ from bot.membership.joining import joining_router
 from bot.operators import router as operators
 from bot.receiving.attempts import RetryNow
 from bot.receiving.staff_cache import StaffCache
+from bot.receiving.updates import has_impossible_number
 from bot.screens.message import text_message
 from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
@@ -83,10 +84,20 @@ class UpdateDispatcher:
         self._prompt_cache = PromptCache(self.db)
 
     async def __call__(self, row: IncomingUpdate) -> None:
-        """Handles one update.
+        """Handles one update. One that fails for a number that Telegram never sends is ignored with a line in the log.
 
         Raises RetryNow, NotRecordedYet and whatever the person cannot be told about; then the worker tries again.
         """
+        try:
+            await self._handle(row)
+        except Exception:
+            if not has_impossible_number(row.raw):
+                raise
+            # Another attempt would fail as well, and nothing was said by anybody that admins would have to look at.
+            log.warning("update_ignored", bot_id=row.bot_id, reason="impossible_number")
+            await Act(self.db, self.senders, row, row.bot_id, 0, self.clock, self.rng)(nothing)
+
+    async def _handle(self, row: IncomingUpdate) -> None:
         user = _user(row.raw)
         member = await self.staff_cache.member(user["id"]) if user else None
         code = user.get("language_code") if user else None

@@ -44,6 +44,15 @@ def happened_at(raw: dict[str, Any]) -> int | None:
     return None
 
 
+def has_impossible_number(value: Any) -> bool:
+    """Whether a raw update has a whole number, anywhere in it, that no database holds: Telegram sends none such."""
+    if isinstance(value, dict):
+        return any(map(has_impossible_number, value.values()))
+    if isinstance(value, list):
+        return any(map(has_impossible_number, value))
+    return isinstance(value, int) and abs(value) > LARGEST_ID
+
+
 def _number(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= LARGEST_ID else None
 

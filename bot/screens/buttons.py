@@ -10,6 +10,7 @@ from crm_core.statistics import Period
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
 TelegramId = Annotated[int, Field(ge=0, lt=2**53)]
+Handle = Annotated[str, Field(pattern=r"^[0-9a-f]{16}\z")]
 
 
 class TakeContact(CallbackData, prefix="take"):
@@ -244,6 +245,18 @@ class ListAdmins(CallbackData, prefix="adm"):
 
 class InviteAdmin(CallbackData, prefix="adm_add"):
     """Makes an invitation link."""
+
+
+class ListInvitations(CallbackData, prefix="inv"):
+    """The invitations that can still be used."""
+
+    page: Number = 0
+
+
+class WithdrawInvitation(CallbackData, prefix="inv_rm"):
+    """Ends an invitation."""
+
+    handle: Handle
 
 
 class RemoveAdmin(CallbackData, prefix="adm_rm"):

@@ -20,7 +20,7 @@ from crm_core.api.access import Access, AccessTable
 from crm_core.api.call import ApiContext, RequestContext
 from crm_core.api.callers import Network, bucket_of, caller_address
 from crm_core.api.keyring import Keyring
-from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, UNKNOWN_RATE, RateLimit
+from crm_core.api.limits import BODY_LARGEST, BODY_SECONDS, FORM_RATE, KEY_RATE, UNKNOWN_RATE, VISITOR_RATE, RateLimit
 from crm_core.api.local_calls import LocalCalls
 from crm_core.api.problems import (
     REFERENCE,
@@ -69,7 +69,7 @@ class Guard:
     trusted_proxies: Sequence[Network] = ()
 
     def __post_init__(self) -> None:
-        self._rates, self._unknown_rates = RateLimit(), RateLimit()
+        self._rates, self._unknown_rates, self._visitor_rates = RateLimit(), RateLimit(), RateLimit()
         self._table: AccessTable | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,6 +159,19 @@ class Guard:
         if early:
             raise _too_many("without a valid key from this address", early, scope["requested_path"])
 
+    def _limit_visitor(self, scope: Scope, headers: Headers) -> None:
+        """Counts a form for its visitor's address, if a trusted proxy names one. Raises Refused beyond the rate.
+
+        Without such a proxy it is the address of a connection, which all visitors behind an unnamed proxy share.
+        """
+        client = scope.get("client")
+        address = caller_address(scope, headers, self.trusted_proxies)
+        if client is None or address == str(client[0]):
+            return
+        early = self._visitor_rates.wait(bucket_of(address), VISITOR_RATE, now=monotonic())
+        if early:
+            raise _too_many("from this address", early, scope["requested_path"])
+
     async def _identify(self, scope: Scope, headers: Headers, given: str | None, now: datetime) -> RequestContext:
         """Who calls. Raises Refused without a valid key, unless there was never a key and the call is local."""
         path = scope["requested_path"]
@@ -174,6 +187,8 @@ class Guard:
             self._limit_unknown(scope, headers)
             detail = "The API key is unknown, expired or revoked" if given else "An API key is required"
             raise Refused(problem(401, detail, path=path, kind="no_key", headers=WITHOUT_KEY))
+        if key.scope == FORM:
+            self._limit_visitor(scope, headers)  # first: one visitor must not use up what all share
         early = self._rates.wait(key.id, FORM_RATE if key.scope == FORM else KEY_RATE, now=monotonic())
         if early:
             raise _too_many("with this key", early, path)

@@ -18,6 +18,7 @@ class Rate:
 UNKNOWN_RATE = Rate(per_second=1, burst=30)  # of calls from one address that have no valid key
 KEY_RATE = Rate(per_second=100, burst=500)
 FORM_RATE = Rate(per_second=1, burst=5)  # a form's key is public, shared by all visitors of the page
+VISITOR_RATE = Rate(per_second=1 / 60, burst=5)  # forms of one visitor's address, as a trusted proxy names it
 
 
 class RateLimit:

@@ -56,6 +56,9 @@ def submit(
     """
     known = leads.find(s, lead)
     if known is None:
+        # Another form of theirs may create the lead at this moment. Only one of both inserts it: the other one begins
+        # anew and finds it known. Were it looked for once more instead, it would be taken for this form's own lead.
+        leads.create(s, lead, now=now)
         return lifecycle.register(s, source_id=source_id, lead=lead, content=content, now=now, rng=rng).id
     s.execute(_LOCK_LEAD, {"lead_id": known.id})  # two forms at once must not both find nothing open
     said = _with_claims(content, known, lead)

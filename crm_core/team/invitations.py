@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -23,6 +23,8 @@ from crm_core.team.operators import OperatorDetails
 
 INVITATION_VALID = timedelta(days=7)
 FIRST_ADMIN_VALID = timedelta(hours=24)  # it gives everything to whoever finds it; each start makes another one
+
+HANDLE = 16  # hexadecimal digits of a digest that name an invitation in a button
 
 _invitation = Invitation.__table__
 
@@ -63,6 +65,56 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
 def _operator_name(s: Session, operator_id: int | None) -> str | None:
     there = (Operator.id == operator_id, Operator.removed_at.is_(None))
     return s.execute(select(Operator.name).where(*there)).scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInvitation:
+    """An invitation that can still be used.
+
+    Attributes:
+        handle: the beginning of the code's digest; it names the invitation, and reveals nothing of the code.
+        operator: the name of the operator whom it makes, None for an admin.
+        invited_by: the name of the admin who made it, None if the command line or the API did.
+    """
+
+    handle: str
+    operator: str | None
+    invited_by: str | None
+    created_at: datetime
+
+
+def open_invitations(s: Session, *, now: datetime) -> list[OpenInvitation]:
+    """The invitations that can still be used, latest first. The first admin's is none of them: it ended with them."""
+    query = (
+        select(_invitation.c.digest, _invitation.c.created_at, Operator.name.label("operator"), Staff.name.label("by"))
+        .select_from(_invitation)
+        .outerjoin(Operator, Operator.id == _invitation.c.operator_id)
+        .outerjoin(Staff, Staff.telegram_id == _invitation.c.invited_by)
+        .where(
+            _invitation.c.used_at.is_(None),
+            _invitation.c.expires_at > now,
+            _invitation.c.role != "first_admin",
+            Operator.removed_at.is_(None),
+        )
+        .order_by(_invitation.c.created_at.desc(), _invitation.c.digest)
+    )
+    return [OpenInvitation(row.digest[:HANDLE], row.operator, row.by, row.created_at) for row in s.execute(query).all()]
+
+
+def withdraw(s: Session, *, handle: str, actor: Actor, now: datetime) -> bool:
+    """Ends an invitation that was not used yet. Returns False if there is none: it was used, withdrawn or replaced.
+
+    Raises NotAllowed.
+    """
+    access_admin(s, actor)
+    named = (func.substr(_invitation.c.digest, 1, HANDLE) == handle, _invitation.c.used_at.is_(None))
+    ended = s.execute(delete(_invitation).where(*named).returning(_invitation.c.operator_id)).all()
+    for row in ended:
+        reason = "invitation_withdrawn"
+        events.record_one(
+            s, events.STAFF_CHANGED, actor=actor.label, now=now, operator_id=row.operator_id, reason=reason
+        )
+    return bool(ended)
 
 
 def invite_named(s: Session, *, code: str, operator: str | None, actor: Actor, now: datetime) -> str:

@@ -1,8 +1,14 @@
 """A form in a page of the site: what its public key can do, and what it cannot."""
 
+import random
+
 import httpx2
 import pytest
 
+from bot.random_codes import new_key
+from crm_core.api import guard
+from crm_core.api.app import create_app
+from crm_core.api.limits import Rate
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import fields, refused
@@ -102,3 +108,29 @@ async def test_form_writes_nothing_into_the_lead_of_a_named_address(
     assert (lead["phone"], lead["full_name"], lead["contacts_count"]) == (None, None, 2)
     texts = [one["message"] for one in (await admin.get("/leads/1/contacts")).json()]
     assert "Call me\n\n⚠️ Mallory · +44 20 7946 0000" in texts
+
+
+@pytest.mark.fault("F111")
+async def test_visitor_behind_a_trusted_proxy_is_limited_and_others_are_not(
+    db: Database, clock: MovableClock, calling: Calling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "FORM_RATE", Rate(per_second=1, burst=100))
+    await calling().post("/sources/", json={"name": "Form"})
+    form = await make_key(db, clock, "form", source_id=1)
+    app = create_app(db=db, clock=clock, rng=random.random, new_key=new_key, trusted_proxies=["10.0.0.0/8"])
+
+    async def statuses(peer: str, address: str, times: int = 6) -> list[int]:
+        transport = httpx2.ASGITransport(app, client=(peer, 5))
+        headers = {"X-API-Key": form, "X-Forwarded-For": address}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://crm.example", headers=headers) as page:
+            sent = [await page.post("/api/v1/forms/", json={"email": f"a{n}@example.com"}) for n in range(times)]
+        return [one.status_code for one in sent]
+
+    refused_last = [201] * 5 + [429]
+    assert await statuses("10.0.0.1", "198.51.100.4") == refused_last
+    assert await statuses("10.0.0.1", "203.0.113.9, 198.51.100.4", 1) == [429]  # what stands further left is no proof
+    assert await statuses("10.0.0.1", "198.51.100.5") == refused_last
+    assert await statuses("10.0.0.1", "2001:db8:1::5") == refused_last
+    assert await statuses("10.0.0.1", "2001:db8:1::6", 1) == [429]
+    assert await statuses("203.0.113.7", "198.51.100.4") == [201] * 6  # nobody trusts this proxy: it speaks for nobody
+    assert await statuses("10.0.0.2", "") == [201] * 6

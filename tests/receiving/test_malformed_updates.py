@@ -95,3 +95,37 @@ async def test_nul_in_words_and_names_is_left_out_and_sets_nothing_aside(crm: Ru
     assert "Ivan" in card.text
     await crm.settled()
     assert set(await states(crm)) == {"done"}
+
+
+HUGE = 10**30
+
+
+def said(**other: Any) -> dict[str, Any]:
+    """A message as Telegram sends it, apart from what is given."""
+    person = {"id": 5, "is_bot": False, "first_name": "Mallory"}
+    return {"message_id": 7, "date": 1, "chat": {"id": 5, "type": "private"}, "from": person, "text": "hi", **other}
+
+
+@pytest.mark.fault("F112")
+@pytest.mark.parametrize(
+    "odd",
+    [
+        said(**{"from": {"id": HUGE, "is_bot": False, "first_name": "Mallory"}}),
+        said(chat={"id": -HUGE, "type": "private"}),
+        said(message_id=HUGE),
+        said(date=HUGE),
+        said(message_id=2**63),
+        said(reply_to_message=said(message_id=HUGE)),
+        said(text=None, contact={"phone_number": "1", "first_name": "x", "user_id": -HUGE}),
+    ],
+    ids=["person", "chat", "message", "date", "65 bits", "reply", "shared contact"],
+)
+async def test_number_that_telegram_never_sends_is_ignored_without_alarm(
+    crm: RunningApp, odd: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = len(await states(crm))
+    update = to_update(crm.shop.id, {"update_id": 1, "message": odd})
+    crm.app.worker.add(await crm.db.write(inbox.store, bot_id=crm.shop.id, updates=[update], now=crm.clock()))
+    await crm.settled()
+    assert (await states(crm))[before:] == ["done"]
+    assert [seen for seen in crm.olga.chat(crm.shop) if "could not be processed" in seen.text] == []

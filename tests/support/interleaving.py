@@ -1,4 +1,4 @@
-"""Two transactions at once, one paused at each boundary between its statements, so that no order is left to chance.
+"""Two transactions at once, one paused at each boundary between its statements or round trips.
 
     for boundary in itertools.count(1):
         outcome = await interleave(db, first, second, at=boundary)
@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
+from crm_core.storage import pipeline
 from crm_core.storage.database import Database
 from tests.support.waiting import has_lock_waiter, until_polled
 
@@ -74,6 +75,15 @@ async def interleave(db: Database, first: Action, second: Action, *, at: int) ->
             del connection.info["paused"]
             reached.set()
 
+    send = pipeline._send  # prepared statements, several in one trip; SQLAlchemy's events do not see them
+
+    def send_and_pause(connection: Any, statements: Any, *, commits: bool = False) -> Any:
+        results = send(connection, statements, commits=commits)
+        if not commits:
+            after_statement(connection)
+        return results
+
+    pipeline._send = send_and_pause
     event.listen(engine, "after_cursor_execute", after_statement)
     event.listen(engine, "handle_error", on_error)
     try:
@@ -88,6 +98,7 @@ async def interleave(db: Database, first: Action, second: Action, *, at: int) ->
         may_go_on.set()
         outcome.results = [await one, await other]
     finally:
+        pipeline._send = send
         event.remove(engine, "after_cursor_execute", after_statement)
         event.remove(engine, "handle_error", on_error)
     return outcome

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from bot.sandbox import Person, SeenMessage
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
@@ -36,7 +38,7 @@ async def test_admin_invitation_link_works_once(crm: RunningApp) -> None:
 
 async def test_admin_is_invited_and_removed_by_buttons(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/admins")
-    assert screen.labels == ["➕ Invite an admin"]
+    assert screen.labels == ["➕ Invite an admin", "✉️ Open invitations"]
     screen = await presses(crm, crm.olga, screen, "Invite an admin")
     peter = crm.sandbox.person("Peter", username="peter", language_code="en")
     await peter.starts(crm.shop, code_in(screen))
@@ -87,3 +89,32 @@ async def test_invalid_admins_commands_and_expired_invitation_are_refused(crm: R
     zoe = crm.client("Zoe")
     await zoe.starts(crm.shop, late)
     await zoe.sees("This invitation is no longer valid")
+
+
+@pytest.mark.fault("F118")
+async def test_any_admin_sees_open_invitations_and_withdraws_them(crm: RunningApp) -> None:
+    peter = await second_admin(crm)
+    code = code_in(await types(crm, peter, "/admins add"))
+    await types(crm, crm.olga, "/operators add Anna")
+    screen = await types(crm, crm.olga, "/admins invitations")
+    assert screen.text == (
+        "✉️ Open invitations: 2\n1. Anna · invited by Olga, just now\n2. a new admin · invited by Peter, just now"
+    )
+    screen = await presses(crm, crm.olga, screen, "Withdraw 2")
+    assert screen.text.startswith("The invitation has been withdrawn.\n\n✉️ Open invitations: 1")
+    charlie = crm.client("Charlie")
+    await charlie.starts(crm.shop, code)
+    await charlie.sees("This invitation is no longer valid. Ask an admin for a new one.")
+    assert "Admins: 2" in (await presses(crm, crm.olga, screen, "Admins")).text
+
+
+@pytest.mark.fault("F118")
+async def test_used_invitation_is_not_listed_and_cannot_be_withdrawn(crm: RunningApp) -> None:
+    code = code_in(await types(crm, crm.olga, "/admins add"))
+    screen = await presses(crm, crm.olga, await types(crm, crm.olga, "/admins"), "Open invitations")
+    peter = crm.client("Peter")
+    await peter.starts(crm.shop, code)
+    await peter.sees("Welcome! You are now an admin.")
+    screen = await presses(crm, crm.olga, screen, "Withdraw 1")
+    assert screen.text == "This invitation is not open any more.\n\n✉️ Open invitations: 0"
+    assert "Peter (you)" in (await types(crm, peter, "/admins")).text

@@ -54,6 +54,7 @@ def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
 EXAMPLES = {
     "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "version": 2,
     "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
+    "handle": "0" * 16,
 }  # fmt: skip
 
 
@@ -83,6 +84,7 @@ def test_every_admin_button_fits_into_64_bytes() -> None:
                 "is_sure": True,
                 "is_exact": True,
                 "what": "operators",
+                "handle": "f" * 16,
                 "form": "xlsx",
             }.items()
             if name in kind.model_fields
@@ -102,7 +104,16 @@ async def snapshot(crm: RunningApp) -> object:
 
 async def tries_everything(crm: RunningApp, who: Person, clock: MovableClock, *, toast: str = "") -> None:
     for name in commands():
-        for rest in ("", " add X 1", " #1 Anna", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
+        for rest in (
+            "",
+            " add X 1",
+            " #1 Anna",
+            " shop_bot Anna 99",
+            " limit Anna 99",
+            " off 1",
+            " remove Olga",
+            " invitations",
+        ):
             clock.forward(seconds=3)  # slowly enough for a client
             await who.says(f"/{name}{rest}", to=crm.shop)
             await crm.settled()
@@ -114,7 +125,19 @@ async def tries_everything(crm: RunningApp, who: Person, clock: MovableClock, *,
 
 
 def saw_nothing_of_admins(who: Person) -> bool:
-    marks = ("📤", "📊", "👥", "📥", "🔑", "⚖️", "start=", "Nobody is waiting", "requests waiting", "request waiting")
+    marks = (
+        "📤",
+        "📊",
+        "👥",
+        "📥",
+        "🔑",
+        "⚖️",
+        "✉️",
+        "start=",
+        "Nobody is waiting",
+        "requests waiting",
+        "request waiting",
+    )
     return not any(mark in seen.text for seen in who.chat() for mark in marks if seen.sender != who.id)
 
 
@@ -155,7 +178,16 @@ async def test_demoted_admin_is_refused_despite_cached_role(crm: RunningApp) -> 
     assert member.is_admin
     before = await snapshot(crm)
     for name in commands():
-        for rest in ("", " add X 1", " link x Y", " shop_bot Anna 99", " limit Anna 99", " off 1", " remove Olga"):
+        for rest in (
+            "",
+            " add X 1",
+            " link x Y",
+            " shop_bot Anna 99",
+            " limit Anna 99",
+            " off 1",
+            " remove Olga",
+            " invitations",
+        ):
             assert (
                 await types(crm, crm.olga, f"/{name}{rest}")
             ).text == "You are not allowed to do this. Ask an admin."
