@@ -1,17 +1,22 @@
 # syntax=docker/dockerfile:1
-ARG PYTHON=3.12
-FROM python:${PYTHON}-slim AS builder
+# A tag moves, a digest does not. For images that you publish, name both bases by digest (docs/operations.md says how):
+# --build-arg PYTHON=3.12-slim@sha256:…
+ARG PYTHON=3.12-slim
+FROM python:${PYTHON} AS builder
 WORKDIR /app
 RUN python -m venv /venv
 COPY requirements.txt .
 # Wheels with the hashes of the lock, nothing is built or chosen here.
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.txt
+# Nothing is installed any more.
+RUN /venv/bin/python -m pip uninstall -y --quiet --disable-pip-version-check pip
+COPY LICENSE THIRD-PARTY-NOTICES.md ./
 COPY crm_core crm_core
 COPY bot bot
 # The root may be read-only later, so byte-code is made now.
 RUN /venv/bin/python -m compileall -q bot crm_core
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON}
 COPY --from=builder /venv /venv
 COPY --from=builder /app /app
 WORKDIR /app

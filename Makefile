@@ -13,13 +13,15 @@ SEED ?= 0
 PARTS ?=
 # pytest keeps the test modules that it has rewritten: seconds of every run.
 unexport PYTHONDONTWRITEBYTECODE
-UV := 0.13.8
+# Tools with many packages of their own stay out of the environment of the product.
+AUDIT := .venv-audit
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links -q $(UPGRADE) pyproject.toml
+	--no-emit-index-url --no-emit-find-links -q $(UPGRADE)
+PIP_AUDIT := $(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor quick test simulate mutants lint bench soak lock clean
+.PHONY: help demo run doctor quick test simulate mutants lint bench soak lock notices audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -61,12 +63,24 @@ soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults;
 	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak
 
 lock: $(VENV)/.dev ## writes requirements*.txt anew from pyproject.toml
-	$(INSTALL) uv==$(UV)
-	$(COMPILE) -o requirements.txt
-	$(COMPILE) --extra dev -o requirements-dev.txt
+	$(INSTALL) --require-hashes -r requirements-uv.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
+	$(COMPILE) --group audit -o requirements-audit.txt
+	$(COMPILE) --group uv -o requirements-uv.txt
+	@echo "If versions have changed: make notices, after the new ones are installed."
+
+notices: $(VENV)/.dev ## writes THIRD-PARTY-NOTICES.md anew, after a change of requirements.txt
+	@$(BIN)/python -m tests.notices
+
+audit: $(AUDIT)/.installed ## asks public lists whether a locked package has a known vulnerability; needs the internet
+	$(PIP_AUDIT) --strict
+
+sbom: $(AUDIT)/.installed ## writes sbom.json: what is installed, as CycloneDX
+	$(PIP_AUDIT) --format cyclonedx-json --output sbom.json
 
 clean: ## removes .venv and caches; never data/
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(AUDIT) sbom.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	@echo "Installing the packages of requirements.txt (once, and whenever it changes)…"
@@ -78,6 +92,11 @@ $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
 	@echo "Installing the packages of requirements-dev.txt (once, and whenever it changes)…"
 	@$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
+
+$(AUDIT)/.installed: requirements-audit.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-audit.txt
+	@touch $@
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer, or name yours: make … PYTHON=python3.12"; exit 1; }

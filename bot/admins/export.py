@@ -23,8 +23,8 @@ from crm_core.storage.database import Database
 router = Router(name="admins.export")
 
 
-async def _screen(db: Database, actor: Actor, what: What, period: Period, _: Translator) -> OutgoingMessage:
-    is_under_way = await read_as_admin(db, actor, jobs.is_under_way, asked_by=actor.telegram_id)
+async def _screen(db: Database, act: Act, actor: Actor, what: What, period: Period, _: Translator) -> OutgoingMessage:
+    is_under_way = await read_as_admin(db, actor, jobs.is_under_way, asked_by=actor.telegram_id, now=act.clock())
     subjects = [_choice(what_name(one, _), one is what, ShowExport(what=one, period=period)) for one in What]
     times = [_choice(period_name(one, _), one is period, ShowExport(what=what, period=one)) for one in Period]
     forms = [
@@ -56,7 +56,7 @@ def _choice(label: str, is_chosen: bool, data: ShowExport) -> InlineKeyboardButt
 @router.message(typed("export"))
 async def on_export(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Offers what can be exported."""
-    await act.answer(await _screen(db, actor, What.CONTACTS, Period.MONTH, _))
+    await act.answer(await _screen(db, act, actor, What.CONTACTS, Period.MONTH, _))
 
 
 @router.callback_query(ShowExport.filter())
@@ -64,7 +64,7 @@ async def on_choice(
     query: CallbackQuery, callback_data: ShowExport, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Something else, or another period."""
-    await act.show(await _screen(db, actor, callback_data.what, callback_data.period, _))
+    await act.show(await _screen(db, act, actor, callback_data.what, callback_data.period, _))
 
 
 @router.callback_query(StartExport.filter())
@@ -74,7 +74,7 @@ async def on_start(
     """Starts the export: this screen shows its progress, then the file arrives."""
     what, period, form = callback_data.what, callback_data.period, callback_data.form
     if act.pressed is None:  # no screen to show the progress on: the button was not pressed in this chat
-        await act.answer(await _screen(db, actor, what, period, _))
+        await act.answer(await _screen(db, act, actor, what, period, _))
         return
     await act(
         jobs.ask,

@@ -1,6 +1,7 @@
 """The commands of the CLI. Each imports what it needs when it runs: aiogram takes seconds, SQLAlchemy half a second."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ To try everything without a token first: make demo"""
 @click.version_option(__version__, prog_name="mini-crm", message="%(prog)s %(version)s")
 def main() -> None:
     """Mini-CRM: a Telegram bot with a CRM inside. Settings come from the environment and .env (see .env.example)."""
+    os.umask(0o077)  # whatever a command writes holds personal data or secrets
 
 
 @main.command()

@@ -183,6 +183,8 @@ class RateLimiter:
         """Shuts gates: Telegram said to wait `after` seconds. Returns those that are shut now, to be stored as rows."""
         now = self.clock()
         until = now + timedelta(seconds=after)
+        if len(self.chats_shut) > BUCKETS_KEPT:
+            self.chats_shut = {chat: shut for chat, shut in self.chats_shut.items() if shut > now}
         self.chats_shut[chat_id] = max(until, self.chats_shut.get(chat_id, until))
         gates: list[tuple[int | None, datetime]] = [(chat_id, self.chats_shut[chat_id])]
         self._floods[chat_id] = now

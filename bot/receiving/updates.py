@@ -1,5 +1,6 @@
 """Which conversation an update belongs to, and when it happened."""
 
+import contextlib
 from typing import Any
 
 from bot.telegram.methods import ALLOWED_UPDATES
@@ -18,7 +19,20 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     update_id = _number(raw.get("update_id")) or 0
     chat_id = _chat_id(raw)
     key = f"{bot_id}:{chat_id}" if chat_id is not None else f"{bot_id}:update:{update_id}"
+    with contextlib.suppress(RecursionError):  # no update of Telegram is nested so deep
+        raw = _without_nul(raw)
     return Update(update_id, key, raw)
+
+
+def _without_nul(value: Any) -> Any:
+    """The same without NUL characters, which nobody can see and PostgreSQL cannot store."""
+    if isinstance(value, str):
+        return value.replace("\x00", "") if "\x00" in value else value
+    if isinstance(value, dict):
+        return {name: _without_nul(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(one) for one in value]
+    return value
 
 
 def happened_at(raw: dict[str, Any]) -> int | None:

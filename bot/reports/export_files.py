@@ -1,51 +1,45 @@
-"""Makes the exports that admins asked for, shows their progress, and sends their files.
+"""Makes the exports that admins asked for, shows their progress, and has their files sent.
 
-Exports that wait are rows (`crm_core.exports.jobs`); one is made at a time, in a subprocess. The files do not go
-through the outbox: a large one takes minutes, and nothing else in that chat should wait for it. They respect the same
-gates, and are resent after an ambiguous outcome: a file that arrives twice does no harm.
+Exports that wait are rows (`crm_core.exports.jobs`); one is made at a time, in a subprocess, and sent while the next
+one is made. The files do not go through the outbox: a large one takes minutes, and nothing else in that chat should
+wait for it. They respect the same gates, and are resent after an ambiguous outcome: a file that arrives twice does no
+harm. Whatever fails, the row is put back or ended: an export that is neither would be its admin's last one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from aiogram import Bot
-from aiogram.methods import SendDocument, TelegramMethod
-from aiogram.types import FSInputFile, InlineKeyboardButton
+from aiogram.types import InlineKeyboardButton
 
 from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
 from bot.logs import describe_error
 from bot.reports.export_folder import export_folder, remove_leftovers
+from bot.reports.export_sending import ExportSender, NotDelivered
 from bot.reports.progress_line import ProgressLine
 from bot.screens.buttons import ShowExport
 from bot.screens.message import rows, text_message
-from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Verdict, judge
 from bot.texts import Translator, translator
-from bot.texts.exports import number, order_name, table_words, what_name
-from bot.texts.phrases import period_name
+from bot.texts.exports import number, order_name, table_words
 from crm_core.exports import jobs
 from crm_core.exports.in_subprocess import make_in_subprocess
 from crm_core.exports.jobs import Asked, Job
 from crm_core.exports.making import Made, Order
 from crm_core.storage.database import Database
-from crm_core.subprocesses import NoResult
 
 log = structlog.get_logger("exports")
 
 LARGEST = 45_000_000  # bytes of a file; Telegram takes 50 MB from a bot
-UPLOAD_TIMEOUT = 900  # seconds for one file
-BEGUN_AT_MOST = 3  # times; what ended the process in the middle so often would do so again
-SENT_AT_MOST = 6  # attempts for one file
+BEGUN_AT_MOST = 3  # times; what failed or ended the process so often would do so again
 
 Sessions = Callable[[], Iterable[tuple[Bot, int]]]
-
-
-class NotDelivered(Exception):
-    """Telegram did not accept a file; the text says why, for the log."""
 
 
 class Exporter:
@@ -70,21 +64,27 @@ class Exporter:
         """
         self._db, self._sessions, self._clock, self._zone = db, sessions, clock, zone
         self._delays, self.largest = delays, largest
+        self._sender = ExportSender(db=db, zone=zone, delays=delays)
         self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()  # what is being sent, or waits
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begins to work, and removes what a killed process has left on the disk."""
-        remove_leftovers(self._db.url, before=self._clock() - timedelta(days=1))
+        remove_leftovers(self._db.url)
         self._db.listeners.append(self._on_commit)
         self._wake.set()
         self._task = asyncio.create_task(self._run(), name="exporter")
 
     async def stop(self) -> None:
-        """Abandons the export under way; it is begun again at the next start."""
+        """Abandons the exports under way; they are begun again at the next start."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def wake(self) -> None:
         """Looks for exports that an ended session of a bot has left, or that were asked for through another process."""
@@ -111,80 +111,100 @@ class Exporter:
                 await self._export(bot, job)
 
     async def _export(self, bot: Bot, job: Job) -> None:
-        _ = translator(job.language)
-        name = order_name(job.what, job.form, job.period, _)
-        state, outcome, text = "failed", "interrupted", "❌ " + _("The export failed. Please try again.")
+        """Makes the files, here and now; everything that may have to wait is a task of its own."""
+        if job.attempt > BEGUN_AT_MOST:
+            self._spawn(self._finish(job, "failed", "interrupted", _failed(job)))
+            return
+        files = ExitStack()
         try:
-            if job.attempt <= BEGUN_AT_MOST:
-                count = await self._make_and_send(bot, job, name, _)
-                state, outcome = "done", f"{count} rows"
-                text = "✅ " + _sent(count, _)
-        except (NoResult, NotDelivered, OSError) as error:
-            outcome = f"{type(error).__name__}: {error}"
+            made = await self._make(bot, job, files.enter_context(export_folder(self._db.url)))
+        except BaseException as error:
+            files.close()
+            if not isinstance(error, Exception):
+                raise
+            self._spawn(self._again(job, error))
+        else:
+            self._spawn(self._deliver(bot, job, made, files))
+
+    async def _make(self, bot: Bot, job: Job, folder: Path) -> Made:
+        _ = translator(job.language)
+        order = Order(
+            what=job.what,
+            form=job.form,
+            span=job.span,
+            words=table_words(job.what, _),
+            zone=self._zone,
+            path=folder / _file_name(job, self._zone),
+            largest=self.largest,
+        )
+        line = ProgressLine(bot, job, _name(job), _)
+        try:
+            return await make_in_subprocess(self._db.url, order, on_progress=line.show)
+        finally:
+            await line.end()
+
+    async def _deliver(self, bot: Bot, job: Job, made: Made, files: ExitStack) -> None:
+        _ = translator(job.language)
+        try:
+            with files:
+                if made.rows:
+                    await self._sender.send(bot, job, made, _)
+        except NotDelivered as error:
             log.error("export_failed", export_id=job.id, error=describe_error(error))
-        screen = text_message(f"{name}\n{text}", keyboard=_more(job, _))
-        await self._db.write(
+            await self._finish(job, "failed", f"NotDelivered: {error}", _failed(job))
+        except Exception as error:
+            await self._again(job, error)
+        else:
+            await self._finish(job, "done", f"{made.rows} rows", "✅ " + _sent(made.rows, _))
+
+    async def _again(self, job: Job, error: Exception) -> None:
+        """Puts an export back after a failure, or gives it up when it has failed often enough."""
+        log.error("export_failed", export_id=job.id, attempt=job.attempt, error=describe_error(error))
+        if job.attempt >= BEGUN_AT_MOST:
+            await self._finish(job, "failed", f"{type(error).__name__}: {error}", _failed(job))
+            return
+        await asyncio.sleep(self._pause(job.attempt))
+        await self._record(jobs.put_back, job=job)
+
+    async def _finish(self, job: Job, state: str, outcome: str, text: str) -> None:
+        _ = translator(job.language)
+        screen = text_message(f"{_name(job)}\n{text}", keyboard=_more(job, _))
+        await self._record(
             jobs.finish, job=job, state=state, outcome=outcome, payload=screen.payload, now=self._clock()
         )
 
-    async def _make_and_send(self, bot: Bot, job: Job, name: str, _: Translator) -> int:
-        with export_folder(self._db.url) as folder:
-            order = Order(
-                what=job.what,
-                form=job.form,
-                span=job.span,
-                words=table_words(job.what, _),
-                zone=self._zone,
-                path=Path(folder) / _file_name(job, self._zone),
-                largest=self.largest,
-            )
-            line = ProgressLine(bot, job, name, _)
+    async def _record(self, action: Callable[..., Any], **inputs: Any) -> None:
+        """Writes until it succeeds: an export whose end is nowhere recorded would keep its admin from the next one."""
+        for attempt in count():
             try:
-                made = await make_in_subprocess(self._db.url, order, on_progress=line.show)
-            finally:
-                await line.end()
-            if made.rows:
-                if not await self._db.read(jobs.is_wanted, job=job):
-                    raise NotDelivered("not wanted any more, or no admin's any more")
-                await self._send_all(bot, job, made, _)
-        return made.rows
-
-    async def _send_all(self, bot: Bot, job: Job, made: Made, _: Translator) -> None:
-        for place, path in enumerate(made.files, start=1):
-            lines = [f"{what_name(job.what, _)} · {period_name(job.period, _)}"]
-            if len(made.files) > 1:
-                lines.append(
-                    _("Part {n} of {of}: one file would be too large for Telegram.").format(n=place, of=len(made.files))
-                )
-            if path.suffix == ".zip":
-                lines.append(_("The table is in the archive."))
-            lines.append(_("Time zone: {zone}.").format(zone=self._zone))
-            file = FSInputFile(path)
-            await self._insist(bot, SendDocument(chat_id=job.chat_id, document=file, caption="\n".join(lines)))
-
-    async def _insist(self, bot: Bot, method: TelegramMethod[Any]) -> None:
-        """Sends, and retries while that may help. Raises NotDelivered."""
-        verdict: Verdict | None = None
-        for attempt in range(SENT_AT_MOST):
-            try:
-                await bot(method, request_timeout=UPLOAD_TIMEOUT)
+                await self._db.write(action, **inputs)
                 return
             except Exception as error:
-                verdict = judge(error)
-            match verdict:
-                case FloodWait(after):
-                    await asyncio.sleep(after)
-                case NotSent() | OutcomeUnknown():
-                    await asyncio.sleep(min(self._delays.retry_last, self._delays.retry_first * 2**attempt))
-                case _:
-                    break
-        raise NotDelivered(getattr(verdict, "reason", "flood_wait"))
+                log.error("export_not_recorded", export_id=inputs["job"].id, error=describe_error(error))
+            await asyncio.sleep(self._pause(attempt))
+
+    def _pause(self, attempt: int) -> float:
+        return min(self._delays.retry_last, self._delays.retry_first * float(2 ** min(attempt, 10)))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="export")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-def _sent(count: int, _: Translator) -> str:
-    if not count:
+def _name(job: Job) -> str:
+    return order_name(job.what, job.form, job.period, translator(job.language))
+
+
+def _failed(job: Job) -> str:
+    _ = translator(job.language)
+    return "❌ " + _("The export failed. Please try again.")
+
+
+def _sent(rows: int, _: Translator) -> str:
+    if not rows:
         return _("There is nothing in this period.")
-    return _.plural("{n} row, sent below.", "{n} rows, sent below.", count).format(n=number(count, _))
+    return _.plural("{n} row, sent below.", "{n} rows, sent below.", rows).format(n=number(rows, _))
 
 
 def _more(job: Job, _: Translator) -> Any:

@@ -1,47 +1,34 @@
 """Where the files of exports are while they are made and sent."""
 
-import contextlib
-import shutil
 import tempfile
-from collections.abc import Iterator
-from datetime import datetime
+from contextlib import AbstractContextManager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import URL
+
+from crm_core.exports.folders import locked_folder, remove_abandoned
 
 PREFIX = "mini-crm-export-"
 
 
-def export_folder(url: URL) -> TemporaryDirectory[str]:
+def export_folder(url: URL) -> AbstractContextManager[Path]:
     """A new folder for one export, removed when its context ends.
 
     Args:
         url: of the database.
     """
-    return TemporaryDirectory(prefix=PREFIX, dir=_parent(url), ignore_cleanup_errors=True)
+    return locked_folder(PREFIX, parent=_parent(url))
 
 
-def remove_leftovers(url: URL, *, before: datetime) -> None:
-    """Removes folders that a killed process has left behind.
-
-    Args:
-        before: younger ones in a folder that is shared with other processes are kept.
-    """
-    for folder in _leftovers(url):
-        with contextlib.suppress(OSError):
-            # Several processes may share the system's temporary folder; beside a SQLite database there is only one.
-            if _parent(url) is not None or folder.stat().st_mtime < before.timestamp():
-                shutil.rmtree(folder)
+def remove_leftovers(url: URL) -> None:
+    """Removes folders that killed processes have left behind."""
+    remove_abandoned(f"{PREFIX}*", parent=_parent(url))
 
 
-def _parent(url: URL) -> Path | None:
+def _parent(url: URL) -> Path:
     """Beside a SQLite database, where there is room and nobody else looks; otherwise the system's temporary folder.
 
     A container's root may be read-only, and its memory is no place for gigabytes.
     """
-    return Path(url.database or "").resolve().parent if url.get_backend_name() == "sqlite" else None
-
-
-def _leftovers(url: URL) -> Iterator[Path]:
-    yield from (_parent(url) or Path(tempfile.gettempdir())).glob(f"{PREFIX}*")
+    is_sqlite = url.get_backend_name() == "sqlite"
+    return Path(url.database or "").resolve().parent if is_sqlite else Path(tempfile.gettempdir())

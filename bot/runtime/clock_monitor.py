@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.logs import describe_error
+
 log = structlog.get_logger("app")
 
 CHECK_EVERY = 1.0  # seconds
@@ -35,16 +37,21 @@ class ClockMonitor:
         self._on_clock_set, self._on_stalled = on_clock_set, on_stalled
 
     async def run(self) -> None:
-        """Compares until it is cancelled."""
+        """Compares until it is cancelled. Whatever fails is logged, and the next comparison is made."""
         loop = asyncio.get_running_loop()
         while True:
             started, shown = loop.time(), wall_clock()
             await asyncio.sleep(CHECK_EVERY)
             passed = loop.time() - started
-            moved = wall_clock() - shown - passed
-            if abs(moved) > CLOCK_SET:
-                log.warning("clock_set", seconds=round(moved))
-                self._on_clock_set()
-            if passed - CHECK_EVERY > STALLED:
-                log.error("process_stalled", seconds=round(passed))
-                await self._on_stalled(passed)
+            try:
+                await self._compare(passed, wall_clock() - shown - passed)
+            except Exception as error:
+                log.error("clock_check_failed", error=describe_error(error))
+
+    async def _compare(self, passed: float, moved: float) -> None:
+        if abs(moved) > CLOCK_SET:
+            log.warning("clock_set", seconds=round(moved))
+            self._on_clock_set()
+        if passed - CHECK_EVERY > STALLED:
+            log.error("process_stalled", seconds=round(passed))
+            await self._on_stalled(passed)

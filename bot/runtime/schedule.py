@@ -19,10 +19,13 @@ from bot.runtime.nightly_backup import NightlyBackup
 from crm_core import statistics
 from crm_core.api import idempotency
 from crm_core.conversation import operator_messages, prompts
-from crm_core.messaging import inbox, outbox
+from crm_core.delivery import bots
+from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
+from crm_core.storage.purging import BATCH
+from crm_core.team import invitations
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -31,6 +34,17 @@ if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use 
 log = structlog.get_logger("app")
 
 TALLY_FROM = 500  # events: adding up so many takes two milliseconds, and a quiet installation writes seldom
+
+PURGES = (
+    inbox.purge,
+    outbox.purge,
+    operator_messages.purge,
+    idempotency.purge,
+    prompts.purge,
+    alerts.purge,
+    invitations.purge,
+    bots.purge_gates,
+)
 
 
 class Scope(StrEnum):
@@ -96,10 +110,16 @@ async def _tally(process: Process) -> None:
         await asyncio.sleep(loop.time() - began)  # others get as much of the writer as this
 
 
+async def purge(db: Database, *, now: datetime, at_most: int = BATCH) -> None:
+    """Deletes rows that are finished and older than they are kept, `at_most` in a transaction: others come between."""
+    for delete in PURGES:
+        deleted = at_most
+        while deleted >= at_most:
+            deleted = await db.write_unflushed(delete, now=now, at_most=at_most)
+
+
 async def _purge(process: Process) -> None:
-    """Deletes rows that are finished and older than they are kept."""
-    for purge in (inbox.purge, outbox.purge, operator_messages.purge, idempotency.purge, prompts.purge):
-        await process.db.write(purge, now=process.clock())
+    await purge(process.db, now=process.clock())
 
 
 async def _wait_flushed(process: Process) -> None:

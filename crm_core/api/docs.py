@@ -2,10 +2,11 @@
 
 The page is empty, and public because a browser sends no key with a navigation. What it shows is the schema, which needs
 a key as any other call does: if it is refused, the page asks for one and keeps it until it is closed.
+
+The files are those of Swagger UI itself, unmodified: `crm_core/api/swagger_ui/README.md`.
 """
 
 from collections.abc import Awaitable, Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.requests import Request
@@ -15,9 +16,14 @@ from starlette.routing import BaseRoute, Route
 from crm_core.api.access import for_any_key, public
 from crm_core.api.schema import openapi
 
-# Only its files are used: the page that the package makes contains an inline script, which our policy forbids.
-_STATIC = "fastapi_offline/static"
+FOLDER = Path(__file__).parent / "swagger_ui"
 FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+SHA256 = {
+    "swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
+    "swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",
+    "favicon.png": "3ed612f41e050ca5e7000cad6f1cbe7e7da39f65fca99c02e99e6591056e5837",
+}
+"""Of the files as they were released; a test compares."""
 
 PAGE = """\
 <!doctype html>
@@ -97,14 +103,11 @@ async def _start(request: Request) -> Response:
 
 
 def _file(name: str) -> Endpoint:
-    spec = find_spec("fastapi_offline")
-    assert spec is not None
-    assert spec.origin is not None
-    path = Path(spec.origin).parent.parent / _STATIC / name
-
     @public
     async def file(request: Request) -> Response:
-        return FileResponse(path, media_type=FILES[name], headers={**HEADERS, "Cache-Control": "max-age=86400"})
+        return FileResponse(
+            FOLDER / name, media_type=FILES[name], headers={**HEADERS, "Cache-Control": "max-age=86400"}
+        )
 
     return file
 

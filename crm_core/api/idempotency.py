@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import CrmError
 from crm_core.storage.database import PENDING_ON_COMMIT
-from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.locks import try_lock_name
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Idempotency
 
 T = TypeVar("T")
@@ -115,7 +116,7 @@ def _run(
     """Runs the action. Returns the response to send now and the response to store."""
     pending = len(s.info[PENDING_ON_COMMIT])
     try:
-        with s.begin_nested():
+        with Savepoint(s):
             result = action(s, **inputs)
     except CrmError as error:
         refusal = refuse(error)
@@ -141,6 +142,6 @@ def _store(s: Session, call: RepeatableCall, response: StoredResponse, now: date
     execute(s, insert(_table), values)
 
 
-def purge(s: Session, *, now: datetime) -> int:
-    """Deletes responses older than `RETENTION`. Returns how many."""
-    return execute_count(s, delete(_table).where(_table.c.created_at <= now - RETENTION))
+def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
+    """Deletes responses older than `RETENTION`, at most so many. Returns how many."""
+    return delete_batch(s, _table, _table.c.created_at <= now - RETENTION, at_most=at_most)

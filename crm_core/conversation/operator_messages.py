@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -21,8 +21,9 @@ from crm_core.errors import (
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
 from crm_core.routing.queue import OPEN
-from crm_core.storage.execute import change_one, execute, execute_count
+from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Chat, Contact, Lead, PendingReply, Staff, StaffChat
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
@@ -333,6 +334,6 @@ def send_pending(
     return len(waiting)
 
 
-def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7), at_most: int = BATCH) -> int:
     """Deletes questions that nobody has answered for so long, and where albums went. Returns how many rows."""
-    return execute_count(s, delete(_pending).where(_pending.c.created_at < now - keep))
+    return delete_batch(s, _pending, _pending.c.created_at < now - keep, at_most=at_most)

@@ -16,7 +16,8 @@ from crm_core.access.actors import Actor, access_admin, access_client, access_op
 from crm_core.errors import NotAllowed, PromptEnded
 from crm_core.messaging import messages
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one, dialect_insert, execute_count
+from crm_core.storage.execute import change_one, dialect_insert
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Prompt
 
 ANSWERED_WITHIN = timedelta(minutes=15)  # a message of tomorrow is no answer to a question of today
@@ -147,9 +148,9 @@ def end(s: Session, *, bot_id: int, chat_id: int) -> None:
     s.execute(_prompt.delete().where(*_in_chat(bot_id, chat_id)))
 
 
-def purge(s: Session, *, now: datetime) -> int:
-    """Deletes questions that were asked too long ago to be answered. Returns how many."""
-    return execute_count(s, _prompt.delete().where(_prompt.c.created_at <= now - ANSWERED_WITHIN))
+def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
+    """Deletes questions that were asked too long ago to be answered, at most so many. Returns how many."""
+    return delete_batch(s, _prompt, _prompt.c.created_at <= now - ANSWERED_WITHIN, at_most=at_most)
 
 
 def chats(s: Session) -> set[tuple[int, int]]:

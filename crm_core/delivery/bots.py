@@ -11,6 +11,7 @@ from crm_core.messaging import inbox, outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import sources
 from crm_core.storage.execute import dialect_insert, execute, execute_count
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Bot, Gate, InboxRow, MethodGate, OutboxRow
 
 RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
@@ -148,3 +149,8 @@ _WORKLOADS = select(
 def workloads(s: Session) -> list[Workload]:
     """The pending work of every bot that has ever run."""
     return [Workload(*row) for row in execute(s, _WORKLOADS)]
+
+
+def purge_gates(s: Session, *, now: datetime, keep: timedelta = timedelta(days=1), at_most: int = BATCH) -> int:
+    """Deletes flood waits of chats and methods that were over so long ago. Returns the greater number."""
+    return max(delete_batch(s, gate, gate.c.not_before < now - keep, at_most=at_most) for gate in (_gate, _method_gate))

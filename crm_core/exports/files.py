@@ -16,11 +16,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
 
+from crm_core.exports.inert import inert, is_formula_like
 from crm_core.exports.kinds import What
 from crm_core.exports.rows import COLUMNS, Cells, Kind
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a cell must not begin with: spreadsheets would run it as a formula, which can send the table to others."""
 
 CELL_LONGEST = 32_767  # characters (Excel)
 SHEET_LONGEST = 1_048_576  # rows (Excel)
@@ -91,13 +89,11 @@ class TableFile(ABC):
         return value.astimezone(self.zone).replace(tzinfo=None, microsecond=0)
 
 
-def inert(text: str) -> str:
-    """A text that is no formula to a spreadsheet: with an apostrophe if it begins like one (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
 class CsvFile(TableFile):
-    """CSV in UTF-8 with a byte order mark, without which Excel decodes Cyrillic wrongly."""
+    """CSV in UTF-8 with a byte order mark, without which Excel decodes Cyrillic wrongly.
+
+    Every cell is in quotation marks: a program that splits at several separators leaves it whole.
+    """
 
     suffix = ".csv"
 
@@ -105,7 +101,7 @@ class CsvFile(TableFile):
         super().__init__(path, what=what, words=words, zone=zone)
         self._out = self._file
         self._buffer = io.StringIO()
-        self._writer = csv.writer(self._buffer, delimiter=words.delimiter, lineterminator="\r\n")
+        self._writer = csv.writer(self._buffer, delimiter=words.delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         self._buffer.write("\ufeff")
         converts: dict[Kind, Callable[[Any], Any]] = {
             Kind.NUMBER: str, Kind.TEXT: inert, Kind.MOMENT: self._moment, Kind.WORD: self.word,
@@ -235,5 +231,5 @@ class XlsxFile(TableFile):
                 self.size += 24
             case _:
                 text = (self.word(value) if kind is Kind.WORD else value)[:CELL_LONGEST]
-                self._sheet.write_string(self._row, place, text, self._inert if text.startswith(FORMULA) else None)
+                self._sheet.write_string(self._row, place, text, self._inert if is_formula_like(text) else None)
                 self.size += len(text.encode()) + 16

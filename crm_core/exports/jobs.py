@@ -20,6 +20,9 @@ from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import Export, Staff
 
 _export = Export.__table__
+ABANDONED_AFTER = timedelta(days=1)
+"""An older export does not keep its admin from another one: its bot may not be served any more."""
+
 _UNDER_WAY = text("exports.state IN ('waiting', 'running')")
 
 
@@ -37,7 +40,7 @@ class Job:
     Attributes:
         chat_id: the private chat of the admin who requested it.
         message_id: the message that shows the progress.
-        attempt: which attempt this is, from 1; the process ended in the middle of earlier ones.
+        attempt: which attempt this is, from 1; earlier ones failed, or their process ended in the middle.
     """
 
     id: int
@@ -60,9 +63,11 @@ def note(s: Session, *, what: What, form: Form, span: Span, actor: Actor, now: d
     events.record(s, [NewEvent(events.EXPORTED, now, actor.label, data=data)])
 
 
-def is_under_way(s: Session, *, asked_by: int | None) -> bool:
-    """Whether an export of this account is waiting or being made."""
-    return execute(s, select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY)).first() is not None
+def is_under_way(s: Session, *, asked_by: int | None, now: datetime) -> bool:
+    """Whether an export of this account is waiting, being made or sent, and must end before there is another."""
+    recent = _export.c.asked_at > now - ABANDONED_AFTER
+    mine = select(_export.c.id).where(_export.c.asked_by == asked_by, _UNDER_WAY, recent)
+    return execute(s, mine).first() is not None
 
 
 def ask(
@@ -84,8 +89,10 @@ def ask(
     """
     access_admin(s, actor)
     note(s, what=what, form=form, span=Span(since, now), actor=actor, now=now)
-    if is_under_way(s, asked_by=actor.telegram_id):
+    if is_under_way(s, asked_by=actor.telegram_id, now=now):
         raise ExportUnderWay
+    left = update(_export).where(_export.c.asked_by == actor.telegram_id, _UNDER_WAY)
+    execute(s, left.values(state="failed", outcome="abandoned", finished_at=now))
     values = {
         "what": what.value,
         "form": form.value,
@@ -161,6 +168,12 @@ def is_wanted(s: Session, *, job: Job) -> bool:
     return row is not None and row.fence == job.fencing_token and row.is_admin
 
 
+def put_back(s: Session, *, job: Job) -> None:
+    """Lets an export be claimed again after a failure; does nothing if another session has taken it over."""
+    execute(s, update(_export).where(*_held(job)).values(state="waiting", fence=None))
+    on_commit(s, Asked(job.id))
+
+
 def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str, Any], now: datetime) -> None:
     """Ends an export and shows that in its message; does nothing if another session has taken it over.
 
@@ -168,8 +181,11 @@ def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str,
         state: `done` or `failed`; `outcome` is the reason, for the log.
         payload: what the message shows from now on, as for `outbox.SCREEN`.
     """
-    mine = (_export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fencing_token)
     values = {"state": state, "outcome": outcome[:200], "finished_at": now}
-    if execute_count(s, update(_export).where(*mine).values(**values)) == 1:
+    if execute_count(s, update(_export).where(*_held(job)).values(**values)) == 1:
         screen = {**payload, "message_id": job.message_id}
         outbox.add(s, [outbox.OutboxEntry(outbox.SCREEN, job.bot_id, job.chat_id, payload=screen)], now=now)
+
+
+def _held(job: Job) -> tuple[Any, ...]:
+    return _export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fencing_token

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from crm_core.exports.files import CHUNK, CsvFile, TableFile, Words, XlsxFile, ZippedCsvFile
+from crm_core.exports.folders import locked_folder, remove_abandoned
 from crm_core.exports.kinds import Form, What
 from crm_core.exports.rows import PAGE, Cells, Known, Span, page, prepare
 from crm_core.storage.database import Database
 
 ZIPPED_FROM = 50_000  # rows, some ten megabytes
+UNFINISHED = ".mini-crm-"  # in the names of folders with unfinished files: nobody else's are ever removed
 
 Progress = Callable[[int, int], None]
 """Called with the number of rows written, and of all rows."""
@@ -49,13 +50,16 @@ async def make(db: Database, order: Order, *, on_progress: Progress = lambda don
     """Makes an export; if that fails or is interrupted, no file is left.
 
     Each page is read in a transaction of its own, so that neither database has to keep a snapshot for minutes: a row is
-    as it was when its page was read. Raises OSError, and the errors of an unavailable database.
+    as it was when its page was read. What killed exports have left beside the target is removed.
+    Raises OSError, and the errors of an unavailable database.
     """
+    parent = order.path.parent
+    remove_abandoned(f".*{UNFINISHED}*", parent=parent)
     # Beside the target, on the same file system: renaming is one atomic step.
-    with TemporaryDirectory(prefix=f".{order.path.name}.", dir=order.path.parent, ignore_cleanup_errors=True) as folder:
+    with locked_folder(f".{order.path.name}{UNFINISHED}", parent=parent) as folder:
         files: list[TableFile] = []
         try:
-            rows = await _write(db, order, files, Path(folder), on_progress)
+            rows = await _write(db, order, files, folder, on_progress)
         except BaseException:
             for file in files:
                 file.abandon()

@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
 from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
 
 QUIET = timedelta(minutes=10)
 DAILY = timedelta(hours=20)  # less than a day, so that an alert of every night is not left out every other night
+AHEAD = timedelta(minutes=1)  # by which a stored moment may be to come although no clock was set: machines differ
 
 _ADMIN_CHATS = (
     select(StaffChat.telegram_id, StaffChat.bot_id)
@@ -50,8 +52,9 @@ def notify_admins(
     """
     statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
     told_at = Alert.__table__.c.told_at
-    # A moment that is still to come was stored by a clock that was ahead.
-    is_due = or_(told_at <= now - quiet, told_at > now)
+    # A moment that is still to come was stored by a clock that was ahead; one that is just ahead, by a transaction that
+    # began a moment after this one and was faster.
+    is_due = or_(told_at <= now - quiet, told_at > now + AHEAD)
     statement = statement.on_conflict_do_update(index_elements=["cause"], set_={"told_at": now}, where=is_due)
     if execute(s, statement.returning(Alert.__table__.c.cause)).first() is None:
         return False
@@ -78,3 +81,9 @@ def notify_no_backup(s: Session, *, reason: str, now: datetime) -> None:
         notify_admins(s, cause="backup:damaged", code="backup_damaged", now=now, quiet=DAILY)
     else:
         notify_admins(s, cause="backup", code="backup_failed", now=now, quiet=DAILY, why=reason)
+
+
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7), at_most: int = BATCH) -> int:
+    """Forgets of what admins were notified so long ago that a new alert is due in any case. Returns how many rows."""
+    alert = Alert.__table__
+    return delete_batch(s, alert, alert.c.told_at < now - keep, at_most=at_most)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import and_, bindparam, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -15,9 +15,13 @@ from crm_core.events import NewEvent
 from crm_core.messaging.alerts import notify_admins
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert, prepared_upsert
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import InboxRow
 
 _table = InboxRow.__table__
+
+KEEP_DONE = timedelta(days=7)  # exceeds the 24 hours for which Telegram may repeat an update
+KEEP_DEAD = timedelta(days=90)  # raw words of people: time enough to look into it, and no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,8 @@ def mark_dead(s: Session, *, inbox_id: int, bot_id: int, error: str, now: dateti
         )
 
 
-def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
-    """Deletes updates finished longer ago than `keep`, which exceeds Telegram's 24 hours. Returns how many."""
-    done = (_table.c.state == "done", _table.c.finished_at < now - keep)
-    return execute_count(s, _table.delete().where(*done))
+def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
+    """Deletes updates finished before `KEEP_DONE`, dead ones before `KEEP_DEAD`, at most so many. Returns how many."""
+    done = and_(_table.c.state == "done", _table.c.finished_at < now - KEEP_DONE)
+    dead = and_(_table.c.state == "dead", _table.c.finished_at < now - KEEP_DEAD)
+    return delete_batch(s, _table, _table.c.finished_at < now - KEEP_DONE, or_(done, dead), at_most=at_most)

@@ -16,8 +16,9 @@ from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, null, or_, se
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute, execute_count, execute_later
+from crm_core.storage.execute import execute, execute_later
 from crm_core.storage.prepared import Prepared, PreparedForIds, Rows, prepared_insert, prepared_upsert
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
 
 CARD = "card"  # a new card in an operator's chat
@@ -414,6 +415,9 @@ def collapse(s: Session, *, bot_id: int, chat_id: int, contact_id: int, keep: in
     return beyond
 
 
-def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7)) -> int:
-    """Deletes rows settled longer ago than `keep`, of any receiver; `messages` keeps its own. Returns how many."""
-    return execute_count(s, _table.delete().where(_table.c.settled_at < now - keep))
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7), at_most: int = BATCH) -> int:
+    """Deletes rows of any receiver settled longer ago than `keep`, at most so many; `messages` keeps its own.
+
+    Returns how many.
+    """
+    return delete_batch(s, _table, _table.c.settled_at < now - keep, at_most=at_most)

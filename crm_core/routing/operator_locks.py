@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import BindParameter, bindparam, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Weight
@@ -62,14 +62,14 @@ def hold_operators(
     while True:
         # Sources that were added while we waited must be locked before any row, in their order: with a savepoint, all
         # locks are given back and taken anew.
-        savepoint = s.begin_nested()
+        attempt = Savepoint(s)
         lock_sources(s, wanted)
         _lock_rows(s, wanted, operator_ids, always=gives_back)
         now_wanted = wanted | set(_sources_of(s, operator_ids, gives_back=gives_back))
         if now_wanted == wanted:
-            savepoint.commit()
+            attempt.commit()
             return wanted
-        savepoint.rollback()
+        attempt.rollback()
         wanted = now_wanted
 
 

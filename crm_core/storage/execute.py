@@ -91,6 +91,43 @@ def prefetch_id(s: Session, insert: Prepared) -> None:
         pipeline.prefetch_id(connection, insert)
 
 
+class Savepoint:
+    """A point to which a transaction can go back: ended by `commit`, `rollback` or a `with` block.
+
+    It begins at once. `Session.begin_nested` would begin it only with the next statement that goes through the session,
+    and prepared ones go past it.
+    """
+
+    def __init__(self, s: Session) -> None:
+        self._connection = _connection(s)
+        self._execute("SAVEPOINT part")
+
+    def commit(self) -> None:
+        """Keeps what was done since."""
+        self._execute("RELEASE SAVEPOINT part")
+
+    def rollback(self) -> None:
+        """Undoes what was done since, and gives back the locks that it took."""
+        self._execute("ROLLBACK TO SAVEPOINT part")
+        self._execute("RELEASE SAVEPOINT part")
+
+    def _execute(self, sql: str) -> None:
+        raw: object = self._connection.connection.dbapi_connection
+        if isinstance(raw, sqlite3.Connection):
+            raw.execute(sql)
+        else:
+            pipeline.defer(self._connection, sql)
+
+    def __enter__(self) -> "Savepoint":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.commit()
+        elif not self._connection.invalidated:
+            self.rollback()
+
+
 def send_waiting(s: Session) -> None:
     """Sends what `execute_later` and others left waiting, for a caller who needs its effects now."""
     connection = _connection(s)

@@ -20,8 +20,7 @@ from typing import TypeVar
 from sqlalchemy import BigInteger, FromClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from crm_core.storage import pipeline
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.tables import Contact
 
 T = TypeVar("T")
@@ -76,10 +75,12 @@ def unlock_unless_found(s: Session, find: Callable[[], T | None]) -> T | None:
     """
     if s.get_bind().dialect.name != "postgresql":
         return find()
-    connection = s.connection()
-    pipeline.defer(connection, "SAVEPOINT found")
+    attempt = Savepoint(s)
     found = find()
-    pipeline.defer(connection, "RELEASE SAVEPOINT found" if found is not None else "ROLLBACK TO SAVEPOINT found")
+    if found is None:
+        attempt.rollback()
+    else:
+        attempt.commit()
     return found
 
 

@@ -11,9 +11,11 @@ waits for the flush that follows its commit, shared with all who committed meanw
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +36,7 @@ from crm_core.storage.prepared import as_sqlalchemy
 from crm_core.storage.private_files import tighten
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
+LEAVE_SECONDS = 2.0  # for readers to leave a journal that must be emptied
 BUSY_PAUSE = 0.02  # seconds between attempts to begin a transaction; the loop is not blocked meanwhile
 CHECKPOINT_EVERY = 256  # commits; a checkpoint keeps the journal from growing and takes some milliseconds of disk
 SHARED_AT_MOST = 32  # bodies in one commit: limits how long the loop does nothing else
@@ -124,6 +127,7 @@ class SqliteDatabase(Database):
         self._is_closed = False
         self._commits = self._on_disk = 0
         self._flush: asyncio.Task[None] | None = None
+        self._is_journal_torn = False  # the kernel gave up some of it: flushing again would succeed, and prove nothing
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         result: T = await self._add(lambda s: action(s, *args, **inputs))
@@ -137,6 +141,9 @@ class SqliteDatabase(Database):
     def _add(self, body: Callable[[Session], Any]) -> asyncio.Future[Any]:
         if self._is_closed:
             raise RuntimeError("the database is closed")
+        return self._enqueue(body)
+
+    def _enqueue(self, body: Callable[[Session], Any]) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         job = PendingWrite(body, loop.create_future())
         self._waiting.append(job)
@@ -176,6 +183,8 @@ class SqliteDatabase(Database):
             await self._writer
         if self._flush is not None:
             await self._flush
+            if self._writer is not None:  # the flush has needed it
+                await self._writer
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
@@ -189,6 +198,8 @@ class SqliteDatabase(Database):
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), SHARED_AT_MOST))]
             try:
                 await self._commit_together(batch)
+                if self._is_journal_torn:
+                    await self._leave_journal()
             except (
                 BaseException
             ) as error:  # the file may be gone, full or read-only: every caller that waits gets the error
@@ -228,6 +239,12 @@ class SqliteDatabase(Database):
             log.error("checkpoint_failed: %s", _why(error))
             self.troubles[CHECKPOINTS] = _why(error)
 
+    async def _leave_journal(self) -> None:
+        """Moves all of a journal that could not be flushed into the file and begins an empty one, if it can."""
+        assert self._connection is not None
+        left = await asyncio.get_running_loop().run_in_executor(self._disk, _empty_journal, self._connection)
+        self._is_journal_torn = not left
+
     async def wait_flushed(self) -> None:
         """Waits until all that is committed now would survive a power cut. Raises Unwritable if the disk fails."""
         wanted = self._commits
@@ -239,10 +256,17 @@ class SqliteDatabase(Database):
     async def _flush_once(self) -> None:
         covers = self._commits
         try:
-            await asyncio.get_running_loop().run_in_executor(self._disk, self._flush_journal)
+            if self._is_journal_torn:
+                await self._enqueue(lambda s: None)  # the writer leaves the journal before it answers
+                if self._is_journal_torn:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+            else:
+                await asyncio.get_running_loop().run_in_executor(self._disk, self._flush_journal)
             self._on_disk = max(self._on_disk, covers)
             self.troubles.pop(FLUSHES, None)
         except OSError as error:
+            # Linux forgets what it could not write: the next fsync would report success.
+            self._is_journal_torn = True
             self.troubles[FLUSHES] = _why(error)
             raise Unwritable(*error.args) from error
         finally:
@@ -298,6 +322,23 @@ def _checkpoint(connection: Connection) -> None:
     """Moves the journal's content into the file, which flushes both; does not wait for active readers."""
     raw: Any = connection.connection.dbapi_connection
     raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _empty_journal(connection: Connection) -> bool:
+    """Moves the whole journal into the file, flushed, and empties it. Returns whether that succeeded.
+
+    To go on behind what was lost would be of no use: after a power cut SQLite reads a journal up to the first gap.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    for _ in range(1 + round(LEAVE_SECONDS / BUSY_PAUSE)):
+        try:
+            if raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
+                return True
+        except sqlite3.Error as error:
+            log.error("checkpoint_failed: %s", _why(error))
+            return False
+        time.sleep(BUSY_PAUSE)  # somebody still reads from it
+    return False
 
 
 def _abandon(connection: Connection | None) -> None:

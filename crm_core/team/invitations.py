@@ -15,6 +15,7 @@ from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
+from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
 from crm_core.team import accounts, departure, operators
 from crm_core.team.accounts import Account
@@ -235,3 +236,8 @@ def _check_no_other_operator(s: Session, account: Account, operator_id: int) -> 
     if current.id != operator_id and current.removed_at is None:
         raise AlreadyOperator(operator=current.name)
     return int(current.id)
+
+
+def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=90), at_most: int = BATCH) -> int:
+    """Deletes invitations that ended so long ago, used or not; events tell who used them. Returns how many."""
+    return delete_batch(s, _invitation, _invitation.c.expires_at < now - keep, at_most=at_most)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 from typing import Any
 
 import httpx2
@@ -11,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from crm_core.api.app import FIRST_DOCUMENT, PREFIX
-from crm_core.api.docs import FILES
+from crm_core.api.docs import FILES, FOLDER, SHA256
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
@@ -49,6 +50,13 @@ async def test_docs_page_loads_no_external_resources(api: httpx2.AsyncClient) ->
     start = (await api.get("/docs/start.js")).text
     assert "http" not in start
     assert "validatorUrl: null" in start
+
+
+@pytest.mark.fault("F107")
+def test_vendored_files_are_as_they_were_released_and_carry_their_licence() -> None:
+    assert {name: sha256((FOLDER / name).read_bytes()).hexdigest() for name in FILES} == SHA256
+    assert "Apache License" in (FOLDER / "LICENSE").read_text(encoding="utf-8")
+    assert {"NOTICE", "swagger-ui-bundle.js.LICENSE.txt"} <= {one.name for one in FOLDER.iterdir()}
 
 
 async def test_page_is_public_and_the_schema_needs_any_key(calling: Calling, db: Database, clock: MovableClock) -> None:

@@ -10,13 +10,14 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from crm_core import events
 from crm_core.api import idempotency
 from crm_core.api.idempotency import KeyConflict, RepeatableCall, StoredResponse
 from crm_core.errors import ContactNotFound, NotAllowed
 from crm_core.storage.database import Database, on_commit
 from crm_core.storage.locks import try_lock_name
 from crm_core.storage.opening import open_database
-from crm_core.storage.tables import Alert, Idempotency
+from crm_core.storage.tables import Alert, Event, Idempotency
 from tests.api.conftest import Calling, make_key
 from tests.api.test_contacts import V1, bring, office
 from tests.api.test_problem_details import refused
@@ -239,6 +240,21 @@ async def test_stored_refusal_changes_nothing_and_announces_nothing(db: Database
     assert announced == []
     repeated = await db.write(once)
     assert repeated == StoredResponse(404, {}, "contact_not_found", is_repeated=True)
+
+
+async def test_stored_refusal_undoes_prepared_statements_too(db: Database) -> None:
+    def writes(s: Session) -> None:
+        events.record_one(s, events.OPERATOR_CHANGED, actor="system", now=NOW)  # a prepared INSERT, and nothing before
+        raise ContactNotFound(contact=1)
+
+    def refused(s: Session) -> StoredResponse | KeyConflict:
+        return idempotency.store_or_replay(
+            s, call=CALL, now=NOW, action=writes, inputs={}, render=lambda _: StoredResponse(201, {}, ""),
+            refuse=lambda error: StoredResponse(error.status, {}, error.code),
+        )  # fmt: skip
+
+    assert await db.write(refused) == StoredResponse(404, {}, "contact_not_found")
+    assert await db.read(lambda s: (_count(s, Event), _count(s, Idempotency))) == (0, 1)
 
 
 async def test_call_running_in_another_process_is_refused_without_waiting(db: Database) -> None:

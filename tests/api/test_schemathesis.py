@@ -30,15 +30,14 @@ AT_ONCE = Rate(per_second=1e6, burst=10**6)  # a machine is quicker than a calle
 
 
 def make_keys(s: Session, installation: Installation) -> tuple[str, str]:
-    """An admin's key, with an id that is not hit by chance, and a form's."""
+    """An admin's key and a form's, with ids that are not hit by chance: keys are revoked, too."""
     found = []
-    for scope, source_id in (("admin", None), ("form", 1)):
+    for number, (scope, source_id) in enumerate((("admin", None), ("form", 1))):
         found.append(new_key())
         api_keys.create(
             s, key=found[-1], name=scope, scope=scope, source_id=source_id, actor=SYSTEM, now=installation.clock()
         )
-        if scope == "admin":
-            s.execute(update(ApiKey).values(id=OWN_KEY))
+        s.execute(update(ApiKey).where(ApiKey.name == scope).values(id=OWN_KEY + number))
     return found[0], found[1]
 
 

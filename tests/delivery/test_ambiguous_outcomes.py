@@ -73,6 +73,7 @@ async def test_notices_are_sent_at_most_once(hasty: RunningApp, fault: dict[str,
     assert count(ivan, hasty, "#1") == (1 if fault in APPLIED else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize("fault", APPLIED + LOST, ids=name)
 async def test_edits_are_retried_until_confirmed(hasty: RunningApp, fault: dict[str, Any]) -> None:

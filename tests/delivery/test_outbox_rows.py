@@ -12,6 +12,7 @@ from crm_core.delivery import bots, outcomes
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry, Settled
 from crm_core.storage.database import Database
+from crm_core.storage.execute import send_waiting
 from crm_core.storage.tables import OutboxRow
 from tests.support.waiting import has_lock_waiter, until_polled
 
@@ -121,6 +122,7 @@ async def test_claim_waits_for_a_concurrent_change_that_reuses_its_row(db: Datab
 
     def change(s: Session) -> None:
         outbox.add(s, [OutboxEntry(outbox.CARD_EDIT, BOT, CHAT, dedup_key="card:1")], now=NOW)
+        send_waiting(s)
         loop.call_soon(relied.set)
         await_only(may_end.wait())
 

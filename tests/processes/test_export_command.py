@@ -127,6 +127,22 @@ async def test_interrupted_export_leaves_no_file(database_url: str, tmp_path: Pa
         assert list(here.iterdir()) == []
 
 
+@pytest.mark.fault("F106")
+async def test_killed_export_is_cleared_away_by_the_next_one(database_url: str, tmp_path: Path) -> None:
+    db = open_database(database_url)
+    await db.write(many, 40_000)
+    await db.close()
+    here = tmp_path / "here"
+    here.mkdir()
+    async with running("export", "contacts", folder=here, DATABASE_URL=database_url) as export:
+        await begun(here)
+        await export.stop(signal.SIGKILL)
+    assert [one.name.startswith(".contacts.xlsx.mini-crm-") for one in here.iterdir()] == [True]
+    ended = await command("export", "operators", "-o", "staff.csv", folder=here, DATABASE_URL=database_url)
+    assert ended.status == 0
+    assert [one.name for one in here.iterdir()] == ["staff.csv"]
+
+
 async def begun(folder: Path) -> None:
     """Waits until there is an unfinished file."""
     await until_polled(lambda: asyncio.to_thread(lambda: list(folder.glob(".contacts.xlsx.*/*"))))

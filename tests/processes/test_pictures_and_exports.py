@@ -65,5 +65,5 @@ async def test_shutdown_does_not_wait_for_export_and_next_session_repeats_it(
     assert not [entry for entry in eyes.seen if entry.kind == "document"]
     sandbox.clear_fault()
     async with await RunningApp.open(sandbox, database_url, admin=False) as crm:  # the next process begins it again
-        assert await crm.db.read(jobs.is_under_way, asked_by=olga.id)
+        assert await crm.db.read(jobs.is_under_way, asked_by=olga.id, now=crm.clock())
         await olga.sees(kind="document", bot=crm.shop, timeout=30)

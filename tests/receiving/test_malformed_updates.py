@@ -87,6 +87,16 @@ async def test_malformed_update_blocks_neither_its_batch_nor_later_updates(
     await anna.sees("Hello", bot=crm.shop)
 
 
+async def test_nul_in_words_and_names_is_left_out_and_sets_nothing_aside(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client("Iv\x00an")
+    await ivan.says("Hel\x00lo", to=crm.shop)
+    card = await anna.sees("Hello", bot=crm.shop)
+    assert "Ivan" in card.text
+    await crm.settled()
+    assert set(await states(crm)) == {"done"}
+
+
 HUGE = 10**30
 
 

@@ -10,6 +10,7 @@ from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F108")
 @pytest.mark.parametrize("ahead", [0, 3600, -3600], ids=["right clock", "clock set ahead", "clock set back"])
 async def test_operator_reply_to_unknown_message_is_asked_about_while_copies_are_slow(
@@ -51,6 +52,7 @@ async def test_reply_to_a_message_on_its_way_reaches_its_client(crm: RunningApp)
     assert await count(crm, "inbox", "state <> 'done' OR attempts > 0") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F108")
 async def test_replies_are_not_kept_waiting_by_an_answer_that_never_comes(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch

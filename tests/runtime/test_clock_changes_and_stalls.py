@@ -141,3 +141,25 @@ async def test_stalled_process_keeps_ownership_and_alerts_admins(
         finally:
             if second is not None:
                 await second.__aexit__()
+
+
+async def test_clock_monitor_goes_on_after_any_error(wall: WallClock) -> None:
+    calls = asyncio.Queue[None]()
+
+    def fail() -> None:
+        calls.put_nowait(None)
+        raise LookupError("a job that is gone")
+
+    async def ignore(seconds: float) -> None:
+        raise AssertionError(seconds)
+
+    monitor = asyncio.create_task(clock_monitor.ClockMonitor(on_clock_set=fail, on_stalled=ignore).run())
+    try:
+        for _ in range(2):
+            await asyncio.sleep(0)  # it has looked at the clock
+            wall.moved += timedelta(hours=1)
+            await asyncio.wait_for(calls.get(), 5)
+        assert not monitor.done()
+    finally:
+        monitor.cancel()
+        await asyncio.gather(monitor, return_exceptions=True)

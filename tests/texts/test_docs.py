@@ -19,7 +19,7 @@ READMES = ("README.md", "docs/ru/README.md")
 GUIDES = ("docs/using.md", "docs/ru/using.md")
 REFERENCES = ("docs/reference.md", "docs/ru/reference.md")
 README_LINES = 90  # two screens
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGE_IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)

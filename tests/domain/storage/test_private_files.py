@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import make_url
 
+from bot.commands.cli import main
 from crm_core.storage import migrate as migrating
 from crm_core.storage.migrate import migrate
 from crm_core.storage.sqlite import SqliteDatabase
@@ -52,3 +54,14 @@ def test_files_of_earlier_versions_are_closed_to_others(tmp_path: Path) -> None:
         migrate(f"sqlite:///{path}")
     connection.close()
     assert modes(tmp_path) == {0o600}
+
+
+def test_commands_write_for_their_own_account_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F94: also files that SQLite, a library or a later version makes by itself."""
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/crm.db")
+    before = os.umask(0o022)
+    try:
+        CliRunner().invoke(main, ["migrate"])
+        assert os.umask(0o022) == 0o077
+    finally:
+        os.umask(before)

@@ -1,6 +1,8 @@
 """What `write`, `note` and `flushed` promise of SQLite's journal: the end of a process, and a power cut."""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,7 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm_core.storage.database import Database
+from crm_core.storage import sqlite
+from crm_core.storage.database import Database, Unwritable
 from crm_core.storage.opening import open_database
 from crm_core.storage.sqlite import SqliteDatabase
 from tests.support.waiting import until_polled
@@ -114,3 +117,28 @@ async def test_flush_failure_is_raised_to_the_writer(file: Database, disk: Disk)
         await file.write(put, "written")
     disk.is_broken = False
     await file.wait_flushed()
+
+
+@pytest.mark.fault("F96")
+async def test_after_a_failed_flush_nothing_is_confirmed_until_the_journal_was_left(
+    file: Database, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LEAVE_SECONDS", 0.0)
+    journal = tmp_path / "crm.db-wal"
+    disk.is_broken = True
+    with pytest.raises(Unwritable):
+        await file.write(put, "lost")
+    disk.is_broken = False  # as the kernel does: it reports the failure once
+    flushes = disk.flushes
+    with contextlib.closing(sqlite3.connect(tmp_path / "crm.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM words").fetchall()
+        with pytest.raises(Unwritable):  # somebody reads from it: it cannot be emptied
+            await file.write(put, "waits")
+        assert file.troubles
+        assert disk.flushes == flushes
+        reader.execute("COMMIT")
+    await file.write(put, "safe")
+    assert journal.stat().st_size == 0
+    assert not file.troubles
+    assert await file.read(words) == ["lost", "waits", "safe"]

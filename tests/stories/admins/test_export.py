@@ -1,8 +1,10 @@
 """/export: what, of which time and in which format by buttons; the file comes, and only to admins."""
 
+import asyncio
 import csv
 import io
 import sys
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -10,9 +12,13 @@ from openpyxl import load_workbook
 from sqlalchemy import insert, literal, select
 
 from bot.delivery.backoff import RetryDelays
+from bot.reports import export_files
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core import events
+from crm_core.exports.in_subprocess import make_in_subprocess
+from crm_core.exports.making import Made
 from crm_core.storage.tables import Contact, Event, Export
+from tests.receiving.outage import outage, until_away
 from tests.stories.arranging import until
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
@@ -211,6 +217,94 @@ async def test_export_interrupted_by_a_restart_is_sent_after_it(
         await again.app.exporter.wake()
         assert len(table(again, await comes(crm.olga, after=screen))) == 2
         await crm.olga.sees("Requests · 30 days · CSV\n✅ ", bot=again.shop, timeout=30)
+
+
+@pytest.mark.fault("F104")
+async def test_database_restart_between_making_and_sending_only_delays_an_export(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm,
+        AsyncExitStack() as away,
+    ):
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        logged = asyncio.Event()
+
+        async def make_and_lose_the_database(*order: Any, **progress: Any) -> Made:
+            monkeypatch.setattr(export_files, "make_in_subprocess", make_in_subprocess)
+            made = await make_in_subprocess(*order, **progress)
+            await away.enter_async_context(outage(database_url, monkeypatch))
+            await until_away(crm.db)
+            return made
+
+        with monkeypatch.context() as patch:
+            patch.setattr(export_files, "log", Noticed(logged, "export_not_recorded"))
+            monkeypatch.setattr(export_files, "make_in_subprocess", make_and_lose_the_database)
+            screen = await starts(crm, crm.olga, "CSV")
+            async with asyncio.timeout(30):
+                await logged.wait()
+            await away.aclose()
+            assert len(table(crm, await comes(crm.olga, after=screen))) == 2
+            await crm.olga.sees("Requests · 30 days · CSV\n✅ 1 row", timeout=30)
+        assert "⏳ Your previous" not in (await types(crm, crm.olga, "/export")).text
+
+
+class Noticed:
+    """A log that sets an event when something is written."""
+
+    def __init__(self, event: asyncio.Event, name: str) -> None:
+        self.event, self.name = event, name
+
+    def error(self, name: str, **_: Any) -> None:
+        if name == self.name:
+            self.event.set()
+
+
+@pytest.mark.fault("F104")
+@pytest.mark.parametrize("failures", [2, 3])
+async def test_export_that_fails_in_any_way_is_tried_three_times_and_then_reported(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    errors = [ValueError("no JSON"), RuntimeError("of any kind"), TimeoutError(), None][:failures]
+
+    async def fail(*order: Any, **progress: Any) -> Made:
+        if errors and (error := errors.pop(0)) is not None:
+            raise error
+        return await make_in_subprocess(*order, **progress)
+
+    monkeypatch.setattr(export_files, "make_in_subprocess", fail)
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        screen = await starts(crm, crm.olga, "CSV")
+        if failures == 2:
+            await comes(crm.olga, after=screen)
+            return
+        failed = await crm.olga.sees("Requests · 30 days · CSV\n❌ The export failed.", timeout=30)
+        assert errors == []
+        again = await presses(crm, crm.olga, failed, "Export more")
+        await (await crm.olga.presses(again, "CSV")).answer()
+        await comes(crm.olga, after=failed)
+
+
+@pytest.mark.fault("F105")
+async def test_flood_wait_of_one_admin_does_not_delay_the_export_of_another(crm: RunningApp) -> None:
+    boris = crm.sandbox.person("Boris", language_code="en")
+    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    await boris.starts(crm.shop, code)
+    await crm.settled()
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    crm.sandbox.fail(kind="flood", retry_after=3600, method="sendDocument", chat=crm.olga)
+    first = await starts(crm, crm.olga, "CSV")
+    await until(crm, "SELECT count(*) FROM gates", 1)
+    for kind in ("CSV", "Excel"):
+        screen = await starts(crm, boris, kind)
+        await comes(boris, after=screen)
+        await boris.sees(f"Requests · 30 days · {kind}\n✅ 1 row", timeout=30)
+    assert crm.olga.looks(lambda seen: seen.kind == "document" and seen.id > first.id) is None
+    await until(crm, "SELECT count(*) FROM exports WHERE state = 'running'", 1)  # hers still waits for her chat
 
 
 async def test_export_with_attempts_used_up_is_abandoned_and_reported(crm: RunningApp) -> None:

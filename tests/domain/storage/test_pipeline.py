@@ -1,0 +1,167 @@
+"""Statements that wait on PostgreSQL are sent in their order, and fail as a whole; SQLite behaves alike."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from crm_core.storage.database import Database
+from crm_core.storage.execute import (
+    Savepoint,
+    execute,
+    execute_count,
+    execute_later,
+    prefetch,
+    prefetch_id,
+    send_waiting,
+)
+from crm_core.storage.prepared import Prepared, Rows, prepared_insert
+from crm_core.storage.tables import Source
+from tests.domain.arranging import NOW
+from tests.support.statements import counted
+
+_source = Source.__table__
+_ADD = prepared_insert(_source)
+_ADD_SILENTLY = Prepared(insert(_source))
+_NAMES = Prepared(select(_source.c.name).order_by(_source.c.id))
+_RENAME = Prepared(update(_source).where(_source.c.name == bindparam("old")).values(name=bindparam("new")))
+_COUNT = Prepared(select(func.count()).select_from(_source).where(_source.c.id >= bindparam("first")))
+
+
+def row(name: str) -> dict[str, Any]:
+    return {"name": name, "is_active": True, "strategy": "random", "created_at": NOW}
+
+
+def names(s: Session) -> list[str]:
+    return list(execute(s, _NAMES).scalars())
+
+
+async def test_waiting_statements_are_sent_in_order_before_what_reads_them(db: Database) -> None:
+    def act(s: Session) -> list[str]:
+        execute(s, _ADD_SILENTLY, row("one"))
+        execute(s, _RENAME, {"old": "one", "new": "two"})
+        execute(s, _ADD_SILENTLY, [row("three"), row("four")])
+        return names(s)
+
+    assert await db.write(act) == ["two", "three", "four"]
+    assert await db.read(names) == ["two", "three", "four"]
+
+
+async def test_waiting_statements_are_sent_before_those_of_sqlalchemy(db: Database) -> None:
+    def act(s: Session) -> list[str]:
+        execute(s, _ADD_SILENTLY, row("one"))
+        found = list(s.execute(select(_source.c.name)).scalars())
+        with Savepoint(s):
+            execute(s, _ADD_SILENTLY, row("two"))
+        undone = Savepoint(s)
+        execute(s, _ADD_SILENTLY, row("three"))
+        undone.rollback()
+        return found
+
+    assert await db.write(act) == ["one"]
+    assert await db.read(names) == ["one", "two"]
+
+
+async def test_error_of_a_waiting_statement_undoes_the_whole_transaction(db: Database) -> None:
+    await db.write(lambda s: execute(s, _ADD, row("taken")) and None)
+
+    def act(s: Session) -> None:
+        execute(s, _ADD_SILENTLY, row("before"))
+        execute(s, _ADD_SILENTLY, row("taken"))
+        execute(s, _ADD_SILENTLY, row("after"))
+
+    with pytest.raises(IntegrityError):
+        await db.write(act)
+    assert await db.read(names) == ["taken"]
+    await db.write(lambda s: execute(s, _ADD_SILENTLY, row("next")) and None)
+    assert await db.read(names) == ["taken", "next"]
+
+
+async def test_value_that_postgresql_cannot_store_fails_at_once_and_leaves_nothing(db: Database) -> None:
+    if db.numbers_rise:
+        return  # SQLite stores it
+
+    def act(s: Session) -> None:
+        execute(s, _ADD_SILENTLY, row("before"))
+        execute(s, _ADD, row("a\x00b"))
+
+    with pytest.raises(DataError):
+        await db.write(act)
+    assert await db.read(names) == []
+    await db.write(lambda s: execute(s, _ADD, row("next")) and None)
+
+
+async def test_result_that_is_needed_later_comes_with_the_commit(db: Database) -> None:
+    found: list[int] = []
+
+    def note(ids: Rows) -> None:
+        found.extend(ids.scalars())
+
+    await db.write(execute_later, _ADD, [row("one"), row("two")], note)
+    ids = await db.read(lambda s: list(s.execute(select(_source.c.id).order_by(_source.c.id)).scalars()))
+    assert found == ids
+    found.clear()
+
+    def act(s: Session) -> int:
+        execute_later(s, _ADD, row("three"), note)
+        send_waiting(s)
+        return len(found)
+
+    assert await db.write(act) == 1
+
+
+async def test_announced_rows_get_the_ids_that_they_are_stored_under(db: Database) -> None:
+    def act(s: Session) -> list[int]:
+        prefetch_id(s, _ADD)
+        first = execute(s, _ADD, row("announced")).scalar_one()
+        return [first, execute(s, _ADD, row("not announced")).scalar_one()]
+
+    ids = await db.write(act)
+    stored = await db.read(lambda s: list(s.execute(select(_source.c.id, _source.c.name).order_by(_source.c.id)).all()))
+    assert [tuple(one) for one in stored] == list(zip(ids, ("announced", "not announced"), strict=True))
+
+
+async def test_announced_query_is_answered_once_and_read_again_after_that(db: Database) -> None:
+    def act(s: Session) -> list[int]:
+        prefetch(s, _COUNT, {"first": 0})
+        before = execute(s, _COUNT, {"first": 0}).scalar_one()
+        execute(s, _ADD_SILENTLY, row("one"))
+        return [before, execute(s, _COUNT, {"first": 0}).scalar_one()]
+
+    assert await db.write(act) == [0, 1]
+    # What was announced and never asked for is forgotten with its transaction.
+    await db.write(prefetch, _COUNT, {"first": 0})
+    assert await db.write(lambda s: execute(s, _COUNT, {"first": 0}).scalar_one()) == 1
+
+
+async def test_row_counts_are_those_of_the_statement_alone(db: Database) -> None:
+    def act(s: Session) -> list[int]:
+        execute(s, _ADD_SILENTLY, [row("one"), row("two")])
+        return [execute_count(s, _RENAME, {"old": old, "new": "three"}) for old in ("one", "nobody")]
+
+    assert await db.write(act) == [1, 0]
+
+
+async def test_connection_lost_before_the_commit_is_replaced_without_a_trace(db: Database) -> None:
+    if db.numbers_rise:
+        return  # SQLite has no connection that could be lost
+    lost = False
+
+    def act(s: Session) -> None:
+        nonlocal lost
+        execute(s, _ADD_SILENTLY, row("one"))
+        if not lost:
+            lost = True
+            s.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    await db.write(act)
+    assert lost
+    assert await db.read(names) == ["one"]
+
+
+async def test_registering_takes_few_round_trips(db: Database) -> None:
+    with counted() as statements:
+        await db.write(lambda s: names(s) and None)
+    assert len(statements) == (0 if db.numbers_rise else 1)
