@@ -91,7 +91,9 @@ def ask(
     note(s, what=what, form=form, span=Span(since, now), actor=actor, now=now)
     if is_under_way(s, asked_by=actor.telegram_id, now=now):
         raise ExportUnderWay
-    left = update(_export).where(_export.c.asked_by == actor.telegram_id, _UNDER_WAY)
+    # Not one that another request has just begun: beside it, this one is refused by the index of unfinished exports.
+    is_left = _export.c.asked_at <= now - ABANDONED_AFTER
+    left = update(_export).where(_export.c.asked_by == actor.telegram_id, _UNDER_WAY, is_left)
     execute(s, left.values(state="failed", outcome="abandoned", finished_at=now))
     values = {
         "what": what.value,
