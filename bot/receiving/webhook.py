@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import json
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +23,6 @@ log = structlog.get_logger("receiving")
 
 LARGEST_BODY = 1024 * 1024  # bytes; one update has at most 512 KiB (Telegram's queue), escapes make it longer
 SLOWEST_BODY = 10.0  # seconds
-BOT_ID = re.compile(r"[0-9]{1,19}")
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
 
 

@@ -10,12 +10,11 @@ from starlette.responses import Response
 from crm_core.contacts import leads
 from crm_core.contacts.leads import EMAIL_LONGEST
 from crm_core.errors import BadEmail
-from crm_core.messaging.messages import utf16_units
+from crm_core.messaging.messages import TEXT_LONGEST, utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
 
 # Both databases count to 2**63; bounds in the schema are floating-point numbers, which represent this one exactly.
 INTEGER = 9 * 10**18
-TEXT_LONGEST = 4096  # UTF-16 units of one Telegram message (sendMessage), in which the operator gets it
 # PostgreSQL cannot store NUL. Lone surrogates are refused by pydantic itself.
 NO_NUL = r"^[^\x00]*$"
 ON_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"

@@ -16,13 +16,11 @@ from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
-from crm_core.storage.locks import lock_contact
+from crm_core.storage.locks import lock_contact, lock_row
 from crm_core.storage.tables import Contact, Lead, Staff, StaffChat
 
 _contact, _lead = Contact.__table__, Lead.__table__
-LONGEST = 4096  # UTF-16 units of one Telegram message
 
-_LOCK_LEAD = select(_lead.c.id).where(_lead.c.id == bindparam("lead_id")).with_for_update()
 _OPEN_AT = (
     select(_contact.c.id, _contact.c.version)
     .where(
@@ -34,7 +32,7 @@ _OPEN_AT = (
     .limit(1)
 )
 _HOLDER = (
-    select(_contact.c.status, _contact.c.bot_id, StaffChat.telegram_id.label("chat_id"))
+    select(_contact.c.bot_id, StaffChat.telegram_id.label("chat_id"))
     .select_from(_contact)
     .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
     .outerjoin(
@@ -60,7 +58,7 @@ def submit(
         # anew and finds it known. Were it looked for once more instead, it would be taken for this form's own lead.
         leads.create(s, lead, now=now)
         return lifecycle.register(s, source_id=source_id, lead=lead, content=content, now=now, rng=rng).id
-    s.execute(_LOCK_LEAD, {"lead_id": known.id})  # two forms at once must not both find nothing open
+    lock_row(s, _lead, known.id)  # two forms at once must not both find nothing open
     said = _with_claims(content, known, lead)
     contact_id = _join(s, known.id, source_id, said, now)
     if contact_id is not None:
@@ -80,7 +78,7 @@ def _with_claims(content: MessageContent | None, known: leads.LeadRecord, given:
         return content
     marked = "⚠️ " + " · ".join(str(claim) for claim in claims)
     text = (content.text if content else None) or ""
-    room = LONGEST - messages.utf16_units(marked) - 2
+    room = messages.TEXT_LONGEST - messages.utf16_units(marked) - 2
     return MessageContent("text", text=f"{messages.fits_units(text, room)}\n\n{marked}".strip())
 
 

@@ -14,8 +14,7 @@ from crm_core.access.scopes import WRITE
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
 from crm_core.events import NewEvent
 from crm_core.names import normalise, phone_key
-from crm_core.storage import execute as storage
-from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.execute import execute, execute_count, prefetch
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Lead
 
@@ -72,18 +71,18 @@ def check_email(text: str) -> str:
     return email
 
 
-def prefetch(s: Session, facts: LeadFacts) -> None:
-    """Announces `find_or_create`, so that its query needs no round trip of its own."""
-    storage.prefetch(s, _FIND, _sought(facts))
-
-
 def _sought(facts: LeadFacts) -> dict[str, str | None]:
     return {"external_id": facts.external_id, "email": facts.email}
 
 
+def prefetch_lead(s: Session, facts: LeadFacts) -> None:
+    """Announces `find` or `find_or_create`, so that its query needs no round trip of its own."""
+    prefetch(s, _FIND, _sought(facts))
+
+
 def find(s: Session, facts: LeadFacts) -> LeadRecord | None:
     """The lead of an external id or e-mail, None if there is none; nothing changes."""
-    row = execute(s, _FIND, {"external_id": facts.external_id, "email": facts.email}).one_or_none()
+    row = execute(s, _FIND, _sought(facts)).one_or_none()
     return None if row is None else LeadRecord(*row)
 
 
@@ -92,10 +91,9 @@ def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> LeadRecord
 
     Fields that are known stay as they are; otherwise anybody who can name an address could change whose it is.
     """
-    row = execute(s, _FIND, _sought(facts)).one_or_none()
-    if row is None:
+    known = find(s, facts)
+    if known is None:
         return LeadRecord(create(s, facts, now=now), facts.external_id, facts.email, facts.phone, facts.full_name)
-    known = LeadRecord(*row)
     news: dict[str, Any] = {
         name: getattr(facts, name)
         for name in ("external_id", "email", "phone", "full_name")

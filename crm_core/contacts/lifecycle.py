@@ -62,7 +62,7 @@ def register(
 
     Raises SourceNotFound, SourceOff.
     """
-    leads.prefetch(s, lead)
+    leads.prefetch_lead(s, lead)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)

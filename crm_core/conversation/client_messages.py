@@ -11,7 +11,7 @@ from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
-from crm_core.messaging.alerts import AHEAD
+from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts
@@ -290,8 +290,7 @@ def notify_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None
         .where(
             _chat.c.bot_id == bot_id,
             _chat.c.chat_id == chat_id,
-            # A moment that is still to come was stored by a clock that was ahead.
-            or_(_chat.c.slowed_at.is_(None), _chat.c.slowed_at <= now - SLOWED_AGAIN, _chat.c.slowed_at > now + AHEAD),
+            or_(_chat.c.slowed_at.is_(None), is_past(_chat.c.slowed_at, SLOWED_AGAIN, now=now)),
         )
         .values(slowed_at=now),
     )

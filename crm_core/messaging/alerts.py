@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, case, or_, select
+from sqlalchemy import ColumnElement, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
@@ -30,6 +30,15 @@ _ADMIN_CHATS = (
 )
 
 
+def is_past(moment: ColumnElement[datetime], quiet: timedelta, *, now: datetime) -> ColumnElement[bool]:
+    """The condition that a stored moment is so long ago that the next notice is due.
+
+    A moment that is still to come was stored by a clock that was ahead, and counts as past; but not one that is just
+    ahead, which a transaction stored that began a moment after this one and was faster.
+    """
+    return or_(moment <= now - quiet, moment > now + AHEAD)
+
+
 def notify_admins(
     s: Session,
     *,
@@ -51,10 +60,7 @@ def notify_admins(
     Returns whether notices were queued.
     """
     statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
-    told_at = Alert.__table__.c.told_at
-    # A moment that is still to come was stored by a clock that was ahead; one that is just ahead, by a transaction that
-    # began a moment after this one and was faster.
-    is_due = or_(told_at <= now - quiet, told_at > now + AHEAD)
+    is_due = is_past(Alert.__table__.c.told_at, quiet, now=now)
     statement = statement.on_conflict_do_update(index_elements=["cause"], set_={"told_at": now}, where=is_due)
     if execute(s, statement.returning(Alert.__table__.c.cause)).first() is None:
         return False

@@ -14,6 +14,7 @@ from crm_core.storage.execute import execute, prefetch_id
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
+TEXT_LONGEST = 4096  # UTF-16 units of one Telegram message (sendMessage), in which the operator gets it
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
 # for names, notes and state. A longer text is cut on the card and follows in full as a copy.
 CARD_TEXT_LIMIT = 3_000

@@ -56,9 +56,9 @@ def hold_operators(
 
     Returns the ids of all these sources. What the caller read before is to be read again.
     """
-    if s.get_bind().dialect.name != "postgresql":
-        return {*also, *_sources_of(s, operator_ids, gives_back=gives_back)}
     wanted = {*also, *_sources_of(s, operator_ids, gives_back=gives_back)}
+    if s.get_bind().dialect.name != "postgresql":
+        return wanted
     while True:
         # Sources that were added while we waited must be locked before any row, in their order: with a savepoint, all
         # locks are given back and taken anew.

@@ -64,8 +64,7 @@ def execute_later(s: Session, statement: Prepared, values: Any, then: Callable[[
     Args:
         then: gets the result; for a list of parameters perhaps in parts, in their order.
     """
-    connection = _connection(s)
-    if pipeline.works_over(connection.connection.dbapi_connection):
+    if (connection := _pipelined(s)) is not None:
         pipeline.execute_later(connection, statement, values, then)
     else:
         then(execute(s, statement, values))
@@ -76,8 +75,7 @@ def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:
 
     Nothing that this transaction writes between the two may change what the query finds.
     """
-    connection = _connection(s)
-    if pipeline.works_over(connection.connection.dbapi_connection):
+    if (connection := _pipelined(s)) is not None:
         pipeline.prefetch(connection, statement, values)
 
 
@@ -86,8 +84,7 @@ def prefetch_id(s: Session, insert: Prepared) -> None:
 
     Its number is used up even if the row is not inserted after all.
     """
-    connection = _connection(s)
-    if pipeline.works_over(connection.connection.dbapi_connection):
+    if (connection := _pipelined(s)) is not None:
         pipeline.prefetch_id(connection, insert)
 
 
@@ -130,8 +127,7 @@ class Savepoint:
 
 def send_waiting(s: Session) -> None:
     """Sends what `execute_later` and others left waiting, for a caller who needs its effects now."""
-    connection = _connection(s)
-    if pipeline.works_over(connection.connection.dbapi_connection):
+    if (connection := _pipelined(s)) is not None:
         pipeline.send_waiting(connection)
 
 
@@ -170,3 +166,9 @@ def dialect_insert(s: Session, table: Any) -> Any:
 def _connection(s: Session) -> Connection:
     connection: Connection = s.info.get(CONNECTION) or s.connection()
     return connection
+
+
+def _pipelined(s: Session) -> Connection | None:
+    """The session's connection, if it is one over which statements can wait."""
+    connection = _connection(s)
+    return connection if pipeline.works_over(connection.connection.dbapi_connection) else None

@@ -3,8 +3,8 @@
 A round trip takes more time than most statements, on both sides of it. So a prepared statement without a result is not
 sent at once: it waits until one with a result is executed, or until the commit, and all go together, in the order in
 which they were executed; so does BEGIN, before the first. What one of them raises is raised then, for the transaction
-as a whole, which is all that an action may rely on: it catches no error of a statement (`unlock_unless_found` and
-`Idempotency-Key` roll back to savepoints, and for those everything that waits is sent first).
+as a whole, which is all that an action may rely on: it catches no error of a statement. A `Savepoint` waits like the
+rest, in its place.
 
 Statements that SQLAlchemy executes itself stay as they are; what waits is sent before each of them.
 
@@ -47,11 +47,11 @@ def execute(connection: Connection, statement: Prepared, values: Any) -> Rows:
     Raises what SQLAlchemy raises for the driver's errors, those of statements that waited included.
     """
     announced = connection.info.get(_PREFETCHED)
-    if announced and statement.next_id is not None and statement.with_id is not None and not isinstance(values, list):
-        key = _key(statement.next_id, None)
-        if key in announced:
-            [(new_id,)] = execute(connection, statement.next_id, None)
-            execute(connection, statement.with_id, {**values, "id": new_id})
+    if announced and statement.id_first is not None and not isinstance(values, list):
+        next_id, with_id = statement.id_first
+        if _key(next_id, None) in announced:
+            [(new_id,)] = execute(connection, next_id, None)
+            execute(connection, with_id, {**values, "id": new_id})
             return Rows([(new_id,)], 1)
     plan, statements = _planned(connection, statement, values)
     if not plan.has_rows:
@@ -61,12 +61,8 @@ def execute(connection: Connection, statement: Prepared, values: Any) -> Rows:
         if announced[key] is None:
             send_waiting(connection)
         return Rows(announced.pop(key), -1)
-    found: list[Any] = []
-    count = 0
-    for result in _send(connection, statements):
-        found += plan.rows(result.rows)
-        count += result.rowcount
-    return Rows(found, count)
+    results = _send(connection, statements)
+    return Rows([row for one in results for row in plan.rows(one.rows)], sum(one.rowcount for one in results))
 
 
 def count(connection: Connection, statement: Prepared, values: dict[str, Any] | None) -> int:
@@ -100,8 +96,8 @@ def prefetch(connection: Connection, statement: Prepared, values: dict[str, Any]
 
 def prefetch_id(connection: Connection, insert: Prepared) -> None:
     """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later."""
-    if insert.next_id is not None:
-        prefetch(connection, insert.next_id, None)
+    if insert.id_first is not None:
+        prefetch(connection, insert.id_first[0], None)
 
 
 def defer(connection: Connection, sql: str) -> None:

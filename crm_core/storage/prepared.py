@@ -84,8 +84,10 @@ class Prepared:
             sequence: where PostgreSQL takes that id from.
         """
         self.statement: Any = statement
-        self.next_id = None if sequence is None else Prepared(select(func.nextval(sequence)))
-        self.with_id = None if sequence is None else Prepared(statement)
+        self.id_first: tuple[Prepared, Prepared] | None = None
+        """For PostgreSQL: the query for the id of a new row, and the INSERT that gets it as a parameter."""
+        if sequence is not None:
+            self.id_first = Prepared(select(func.nextval(sequence))), Prepared(statement)
         self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
         self._gives_id = gives_id
         self._plan: _Plan | None = None
