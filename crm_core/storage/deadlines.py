@@ -1,7 +1,8 @@
 """Deadlines on connections, kept on our side: a host that vanished answers nothing, and no error comes from it.
 
-Each statement, commit and rollback starts the deadline anew. When it passes, the connection is cut off from its other
-end, so that whatever waits for it fails as if the server had closed it. Cancelling instead would wait for the server.
+Each statement, commit and rollback starts the deadline anew, and the result of a statement ends it: a connection that
+is asked nothing owes no answer. When it passes, the connection is cut off from its other end, so that whatever waits
+for it fails as if the server had closed it. Cancelling instead would wait for the server.
 """
 
 import asyncio
@@ -86,6 +87,7 @@ def watch(engine: Engine, *, silence: float, cut: Callable[[Any], None], ping: f
     event.listen(engine, "invalidate", on_loss)
     for name in ("before_cursor_execute", "commit", "rollback"):
         event.listen(engine, name, restart)
+    event.listen(engine, "after_cursor_execute", answered)
 
 
 def restart(connection: Connection, *_: Any) -> None:
@@ -93,6 +95,13 @@ def restart(connection: Connection, *_: Any) -> None:
     deadline = None if connection.invalidated else connection.info.get(DEADLINE)
     if deadline is not None:
         deadline.start()
+
+
+def answered(connection: Connection, *_: Any) -> None:
+    """Ends a connection's deadline until something is sent again."""
+    deadline = connection.info.get(DEADLINE)
+    if deadline is not None:
+        deadline.cancel()
 
 
 def cut_postgres(connection: Any) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core.storage.deadlines import restart
+from crm_core.storage.deadlines import answered, restart
 from crm_core.storage.prepared import PostgresPlan, Prepared, Rows
 
 _WAITING, _PREFETCHED = "waiting statements", "prefetched rows"  # keys in the `info` of a connection
@@ -176,6 +176,7 @@ def _send(connection: Connection, statements: Sequence[_Statement], *, commits: 
         if raw.closed:
             connection.invalidate(wrapped)
         raise wrapped from error
+    answered(connection)
     for one, result in zip(waiting, results, strict=False):
         if one.then is not None:
             one.then(result.rows)

@@ -104,3 +104,23 @@ async def test_whatever_an_action_raises_the_next_one_is_written(db: Database, k
             await db.write(fail)
     assert await asyncio.wait_for(db.write(note, "next"), 5) == "next"
     assert await causes(db) == {"next"}
+
+
+@pytest.mark.fault("F91")
+async def test_connection_that_is_kept_and_asked_nothing_is_not_taken_for_a_lost_one(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of a bot is such a connection: losing it after a pause of the process would restart every bot."""
+    if db.numbers_rise:
+        return  # SQLite's locks are files
+    monkeypatch.setattr(ownership, "ANSWER_WITHIN", 0.2)
+    owner = SessionOwnership(db.url)
+    try:
+        assert await owner.claim(1)
+        loop = asyncio.get_running_loop()
+        passed = asyncio.Event()
+        loop.call_later(0.6, passed.set)  # three times as long as an answer may take
+        await passed.wait()
+        assert await owner.is_held()
+    finally:
+        await owner.release()
