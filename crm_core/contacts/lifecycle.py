@@ -63,10 +63,10 @@ def register(
     Raises SourceNotFound, SourceOff.
     """
     leads.prefetch_lead(s, lead)
+    _prefetch(s, source_id, content)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
-    _prefetch(s, source, content)
     known = leads.find_or_create(s, lead, now=now)
     made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
@@ -88,7 +88,7 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
-    _prefetch(s, source, content)
+    _prefetch(s, source.id, content)
     place = _reserve(s, source, rng)
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
@@ -116,8 +116,8 @@ def open_contact(
     return opened
 
 
-def _prefetch(s: Session, source: SourceFacts, content: MessageContent | None) -> None:
-    prefetch_candidates(s, source)
+def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
+    prefetch_candidates(s, source_id)
     prefetch_id(s, _INSERT)
     if content is not None:
         messages.prefetch_next_id(s)

@@ -119,27 +119,25 @@ def _with_chats(operators: Any, speaker: ColumnElement[Any]) -> Any:
     return operators.outerjoin(Staff, Staff.operator_id == _operator.c.id).outerjoin(StaffChat, chat)
 
 
-_WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id)
+_WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id).join(
+    Source, Source.id == _weight.c.source_id
+)
 _CANDIDATES = Prepared(
     select(*_columns())
-    .select_from(_with_chats(_WEIGHTED, bindparam("bot_id")))
+    .select_from(_with_chats(_WEIGHTED, _SPEAKER))
     .where(_weight.c.source_id == bindparam("source_id"), _operator.c.removed_at.is_(None))
     .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
 )
 
 
-def _seen_from(source: SourceFacts) -> dict[str, int]:
-    return {"source_id": source.id, "bot_id": source.card_bot_id or 0}
-
-
-def prefetch_candidates(s: Session, source: SourceFacts) -> None:
+def prefetch_candidates(s: Session, source_id: int) -> None:
     """Announces `candidates`, so that its query needs no round trip of its own."""
-    prefetch(s, _CANDIDATES, _seen_from(source))
+    prefetch(s, _CANDIDATES, {"source_id": source_id})
 
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
-    rows = execute(s, _CANDIDATES, _seen_from(source))
+    rows = execute(s, _CANDIDATES, {"source_id": source.id})
     return [_candidate(row, source) for row in rows]
 
 
@@ -190,7 +188,7 @@ class Eligibility:
 
 _EVERYWHERE = (
     select(*_columns(), *_SOURCE_COLUMNS)
-    .select_from(_with_chats(_WEIGHTED.join(Source, Source.id == _weight.c.source_id), _SPEAKER))
+    .select_from(_with_chats(_WEIGHTED, _SPEAKER))
     .where(_operator.c.removed_at.is_(None))
     .order_by(Source.id, _operator.c.id)
 )

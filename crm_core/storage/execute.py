@@ -18,11 +18,11 @@ from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from crm_core.storage import pipeline
+from crm_core.storage.pipeline import Pipeline
 from crm_core.storage.prepared import Prepared, PreparedForIds, Rows
 
-CONNECTION = "connection"
-"""The key of a session's `info` under which the writer keeps its connection."""
+CONNECTION, PIPELINE = "connection", "pipeline"
+"""Keys of a session's `info`: under them whoever opens a transaction keeps its connection, and its pipeline if any."""
 
 # By default SQLAlchemy keeps the row count of an INSERT on SQLite, but not on PostgreSQL (-1 there).
 _COUNTED = {"preserve_rowcount": True}
@@ -43,16 +43,16 @@ def execute(
 
     Returns SQLAlchemy's result, or `Rows`, which has the same methods. Raises what SQLAlchemy raises, for both.
     """
-    connection = _connection(s)
     if isinstance(statement, PreparedForIds):
         statement, values = statement.spread(values)
     if not isinstance(statement, Prepared):
-        return connection.execute(statement, values)
+        return _connection(s).execute(statement, values)
+    if (pipeline := _pipeline(s)) is not None:
+        return pipeline.execute(statement, values)
+    connection = _connection(s)
     raw: object = connection.connection.dbapi_connection
     if isinstance(raw, sqlite3.Connection):
         return statement.execute(raw, connection.dialect, values)
-    if pipeline.works_over(raw):
-        return pipeline.execute(connection, statement, values)
     return connection.execute(statement.on_postgresql, values)
 
 
@@ -64,8 +64,8 @@ def execute_later(s: Session, statement: Prepared, values: Any, then: Callable[[
     Args:
         then: gets the result; for a list of parameters perhaps in parts, in their order.
     """
-    if (connection := _pipelined(s)) is not None:
-        pipeline.execute_later(connection, statement, values, then)
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.execute_later(statement, values, then)
     else:
         then(execute(s, statement, values))
 
@@ -75,8 +75,8 @@ def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:
 
     Nothing that this transaction writes between the two may change what the query finds.
     """
-    if (connection := _pipelined(s)) is not None:
-        pipeline.prefetch(connection, statement, values)
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.prefetch(statement, values)
 
 
 def prefetch_id(s: Session, insert: Prepared) -> None:
@@ -84,8 +84,8 @@ def prefetch_id(s: Session, insert: Prepared) -> None:
 
     Its number is used up even if the row is not inserted after all.
     """
-    if (connection := _pipelined(s)) is not None:
-        pipeline.prefetch_id(connection, insert)
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.prefetch_id(insert)
 
 
 class Savepoint:
@@ -96,7 +96,7 @@ class Savepoint:
     """
 
     def __init__(self, s: Session) -> None:
-        self._connection = _connection(s)
+        self._pipeline, self._connection = _pipeline(s), _connection(s)
         self._execute("SAVEPOINT part")
 
     def commit(self) -> None:
@@ -109,11 +109,11 @@ class Savepoint:
         self._execute("RELEASE SAVEPOINT part")
 
     def _execute(self, sql: str) -> None:
-        raw: object = self._connection.connection.dbapi_connection
-        if isinstance(raw, sqlite3.Connection):
-            raw.execute(sql)
+        if self._pipeline is not None:
+            self._pipeline.defer(sql.encode())
         else:
-            pipeline.defer(self._connection, sql)
+            raw: Any = self._connection.connection.dbapi_connection
+            raw.execute(sql)
 
     def __enter__(self) -> "Savepoint":
         return self
@@ -127,8 +127,8 @@ class Savepoint:
 
 def send_waiting(s: Session) -> None:
     """Sends what `execute_later` and others left waiting, for a caller who needs its effects now."""
-    if (connection := _pipelined(s)) is not None:
-        pipeline.send_waiting(connection)
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.send_waiting()
 
 
 def execute_count(s: Session, statement: Executable | Prepared, values: dict[str, Any] | None = None) -> int:
@@ -136,11 +136,11 @@ def execute_count(s: Session, statement: Executable | Prepared, values: dict[str
     connection = _connection(s)
     plain = statement
     if isinstance(statement, Prepared):
+        if (pipeline := _pipeline(s)) is not None:
+            return pipeline.count(statement, values)
         raw: object = connection.connection.dbapi_connection
         if isinstance(raw, sqlite3.Connection):
             return statement.execute(raw, connection.dialect, values).rowcount
-        if pipeline.works_over(raw):
-            return pipeline.count(connection, statement, values)
         plain = statement.on_postgresql
     return connection.execute(cast(Executable, plain), values, execution_options=_COUNTED).rowcount
 
@@ -168,7 +168,7 @@ def _connection(s: Session) -> Connection:
     return connection
 
 
-def _pipelined(s: Session) -> Connection | None:
-    """The session's connection, if it is one over which statements can wait."""
-    connection = _connection(s)
-    return connection if pipeline.works_over(connection.connection.dbapi_connection) else None
+def _pipeline(s: Session) -> Pipeline | None:
+    """Where statements of the session can wait: only on PostgreSQL."""
+    found: Pipeline | None = s.info.get(PIPELINE)
+    return found

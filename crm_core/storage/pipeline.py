@@ -1,4 +1,4 @@
-"""Several statements in one round trip to PostgreSQL, through the pipeline mode of its driver.
+"""Several statements in one round trip to PostgreSQL.
 
 A round trip takes more time than most statements, on both sides of it. So a prepared statement without a result is not
 sent at once: it waits until one with a result is executed, or until the commit, and all go together, in the order in
@@ -7,194 +7,190 @@ as a whole, which is all that an action may rely on: it catches no error of a st
 rest, in its place.
 
 Statements that SQLAlchemy executes itself stay as they are; what waits is sent before each of them.
-
-https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, event
-from sqlalchemy.dialects.postgresql.psycopg import AsyncAdapt_psycopg_connection
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 from crm_core.storage.deadlines import answered, restart
 from crm_core.storage.prepared import PostgresPlan, Prepared, Rows
+from crm_core.storage.round_trip import Command, Result, Way
 
-_WAITING, _PREFETCHED = "waiting statements", "prefetched rows"  # keys in the `info` of a connection
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """One execution of a statement; `then` gets its result."""
-
-    sql: str
-    parameters: dict[str, Any] | None = None
-    then: Callable[[list[tuple[Any, ...]]], None] | None = None
+_PIPELINE, _WAY = "pipeline", "way to the server"  # keys in the `info` of a connection
+_Then = Callable[[list[tuple[Any, ...]]], None]
 
 
-def execute(connection: Connection, statement: Prepared, values: Any) -> Rows:
-    """Executes a prepared statement, once, or once for each of a list of parameters.
+class Pipeline:
+    """The statements of one transaction, on one connection."""
 
-    One without a result may be sent later; its row count is then not known (-1). For that see `count`.
+    def __init__(self, connection: Connection) -> None:
+        """
+        Args:
+            connection: of an engine that `watch` was given, with a transaction that SQLAlchemy thinks has begun.
+        """
+        info = connection.info
+        info[_PIPELINE] = self
+        self._connection = connection
+        way = info.get(_WAY)
+        if way is None:
+            raw: Any = connection.connection.driver_connection
+            way = info[_WAY] = Way(raw)
+        self._way: Way = way
+        self._waiting: list[Command] = []
+        self._thens: dict[int, _Then] = {}  # what gets the rows of a waiting statement, by its place
+        self._prefetched: dict[Any, list[Any] | None] = {}  # None until it was sent
 
-    Raises what SQLAlchemy raises for the driver's errors, those of statements that waited included.
-    """
-    announced = connection.info.get(_PREFETCHED)
-    if announced and statement.id_first is not None and not isinstance(values, list):
-        next_id, with_id = statement.id_first
-        if _key(next_id, None) in announced:
-            [(new_id,)] = execute(connection, next_id, None)
-            execute(connection, with_id, {**values, "id": new_id})
-            return Rows([(new_id,)], 1)
-    plan, statements = _planned(connection, statement, values)
-    if not plan.has_rows:
-        _waiting(connection).extend(statements)
-        return Rows([], -1)
-    if announced and (key := _key(statement, values)) in announced:
-        if announced[key] is None:
-            send_waiting(connection)
-        return Rows(announced.pop(key), -1)
-    results = _send(connection, statements)
-    return Rows([row for one in results for row in plan.rows(one.rows)], sum(one.rowcount for one in results))
+    def execute(self, statement: Prepared, values: Any) -> Rows:
+        """Executes a prepared statement, once, or once for each of a list of parameters.
+
+        One without a result may be sent later; its row count is then not known (-1). For that see `count`.
+
+        Raises what SQLAlchemy raises for the driver's errors, those of statements that waited included.
+        """
+        if isinstance(values, list):
+            return self._execute_each(statement, values)
+        if statement.id_first is not None:
+            next_id, with_id = statement.id_first
+            if _key(self._plan(next_id, {}), ()) in self._prefetched:
+                new_id = self.execute(next_id, {}).scalar_one()
+                self.execute(with_id, {**values, "id": new_id})
+                return Rows([(new_id,)], 1)
+        values = values or {}
+        plan = self._plan(statement, values)
+        parameters = plan.bind(values)
+        if not plan.has_rows:
+            self._waiting.append(Command(plan.text, parameters))
+            return Rows([], -1)
+        if self._prefetched and (key := _key(plan, parameters)) in self._prefetched:
+            if self._prefetched[key] is None:
+                self.send_waiting()
+            return Rows(self._prefetched.pop(key) or [], -1)
+        (result,) = self._send([Command(plan.text, parameters)])
+        return Rows(plan.rows(result.rows), result.rowcount)
+
+    def _execute_each(self, statement: Prepared, many: list[dict[str, Any]]) -> Rows:
+        if len(many) > 1 and (of_rows := statement.insert_of(self._connection.dialect, many)) is not None:
+            at_once, parameters = of_rows
+            self._waiting.append(Command(at_once.text, parameters))
+            return Rows([], -1)
+        plan = self._plan(statement, many[0])
+        commands = [Command(plan.text, plan.bind(values)) for values in many]
+        if not plan.has_rows:
+            self._waiting.extend(commands)
+            return Rows([], -1)
+        results = self._send(commands)
+        return Rows([row for one in results for row in plan.rows(one.rows)], sum(one.rowcount for one in results))
+
+    def count(self, statement: Prepared, values: dict[str, Any] | None) -> int:
+        """Executes a prepared statement at once and returns how many rows it changed."""
+        plan = self._plan(statement, values or {})
+        (result,) = self._send([Command(plan.text, plan.bind(values or {}))])
+        return result.rowcount
+
+    def execute_later(self, statement: Prepared, values: Any, then: Callable[[Rows], None]) -> None:
+        """Executes a prepared statement with whatever is sent next, at the latest with the commit.
+
+        Args:
+            then: gets the rows, for each of a list of parameters one by one.
+        """
+        many = values if isinstance(values, list) else [values or {}]
+        plan = self._plan(statement, many[0])
+        for one in many:
+            self._thens[len(self._waiting)] = lambda rows: then(Rows(plan.rows(rows), -1))
+            self._waiting.append(Command(plan.text, plan.bind(one)))
+
+    def prefetch(self, statement: Prepared, values: dict[str, Any]) -> None:
+        """Sends a query with whatever is sent next; `execute` with the same values then finds its rows, once."""
+        plan = self._plan(statement, values)
+        parameters = plan.bind(values)
+        key = _key(plan, parameters)
+        if key in self._prefetched:
+            return
+
+        def keep(rows: list[tuple[Any, ...]]) -> None:
+            self._prefetched[key] = plan.rows(rows)
+
+        self._prefetched[key] = None
+        self._thens[len(self._waiting)] = keep
+        self._waiting.append(Command(plan.text, parameters))
+
+    def prefetch_id(self, insert: Prepared) -> None:
+        """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later."""
+        if insert.id_first is not None:
+            self.prefetch(insert.id_first[0], {})
+
+    def defer(self, sql: bytes) -> None:
+        """Executes a statement without parameters or a result, together with the next one that has a result."""
+        self._waiting.append(Command(sql, is_kept=False))
+
+    def send_waiting(self) -> None:
+        """Sends what waits."""
+        if self._waiting:
+            self._send([])
+
+    def commit(self) -> None:
+        """Sends what waits together with COMMIT. What SQLAlchemy does at the end then finds nothing left to do."""
+        if self._waiting or not self._way.is_idle:
+            self._send([], commits=True)
+
+    def forget(self) -> None:
+        """Drops what waits: the transaction was rolled back."""
+        self._waiting.clear()
+        self._thens.clear()
+        self._prefetched.clear()
+
+    def _plan(self, statement: Prepared, values: dict[str, Any]) -> PostgresPlan:
+        return statement.plan_on_postgresql(self._connection.dialect, values)
+
+    def _send(self, commands: Sequence[Command], *, commits: bool = False) -> list[Result]:
+        """Sends what waits, and these after it; returns what these resulted in."""
+        waiting, thens = self._waiting, self._thens
+        self._waiting, self._thens = [], {}
+        connection = self._connection
+        restart(connection)
+        try:
+            results: list[Result] = await_only(self._way.send([*waiting, *commands], commits=commits))
+        except psycopg.Error as error:
+            is_lost = self._way.raw.closed
+            wrapped = _as_sqlalchemy(error, connection.dialect, is_lost=is_lost)
+            if is_lost:
+                connection.invalidate(wrapped)
+            raise wrapped from error
+        answered(connection)
+        for place, then in thens.items():
+            then(results[place].rows)
+        return results[len(waiting) :]
 
 
-def count(connection: Connection, statement: Prepared, values: dict[str, Any] | None) -> int:
-    """Executes a prepared statement at once and returns how many rows it changed."""
-    _plan, statements = _planned(connection, statement, values)
-    return sum(result.rowcount for result in _send(connection, statements))
-
-
-def execute_later(connection: Connection, statement: Prepared, values: Any, then: Callable[[Rows], None]) -> None:
-    """Executes a prepared statement with whatever is sent next, at the latest with the commit.
-
-    Args:
-        then: gets the rows, for each of a list of parameters one by one.
-    """
-    plan, statements = _planned(connection, statement, values)
-    _waiting(connection).extend(replace(one, then=lambda rows: then(Rows(plan.rows(rows), -1))) for one in statements)
-
-
-def prefetch(connection: Connection, statement: Prepared, values: dict[str, Any] | None) -> None:
-    """Sends a query with whatever is sent next; `execute` with the same values then finds its rows, once."""
-    key = _key(statement, values)
-    if key in connection.info.setdefault(_PREFETCHED, {}):
-        return
-
-    def keep(rows: Rows) -> None:
-        connection.info[_PREFETCHED][key] = rows.all()
-
-    connection.info[_PREFETCHED][key] = None  # until it was sent
-    execute_later(connection, statement, values, keep)
-
-
-def prefetch_id(connection: Connection, insert: Prepared) -> None:
-    """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later."""
-    if insert.id_first is not None:
-        prefetch(connection, insert.id_first[0], None)
-
-
-def defer(connection: Connection, sql: str) -> None:
-    """Executes a statement without parameters or a result, together with the next one that has a result."""
-    _waiting(connection).append(_Statement(sql))
-
-
-def send_waiting(connection: Connection) -> None:
-    """Sends what waits."""
-    if connection.info.get(_WAITING):
-        _send(connection, [])
-
-
-def commit(s: Session) -> None:
-    """Sends what waits together with COMMIT. The session's own commit then finds nothing left to do."""
-    connection = s.connection()
-    if _waiting(connection):
-        _send(connection, [], commits=True)
+def _key(plan: PostgresPlan, parameters: Sequence[Any]) -> Any:
+    return plan, *parameters
 
 
 def watch(engine: Engine) -> None:
-    """Makes an engine send what waits before whatever SQLAlchemy sends by itself."""
+    """Makes an engine send what waits in a pipeline before whatever SQLAlchemy sends by itself."""
 
     def send(connection: Connection, *_: object) -> None:
-        send_waiting(connection)
+        if (pipeline := _of(connection)) is not None:
+            pipeline.send_waiting()
 
     def forget(connection: Connection, *_: object) -> None:
-        if not connection.invalidated:  # else they are gone together with the connection
-            connection.info.pop(_WAITING, None)
-            connection.info.pop(_PREFETCHED, None)
+        if (pipeline := _of(connection)) is not None:
+            pipeline.forget()
 
     for name in ("before_cursor_execute", "savepoint", "rollback_savepoint", "release_savepoint", "commit"):
         event.listen(engine, name, send)
-    for name in ("begin", "rollback"):
-        event.listen(engine, name, forget)
+    event.listen(engine, "rollback", forget)
 
 
-def works_over(raw: object) -> bool:
-    """Whether a connection, as SQLAlchemy knows it, is one of the asynchronous driver."""
-    return isinstance(raw, AsyncAdapt_psycopg_connection)
-
-
-def _planned(connection: Connection, statement: Prepared, values: Any) -> tuple[PostgresPlan, list[_Statement]]:
-    plan = statement.plan_on_postgresql(connection.dialect, values)
-    many = values if isinstance(values, list) else [values or {}]
-    return plan, [_Statement(plan.sql, plan.bind(one)) for one in many]
-
-
-def _key(statement: Prepared, values: Any) -> Any:
-    return statement, None if isinstance(values, list) else frozenset((values or {}).items())
-
-
-class _Result:
-    """What one statement resulted in, after the driver has let go of it."""
-
-    __slots__ = ("rowcount", "rows")
-
-    def __init__(self, rows: list[tuple[Any, ...]], rowcount: int) -> None:
-        self.rows, self.rowcount = rows, rowcount
-
-
-def _waiting(connection: Connection) -> list[_Statement]:
-    found: list[_Statement] = connection.info.setdefault(_WAITING, [])
-    return found
-
-
-def _send(connection: Connection, statements: Sequence[_Statement], *, commits: bool = False) -> list[_Result]:
-    """Sends what waits, and these after it; returns what these resulted in."""
-    waiting = connection.info.pop(_WAITING, [])
-    restart(connection)
-    raw: Any = connection.connection.driver_connection
-    try:
-        results = await_only(_send_all(raw, [*waiting, *statements], commits=commits))
-    except psycopg.Error as error:
-        wrapped = _as_sqlalchemy(error, connection.dialect, is_lost=raw.closed)
-        if raw.closed:
-            connection.invalidate(wrapped)
-        raise wrapped from error
-    answered(connection)
-    for one, result in zip(waiting, results, strict=False):
-        if one.then is not None:
-            one.then(result.rows)
-    return results[len(waiting) :]
-
-
-async def _send_all(raw: psycopg.AsyncConnection, statements: Sequence[_Statement], *, commits: bool) -> list[_Result]:
-    if len(statements) == 1 and not commits and raw.info.transaction_status != TransactionStatus.IDLE:
-        return [await _result(await raw.execute(statements[0].sql, statements[0].parameters))]
-    async with raw.pipeline():
-        cursors = [await raw.execute(one.sql, one.parameters) for one in statements]
-        if commits:
-            await raw.commit()
-    return [await _result(cursor) for cursor in cursors]
-
-
-async def _result(cursor: psycopg.AsyncCursor) -> _Result:
-    return _Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+def _of(connection: Connection) -> Pipeline | None:
+    """The pipeline of a connection, None once the connection is lost: what waited is gone with it."""
+    return None if connection.invalidated else connection.info.get(_PIPELINE)
 
 
 def _as_sqlalchemy(error: psycopg.Error, dialect: Dialect, *, is_lost: bool) -> DBAPIError:

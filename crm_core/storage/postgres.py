@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
@@ -14,6 +14,9 @@ from crm_core.storage import config, pipeline
 from crm_core.storage.config import PING_SECONDS, POOLS, TCP, Pool, PoolConfig, current_pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.deadlines import cut_postgres, watch
+from crm_core.storage.execute import CONNECTION, PIPELINE
+from crm_core.storage.pipeline import Pipeline
+from crm_core.storage.turns import Turns
 
 # Serialization failure, deadlock, lock timeout; and a unique violation: actions look before they insert, so it means
 # that a concurrent transaction inserted the same row, and a second run will find it. A foreign key violation means that
@@ -34,17 +37,26 @@ def connect_args(limits: PoolConfig) -> dict[str, Any]:
         "idle_in_transaction_session_timeout": IDLE_SECONDS,
     }
     options = " ".join(f"-c {name}={round(seconds * 1000)}ms" for name, seconds in timeouts.items())
-    return {"options": options, "connect_timeout": config.CONNECT_SECONDS, "keepalives": 1, **TCP}
+    return {
+        "options": options,
+        "connect_timeout": config.CONNECT_SECONDS,
+        # The driver prepares nothing of its own: after a rollback it would drop what `round_trip` has prepared, too.
+        "prepare_threshold": None,
+        "keepalives": 1,
+        **TCP,
+    }
 
 
 def _open_pool(url: URL, limits: PoolConfig) -> AsyncEngine:
     engine = create_async_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=limits.connections // 2,
-        max_overflow=limits.connections - limits.connections // 2,
+        pool_size=limits.connections,
+        max_overflow=0,  # what overflows is closed at each return, and a new one costs as much as several transactions
+        pool_use_lifo=True,  # so that the server has few to serve at a time, with their statements prepared
         pool_timeout=limits.wait,
         isolation_level="READ COMMITTED",
         connect_args=connect_args(limits),
+        pool_reset_on_return=None,  # whoever has begun a transaction ends it
         hide_parameters=True,  # an error must not quote message content
     )
     pipeline.watch(engine.sync_engine)
@@ -66,14 +78,20 @@ class _Transaction:
         self.is_committing = self.has_written = False
 
     def __call__(self, action: Callable[[Session], T]) -> T:
-        with Session(self._engine, expire_on_commit=False, autoflush=False) as s:
+        with self._engine.connect() as connection, _session(connection) as s:
             s.info[PENDING_ON_COMMIT] = self.announcements
             result = action(s)
             self.has_written = self._checks and bool(s.scalar(_HAS_WRITTEN))
             self.is_committing = True
-            pipeline.commit(s)
-            s.commit()
+            s.info[PIPELINE].commit()
         return result
+
+
+def _session(connection: Connection) -> Session:
+    """A session in a transaction that ends when the connection is returned: undone, unless it was committed before."""
+    connection.begin()
+    info = {CONNECTION: connection, PIPELINE: Pipeline(connection)}
+    return Session(connection, expire_on_commit=False, autoflush=False, info=info)
 
 
 class PostgresDatabase(Database):
@@ -84,6 +102,7 @@ class PostgresDatabase(Database):
     def __init__(self, url: URL) -> None:
         super().__init__(url)
         self._engines: dict[Pool, AsyncEngine] = {pool: _open_pool(url, POOLS[pool]) for pool in Pool}
+        self._turns = Turns(lambda limits: limits.connections)
 
     @property
     def _engine(self) -> AsyncEngine:
@@ -94,7 +113,8 @@ class PostgresDatabase(Database):
             run = _Transaction(self._engine.sync_engine, checks=bool(self.troubles))
             begun = time.monotonic()
             try:
-                result: T = await greenlet_spawn(run, lambda s: action(s, *args, **inputs))
+                async with self._turns.wait():
+                    result: T = await greenlet_spawn(run, lambda s: action(s, *args, **inputs))
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
                 is_undone = error.connection_invalidated and not run.is_committing
@@ -114,11 +134,17 @@ class PostgresDatabase(Database):
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
-        async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+        def run() -> T:
             # One snapshot for all statements of a query.
             options = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
-            await session.connection(execution_options=options)
-            return await session.run_sync(lambda s: query(s, *args, **inputs))
+            with self._engine.sync_engine.connect() as connection:
+                connection.execution_options(**options)
+                with _session(connection) as s:
+                    return query(s, *args, **inputs)
+
+        async with self._turns.wait():
+            result: T = await greenlet_spawn(run)
+        return result
 
     async def close(self) -> None:
         for engine in self._engines.values():

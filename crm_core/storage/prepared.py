@@ -12,6 +12,7 @@ tests/domain/storage/test_prepared_statements.py names each, and compares every 
 import sqlite3
 from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple with names
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import replacement_traverse
 
 Convert = Callable[[Any], Any]
+ROWS_AT_MOST = 8  # in one INSERT: each number is a statement of its own, which the server keeps prepared
 
 
 class Rows:
@@ -92,6 +94,7 @@ class Prepared:
         self._gives_id = gives_id
         self._plan: _Plan | None = None
         self._postgres_plan: PostgresPlan | None = None
+        self._of_rows: dict[int, PostgresPlan] = {}
 
     def execute(self, connection: sqlite3.Connection, dialect: Dialect, values: Any) -> Rows:
         """Executes it on the driver's own connection, once, or once for each of a list of parameters.
@@ -116,6 +119,27 @@ class Prepared:
             first = values[0] if isinstance(values, list) else values or {}
             self._postgres_plan = PostgresPlan(self.on_postgresql, dialect, first)
         return self._postgres_plan
+
+    def insert_of(self, dialect: Dialect, rows: list[dict[str, Any]]) -> "tuple[PostgresPlan, list[Any]] | None":
+        """An INSERT of several rows at once for PostgreSQL, and its parameters.
+
+        None for other statements, for one with a result, whose order PostgreSQL does not promise, for many rows, and
+        for columns that are left to their defaults.
+        """
+        count = len(rows)
+        if count > ROWS_AT_MOST or not isinstance(self.on_postgresql, Insert) or self.on_postgresql._returning:
+            return None
+        if count not in self._of_rows:
+            columns = self.on_postgresql.table.c
+            names = [[(name, f"{name}_{number}") for name in rows[0]] for number in range(count)]
+            statement = self.on_postgresql.values(
+                [{name: bindparam(numbered, type_=columns[name].type) for name, numbered in row} for row in names]
+            )
+            self._of_rows[count] = PostgresPlan(statement, dialect, {})
+        plan = self._of_rows[count]
+        if plan.has_defaults:
+            return None
+        return plan, plan.bind({f"{name}_{number}": row[name] for number, row in enumerate(rows) for name in row})
 
 
 def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIError:
@@ -186,24 +210,27 @@ def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
 
 
 class _Compiled:
-    """A statement as a driver takes it: text, parameters, and conversions of values in both directions.
+    """A statement as a driver takes it: text, parameters by their places, conversions of values in both directions.
 
     Attributes:
-        names: the parameters in the order of the text, where the driver knows them by their places.
-        constants: values of parameters that no execution gives.
-        converts: how values are converted, by parameter.
         has_rows: whether it results in rows.
+        has_defaults: whether columns that were not given get a default here.
     """
 
     def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any]) -> None:
         compiled = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=list(values))
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
-        self.constants: dict[str, Any] = dict(compiled.params)
+        constants: dict[str, Any] = dict(compiled.params)
+        self.has_defaults = bool(compiled.insert_prefetch)
         for column in compiled.insert_prefetch:  # defaults of columns that are not given
-            self.constants[column.key] = cast(Any, column.default).arg
-        self.converts: dict[str, Any] = dict(compiled._bind_processors)
-        self.names = compiled.positiontup or ()
+            constants[column.key] = cast(Any, column.default).arg
+        names = compiled.positiontup or ()
+        self._parameters = [(name, constants.get(name)) for name in names]
+        converts: dict[str, Any] = dict(compiled._bind_processors)
+        self._binds: list[tuple[int, Convert]] = [
+            (place, converts[name]) for place, name in enumerate(names) if converts.get(name) is not None
+        ]
         columns = compiled._result_columns
         row: Any = namedtuple("Row", [one.keyname for one in columns], rename=True) if columns else None
         self.has_rows = row is not None
@@ -213,6 +240,13 @@ class _Compiled:
             convert = one.type.dialect_impl(dialect).result_processor(dialect, None)
             if convert is not None:
                 self._results.append((place, convert))
+
+    def bind(self, values: dict[str, Any]) -> list[Any]:
+        """The parameters of one execution, in the order of the text."""
+        bound = [values.get(name, constant) for name, constant in self._parameters]
+        for place, convert in self._binds:
+            bound[place] = convert(bound[place])
+        return bound
 
     def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
         """What the driver fetched, as rows with names."""
@@ -226,48 +260,40 @@ class _Compiled:
 
 
 class _Plan(_Compiled):
-    """For SQLite's driver, which takes parameters by their places."""
+    """For SQLite's driver."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect, values: dict[str, Any], gives_id: bool) -> None:
         super().__init__(statement, dialect, values)
-        self._parameters = [(name, self.constants.get(name)) for name in self.names]
-        self._binds: list[tuple[int, Convert]] = [
-            (place, self.converts[name]) for place, name in enumerate(self.names) if self.converts.get(name) is not None
-        ]
         self._gives_id = gives_id
 
     def execute(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
         if self._gives_id:
-            return Rows([(connection.execute(self.sql, self._bind(one)).lastrowid,) for one in many], len(many))
+            return Rows([(connection.execute(self.sql, self.bind(one)).lastrowid,) for one in many], len(many))
         if not self.has_rows and len(many) > 1:
-            return Rows([], connection.executemany(self.sql, [self._bind(values) for values in many]).rowcount)
+            return Rows([], connection.executemany(self.sql, [self.bind(values) for values in many]).rowcount)
         rows: list[Any] = []
         count = 0
         for values in many:  # with RETURNING, one by one: results come in the order of the parameters
-            cursor = connection.execute(self.sql, self._bind(values))
+            cursor = connection.execute(self.sql, self.bind(values))
             if self.has_rows:
                 rows += self.rows(cursor.fetchall())
             count += cursor.rowcount
         return Rows(rows, count)
 
-    def _bind(self, values: dict[str, Any]) -> list[Any]:
-        bound = [values.get(name, constant) for name, constant in self._parameters]
-        for place, convert in self._binds:
-            bound[place] = convert(bound[place])
-        return bound
-
 
 class PostgresPlan(_Compiled):
-    """For PostgreSQL's driver, which takes parameters by their names."""
+    """For PostgreSQL itself, which numbers its parameters: $1, $2, …"""
 
     def __init__(self, statement: Any, dialect: Dialect, values: dict[str, Any]) -> None:
         if isinstance(statement, Insert) and not statement._returning:
             statement = statement.inline()  # SQLAlchemy would add RETURNING by itself: a result that nobody reads
-        super().__init__(statement, dialect, values)
+        super().__init__(statement, _numbering(dialect), values)
+        self.text = self.sql.encode()
 
-    def bind(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The parameters of one execution."""
-        bound = self.constants | values
-        for name, convert in self.converts.items():
-            bound[name] = convert(bound[name])
-        return bound
+
+def _numbering(dialect: Dialect) -> Dialect:
+    """The dialect as it is, but with numbered parameters instead of those of Python's drivers."""
+    numbering: Any = copy(dialect)
+    numbering.paramstyle, numbering.positional = "numeric_dollar", True
+    numbering.identifier_preparer = numbering.preparer(numbering)  # it doubles each % where a driver looks for them
+    return cast(Dialect, numbering)

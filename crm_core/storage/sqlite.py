@@ -34,6 +34,7 @@ from crm_core.storage.deadlines import cut_sqlite, watch
 from crm_core.storage.execute import CONNECTION
 from crm_core.storage.prepared import as_sqlalchemy
 from crm_core.storage.private_files import tighten
+from crm_core.storage.turns import Turns
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
 LEAVE_SECONDS = 2.0  # for readers to leave a journal that must be emptied
@@ -120,6 +121,7 @@ class SqliteDatabase(Database):
         super().__init__(url)
         tighten(Path(url.database or ""))
         self._engine = engine or sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
+        self._turns = Turns(lambda limits: limits.readers)
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
         self._waiting: deque[PendingWrite] = deque()
@@ -174,7 +176,8 @@ class SqliteDatabase(Database):
         return readers
 
     async def read(self, query: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
-        async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
+        readers = AsyncSession(self._readers, expire_on_commit=False, autoflush=False)
+        async with self._turns.wait(), readers as session:
             return await session.run_sync(lambda s: query(s, *args, **inputs))
 
     async def close(self) -> None:

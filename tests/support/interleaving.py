@@ -18,8 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core.storage import pipeline
 from crm_core.storage.database import Database
+from crm_core.storage.pipeline import Pipeline
 from tests.support.waiting import has_lock_waiter, until_polled
 
 Action = Callable[[Session], Any]
@@ -75,15 +75,15 @@ async def interleave(db: Database, first: Action, second: Action, *, at: int) ->
             del connection.info["paused"]
             reached.set()
 
-    send = pipeline._send  # prepared statements, several in one trip; SQLAlchemy's events do not see them
+    send = Pipeline._send  # prepared statements, several in one trip; SQLAlchemy's events do not see them
 
-    def send_and_pause(connection: Any, statements: Any, *, commits: bool = False) -> Any:
-        results = send(connection, statements, commits=commits)
+    def send_and_pause(pipeline: Pipeline, commands: Any, *, commits: bool = False) -> Any:
+        results = send(pipeline, commands, commits=commits)
         if not commits:
-            after_statement(connection)
+            after_statement(pipeline._connection)
         return results
 
-    pipeline._send = send_and_pause
+    Pipeline._send = send_and_pause  # type: ignore[method-assign, assignment]
     event.listen(engine, "after_cursor_execute", after_statement)
     event.listen(engine, "handle_error", on_error)
     try:
@@ -98,7 +98,7 @@ async def interleave(db: Database, first: Action, second: Action, *, at: int) ->
         may_go_on.set()
         outcome.results = [await one, await other]
     finally:
-        pipeline._send = send
+        Pipeline._send = send  # type: ignore[method-assign]
         event.remove(engine, "after_cursor_execute", after_statement)
         event.remove(engine, "handle_error", on_error)
     return outcome

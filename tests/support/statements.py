@@ -7,26 +7,26 @@ from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
-from crm_core.storage import pipeline
+from crm_core.storage.round_trip import Command, Way
 
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
     """Collects the statements that go to any database meanwhile, but for prepared ones of the SQLite writer."""
     found: list[str] = []
-    send_all = pipeline._send_all
+    send = Way.send
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
         if statement != "BEGIN":
             found.append(statement)
 
-    async def send(raw: Any, statements: Sequence[Any], *, commits: bool) -> Any:
-        found.extend(one.sql for one in statements)
-        return await send_all(raw, statements, commits=commits)
+    async def note_and_send(way: Way, commands: Sequence[Command], *, commits: bool = False) -> Any:
+        found.extend(one.sql.decode() for one in commands)
+        return await send(way, commands, commits=commits)
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        with patch.object(pipeline, "_send_all", send):
+        with patch.object(Way, "send", note_and_send):
             yield found
     finally:
         event.remove(Engine, "before_cursor_execute", note)

@@ -56,6 +56,25 @@ async def test_slow_searches_of_the_api_take_no_connection_from_the_bot(impatien
         assert await causes(impatient) == {"bot"}
 
 
+@pytest.mark.fault("F127")
+async def test_callers_get_a_connection_in_the_order_in_which_they_came(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pool in Pool:
+        monkeypatch.setitem(POOLS, pool, replace(POOLS[pool], connections=1, readers=1))
+    db, order = open_database(database_url), []
+
+    async def ask(number: int) -> None:
+        for _ in range(3):  # again at once: whoever returns a connection is quicker than those who wait for it
+            order.append(await db.read(lambda s: s.execute(text(f"SELECT {number}")).scalar_one()))
+
+    try:
+        await asyncio.gather(*(ask(number) for number in range(8)))
+    finally:
+        await db.close()
+    assert order == [*range(8)] * 3
+
+
 @pytest.mark.fault("F91")
 async def test_host_that_vanished_is_noticed_and_everything_works_as_soon_as_it_is_back(
     database_url: str, hurried: None, monkeypatch: pytest.MonkeyPatch

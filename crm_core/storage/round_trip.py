@@ -1,0 +1,159 @@
+"""One round trip to PostgreSQL: statements that leave in one packet, and their results.
+
+The driver's own pipeline hands each statement to the network by itself and waits for the socket dozens of times in a
+transaction, which took two thirds of the processor time of a registration. So statements go to libpq through the
+wrapper that the driver documents (https://www.psycopg.org/psycopg3/docs/api/pq.html), and the server prepares each at
+its first use on a connection. Waiting and cancelling, errors and the conversion of values stay with the driver.
+
+Parts of the driver that are private, or documented in one line, are named in tests/domain/storage/test_round_trips.py.
+
+https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import psycopg
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import InFailedSqlTransaction, error_from_result
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
+from psycopg.waiting import READY_R, WAIT_RW
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A statement with its parameters.
+
+    Attributes:
+        sql: its text, encoded.
+        parameters: values of $1, $2, …
+        is_kept: whether the server keeps it prepared, because the same text comes again and again.
+    """
+
+    sql: bytes
+    parameters: Sequence[Any] = ()
+    is_kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Rows, as tuples of Python's values, and how many rows a statement changed or found."""
+
+    rows: list[tuple[Any, ...]]
+    rowcount: int
+
+
+class _Converter(Protocol):
+    """What is used of the driver's `Transformer`, which has no type to name."""
+
+    def dump_sequence(self, params: Sequence[Any], formats: Sequence[PyFormat]) -> Sequence[Any]: ...
+    def set_pgresult(self, result: Any) -> None: ...
+    def load_rows(self, row0: int, row1: int, make_row: type[tuple[Any, ...]]) -> list[Any]: ...
+
+
+@dataclass(slots=True)
+class Way:
+    """A connection, with what the server has prepared on it."""
+
+    raw: psycopg.AsyncConnection
+    _names: dict[bytes, bytes] = field(default_factory=dict)  # of prepared statements, by their text
+    _count: int = 0
+    _converter: _Converter | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no transaction is open."""
+        return self.raw.pgconn.transaction_status == TransactionStatus.IDLE
+
+    async def send(self, commands: Sequence[Command], *, commits: bool = False) -> list[Result]:
+        """Executes statements in their order, in the transaction that is open; one begins if there is none.
+
+        Args:
+            commits: whether the transaction is then committed, in the same round trip.
+
+        Returns what each of them resulted in. Raises the driver's error of the first that failed; those after it were
+        not executed.
+        """
+        pgconn = self.raw.pgconn
+        async with self.raw.lock:
+            try:
+                return await self.raw.wait(self._exchange(commands, commits=commits))
+            finally:
+                if pgconn.pipeline_status != PipelineStatus.OFF:
+                    pgconn.finish()  # something went wrong in between: nobody knows which results are still to come
+
+    def _exchange(self, commands: Sequence[Command], *, commits: bool) -> Generator[Any, Any, list[Result]]:
+        """In the driver's own protocol: yields what the socket is to be ready for, gets what it is ready for."""
+        pgconn = self.raw.pgconn
+        converter = self._converter = self._converter or cast(_Converter, Transformer(self.raw))
+        bound = [_bind(converter, one.parameters) for one in commands]
+        begins = self.is_idle
+        pgconn.enter_pipeline_mode()
+        if begins:
+            pgconn.send_query_params(self.raw._get_tx_start_command(), None)
+        preparing = [
+            self._queue(one, parameters) for one, parameters in zip(commands, bound, strict=True)
+        ]  # by command: the name that it is prepared under only now
+        if commits:
+            pgconn.send_query_params(b"COMMIT", None)
+        pgconn.pipeline_sync()
+        while pgconn.flush():  # the network did not take all of it at once
+            if (yield WAIT_RW) & READY_R:
+                pgconn.consume_input()
+
+        failed: list[Any] = []
+        if begins:
+            yield from _next(pgconn, failed)
+        results = []
+        for one, name in zip(commands, preparing, strict=True):
+            if name is not None and (yield from _next(pgconn, failed)) is not None:
+                self._names[one.sql] = name
+            if (result := (yield from _next(pgconn, failed))) is not None:
+                results.append(_read(converter, result))
+        committed = (yield from _next(pgconn, failed)) if commits else None
+        yield from fetch_many(pgconn)  # the end of the pipeline
+        pgconn.exit_pipeline_mode()
+        if failed:
+            raise error_from_result(failed[0], encoding=self.raw.info.encoding)
+        if committed is not None and committed.command_status == b"ROLLBACK":
+            raise InFailedSqlTransaction("an earlier statement had failed: nothing was committed")
+        return results
+
+    def _queue(self, command: Command, parameters: Sequence[Any] | None) -> bytes | None:
+        """Queues a statement, and before it its preparation if that is needed; returns the name in that case."""
+        pgconn = self.raw.pgconn
+        if not command.is_kept:
+            pgconn.send_query_params(command.sql, parameters)
+            return None
+        if (name := self._names.get(command.sql)) is not None:
+            pgconn.send_query_prepared(name, parameters)
+            return None
+        self._count += 1  # a text that comes twice in one trip is prepared under two names
+        name = b"p%d" % self._count
+        pgconn.send_prepare(name, command.sql)
+        pgconn.send_query_prepared(name, parameters)
+        return name
+
+
+def _next(pgconn: Any, failed: list[Any]) -> Generator[Any, Any, Any]:
+    """The result of the next statement, None if it failed, which is noted, or was not executed after another one."""
+    result = (yield from fetch_many(pgconn))[-1]
+    if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        return result
+    if result.status == ExecStatus.FATAL_ERROR:
+        failed.append(result)
+    return None
+
+
+def _bind(converter: _Converter, parameters: Sequence[Any]) -> Sequence[Any] | None:
+    return converter.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters)) if parameters else None
+
+
+def _read(converter: _Converter, result: Any) -> Result:
+    rows: list[tuple[Any, ...]] = []
+    if result.status == ExecStatus.TUPLES_OK:
+        converter.set_pgresult(result)
+        rows = converter.load_rows(0, result.ntuples, tuple)
+    return Result(rows, result.command_tuples or 0)
