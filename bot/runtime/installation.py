@@ -21,6 +21,7 @@ from bot.runtime.clock_monitor import ClockMonitor
 from bot.runtime.first_key import ensure_api_key
 from bot.runtime.migrating import prepare
 from bot.runtime.nightly_backup import NightlyBackup
+from bot.runtime.queue_slices import QueueSlices
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope
 from bot.settings import Settings
 from crm_core import statistics
@@ -78,6 +79,7 @@ class Installation:
     api: FastAPI
     http: HttpServer
     schedule: Schedule
+    queue_slices: QueueSlices
     first_key_path: str | None = None
     """The file with the first API key, if this start made it."""
     had_key: bool
@@ -111,6 +113,8 @@ class Installation:
         self.db = open_database(settings.database_url)
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
+        self.queue_slices = QueueSlices(self.db, clock=self.clock, rng=self.rng)
+        self._stack.push_async_callback(self.queue_slices.stop)
         if settings.database_url.startswith("sqlite") and settings.backup_keep:
             self.nightly_backup = NightlyBackup(self.db, settings, self.clock)
         self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())

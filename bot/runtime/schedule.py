@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from bot.logs import describe_error
 from bot.runtime.nightly_backup import NightlyBackup
+from bot.runtime.queue_slices import QueueSlices
 from crm_core import statistics
 from crm_core.api import idempotency
 from crm_core.conversation import operator_messages, prompts
@@ -63,6 +64,7 @@ class Process(Protocol):
     clock: Callable[[], datetime]
     rng: Callable[[], float]
     nightly_backup: NightlyBackup | None
+    queue_slices: QueueSlices
 
 
 class BotProcess(Process, Protocol):
@@ -94,6 +96,8 @@ class PeriodicJob:
 
 async def _sweep(process: Process) -> None:
     """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost."""
+    if not process.queue_slices.idle.is_set():
+        return  # they are just being given out
     if await process.db.read(queue.length):
         found = await process.db.write(queue.sweep, now=process.clock(), rng=process.rng)
         if found:
