@@ -109,7 +109,9 @@ class Installation:
         loop.set_exception_handler(report_loop_error)
         self.owner = ownership(make_url(settings.database_url))
         self._stack.push_async_callback(self.owner.release)
-        await asyncio.to_thread(prepare, settings.database_url, settings.backup_dir)
+        await asyncio.to_thread(
+            prepare, settings.database_url, settings.backup_dir, migrating_url=settings.migration_database_url
+        )
         self.db = open_database(settings.database_url)
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
