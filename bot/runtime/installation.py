@@ -159,7 +159,7 @@ class Installation:
     def _start_schedule(self) -> None:
         self.schedule = Schedule(self._jobs, self, scopes=self._scopes())
         self.schedule.start()
-        self._stack.callback(self.schedule.stop)
+        self._stack.push_async_callback(self.schedule.stop)
         monitor = ClockMonitor(on_clock_set=self.schedule.restart_intervals, on_stalled=self._report_stall)
         monitoring = asyncio.create_task(monitor.run(), name="clock-monitor")
         self._stack.push_async_callback(_end, monitoring)

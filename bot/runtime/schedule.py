@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
 
@@ -184,6 +185,21 @@ def with_intervals(jobs: Sequence[PeriodicJob], **seconds: float) -> tuple[Perio
 # --- when they run ----------------------------------------------------------------------------------------------------
 
 
+class _Executor(AsyncIOExecutor):  # type: ignore[misc]
+    """Leaves runs to `Schedule.stop`.
+
+    APScheduler would cancel them at its shutdown, and logs one that was cancelled before its first step as an error.
+    """
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Cancels nothing."""
+
+    async def finish(self) -> None:
+        """Waits for the runs that were started, those that have not made their first step included."""
+        while self._pending_futures:
+            await asyncio.wait(self._pending_futures)
+
+
 class Schedule:
     """Runs the jobs of one process, each by itself: one that fails or takes long delays no other."""
 
@@ -195,9 +211,13 @@ class Schedule:
             scopes: those that apply to this process; jobs of others are left out.
         """
         self.jobs = {job.name: job for job in jobs if job.scope in scopes}
-        self._process, self._is_stopping = process, False
+        self._process, self._stopping = process, asyncio.Event()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._executor = _Executor()
         self._scheduler = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+            timezone=UTC,
+            executors={"default": self._executor},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
     def start(self) -> None:
@@ -208,10 +228,15 @@ class Schedule:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Starts no further runs, and cancels what is under way."""
-        self._is_stopping = True
-        self._scheduler.shutdown(wait=False)
+    async def stop(self) -> None:
+        """Starts no further runs, cancels what is under way, and returns when all of it has ended."""
+        self._stopping.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+            await asyncio.sleep(0)  # it does so one turn of the loop later; runs that it still starts return at once
+        for task in self._running:
+            task.cancel()
+        await self._executor.finish()
 
     def restart_intervals(self) -> None:
         """Counts every interval from now on. To be called when the clock of the machine was set.
@@ -223,13 +248,19 @@ class Schedule:
 
     async def run(self, name: str) -> None:
         """Runs a job once. A failure is logged, and the job is tried again at its next time."""
+        if self._stopping.is_set():
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
         try:
             job = self.jobs[name]
             # Jobs of bots may begin sessions, whose work is not in the background.
             with through(Pool.BOT if job.scope is Scope.WITH_BOTS else Pool.BACKGROUND):
                 await job.run(self._process)
-        except asyncio.CancelledError:
-            if not self._is_stopping:  # otherwise APScheduler would log an error
-                raise
-        except Exception as error:
-            log.error("job_failed", job=name, error=describe_error(error))
+        except (Exception, asyncio.CancelledError) as error:
+            # Raised on, a cancellation would end here as well: APScheduler logs it and goes on.
+            if not (self._stopping.is_set() and isinstance(error, asyncio.CancelledError)):
+                log.error("job_failed", job=name, error=describe_error(error))
+        finally:
+            self._running.discard(task)
