@@ -83,6 +83,9 @@ def explain(error: BaseException, url: str) -> tuple[str, int] | None:
             "PostgreSQL) (migration_not_allowed).",
             NEEDS_YOU,
         )
+    if "TaskEnded" in names:
+        text = f"Stopped after an error: the task {error} had ended (task_ended in the log has it)."
+        return f"{text} A new start goes on from what is stored; please report it.", AWAY
     if "NoApiKey" in names:
         return str(error), NEEDS_YOU
     if "PortTaken" in names:

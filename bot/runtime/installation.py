@@ -19,6 +19,7 @@ from bot.random_codes import new_key
 from bot.runtime import control
 from bot.runtime.clock_monitor import ClockMonitor
 from bot.runtime.first_key import ensure_api_key
+from bot.runtime.last_resort import LastResort
 from bot.runtime.migrating import prepare
 from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.queue_slices import QueueSlices
@@ -68,6 +69,7 @@ class Installation:
         """
         self.settings, self.clock, self.rng = settings, clock, rng
         self.counts = ProcessCounters()
+        self.last_resort = LastResort()
         # With a webhook, something in front of us passes calls of the Internet on.
         self.local_calls = LocalCalls(is_open=settings.webhook_url is None)
         self.nightly_backup: NightlyBackup | None = None
@@ -89,11 +91,13 @@ class Installation:
         try:
             await self._start()
         except BaseException:
+            self.last_resort.release()
             await self._stack.aclose()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.last_resort.release()
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -150,7 +154,7 @@ class Installation:
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)
         self.http = HttpServer(self.api, host=settings.http_host, port=settings.http_port)
-        await self.http.start()
+        self.last_resort.watch(await self.http.start())
         self._stack.push_async_callback(self.http.stop)
         if control_key is not None:
             path = control.publish_control_address(settings.database_url, address=self.http.address, key=control_key)
@@ -162,6 +166,7 @@ class Installation:
         self._stack.push_async_callback(self.schedule.stop)
         monitor = ClockMonitor(on_clock_set=self.schedule.restart_intervals, on_stalled=self._report_stall)
         monitoring = asyncio.create_task(monitor.run(), name="clock-monitor")
+        self.last_resort.watch(monitoring)
         self._stack.push_async_callback(_end, monitoring)
 
     def _scopes(self) -> frozenset[Scope]:

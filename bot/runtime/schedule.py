@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use 
 
 log = structlog.get_logger("app")
 
+SCHEDULER_PAUSE = 1.0  # seconds until the scheduler looks for due jobs again after it failed
 TALLY_FROM = 500  # events: adding up so many takes two milliseconds, and a quiet installation writes seldom
 
 PURGES = (
@@ -185,6 +186,18 @@ def with_intervals(jobs: Sequence[PeriodicJob], **seconds: float) -> tuple[Perio
 # --- when they run ----------------------------------------------------------------------------------------------------
 
 
+class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]
+    """Goes on after an error of its own: APScheduler's would never wake again, and no job would run any more."""
+
+    def _process_jobs(self) -> float | None:
+        try:
+            wait: float | None = super()._process_jobs()
+        except Exception as error:
+            log.error("scheduler_failed", error=describe_error(error))
+            return SCHEDULER_PAUSE
+        return wait
+
+
 class _Executor(AsyncIOExecutor):  # type: ignore[misc]
     """Leaves runs to `Schedule.stop`.
 
@@ -214,7 +227,7 @@ class Schedule:
         self._process, self._stopping = process, asyncio.Event()
         self._running: set[asyncio.Task[Any]] = set()
         self._executor = _Executor()
-        self._scheduler = AsyncIOScheduler(
+        self._scheduler = _Scheduler(
             timezone=UTC,
             executors={"default": self._executor},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
