@@ -78,8 +78,9 @@ class App(Installation):
         self._stack.push_async_callback(dispatcher.finish_toasts)
         self._stack.push_async_callback(self._stop_working)
         await self._serve(self._webhook_routes())
-        self.supervisor.start(Bot(token, session=telegram) for token in self.settings.bot_tokens)
-        self.exporter.start()
+        running = self.supervisor.start(Bot(token, session=telegram) for token in self.settings.bot_tokens)
+        for task in (*running, self.exporter.start()):
+            self.last_resort.watch(task)
         self._start_schedule()
 
     def _telegram(self) -> Telegram:

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crm_core.api.loopback import is_loopback
 
-SECRETS = ("BOT_TOKENS", "DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
+SECRETS = ("BOT_TOKENS", "DATABASE_URL", "MIGRATION_DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # as browsers write it
 _TOKEN = re.compile(r"\d{3,}:[\w-]{8,}")
 # Checked here without SQLAlchemy, whose import would take `mini-crm health` and `migrate` half a second.
@@ -34,13 +34,14 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
-    bot_tokens: Annotated[list[str], NoDecode] = []
+    bot_tokens: Annotated[list[str], NoDecode] = Field(default=[], repr=False)
     admin_ids: Annotated[list[int], NoDecode] = []
-    database_url: str = "sqlite:///data/mini_crm.db"
+    database_url: str = Field(default="sqlite:///data/mini_crm.db", repr=False)
+    migration_database_url: str | None = Field(default=None, repr=False)
     telegram_api_url: str = "https://api.telegram.org"
-    telegram_proxy: str | None = None
+    telegram_proxy: str | None = Field(default=None, repr=False)
     webhook_url: str | None = None
-    webhook_secret: str | None = None
+    webhook_secret: str | None = Field(default=None, repr=False)
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     first_api_key_to: Path | None = None
@@ -106,9 +107,11 @@ class Settings(BaseSettings):
             raise ValueError("numeric Telegram ids are needed, comma separated; @usernames change hands")
         return ids
 
-    @field_validator("database_url")
+    @field_validator("database_url", "migration_database_url")
     @classmethod
-    def _check_database(cls, value: str) -> str:
+    def _check_database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             is_known = _DATABASE.fullmatch(value) is not None
             urlsplit(value).port  # noqa: B018 - it raises for a port that is no number
@@ -191,7 +194,17 @@ def load_settings(**overrides: Any) -> Settings:
         raise BadSettings("\n".join(dict.fromkeys(lines))) from None
     if settings.webhook_url and not settings.webhook_secret:
         raise BadSettings("WEBHOOK_SECRET: needed with WEBHOOK_URL; 16 to 256 random letters, digits, - or _")
+    _check_same_database(settings.database_url, settings.migration_database_url)
     return settings
+
+
+def _check_same_database(url: str, migrating: str | None) -> None:
+    if migrating is None:
+        return
+    if url.startswith("sqlite") or migrating.startswith("sqlite"):
+        raise BadSettings("MIGRATION_DATABASE_URL: another account of PostgreSQL; a SQLite file has no accounts")
+    if urlsplit(url).path != urlsplit(migrating).path:
+        raise BadSettings("MIGRATION_DATABASE_URL: it must name the same database as DATABASE_URL")
 
 
 def _reason(error: Any) -> str:

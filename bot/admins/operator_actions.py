@@ -13,6 +13,7 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
+from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails, OperatorFacts
@@ -21,7 +22,7 @@ from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetail
 async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
     """Sets how many open requests an operator can have. Raises BadValue if what was typed is not such a number."""
 
-    def done(assigned: int, seen: OperatorDetails) -> OutgoingMessage:
+    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
         text = _("{operator} can now have {limit} open requests at once.")
         note = text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
         return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
@@ -40,7 +41,7 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Tra
 async def switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:
     """Switches an operator on or off."""
 
-    def done(assigned: int, seen: OperatorDetails) -> OutgoingMessage:
+    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
         if is_on:
             text = _("{operator} is switched on: new requests can come.")
         else:

@@ -12,13 +12,14 @@ from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine
 from crm_core.routing import sources
+from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
 
 
 async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
     """Switches a source on or off."""
 
-    def done(assigned: int, seen: SourceDetails) -> OutgoingMessage:
+    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
         text = _("{source} is switched on.") if is_on else _("{source} is switched off.")
         return source_screen(seen, _, note=sentences(text.format(source=seen.source.name), assigned_note(assigned, _)))
 

@@ -12,6 +12,7 @@ from bot.texts.phrases import assigned_note, percent
 from crm_core.access.actors import Actor
 from crm_core.names import read_number
 from crm_core.routing import sources
+from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import WEIGHT_LARGEST
 from crm_core.team import operators
 from crm_core.team.operators import SourceTeam
@@ -21,7 +22,7 @@ async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, t
     """Sets a weight and answers with the source's weights. Raises BadValue if what was typed is not a weight."""
     weight = read_number(typed, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
 
-    def done(assigned: int, team: SourceTeam) -> OutgoingMessage:
+    def done(assigned: Assigned, team: SourceTeam) -> OutgoingMessage:
         facts = next(one for one in team.operators if one.id == operator_id)
         share = next((one for one in team.source.shares if one.operator_id == operator_id), None)
         if share is None:

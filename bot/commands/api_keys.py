@@ -29,11 +29,14 @@ class Refused(Exception):
     """The command cannot do it; the text says why."""
 
 
-def create(url: str, *, name: str, scope: str, days: int | None, source: str | None) -> str:
+def create(
+    url: str, *, migrating_url: str | None = None, name: str, scope: str, days: int | None, source: str | None
+) -> str:
     """Makes a key. Returns its text, which is not stored and cannot be shown again.
 
     Args:
         url: as in the setting `DATABASE_URL`; the database is created or upgraded if need be.
+        migrating_url: as in the setting `MIGRATION_DATABASE_URL`.
         days: for how long it is valid; None without an end.
         source: with scope `form`: the name or number of the source that its contacts belong to.
 
@@ -41,7 +44,7 @@ def create(url: str, *, name: str, scope: str, days: int | None, source: str | N
     """
     if (scope == FORM) != (source is not None):
         raise Refused("A key of scope form, and no other, needs --source: the source that its contacts belong to.")
-    _prepare(url)
+    _prepare(url, migrating_url)
     source_id = None if source is None else _read(url, lambda s: sources.find(s, name=source).id)
     key, now = new_key(), datetime.now(UTC)
     try:
@@ -100,10 +103,10 @@ def _row(key: KeyFacts, now: datetime) -> tuple[str, ...]:
     return (str(key.id), key.name, f"{key.prefix}…", scope, f"{key.created_at:%Y-%m-%d}", used, state)
 
 
-def _prepare(url: str) -> None:
+def _prepare(url: str, migrating_url: str | None = None) -> None:
     current, newest = revisions(url)
     if current != newest:
-        bring_up_to_date(url)
+        bring_up_to_date(url, migrating_url=migrating_url)
 
 
 def _read(url: str, query: Callable[[Session], T]) -> T:

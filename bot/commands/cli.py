@@ -83,7 +83,7 @@ def migrate() -> None:
             return
         from bot.runtime.migrating import bring_up_to_date
 
-        before, after = bring_up_to_date(settings.database_url)
+        before, after = bring_up_to_date(settings.database_url, migrating_url=settings.migration_database_url)
         click.echo(f"The database was upgraded from {before or 'nothing'} to revision {after}.")
 
 
@@ -198,7 +198,14 @@ def create_api_key(name: str, scope: str, days: int | None, source: str | None) 
 
     with _explained(settings):
         try:
-            key = create(settings.database_url, name=name, scope=scope, days=days, source=source)
+            key = create(
+                settings.database_url,
+                migrating_url=settings.migration_database_url,
+                name=name,
+                scope=scope,
+                days=days,
+                source=source,
+            )
         except Refused as error:
             _refuse(str(error))
     click.echo(key)

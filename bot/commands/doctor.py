@@ -71,6 +71,8 @@ async def look(settings: Settings, *, remove_webhooks: bool = False, recount: bo
     yield Finding(GOOD, f"Settings can be read; Python {platform.python_version()}")
     for finding in _database(settings):
         yield finding
+    for finding in _accounts(settings):
+        yield finding
     for finding in _connections(settings):
         yield finding
     for finding in _backups(settings, datetime.now(UTC)):
@@ -126,6 +128,48 @@ def _database(settings: Settings) -> Iterator[Finding]:
             f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections that write at once may damage a file",
             "Mini-CRM writes through one connection only, so this is fine; let no other program write to the file.",
         )
+
+
+ACCOUNTS = "docs/operations.md, Accounts of PostgreSQL, has the statements."
+
+
+def _accounts(settings: Settings) -> Iterator[Finding]:
+    """What the account of the database, and the one that migrates, may do (PostgreSQL)."""
+    if not settings.database_url.startswith("postgresql"):
+        return
+    from crm_core.storage.rights import rights
+
+    try:
+        current, newest = revisions(settings.database_url)
+        ours = rights(settings.database_url)
+    except Exception:
+        return  # the finding before says what is wrong
+    migrating = settings.migration_database_url
+    may_migrate = ours.may_migrate
+    if migrating is not None:
+        try:
+            may_migrate = rights(migrating).may_migrate
+        except Exception as error:
+            yield Finding(
+                BAD, f"MIGRATION_DATABASE_URL: {shown(migrating)} cannot be reached ({type(error).__name__})", ACCOUNTS
+            )
+            return
+    if ours.lacks:
+        yield Finding(BAD, f"The account of DATABASE_URL lacks rights on {', '.join(ours.lacks)}", ACCOUNTS)
+    if not may_migrate and migrating is not None:
+        yield Finding(BAD, "The account of MIGRATION_DATABASE_URL may not change the schema", ACCOUNTS)
+    elif not may_migrate and current != newest:
+        yield Finding(
+            BAD,
+            "The schema has to be upgraded, and the account of DATABASE_URL may not do that",
+            f"Set MIGRATION_DATABASE_URL to the account that owns the tables. {ACCOUNTS}",
+        )
+    elif migrating is not None and ours.may_migrate:
+        yield Finding(
+            NOTE, "The account of DATABASE_URL may change the schema, too", f"Take that right away: {ACCOUNTS}"
+        )
+    elif not ours.may_migrate and not ours.lacks:
+        yield Finding(GOOD, "The account of DATABASE_URL can work with the tables and not change the schema")
 
 
 def _connections(settings: Settings) -> Iterator[Finding]:

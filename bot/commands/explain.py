@@ -76,6 +76,16 @@ def explain(error: BaseException, url: str) -> tuple[str, int] | None:
     if "UnknownRevision" in names:
         text = f"The database {where} is of a newer version of Mini-CRM (revision {error}); nothing was changed."
         return f"{text} Install that version.", NEEDS_YOU
+    if "MigrationNotAllowed" in names:
+        return (
+            f"The database {where} is of an older version, and its account may not change the schema; nothing was "
+            "changed. Set MIGRATION_DATABASE_URL to the account that owns the tables (docs/operations.md, Accounts of "
+            "PostgreSQL) (migration_not_allowed).",
+            NEEDS_YOU,
+        )
+    if "TaskEnded" in names:
+        text = f"Stopped after an error: the task {error} had ended (task_ended in the log has it)."
+        return f"{text} A new start goes on from what is stored; please report it.", AWAY
     if "NoApiKey" in names:
         return str(error), NEEDS_YOU
     if "PortTaken" in names:
@@ -91,6 +101,12 @@ def explain(error: BaseException, url: str) -> tuple[str, int] | None:
     if isinstance(error, NoDatabase):
         return f"There is no database at {where} yet; `mini-crm migrate`, or the first run, creates it.", NEEDS_YOU
     cause = getattr(error, "orig", None) or error
+    if getattr(cause, "sqlstate", None) == "42501":
+        return (
+            f"The account of {where} lacks rights on the tables: GRANT them as docs/operations.md says, Accounts of "
+            "PostgreSQL (database_rights_missing).",
+            NEEDS_YOU,
+        )
     if isinstance(cause, sqlite3.OperationalError | OSError) and url.startswith("sqlite"):
         why = getattr(cause, "strerror", None) or cause
         return (

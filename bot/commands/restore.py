@@ -38,9 +38,10 @@ def restore(settings: Settings, *, backup: Path, replace: bool) -> None:
         return
     if replace:
         raise BackupError("replace_here", path=str(backup))
-    postgres.bring_back(settings.database_url, backup)
-    before, after = migrate(settings.database_url, is_restoring=True)
-    found, numbers = asyncio.run(_reconcile(settings.database_url, None, now, settings.timezone, {}))
+    url = settings.migration_database_url or settings.database_url  # it makes every table
+    postgres.bring_back(url, backup)
+    before, after = migrate(url, is_restoring=True)
+    found, numbers = asyncio.run(_reconcile(url, None, now, settings.timezone, {}))
     _print_result(found, numbers, revision=(before or after, after))
 
 

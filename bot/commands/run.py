@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 import structlog
 
+from bot.logs import describe_error
 from bot.runtime.installation import Installation
+from bot.runtime.last_resort import LastResort, TaskEnded
 from bot.settings import Settings
 from crm_core.api import descriptors
 from crm_core.delivery import bots
@@ -84,7 +86,7 @@ async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None
         limited: False to ignore Telegram's limits on sending, against a sandbox.
 
     Raises what `Installation` raises at its start (AlreadyRunning, UnknownRevision, NoApiKey, PortTaken, errors of the
-    database).
+    database), and TaskEnded.
     """
     descriptors.raise_limit()
     stop = asyncio.Event()
@@ -97,11 +99,21 @@ async def run_until_stopped(settings: Settings, *, limited: bool = True) -> None
 
         installation = App(settings, limited=limited)
     async with installation:
-        printing = asyncio.create_task(_print_status(installation))
-        await stop.wait()
+        printing = asyncio.create_task(_print_status(installation), name="status")
+        await _stopped_or_failed(stop, installation.last_resort)
         printing.cancel()
+        await asyncio.gather(printing, return_exceptions=True)
         click.echo("Stopping…")
     click.echo("Stopped; what was not finished goes on at the next start.")
+    if installation.last_resort.ended is not None:
+        raise TaskEnded(installation.last_resort.ended)
+
+
+async def _stopped_or_failed(stop: asyncio.Event, last_resort: LastResort) -> None:
+    waits = [asyncio.create_task(one.wait()) for one in (stop, last_resort.failed)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for one in waits:
+        one.cancel()
 
 
 def _stop(stop: asyncio.Event) -> None:
@@ -114,15 +126,33 @@ def _stop(stop: asyncio.Event) -> None:
 
 
 async def _print_status(installation: Installation) -> None:
-    """Prints where the API is, the state of each bot and, as soon as one is running, the first admin's link."""
+    """Prints where the API is, the state of each bot and, as soon as one is running, the first admin's link.
+
+    Nothing depends on it, but without the link nobody becomes an admin: after an error it goes on.
+    """
+    has_begun = has_failed = False
+    while True:
+        try:
+            if not has_begun:
+                has_begun = True
+                _print_address(installation)
+            if installation.settings.bot_tokens:
+                await _print_bots(cast("App", installation))
+            return
+        except Exception as error:
+            if not has_failed:
+                log.error("status_not_shown", error=describe_error(error))
+            has_failed = True
+            await asyncio.sleep(LOOK_AGAIN)
+
+
+def _print_address(installation: Installation) -> None:
     address = installation.http.address
     click.echo(f"✓ The HTTP API answers at {address}/api/v1, its documentation is at {address}/docs")
     if installation.first_key_path is not None:
         click.echo(f"! There was no API key yet: one of scope admin is in {installation.first_key_path}")
     if not installation.had_key:
         click.echo(OPEN_LOCALLY if installation.local_calls.is_open else CLOSED)
-    if installation.settings.bot_tokens:
-        await _print_bots(cast("App", installation))
 
 
 async def _print_bots(app: "App") -> None:

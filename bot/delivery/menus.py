@@ -51,15 +51,17 @@ async def show_default_menus(bot: Bot, shown: ShownMenus, *, default_language: s
     for language in (*LANGUAGES, None):
         commands = commands_for((), translator(language or default_language))
         method = SetMyCommands(commands=commands, scope=BotCommandScopeDefault(), language_code=language)
-        while not await shown.is_shown(method):
+        while True:
             try:
+                if await shown.is_shown(method):
+                    break
                 await bot(method)
                 await shown.note(method)
             except TelegramRetryAfter as error:
                 await asyncio.sleep(error.retry_after)
             except Exception as error:  # the bot works without a menu
                 log.warning("menu_not_set", bot_id=bot.id, error=describe_error(error))
-                if not is_outage(error):
+                if not (is_outage(error) or isinstance(error, DATABASE_UNAVAILABLE)):
                     break
                 await asyncio.sleep(OUTAGE_PAUSE)
 

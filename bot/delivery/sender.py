@@ -23,7 +23,7 @@ from bot.delivery.recorder import Recorder
 from bot.delivery.settlement import settle
 from bot.logs import describe_error
 from bot.telegram.reach import until_telegram_answers
-from bot.telegram.verdict import TokenRefused
+from bot.telegram.verdict import OutcomeUnknown, TokenRefused, Verdict
 from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
@@ -92,9 +92,15 @@ class Sender:
         await self.look_again()
         recording = asyncio.create_task(self._recorder.run(), name=f"recorder-{self.bot.id}")
         probing = asyncio.create_task(self.circuit.run(), name=f"circuit-{self.bot.id}")
+        for task in (recording, probing):
+            task.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
+                for task in (recording, probing):
+                    if task.done():  # without it nothing would be sent any more: the session ends, and another begins
+                        task.result()
+                        raise RuntimeError(f"{task.get_name()} has ended")
                 if self.queues.crowded:
                     await self._collapse()
                 rows, wait = self._pick()
@@ -109,7 +115,7 @@ class Sender:
             while self._requests or not self.queues.none_reserved.is_set():
                 await (asyncio.wait(self._requests) if self._requests else self.queues.none_reserved.wait())
             self._recorder.finish()
-            await recording
+            await asyncio.gather(recording, probing, return_exceptions=True)
 
     def stop(self) -> None:
         """Begins nothing new; `run` returns when the requests under way are recorded."""
@@ -259,7 +265,13 @@ class Sender:
             # A request is written one turn of the loop after it was made. Without this turn all would be made before
             # the first is written: a new client's card left 0.27 ms later, when the client's notice was made, too.
             await asyncio.sleep(0)
-        verdict, is_own = await self._attempts.attempt(row, after)
+        verdict: Verdict
+        try:
+            verdict, is_own = await self._attempts.attempt(row, after)
+        except Exception as error:  # whatever it was, the chat must not wait for this row for ever
+            log.error("attempt_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
+            self.circuit.end_trial(row.id)
+            verdict, is_own = OutcomeUnknown(f"internal_{type(error).__name__}"), True
         self.rate_limiter.note_response(row.chat_id)
         if isinstance(verdict, TokenRefused):
             self._on_refused()

@@ -15,6 +15,7 @@ from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from bot.texts.phrases import age, assigned_note
 from crm_core.access.actors import Actor
+from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, operators
 
@@ -29,7 +30,7 @@ async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> 
     await act(operators.set_online, is_online=True, actor=actor, reply=lambda assigned: _online(assigned, _))
 
 
-def _online(assigned: int, _: Translator) -> OutgoingMessage:
+def _online(assigned: Assigned, _: Translator) -> OutgoingMessage:
     return text_message(sentences(_("You are online: new requests will come to you."), assigned_note(assigned, _)))
 
 

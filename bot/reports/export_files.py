@@ -69,12 +69,16 @@ class Exporter:
         self._tasks: set[asyncio.Task[None]] = set()  # what is being sent, or waits
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to work, and removes what a killed process has left on the disk."""
+    def start(self) -> asyncio.Task[None]:
+        """Begins to work, and removes what a killed process has left on the disk.
+
+        Returns the task, which lasts until `stop`.
+        """
         remove_leftovers(self._db.url)
         self._db.listeners.append(self._on_commit)
         self._wake.set()
         self._task = asyncio.create_task(self._run(), name="exporter")
+        return self._task
 
     async def stop(self) -> None:
         """Abandons the exports under way; they are begun again at the next start."""
@@ -98,11 +102,17 @@ class Exporter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for bot, fencing_token in list(self._sessions()):
-                try:
-                    await self._work_for(bot, fencing_token)
-                except Exception as error:  # the database is unavailable; the export is found again
-                    log.error("export_not_begun", bot_id=bot.id, error=describe_error(error))
+            try:
+                for bot, fencing_token in list(self._sessions()):
+                    await self._begin_for(bot, fencing_token)
+            except Exception as error:  # whatever it was, a periodic job wakes it again
+                log.error("export_not_begun", error=describe_error(error))
+
+    async def _begin_for(self, bot: Bot, fencing_token: int) -> None:
+        try:
+            await self._work_for(bot, fencing_token)
+        except Exception as error:  # the database is unavailable; the export is found again
+            log.error("export_not_begun", bot_id=bot.id, error=describe_error(error))
 
     async def _work_for(self, bot: Bot, fencing_token: int) -> None:
         while await self._db.read(jobs.waits, bot_id=bot.id, fencing_token=fencing_token):

@@ -33,10 +33,10 @@ from bot.receiving.last_received import LastReceived
 from bot.receiving.polling import Poller
 from bot.receiving.worker import ConversationWorker
 from bot.telegram.methods import ALLOWED_UPDATES
-from bot.telegram.reach import until_telegram_answers
+from bot.telegram.reach import is_outage, until_telegram_answers
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
-from crm_core.storage.database import Database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.ownership import Ownership
 
 log = structlog.get_logger("fleet")
@@ -48,6 +48,12 @@ ASK_TIMEOUT = 15  # seconds for a question to Telegram
 
 class OwnershipLost(Exception):
     """The lock by which this process worked for a bot is lost; another process may be working for it by now."""
+
+
+def _is_cancelled() -> bool:
+    """Whether the present task itself was cancelled, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,11 @@ class BotSession:
         while True:
             try:
                 await asyncio.sleep(await self._run_session())
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                log.error("session_failed", bot_id=self.bot.id, error="a task of it was cancelled")
+                await asyncio.sleep(self._parts.config.delays.connect)
             except Exception as error:  # the state could not be stored: the database is unavailable
                 log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))
                 await asyncio.sleep(self._parts.config.delays.connect)
@@ -146,7 +157,10 @@ class BotSession:
             return float(error.retry_after)
         except Exception as error:
             self.show(bots.AWAY)
-            log.warning("bot_away", bot_id=self.bot.id, error=describe_error(error))
+            if is_outage(error) or isinstance(error, DATABASE_UNAVAILABLE):
+                log.warning("bot_away", bot_id=self.bot.id, error=describe_error(error))
+            else:
+                log.error("session_failed", bot_id=self.bot.id, error=describe_error(error))
         return parts.config.delays.connect
 
     async def _connect(self) -> None:

@@ -19,8 +19,10 @@ from bot.random_codes import new_key
 from bot.runtime import control
 from bot.runtime.clock_monitor import ClockMonitor
 from bot.runtime.first_key import ensure_api_key
+from bot.runtime.last_resort import LastResort
 from bot.runtime.migrating import prepare
 from bot.runtime.nightly_backup import NightlyBackup
+from bot.runtime.queue_slices import QueueSlices
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope
 from bot.settings import Settings
 from crm_core import statistics
@@ -67,6 +69,7 @@ class Installation:
         """
         self.settings, self.clock, self.rng = settings, clock, rng
         self.counts = ProcessCounters()
+        self.last_resort = LastResort()
         # With a webhook, something in front of us passes calls of the Internet on.
         self.local_calls = LocalCalls(is_open=settings.webhook_url is None)
         self.nightly_backup: NightlyBackup | None = None
@@ -78,6 +81,7 @@ class Installation:
     api: FastAPI
     http: HttpServer
     schedule: Schedule
+    queue_slices: QueueSlices
     first_key_path: str | None = None
     """The file with the first API key, if this start made it."""
     had_key: bool
@@ -87,11 +91,13 @@ class Installation:
         try:
             await self._start()
         except BaseException:
+            self.last_resort.release()
             await self._stack.aclose()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.last_resort.release()
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -107,10 +113,14 @@ class Installation:
         loop.set_exception_handler(report_loop_error)
         self.owner = ownership(make_url(settings.database_url))
         self._stack.push_async_callback(self.owner.release)
-        await asyncio.to_thread(prepare, settings.database_url, settings.backup_dir)
+        await asyncio.to_thread(
+            prepare, settings.database_url, settings.backup_dir, migrating_url=settings.migration_database_url
+        )
         self.db = open_database(settings.database_url)
         self._stack.push_async_callback(self.db.close)
         self.db.listeners.append(_log_events)
+        self.queue_slices = QueueSlices(self.db, clock=self.clock, rng=self.rng)
+        self._stack.push_async_callback(self.queue_slices.stop)
         if settings.database_url.startswith("sqlite") and settings.backup_keep:
             self.nightly_backup = NightlyBackup(self.db, settings, self.clock)
         self.first_key_path = await ensure_api_key(self.db, settings, now=self.clock())
@@ -144,7 +154,7 @@ class Installation:
         )
         self._stack.push_async_callback(self.api.state.keyring.note_use)
         self.http = HttpServer(self.api, host=settings.http_host, port=settings.http_port)
-        await self.http.start()
+        self.last_resort.watch(await self.http.start())
         self._stack.push_async_callback(self.http.stop)
         if control_key is not None:
             path = control.publish_control_address(settings.database_url, address=self.http.address, key=control_key)
@@ -153,9 +163,10 @@ class Installation:
     def _start_schedule(self) -> None:
         self.schedule = Schedule(self._jobs, self, scopes=self._scopes())
         self.schedule.start()
-        self._stack.callback(self.schedule.stop)
+        self._stack.push_async_callback(self.schedule.stop)
         monitor = ClockMonitor(on_clock_set=self.schedule.restart_intervals, on_stalled=self._report_stall)
         monitoring = asyncio.create_task(monitor.run(), name="clock-monitor")
+        self.last_resort.watch(monitoring)
         self._stack.push_async_callback(_end, monitoring)
 
     def _scopes(self) -> frozenset[Scope]:

@@ -8,31 +8,40 @@ from sqlalchemy import make_url
 from crm_core.backups import nightly
 from crm_core.storage import installed_mark, migrate
 from crm_core.storage.ownership import ownership
-from crm_core.storage.probe import sqlite_path
+from crm_core.storage.probe import revisions, sqlite_path
 
 
-def prepare(url: str, backup_dir: Path | None = None) -> tuple[str | None, str]:
+def prepare(url: str, backup_dir: Path | None = None, *, migrating_url: str | None = None) -> tuple[str | None, str]:
     """Upgrades the schema of a database that no other process works on. Returns the revision before and after.
 
-    Raises DatabaseMissing, RestoreUnfinished, UnknownRevision, and what the driver raises, also for a damaged file.
+    Args:
+        migrating_url: the setting `MIGRATION_DATABASE_URL`: the account that changes the schema, if there is anything
+            to change, and does nothing else.
+
+    Raises DatabaseMissing, RestoreUnfinished, UnknownRevision, MigrationNotAllowed, and what the driver raises, also
+    for a damaged file.
     """
     if not url.startswith("sqlite"):
-        return migrate.migrate(url)
+        current, newest = revisions(url)
+        return migrate.migrate(url if migrating_url is None or current == newest else migrating_url)
     path = sqlite_path(url)
     installed_mark.check_not_lost(path, backups=nightly.existing(nightly.folder_of(path, backup_dir), path))
     installed_mark.check_integrity(path)
-    revisions = migrate.migrate(url)
+    changed = migrate.migrate(url)
     installed_mark.mark_installed(path)
-    return revisions
+    return changed
 
 
-def bring_up_to_date(url: str) -> tuple[str | None, str]:
+def bring_up_to_date(url: str, *, migrating_url: str | None = None) -> tuple[str | None, str]:
     """Upgrades the schema while no other process works on the file: an older one would go on with the older schema.
+
+    Args:
+        migrating_url: see `prepare`.
 
     Returns the revision before and after. Raises AlreadyRunning, and what `prepare` raises.
     """
     owner = ownership(make_url(url))
     try:
-        return prepare(url)
+        return prepare(url, migrating_url=migrating_url)
     finally:
         asyncio.run(owner.release())

@@ -11,11 +11,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
 
 from bot.logs import describe_error
 from bot.runtime.nightly_backup import NightlyBackup
+from bot.runtime.queue_slices import QueueSlices
 from crm_core import statistics
 from crm_core.api import idempotency
 from crm_core.conversation import operator_messages, prompts
@@ -33,6 +35,7 @@ if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use 
 
 log = structlog.get_logger("app")
 
+SCHEDULER_PAUSE = 1.0  # seconds until the scheduler looks for due jobs again after it failed
 TALLY_FROM = 500  # events: adding up so many takes two milliseconds, and a quiet installation writes seldom
 
 PURGES = (
@@ -63,6 +66,7 @@ class Process(Protocol):
     clock: Callable[[], datetime]
     rng: Callable[[], float]
     nightly_backup: NightlyBackup | None
+    queue_slices: QueueSlices
 
 
 class BotProcess(Process, Protocol):
@@ -94,6 +98,8 @@ class PeriodicJob:
 
 async def _sweep(process: Process) -> None:
     """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost."""
+    if not process.queue_slices.idle.is_set():
+        return  # they are just being given out
     if await process.db.read(queue.length):
         found = await process.db.write(queue.sweep, now=process.clock(), rng=process.rng)
         if found:
@@ -180,6 +186,33 @@ def with_intervals(jobs: Sequence[PeriodicJob], **seconds: float) -> tuple[Perio
 # --- when they run ----------------------------------------------------------------------------------------------------
 
 
+class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]
+    """Goes on after an error of its own: APScheduler's would never wake again, and no job would run any more."""
+
+    def _process_jobs(self) -> float | None:
+        try:
+            wait: float | None = super()._process_jobs()
+        except Exception as error:
+            log.error("scheduler_failed", error=describe_error(error))
+            return SCHEDULER_PAUSE
+        return wait
+
+
+class _Executor(AsyncIOExecutor):  # type: ignore[misc]
+    """Leaves runs to `Schedule.stop`.
+
+    APScheduler would cancel them at its shutdown, and logs one that was cancelled before its first step as an error.
+    """
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Cancels nothing."""
+
+    async def finish(self) -> None:
+        """Waits for the runs that were started, those that have not made their first step included."""
+        while self._pending_futures:
+            await asyncio.wait(self._pending_futures)
+
+
 class Schedule:
     """Runs the jobs of one process, each by itself: one that fails or takes long delays no other."""
 
@@ -191,9 +224,13 @@ class Schedule:
             scopes: those that apply to this process; jobs of others are left out.
         """
         self.jobs = {job.name: job for job in jobs if job.scope in scopes}
-        self._process, self._is_stopping = process, False
-        self._scheduler = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        self._process, self._stopping = process, asyncio.Event()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._executor = _Executor()
+        self._scheduler = _Scheduler(
+            timezone=UTC,
+            executors={"default": self._executor},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
     def start(self) -> None:
@@ -204,10 +241,15 @@ class Schedule:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Starts no further runs, and cancels what is under way."""
-        self._is_stopping = True
-        self._scheduler.shutdown(wait=False)
+    async def stop(self) -> None:
+        """Starts no further runs, cancels what is under way, and returns when all of it has ended."""
+        self._stopping.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+            await asyncio.sleep(0)  # it does so one turn of the loop later; runs that it still starts return at once
+        for task in self._running:
+            task.cancel()
+        await self._executor.finish()
 
     def restart_intervals(self) -> None:
         """Counts every interval from now on. To be called when the clock of the machine was set.
@@ -219,13 +261,19 @@ class Schedule:
 
     async def run(self, name: str) -> None:
         """Runs a job once. A failure is logged, and the job is tried again at its next time."""
+        if self._stopping.is_set():
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
         try:
             job = self.jobs[name]
             # Jobs of bots may begin sessions, whose work is not in the background.
             with through(Pool.BOT if job.scope is Scope.WITH_BOTS else Pool.BACKGROUND):
                 await job.run(self._process)
-        except asyncio.CancelledError:
-            if not self._is_stopping:  # otherwise APScheduler would log an error
-                raise
-        except Exception as error:
-            log.error("job_failed", job=name, error=describe_error(error))
+        except (Exception, asyncio.CancelledError) as error:
+            # Raised on, a cancellation would end here as well: APScheduler logs it and goes on.
+            if not (self._stopping.is_set() and isinstance(error, asyncio.CancelledError)):
+                log.error("job_failed", job=name, error=describe_error(error))
+        finally:
+            self._running.discard(task)

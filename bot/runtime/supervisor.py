@@ -1,7 +1,7 @@
 """The bots of an installation, each running by itself: one that is refused, unreachable or failing stops no other."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 from aiogram import Bot
@@ -21,12 +21,16 @@ class BotSupervisor:
         self.sessions: list[BotSession] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, bots: Iterable[Bot]) -> None:
-        """Begins to run bots, each in a task of its own, in the order of their tokens."""
+    def start(self, bots: Iterable[Bot]) -> Sequence[asyncio.Task[None]]:
+        """Begins to run bots, each in a task of its own that lasts until `stop`, in the order of their tokens.
+
+        Returns these tasks.
+        """
         self.sessions = [BotSession(bot, position, self.parts) for position, bot in enumerate(bots)]
         self.parts.config.counts.bots = self._seen
         for session in self.sessions:
             self._tasks.append(asyncio.create_task(session.run(), name=f"bot-{session.bot.id}"))
+        return self._tasks
 
     def _seen(self) -> dict[int, BotSeen]:
         return {session.bot.id: BotSeen(session.username, session.state) for session in self.sessions}

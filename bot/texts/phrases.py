@@ -1,7 +1,7 @@
 """Short phrases used in several texts: ages, kinds of content, why no operator is eligible."""
 
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Protocol, assert_never
 from zoneinfo import ZoneInfo
 
 from bot.texts.translator import Translator
@@ -32,13 +32,33 @@ def duration(seconds: float | None, _: Translator) -> str:
     return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
 
 
-def assigned_note(assigned: int, _: Translator) -> str:
+class Assigned(Protocol):
+    """What a change has assigned of the queue (`crm_core.routing.queue.Assigned`, which is not for texts to import)."""
+
+    @property
+    def count(self) -> int:
+        """How many requests."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more are assigned after it."""
+
+
+def assigned_note(assigned: Assigned, _: Translator) -> str:
     """How many waiting requests a change has assigned, as a sentence; empty if none."""
-    if not assigned:
+    if not assigned.count:
         return ""
-    return _.plural(
-        "{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", assigned
-    ).format(n=assigned)
+    if assigned.goes_on:
+        text = _.plural(
+            "{n} waiting request has been assigned so far, more follow in a moment.",
+            "{n} waiting requests have been assigned so far, more follow in a moment.",
+            assigned.count,
+        )
+    else:
+        text = _.plural(
+            "{n} waiting request has been assigned.", "{n} waiting requests have been assigned.", assigned.count
+        )
+    return text.format(n=assigned.count)
 
 
 def period_name(period: str, _: Translator) -> str:

@@ -84,8 +84,8 @@ class HttpServer:
         self._server = _Uvicorn(config)
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Starts to listen. Raises PortTaken."""
+    async def start(self) -> asyncio.Task[None]:
+        """Starts to listen. Returns the task that serves, which lasts until `stop`. Raises PortTaken."""
         try:
             listening = _listening(self.host, self.port)
         except OSError as error:
@@ -97,6 +97,7 @@ class HttpServer:
         up.cancel()
         if self._task.done():
             await self._task  # raises the reason
+        return self._task
 
     @property
     def address(self) -> str:
@@ -109,7 +110,7 @@ class HttpServer:
         self._server.should_exit = True
         self._server.is_stopping.set()
         if self._task is not None:
-            await self._task
+            await asyncio.gather(self._task, return_exceptions=True)  # what ended it early was reported then
 
 
 def _listening(host: str, port: int) -> socket.socket:

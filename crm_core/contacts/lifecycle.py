@@ -20,6 +20,8 @@ from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
 from crm_core.routing.operator_locks import hold_operators
+from crm_core.routing.queue import MoreToAssign
+from crm_core.storage.database import on_commit
 from crm_core.storage.execute import change_one, execute, prefetch_id
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
@@ -112,11 +114,13 @@ def open_contact(
         waits = events.of_contact(events.CONTACT_QUEUED, opened, actor=events.SYSTEM, now=now, reason=place.reason)
         events.record(s, [created, waits])
         outbox.add(s, greeting, now=now)
-        _notify_waits(s, contact_id, source, place.reason, now)
+        if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
+            _notify_waits(s, contact_id, source, place.reason, now)
     return opened
 
 
 def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
+    queue.prefetch_line(s, source_id)
     prefetch_candidates(s, source_id)
     prefetch_id(s, _INSERT)
     if content is not None:
@@ -124,12 +128,16 @@ def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> Non
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
-    place = assignment.reserve_operator(s, source, rng=rng)
-    if isinstance(place, Reservation):
-        return place
+    if not queue.is_behind_others(s, source):
+        place = assignment.reserve_operator(s, source, rng=rng)
+        if isinstance(place, Reservation):
+            return place
     # Another transaction may free a place right now. Under the source's lock either we see that place, or it sees the
     # contact that we queue.
     lock_sources(s, [source.id])
+    if queue.is_behind_others(s, source):
+        on_commit(s, MoreToAssign(frozenset([source.id])))
+        return Choice(None, queue.OTHERS_FIRST, ())
     return assignment.reserve_operator(s, source, rng=rng)
 
 

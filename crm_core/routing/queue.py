@@ -2,6 +2,10 @@
 
 `assign_waiting` is the one function that gives contacts from the queue to operators. Its caller has locked the sources
 first, as does every transaction that queues a contact or frees a place: `crm_core.routing.assignment` says why.
+
+A long queue is given out in slices of `AT_ONCE`, each in a transaction of its own. One that leaves something to do says
+so to listeners when it is committed (`MoreToAssign`), and `bot.runtime.queue_slices` goes on with `assign_more`. Until
+then whoever is new waits behind the others (`is_behind_others`). If the process ends in between, `sweep` goes on.
 """
 
 from collections.abc import Iterable
@@ -20,13 +24,42 @@ from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, candidates, source_facts
 from crm_core.routing.choose import Exclusion, SourceExclusion, choose
 from crm_core.routing.operator_locks import lock_team
-from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.database import on_commit
+from crm_core.storage.execute import execute, execute_count, prefetch
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 
 _contact = Contact.__table__
 # In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = (_contact.c.operator_id.is_(None), text("contacts.status = 'new'"))
 OPEN = text("contacts.status <> 'closed'")
+
+AT_ONCE = 50
+"""How many contacts one transaction gives out: about 50 ms, during which everybody else waits on SQLite."""
+
+OTHERS_FIRST = "others_first"
+"""Why a new contact is queued although somebody is free: what waits is being given out, and it is the last of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What a change has given out of the queue.
+
+    Attributes:
+        count: how many waiting contacts found an operator in this transaction.
+        goes_on: whether more wait while somebody is free; these follow, `AT_ONCE` at a time.
+    """
+
+    count: int
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoreToAssign:
+    """Handed to listeners after the commit: contacts wait at these sources while somebody is free."""
+
+    source_ids: frozenset[int]
+
 
 _OLDEST = (
     select(_contact.c.id, _contact.c.source_id, _contact.c.version, _contact.c.chat_id)
@@ -47,45 +80,76 @@ _ASSIGN = (
 )
 
 
-def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, rng: Rng) -> int:
-    """Assigns waiting contacts of these sources, oldest first, to operators who are free now.
+def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, rng: Rng) -> Assigned:
+    """Assigns waiting contacts of these sources, oldest first, to operators who are free now, at most `AT_ONCE`.
 
     Called in the transaction of everything that may free a place: a close, a raised limit, an activation, a new
-    weight, coming online. Nobody waits while somebody eligible is free.
+    weight, coming online. Nobody waits while somebody eligible is free, except for the moments between two slices.
 
     The caller has locked these sources and whoever works there, by `operator_locks.hold_operators` or `lock_team`.
-
-    Returns how many contacts were assigned.
     """
-    still = set(source_ids)
-    given, not_in_telegram = _assign_waiting(s, _OLDEST, still, actor=actor, now=now, rng=rng)
+    wanted = frozenset(source_ids)
+    slice_ = _Slice(s, actor, now, rng)
+    not_in_telegram = slice_.fill(_OLDEST, set(wanted))
     # Operators who are free but not in Telegram can work on what came through the API, though not on a client's chat.
-    more, _ = _assign_waiting(s, _OLDEST_WITHOUT_CHAT, not_in_telegram, actor=actor, now=now, rng=rng)
-    return given + more
+    slice_.fill(_OLDEST_WITHOUT_CHAT, not_in_telegram)
+    if slice_.goes_on:
+        on_commit(s, MoreToAssign(wanted))
+    return Assigned(slice_.given, slice_.goes_on)
 
 
-def _assign_waiting(
-    s: Session, oldest_of: Select[Any], still: set[int], *, actor: Actor, now: datetime, rng: Rng
-) -> tuple[int, set[int]]:
-    """Assigns until nothing waits at these sources or nobody is free.
+@dataclass(slots=True)
+class _Slice:
+    """What one transaction assigns.
 
-    Returns how many were assigned, and the sources where a client in Telegram waits because of unreachable operators.
+    Attributes:
+        given: how many contacts it has assigned.
+        goes_on: whether it ended at `AT_ONCE` while somebody was free for the next one.
     """
-    given, not_in_telegram = 0, set()
-    while still:
-        oldest = execute(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
-        if oldest is None:
-            break
-        source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
-        place = assignment.reserve_operator(s, source, rng=rng) if source.is_active else None
-        if not isinstance(place, Reservation):
-            still.discard(source.id)
-            if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
-                not_in_telegram.add(source.id)
-            continue
-        assign(s, contact_id=oldest.id, version=oldest.version, source=source, place=place, actor=actor, now=now)
-        given += 1
-    return given, not_in_telegram
+
+    s: Session
+    actor: Actor
+    now: datetime
+    rng: Rng
+    given: int = 0
+    goes_on: bool = False
+
+    def fill(self, oldest_of: Select[Any], still: set[int]) -> set[int]:
+        """Assigns until nothing waits at these sources, nobody is free, or it was enough for one transaction.
+
+        Returns the sources where a client in Telegram waits because of unreachable operators.
+        """
+        s, not_in_telegram = self.s, set[int]()
+        while still and not self.goes_on:
+            oldest = execute(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
+            if oldest is None:
+                break
+            source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
+            if self.given >= AT_ONCE and has_room(s, source):
+                self.goes_on = True
+                break
+            place = assignment.reserve_operator(s, source, rng=self.rng) if source.is_active else None
+            if not isinstance(place, Reservation):
+                still.discard(source.id)
+                if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
+                    not_in_telegram.add(source.id)
+                continue
+            assign(
+                s,
+                contact_id=oldest.id,
+                version=oldest.version,
+                source=source,
+                place=place,
+                actor=self.actor,
+                now=self.now,
+            )
+            self.given += 1
+        return not_in_telegram
+
+
+def has_room(s: Session, source: SourceFacts) -> bool:
+    """Whether somebody is eligible for the next contact of a source."""
+    return source.is_active and choose(candidates(s, source), 0.0).operator is not None
 
 
 def as_seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
@@ -114,6 +178,42 @@ def assign(
     assignment.announce_assignment(
         s, contact_id=contact_id, source=source, place=place, actor=actor.label, now=now, said=said
     )
+
+
+_FIRST_IN_LINE = Prepared(
+    select(_contact.c.id, _contact.c.chat_id)
+    .where(*WAITS, _contact.c.source_id == bindparam("source_id"))
+    .order_by(_contact.c.id)
+    .limit(1)
+)
+_FIRST_WITHOUT_CHAT = (
+    select(_contact.c.id)
+    .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.chat_id.is_(None))
+    .limit(1)
+)
+
+
+def prefetch_line(s: Session, source_id: int) -> None:
+    """Announces what `is_behind_others` reads first, so that it needs no round trip of its own."""
+    prefetch(s, _FIRST_IN_LINE, {"source_id": source_id})
+
+
+def is_behind_others(s: Session, source: SourceFacts) -> bool:
+    """Whether somebody waits who would get the place that a new contact of this source could take.
+
+    That is so between two slices of a long queue, and after a process has ended there.
+
+    Args:
+        source: as the new contact sees it (`as_seen_by`).
+    """
+    first = execute(s, _FIRST_IN_LINE, {"source_id": source.id}).one_or_none()
+    if first is None:
+        return False
+    if has_room(s, source if first.chat_id is None else replace(source, bot_id=source.card_bot_id)):
+        return True
+    if first.chat_id is None or source.bot_id is not None:
+        return False  # what has no place for the first has none for the new one
+    return execute(s, _FIRST_WITHOUT_CHAT, {"source_id": source.id}).first() is not None and has_room(s, source)
 
 
 _AHEAD = (
@@ -185,15 +285,22 @@ def length(s: Session, *, source_id: int | None = None) -> int:
 def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
     """Notifies admins of contacts that went back to the queue and still wait, with the reason.
 
-    At most once in ten minutes for a source. Returns how many of these contacts wait.
+    At most once in ten minutes for a source, and not where they are still being given out. Returns how many of these
+    contacts wait.
     """
     ids = sorted(set(contact_ids))
     left = s.execute(select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids))).all()
     oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
     for source_id, contact_id in oldest.items():
-        source = source_facts(s, source_id)
-        notify_contact_waits(s, source, contact_id=contact_id, why=_why_nobody(s, source), now=now)
+        _notify_if_nobody_is_free(s, source_id, contact_id=contact_id, now=now)
     return len(left)
+
+
+def _notify_if_nobody_is_free(s: Session, source_id: int, *, contact_id: int, now: datetime) -> None:
+    source = source_facts(s, source_id)
+    why = _why_nobody(s, source)
+    if why is not None:
+        notify_contact_waits(s, source, contact_id=contact_id, why=why, now=now)
 
 
 def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, why: str, now: datetime) -> None:
@@ -214,18 +321,35 @@ def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, wh
     )
 
 
-def _why_nobody(s: Session, source: SourceFacts) -> str:
+def _why_nobody(s: Session, source: SourceFacts) -> str | None:
     if not source.is_active:
         return SourceExclusion.SOURCE_OFF.value
-    return choose(candidates(s, source), 0.0).reason
+    choice = choose(candidates(s, source), 0.0)
+    return choice.reason if choice.operator is None else None
+
+
+def assign_more(s: Session, *, source_ids: Iterable[int], now: datetime, rng: Rng) -> Assigned:
+    """The next slice of a long queue, after `MoreToAssign`.
+
+    After the last one, admins are notified of what still waits, as they were not while it was given out.
+    """
+    wanted = sorted(source_ids)
+    lock_team(s, wanted)
+    done = assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng)
+    if not done.goes_on:
+        for source_id in wanted:
+            first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()
+            if first is not None:
+                _notify_if_nobody_is_free(s, source_id, contact_id=first.id, now=now)
+    return done
 
 
 def sweep(s: Session, *, now: datetime, rng: Rng) -> int:
-    """Assigns what waits at any source. Returns how many contacts were assigned.
+    """Assigns what waits at any source, a slice at a time. Returns how many contacts were assigned.
 
-    A safety net: `assign_waiting` should never leave anything for it, except after a change that did not go through
-    these functions, such as an UPDATE by hand.
+    A safety net: other actions should leave nothing for it, except after a change that did not go through these
+    functions, such as an UPDATE by hand, and where a process ended between two slices.
     """
     source_ids = s.execute(select(_contact.c.source_id).where(*WAITS).distinct()).scalars().all()
     lock_team(s, source_ids)
-    return assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    return assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng).count

@@ -16,6 +16,7 @@ from crm_core.names import Lookup, check_description, check_free_name, check_num
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import lock_team
+from crm_core.routing.queue import Assigned
 from crm_core.storage.execute import change_one, execute_count
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.paging import Page
@@ -194,10 +195,10 @@ def change(
     return details(s, source_id=source_id)
 
 
-def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> int:
+def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:
     """Switches a source on or off: whether it takes new contacts and assigns waiting ones. Open ones are not affected.
 
-    Returns how many waiting contacts were assigned. Raises NotAllowed, SourceNotFound.
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound.
     """
     access_admin(s, actor)
     lock_team(s, [source_id])
@@ -220,10 +221,10 @@ def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now
 
 def set_weight(
     s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime, rng: Rng
-) -> int:
+) -> Assigned:
     """Sets how much of a source an operator should get, 0 for nothing, and assigns waiting contacts.
 
-    Returns how many waiting contacts were assigned. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
     """
     access_admin(s, actor)
     checked = check_number(weight, field="weight", minimum=0, maximum=WEIGHT_LARGEST)

@@ -11,12 +11,30 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from crm_core.storage.installed_mark import RESTORING, RestoreUnfinished
 from crm_core.storage.private_files import private_file, private_folder, tighten
 from crm_core.storage.sqlite import sqlite_engine
 
 MIGRATION_LOCK = 7_200  # our own advisory lock: two processes that start at once migrate one after the other
+
+
+NOT_ALLOWED = "42501"  # PostgreSQL: the account lacks a privilege
+
+
+class MigrationNotAllowed(Exception):
+    """The schema is of an older version, and the account may not change it. Nothing was changed.
+
+    Attributes:
+        revision: of the database; None for an empty one.
+    """
+
+    code = "migration_not_allowed"
+
+    def __init__(self, revision: str | None) -> None:
+        super().__init__(revision)
+        self.revision = revision
 
 
 class UnknownRevision(Exception):
@@ -38,12 +56,13 @@ def migrate(
         copy: whether a SQLite file is copied first.
         is_restoring: whether it is the restore that migrates.
 
-    Returns the revision before (None for a new database) and after. Raises UnknownRevision, RestoreUnfinished.
+    Returns the revision before (None for a new database) and after. Raises UnknownRevision, RestoreUnfinished,
+    MigrationNotAllowed (PostgreSQL).
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _migrate_sqlite(parsed, now or datetime.now(UTC), copy=copy)
-    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -119,5 +138,10 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     before = MigrationContext.configure(connection).get_current_revision()
     _check_known(before)
     if before != _newest():
-        command.upgrade(_config(connection), "head")
+        try:
+            command.upgrade(_config(connection), "head")
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == NOT_ALLOWED:
+                raise MigrationNotAllowed(before) from error
+            raise
     return before, _newest()

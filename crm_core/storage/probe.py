@@ -18,6 +18,7 @@ SAFE_WITH_TWO_WRITERS = (3, 51, 3)
 
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
+NO_TABLE = "42P01"  # PostgreSQL: there is no such table
 _REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
 _BEFORE = re.compile(r'^down_revision = "(\w+)"$', re.MULTILINE)
 
@@ -87,7 +88,8 @@ def revisions(url: str) -> tuple[str | None, str]:
             try:
                 found = ask("SELECT version_num FROM alembic_version")
             except Exception as error:
-                if "alembic_version" not in str(error):  # any other error does not mean a database without our tables
+                # Any other error, such as a missing right, does not mean a database without our tables.
+                if "alembic_version" not in str(error) or getattr(error, "sqlstate", NO_TABLE) != NO_TABLE:
                     raise
                 return None, newest
     except NoDatabase:

@@ -149,7 +149,7 @@ class SqliteDatabase(Database):
         loop = asyncio.get_running_loop()
         job = PendingWrite(body, loop.create_future())
         self._waiting.append(job)
-        if self._writer is None:
+        if self._writer is None or self._writer.done():  # it has ended early: somebody cancelled it
             self._writer = loop.create_task(self._write(), name="sqlite-writer")
         return job.done
 
@@ -212,7 +212,12 @@ class SqliteDatabase(Database):
                 for job in batch:
                     job.error = error
             for job in batch:
-                self._answer(job)
+                try:
+                    self._answer(job)
+                except Exception as error:  # the next ones must be answered, too, and the writer go on
+                    log.error("write_not_answered: %s", type(error).__name__)
+                    if not job.done.done():
+                        job.done.set_exception(error)
         self._writer = None
 
     async def _commit_together(self, batch: list[PendingWrite]) -> None:

@@ -15,7 +15,7 @@ from crm_core.names import Lookup, check_free_name, check_number, normalise
 from crm_core.routing import queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import OPEN
+from crm_core.routing.queue import OPEN, Assigned
 from crm_core.routing.sources import Share, SourceDetails
 from crm_core.storage.execute import change_one
 from crm_core.storage.paging import Page
@@ -224,11 +224,11 @@ def change(
     return one(s, operator_id=operator_id)
 
 
-def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, rng: Rng) -> int:
+def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now: datetime, rng: Rng) -> Assigned:
     """How many open contacts an operator may hold. A raised limit assigns waiting contacts at once; a lowered one takes
     none away.
 
-    Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound, BadValue.
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound, BadValue.
     """
     access_admin(s, actor)
     limit = _check_limit(max_leads)
@@ -242,10 +242,10 @@ def _set_limit(s: Session, operator_id: int, limit: int, actor: Actor, now: date
     record_change(s, operator_id, "limit", actor, now, data={"limit": limit})
 
 
-def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> int:
+def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:
     """Whether an operator gets new contacts (an admin's switch); they may finish those that they hold.
 
-    Returns how many waiting contacts found an operator. Raises NotAllowed, OperatorNotFound.
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id])
@@ -258,10 +258,10 @@ def _set_active(s: Session, operator_id: int, is_active: bool, actor: Actor, now
     record_change(s, operator_id, "activated" if is_active else "deactivated", actor, now)
 
 
-def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> int:
+def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:
     """Whether an operator takes new contacts now (their own switch).
 
-    Returns how many waiting contacts found an operator. Raises NotAllowed.
+    Returns what was assigned of the waiting contacts. Raises NotAllowed.
     """
     operator = access_operator(s, actor)
     source_ids = hold_operators(s, [operator.id])

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope, with_intervals
 from bot.sandbox import Sandbox
+from crm_core import statistics
 from tests.support.people import RunningApp
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +76,7 @@ async def test_failing_or_stuck_job_does_not_stop_the_others() -> None:
     try:
         await counted.wait_for(3)
     finally:
-        schedule.stop()
+        await schedule.stop()
 
 
 async def test_failed_job_runs_again_at_its_next_time() -> None:
@@ -90,7 +92,7 @@ async def test_failed_job_runs_again_at_its_next_time() -> None:
     try:
         await counted.wait_for(2)
     finally:
-        schedule.stop()
+        await schedule.stop()
 
 
 def test_jobs_have_unique_names_and_intervals() -> None:
@@ -113,23 +115,91 @@ async def test_every_job_works_on_a_running_app(crm: RunningApp) -> None:
         await one.run(crm.app)
 
 
-async def test_stop_cancels_a_running_job_without_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    begun, cancelled = asyncio.Event(), asyncio.Event()
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Error lines of whichever logger, and lines with a traceback."""
+    return [one.getMessage() for one in caplog.records if one.levelname in ("ERROR", "CRITICAL") or one.exc_info]
 
-    async def long(process: Any) -> None:
-        begun.set()
+
+class Long:
+    """A job that works until it is cancelled, and then still has something to do."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = asyncio.Event(), False
+
+    async def __call__(self, process: Any) -> None:
+        self.begun.set()
         try:
             await asyncio.Event().wait()
         finally:
-            cancelled.set()
+            await asyncio.sleep(0)  # such as the end of a transaction
+            self.ended = True
 
+
+@pytest.mark.fault("F123")
+async def test_stop_ends_a_running_job_without_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    long = Long()
     schedule = Schedule([job("long", long)], None, scopes=frozenset(Scope))  # type: ignore[arg-type]
     schedule.start()
-    await begun.wait()
-    schedule.stop()
-    await cancelled.wait()
-    await asyncio.sleep(0)  # the executor looks at the result one turn later
-    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+    await long.begun.wait()
+    await schedule.stop()
+    assert long.ended
+    assert errors(caplog) == []
+
+
+@pytest.mark.fault("F123")
+async def test_stop_before_the_first_step_of_a_job_logs_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """APScheduler looks for what is due, and is told to stop, in the same turn of the loop."""
+    counted = Counting()
+    due = PeriodicJob("due", 1e-6, Scope.EVERY_PROCESS, counted)
+    schedule = Schedule([due], None, scopes=frozenset(Scope))  # type: ignore[arg-type]
+    schedule.start()
+    await schedule.stop()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert counted.runs == 0
+    assert errors(caplog) == []
+
+
+@pytest.mark.fault("F123")
+async def test_app_stopped_during_its_jobs_ends_them_without_an_error(
+    sandbox: Sandbox, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    long, writing = Long(), Counting()
+
+    async def writes(process: Any) -> None:
+        """Is in the middle of a transaction, or waits for its turn, whenever it is stopped."""
+        while True:
+            await process.db.write(statistics.fold)
+            await writing(process)
+
+    jobs = (*with_intervals(JOBS, tally=0.001), job("long", long), job("writes", writes))
+    async with await RunningApp.open(sandbox, database_url, jobs=jobs) as crm:
+        await long.begun.wait()
+        await writing.wait_for(3)
+        with capture_logs() as lines:
+            await crm.app.schedule.stop()
+            assert long.ended
+    assert [one for one in lines if one["log_level"] in ("error", "critical")] == []
+    assert errors(caplog) == []
+
+
+@pytest.mark.fault("F123")
+async def test_job_whose_awaited_task_was_cancelled_is_logged_and_runs_again(caplog: pytest.LogCaptureFixture) -> None:
+    counted = Counting()
+
+    async def awaits_what_is_cancelled(process: Any) -> None:
+        await counted(process)
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+
+    schedule = Schedule([job("awaits", awaits_what_is_cancelled)], None, scopes=frozenset(Scope))  # type: ignore[arg-type]
+    schedule.start()
+    with capture_logs() as lines:
+        await counted.wait_for(2)
+        await schedule.stop()
+    assert {one["event"] for one in lines} == {"job_failed"}
+    assert errors(caplog) == []
 
 
 def test_interval_of_an_unknown_job_is_refused() -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.app import App
 from bot.delivery.backoff import RetryDelays
 from bot.receiving import polling
+from bot.runtime.queue_slices import QueueSlices
 from bot.runtime.schedule import JOBS, PeriodicJob, Schedule
 from bot.settings import Settings
 from bot.telegram.session import Telegram
@@ -68,6 +69,7 @@ class SimulatedApp(App):
 
     async def _open(self) -> None:
         self.owner = Alone()
+        self.queue_slices = QueueSlices(self.db, clock=self.clock, rng=self.rng)
         await self.db.write(accounts.ensure_admins, telegram_ids=self.settings.admin_ids, now=self.clock())
         await self.db.write(statistics.prepare, zone=self.settings.timezone)
 

@@ -105,8 +105,11 @@ def test_cors_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_secret_can_be_read_from_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = {
         "BOT_TOKENS": TOKEN, "DATABASE_URL": "postgresql://me:word@host/crm", "WEBHOOK_SECRET": "s" * 20,
+        "MIGRATION_DATABASE_URL": "postgresql://owner:word@host/crm",
         "TELEGRAM_PROXY": "socks5://me:word@host:1080",
     }  # fmt: skip
+    if name == "MIGRATION_DATABASE_URL":
+        monkeypatch.setenv("DATABASE_URL", values["DATABASE_URL"])
     (tmp_path / "secret").write_text(values[name] + "\n")
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
     found = getattr(load_settings(), name.lower())
@@ -132,3 +135,30 @@ def test_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_valid_database_urls_are_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     assert load_settings().database_url == url
+
+
+def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_TOKENS", TOKEN)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:word1@host/crm")
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner:word2@host/crm")
+    monkeypatch.setenv("WEBHOOK_SECRET", "word3" * 5)
+    monkeypatch.setenv("TELEGRAM_PROXY", "socks5://me:word4@host:1080")
+    shown = f"{load_settings()!r} {load_settings()}"
+    assert not {one for one in (TOKEN, "word1", "word2", "word3", "word4") if one in shown}
+
+
+@pytest.mark.parametrize(
+    ("url", "migrating", "said"),
+    [
+        ("sqlite:///crm.db", "postgresql://owner@host/crm", "a SQLite file has no accounts"),
+        ("postgresql://me@host/crm", "sqlite:///crm.db", "a SQLite file has no accounts"),
+        ("postgresql://me@host/crm", "postgresql://owner@host/other", "it must name the same database"),
+    ],
+)
+def test_migrating_account_of_another_database_is_refused(
+    url: str, migrating: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", migrating)
+    with pytest.raises(BadSettings, match=f"MIGRATION_DATABASE_URL: .*{said}"):
+        load_settings()

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from crm_core.routing import queue
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -81,3 +82,38 @@ async def test_client_text_in_the_queue_is_not_treated_as_markup(crm: RunningApp
     assert "<b>Ivan</b>" in screen.text
     assert "      <a href='x'>*Hello*</a> very very" in screen.text
     assert [one["type"] for one in screen.entities] == ["bold"]  # the title alone
+
+
+@pytest.mark.fault("F121")
+async def test_raised_limit_says_that_more_of_a_long_queue_follows(
+    crm: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "AT_ONCE", 2)
+    anna = await crm.operator("Anna", limit=0)
+    for name in ("Ivan", "Kira", "Petr", "Lena", "Mark"):
+        await crm.client(name).says(f"Hello from {name}", to=crm.shop)
+        await crm.settled()
+    screen = await types(crm, crm.olga, "/operators limit Anna 4")
+    assert "2 waiting requests have been assigned so far, more follow in a moment." in screen.text
+    await crm.app.queue_slices.idle.wait()
+    await crm.settled()
+    await anna.sees("Hello from Lena")
+    assert anna.looks("Hello from Mark") is None
+    screen = await types(crm, crm.olga, "/operators limit Anna 5")
+    assert "1 waiting request has been assigned." in screen.text
+
+
+@pytest.mark.fault("F121")
+async def test_sweep_goes_on_where_an_ended_process_left_a_long_queue(
+    crm: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "AT_ONCE", 2)
+    anna = await crm.operator("Anna", limit=0)
+    for name in ("Ivan", "Kira", "Petr", "Lena"):
+        await crm.client(name).says(f"Hello from {name}", to=crm.shop)
+        await crm.settled()
+    await crm.app.queue_slices.stop()  # as at the end of a process
+    await types(crm, crm.olga, "/operators limit Anna 4")
+    assert anna.looks("Hello from Petr") is None
+    await crm.app.schedule.run("sweep")
+    await anna.sees("Hello from Lena")
