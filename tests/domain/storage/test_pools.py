@@ -1,6 +1,7 @@
 """Pools of their own, and deadlines: nobody takes the database away from the bot, and a dead host is noticed."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import SessionOwnership
 from tests.domain.storage.test_storage_transactions import causes, note
 from tests.support.tcp_relay import TcpRelay
+from tests.support.waiting import until_polled
 
 SLOW = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
@@ -49,11 +51,49 @@ async def test_slow_searches_of_the_api_take_no_connection_from_the_bot(impatien
     searches = [asyncio.create_task(search()) for _ in range(POOLS[Pool.API].connections + 3)]
     await asyncio.sleep(0)
     assert await asyncio.wait_for(impatient.read(lambda s: s.execute(text("SELECT 5")).scalar_one()), 0.9)
-    assert await impatient.write(note, "bot") == "bot"
-    failures = await asyncio.gather(*searches, return_exceptions=True)
+    async with asyncio.timeout(10):
+        assert await impatient.write(note, "bot") == "bot"
+        failures = await asyncio.gather(*searches, return_exceptions=True)
     assert all(isinstance(one, DATABASE_UNAVAILABLE) for one in failures), set(map(repr, failures))
     with through(Pool.API):  # what was given up has left its connections usable
         assert await causes(impatient) == {"bot"}
+
+
+@pytest.mark.fault("F125")
+async def test_cancelled_read_ends_at_once_however_long_it_would_take(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No end of it is in sight, and yet the thread of a read that is not interrupted ends some time.
+    monkeypatch.setitem(SLOW, "sqlite", SLOW["sqlite"].replace("FROM n)", "FROM n WHERE i < 100000000)"))
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    threads = threading.active_count()
+
+    def begin(s: Session) -> Any:
+        loop.call_soon(begun.set)
+        return slow(s)
+
+    async def search() -> None:
+        with through(Pool.BACKGROUND):  # whose deadlines are the longest
+            await db.read(begin)
+
+    async with asyncio.timeout(5):
+        searches = [asyncio.create_task(search()) for _ in range(POOLS[Pool.BACKGROUND].readers)]
+        await begun.wait()
+        if not db.numbers_rise:  # PostgreSQL knows nothing of a query yet that is on its way
+            await until_polled(lambda: db.read(are_asleep, number=len(searches)))
+        for one in searches:
+            one.cancel()
+        await asyncio.wait(searches)
+        with through(Pool.BACKGROUND):
+            assert await causes(db) == set()
+        await db.close()
+        while threading.active_count() > threads:  # noqa: ASYNC110 - a thread's end announces itself to nobody
+            await asyncio.sleep(0.01)
+
+
+def are_asleep(s: Session, *, number: int) -> bool:
+    found = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    return bool(s.execute(text(found)).scalar_one() == number)
 
 
 @pytest.mark.fault("F91")
