@@ -12,6 +12,7 @@ from aiogram.types import BotCommandScopeChat, BotCommandScopeDefault
 from bot.logs import describe_error
 from bot.screens.menus import commands_for
 from bot.telegram.reach import is_outage
+from bot.telegram.verdict import bounded_wait
 from bot.texts import LANGUAGES, translator
 from crm_core.delivery import menus
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
@@ -58,7 +59,7 @@ async def show_default_menus(bot: Bot, shown: ShownMenus, *, default_language: s
                 await bot(method)
                 await shown.note(method)
             except TelegramRetryAfter as error:
-                await asyncio.sleep(error.retry_after)
+                await asyncio.sleep(bounded_wait(error.retry_after))
             except Exception as error:  # the bot works without a menu
                 log.warning("menu_not_set", bot_id=bot.id, error=describe_error(error))
                 if not (is_outage(error) or isinstance(error, DATABASE_UNAVAILABLE)):

@@ -14,6 +14,7 @@ from bot.receiving.last_received import LastReceived
 from bot.receiving.updates import to_update
 from bot.receiving.worker import ConversationWorker
 from bot.telegram.methods import GetRawUpdates
+from bot.telegram.verdict import bounded_wait
 from crm_core.delivery import bots
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate, Update
@@ -84,7 +85,7 @@ class Poller:
                 await self._last_received.touch()
                 self._is_failing, self._refused_delay = False, REFUSED_FIRST
             except TelegramRetryAfter as error:
-                await asyncio.sleep(error.retry_after)
+                await asyncio.sleep(bounded_wait(error.retry_after))
             except (TelegramUnauthorizedError, TelegramNotFound):
                 await self._show(bots.REFUSED)
                 await asyncio.sleep(self._refused_delay)

@@ -34,6 +34,7 @@ from bot.receiving.polling import Poller
 from bot.receiving.worker import ConversationWorker
 from bot.telegram.methods import ALLOWED_UPDATES
 from bot.telegram.reach import is_outage, until_telegram_answers
+from bot.telegram.verdict import bounded_wait
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
@@ -154,7 +155,7 @@ class BotSession:
         except TelegramRetryAfter as error:
             self.show(bots.AWAY)
             log.warning("bot_told_to_wait", bot_id=self.bot.id, seconds=error.retry_after)
-            return float(error.retry_after)
+            return bounded_wait(error.retry_after)
         except Exception as error:
             self.show(bots.AWAY)
             if is_outage(error) or isinstance(error, DATABASE_UNAVAILABLE):

@@ -11,7 +11,7 @@ from aiogram import Bot
 from aiogram.client.default import Default
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramNetworkError
+from aiogram.exceptions import AiogramError, ClientDecodeError, TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
 from aiogram.types import Message, MessageId, User
 from aiohttp import BytesPayload, ClientError, ClientTimeout, FormData
@@ -83,7 +83,7 @@ class Telegram(AiohttpSession):
         within = ClientTimeout(total=self.timeout if timeout is None else timeout, sock_connect=CONNECTING)
         try:
             async with session.post(url, data=body, timeout=within, allow_redirects=False) as answer:
-                content = await answer.text()
+                content = as_text(await answer.read())
         except TimeoutError as error:
             raise TelegramNetworkError(method=method, message="Request timeout error") from error
         except (ClientError, *PROXY_ERRORS) as error:
@@ -92,6 +92,23 @@ class Telegram(AiohttpSession):
             raise Redirected(method=method, message=f"HTTP {answer.status}")
         response = self.check_response(bot=bot, method=method, status_code=answer.status, content=content)
         return cast(TelegramType, response.result)
+
+    def check_response(
+        self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
+    ) -> Response[TelegramType]:
+        """aiogram's own, with one error for every answer that says nothing: what became of the request is unknown.
+
+        aiogram falls over an error without a description, and takes an `ok` for an answer that has no result.
+        """
+        try:
+            response = super().check_response(bot, method, status_code, content)
+        except AiogramError:
+            raise
+        except Exception as error:
+            raise ClientDecodeError("An answer without meaning", error, content) from error
+        if response.result is None:
+            raise ClientDecodeError("An answer without a result", ValueError("no result"), content)
+        return response
 
     def build_form_data(  # type: ignore[override]
         self, bot: Bot, method: TelegramMethod[TelegramType]
@@ -104,6 +121,11 @@ class Telegram(AiohttpSession):
         except _NotJson:
             return super().build_form_data(bot, method)
         return _json(content)
+
+
+def as_text(body: bytes) -> str:
+    """The body of an answer: UTF-8, whatever its headers say. A broken character must not hold up the rest for ever."""
+    return body.decode(errors="replace")
 
 
 def _json(content: Any) -> BytesPayload:

@@ -25,6 +25,7 @@ from aiohttp import ClientConnectorError, ConnectionTimeoutError
 from bot.telegram.session import PROXY_ERRORS, Redirected
 
 DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
+LONGEST_FLOOD_WAIT = 86_400.0  # seconds; Telegram is asked again then, whatever it said
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def judge(error: BaseException) -> Verdict:
     """
     match error:
         case TelegramRetryAfter(retry_after=seconds):
-            return FloodWait(float(seconds))
+            return FloodWait(bounded_wait(seconds))
         case TelegramMigrateToChat():
             return Undeliverable("migrated")
         case TelegramForbiddenError():
@@ -130,9 +131,13 @@ def judge(error: BaseException) -> Verdict:
 def _flood_wait(answer: dict[str, Any]) -> float:
     """The seconds of a 429 whose parameters aiogram cannot read, such as a fraction."""
     parameters = answer.get("parameters")
-    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    if isinstance(seconds, int | float) and 0 < seconds < 10**6:
-        return float(seconds)
+    return bounded_wait(parameters.get("retry_after") if isinstance(parameters, dict) else None)
+
+
+def bounded_wait(seconds: Any) -> float:
+    """The seconds of a flood wait; what Telegram says is not always a moment that a calendar has."""
+    if isinstance(seconds, int | float) and seconds > 0:
+        return float(min(seconds, LONGEST_FLOOD_WAIT))
     return DEFAULT_FLOOD_WAIT
 
 

@@ -17,11 +17,12 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 
 DEADLINE, USED = "deadline", "used at"  # keys of a connection's `info`
+AGAIN = 0.05  # seconds between attempts to interrupt what a thread may not have begun yet
 IDLE = 1.0  # seconds without use, after which a connection may have been lost unnoticed
 
 
 class _Deadline:
-    def __init__(self, cut: Callable[[], None], silence: float) -> None:
+    def __init__(self, cut: Callable[[], bool], silence: float) -> None:
         self._cut, self._silence = cut, silence
         self._timer: asyncio.TimerHandle | None = None
 
@@ -40,14 +41,24 @@ class _Deadline:
             self._timer.cancel()
             self._timer = None
 
+    def give_up(self) -> None:
+        """Cuts off what is still owed to a caller that was cancelled: closing would wait for it, however long."""
+        if self._timer is not None:
+            self.cancel()
+            self._cut_again()
 
-def watch(engine: Engine, *, silence: float, cut: Callable[[Any], None], ping: float | None = None) -> None:
+    def _cut_again(self) -> None:
+        if self._cut():
+            asyncio.get_running_loop().call_later(AGAIN, self._cut_again)
+
+
+def watch(engine: Engine, *, silence: float, cut: Callable[[Any], bool], ping: float | None = None) -> None:
     """Gives connections that an engine lends a deadline, until they are returned.
 
     Args:
         engine: the synchronous part of an asynchronous engine.
         silence: seconds without an answer after which a connection is cut.
-        cut: makes whatever waits on the driver's connection fail.
+        cut: makes whatever waits on the driver's connection fail. Returns whether something could begin even now.
         ping: seconds within which a connection that was idle must show that it works before it is lent: a round trip,
             so it is not asked of one that has just been used. None to lend it unasked.
     """
@@ -78,13 +89,16 @@ def watch(engine: Engine, *, silence: float, cut: Callable[[Any], None], ping: f
         if deadline is not None:
             deadline.cancel()
 
-    def on_loss(*_: Any) -> None:
+    def on_loss(_: Any, record: Any, *__: Any) -> None:
         nonlocal lost_at
         lost_at = time.monotonic()
+        deadline = record.info.get(DEADLINE)
+        if deadline is not None:
+            deadline.give_up()
 
+    event.listen(engine, "invalidate", on_loss)
     for name in ("checkin", "invalidate", "soft_invalidate"):
         event.listen(engine, name, on_end)
-    event.listen(engine, "invalidate", on_loss)
     for name in ("before_cursor_execute", "commit", "rollback"):
         event.listen(engine, name, restart)
     event.listen(engine, "after_cursor_execute", answered)
@@ -104,13 +118,17 @@ def answered(connection: Connection, *_: Any) -> None:
         deadline.cancel()
 
 
-def cut_postgres(connection: Any) -> None:
+def cut_postgres(connection: Any) -> bool:
     """Shuts the socket of a psycopg connection."""
     with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.pgconn.socket)) as way:
         way.shutdown(socket.SHUT_RDWR)
+    return False
 
 
-def cut_sqlite(connection: Any) -> None:
-    """Interrupts what an aiosqlite connection executes."""
-    with contextlib.suppress(Exception):
+def cut_sqlite(connection: Any) -> bool:
+    """Interrupts what an aiosqlite connection executes; what its thread has not begun yet would escape."""
+    try:
         connection._conn.interrupt()
+    except Exception:  # it is closed
+        return False
+    return True

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
+from tests.simulation.plan import ODD
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 from tests.support.waiting import until_committed
@@ -60,6 +61,31 @@ async def test_cards_and_messages_are_resent_after_an_ambiguous_outcome(
     # The operator is told under the very message: a duplicate looks like a message that the client sent twice.
     note = await anna.sees("may have arrived twice", bot=hasty.shop)
     assert note.reply_to == [seen.id for seen in anna.chat(hasty.shop) if seen.text == "One more thing"][-1]
+
+
+@pytest.mark.fault("F126")
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
+async def test_message_is_resent_after_any_answer_that_no_document_describes(
+    hasty: RunningApp, *, applied: bool
+) -> None:
+    anna, ivan = await hasty.operator("Anna"), hasty.client()
+    await ivan.says("My question", to=hasty.shop)
+    await anna.sees("My question", bot=hasty.shop)
+    await hasty.settled()
+    for number, (code, body) in enumerate(ODD):
+        hasty.sandbox.fail(kind="reply", code=code, text=body, applied=applied, method="copyMessage", chat=anna)
+        await ivan.says(f"word {number}.", to=hasty.shop)
+        await hasty.settled()
+        assert count(anna, hasty, f"word {number}.") == 1 + applied, (code, body)
+
+
+@pytest.mark.fault("F126")
+async def test_poll_goes_on_after_any_answer_that_no_document_describes(hasty: RunningApp) -> None:
+    anna, ivan = await hasty.operator("Anna"), hasty.client()
+    for number, (code, body) in enumerate(ODD):
+        hasty.sandbox.fail(kind="reply", code=code, text=body, method="getUpdates")
+        await ivan.says(f"word {number}.", to=hasty.shop)
+        await anna.sees(f"word {number}.", bot=hasty.shop)
 
 
 @pytest.mark.fault("F28", "F29")

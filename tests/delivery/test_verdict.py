@@ -25,6 +25,7 @@ from aiohttp_socks import ProxyConnectionError
 from bot.telegram.session import Redirected
 from bot.telegram.verdict import (
     DEFAULT_FLOOD_WAIT,
+    LONGEST_FLOOD_WAIT,
     FloodWait,
     NotSent,
     OutcomeUnknown,
@@ -53,7 +54,7 @@ def flood(seconds: Any) -> ClientDecodeError:
     return unreadable({"ok": False, "error_code": 429, "parameters": {"retry_after": seconds}})
 
 
-@pytest.mark.fault("F27", "F28", "F29", "F32", "F35", "F41")
+@pytest.mark.fault("F27", "F28", "F29", "F32", "F35", "F41", "F126")
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
@@ -63,7 +64,10 @@ def flood(seconds: Any) -> ClientDecodeError:
         (network(ServerDisconnectedError()), OutcomeUnknown("no_answer")),
         (network(TimeoutError()), OutcomeUnknown("no_answer")),
         (TelegramRetryAfter(SAY, "wait", retry_after=17), FloodWait(17.0)),
+        (TelegramRetryAfter(SAY, "wait", retry_after=10**15), FloodWait(LONGEST_FLOOD_WAIT)),
+        (TelegramRetryAfter(SAY, "wait", retry_after=-3), FloodWait(DEFAULT_FLOOD_WAIT)),
         (flood(2.5), FloodWait(2.5)),
+        (flood(1e300), FloodWait(LONGEST_FLOOD_WAIT)),
         (flood("soon"), FloodWait(DEFAULT_FLOOD_WAIT)),
         (flood(-1), FloodWait(DEFAULT_FLOOD_WAIT)),
         (TelegramAPIError(SAY, "Too Many Requests: retry after 1"), FloodWait(DEFAULT_FLOOD_WAIT)),

@@ -22,7 +22,10 @@ from tests.mutants.patches import SIMULATION, DoesNotApply, Patch, read_patches
 ROOT = Path(__file__).parents[2]
 PARTS = ("bot", "crm_core", "tests")
 AT_MOST = 900.0  # seconds for one bug
+STORY_AT_MOST = 60  # seconds for one story: it must fail because of its bug, and not hang
 _FAILED = re.compile(r"^FAILED \S*?(\w+\.py::\S+)", re.MULTILINE)
+
+_HUNG = re.compile(r"^\++ Timeout \++$", re.MULTILINE)
 
 
 class FellOver(Exception):
@@ -148,10 +151,17 @@ def _hunt(root: Path, seeds: int, processes: int) -> dict[str, Any]:
 def _run_stories(root: Path, stories: Sequence[str]) -> str | None:
     """The first story that fails, None if none does."""
     ended = _run(
-        root, "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", f"--basetemp={root / '.stories'}", *stories
+        root,
+        "pytest",
+        *("-n", "0", "-x", "-q", "-p", "no:cacheprovider"),
+        f"--timeout={STORY_AT_MOST}",
+        f"--basetemp={root / '.stories'}",
+        *stories,
     )
     if ended.returncode == 0:
         return None
+    if _HUNG.search(ended.stdout + ended.stderr):
+        raise FellOver(f"a story hangs instead of failing, bound what it waits for: {' '.join(stories)}")
     if ended.returncode != 1 or not (failed := _FAILED.search(ended.stdout)):
         raise FellOver(f"pytest could not run {stories}:\n{ended.stdout[-2000:]}{ended.stderr[-1000:]}")
     return failed[1]

@@ -322,8 +322,9 @@ async def test_updates_stored_elsewhere_are_found_behind_any_number_of_unfinishe
     await worker.look_again(BOT)
     await store(db, update(5_000, chat=2))
     await worker.look_again(BOT)
-    while not desk.done[f"{BOT}:2"]:  # noqa: ASYNC110 - until its task has run
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not desk.done[f"{BOT}:2"]:  # noqa: ASYNC110 - until its task has run
+            await asyncio.sleep(0)
     assert desk.done == {f"{BOT}:2": [5_000], f"{BOT}:1": []} or desk.done == {f"{BOT}:2": [5_000]}
     release.set()
     await worker.idle.wait()

@@ -30,6 +30,8 @@ from bot.sandbox.world import content
         ({"kind": "html_502"}, ClientDecodeError, False),
         ({"kind": "html_502", "applied": True}, ClientDecodeError, True),
         ({"kind": "garbage"}, ClientDecodeError, True),
+        ({"kind": "reply", "code": 418, "text": '{"ok": false}'}, TelegramAPIError, False),
+        ({"kind": "reply", "code": 200, "text": "no JSON", "applied": True}, ClientDecodeError, True),
         ({"kind": "flood", "retry_after": 3}, TelegramRetryAfter, False),
         ({"kind": "flood", "retry_after": 1.5}, ClientDecodeError, False),
         ({"kind": "flood", "retry_after": None}, TelegramAPIError, False),

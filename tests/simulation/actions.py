@@ -272,6 +272,14 @@ class Actions:
         if fault.get("applied") is False:
             self.history.may_linger = True
 
+    def late(self, delay: float, method: str | None, times: int) -> None:
+        """Telegram applies a call, and answers when nobody may be waiting any more."""
+        self.world.faults.add(Fault("slow", method=method, times=times, delay=delay))
+
+    def odd(self, code: int, body: str, *, is_applied: bool, method: str | None, times: int) -> None:
+        """Telegram, or something before it, answers what no document describes."""
+        self.world.faults.add(Fault("reply", method=method, times=times, code=code, text=body, applied=is_applied))
+
     def flood(self, seconds: float | None, times: int) -> None:
         """Telegram says to wait."""
         self.world.faults.add(Fault("flood", method="sendMessage", times=times, retry_after=seconds))

@@ -27,8 +27,12 @@ _TROUBLE = {
     "wait": 2,
     "poison": 1,
     "renumber": 1,
+    "late": 4,
+    "odd": 5,
 }
 _ALL = {**_PEOPLE, **_ADMIN, **_TROUBLE}
+
+METHODS = (None, None, "sendMessage", "copyMessage", "editMessageText", "getUpdates")
 
 FAULTS = (
     {"kind": "silent"}, {"kind": "cut"}, {"kind": "garbage"}, {"kind": "id_zero"},
@@ -36,6 +40,22 @@ FAULTS = (
     {"kind": "http_500"}, {"kind": "http_500", "applied": True},
     {"kind": "html_502"}, {"kind": "html_502", "applied": True},
 )  # fmt: skip
+
+LATE = (20.0, 45.0, 65.0, 130.0)
+"""Seconds after which an answer comes; whoever asked has waited long enough before most of them."""
+
+ODD = (
+    (200, "no JSON at all"), (200, ""), (200, "null"), (200, "[]"), (200, "{}"),
+    (200, '{"result":{"message_id":7}}'), (200, '{"ok":true}'), (200, '{"ok":true,"result":null}'),
+    (200, '{"ok":true,"result":"done"}'), (200, '{"ok":true,"result":[1,[]]}'),
+    (200, '{"ok":true,"result":{"message_id":"seven"}}'), (200, '{"ok":"perhaps","result":true}'),
+    (200, '{"ok":false}'), (200, '{"ok":false,"error_code":0,"description":null}'),
+    (200, '{"ok":false,"description":"Bad Request: \udcff"}'), (204, ""), (226, '{"ok":true}'),
+    (402, '{"ok":false,"error_code":402}'), (418, '{"ok":false,"error_code":418,"description":"I am a teapot"}'),
+    (451, "<html>for legal reasons</html>"), (500, '{"ok":false}'), (503, '{"ok":true,"result":true}'),
+    (520, '{"ok":false,"error_code":520}'), (599, ""),
+)  # fmt: skip
+"""Answers that no document describes: status and body. None says whether the call was applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +128,18 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
         case "crash" | "power_cut":
             arguments = {"callbacks": rolls.choice((0, 1, 2, 3, 5, 8, 13, 30))}
         case "fault":
-            method = rolls.choice((None, None, "sendMessage", "copyMessage", "editMessageText", "getUpdates"))
+            method = rolls.choice(METHODS)
             arguments = {"fault": rolls.choice(FAULTS), "method": method, "times": rolls.choice((1, 1, 2, 4))}
+        case "late":
+            arguments = {
+                "delay": rolls.choice(LATE),
+                "method": rolls.choice(METHODS),
+                "times": rolls.choice((1, 1, 2, 4)),
+            }
+        case "odd":
+            code, body = rolls.choice(ODD)
+            arguments = {"code": code, "body": body, "is_applied": rolls.random() < 0.6}
+            arguments |= {"method": rolls.choice(METHODS), "times": rolls.choice((1, 1, 2, 4))}
         case "flood":
             arguments = {"seconds": rolls.choice((1, 17, 17, 3600, None, 0.5)), "times": rolls.choice((1, 1, 4))}
         case "outage":

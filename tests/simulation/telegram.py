@@ -16,7 +16,7 @@ from aiohttp import BytesPayload
 from aiohttp.client_reqrep import ConnectionKey
 
 from bot.sandbox.server.server import Server
-from bot.telegram.session import Telegram
+from bot.telegram.session import Telegram, as_text
 from tests.simulation.loop import TELEGRAM, Loop, Move
 
 _KEPT = Response[WebhookInfo]  # pydantic makes it anew, in milliseconds, whenever nobody holds it
@@ -68,7 +68,7 @@ class Line:
     def _arrive(self, status: int, body: bytes) -> None:
         if not self._answer.done():
             self._wire.heard(self, status, body)
-            self._answer.set_result((status, body.decode()))
+            self._answer.set_result((status, as_text(body)))
 
     def _break(self) -> None:
         if not self._answer.done():

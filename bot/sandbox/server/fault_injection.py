@@ -48,6 +48,9 @@ def apply_fault(fault: Fault, call: Call, request: Request, apply: Apply) -> Non
             request.respond(307, b"", "text/plain", {"location": fault.text})
         case "garbage":
             _instead(request, apply, True, 200, GARBAGE, "application/json")
+        case "reply":
+            body = fault.text.encode(errors="surrogateescape")
+            _instead(request, apply, applied, fault.code, body, "application/json")
         case "flood":
             _flood(fault, call, request)
         case "error":

@@ -16,6 +16,7 @@ KINDS = {
     "flood": "429 with `retry_after`: whole, fractional, or None to leave it out",
     "error": "refused with `code` and `text`",
     "garbage": "applied, answered 200 with a body that cannot be decoded",
+    "reply": "answered with status `code` and body `text`, whatever they mean; applied or not",
     "id_zero": "applied, but the message comes back with id 0, as a scheduled one does",
     "partial": "an album or copyMessages: all but the last delivered, then refused",
 }

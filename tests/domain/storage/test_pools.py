@@ -1,6 +1,7 @@
 """Pools of their own, and deadlines: nobody takes the database away from the bot, and a dead host is noticed."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
 
 from crm_core.storage import config, ownership
 from crm_core.storage.config import POOLS, Pool, through
@@ -16,11 +18,16 @@ from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import SessionOwnership
 from tests.domain.storage.test_storage_transactions import causes, note
 from tests.support.tcp_relay import TcpRelay
+from tests.support.waiting import until_polled
 
 SLOW = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
     "postgresql": "SELECT pg_sleep(600)",
 }
+ROWS = 2_000_000  # of a search that would take seconds, and yet ends if nobody interrupts it
+COUNTED = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) SELECT sum(count_row(i)) FROM n"
+)
 
 
 def slow(s: Session) -> Any:
@@ -49,8 +56,9 @@ async def test_slow_searches_of_the_api_take_no_connection_from_the_bot(impatien
     searches = [asyncio.create_task(search()) for _ in range(POOLS[Pool.API].connections + 3)]
     await asyncio.sleep(0)
     assert await asyncio.wait_for(impatient.read(lambda s: s.execute(text("SELECT 5")).scalar_one()), 0.9)
-    assert await impatient.write(note, "bot") == "bot"
-    failures = await asyncio.gather(*searches, return_exceptions=True)
+    async with asyncio.timeout(10):
+        assert await impatient.write(note, "bot") == "bot"
+        failures = await asyncio.gather(*searches, return_exceptions=True)
     assert all(isinstance(one, DATABASE_UNAVAILABLE) for one in failures), set(map(repr, failures))
     with through(Pool.API):  # what was given up has left its connections usable
         assert await causes(impatient) == {"bot"}
@@ -73,6 +81,51 @@ async def test_callers_get_a_connection_in_the_order_in_which_they_came(
     finally:
         await db.close()
     assert order == [*range(8)] * 3
+
+
+@pytest.mark.fault("F125")
+async def test_cancelled_read_ends_at_once_however_long_it_would_take(db: Database) -> None:
+    loop, begun, rows = asyncio.get_running_loop(), asyncio.Semaphore(0), 0
+    threads = threading.active_count()
+
+    def count_row(_: int) -> int:
+        nonlocal rows
+        rows += 1
+        return 1
+
+    def search_all(s: Session) -> Any:
+        if not db.numbers_rise:
+            loop.call_soon(begun.release)
+            return slow(s)
+        connection: Any = s.connection().connection.driver_connection
+        await_only(connection.create_function("count_row", 1, count_row))
+        loop.call_soon(begun.release)
+        return s.execute(text(COUNTED), {"rows": ROWS}).scalar_one()
+
+    async def search() -> None:
+        with through(Pool.BACKGROUND):  # whose deadlines are the longest
+            await db.read(search_all)
+
+    async with asyncio.timeout(20):
+        searches = [asyncio.create_task(search()) for _ in range(POOLS[Pool.BACKGROUND].readers)]
+        for _ in searches:
+            await begun.acquire()
+        if not db.numbers_rise:  # PostgreSQL knows nothing of a query yet that is on its way
+            await until_polled(lambda: db.read(are_asleep, number=len(searches)))
+        for one in searches:
+            one.cancel()
+        await asyncio.wait(searches)
+        with through(Pool.BACKGROUND):
+            assert await causes(db) == set()
+        await db.close()
+        while threading.active_count() > threads:  # noqa: ASYNC110 - a thread's end announces itself to nobody
+            await asyncio.sleep(0.01)
+    assert rows < ROWS
+
+
+def are_asleep(s: Session, *, number: int) -> bool:
+    found = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    return bool(s.execute(text(found)).scalar_one() == number)
 
 
 @pytest.mark.fault("F91")
