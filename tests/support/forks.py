@@ -23,6 +23,7 @@ _forking.set_forkserver_preload(
         "bot.runtime.migrating",
         "tests.processes.restarts",
         "tests.processes.migrations",
+        "tests.support.warm",  # last
     ]
 )
 
