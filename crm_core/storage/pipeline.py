@@ -13,10 +13,8 @@ https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, event
 from sqlalchemy.dialects.postgresql.psycopg import AsyncAdapt_psycopg_connection
 from sqlalchemy.engine import Dialect, Engine
@@ -27,6 +25,10 @@ from sqlalchemy.util import await_only
 from crm_core.storage.deadlines import answered, restart
 from crm_core.storage.prepared import PostgresPlan, Prepared, Rows
 
+if TYPE_CHECKING:  # this module is loaded with SQLite, too, where the driver would take 9 MB for nothing
+    import psycopg
+
+_IDLE = 0  # psycopg.pq.TransactionStatus.IDLE: no transaction has begun
 _WAITING, _PREFETCHED = "waiting statements", "prefetched rows"  # keys in the `info` of a connection
 
 
@@ -171,7 +173,7 @@ def _send(connection: Connection, statements: Sequence[_Statement], *, commits: 
     raw: Any = connection.connection.driver_connection
     try:
         results = await_only(_send_all(raw, [*waiting, *statements], commits=commits))
-    except psycopg.Error as error:
+    except connection.dialect.loaded_dbapi.Error as error:
         wrapped = _as_sqlalchemy(error, connection.dialect, is_lost=raw.closed)
         if raw.closed:
             connection.invalidate(wrapped)
@@ -183,8 +185,10 @@ def _send(connection: Connection, statements: Sequence[_Statement], *, commits: 
     return results[len(waiting) :]
 
 
-async def _send_all(raw: psycopg.AsyncConnection, statements: Sequence[_Statement], *, commits: bool) -> list[_Result]:
-    if len(statements) == 1 and not commits and raw.info.transaction_status != TransactionStatus.IDLE:
+async def _send_all(
+    raw: "psycopg.AsyncConnection", statements: Sequence[_Statement], *, commits: bool
+) -> list[_Result]:
+    if len(statements) == 1 and not commits and raw.info.transaction_status != _IDLE:
         return [await _result(await raw.execute(statements[0].sql, statements[0].parameters))]
     async with raw.pipeline():
         cursors = [await raw.execute(one.sql, one.parameters) for one in statements]
@@ -193,14 +197,20 @@ async def _send_all(raw: psycopg.AsyncConnection, statements: Sequence[_Statemen
     return [await _result(cursor) for cursor in cursors]
 
 
-async def _result(cursor: psycopg.AsyncCursor) -> _Result:
+async def _result(cursor: "psycopg.AsyncCursor") -> _Result:
     return _Result(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
 
-def _as_sqlalchemy(error: psycopg.Error, dialect: Dialect, *, is_lost: bool) -> DBAPIError:
+def _as_sqlalchemy(error: Exception, dialect: Dialect, *, is_lost: bool) -> DBAPIError:
     """What SQLAlchemy raises for an error of the driver."""
     wrapped = DBAPIError.instance(
-        None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=is_lost, dialect=dialect
+        None,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=is_lost,
+        dialect=dialect,
     )
     assert isinstance(wrapped, DBAPIError)
     return wrapped

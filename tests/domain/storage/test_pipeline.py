@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from crm_core.storage import pipeline
 from crm_core.storage.database import Database
 from crm_core.storage.execute import (
     Savepoint,
@@ -165,3 +167,7 @@ async def test_registering_takes_few_round_trips(db: Database) -> None:
     with counted() as statements:
         await db.write(lambda s: names(s) and None)
     assert len(statements) == (0 if db.numbers_rise else 1)
+
+
+def test_state_of_a_connection_without_transaction_is_the_drivers_own() -> None:
+    assert pipeline._IDLE == TransactionStatus.IDLE
