@@ -22,6 +22,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
+from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
 
 DATABASES = ("sqlite", "postgres")
@@ -84,6 +85,12 @@ def _processes_only_where_slow(request: pytest.FixtureRequest, monkeypatch: pyte
         monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
     yield
     assert not started, "this test starts a process: mark it slow, so that `make quick` leaves it out"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_compiled_statements() -> Iterator[None]:
+    with shared_compiled_statements():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 from zipfile import ZIP_DEFLATED, ZipFile
 
-import xlsxwriter
-from xlsxwriter.exceptions import XlsxWriterException
-
 from crm_core.exports.inert import inert, is_formula_like
 from crm_core.exports.kinds import What
 from crm_core.exports.rows import COLUMNS, Cells, Kind
@@ -163,6 +160,8 @@ class XlsxFile(TableFile):
     suffix = ".xlsx"
 
     def __init__(self, path: Path, *, what: What, words: Words, zone: tzinfo) -> None:
+        import xlsxwriter  # 2 MB that the process of the bot, which only knows this module, does without
+
         super().__init__(path, what=what, words=words, zone=zone)
         options = {
             "constant_memory": True,
@@ -191,6 +190,8 @@ class XlsxFile(TableFile):
 
     def close(self) -> None:
         """Writes the workbook."""
+        from xlsxwriter.exceptions import XlsxWriterException
+
         if not self._sheets:
             self._begin_sheet()
         self._end_sheet()

@@ -12,14 +12,16 @@ older modules, where it does the same more slowly; `Session.add` and relationshi
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from crm_core.storage.pipeline import Pipeline
 from crm_core.storage.prepared import Prepared, PreparedForIds, Rows
+
+if TYPE_CHECKING:  # it loads PostgreSQL's driver, which an installation on SQLite does not need
+    from crm_core.storage.pipeline import Pipeline
 
 CONNECTION, PIPELINE = "connection", "pipeline"
 """Keys of a session's `info`: under them whoever opens a transaction keeps its connection, and its pipeline if any."""
@@ -168,7 +170,7 @@ def _connection(s: Session) -> Connection:
     return connection
 
 
-def _pipeline(s: Session) -> Pipeline | None:
+def _pipeline(s: Session) -> "Pipeline | None":
     """Where statements of the session can wait: only on PostgreSQL."""
     found: Pipeline | None = s.info.get(PIPELINE)
     return found

@@ -4,18 +4,18 @@ import glob
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from crm_core.storage.installed_mark import RESTORING, RestoreUnfinished
 from crm_core.storage.private_files import private_file, private_folder, tighten
+from crm_core.storage.probe import known_revisions, newest_revision
 from crm_core.storage.sqlite import sqlite_engine
+
+if TYPE_CHECKING:  # it is imported where a schema is behind: a process needs it once in a version, 7 MB for good
+    from alembic.config import Config
 
 MIGRATION_LOCK = 7_200  # our own advisory lock: two processes that start at once migrate one after the other
 
@@ -82,11 +82,13 @@ def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None,
     engine = sqlite_engine(url)
     try:
         with engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+            current, newest = _revision(connection), newest_revision()
             connection.rollback()
             _check_known(current)
-            if copy and current is not None and current != _newest():
-                _copy(path, path.with_name(f"{path.stem}.before-{_newest()}.{now:%Y%m%d-%H%M%S}.db"))
+            if current == newest:
+                return current, newest
+            if copy and current is not None:
+                _copy(path, path.with_name(f"{path.stem}.before-{newest}.{now:%Y%m%d-%H%M%S}.db"))
             # Rebuilding a table would fire ON DELETE in its children; references are checked afterwards.
             _pragma(engine, connection, "foreign_keys=OFF")
             with connection.begin():
@@ -115,33 +117,38 @@ def _copy(source: Path, target: Path) -> None:
         copy.close()
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     return config
 
 
-def _newest() -> str:
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    assert newest is not None
-    return newest
+def _revision(connection: Connection) -> str | None:
+    """The revision that a database has, None for a new one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _check_known(revision: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in known_revisions():
         raise UnknownRevision(revision)
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
-    before = MigrationContext.configure(connection).get_current_revision()
+    before, newest = _revision(connection), newest_revision()
     _check_known(before)
-    if before != _newest():
+    if before != newest:
+        from alembic import command
+
         try:
             command.upgrade(_config(connection), "head")
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == NOT_ALLOWED:
                 raise MigrationNotAllowed(before) from error
             raise
-    return before, _newest()
+    return before, newest

@@ -111,10 +111,13 @@ def _try(patch: Patch, *, seeds: int, processes: int) -> Verdict:
 
 @contextmanager
 def _copy() -> Iterator[Path]:
-    """The project as it stands, in a folder of its own."""
+    """The project as it stands, in a folder of its own.
+
+    What Python has compiled of it comes along: it is used for files that have the moment and size of their originals.
+    """
     with TemporaryDirectory(prefix="mini-crm-mutant-") as folder:
         for name in PARTS:
-            shutil.copytree(ROOT / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, Path(folder, name))
         shutil.copy(ROOT / "pyproject.toml", folder)
         yield Path(folder)
 

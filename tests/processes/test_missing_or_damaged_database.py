@@ -4,8 +4,6 @@ import asyncio
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +17,8 @@ from bot.settings import load_settings
 from crm_core.backups.copying import examine, make_copy
 from crm_core.storage.installed_mark import DatabaseMissing, lock_path
 from tests.domain.storage.test_storage_backup import damage
-from tests.support.forks import ROOT
+from tests.processes.dying_restores import restore_and_die
+from tests.support.forks import fork
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import Ended, command, environment
 
@@ -137,23 +136,6 @@ async def test_lock_left_by_killed_first_start_does_not_block_migration(tmp_path
 
 # --- F66: killed on the way -------------------------------------------------------------------------------------------
 
-KILLED = """
-import os, signal, sys
-call, calls = int(sys.argv[1]), 0
-def dying(function):
-    def step(*given, **named):
-        global calls
-        calls += 1
-        if calls == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*given, **named)
-    return step
-os.replace, os.unlink, os.fsync = dying(os.replace), dying(os.unlink), dying(os.fsync)
-sys.argv = ["mini-crm", "restore", sys.argv[2], "--replace"]
-from bot.commands.cli import main
-main()
-"""
-
 
 @pytest.mark.fault("F66")
 async def test_restore_killed_at_any_step_can_be_repeated(folder: Folder) -> None:
@@ -162,17 +144,11 @@ async def test_restore_killed_at_any_step_can_be_repeated(folder: Folder) -> Non
     settings = load_settings(database_url=f"sqlite:///{folder.database}")
     seen = []
     for call in range(1, 100):
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", KILLED, str(call), str(folder.backup)],
-            cwd=folder.path,
-            capture_output=True,
-            env=environment({"PYTHONPATH": str(ROOT)}),
-            check=False,
-        )
-        if done.returncode == 0:
+        process = await fork(restore_and_die, str(folder.backup), call, folder=folder.path, environment=environment({}))
+        said = await process.communicate()
+        if process.returncode == 0:
             break
-        assert done.returncode == -signal.SIGKILL, done
+        assert process.returncode == -signal.SIGKILL, said
         if folder.database.exists():
             examine(folder.database)
             seen.append("restored" if is_restored(folder.database) else "old")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -15,18 +16,15 @@ from tests.simulation.search import Found, search, shorten, silence, workplace
 @click.option("--seeds", default=0, help="at least so many histories")
 @click.option("--seconds", default=0.0, help="and for at least so long")
 @click.option("--first", default=1, help="the first seed")
-@click.option("--seed", default=0, help="one history alone, told in full")
+@click.option("--seed", "seeds_told", default=(), multiple=True, type=int, help="one history alone, told in full")
 @click.option("--processes", default=0, help="how many at once; by default one for each processor")
-def main(seeds: int, seconds: float, first: int, seed: int, processes: int) -> None:
+def main(seeds: int, seconds: float, first: int, seeds_told: tuple[int, ...], processes: int) -> None:
     """Exits with 1 if a rule was broken."""
-    if seed:
+    if any(seeds_told):
         silence()
         with workplace() as folder:
-            history = History(seed, draw(seed), folder)
-            violation = history.run()
-            print("\n".join(history.trace))
-            print(violation or "nothing was wrong")
-            sys.exit(violation is not None)
+            was_broken = [_tell_in_full(seed, folder) for seed in seeds_told]
+        sys.exit(any(was_broken))
     found, took = search(
         first, is_enough=lambda found, took: found.histories >= seeds and took >= seconds, processes=processes or None
     )
@@ -34,6 +32,14 @@ def main(seeds: int, seconds: float, first: int, seed: int, processes: int) -> N
     if found.failures:
         _tell(found)
         sys.exit(1)
+
+
+def _tell_in_full(seed: int, folder: Path) -> bool:
+    """Returns whether a rule was broken."""
+    history = History(seed, draw(seed), folder)
+    violation = history.run()
+    print(f"history {seed}:", *history.trace, violation or "nothing was wrong", sep="\n")
+    return violation is not None
 
 
 def _tell(found: Found) -> None:

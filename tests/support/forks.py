@@ -21,8 +21,12 @@ _forking.set_forkserver_preload(
     [
         *(f"bot.commands.{name}" for name in ("api_keys", "backup", "doctor", "export", "invite", "restore", "run")),
         "bot.runtime.migrating",
+        "alembic.command",
+        "psycopg",
         "tests.processes.restarts",
         "tests.processes.migrations",
+        "tests.processes.dying_restores",
+        "tests.support.warm",  # last
     ]
 )
 

@@ -1,8 +1,9 @@
 """What the code says, read from the code: labels of buttons, errors that are raised, codes that are announced."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from crm_core import errors
@@ -47,6 +48,7 @@ def labels() -> set[str]:
     return found | {"today", "7 days", "30 days", "all time"}  # periods get their names from a function
 
 
+@cache
 def raised() -> list[tuple[str, tuple[str, ...]]]:
     """Every error with the fields that it is given, wherever one is made; without fields where none ever is."""
     found = {
@@ -103,12 +105,10 @@ def code_of(call: ast.Call, announcer: Announcer) -> ast.expr:
     return next((one.value for one in call.keywords if one.arg == "code"), None) or call.args[announcer.place]
 
 
-def announcers() -> dict[str, Announcer]:
-    """The functions that announce a code, and those that hand theirs on to them."""
+def announcers(every: Sequence[ast.FunctionDef]) -> dict[str, Announcer]:
+    """Those of the functions that announce a code, and those that hand theirs on to them."""
     found: dict[str, Announcer] = {}
-    rest = {
-        one.name: one for one in functions() if "code" in {arg.arg for arg in (*one.args.args, *one.args.kwonlyargs)}
-    }
+    rest = {one.name: one for one in every if "code" in {arg.arg for arg in (*one.args.args, *one.args.kwonlyargs)}}
     for _round in range(3):
         for name, function in rest.items():
             place = next((at for at, arg in enumerate(function.args.args) if arg.arg == "code"), -1)
@@ -122,10 +122,12 @@ def announcers() -> dict[str, Announcer]:
     return found
 
 
+@cache
 def announced() -> list[tuple[str, bool, tuple[str, ...]]]:
     """Every code that the core announces: to clients or not, with which fields."""
-    known, found = announcers(), set()
-    for function in functions():
+    every = functions()
+    known, found = announcers(every), set()
+    for function in every:
         said = [(code, "CLIENT_NOTICE" in ast.unparse(function), keys) for code, keys in payloads(function)]
         for call in calls(function):
             if announcer := known.get(called(call)):

@@ -98,7 +98,7 @@ def test_sqlite_file_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
     older.commit()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrating, "_upgrade", _fails)
-        patch.setattr(MigrationContext, "get_current_revision", lambda self: "0000_older")
+        patch.setattr(migrating, "_revision", lambda connection: "0000_older")
         patch.setattr(migrating, "_check_known", lambda revision: None)
         with pytest.raises(LookupError):
             migrate(url)
