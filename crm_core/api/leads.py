@@ -12,7 +12,7 @@ from crm_core.api.contacts import register_and_respond
 from crm_core.api.etags import Matching, Tagged, guarded, tag
 from crm_core.api.fields import NO_NUL, Body, Email, FullName, Id, Message, Moment, Phone, Shown, example
 from crm_core.api.paging import Page, show_place
-from crm_core.api.schema import TAGGED, TOTAL, refusals
+from crm_core.api.schema import SEARCHED, TAGGED, TOTAL, refusals
 from crm_core.contacts import lead_lists, leads
 from crm_core.contacts.lead_lists import LeadFilter
 from crm_core.contacts.leads import LeadFacts
@@ -78,7 +78,11 @@ class LeadSearch(Page):
     )
     name: Annotated[
         str | None,
-        Field(max_length=200, pattern=NO_NUL, description="Any part of the name; upper and lower case are the same."),
+        Field(
+            max_length=200,
+            pattern=NO_NUL,
+            description="Beginnings of words of the name, in any order; upper and lower case are the same.",
+        ),
     ] = None
     external_id: Annotated[str | None, Field(max_length=200, pattern=NO_NUL)] = None
 
@@ -110,11 +114,15 @@ async def register_contact(body: NewRequest, call: Writing) -> Response:
     return await register_and_respond(call, source_id=body.source_id, lead=lead, message=body.message)
 
 
-@router.get("/leads/", response_model=list[LeadShown], summary="List and find leads", responses=TOTAL)
+@router.get("/leads/", response_model=list[LeadShown], summary="List and find leads", responses=SEARCHED)
 async def list_leads(
     search: Annotated[LeadSearch, Query()], request: Request, response: Response, call: Reading
 ) -> Any:
-    """In order of creation. With several filters, a lead must match all of them."""
+    """In order of creation. With several filters, a lead must match all of them.
+
+    A search by name alone looks at 20,000 leads that have its rarest word, the first by alphabet. If there are more,
+    the header `X-Incomplete-Results` says so: name more of the name.
+    """
     found = await call.db.read(
         lead_lists.leads,
         skip=search.skip,
@@ -124,6 +132,8 @@ async def list_leads(
         wanted=LeadFilter(email=search.email, phone=search.phone, name=search.name, external_id=search.external_id),
     )
     show_place(request, response, search, found.total)
+    if not found.is_complete:
+        response.headers["X-Incomplete-Results"] = "true"
     return found.rows
 
 

@@ -84,6 +84,19 @@ TOTAL: dict[int | str, dict[str, Any]] = {
 }
 """The additional headers of every list."""
 
+SEARCHED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            **TOTAL[200]["headers"],
+            "X-Incomplete-Results": {
+                "description": "`true` if so many match that not all of them were looked at.",
+                "schema": {"type": "string"},
+            },
+        }
+    }
+}
+"""The additional headers of a list that is searched."""
+
 TAGGED: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {

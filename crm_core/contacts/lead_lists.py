@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from crm_core.contacts import lead_words
 from crm_core.errors import LeadNotFound
-from crm_core.names import normalise, phone_key
+from crm_core.names import phone_key
 from crm_core.storage.paging import Page, RowCount
 from crm_core.storage.tables import Contact, Lead
 
@@ -22,7 +23,8 @@ class LeadFilter:
     Attributes:
         email: the whole address, upper and lower case alike.
         phone: in any notation; the last ten digits count.
-        name: any part of it; upper and lower case are alike, and so are ё and е.
+        name: beginnings of words of it, in any order (`lead_words.words`). A blank one sets no condition either; one
+            without letters and digits finds nobody.
     """
 
     external_id: str | None = None
@@ -30,8 +32,13 @@ class LeadFilter:
     phone: str | None = None
     name: str | None = None
 
+    @property
+    def beginnings(self) -> tuple[str, ...] | None:
+        """What words of the name must begin with; None if any name will do."""
+        return None if self.name is None or not self.name.strip() else lead_words.beginnings(self.name)
+
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The conditions in SQL, all of which must hold."""
+        """The conditions on everything but the name, in SQL; all of them must hold."""
         found = []
         if self.external_id is not None:
             found.append(_lead.c.external_id == self.external_id)
@@ -39,8 +46,6 @@ class LeadFilter:
             found.append(_lead.c.email == self.email.strip().casefold())
         if self.phone is not None:
             found.append(_lead.c.phone_key == (phone_key(self.phone) or ""))
-        if self.name is not None:
-            found.append(_lead.c.name_folded.contains(normalise(self.name) or "", autoescape=True))
         return found
 
 
@@ -63,13 +68,38 @@ def leads(s: Session, *, skip: int, limit: int, wanted: LeadFilter, total: RowCo
         skip, limit: how many rows to leave out, and the most to return.
         total: the number of all leads, for a list without conditions.
     """
-    conditions = wanted.conditions()
+    beginnings, conditions = wanted.beginnings, wanted.conditions()
+    if beginnings == ():
+        return Page([], 0)
+    if beginnings is not None and not conditions:
+        return _named(s, beginnings, skip, limit)
+    conditions += [lead_words.has(_lead.c.id, one) for one in beginnings or ()]
     rows = s.execute(_LEADS.where(*conditions).order_by(_lead.c.id).offset(skip).limit(limit)).all()
     if not conditions:
         return Page(rows, total.count(s, now=now))
     if len(rows) < limit and (rows or skip == 0):  # this page is the last one
         return Page(rows, skip + len(rows))
     return Page(rows, s.execute(select(func.count()).select_from(_lead).where(*conditions)).scalar_one())
+
+
+def _named(s: Session, beginnings: tuple[str, ...], skip: int, limit: int) -> Page:
+    """Leads by name alone, of which any number may begin in the same way."""
+    counts = s.execute(lead_words.counting(beginnings)).one()
+    by_rarity = sorted(zip(counts, beginnings, strict=True))
+    rarest, _ = by_rarity[0]
+    if not rarest:
+        return Page([], 0)
+    found = lead_words.matching([one for _, one in by_rarity]).subquery()
+    page = (
+        select(found.c.lead_id, func.count().over().label("total")).order_by(found.c.lead_id).offset(skip).limit(limit)
+    )
+    chosen = s.execute(page).all()
+    if chosen:
+        total = chosen[0].total
+    else:
+        total = s.execute(select(func.count()).select_from(found)).scalar_one() if skip else 0
+    rows = s.execute(_LEADS.where(_lead.c.id.in_([one.lead_id for one in chosen])).order_by(_lead.c.id)).all()
+    return Page(rows, total, is_complete=rarest <= lead_words.LOOKED_AT)
 
 
 def lead(s: Session, *, lead_id: int) -> Any:

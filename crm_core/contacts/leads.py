@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_key
 from crm_core.access.scopes import WRITE
+from crm_core.contacts import lead_words
 from crm_core.errors import BadEmail, EmailTaken, LeadNotFound
 from crm_core.events import NewEvent
-from crm_core.names import normalise, phone_key
+from crm_core.names import phone_key
 from crm_core.storage.execute import execute, execute_count, prefetch
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Lead
@@ -109,9 +110,9 @@ def _complete(s: Session, known: LeadRecord, news: dict[str, Any], now: datetime
         values["email_hint"] = news.pop("email")
     if "phone" in news:
         values["phone_key"] = phone_key(news["phone"])
-    if "full_name" in news:
-        values["name_folded"] = normalise(news["full_name"])
     s.execute(update(_table).where(_table.c.id == known.id).values(values))
+    if "full_name" in news:
+        lead_words.replace(s, lead_id=known.id, name=news["full_name"])
     events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=known.id, reason="completed")])
     return replace(known, **news)
 
@@ -134,23 +135,23 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
             "full_name": facts.full_name,
             "username": facts.username,
             "language": facts.language,
-            "name_folded": normalise(facts.full_name),
             "created_at": now,
         },
     ).scalar_one()
+    lead_words.store(s, lead_id=lead_id, name=facts.full_name)
     events.record(s, [NewEvent(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
     return lead_id
 
 
-def update_profile(
-    s: Session, *, lead_id: int, full_name: str | None, username: str | None, language: str | None
-) -> None:
-    """Stores the name, username and language that Telegram now shows of a person."""
-    s.execute(
-        update(_table)
-        .where(_table.c.id == lead_id)
-        .values(full_name=full_name, username=username, language=language, name_folded=normalise(full_name))
-    )
+def update_profile(s: Session, *, lead_id: int, changed: dict[str, str | None]) -> None:
+    """Stores what Telegram now shows of a person.
+
+    Args:
+        changed: those of `full_name`, `username` and `language` that are not as they were.
+    """
+    s.execute(update(_table).where(_table.c.id == lead_id).values(changed))
+    if "full_name" in changed:
+        lead_words.replace(s, lead_id=lead_id, name=changed["full_name"])
 
 
 def set_phone(s: Session, *, lead_id: int, phone: str, now: datetime) -> None:
@@ -173,10 +174,10 @@ def change(s: Session, *, lead_id: int, values: dict[str, str | None], actor: Ac
         raise EmailTaken()
     if "phone" in new:
         new["phone_key"] = phone_key(new["phone"])
-    if "full_name" in new:
-        new["name_folded"] = normalise(new["full_name"])
     if execute_count(s, update(_table).where(_table.c.id == lead_id).values(new or {"id": lead_id})) != 1:
         raise LeadNotFound(lead=lead_id)
+    if "full_name" in new:
+        lead_words.replace(s, lead_id=lead_id, name=new["full_name"])
     if new:
         events.record(s, [NewEvent(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="corrected")])
 

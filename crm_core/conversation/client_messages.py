@@ -144,10 +144,10 @@ def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: d
         known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if known.is_staff:
         raise IsStaff()
-    if (known.full_name, known.username, known.language) != (person.full_name, person.username, person.language):
-        leads.update_profile(
-            s, lead_id=known.lead_id, full_name=person.full_name, username=person.username, language=person.language
-        )
+    shown = {"full_name": person.full_name, "username": person.username, "language": person.language}
+    changed = {name: value for name, value in shown.items() if value != getattr(known, name)}
+    if changed:
+        leads.update_profile(s, lead_id=known.lead_id, changed=changed)
     if known.is_blocked:
         set_blocked(s, bot_id=bot_id, chat_id=chat_id, is_blocked=False)
     return known

@@ -13,10 +13,15 @@ from crm_core.storage.execute import execute
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list, and how many rows the whole list has."""
+    """A page of a list, and how many rows the whole list has.
+
+    Attributes:
+        is_complete: whether everything was looked at, and not only the first of too many.
+    """
 
     rows: Sequence[Any]
     total: int
+    is_complete: bool = True
 
 
 SETTLED_AFTER = timedelta(minutes=10)

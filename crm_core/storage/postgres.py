@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
 from crm_core.storage import config, pipeline
-from crm_core.storage.config import PING_SECONDS, POOLS, TCP, Pool, PoolConfig, current_pool
+from crm_core.storage.config import PING_SECONDS, POOLS, SERVER_TCP, TCP, Pool, PoolConfig, current_pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.deadlines import cut_postgres, watch
 from crm_core.storage.execute import CONNECTION, PIPELINE
@@ -30,13 +30,14 @@ IDLE_SECONDS = 60  # after which the server ends a transaction that does nothing
 
 
 def connect_args(limits: PoolConfig) -> dict[str, Any]:
-    """Parameters of a connection: it notices a server that is gone, and the server ends what takes too long."""
+    """Parameters of a connection: each end notices when the other is gone, and the server ends what takes too long."""
     timeouts = {
         "statement_timeout": limits.statement,
         "lock_timeout": limits.lock,
         "idle_in_transaction_session_timeout": IDLE_SECONDS,
     }
-    options = " ".join(f"-c {name}={round(seconds * 1000)}ms" for name, seconds in timeouts.items())
+    values = {name: f"{round(seconds * 1000)}ms" for name, seconds in timeouts.items()} | SERVER_TCP
+    options = " ".join(f"-c {name}={value}" for name, value in values.items())
     return {
         "options": options,
         "connect_timeout": config.CONNECT_SECONDS,

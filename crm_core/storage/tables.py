@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
 from crm_core.storage.columns import content, personal, technical
-from crm_core.storage.types import Instant, RowId
+from crm_core.storage.types import Instant, RowId, Word
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -191,11 +191,20 @@ class Lead(Base):
     full_name: Mapped[str | None] = personal()
     username: Mapped[str | None] = personal()
     language: Mapped[str | None] = personal(String(16))
-    name_folded: Mapped[str | None] = personal(index=True)
     email_hint: Mapped[str | None] = personal(
         comment="an e-mail they gave that another lead already has: shown, never merged"
     )
     created_at: Mapped[datetime] = technical()
+
+
+class LeadWord(Base):
+    """A word of a lead's name, case-folded; leads are found by the beginnings of words."""
+
+    __tablename__ = "lead_words"
+    __table_args__ = (Index("ix_lead_words_word_lead_id", "word", "lead_id"), {"sqlite_with_rowid": False})
+
+    lead_id: Mapped[int] = technical(ForeignKey("leads.id", ondelete="CASCADE"), primary_key=True)
+    word: Mapped[str] = personal(Word, primary_key=True)
 
 
 class Chat(Base):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer
+from sqlalchemy import BigInteger, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -11,6 +11,9 @@ MILLISECOND = timedelta(milliseconds=1)
 
 # SQLite numbers rows by itself only in a column that is declared exactly INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+# Compared by code points, as SQLite does anyway: an index in a language's order finds no beginnings.
+Word = String().with_variant(String(collation="C"), "postgresql")
 
 
 class Instant(TypeDecorator[datetime]):

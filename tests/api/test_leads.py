@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from crm_core.contacts import lead_words
 from crm_core.storage import paging
 from tests.support.clock import MovableClock
 
@@ -144,15 +145,32 @@ async def test_leads_are_found_by_name_phone_and_email_in_any_spelling(site: htt
     assert await _found(site, name="иванов") == [1]
     assert await _found(site, name="АЛЕКСЕЙ  И") == [1]
     assert await _found(site, name="петр") == [2]
-    assert await _found(site, name="%") == [2]
-    assert await _found(site, name="_") == []
+    assert await _found(site, name="ванов") == []
+    assert await _found(site, name="%") == await _found(site, name="_") == []
+    assert await _found(site, name="100%") == [2]
+    assert await _found(site, name=" ") == [1, 2]
     assert await _found(site, phone="8-999-123-45-67") == [1]
     assert await _found(site, phone="79997654321") == [2]
     assert await _found(site, phone="no digits") == []
     assert await _found(site, email="0@EXAMPLE.com") == [1]
     assert await _found(site, email="0@example.com", name="петр") == []
-    page = await site.get("/leads/", params={"name": "е", "limit": 1})
-    assert (page.headers["X-Total-Count"], page.links["next"]["url"]) == ("2", "/leads/?name=%D0%B5&skip=1&limit=1")
+    await site.post("/leads/register_contact/", json={"email": "2@x.yy", "source_id": 1, "full_name": "Петя"})
+    page = await site.get("/leads/", params={"name": "пет", "limit": 1})
+    assert page.headers["X-Total-Count"] == "2"
+    assert page.links["next"]["url"] == "/leads/?name=%D0%BF%D0%B5%D1%82&skip=1&limit=1"
+    assert "X-Incomplete-Results" not in page.headers
+
+
+async def test_search_that_looked_at_a_part_only_says_so(
+    site: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        body = {"email": f"{number}@x.yy", "source_id": 1, "full_name": "Anna"}
+        await site.post("/leads/register_contact/", json=body)
+    monkeypatch.setattr(lead_words, "LOOKED_AT", 2)
+    answer = await site.get("/api/v1/leads/?name=ann")
+    assert [one["id"] for one in answer.json()] == [1, 2]
+    assert answer.headers["X-Incomplete-Results"] == "true"
 
 
 async def test_lead_is_changed_and_duplicate_email_is_refused(site: httpx2.AsyncClient) -> None:

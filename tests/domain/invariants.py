@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from crm_core.contacts.lead_words import words
 from crm_core.routing import queue
 from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import exclusion
@@ -17,6 +18,7 @@ def check_all(s: Session) -> None:
     check_states(s)
     check_nobody_waits_in_vain(s)
     check_holders_are_told(s)
+    check_words(s)
 
 
 def _rows(s: Session, query: str) -> list[Any]:
@@ -55,6 +57,16 @@ def check_states(s: Session) -> None:
         "OR (operator_id IS NULL) <> (current_assigned_at IS NULL)",
     )
     assert wrong == [], f"(contact, status): {wrong}"
+
+
+def check_words(s: Session) -> None:
+    """The words by which a lead is found are those of their name."""
+    stored: dict[int, set[str]] = {}
+    for lead_id, word in _rows(s, "SELECT lead_id, word FROM lead_words"):
+        stored.setdefault(lead_id, set()).add(word)
+    for lead_id, name in _rows(s, "SELECT id, full_name FROM leads"):
+        assert stored.pop(lead_id, set()) == set(words(name)), f"words of lead {lead_id}, {name}"
+    assert not stored
 
 
 def check_nobody_waits_in_vain(s: Session) -> None:

@@ -17,6 +17,8 @@ class TcpRelay:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stalled = False
         self._stalls = 0
+        self._is_back = asyncio.Event()
+        self._is_back.set()
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -26,18 +28,21 @@ class TcpRelay:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self._is_back.set()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def stall(self) -> None:
-        """From now on everything is lost, and nobody is told."""
+        """From now on everything is lost, also that an end has closed a connection, and nobody is told."""
         self._is_stalled = True
+        self._is_back.clear()
         self._stalls += 1
 
     def resume(self) -> None:
-        """New connections work; those from before stay dead."""
+        """New connections work; those from before stay dead, which the server learns now."""
         self._is_stalled = False
+        self._is_back.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._socket is not None:
@@ -50,10 +55,12 @@ class TcpRelay:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in (*ways,):
+            for one in ways:
                 one.cancel()
-            for end in (writer, onward):
-                end.transport.abort()
+            writer.transport.abort()
+            if born != self._stalls:
+                await self._is_back.wait()
+            onward.transport.abort()
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, born: int) -> None:
         with suppress(ConnectionError):

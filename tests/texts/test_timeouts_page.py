@@ -9,7 +9,7 @@ from bot.telegram.session import CONNECTING
 from crm_core.api.bounded_protocol import HEAD_SECONDS, UNREAD_SECONDS
 from crm_core.api.limits import BODY_SECONDS
 from crm_core.api.problems import RETRY_SECONDS
-from crm_core.storage.config import CONNECT_SECONDS, PING_SECONDS, POOLS, TCP
+from crm_core.storage.config import CONNECT_SECONDS, PING_SECONDS, POOLS, SERVER_TCP, TCP
 from crm_core.storage.sqlite import BUSY_TIMEOUT_MS
 
 PAGE = Path(__file__).parents[2] / "docs/operations.md"
@@ -40,6 +40,7 @@ def test_times_are_those_of_the_page() -> None:
         "a new connection to PostgreSQL": CONNECT_SECONDS,
         "a pooled connection, to show that it works": PING_SECONDS,
         "the kernel, until a silent connection to PostgreSQL is given up": TCP["tcp_user_timeout"] / 1000,
+        "the server's kernel, until it asks whether an idle Mini-CRM is still there": SERVER_TCP["tcp_keepalives_idle"],
         "SQLite's write lock, held by another program": BUSY_TIMEOUT_MS / 1000,
         "a connection to Telegram": CONNECTING,
         "a request to Telegram": REQUEST_TIMEOUT,
@@ -49,6 +50,12 @@ def test_times_are_those_of_the_page() -> None:
         "a caller who does not read the response": UNREAD_SECONDS,
     }.items():
         assert rows[name][0] == f"{seconds:g} s", name
+
+
+def test_times_of_the_servers_end_are_those_of_the_page() -> None:
+    follows = _rows()["the server's kernel, until it asks whether an idle Mini-CRM is still there"][1]
+    unanswered = SERVER_TCP["tcp_keepalives_interval"] * SERVER_TCP["tcp_keepalives_count"]
+    assert f"unanswered for {unanswered} s, or a result for {SERVER_TCP['tcp_user_timeout'] // 1000} s" in follows
 
 
 def test_retries_are_those_of_the_page() -> None:

@@ -16,7 +16,7 @@ PERSONAL = [
     "leads.phone",
     "leads.phone_key",
     "leads.full_name",
-    "leads.name_folded",
+    "lead_words.word",
     "leads.username",
     "leads.language",
     "operators.name",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 from crm_core.storage import config, ownership
-from crm_core.storage.config import POOLS, Pool, through
+from crm_core.storage.config import POOLS, SERVER_TCP, Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.opening import open_database
 from crm_core.storage.ownership import SessionOwnership
@@ -162,6 +162,31 @@ async def test_host_that_vanished_is_noticed_and_everything_works_as_soon_as_it_
             assert await owner.claim(43)
         await owner.release()
         await db.close()
+
+
+@pytest.mark.fault("F120")
+async def test_server_is_told_to_look_whether_its_client_is_still_there(db: Database) -> None:
+    """A network that swallows everything hides a close from the server, which keeps the connection's locks."""
+    if db.numbers_rise:
+        return  # SQLite has no server
+    asked = text(
+        "SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp_%'"
+    )  # through a socket file none is in use
+
+    def settings(s: Session) -> dict[str, str]:
+        return {row.name: row.reset_val for row in s.execute(asked)}
+
+    expected = {name: str(value) for name, value in SERVER_TCP.items()}
+    for pool in Pool:
+        with through(pool):
+            assert await db.read(settings) == expected
+    owner = SessionOwnership(db.url)
+    try:
+        assert await owner.claim(1)
+        assert owner._connection is not None
+        assert {row.name: row.reset_val for row in await owner._connection.execute(asked)} == expected
+    finally:
+        await owner.release()
 
 
 @pytest.mark.fault("F92")

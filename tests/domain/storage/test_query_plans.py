@@ -16,7 +16,7 @@ import crm_core
 from crm_core.storage.prepared import Prepared, PreparedForIds
 
 PROGRAMS = ("crm_core.backups.__main__", "crm_core.exports.__main__", "crm_core.pictures.__main__")
-GROWING = {"inbox", "outbox", "messages", "contacts", "posted", "events", "leads", "chats"}
+GROWING = {"inbox", "outbox", "messages", "contacts", "posted", "events", "leads", "lead_words", "chats"}
 
 
 def statements() -> Iterator[tuple[str, Any]]:

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
+from crm_core.contacts.lead_words import words
 from crm_core.storage import migrate as migrating
 from crm_core.storage.migrate import UnknownRevision, migrate
 from crm_core.storage.probe import revisions
@@ -108,6 +110,27 @@ def test_sqlite_file_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
     assert kept.execute("SELECT cause FROM alerts").fetchall() == [("limit:1",)]
     assert kept.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     kept.close()
+
+
+@pytest.mark.fault("F119")
+def test_names_of_an_earlier_version_are_found_after_the_migration(second_database_url: str) -> None:
+    """More leads than are read at once, some without a name or with one that has no words."""
+    if second_database_url.startswith("sqlite"):
+        Path(make_url(second_database_url).database or "").parent.mkdir()
+    odd = [None, "", "!?", "Пётр  ПЁТР", "Groß İ ıI", "a" * 500, " ".join(f"w{number}" for number in range(99))]
+    names = [*odd, *(f"Client {number}" for number in range(5_100))]
+    engine = engine_of(second_database_url)
+    with engine.begin() as connection:
+        command.upgrade(migrating._config(connection), "0014")
+    with engine.begin() as connection:
+        rows = [{"id": place * 2, "name": name} for place, name in enumerate(names, start=1)]
+        connection.execute(text("INSERT INTO leads (id, full_name, created_at) VALUES (:id, :name, 0)"), rows)
+    engine.dispose()
+    migrate(second_database_url, copy=False)
+    assert {row[0] for row in ask(second_database_url, "SELECT full_name FROM leads")} == set(names)
+    stored = [tuple(row) for row in ask(second_database_url, "SELECT lead_id, word FROM lead_words")]
+    expected = [(place * 2, word) for place, name in enumerate(names, start=1) for word in words(name)]
+    assert sorted(stored) == sorted(expected)
 
 
 def _fails(_: Any) -> Any:
