@@ -59,15 +59,20 @@ def test_vendored_files_are_as_they_were_released_and_carry_their_licence() -> N
     assert {"NOTICE", "swagger-ui-bundle.js.LICENSE.txt"} <= {one.name for one in FOLDER.iterdir()}
 
 
-async def test_page_is_public_and_the_schema_needs_any_key(calling: Calling, db: Database, clock: MovableClock) -> None:
+async def test_page_is_public_and_the_schema_needs_a_key_that_reads(
+    calling: Calling, api: httpx2.AsyncClient, db: Database, clock: MovableClock
+) -> None:
+    source = (await api.post("/sources/", json={"name": "Site"})).json()
     far: dict[str, Any] = {"client": ("203.0.113.7", 5), "host": "crm.example"}
     refused(await calling(**far).get("/openapi.json"), 403)
     key = await make_key(db, clock, "read")
+    form = await make_key(db, clock, "form", source_id=source["id"])
     for address in ("/docs", "/docs/", "/healthz", "/readyz"):
         assert (await calling(**far).get(address)).status_code == 200
     for address in ("/openapi.json", "/openapi.json/"):
         refused(await calling(**far).get(address), 401)
         assert (await calling(key, **far).get(address)).status_code == 200
+    refused(await calling(form, **far).get("/openapi.json"), 403)
     refused(await calling(**far).get("/redoc"), 401)  # there is none
 
 
