@@ -167,8 +167,8 @@ def _where_now(contact: CardData, _: Translator) -> Styled:
 
 def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
     # What `pack` returns, without the models that it needs for it.
-    take = {"text": _("✋ Take"), "callback_data": f"{TakeContact.__prefix__}:{contact.id}:{contact.version}"}
-    close = {"text": _("✔️ Close"), "callback_data": f"{CloseContact.__prefix__}:{contact.id}:{contact.version}"}
+    take = button(_("✋ Take"), f"{TakeContact.__prefix__}:{contact.id}:{contact.version}")
+    close = button(_("✔️ Close"), f"{CloseContact.__prefix__}:{contact.id}:{contact.version}")
     match contact.status:
         case "new":
             return {"inline_keyboard": [[take, close]]}
@@ -178,6 +178,6 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
             return None
 
 
-def button(text: str, pressed: CallbackData) -> dict[str, str]:
+def button(text: str, pressed: CallbackData | str) -> dict[str, str]:
     """A button under a message, as Telegram expects it."""
-    return {"text": text, "callback_data": pressed.pack()}
+    return {"text": text, "callback_data": pressed if isinstance(pressed, str) else pressed.pack()}
