@@ -1,0 +1,283 @@
+"""docs/access.md says who may do what; each of its cells is tried, and nothing that can be called is missing there."""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.orm import Session
+
+from bot.random_codes import new_key
+from bot.receiving.webhook import webhook_routes
+from crm_core import statistics
+from crm_core.access.actors import Actor, for_admin, telegram
+from crm_core.api import guard
+from crm_core.api.app import PREFIX, create_app
+from crm_core.api.limits import KEY_RATE
+from crm_core.contacts import cards, lifecycle, transfer
+from crm_core.conversation import edits, operator_messages, prompts
+from crm_core.conversation.history import history
+from crm_core.conversation.prompts import Role
+from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
+from crm_core.exports import jobs
+from crm_core.exports.kinds import Form, What
+from crm_core.messaging.messages import MessageContent
+from crm_core.routing import queue, sources
+from crm_core.statistics import Period
+from crm_core.storage.database import Database
+from crm_core.storage.execute import Savepoint
+from crm_core.team import accounts, departure, invitations, operators
+from tests.api.conftest import Calling, make_key
+from tests.domain.arranging import BOT, NOW, open_office, say
+from tests.support.clock import MovableClock
+
+PAGE = (Path(__file__).parents[2] / "docs/access.md").read_text(encoding="utf-8")
+YES, NO = "yes", "–"
+SCOPES = ("form", "read", "write", "admin")
+
+
+def table(heading: str) -> tuple[list[str], dict[str, list[str]]]:
+    """The table below a heading: its columns, and its rows by their first cells."""
+    chapter = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    first, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in chapter.splitlines() if line.startswith("|")
+    ]
+    return first, {row[0].strip("`") if len(first) == 6 else f"{row[0]} {row[1]}": row for row in rows}
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+COLUMNS, ROUTES = table("Keys of the HTTP API")
+
+
+@pytest.fixture
+def app(db: Database, clock: MovableClock) -> FastAPI:
+    """The API with the webhook beside it, as `run` serves them."""
+    webhook = webhook_routes(db=db, worker=None, bots=[BOT], secret="s" * 20, clock=clock)  # type: ignore[arg-type]
+    return create_app(db=db, clock=clock, rng=random.random, new_key=new_key, own_routes=webhook)
+
+
+def routes(app: FastAPI) -> set[str]:
+    """Every route of an application by method and path, without the prefix that stands for both addresses."""
+    found = set()
+    for route in app.routes:
+        path: str = route.path.removeprefix(PREFIX)  # type: ignore[attr-defined]
+        found |= {f"{method} {path}" for method in route.methods if method != "HEAD"}  # type: ignore[attr-defined]
+    return found
+
+
+def test_table_of_keys_names_every_route(app: FastAPI) -> None:
+    assert ["route", "no key", *SCOPES] == COLUMNS
+    assert set(ROUTES) == routes(app)
+    assert {cell for row in ROUTES.values() for cell in row[1:]} == {YES, NO}
+
+
+@pytest.mark.fault("F73")
+@pytest.mark.parametrize("prefix", ["", PREFIX])
+async def test_each_scope_reaches_the_routes_of_its_column_and_no_other(
+    app: FastAPI, calling: Calling, db: Database, clock: MovableClock, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rate in ("FORM_RATE", "UNKNOWN_RATE"):
+        monkeypatch.setattr(guard, rate, KEY_RATE)  # so many calls at once are not what this is about
+    await db.write(open_office, weights=[1], limit=1)
+    texts: dict[str, str | None] = {"no key": None}
+    for scope in SCOPES:
+        texts[scope] = await make_key(db, clock, scope, source_id=1 if scope == "form" else None)
+    at_both = {path for route in app.routes if (path := route.path).startswith(PREFIX)}  # type: ignore[attr-defined]
+    found: dict[str, list[str]] = {}
+    for name in ROUTES:
+        method, path = name.split()
+        address = re.sub(r"\{\w+\}", "999999", prefix + path if PREFIX + path in at_both else path)
+        found[name] = []
+        for key in texts.values():
+            body = b"{}" if method in ("POST", "PATCH") else b""
+            caller = calling(key, headers={"Content-Type": "application/json"})
+            answer = await caller.request(method, address, content=body)
+            assert answer.status_code < 500, (name, answer.text)
+            assert answer.status_code != 429, (name, answer.text)
+            found[name].append(NO if answer.status_code in (401, 403) else YES)
+    assert found == {name: row[1:] for name, row in ROUTES.items()}
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+ROLES, ACTIONS = table("People in Telegram")
+IVAN, KIRA, OLGA, PETER = 501, 502, 601, 602  # the client of the request, another one, two admins
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Ivan's request, which Anna holds."""
+
+    source_id: int
+    contact_id: int
+    anna: int
+    boris: int
+    accounts: dict[str, int]
+
+
+def set_up(s: Session) -> Scene:
+    office = open_office(s, weights=[1, 0], limit=9)
+    accounts.ensure_admins(s, telegram_ids=[OLGA, PETER], now=NOW)
+    anna, boris = office.operator_ids
+    contact_id = say(s, IVAN).contact_id
+    say(s, KIRA)
+    lifecycle.take(s, contact_id=contact_id, version=None, actor=telegram(office.account(anna)), now=NOW)
+    wrote = MessageContent("text", text="Hello", bot_id=BOT, chat_id=office.account(anna), message_id=70)
+    operator_messages.send_to_client(
+        s, contact_id=contact_id, content=wrote, actor=telegram(office.account(anna)), now=NOW
+    )
+    who = {
+        "another client": KIRA,
+        "its client": IVAN,
+        "its operator": office.account(anna),
+        "another operator": office.account(boris),
+        "admin": OLGA,
+    }
+    return Scene(office.source_id, contact_id, anna, boris, who)
+
+
+Try = Callable[[Session, Scene, Actor], object]
+WHEN: dict[str, Any] = {"now": NOW, "rng": random.random}
+
+
+def _writes(s: Session, scene: Scene, actor: Actor) -> None:
+    prompts.access_role(s, actor, Role.CLIENT, bot_id=BOT)
+    assert actor.telegram_id is not None
+    if say(s, actor.telegram_id, 9).contact_id != scene.contact_id:
+        raise ContactNotFound(contact=scene.contact_id)
+
+
+def _takes(s: Session, scene: Scene, actor: Actor) -> None:
+    contact_id = say(s, 777).contact_id  # a new one, of Anna, too
+    lifecycle.take(s, contact_id=contact_id, version=None, actor=actor, now=NOW)
+
+
+def _edits(s: Session, scene: Scene, actor: Actor) -> None:
+    edited = MessageContent("text", text="Hi", bot_id=BOT, chat_id=scene.accounts["its operator"], message_id=70)
+    edits.operator_edits(s, actor=actor, content=edited, now=NOW)
+
+
+def _answers(s: Session, scene: Scene, actor: Actor) -> None:
+    words = MessageContent("text", text="Yes", bot_id=BOT, chat_id=actor.telegram_id, message_id=71)
+    operator_messages.send_to_client(s, contact_id=scene.contact_id, content=words, actor=actor, now=NOW)
+
+
+def _orders(s: Session, scene: Scene, actor: Actor) -> None:
+    jobs.ask(
+        s,
+        what=What.CONTACTS,
+        form=Form.CSV,
+        period=Period.ALL,
+        since=None,
+        language="en",
+        bot_id=BOT,
+        message_id=1,
+        actor=actor,
+        now=NOW,
+    )
+
+
+def _each(*tries: Try) -> Try:
+    """Several actions of one row: they must be allowed or refused alike."""
+
+    def all_of_them(s: Session, scene: Scene, actor: Actor) -> None:
+        refusals = []
+        for one in tries:
+            try:
+                one(s, scene, actor)
+            except NotAllowed as error:
+                refusals.append(error)
+        assert len(refusals) in (0, len(tries))
+        if refusals:
+            raise refusals[0]
+
+    return all_of_them
+
+
+def _makes_and_revokes_keys(s: Session, scene: Scene, actor: Actor) -> None:
+    """There is no way to it in Telegram: no handler imports keys."""
+    rooms = Path(__file__).parents[2] / "bot"
+    used = [path for room in ("admins", "operators", "clients", "membership") for path in (rooms / room).glob("*.py")]
+    if any("api_keys" in path.read_text(encoding="utf-8") for path in used):
+        return
+    raise NotAllowed(role="owner")
+
+
+TRIES: dict[str, Try] = {
+    "write to a client's request": _writes,
+    "take a request": _takes,
+    "close a request": lambda s, one, who: lifecycle.close(
+        s, contact_id=one.contact_id, version=None, actor=who, **WHEN
+    ),
+    "answer the client of a request": _answers,
+    "edit an answer in a request": _edits,
+    "show the card of a request": lambda s, one, who: cards.show(
+        s, contact_id=one.contact_id, bot_id=BOT, actor=who, now=NOW
+    ),
+    "read what was said in a request (`/history`)": lambda s, one, who: history(
+        s, contact_id=one.contact_id, actor=who, limit=5
+    ),
+    "assign by hand a request": lambda s, one, who: transfer.assign_by_hand(
+        s, contact_id=one.contact_id, operator_id=one.boris, actor=who, confirmed=True, **WHEN
+    ),
+    "see the queue": lambda s, one, who: for_admin(s, actor=who, query=queue.waiting, inputs={}),
+    "see statistics": lambda s, one, who: for_admin(s, actor=who, query=statistics.overview, inputs={"since": None}),
+    "order an export": _orders,
+    "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
+    "list one's own open requests (`/my`)": lambda s, one, who: operators.open_contacts(s, actor=who),
+    "add, change, remove operators": _each(
+        lambda s, one, who: operators.add(s, name="Maria", actor=who, now=NOW),
+        lambda s, one, who: operators.rename(s, operator_id=one.boris, name="Boris II", actor=who, now=NOW),
+        lambda s, one, who: operators.set_limit(s, operator_id=one.boris, max_leads=3, actor=who, **WHEN),
+        lambda s, one, who: operators.set_active(s, operator_id=one.boris, is_active=False, actor=who, **WHEN),
+        lambda s, one, who: departure.remove(s, operator_id=one.anna, actor=who, **WHEN),
+    ),
+    "change, add sources and weights": _each(
+        lambda s, one, who: sources.add(s, name="Our site", description="", actor=who, now=NOW),
+        lambda s, one, who: sources.set_active(s, source_id=one.source_id, is_active=True, actor=who, **WHEN),
+        lambda s, one, who: sources.set_strategy(s, source_id=one.source_id, strategy="exact", actor=who, now=NOW),
+        lambda s, one, who: sources.set_weight(
+            s, source_id=one.source_id, operator_id=one.boris, weight=5, actor=who, **WHEN
+        ),
+    ),
+    "invite, remove admins": _each(
+        lambda s, one, who: invitations.invite(s, code="c" * 24, role="admin", actor=who, now=NOW),
+        lambda s, one, who: accounts.remove_admin(s, telegram_id=PETER, actor=who, now=NOW),
+    ),
+    "see, withdraw invitations": _each(
+        lambda s, one, who: for_admin(s, actor=who, query=invitations.open_invitations, inputs={"now": NOW}),
+        lambda s, one, who: invitations.withdraw(s, handle="0" * 16, actor=who, now=NOW),
+    ),
+    "make, revoke API keys": _makes_and_revokes_keys,
+}
+
+
+def test_table_of_people_names_every_action() -> None:
+    assert ROLES == ["action", "on", "another client", "its client", "its operator", "another operator", "admin"]
+    assert set(ACTIONS) == set(TRIES)
+
+
+@pytest.mark.fault("F73")
+async def test_each_role_may_do_what_its_column_says_and_nothing_else(db: Database) -> None:
+    scene = await db.write(set_up)
+    found: dict[str, list[str]] = {}
+
+    def tries(s: Session, action: str, role: str) -> str:
+        attempt = Savepoint(s)
+        try:
+            TRIES[action](s, scene, telegram(scene.accounts[role]))
+        except (NotAllowed, ContactNotFound, ContactHeld):
+            return NO
+        else:
+            return YES
+        finally:
+            attempt.rollback()
+
+    for action in ACTIONS:
+        found[action] = [await db.write(tries, action, role) for role in ROLES[2:]]
+    assert found == {action: row[2:] for action, row in ACTIONS.items()}
