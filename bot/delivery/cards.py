@@ -19,6 +19,9 @@ from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
+FIRST_RIGHT_TO_LEFT = "\u0590"  # below it no printable character has one of these classes
+
+
 class Styled(NamedTuple):
     """A piece of text and its formatting as Telegram expects it: offsets and lengths in UTF-16 units."""
 
@@ -85,6 +88,8 @@ def _one_line(name: str) -> str:
 
     It can neither look like further lines of the card nor change the direction of the text around it.
     """
+    if name.isprintable() and max(name, default="") < FIRST_RIGHT_TO_LEFT:  # nearly every name, at a fifth of the cost
+        return " ".join(name.split())
     visible = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in name)
     line = " ".join(visible.split())
     return f"\u2068{line}\u2069" if any(unicodedata.bidirectional(sign) in TURNING for sign in line) else line
@@ -161,9 +166,9 @@ def _where_now(contact: CardData, _: Translator) -> Styled:
 
 
 def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
-    carries: dict[str, Any] = {"contact_id": contact.id, "version": contact.version}
-    take = button(_("✋ Take"), TakeContact(**carries))
-    close = button(_("✔️ Close"), CloseContact(**carries))
+    # What `pack` returns, without the models that it needs for it.
+    take = button(_("✋ Take"), f"{TakeContact.__prefix__}:{contact.id}:{contact.version}")
+    close = button(_("✔️ Close"), f"{CloseContact.__prefix__}:{contact.id}:{contact.version}")
     match contact.status:
         case "new":
             return {"inline_keyboard": [[take, close]]}
@@ -173,6 +178,6 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
             return None
 
 
-def button(text: str, pressed: CallbackData) -> dict[str, str]:
+def button(text: str, pressed: CallbackData | str) -> dict[str, str]:
     """A button under a message, as Telegram expects it."""
-    return {"text": text, "callback_data": pressed.pack()}
+    return {"text": text, "callback_data": pressed if isinstance(pressed, str) else pressed.pack()}

@@ -13,17 +13,19 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
-from aiogram.types import Message, MessageId, User
+from aiogram.types import Message, MessageId, User, WebhookInfo
 from aiohttp import BytesPayload, ClientError, ClientTimeout, FormData
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 # Pydantic builds a model for each type of answer, which takes milliseconds, and drops it when nothing refers to it.
 ANSWER_TYPES = (
     Response[Message],
+    Response[Message | bool],
     Response[MessageId],
     Response[bool],
     Response[User],
-    Response[list[dict[str, Any]]],
+    Response[WebhookInfo],
+    Response[list[Any]],
 )
 CONNECTING = 5.0  # seconds until a connection must stand: without one the request was surely not sent
 PROXY_ERRORS = (ProxyConnectionError, ProxyError, ProxyTimeoutError)

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -95,15 +96,17 @@ def revisions(url: str) -> tuple[str | None, str]:
     return (found[0][0] if found else None), newest
 
 
+@cache
 def newest_revision() -> str:
     """The newest revision, read from the migrations' own lines; a test compares it with Alembic's."""
     (newest,) = known_revisions() - {name for text in _migrations() for name in _BEFORE.findall(text)}
     return newest
 
 
-def known_revisions() -> set[str]:
+@cache
+def known_revisions() -> frozenset[str]:
     """Every revision that this version can upgrade from, and the newest one."""
-    return {name for text in _migrations() for name in _REVISION.findall(text)}
+    return frozenset(name for text in _migrations() for name in _REVISION.findall(text))
 
 
 def _migrations() -> list[str]:
