@@ -366,21 +366,28 @@ def _session_of(connection: Connection) -> Session:
 
 
 def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[PendingWrite]) -> None:
-    """Runs the bodies of a batch one after another; a body that fails is rolled back alone."""
+    """Runs the bodies of a batch one after another; a body that fails is rolled back alone.
+
+    Without others to be spared it needs no savepoint, for which SQLite copies every page that is changed after it.
+    """
     session = _session_of(connection)
+    is_shared = len(batch) > 1
+    undo = "ROLLBACK TO body" if is_shared else "ROLLBACK"
     for job in batch:
         session.info[PENDING_ON_COMMIT] = job.announcements
-        raw.execute("SAVEPOINT body")
+        if is_shared:
+            raw.execute("SAVEPOINT body")
         try:
             job.result = job.body(session)
         except BaseException as error:
             if not raw.in_transaction:  # a full disk ends the whole transaction: no body of the batch is committed
                 raise
-            raw.execute("ROLLBACK TO body")
+            raw.execute(undo)
             if _is_damage(error):
                 raise Unwritable(_why(error)) from error
             job.error = error
-        raw.execute("RELEASE body")
+        if is_shared:
+            raw.execute("RELEASE body")
         if session.in_transaction():  # objects that ORM statements loaded belong to this body alone
             session.expunge_all()
     if session.in_transaction():

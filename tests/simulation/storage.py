@@ -60,7 +60,7 @@ class _Connection(sqlite3.Connection):
         return super().cursor(factory)
 
     def execute(self, *args: Any) -> Any:
-        if args[0] != "ROLLBACK TO body":
+        if not args[0].startswith("ROLLBACK"):
             self.accidents.look(self)
         return super().execute(*args)
 
