@@ -40,14 +40,17 @@ class ClockMonitor:
         """Compares until it is cancelled. Whatever fails is logged, and the next comparison is made."""
         loop = asyncio.get_running_loop()
         while True:
+            has_slept = False
             try:
                 started, shown = loop.time(), wall_clock()
                 await asyncio.sleep(CHECK_EVERY)
+                has_slept = True
                 passed = loop.time() - started
                 await self._compare(passed, wall_clock() - shown - passed)
             except Exception as error:
                 log.error("clock_check_failed", error=describe_error(error))
-                await asyncio.sleep(CHECK_EVERY)
+                if not has_slept:  # else look again at once: a change during a second pause would go unnoticed
+                    await asyncio.sleep(CHECK_EVERY)
 
     async def _compare(self, passed: float, moved: float) -> None:
         if abs(moved) > CLOCK_SET:

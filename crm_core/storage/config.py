@@ -5,9 +5,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 CONNECT_SECONDS = 3
 """PostgreSQL: how long a new connection may take."""
+
+IDLE_SECONDS = 60
+"""PostgreSQL: after which the server ends a transaction that does nothing."""
 
 PING_SECONDS = 1.5
 """PostgreSQL: how long a pooled connection may take to show that it still works, before it is used."""
@@ -58,6 +62,21 @@ POOLS = {
     Pool.API: PoolConfig(connections=10, readers=4, wait=5, statement=4, lock=3, silence=5),
     Pool.BACKGROUND: PoolConfig(connections=4, readers=2, wait=30, statement=30, lock=10, silence=35),
 }
+
+
+def connect_args(limits: PoolConfig) -> dict[str, Any]:
+    """Parameters of a connection to PostgreSQL: each end notices when the other is gone, and the server ends what takes
+    too long.
+    """
+    timeouts = {
+        "statement_timeout": limits.statement,
+        "lock_timeout": limits.lock,
+        "idle_in_transaction_session_timeout": IDLE_SECONDS,
+    }
+    values = {name: f"{round(seconds * 1000)}ms" for name, seconds in timeouts.items()} | SERVER_TCP
+    options = " ".join(f"-c {name}={value}" for name, value in values.items())
+    return {"options": options, "connect_timeout": CONNECT_SECONDS, "keepalives": 1, **TCP}
+
 
 _pool: ContextVar[Pool] = ContextVar("pool", default=Pool.BOT)
 

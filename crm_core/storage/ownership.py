@@ -15,10 +15,9 @@ from sqlalchemy import URL, NullPool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from crm_core.storage.config import POOLS, Pool
+from crm_core.storage.config import POOLS, Pool, connect_args
 from crm_core.storage.deadlines import cut_postgres, watch
 from crm_core.storage.installed_mark import lock_path
-from crm_core.storage.postgres import connect_args
 from crm_core.storage.private_files import private_folder
 
 BOT_LOCKS = 7_202  # our own number space among advisory locks

@@ -140,7 +140,9 @@ class Pipeline:
             self._send([], commits=True)
 
     def forget(self) -> None:
-        """Drops what waits: the transaction was rolled back."""
+        """Drops what waits: the transaction is rolled back."""
+        if not self._way.is_idle:
+            self._way.forget()
         self._waiting.clear()
         self._thens.clear()
         self._prefetched.clear()

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
-from crm_core.storage import config, pipeline
-from crm_core.storage.config import PING_SECONDS, POOLS, SERVER_TCP, TCP, Pool, PoolConfig, current_pool
+from crm_core.storage import pipeline
+from crm_core.storage.config import PING_SECONDS, POOLS, Pool, PoolConfig, connect_args, current_pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.deadlines import cut_postgres, watch
 from crm_core.storage.execute import CONNECTION, PIPELINE
@@ -26,26 +26,6 @@ READ_ONLY = {"25006"}  # a standby server, or one that is configured to be read-
 ATTEMPTS = 5
 AT_ONCE = 1.0  # seconds within which a lost connection is one that was lost before; a silent server takes longer
 _HAS_WRITTEN = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
-IDLE_SECONDS = 60  # after which the server ends a transaction that does nothing
-
-
-def connect_args(limits: PoolConfig) -> dict[str, Any]:
-    """Parameters of a connection: each end notices when the other is gone, and the server ends what takes too long."""
-    timeouts = {
-        "statement_timeout": limits.statement,
-        "lock_timeout": limits.lock,
-        "idle_in_transaction_session_timeout": IDLE_SECONDS,
-    }
-    values = {name: f"{round(seconds * 1000)}ms" for name, seconds in timeouts.items()} | SERVER_TCP
-    options = " ".join(f"-c {name}={value}" for name, value in values.items())
-    return {
-        "options": options,
-        "connect_timeout": config.CONNECT_SECONDS,
-        # The driver prepares nothing of its own: after a rollback it would drop what `round_trip` has prepared, too.
-        "prepare_threshold": None,
-        "keepalives": 1,
-        **TCP,
-    }
 
 
 def _open_pool(url: URL, limits: PoolConfig) -> AsyncEngine:

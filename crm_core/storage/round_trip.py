@@ -59,6 +59,7 @@ class Way:
 
     raw: psycopg.AsyncConnection
     _names: dict[bytes, bytes] = field(default_factory=dict)  # of prepared statements, by their text
+    _outdated: list[bytes] = field(default_factory=list)  # names that the server may have dropped
     _count: int = 0
     _converter: _Converter | None = None
 
@@ -66,6 +67,11 @@ class Way:
     def is_idle(self) -> bool:
         """Whether no transaction is open."""
         return self.raw.pgconn.transaction_status == TransactionStatus.IDLE
+
+    def forget(self) -> None:
+        """Prepares everything anew from now on: at a rollback, the driver may drop all that is prepared."""
+        self._outdated += self._names.values()
+        self._names.clear()
 
     async def send(self, commands: Sequence[Command], *, commits: bool = False) -> list[Result]:
         """Executes statements in their order, in the transaction that is open; one begins if there is none.
@@ -90,7 +96,10 @@ class Way:
         converter = self._converter = self._converter or cast(_Converter, Transformer(self.raw))
         bound = [_bind(converter, one.parameters) for one in commands]
         begins = self.is_idle
+        outdated, self._outdated = self._outdated, []
         pgconn.enter_pipeline_mode()
+        for old in outdated:
+            pgconn.send_close_prepared(old)  # no error if it is gone
         if begins:
             pgconn.send_query_params(self.raw._get_tx_start_command(), None)
         preparing = [
@@ -104,6 +113,8 @@ class Way:
                 pgconn.consume_input()
 
         failed: list[Any] = []
+        for _ in outdated:
+            yield from _next(pgconn, failed)
         if begins:
             yield from _next(pgconn, failed)
         results = []

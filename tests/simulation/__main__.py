@@ -38,7 +38,8 @@ def _tell_in_full(seed: int, folder: Path) -> bool:
     """Returns whether a rule was broken."""
     history = History(seed, draw(seed), folder)
     violation = history.run()
-    print(f"history {seed}:", *history.trace, violation or "nothing was wrong", sep="\n")
+    told = "\n".join((f"history {seed}:", *history.trace, str(violation or "nothing was wrong")))
+    print(told.encode(errors="backslashreplace").decode())  # odd answers need not be UTF-8
     return violation is not None
 
 

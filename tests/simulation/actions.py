@@ -12,6 +12,7 @@ from bot.sandbox.world import content
 from bot.sandbox.world.chats import PrivateChat
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
+from bot.screens.buttons import SendTo
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
@@ -106,14 +107,17 @@ class Actions:
         """An operator presses what a card showed some time ago: the screen is slow."""
         account = OPERATOR_ACCOUNTS[operator]
         shown = [
-            (entry.message["message_id"], data)
+            (entry.message, data)
             for entry in self.world.transcript.entries
             if entry.chat_id == account and entry.bot_id == BOT_IDS[bot]
             for data in button_data(entry.message)
         ]
         if shown:
-            message_id, data = shown[which % len(shown)]
-            acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
+            message, data = shown[which % len(shown)]
+            if data.startswith(f"{SendTo.__prefix__}:"):
+                said = message["reply_to_message"].get("text", "")
+                self.history.choices[said] = SendTo.unpack(data).contact_id
+            acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message["message_id"])
 
     def _press(self, operator: int, bot: int, which: int, action: str) -> None:
         account = OPERATOR_ACCOUNTS[operator]

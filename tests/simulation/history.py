@@ -46,6 +46,7 @@ class History:
         self.world.limits.enabled = True
         self.wire = Wire(self.loop, Server(self.world))
         self.clients: list[int] = []
+        self.choices: dict[str, int] = {}  # the contact that an operator chose for their words when the bot asked
         self._settings = settings(bots_of(seed))
         self._meet()
         self.safety = Safety(self)

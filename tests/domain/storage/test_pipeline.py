@@ -165,6 +165,19 @@ async def test_connection_lost_before_the_commit_is_replaced_without_a_trace(db:
     assert await db.read(names) == ["one"]
 
 
+async def test_prepared_statements_work_after_a_rollback_beside_those_of_the_driver(db: Database) -> None:
+    def act(s: Session) -> None:
+        for _ in range(7):  # the driver prepares what has come five times; at a rollback it drops all that is prepared
+            s.execute(select(_source.c.id)).all()
+        names(s)
+        raise LookupError("undone")
+
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            await db.write(act)
+        assert await db.write(names) == []
+
+
 async def test_registration_takes_three_round_trips_and_one_more_for_a_new_client(db: Database) -> None:
     if db.numbers_rise:
         return  # SQLite has no round trips

@@ -10,8 +10,7 @@ from psycopg import adapt, errors, generators, waiting
 from psycopg.pq import TransactionStatus
 from sqlalchemy import make_url
 
-from crm_core.storage.config import POOLS, Pool
-from crm_core.storage.postgres import connect_args
+from crm_core.storage.config import POOLS, Pool, connect_args
 from crm_core.storage.round_trip import Command, Way
 
 ONE, TWO = Command(b"SELECT $1::bigint", [1]), Command(b"SELECT $1::bigint", [2])
@@ -38,6 +37,7 @@ def rows(results: list[Any]) -> list[Any]:
 
 RELIED_ON: dict[str, Callable[[Any], object]] = {
     "AsyncConnection.lock: one user at a time": lambda raw: isinstance(raw.lock, asyncio.Lock),
+    "PGconn.send_close_prepared(): of libpq 17 and later": lambda raw: psycopg.pq.version() >= 170000,
     "AsyncConnection.wait(): runs a generator that waits for the socket": lambda raw: callable(raw.wait),
     "AsyncConnection._get_tx_start_command(): BEGIN with the isolation of the connection": lambda raw: (
         raw._get_tx_start_command() == b"BEGIN"
