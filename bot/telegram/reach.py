@@ -10,7 +10,7 @@ from aiogram.types import User
 from bot.telegram.verdict import NotSent, OutcomeUnknown, judge
 
 ASK_TIMEOUT = 15.0  # seconds for one question; the next one does not wait for it
-HANGING_AT_MOST = 4  # questions without an answer at the same time
+HANGING_AT_MOST = 8  # questions without an answer at the same time; the oldest then makes room for a new one
 
 
 def is_outage(error: BaseException) -> bool:
@@ -23,7 +23,8 @@ async def until_telegram_answers(
 ) -> User:
     """Asks Telegram who the bot is until it answers, and returns the answer.
 
-    A question that hangs does not delay the next one: whichever is answered first counts.
+    A question that hangs does not delay the next one: whichever is answered first counts. Those that began while there
+    was no route may hang on when there is one again, so a new one begins after each pause, however many hang.
 
     Args:
         pause: seconds between two questions, different ones each time: many bots should not ask at the same moment.
@@ -31,17 +32,19 @@ async def until_telegram_answers(
 
     Raises what Telegram says if it refuses the token, or tells the bot to wait.
     """
-    hanging: set[asyncio.Task[User]] = set()
+    hanging: list[asyncio.Task[User]] = []
     try:
         while True:
-            if len(hanging) < HANGING_AT_MOST:
-                hanging.add(asyncio.create_task(bot(GetMe(), request_timeout=ASK_TIMEOUT)))  # type: ignore[arg-type]
+            if len(hanging) >= HANGING_AT_MOST:
+                hanging.pop(0).cancel()
+            hanging.append(asyncio.create_task(bot(GetMe(), request_timeout=ASK_TIMEOUT)))  # type: ignore[arg-type]
             until = asyncio.get_running_loop().time() + pause()
             while (left := until - asyncio.get_running_loop().time()) > 0:
                 if not hanging:
                     await asyncio.sleep(left)
                     break
-                answered, hanging = await asyncio.wait(hanging, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                answered, _ = await asyncio.wait(hanging, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                hanging = [task for task in hanging if task not in answered]
                 for task in answered:
                     error = task.exception()
                     if error is None:

@@ -1,8 +1,13 @@
 """Telegram cannot be reached for an hour, or for longer than it keeps messages; the way to it changes."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
+from aiogram import Bot
+from aiogram.methods import GetMe
+from aiogram.types import User
 
 from bot.delivery import attempts as delivery_attempts
 from bot.delivery.backoff import RetryDelays
@@ -49,6 +54,21 @@ async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
         return bool(await value(crm, tried))
 
     await until_committed(crm.db, was_tried)
+
+
+@pytest.mark.fault("F113")
+async def test_new_question_is_asked_after_each_pause_however_many_hang() -> None:
+    me, asked = User(id=1, is_bot=True, first_name="Shop"), 0
+
+    async def bot(method: GetMe, request_timeout: float) -> User:
+        nonlocal asked
+        asked += 1
+        if asked <= 30:  # there was no route when it began
+            await asyncio.Event().wait()
+        return me
+
+    async with asyncio.timeout(10):
+        assert await reach.until_telegram_answers(cast(Bot, bot), pause=lambda: 0.001) is me
 
 
 @pytest.mark.fault("F27", "F81")
