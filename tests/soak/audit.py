@@ -124,9 +124,12 @@ class Audit:
         """Whether an operator was asked whom a message is for: then it may come later than the next ones."""
         return any(self.shown[key].asks for key in self.told[said.asked_at])
 
+    def _shows(self, key: Key, text: str) -> bool:
+        return key not in self.shown or text in self.shown[key].text
+
     def is_card(self, key: Key) -> bool:
-        """Whether a message of a bot is a card."""
-        return self.shown[key].is_card
+        """Whether a message is a bot's, and a card."""
+        return key in self.shown and self.shown[key].is_card  # a message in a history counts as read where it was said
 
     def misplaced(self, side: list[Said]) -> list[Key]:
         """Messages of this side that first came after a later one of the same conversation and chat."""
@@ -153,7 +156,7 @@ class Audit:
         return [
             one
             for one in side
-            if one.is_edited and one.arrivals and not any(one.text in self.shown[key].text for _, key in one.arrivals)
+            if one.is_edited and one.arrivals and not any(self._shows(key, one.text) for _, key in one.arrivals)
         ]
 
 
