@@ -56,10 +56,14 @@ class QueueSlices:
             with through(Pool.BACKGROUND):
                 while self._source_ids and not self._is_stopped:
                     source_ids, self._source_ids = self._source_ids, set()
-                    # Others get their turn meanwhile: on SQLite those who have asked for the writer are before us.
-                    await self._db.write(queue.assign_more, source_ids=source_ids, now=self._clock(), rng=self._rng)
+                    await self._assign_more(source_ids)
+        finally:
+            self._task = None
+            self.idle.set()
+
+    async def _assign_more(self, source_ids: set[int]) -> None:
+        try:
+            # Others get their turn meanwhile: on SQLite those who have asked for the writer are before us.
+            await self._db.write(queue.assign_more, source_ids=source_ids, now=self._clock(), rng=self._rng)
         except Exception as error:
             log.error("queue_slice_failed", error=describe_error(error))
-        finally:
-            self._source_ids, self._task = set(), None
-            self.idle.set()

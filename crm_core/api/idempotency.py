@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import CrmError
 from crm_core.storage.database import PENDING_ON_COMMIT
-from crm_core.storage.execute import Savepoint, execute
+from crm_core.storage.execute import Savepoint, execute, send_waiting
 from crm_core.storage.locks import try_lock_name
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Idempotency
@@ -122,6 +122,7 @@ def _run(
         refusal = refuse(error)
         if refusal is None:
             raise
+        send_waiting(s)  # what waits for its id announces it then
         del s.info[PENDING_ON_COMMIT][pending:]
         return refusal, refusal
     response = render(result)

@@ -164,6 +164,10 @@ class Pipeline:
             if is_lost:
                 connection.invalidate(wrapped)
             raise wrapped from error
+        except BaseException:  # cancelled; if the driver could not end the statement, it has closed the connection
+            if self._way.raw.closed:
+                connection.invalidate()
+            raise
         answered(connection)
         for place, then in thens.items():
             then(results[place].rows)

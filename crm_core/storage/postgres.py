@@ -1,7 +1,9 @@
 """PostgreSQL: the same actions over psycopg, READ COMMITTED, with transient conflicts retried."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, text
@@ -68,6 +70,23 @@ class _Transaction:
         return result
 
 
+async def _spawn(work: Callable[[], T]) -> T:
+    """Runs SQLAlchemy's synchronous code in the event loop. Raises what it raises.
+
+    A cancellation stays one even if the connection is lost in that moment: after an error of the database the caller
+    would try again instead of ending.
+    """
+    task = asyncio.current_task()
+    cancelled = 0 if task is None else task.cancelling()
+    try:
+        result: T = await greenlet_spawn(work)
+    except DBAPIError as error:
+        if task is not None and task.cancelling() > cancelled:
+            raise asyncio.CancelledError from error
+        raise
+    return result
+
+
 def _session(connection: Connection) -> Session:
     """A session in a transaction that ends when the connection is returned: undone, unless it was committed before."""
     connection.begin()
@@ -95,7 +114,8 @@ class PostgresDatabase(Database):
             begun = time.monotonic()
             try:
                 async with self._turns.wait():
-                    result: T = await greenlet_spawn(run, lambda s: action(s, *args, **inputs))
+                    begun = time.monotonic()
+                    result: T = await _spawn(partial(run, lambda s: action(s, *args, **inputs)))
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
                 is_undone = error.connection_invalidated and not run.is_committing
@@ -121,10 +141,12 @@ class PostgresDatabase(Database):
             with self._engine.sync_engine.connect() as connection:
                 connection.execution_options(**options)
                 with _session(connection) as s:
-                    return query(s, *args, **inputs)
+                    result = query(s, *args, **inputs)
+                    s.info[PIPELINE].commit()  # not a rollback, after which everything would be prepared anew
+                    return result
 
         async with self._turns.wait():
-            result: T = await greenlet_spawn(run)
+            result: T = await _spawn(run)
         return result
 
     async def close(self) -> None:

@@ -102,14 +102,16 @@ class Way:
             pgconn.send_close_prepared(old)  # no error if it is gone
         if begins:
             pgconn.send_query_params(self.raw._get_tx_start_command(), None)
+        new: dict[bytes, bytes] = {}
         preparing = [
-            self._queue(one, parameters) for one, parameters in zip(commands, bound, strict=True)
+            self._queue(one, parameters, new) for one, parameters in zip(commands, bound, strict=True)
         ]  # by command: the name that it is prepared under only now
         if commits:
             pgconn.send_query_params(b"COMMIT", None)
         pgconn.pipeline_sync()
         while pgconn.flush():  # the network did not take all of it at once
-            if (yield WAIT_RW) & READY_R:
+            ready = yield WAIT_RW
+            if ready and ready & READY_R:  # nothing is ready when the driver goes on after a cancellation
                 pgconn.consume_input()
 
         failed: list[Any] = []
@@ -132,17 +134,21 @@ class Way:
             raise InFailedSqlTransaction("an earlier statement had failed: nothing was committed")
         return results
 
-    def _queue(self, command: Command, parameters: Sequence[Any] | None) -> bytes | None:
-        """Queues a statement, and before it its preparation if that is needed; returns the name in that case."""
+    def _queue(self, command: Command, parameters: Sequence[Any] | None, new: dict[bytes, bytes]) -> bytes | None:
+        """Queues a statement, and before it its preparation if that is needed; returns the name in that case.
+
+        Args:
+            new: the names of what this trip prepares, by text.
+        """
         pgconn = self.raw.pgconn
         if not command.is_kept:
             pgconn.send_query_params(command.sql, parameters)
             return None
-        if (name := self._names.get(command.sql)) is not None:
+        if (name := self._names.get(command.sql) or new.get(command.sql)) is not None:
             pgconn.send_query_prepared(name, parameters)
             return None
-        self._count += 1  # a text that comes twice in one trip is prepared under two names
-        name = b"p%d" % self._count
+        self._count += 1
+        name = new[command.sql] = b"p%d" % self._count
         pgconn.send_prepare(name, command.sql)
         pgconn.send_query_prepared(name, parameters)
         return name

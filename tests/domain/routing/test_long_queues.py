@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import text
@@ -17,6 +19,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.events import Logged
 from crm_core.routing import queue
+from crm_core.routing.assignment import Rng
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
@@ -54,6 +57,21 @@ async def limit(db: Database, operator_id: int, most: int) -> queue.Assigned:
     return await db.write(
         operators.set_limit, operator_id=operator_id, max_leads=most, actor=SYSTEM, now=NOW, rng=random.random
     )
+
+
+async def test_failed_slice_keeps_no_other_source_waiting(db: Database, slices: QueueSlices) -> None:
+    asked: list[frozenset[int]] = []
+
+    def fail_once(s: Session, *, source_ids: frozenset[int], now: datetime, rng: Rng) -> None:
+        asked.append(frozenset(source_ids))
+        if len(asked) == 1:
+            slices._on_commit([MoreToAssign(frozenset([2]))])
+            raise RuntimeError("nobody expected this")
+
+    with patch.object(queue, "assign_more", fail_once):
+        slices._on_commit([MoreToAssign(frozenset([1]))])
+        await until_done(slices)
+    assert asked == [{1}, {2}]
 
 
 async def until_done(slices: QueueSlices) -> None:

@@ -1,5 +1,6 @@
 """Statements that wait on PostgreSQL are sent in their order, and fail as a whole; SQLite behaves alike."""
 
+import asyncio
 from typing import Any
 from unittest.mock import patch
 
@@ -176,6 +177,53 @@ async def test_prepared_statements_work_after_a_rollback_beside_those_of_the_dri
         with pytest.raises(LookupError):
             await db.write(act)
         assert await db.write(names) == []
+
+
+PREPARED = "SELECT name FROM pg_prepared_statements"
+
+
+async def test_connection_keeps_its_prepared_statements_and_no_more(db: Database) -> None:
+    if db.numbers_rise:
+        return  # SQLite's driver keeps them itself
+
+    def act(s: Session) -> None:
+        execute_later(s, _ADD, [row(f"{len(names(s))} {number}") for number in range(3)], lambda ids: None)
+
+    def prepared(s: Session) -> set[str]:
+        names(s)
+        return set(s.execute(text(PREPARED)).scalars())
+
+    await db.write(act)
+    first = await db.read(prepared)
+    for _ in range(5):
+        await db.write(act)
+    assert await db.read(prepared) == first
+
+
+@pytest.mark.fault("F92")
+@pytest.mark.parametrize("writes", [True, False])
+async def test_cancelled_action_is_not_run_again_though_its_connection_is_lost(db: Database, writes: bool) -> None:
+    if db.numbers_rise:
+        return  # SQLite has no connection that could be lost
+    send, runs = Way.send, 0
+
+    async def lose(way: Way, commands: Any, *, commits: bool = False) -> Any:
+        await send(way, commands, commits=commits)
+        way.raw.pgconn.finish()  # so ends a cancellation that the driver could not bring to the server
+        task.cancel()
+        await asyncio.sleep(0)
+
+    def act(s: Session) -> None:
+        nonlocal runs
+        runs += 1
+        names(s)
+
+    with patch.object(Way, "send", lose):
+        task = asyncio.create_task(db.write(act) if writes else db.read(act))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert runs == 1
+    assert await db.read(names) == []
 
 
 async def test_registration_takes_three_round_trips_and_one_more_for_a_new_client(db: Database) -> None:

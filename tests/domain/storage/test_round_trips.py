@@ -79,10 +79,20 @@ async def test_statement_is_prepared_once_on_a_connection(way: Way | None) -> No
     for _ in range(3):
         await way.send([ONE, TWO], commits=True)
     (found,) = rows(await way.send([PREPARED], commits=True))
-    assert len(found) == 2  # both in the first trip, which did not know yet of either
+    assert len(found) == 1
     await way.raw.execute("CREATE TEMPORARY TABLE something (id int)")
     await way.raw.rollback()
     assert rows(await way.send([ONE], commits=True)) == [[(1,)]]
+
+
+async def test_trip_goes_on_when_nothing_is_ready(way: Way | None) -> None:
+    if way is None:
+        return
+    # So it is resumed by the driver after a cancellation, while the network takes no more.
+    exchange = way._exchange([Command(b"SELECT $1::text", ["x" * 30_000_000])], commits=True)
+    next(exchange)
+    exchange.send(None)
+    way.raw.pgconn.finish()
 
 
 async def test_failure_keeps_later_statements_from_being_executed(way: Way | None) -> None:
