@@ -59,7 +59,7 @@ def _letters(folded: str) -> Iterator[str]:
     is_inside = False
     for character in folded:
         kind = unicodedata.category(character)
-        if kind == "Cf":
+        if kind == "Cf" and character != "\u200b":  # that one separates words
             continue
         is_inside = character.isalnum() or (is_inside and kind.startswith("M"))
         yield character if is_inside else " "
