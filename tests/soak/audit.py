@@ -127,9 +127,11 @@ class Audit:
     def _shows(self, key: Key, text: str) -> bool:
         return key not in self.shown or text in self.shown[key].text
 
-    def is_card(self, key: Key) -> bool:
-        """Whether a message is a bot's, and a card."""
-        return key in self.shown and self.shown[key].is_card  # a message in a history counts as read where it was said
+    def is_copy(self, key: Key) -> bool:
+        """Whether a message is a bot's and no card. What Telegram took without saying where counts as read where it was
+        said.
+        """
+        return key in self.shown and not self.shown[key].is_card
 
     def misplaced(self, side: list[Said]) -> list[Key]:
         """Messages of this side that first came after a later one of the same conversation and chat."""

@@ -92,7 +92,7 @@ def doubles(s: Session, audit: Audit) -> Doubles:
     for card, count in audit.cards.items():
         _compare(found, count, cards[card])
     for one in audit.said.values():
-        came = Counter(chat for _, (_, chat, message) in one.arrivals if not audit.is_card((one.key[0], chat, message)))
+        came = Counter(chat for _, (_, chat, message) in one.arrivals if audit.is_copy((one.key[0], chat, message)))
         for chat, count in came.items():
             _compare(found, count, copies[one.key, chat])
     return found
