@@ -4,7 +4,6 @@ Whoever writes a lead's name stores its words in the same transaction.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 from unicodedata import category, normalize
 
@@ -14,7 +13,6 @@ from sqlalchemy.orm import Session
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import LeadWord
-from crm_core.storage.types import RowId
 
 WORD_LONGEST = 32
 """Characters of a word that are stored and compared; the rest of a longer one is not looked at."""
@@ -64,25 +62,15 @@ def beginnings(text: str) -> tuple[str, ...]:
 # --- storing ---------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _insert(number: int) -> Prepared:
-    """One INSERT of so many words of a lead."""
-    of_lead = bindparam("of_lead", type_=RowId)
-    rows = [
-        {"word": bindparam(f"word_{place}", type_=_word.c.word.type), "lead_id": of_lead} for place in range(number)
-    ]
-    return Prepared(insert(_word).values(rows))
-
-
+_INSERT = Prepared(insert(_word))
 _DELETE = Prepared(delete(_word).where(_word.c.lead_id == bindparam("of_lead")))
 
 
 def store(s: Session, *, lead_id: int, name: str | None) -> None:
     """Stores the words of a new lead's name."""
-    found = words(name)
-    if found:
-        values = {f"word_{place}": word for place, word in enumerate(found)}
-        execute(s, _insert(len(found)), {"of_lead": lead_id, **values})
+    rows = [{"lead_id": lead_id, "word": word} for word in words(name)]
+    if rows:
+        execute(s, _INSERT, rows)
 
 
 def replace(s: Session, *, lead_id: int, name: str | None) -> None:

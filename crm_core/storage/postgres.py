@@ -111,10 +111,9 @@ class PostgresDatabase(Database):
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             run = _Transaction(self._engine.sync_engine, checks=bool(self.troubles))
-            begun = time.monotonic()
             try:
                 async with self._turns.wait():
-                    begun = time.monotonic()
+                    begun = time.monotonic()  # after the wait: it makes no connection older
                     result: T = await _spawn(partial(run, lambda s: action(s, *args, **inputs)))
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)

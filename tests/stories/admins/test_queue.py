@@ -84,15 +84,19 @@ async def test_client_text_in_the_queue_is_not_treated_as_markup(crm: RunningApp
     assert [one["type"] for one in screen.entities] == ["bold"]  # the title alone
 
 
+async def write_in_turn(crm: RunningApp, *names: str) -> None:
+    for name in names:
+        await crm.client(name).says(f"Hello from {name}", to=crm.shop)
+        await crm.settled()
+
+
 @pytest.mark.fault("F121")
 async def test_raised_limit_says_that_more_of_a_long_queue_follows(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "AT_ONCE", 2)
     anna = await crm.operator("Anna", limit=0)
-    for name in ("Ivan", "Kira", "Petr", "Lena", "Mark"):
-        await crm.client(name).says(f"Hello from {name}", to=crm.shop)
-        await crm.settled()
+    await write_in_turn(crm, "Ivan", "Kira", "Petr", "Lena", "Mark")
     screen = await types(crm, crm.olga, "/operators limit Anna 4")
     assert "2 waiting requests have been assigned so far, more follow in a moment." in screen.text
     await crm.app.queue_slices.idle.wait()
@@ -109,9 +113,7 @@ async def test_sweep_goes_on_where_an_ended_process_left_a_long_queue(
 ) -> None:
     monkeypatch.setattr(queue, "AT_ONCE", 2)
     anna = await crm.operator("Anna", limit=0)
-    for name in ("Ivan", "Kira", "Petr", "Lena"):
-        await crm.client(name).says(f"Hello from {name}", to=crm.shop)
-        await crm.settled()
+    await write_in_turn(crm, "Ivan", "Kira", "Petr", "Lena")
     await crm.app.queue_slices.stop()  # as at the end of a process
     await types(crm, crm.olga, "/operators limit Anna 4")
     assert anna.looks("Hello from Petr") is None
