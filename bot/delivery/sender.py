@@ -110,12 +110,14 @@ class Sender:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
         finally:
+            self._stopping.set()  # when it ends by an error, too: what it claimed from now on, nobody would record
             probing.cancel()
             # What is under way ends, and is recorded: otherwise the next session would take it for ambiguous.
             while self._requests or not self.queues.none_reserved.is_set():
                 await (asyncio.wait(self._requests) if self._requests else self.queues.none_reserved.wait())
             self._recorder.finish()
             await asyncio.gather(recording, probing, return_exceptions=True)
+            self.idle.set()  # what still waits is the next session's
 
     def stop(self) -> None:
         """Begins nothing new; `run` returns when the requests under way are recorded."""

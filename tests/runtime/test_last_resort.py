@@ -166,6 +166,65 @@ async def test_circuit_that_ends_begins_a_new_session(
 
 
 @pytest.mark.fault("F124")
+async def test_sender_that_ends_by_an_error_claims_nothing_more(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it claimed between its last record and the next session would be sent, and its outcome lost."""
+    begun, ends, is_recording, may_record = Circuit.run, asyncio.Event(), asyncio.Event(), asyncio.Event()
+    record = Recorder._record
+
+    async def fails_later(circuit: Circuit) -> None:
+        monkeypatch.setattr(Circuit, "run", begun)
+        await ends.wait()
+        raise RuntimeError("nobody expected this")
+
+    async def records_later(recorder: Recorder, *what: Any) -> None:
+        is_recording.set()
+        await may_record.wait()
+        await record(recorder, *what)
+
+    monkeypatch.setattr(Circuit, "run", fails_later)
+    async with await RunningApp.open(sandbox, database_url, retry_delays=QUICK) as crm:
+        anna = await crm.operator("Anna")
+        session = crm.app.supervisor.sessions[0]
+        sender = session.sender
+        assert sender is not None
+        monkeypatch.setattr(Recorder, "_record", records_later)
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await is_recording.wait()
+        session.settled.clear()
+        ends.set()
+
+        async def is_ending() -> bool:
+            return sender._recorder._is_over
+
+        await until_polled(is_ending)
+        assert not sender.may_claim_early
+        await crm.client("Kira").says("Good morning", to=crm.shop)
+        may_record.set()
+        await anna.sees("Good morning")
+
+
+async def test_waiting_for_work_to_be_done_outlives_a_session(sandbox: Sandbox, database_url: str) -> None:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=QUICK) as crm:
+        anna = await crm.operator("Anna")
+        ivan = crm.client("Ivan")
+        await ivan.says("Hello", to=crm.shop)
+        await anna.sees("Hello")
+        await crm.settled()
+        slow = sandbox.fail(kind="slow", method="copyMessage", delay=0.2, probability=1.0)
+        for number in range(3):  # of which two wait while the first is on its way
+            await ivan.says(f"word {number}", to=crm.shop)
+        await anna.sees("word 0")
+        waiting = asyncio.create_task(crm.app.supervisor.idle())
+        session = crm.app.supervisor.sessions[0]
+        session.lost.set()
+        sandbox.clear_fault(slow)
+        await anna.sees("word 2")
+        await asyncio.wait_for(waiting, 20)
+
+
+@pytest.mark.fault("F124")
 async def test_session_whose_inner_task_was_cancelled_begins_again(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url, retry_delays=QUICK) as crm:
         anna = await crm.operator("Anna")
