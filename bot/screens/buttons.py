@@ -34,6 +34,19 @@ class ReopenContact(CallbackData, prefix="reopen"):
     version: Number
 
 
+class CloseUntaken(CallbackData, prefix="close_new"):
+    """Yes: closes a contact that nobody has taken, as its card asked."""
+
+    contact_id: Number
+    version: Number
+
+
+class KeepContact(CallbackData, prefix="keep"):
+    """No: the card asks no more."""
+
+    contact_id: Number
+
+
 class ShowCard(CallbackData, prefix="card"):
     """A contact in the list of /my: `card:15`."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder
 from crm_core.contacts import cards, leads
-from crm_core.contacts.checks import check_holder, check_version
+from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.messaging import alerts, messages, outbox
@@ -248,10 +248,18 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
     return contact
 
 
-def mark_taken(s: Session, contact: Row[Any], *, operator_id: int, actor: Actor, now: datetime) -> None:
-    """`take` for an operator who is authorised and holds this new contact, whose row the caller has locked and read."""
+def mark_taken(
+    s: Session, contact: Row[Any], *, operator_id: int, actor: Actor, now: datetime, by_answer: bool = False
+) -> None:
+    """`take` for an operator who is authorised and holds this new contact, whose row the caller has locked and read.
+
+    Args:
+        by_answer: whether an answer takes it, which says to the client all that a notice would.
+    """
     _set_state(s, contact, "in_progress", taken=now)
-    _announce(s, contact, events.CONTACT_TAKEN, "taken", operator_id=operator_id, actor=actor, now=now)
+    _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
+    if not by_answer:
+        _notify_client(s, contact, "taken", now=now)
 
 
 def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng) -> Row[Any]:
@@ -260,7 +268,8 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     Only the operator who holds it may do this, and an API key for them.
 
     Args:
-        version: of the contact, as the caller knows it; None skips the check.
+        version: of the contact, as the caller knows it; None skips the check. For a button, what its presser has done
+            since does not count.
 
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
     """
@@ -269,12 +278,13 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
-    check_version(contact, version)
+    check_own_step(s, contact, version, actor)
     _set_state(s, contact, "closed", closed=now)
     _drop_waiting(s, contact, operator_id=operator_id, now=now)
     assignment.release(s, operator_id)
     _unpin_source(s, contact)
-    _announce(s, contact, events.CONTACT_CLOSED, "closed", operator_id=operator_id, actor=actor, now=now)
+    _announce(s, contact, events.CONTACT_CLOSED, operator_id=operator_id, actor=actor, now=now)
+    _notify_client(s, contact, "closed", now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
 
@@ -292,13 +302,10 @@ def _chat_of(s: Session, operator_id: int) -> int | None:
     return execute(s, select(Staff.telegram_id).where(Staff.operator_id == operator_id)).scalar_one_or_none()
 
 
-def _announce(
-    s: Session, contact: Row[Any], kind: str, code: str, *, operator_id: int, actor: Actor, now: datetime
-) -> None:
-    """Records a change of a contact's status, refreshes its cards and queues a notice for its client."""
+def _announce(s: Session, contact: Row[Any], kind: str, *, operator_id: int, actor: Actor, now: datetime) -> None:
+    """Records a change of a contact's status, and refreshes its cards."""
     events.record(s, [events.of_contact(kind, contact, actor=actor.label, now=now, operator_id=operator_id)])
     cards.refresh_all(s, contact_id=contact.id, now=now)
-    _notify_client(s, contact, code, now=now)
 
 
 _UNPIN = Prepared(
