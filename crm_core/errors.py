@@ -125,6 +125,12 @@ class NeedsConfirmation(CrmError):
     code, status = "needs_confirmation", 409
 
 
+class OwnRequest(CrmError):
+    """The operator is the client of this contact themselves. `operator` is their name."""
+
+    code, status = "own_request", 409
+
+
 class OperatorUnreachable(CrmError):
     """The operator has not started the bot that speaks for this contact, so no card can reach them. `operator`."""
 

@@ -1,12 +1,13 @@
 """Messages of clients: each joins an open contact or opens one. Those of operators are in `operator_messages`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session
 
+from crm_core.access.serving import of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import IsStaff, SourceOff
@@ -22,7 +23,6 @@ from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
-_writer = aliased(Staff)
 _KNOWN = Prepared(
     select(
         _chat.c.lead_id,
@@ -30,7 +30,7 @@ _KNOWN = Prepared(
         _lead.c.full_name,
         _lead.c.username,
         _lead.c.language,
-        exists().where(_writer.telegram_id == _chat.c.chat_id).correlate(_chat).label("is_staff"),
+        serves(_chat.c.chat_id, _chat.c.bot_id).label("is_staff"),
         _chat.c.source_id.label("booked"),
         Source.id.label("source_id"),
         Source.name.label("source_name"),
@@ -68,7 +68,7 @@ _NEWCOMER = Prepared(
         Source.name.label("source_name"),
         Source.strategy,
         Source.is_active,
-        exists().where(_writer.telegram_id == bindparam("chat_id")).label("is_staff"),
+        serves(bindparam("chat_id"), bindparam("bot_id")).label("is_staff"),
         select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
     ).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
 )
@@ -137,13 +137,14 @@ class ReceivedMessage:
 def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
     """The client of a chat, stored if they are new; name, username and language are updated to what Telegram shows.
 
-    Raises IsStaff for an account that has joined the staff: staff who write to a bot are no clients.
+    Raises IsStaff for an account on the bot's staff, unless a request of theirs is still open here: then they go on
+    being its client, and `contact_id` is that request.
     """
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     if known is None:
         known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if known.is_staff:
-        raise IsStaff()
+        known = _with_own_request(s, known, bot_id, chat_id)
     shown = {"full_name": person.full_name, "username": person.username, "language": person.language}
     changed = {name: value for name, value in shown.items() if value != getattr(known, name)}
     if changed:
@@ -151,6 +152,34 @@ def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: d
     if known.is_blocked:
         set_blocked(s, bot_id=bot_id, chat_id=chat_id, is_blocked=False)
     return known
+
+
+_OWN_REQUEST = (
+    select(_contact.c.id, _contact.c.version, Staff.telegram_id.label("operator_chat"))
+    .select_from(Chat)
+    .join(Contact, of_own_request())
+    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(Chat.bot_id == bindparam("bot_id"), Chat.chat_id == bindparam("chat_id"))
+    .order_by(_contact.c.id.desc())
+    .limit(1)
+)
+
+
+def _with_own_request(s: Session, known: KnownClient, bot_id: int, chat_id: int) -> KnownClient:
+    """Somebody on the staff as the client of their own request. Raises IsStaff if none of theirs is open here."""
+    own = s.execute(_OWN_REQUEST, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
+    if own is None:
+        raise IsStaff()
+    return replace(known, contact_id=own.id, version=own.version, operator_chat=own.operator_chat)
+
+
+def is_about_own_request(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
+    """Whether what a member of staff replies to belongs to a request whose client they are. Raises NotRecordedYet."""
+    target = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=message_id)
+    if target is None:
+        return False
+    client = s.execute(select(_contact.c.chat_id).where(_contact.c.id == target.contact_id)).scalar_one_or_none()
+    return bool(client == chat_id)
 
 
 def start_chat(
@@ -222,6 +251,8 @@ def _join_open(
             break
         # It was closed or assigned to somebody else after we read it and before we locked it.
         known = _known(s, bot_id=bot_id, chat_id=chat_id) or known
+        if known.is_staff:
+            known = _with_own_request(s, known, bot_id, chat_id)
     is_about_it = answered is not None and answered.contact_id == target.contact_id
     original = messages.store(
         s,

@@ -13,7 +13,7 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import queue
+from crm_core.routing import queue, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.queue import Assigned
@@ -248,6 +248,7 @@ def set_weight(
         operator_id=operator_id,
         data={"weight": checked},
     )
+    reach.reach_known_chats(s, operator_id=operator_id, now=now)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 

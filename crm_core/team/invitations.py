@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
-from crm_core.routing import queue
+from crm_core.routing import queue, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
@@ -189,7 +189,7 @@ def _arrive(
     """Records that an account joined; the bot that it joined by can write to it."""
     actor = telegram(account.telegram_id).label
     events.record_one(s, events.STAFF_CHANGED, actor=actor, now=now, operator_id=operator_id, reason=f"joined_{role}")
-    accounts.mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng)
+    accounts.mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng, is_joining=True)
     accounts.show_menu(s, telegram_id=account.telegram_id, now=now)
 
 
@@ -215,6 +215,7 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
         _check_no_other_operator(s, account, operator_id)
         raise InvitationInvalid()
     _arrive(s, account, "operator", bot_id=bot_id, now=now, rng=rng, operator_id=operator_id)
+    reach.reach_known_chats(s, operator_id=operator_id, now=now)
     # Not left to `mark_reachable`: an admin who becomes an operator was reachable before, so it assigned nothing.
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     queue.notify_waiting(s, contact_ids=returned, now=now)
