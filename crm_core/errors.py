@@ -70,6 +70,12 @@ class IsStaff(CrmError):
     code, status = "is_staff", 409
 
 
+class NoLongerOperator(CrmError):
+    """The account was an operator at this bot until some days ago: what it writes is no client's request."""
+
+    code, status = "no_longer_operator", 409
+
+
 class NotAllowed(CrmError):
     """The actor does not have the role that this needs, at the moment of the effect. `role`."""
 

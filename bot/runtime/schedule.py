@@ -27,7 +27,7 @@ from crm_core.routing import queue, reach
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import invitations
+from crm_core.team import departure, invitations
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -46,6 +46,7 @@ PURGES = (
     prompts.purge,
     alerts.purge,
     invitations.purge,
+    departure.purge,
     bots.purge_gates,
 )
 

@@ -4,12 +4,16 @@ Admins are staff at every bot. An operator is at those where they have a weight 
 able to write to them as an operator: where they joined, or have worked before.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Exists, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from crm_core.storage.tables import Bot, Chat, Contact, Source, Staff, StaffChat, Weight
+from crm_core.storage.tables import Bot, Chat, Contact, FormerOperator, Source, Staff, StaffChat, Weight
+
+FORMER_FOR = timedelta(days=7)
+"""For how long the words of a removed operator are answered rather than taken for a client's request."""
 
 
 def _first_bot() -> Any:
@@ -36,6 +40,17 @@ def serves(telegram_id: Any, bot_id: Any) -> Exists:
     )
     role = or_(staff.is_admin.is_(True), has_chat, works)
     return exists().where(staff.telegram_id == telegram_id, role).correlate_except(staff)
+
+
+def left_at(telegram_id: Any, bot_id: Any) -> Any:
+    """When an account stopped being an operator at a bot, as a column; NULL if it never was one, or long ago."""
+    former = aliased(FormerOperator)
+    return (
+        select(former.left_at)
+        .where(former.telegram_id == telegram_id, former.bot_id == bot_id)
+        .correlate_except(former)
+        .scalar_subquery()
+    )
 
 
 def of_own_request() -> ColumnElement[bool]:

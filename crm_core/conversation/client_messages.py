@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.access.serving import of_own_request, serves
+from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.errors import IsStaff, SourceOff
+from crm_core.errors import IsStaff, NoLongerOperator, SourceOff
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
@@ -19,7 +19,7 @@ from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
+from crm_core.storage.tables import Chat, Contact, FormerOperator, Lead, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -31,6 +31,7 @@ _KNOWN = Prepared(
         _lead.c.username,
         _lead.c.language,
         serves(_chat.c.chat_id, _chat.c.bot_id).label("is_staff"),
+        left_at(_chat.c.chat_id, _chat.c.bot_id).label("left_at"),
         _chat.c.source_id.label("booked"),
         Source.id.label("source_id"),
         Source.name.label("source_name"),
@@ -69,6 +70,7 @@ _NEWCOMER = Prepared(
         Source.strategy,
         Source.is_active,
         serves(bindparam("chat_id"), bindparam("bot_id")).label("is_staff"),
+        left_at(bindparam("chat_id"), bindparam("bot_id")).label("left_at"),
         select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
     ).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
 )
@@ -89,6 +91,7 @@ class KnownClient:
     contact_id: int | None = None
     version: int = 0
     operator_chat: int | None = None
+    left_at: datetime | None = None
 
 
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
@@ -108,6 +111,7 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
         row.contact_id,
         row.version,
         row.operator_chat,
+        row.left_at,
     )
 
 
@@ -118,7 +122,15 @@ def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now
     if row.lead_id is None:
         source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
         return KnownClient(
-            lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source
+            lead_id,
+            False,
+            person.full_name,
+            person.username,
+            person.language,
+            row.is_staff,
+            None,
+            source,
+            left_at=row.left_at,
         )
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     assert known is not None, "the chat was stored a line above"
@@ -134,17 +146,28 @@ class ReceivedMessage:
     is_new: bool
 
 
-def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
+def identify(
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, is_beginning: bool = False
+) -> KnownClient:
     """The client of a chat, stored if they are new; name, username and language are updated to what Telegram shows.
 
+    Args:
+        is_beginning: whether they pressed Start, by which a former operator becomes a client like anybody else.
+
     Raises IsStaff for an account on the bot's staff, unless a request of theirs is still open here: then they go on
-    being its client, and `contact_id` is that request.
+    being its client, and `contact_id` is that request. Raises NoLongerOperator for somebody who was removed from the
+    operators of this bot some days ago.
     """
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     if known is None:
         known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if known.is_staff:
         known = _with_own_request(s, known, bot_id, chat_id)
+    elif known.left_at is not None and known.contact_id is None:
+        if known.left_at > now - FORMER_FOR and not is_beginning:
+            raise NoLongerOperator()
+        former = delete(FormerOperator)
+        s.execute(former.where(FormerOperator.telegram_id == chat_id, FormerOperator.bot_id == bot_id))
     shown = {"full_name": person.full_name, "username": person.username, "language": person.language}
     changed = {name: value for name, value in shown.items() if value != getattr(known, name)}
     if changed:
@@ -193,7 +216,7 @@ def start_chat(
 
     Returns the name of the source that the next contact belongs to, None for the bot's own. Raises IsStaff.
     """
-    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, is_beginning=True)
     if slug is None:
         return None
     wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))

@@ -40,6 +40,7 @@ WITH_MESSAGE_IDS = frozenset(
 )
 
 
+TO_CLIENTS = (outbox.TO_CLIENT, outbox.CLIENT_NOTICE)
 OF_HOLDER = (outbox.CARD, outbox.TO_OPERATOR, outbox.MORE)  # for whoever holds the contact, and nobody else
 
 
@@ -199,7 +200,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         is_staff = _is_staff(s, job)
         if is_staff:
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
-        if not is_staff or job.kind in (outbox.TO_CLIENT, outbox.CLIENT_NOTICE):
+        if not is_staff or job.kind in TO_CLIENTS:
             client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
             message = execute(s, _FIRST_MESSAGE, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)

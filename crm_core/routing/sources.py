@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
+from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import queue, reach
+from crm_core.routing import duty, queue, reach
 from crm_core.routing.assignment import Rng
+from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.queue import Assigned
 from crm_core.storage.execute import change_one, execute_count
@@ -232,11 +234,8 @@ def set_weight(
     lock_team(s, [source_id], operator_ids=[operator_id])
     if s.execute(select(Operator.id).where(Operator.id == operator_id, Operator.removed_at.is_(None))).first() is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
-    if checked == 0:
-        s.execute(_weight.delete().where(*mine))
-    elif execute_count(s, update(_weight).where(*mine).values(weight=checked)) == 0:
-        s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": checked, "dealt": 0})
+    with duty.watching(s, now=now):
+        had = _store_weight(s, source_id, operator_id, checked)
     # Counting starts over: what was dealt under other weights must not be compensated under these.
     s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
     events.record_one(
@@ -249,7 +248,36 @@ def set_weight(
         data={"weight": checked},
     )
     reach.reach_known_chats(s, operator_id=operator_id, now=now)
+    if had is not bool(checked):
+        _notify_assigned(s, source_id, operator_id, is_assigned=not had, now=now)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+def _store_weight(s: Session, source_id: int, operator_id: int, weight: int) -> bool:
+    """Stores a weight, none for 0. Returns whether the operator had one there before."""
+    mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
+    if weight == 0:
+        return execute_count(s, _weight.delete().where(*mine)) == 1
+    if execute_count(s, update(_weight).where(*mine).values(weight=weight)) == 1:
+        return True
+    s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": weight, "dealt": 0})
+    return False
+
+
+def _notify_assigned(s: Session, source_id: int, operator_id: int, *, is_assigned: bool, now: datetime) -> None:
+    """Tells an operator that the contacts of a source come to them from now on, or no longer."""
+    source = one(s, source_id=source_id)
+    facts = source_facts(s, source_id)
+    is_reached = one_candidate(s, facts, operator_id=operator_id).candidate.is_reachable
+    alerts.notify_operator(
+        s,
+        operator_id,
+        code="source_given" if is_assigned else "source_taken",
+        now=now,
+        bot_id=facts.card_bot_id,
+        source=source.name,
+        start=None if is_reached or not is_assigned else source.bot,
+    )
 
 
 def weights(s: Session, *, source_id: int) -> list[Row[Any]]:

@@ -103,6 +103,12 @@ def _bots_by_account(s: Session, query: Select[Any]) -> defaultdict[int, frozens
     return found
 
 
+def own_request(s: Session, *, telegram_id: int, bot_id: int) -> int | None:
+    """The number of the newest request that is open in somebody's chat with a bot, whose client they are."""
+    found = select(func.max(Contact.id)).select_from(Chat).join(Contact, of_own_request())
+    return s.execute(found.where(Chat.bot_id == bot_id, Chat.chat_id == telegram_id)).scalar_one()
+
+
 @dataclass(frozen=True, slots=True)
 class Admin:
     """An admin as lists show them."""

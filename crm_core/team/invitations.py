@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
+from crm_core.messaging import alerts
 from crm_core.routing import queue, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
@@ -19,7 +20,7 @@ from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
 from crm_core.team import accounts, departure, operators
 from crm_core.team.accounts import Account
-from crm_core.team.operators import OperatorDetails
+from crm_core.team.operators import OperatorDetails, Standing
 
 INVITATION_VALID = timedelta(days=7)
 FIRST_ADMIN_VALID = timedelta(hours=24)  # it gives everything to whoever finds it; each start makes another one
@@ -145,10 +146,18 @@ def invite_operator(
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """An account has a role now. `operator` is the name of the operator that it became, None for an admin."""
+    """An account has a role now.
+
+    Attributes:
+        operator: the name of the operator that it became, None for an admin.
+        standing: of that operator.
+        own_request: the number of a request that is still open whose client they are in this chat.
+    """
 
     role: str
     operator: str | None
+    standing: Standing | None = None
+    own_request: int | None = None
 
 
 def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime, rng: Rng) -> Joined:
@@ -159,11 +168,33 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
     invitation = _use_code(s, code, account, now)
     if invitation.role == "operator":
         name = _become_operator(s, account, invitation.operator_id, bot_id=bot_id, now=now, rng=rng)
-        return Joined("operator", name)
+        standing = operators.standing(s, actor=telegram(account.telegram_id))
+        own = accounts.own_request(s, telegram_id=account.telegram_id, bot_id=bot_id)
+        _tell_joined(s, account, invitation.operator_id, name, standing, bot_id=bot_id, now=now)
+        return Joined("operator", name, standing, own)
     accounts.give_role(s, account, now=now, is_admin=True)
     s.execute(delete(RemovedAdmin).where(RemovedAdmin.telegram_id == account.telegram_id))
     _arrive(s, account, invitation.role, bot_id=bot_id, now=now, rng=rng)
-    return Joined("admin", None)
+    own = accounts.own_request(s, telegram_id=account.telegram_id, bot_id=bot_id)
+    return Joined("admin", None, own_request=own)
+
+
+def _tell_joined(
+    s: Session, account: Account, operator_id: int, name: str, standing: Standing, *, bot_id: int, now: datetime
+) -> None:
+    """Tells the admins that an operator has joined, and whether anything will come to them."""
+    alerts.notify_admins(
+        s,
+        cause=f"joined:{operator_id}:{account.telegram_id}",
+        code="operator_joined",
+        now=now,
+        bot_id=bot_id,
+        besides=account.telegram_id,
+        operator=name,
+        operator_id=operator_id,
+        username=account.username,
+        has_weight=bool(standing.sources or standing.off_sources),
+    )
 
 
 def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any]:

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin, access_operator
 from crm_core.errors import OperatorNotFound
+from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
-from crm_core.routing import queue, sources
+from crm_core.routing import duty, queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import OPEN, Assigned
@@ -150,6 +151,33 @@ def source_team(s: Session, *, source_id: int) -> SourceTeam:
     return SourceTeam(sources.details(s, source_id=source_id), listing(s))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides whether new contacts come to an operator, as they are told themselves.
+
+    Attributes:
+        sources: names of the active sources where they have a weight.
+        off_sources: names of those that are switched off.
+    """
+
+    facts: OperatorFacts
+    sources: tuple[str, ...]
+    off_sources: tuple[str, ...]
+
+
+def standing(s: Session, *, actor: Actor) -> Standing:
+    """How the operator of an account stands. Raises NotAllowed."""
+    operator = access_operator(s, actor)
+    found = s.execute(
+        select(Source.name, Source.is_active)
+        .join(Weight, Weight.source_id == Source.id)
+        .where(Weight.operator_id == operator.id)
+        .order_by(Source.id)
+    ).all()
+    names = {is_on: tuple(row.name for row in found if row.is_active is is_on) for is_on in (True, False)}
+    return Standing(one(s, operator_id=operator.id), names[True], names[False])
+
+
 def add(
     s: Session, *, name: str, actor: Actor, now: datetime, max_leads: int = DEFAULT_LIMIT, is_active: bool = True
 ) -> int:
@@ -249,13 +277,16 @@ def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, n
     """
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id])
-    _set_active(s, operator_id, is_active, actor, now)
+    if one(s, operator_id=operator_id).is_active != is_active:
+        _set_active(s, operator_id, is_active, actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def _set_active(s: Session, operator_id: int, is_active: bool, actor: Actor, now: datetime) -> None:
-    set_columns(s, operator_id, is_active=is_active)
+    with duty.watching(s, now=now):
+        set_columns(s, operator_id, is_active=is_active)
     record_change(s, operator_id, "activated" if is_active else "deactivated", actor, now)
+    alerts.notify_operator(s, operator_id, code="switched_on" if is_active else "switched_off", now=now)
 
 
 def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:
@@ -265,7 +296,8 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng:
     """
     operator = access_operator(s, actor)
     source_ids = hold_operators(s, [operator.id])
-    set_columns(s, operator.id, is_online=is_online)
+    with duty.watching(s, now=now):
+        set_columns(s, operator.id, is_online=is_online)
     record_change(s, operator.id, "online" if is_online else "offline", actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 

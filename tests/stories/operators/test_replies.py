@@ -82,7 +82,9 @@ async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(cr
     await maria.sees("number 2 in the queue")
     await anna.says("/online")
     text = (await anna.sees("You are online")).text
-    assert text == "You are online: new requests will come to you. 2 waiting requests have been assigned."
+    assert text == (
+        "🟢 You are online: new requests will come to you. You hold 2 of 10. 2 waiting requests have been assigned."
+    )
     await anna.sees("Ivan asks")
     card = await anna.sees("Maria asks")
     await anna.says("/offline")
