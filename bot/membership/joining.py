@@ -5,6 +5,7 @@ from aiogram.filters import CommandObject, CommandStart
 from aiogram.types import Message, User
 
 from bot.admins.help import help_text as admin_help
+from bot.admins.setup import setup_screen
 from bot.handling.act import Act
 from bot.handling.filters import IsCommand
 from bot.handling.incoming import account_of
@@ -43,6 +44,10 @@ def _welcome(joined: Joined, _: Translator) -> OutgoingMessage:
             "answers it. To answer a client, reply to their card."
         )
         own = text.format(id=joined.own_request)
+    if joined.progress is not None and not joined.progress.is_ready:
+        return setup_screen(
+            joined.progress, _, note="\n".join(filter(None, [_("Welcome! You are now an admin."), own]))
+        )
     if joined.operator is None or joined.standing is None:
         welcome, explained = _("Welcome! You are now an admin."), admin_help(_)
     else:

@@ -32,6 +32,7 @@ from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor, telegram
 from crm_core.contacts import cards
 from crm_core.conversation import client_messages
+from crm_core.conversation.prompts import Role
 from crm_core.errors import CrmError, InvitationInvalid, IsStaff, NotAllowed, NotFound
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
@@ -173,7 +174,8 @@ class UpdateDispatcher:
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
             if given["asked"] is not None:
-                routers = (client_answers if member is None else operator_answers, *routers)
+                is_client = given["asked"].role is Role.CLIENT
+                routers = (client_answers if is_client else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache, event_from_user=event.from_user)
         given.update(act=act, member=member, actor=actor)
         for router in routers:

@@ -205,26 +205,46 @@ def is_about_own_request(s: Session, *, bot_id: int, chat_id: int, message_id: i
     return bool(client == chat_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A client pressed Start.
+
+    Attributes:
+        source: the name of the source of a link that their next contact belongs to, None for the bot's own.
+        takes_requests: whether a message of theirs would be taken now.
+    """
+
+    source: str | None
+    takes_requests: bool
+
+
 def start_chat(
     s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, slug: str | None = None
-) -> str | None:
+) -> Started:
     """A client pressed Start, perhaps by a source link: then their next contact in this chat belongs to that source.
 
     Args:
         slug: what the link names. An old link may name a source that was removed or switched off; then the next contact
             belongs to the bot's own source.
 
-    Returns the name of the source that the next contact belongs to, None for the bot's own. Raises IsStaff.
+    Raises IsStaff.
     """
-    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, is_beginning=True)
+    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, is_beginning=True)
+    takes = known.contact_id is not None or known.source.is_active or _takes_requests(s, bot_id)
     if slug is None:
-        return None
+        return Started(None, takes)
     wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))
     source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
     if source is None:
-        return None
+        return Started(None, takes)
     _pin_source(s, bot_id, chat_id, source.id)
-    return str(source.name)
+    return Started(str(source.name), takes_requests=True)
+
+
+def _takes_requests(s: Session, bot_id: int) -> bool:
+    """Whether a bot's own source takes requests."""
+    is_active = select(Source.is_active).where(Source.bot_id == bot_id, Source.slug.is_(None))
+    return bool(s.execute(is_active).scalar_one())
 
 
 def receive(

@@ -294,6 +294,12 @@ def length(s: Session, *, source_id: int | None = None) -> int:
     return s.execute(statement).scalar_one()
 
 
+def lengths(s: Session) -> dict[int, int]:
+    """How many contacts wait at each source where any do."""
+    found = select(_contact.c.source_id, func.count()).where(*WAITS).group_by(_contact.c.source_id)
+    return {row[0]: row[1] for row in s.execute(found)}
+
+
 def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
     """Notifies admins of contacts that went back to the queue and still wait, with the reason.
 

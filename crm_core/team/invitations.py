@@ -12,15 +12,16 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
 from crm_core.messaging import alerts
-from crm_core.routing import queue, reach
+from crm_core.routing import queue, reach, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
-from crm_core.team import accounts, departure, operators
+from crm_core.team import accounts, departure, operators, setup
 from crm_core.team.accounts import Account
 from crm_core.team.operators import OperatorDetails, Standing
+from crm_core.team.setup import Progress
 
 INVITATION_VALID = timedelta(days=7)
 FIRST_ADMIN_VALID = timedelta(hours=24)  # it gives everything to whoever finds it; each start makes another one
@@ -151,6 +152,7 @@ class Joined:
     Attributes:
         operator: the name of the operator that it became, None for an admin.
         standing: of that operator.
+        progress: how far the installation is set up, for an admin.
         own_request: the number of a request that is still open whose client they are in this chat.
     """
 
@@ -158,6 +160,7 @@ class Joined:
     operator: str | None
     standing: Standing | None = None
     own_request: int | None = None
+    progress: Progress | None = None
 
 
 def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime, rng: Rng) -> Joined:
@@ -176,7 +179,8 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
     s.execute(delete(RemovedAdmin).where(RemovedAdmin.telegram_id == account.telegram_id))
     _arrive(s, account, invitation.role, bot_id=bot_id, now=now, rng=rng)
     own = accounts.own_request(s, telegram_id=account.telegram_id, bot_id=bot_id)
-    return Joined("admin", None, own_request=own)
+    progress = setup.progress(s, bot_id=bot_id, telegram_id=account.telegram_id)
+    return Joined("admin", None, own_request=own, progress=progress)
 
 
 def _tell_joined(
@@ -195,6 +199,19 @@ def _tell_joined(
         username=account.username,
         has_weight=bool(standing.sources or standing.off_sources),
     )
+
+
+def become_operator(s: Session, *, account: Account, actor: Actor, bot_id: int, now: datetime, rng: Rng) -> Joined:
+    """Makes an admin an operator, too, at once: with their own name, and the usual weight at every source.
+
+    Raises NotAllowed, AlreadyOperator.
+    """
+    access_admin(s, actor)
+    _check_no_other_operator(s, account, 0)
+    operator_id = operators.add_named_like(s, name=account.name, actor=actor, now=now)
+    sources.give_usual_weights(s, operator_id=operator_id, actor=actor, now=now, rng=rng)
+    name = _become_operator(s, account, operator_id, bot_id=bot_id, now=now, rng=rng)
+    return Joined("operator", name, operators.standing(s, actor=actor))
 
 
 def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
@@ -17,12 +18,13 @@ from crm_core.routing import duty, queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import OPEN, Assigned
-from crm_core.routing.sources import Share, SourceDetails
+from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.storage.execute import change_one
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
 LIMIT_LARGEST = 1_000
+NAME_KEPT = 60  # characters of a name in Telegram, so that a number fits behind it
 DEFAULT_LIMIT = 10  # first founding document: max_leads
 
 _operator = Operator.__table__
@@ -126,16 +128,22 @@ def find(s: Session, *, name: str) -> OperatorFacts:
 
 @dataclass(frozen=True, slots=True)
 class OperatorDetails:
-    """An operator with their planned share of each source."""
+    """An operator with their planned share of each source.
+
+    Attributes:
+        offered: sources to choose from, where they have no weight anywhere.
+    """
 
     facts: OperatorFacts
     shares: tuple[Share, ...]
+    offered: tuple[SourceListed, ...] = ()
 
 
 def details(s: Session, *, operator_id: int) -> OperatorDetails:
     """Everything that an operator's screen shows. Raises OperatorNotFound."""
     facts = one(s, operator_id=operator_id)
-    return OperatorDetails(facts, tuple(share for share in sources.shares(s) if share.operator_id == operator_id))
+    shares = tuple(share for share in sources.shares(s) if share.operator_id == operator_id)
+    return OperatorDetails(facts, shares, () if shares else tuple(sources.listing(s)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,18 @@ def add(
     operator_id: int = s.execute(insert(_operator).returning(_operator.c.id), values).scalar_one()
     record_change(s, operator_id, "added", actor, now, data={"limit": limit})
     return operator_id
+
+
+def add_named_like(s: Session, *, name: str, actor: Actor, now: datetime) -> int:
+    """A new operator with a person's name as Telegram shows it, or one that is close to it and free. Returns the id.
+
+    Raises NotAllowed.
+    """
+    printable = "".join(filter(str.isprintable, " ".join(name.split())))
+    plain = printable.lstrip("/# ")[:NAME_KEPT].strip() or "Operator"
+    taken = set(map(normalise, _names(s)))
+    names = chain([plain], (f"{plain} {number}" for number in count(2)))
+    return add(s, name=next(one for one in names if normalise(one) not in taken), actor=actor, now=now)
 
 
 def _names(s: Session, *, besides: int = 0) -> Sequence[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.sandbox import Person, Sandbox
-from tests.stories.steering import types
+from tests.stories.steering import invites, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -124,7 +124,7 @@ async def test_dead_letter_updates_alert_admins_once(crm: RunningApp) -> None:
 
 
 async def test_every_admin_is_alerted_once_in_their_language(crm: RunningApp) -> None:
-    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/admins add")
     pyotr = crm.client("Pyotr", language="ru")
     await pyotr.starts(crm.shop, code)
     await crm.settled()

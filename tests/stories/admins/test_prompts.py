@@ -4,7 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content
-from tests.stories.steering import presses, types
+from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -89,7 +89,7 @@ async def test_prompt_survives_a_restart(sandbox: Sandbox, database_url: str) ->
 
 
 async def admin_who_is_an_operator(crm: RunningApp) -> Person:
-    code = (await types(crm, crm.olga, "/operators add Olga 10")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/operators add Olga 10")
     await crm.olga.starts(crm.shop, code)
     await crm.settled()
     await types(crm, crm.olga, "/assign shop_bot Olga 1")

@@ -25,7 +25,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
 from crm_core.team import accounts, operators
 from tests.stories.arranging import UNKNOWN_PRESS
-from tests.stories.steering import presses, types
+from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -230,7 +230,7 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     assert menu(anna) == [*of_operators, "help"]
 
-    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/admins add")
     await anna.starts(crm.shop, code)
     await crm.settled()
     assert menu(anna) == [*of_operators, *of_admins, "help"]

@@ -3,9 +3,8 @@
 import pytest
 
 from bot.sandbox import Person, Sandbox
-from tests.stories.admins.test_operators import LINK
 from tests.stories.arranging import count, operator_id, remove, switch, told
-from tests.stories.steering import types
+from tests.stories.steering import invites, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -83,11 +82,8 @@ async def test_online_names_the_bots_that_are_still_to_be_started(sandbox: Sandb
 async def test_welcome_names_the_sources_and_a_first_weight_is_told(
     crm: RunningApp, language: str, none: str, some: str, given: str, taken: str
 ) -> None:
-    added = await types(crm, crm.olga, "/operators add Anna 6")
-    found = LINK.search(crm.olga.chat()[-1].text) or LINK.search(added.text)
-    assert found is not None
     anna = crm.client("Anna", language=language)
-    await anna.starts(crm.shop, found[2])
+    await anna.starts(crm.shop, await invites(crm, crm.olga, "/operators add Anna 6"))
     assert none in (await anna.sees("Anna!")).text
     await types(crm, crm.olga, "/assign shop_bot Anna 30")
     await anna.sees(given)
@@ -161,10 +157,7 @@ async def test_removed_operator_who_presses_start_is_a_client(crm: RunningApp) -
 
 @pytest.mark.fault("F164")
 async def test_operator_who_is_an_admin_too_is_told_and_stays_an_admin(crm: RunningApp) -> None:
-    added = await types(crm, crm.olga, "/operators add Olga 3")
-    found = LINK.search(crm.olga.chat()[-1].text) or LINK.search(added.text)
-    assert found is not None
-    await crm.olga.starts(crm.shop, found[2])
+    await crm.olga.starts(crm.shop, await invites(crm, crm.olga, "/operators add Olga 3"))
     await crm.settled()
     await remove(crm, crm.olga)
     await crm.olga.sees("You are no longer an operator here.")
@@ -204,7 +197,6 @@ async def test_admins_hear_at_once_that_the_last_operator_has_gone(crm: RunningA
 async def test_admins_hear_which_source_is_left_alone(crm: RunningApp) -> None:
     anna, boris = await crm.operator("Anna"), await crm.operator("Boris")
     await types(crm, crm.olga, "/sources link vk VK ads")
-    await types(crm, crm.olga, '/assign "VK ads" Boris 5')
     await types(crm, crm.olga, '/assign "VK ads" Anna 0')
     await boris.says("/offline", to=crm.shop)
     await crm.olga.sees("🌙 Nobody is on duty any more for VK ads. New requests from there wait.")
