@@ -5,7 +5,7 @@ from typing import Any
 
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.screens.buttons import ListOperators, WeightsOf
+from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
@@ -28,6 +28,8 @@ def staff_buttons(payload: dict[str, Any], _: Translator) -> InlineKeyboardMarku
     """The buttons under a notice, None for most."""
     if payload["code"] == "operator_joined" and not payload["has_weight"]:
         return keyboard([button(_("⚖️ Weights"), WeightsOf(operator_id=payload["operator_id"]))])
+    if payload["code"] == "contact_waits":
+        return keyboard([button(_("⏳ Waiting requests"), ShowQueue())])
     if payload["code"] == "nobody_on_duty":
         return keyboard([button(_("👥 Operators"), ListOperators())])
     return None
@@ -110,9 +112,6 @@ NAMED = 10  # requests or sources that a notice names
 STAFF_NOTICES: dict[str, StaffNotice] = {
     # requests and operators
     "contact_waits": _contact_waits,
-    "limit_reached": lambda p, _: _("🔺 {operator} has reached the limit: {load} of {limit} open requests.").format(
-        **p
-    ),
     "operator_unreachable": _operator_unreachable,
     "operator_removed": _operator_removed,
     "switched_off": lambda p, _: _(
