@@ -71,7 +71,7 @@ class IsStaff(CrmError):
 
 
 class NoLongerOperator(CrmError):
-    """The account was an operator at this bot until some days ago: what it writes is no client's request."""
+    """The account was on the staff of this bot until some days ago: what it writes is no client's request."""
 
     code, status = "no_longer_operator", 409
 

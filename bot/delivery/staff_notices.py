@@ -114,6 +114,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "contact_waits": _contact_waits,
     "operator_unreachable": _operator_unreachable,
     "operator_removed": _operator_removed,
+    "admin_removed": lambda p, _: _("You are no longer an admin here."),
     "switched_off": lambda p, _: _(
         "⛔️ An admin has switched you off: nothing new will come. Please finish what is open."
     ),

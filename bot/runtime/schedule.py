@@ -27,7 +27,7 @@ from crm_core.routing import queue, reach
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import departure, invitations
+from crm_core.team import accounts, invitations
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -46,7 +46,7 @@ PURGES = (
     prompts.purge,
     alerts.purge,
     invitations.purge,
-    departure.purge,
+    accounts.purge,
     bots.purge_gates,
 )
 

@@ -70,7 +70,7 @@ REFUSALS: dict[str, Words] = {
         **{**f, "why": why_nobody(f["why"], _)}
     ),
     "no_longer_operator": lambda f, _: _(
-        "You are no longer an operator here, so this went to nobody. To write to us as a client, press /start."
+        "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start."
     ),
     "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Exists, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from crm_core.storage.tables import Bot, Chat, Contact, FormerOperator, Source, Staff, StaffChat, Weight
+from crm_core.storage.tables import Bot, Chat, Contact, FormerStaff, Source, Staff, StaffChat, Weight
 
 FORMER_FOR = timedelta(days=7)
 """For how long the words of a removed operator are answered rather than taken for a client's request."""
@@ -44,7 +44,7 @@ def serves(telegram_id: Any, bot_id: Any) -> Exists:
 
 def left_at(telegram_id: Any, bot_id: Any) -> Any:
     """When an account stopped being an operator at a bot, as a column; NULL if it never was one, or long ago."""
-    former = aliased(FormerOperator)
+    former = aliased(FormerStaff)
     return (
         select(former.left_at)
         .where(former.telegram_id == telegram_id, former.bot_id == bot_id)

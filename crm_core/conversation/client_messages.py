@@ -19,7 +19,7 @@ from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Chat, Contact, FormerOperator, Lead, Source, Staff
+from crm_core.storage.tables import Chat, Contact, FormerStaff, Lead, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -166,8 +166,8 @@ def identify(
     elif known.left_at is not None and known.contact_id is None:
         if known.left_at > now - FORMER_FOR and not is_beginning:
             raise NoLongerOperator()
-        former = delete(FormerOperator)
-        s.execute(former.where(FormerOperator.telegram_id == chat_id, FormerOperator.bot_id == bot_id))
+        former = delete(FormerStaff)
+        s.execute(former.where(FormerStaff.telegram_id == chat_id, FormerStaff.bot_id == bot_id))
     shown = {"full_name": person.full_name, "username": person.username, "language": person.language}
     changed = {name: value for name, value in shown.items() if value != getattr(known, name)}
     if changed:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
@@ -79,11 +79,11 @@ def notify_admins(
     return True
 
 
-_OPERATOR_CHATS = (
+_CHATS = (
     select(StaffChat.telegram_id, StaffChat.bot_id)
     .join(Staff, Staff.telegram_id == StaffChat.telegram_id)
     .join(Bot, Bot.id == StaffChat.bot_id)
-    .where(Staff.operator_id == bindparam("operator_id"), StaffChat.is_reachable)
+    .where(StaffChat.is_reachable)
     .order_by(
         case((Bot.state == "running", 0), else_=1),
         case((Bot.id == bindparam("preferred"), 0), else_=1),
@@ -91,6 +91,8 @@ _OPERATOR_CHATS = (
     )
     .limit(1)
 )
+_OF_OPERATOR = _CHATS.where(Staff.operator_id == bindparam("operator_id"))
+_OF_ACCOUNT = _CHATS.where(Staff.telegram_id == bindparam("telegram_id"))
 
 
 def notify_operator(
@@ -102,11 +104,23 @@ def notify_operator(
         code: of the text; `fields` are its values.
         bot_id: the bot that should send it, if it can.
     """
-    chat = execute(s, _OPERATOR_CHATS, {"operator_id": operator_id, "preferred": bot_id or 0}).one_or_none()
+    found = execute(s, _OF_OPERATOR, {"operator_id": operator_id, "preferred": bot_id or 0})
+    _notify(s, found.one_or_none(), {"code": code, **fields}, now)
+
+
+def notify_account(s: Session, telegram_id: int, *, code: str, now: datetime, **fields: Any) -> None:
+    """Queues a notice to a member of staff, in one of the bots that can write to them; nothing if there is none.
+
+    Args:
+        code: of the text; `fields` are its values.
+    """
+    found = execute(s, _OF_ACCOUNT, {"telegram_id": telegram_id, "preferred": 0})
+    _notify(s, found.one_or_none(), {"code": code, **fields}, now)
+
+
+def _notify(s: Session, chat: Row[Any] | None, payload: dict[str, Any], now: datetime) -> None:
     if chat is not None:
-        notice = outbox.OutboxEntry(
-            outbox.STAFF_NOTICE, chat.bot_id, chat.telegram_id, payload={"code": code, **fields}
-        )
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, chat.bot_id, chat.telegram_id, payload=payload)
         outbox.add(s, [notice], now=now)
 
 

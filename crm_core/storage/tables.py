@@ -160,10 +160,10 @@ class RemovedAdmin(Base):
     removed_at: Mapped[datetime] = technical()
 
 
-class FormerOperator(Base):
-    """A chat with somebody who was removed from the operators: for a while, what they write opens no contact."""
+class FormerStaff(Base):
+    """A chat with somebody who was removed from the staff: for a while, what they write opens no contact."""
 
-    __tablename__ = "former_operators"
+    __tablename__ = "former_staff"
 
     telegram_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
     bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)

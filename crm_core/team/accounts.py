@@ -5,23 +5,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import Select, bindparam, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
-from crm_core.access.serving import SPEAKER, of_own_request, serves
+from crm_core.access.serving import FORMER_FOR, SPEAKER, of_own_request, serves
 from crm_core.contacts import cards
 from crm_core.errors import LastAdmin, NotAllowed, NotFound
-from crm_core.messaging import outbox
+from crm_core.messaging import alerts, outbox
 from crm_core.routing import queue, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import dialect_insert, execute_count
-from crm_core.storage.tables import Bot, Chat, Contact, Invitation, RemovedAdmin, Source, Staff, StaffChat, Weight
+from crm_core.storage.purging import BATCH, delete_batch
+from crm_core.storage.tables import (
+    Bot,
+    Chat,
+    Contact,
+    FormerStaff,
+    Invitation,
+    RemovedAdmin,
+    Source,
+    Staff,
+    StaffChat,
+    Weight,
+)
 from crm_core.team import operators
 
-_staff, _reach = Staff.__table__, StaffChat.__table__
+_staff, _reach, _former = Staff.__table__, StaffChat.__table__, FormerStaff.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +260,30 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
     removed = {"telegram_id": telegram_id}
     events.record_one(s, events.STAFF_CHANGED, actor=actor.label, now=now, reason="admin_removed", data=removed)
     show_menu(s, telegram_id=telegram_id, now=now)
-    if s.execute(select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)).scalar_one() is None:
-        s.execute(delete(_reach).where(_reach.c.telegram_id == telegram_id))
-        s.execute(delete(_staff).where(_staff.c.telegram_id == telegram_id))
+    member = s.execute(select(_staff.c.operator_id, _staff.c.language).where(_staff.c.telegram_id == telegram_id)).one()
+    if telegram_id != actor.telegram_id:
+        alerts.notify_account(s, telegram_id, code="admin_removed", now=now, language=member.language)
+    if member.operator_id is None:
+        leave(s, telegram_id=telegram_id, now=now)
     return names[telegram_id]
+
+
+def leave(s: Session, *, telegram_id: int, now: datetime) -> None:
+    """Takes an account off the staff. Its chats are kept: what is written there is no client's for a while."""
+    s.execute(delete(_former).where(_former.c.telegram_id == telegram_id))
+    chats = select(_reach.c.telegram_id, _reach.c.bot_id, literal(now, _former.c.left_at.type))
+    s.execute(
+        insert(_former).from_select(
+            ["telegram_id", "bot_id", "left_at"], chats.where(_reach.c.telegram_id == telegram_id)
+        )
+    )
+    s.execute(delete(_reach).where(_reach.c.telegram_id == telegram_id))
+    s.execute(delete(_staff).where(_staff.c.telegram_id == telegram_id))
+
+
+def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
+    """Forgets who left the staff so long ago that they may be a client. Returns how many chats."""
+    return delete_batch(s, _former, _former.c.left_at < now - FORMER_FOR, at_most=at_most)
 
 
 def _lock_admins(s: Session) -> dict[int, str]:

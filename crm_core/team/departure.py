@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, literal, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
-from crm_core.access.serving import FORMER_FOR
 from crm_core.contacts import transfer
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.alerts import notify_admins
@@ -20,9 +19,8 @@ from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
-from crm_core.storage.purging import BATCH, delete_batch
-from crm_core.storage.tables import Bot, Contact, FormerOperator, Operator, Staff, StaffChat, Weight
-from crm_core.team import operators
+from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
+from crm_core.team import accounts, operators
 
 _operator = Operator.__table__
 
@@ -83,25 +81,8 @@ def detach_account(
     if account.is_admin:
         s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
     else:
-        _note_former(s, account.telegram_id, now)
-        s.execute(delete(StaffChat).where(StaffChat.telegram_id == account.telegram_id))
-        s.execute(delete(Staff).where(Staff.telegram_id == account.telegram_id))
+        accounts.leave(s, telegram_id=account.telegram_id, now=now)
     return True
-
-
-def _note_former(s: Session, telegram_id: int, now: datetime) -> None:
-    """Stores the chats in which somebody was an operator: their words there are no client's for a while."""
-    s.execute(delete(FormerOperator).where(FormerOperator.telegram_id == telegram_id))
-    chats = select(StaffChat.telegram_id, StaffChat.bot_id, literal(now, FormerOperator.left_at.type)).where(
-        StaffChat.telegram_id == telegram_id
-    )
-    s.execute(insert(FormerOperator).from_select(["telegram_id", "bot_id", "left_at"], chats))
-
-
-def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
-    """Forgets who left the operators so long ago that they may be a client. Returns how many chats."""
-    former = FormerOperator.__table__
-    return delete_batch(s, former, former.c.left_at < now - FORMER_FOR, at_most=at_most)
 
 
 def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetime) -> None:

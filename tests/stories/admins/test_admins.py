@@ -51,7 +51,11 @@ async def test_removed_admin_loses_access_and_becomes_a_client(crm: RunningApp) 
     question = await types(crm, crm.olga, "/admins remove @peter")
     await presses(crm, crm.olga, question, "Yes, remove")
     await (await peter.presses(his_screen, "Add an operator")).answer()
-    await types(crm, peter, "/stats")
+    await peter.sees("You are no longer an admin here.")
+    await peter.says("/stats")
+    await peter.sees("You are no longer on the team here, so this went to nobody.")
+    await peter.starts(crm.shop)
+    await peter.says("Hello?")
     await peter.sees("Your request is #1")  # a client now: what Peter says is for an operator
     assert "Add an operator" in str((await peter.sees("Operators")).labels)
 

@@ -160,7 +160,7 @@ async def test_removed_operator_loses_contacts_and_becomes_a_client(crm: Running
     await boris.sees("#1")
 
     await anna.says("Hello?")
-    await anna.sees("You are no longer an operator here, so this went to nobody.")
+    await anna.sees("You are no longer on the team here, so this went to nobody.")
     assert "There is no operator “Anna”" in (await types(crm, crm.olga, "/operators Anna")).text
 
 

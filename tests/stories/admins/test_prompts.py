@@ -128,4 +128,4 @@ async def test_plain_message_of_an_admin_is_refused_with_explanation(crm: Runnin
         "You are an admin, not an operator, so this went to nobody. /help shows what you can do."
     )
     assert (await types(crm, crm.olga, "/statistics")).text == ("There is no such command. /help lists all commands.")
-    assert "You are an admin here." in (await types(crm, crm.olga, "/start")).text
+    assert "You are an admin of @shop_bot." in (await types(crm, crm.olga, "/start")).text

@@ -64,9 +64,11 @@ def forged(kind: type[CallbackData], crm: RunningApp) -> str:
 
 
 def test_collected_admin_commands_and_buttons_are_complete() -> None:
-    assert commands() == ["admins", "assign", "export", "operators", "queue", "sources", "stats"]
+    also = {"give", "weights"}  # other names of /assign
+    named = sorted(set(commands()) - also)
+    assert named == ["admins", "assign", "export", "operators", "queue", "sources", "stats"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - NOT_ONLY_ADMINS
-    assert set(commands()) == in_menu
+    assert set(named) == in_menu
     defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
     assert set(buttons()) == defined - {CallbackData} - set(buttons(router.router))
 

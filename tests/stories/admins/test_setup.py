@@ -11,7 +11,7 @@ from tests.support.people import RunningApp
 
 STEPS = {
     "en": ["➕ Add an operator", "🙋 I'll answer myself", "⚖️ Weights"],
-    "ru": ["➕ Добавить оператора", "🙋 Отвечать буду я", "⚖️ Веса"],
+    "ru": ["➕ Новый оператор", "🙋 Отвечать буду я", "⚖️ Веса"],
 }
 
 
@@ -51,8 +51,8 @@ async def test_admin_who_answers_alone_gets_what_waits_and_is_an_operator_once(c
     await crm.client("Ivan").says("Hello", to=crm.shop)
     await crm.settled()
     screen = await types(crm, crm.olga, "/start")
-    done = await presses(crm, crm.olga, screen, "I'll answer myself")
-    assert "You are an operator now, too" in done.text
+    await (await crm.olga.presses(screen, "I'll answer myself")).answer()
+    await crm.olga.sees("You are an operator now, too")
     await crm.olga.sees(lambda seen: "✋ Take" in seen.labels)
     assert await value(crm, "SELECT operators.name FROM operators JOIN staff ON operator_id = operators.id") == "Olga 2"
     toast = await (await crm.olga.presses(screen, "I'll answer myself", stale=True)).answer()

@@ -9,9 +9,9 @@ from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 NOWHERE = {
-    "en": "You are no longer an operator here, so this went to nobody. To write to us as a client, press /start.",
+    "en": "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start.",
     "ru": (
-        "Вы здесь больше не оператор, поэтому сообщение никому не ушло. Чтобы написать нам как клиент, нажмите /start."
+        "Вы здесь больше не в команде, поэтому сообщение никому не ушло. Чтобы написать нам как клиент, нажмите /start."
     ),
 }
 
