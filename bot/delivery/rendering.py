@@ -32,7 +32,7 @@ from aiogram.utils.formatting import Text, as_list
 from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
-from bot.delivery.staff_notices import staff_notice
+from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.screens.menus import commands_for
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
@@ -78,8 +78,12 @@ def render(
         case outbox.MORE:
             return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
-            text = staff_notice(row.payload, _)
-            return SendMessage(chat_id=row.chat_id, text=text, reply_parameters=_reply(row.payload.get("reply_to")))
+            return SendMessage(
+                chat_id=row.chat_id,
+                text=staff_notice(row.payload, _),
+                reply_parameters=_reply(row.payload.get("reply_to")),
+                reply_markup=staff_buttons(row.payload, _),
+            )
         case outbox.ANSWER:
             return SendMessage(
                 chat_id=row.chat_id, reply_parameters=_reply(row.payload.get("reply_to")), **_content(row.payload)

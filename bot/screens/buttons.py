@@ -151,6 +151,17 @@ class RemoveOperator(CallbackData, prefix="op_rm"):
     is_sure: bool = False
 
 
+class GiveSource(CallbackData, prefix="op_src"):
+    """Gives an operator a source with the usual weight; 0: all sources."""
+
+    operator_id: Number
+    source_id: Number = 0
+
+
+class AnswerMyself(CallbackData, prefix="me"):
+    """Makes the admin who presses it an operator, too."""
+
+
 class WeightsOf(CallbackData, prefix="op_w"):
     """An operator's weights, source by source."""
 

@@ -69,6 +69,10 @@ REFUSALS: dict[str, Words] = {
     "needs_confirmation": lambda f, _: _("{operator} is not available for #{contact}: {why}. Assign anyway?").format(
         **{**f, "why": why_nobody(f["why"], _)}
     ),
+    "no_longer_operator": lambda f, _: _(
+        "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start."
+    ),
+    "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(
         "{operator} has not pressed Start in this source's bot, so cards can't reach them."
     ).format(**f),

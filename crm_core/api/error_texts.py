@@ -36,6 +36,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "needs_confirmation": lambda f: (
         f"{f['operator']} is not available ({f['why']}); send force=true to assign it anyway"
     ),
+    "no_longer_operator": "This account was on the staff until some days ago",
+    "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (
         f"{f['operator']} has not started this source's bot and cannot receive its contacts"
     ),

@@ -15,7 +15,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
@@ -122,7 +122,8 @@ def _open(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
+    is_away = not isinstance(place, Reservation) and duty.is_away(place.reason)
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **({"away": True} if is_away else {}))]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
@@ -196,8 +197,9 @@ def _new_row(
     }
 
 
-def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.OutboxEntry:
-    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
+def _notice(chat: ClientChat, contact_id: int, code: str, **more: Any) -> outbox.OutboxEntry:
+    payload = {"code": code, **more}
+    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload=payload)
 
 
 def _notify_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:

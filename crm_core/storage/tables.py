@@ -160,6 +160,16 @@ class RemovedAdmin(Base):
     removed_at: Mapped[datetime] = technical()
 
 
+class FormerStaff(Base):
+    """A chat with somebody who was removed from the staff: for a while, what they write opens no contact."""
+
+    __tablename__ = "former_staff"
+
+    telegram_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    left_at: Mapped[datetime] = technical(index=True)
+
+
 class Weight(Base):
     """The weight of an operator at a source: share = weight / sum of weights."""
 

@@ -300,10 +300,11 @@ async def test_removed_operator_cannot_use_old_cards(crm: RunningApp) -> None:
     await boris.edits(words, "Changed by Boris")
     await crm.settled()
     assert ivan.looks("Changed by Boris") is None
-    # No operator any more: such a message is a client's, and nothing of it goes to Ivan.
+    # No operator any more: nothing of it goes to Ivan, and no request is opened by it.
     await boris.replies(old, "Let me in")
-    assert "Boris" in (await anna.sees("Let me in")).text
+    await boris.sees("this went to nobody")
     await crm.settled()
+    assert anna.looks("Let me in") is None
     assert ivan.looks("Let me in") is None
     await ivan.says("Anybody?")
     assert (await anna.sees("Anybody?")).reply_to == card.id
@@ -369,7 +370,7 @@ async def test_operator_gets_no_contacts_in_a_bot_not_started_yet(sandbox: Sandb
         await crm.weight(await operator_id(crm, anna), 1, bot=desk)
         maria = crm.client("Maria")
         await maria.says("To the desk", to=desk)
-        await maria.sees("next in the queue")
+        await maria.sees("Nobody is available right now")
         await anna.says("/start", to=shop)
         assert "@help_bot" in (await anna.sees("Please press Start")).text
 

@@ -77,12 +77,14 @@ async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(cr
     await anna.sees("You are offline")
     ivan, maria = crm.client("Ivan"), crm.client("Maria")
     await ivan.says("Ivan asks", to=crm.shop)
-    await ivan.sees("you are next in the queue")
+    await ivan.sees("Nobody is available right now")
     await maria.says("Maria asks", to=crm.shop)
-    await maria.sees("number 2 in the queue")
+    await maria.sees("Nobody is available right now")
     await anna.says("/online")
     text = (await anna.sees("You are online")).text
-    assert text == "You are online: new requests will come to you. 2 waiting requests have been assigned."
+    assert text == (
+        "🟢 You are online: new requests will come to you. You hold 2 of 10. 2 waiting requests have been assigned."
+    )
     await anna.sees("Ivan asks")
     card = await anna.sees("Maria asks")
     await anna.says("/offline")
