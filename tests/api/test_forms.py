@@ -82,6 +82,40 @@ async def test_form_without_usable_email_or_phone_is_refused(
     ]
 
 
+@pytest.mark.fault("F130")
+@pytest.mark.parametrize(
+    ("accepted", "body", "field", "said"),
+    [
+        ("ru-RU,ru;q=0.9,en;q=0.8", {"full_name": "Анна", "email": ""}, "body", "Оставьте телефон или почту"),
+        ("en-GB,en;q=0.9", {"full_name": "Ann"}, "body", "Please leave a phone number or an e-mail"),
+        ("de,ru;q=0.5", {"email": "ivan@example"}, "email", "Проверьте адрес почты"),
+        ("", {"email": "ivan@example"}, "email", "Please check the e-mail address"),
+        ("ru", {"phone": "позвоните мне"}, "phone", "Проверьте номер телефона"),
+        ("en", {"phone": "call me"}, "phone", "Please check the phone number"),
+        ("ru", {"email": "a@example.com", "message": "я" * 4097}, "message", "Сообщение слишком длинное"),
+    ],
+)
+async def test_visitor_reads_in_their_language_what_is_wrong_with_a_form(
+    calling: Calling, db: Database, clock: MovableClock, accepted: str, body: dict[str, str], field: str, said: str
+) -> None:
+    visitor, _ = await _page(calling, db, clock)
+    answer = await visitor.post("/api/v1/forms/", json=body, headers={"Accept-Language": accepted})
+    assert fields(answer) == [field]
+    assert answer.json()["detail"].startswith(said)
+    assert answer.json()["errors"][0]["message"].startswith(said)
+    assert "Invalid" in (await visitor.post("/api/v1/forms/", json={**body, "utm": "x"})).json()["detail"]
+
+
+async def test_form_of_a_source_that_is_off_is_refused_in_words(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    assert (await admin.patch("/api/v1/sources/2", json={"is_active": False})).status_code == 200
+    sent = await visitor.post("/forms/", json={"phone": "+79990000001"}, headers={"Accept-Language": "ru"})
+    assert (sent.status_code, sent.json()["code"]) == (409, "source_off")
+    assert "не принимаем обращения" in sent.json()["detail"]
+
+
 async def test_forms_endpoint_and_form_key_accept_only_each_other(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
