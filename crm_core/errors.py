@@ -219,6 +219,10 @@ class BadEmail(BadValue):
     code = "bad_email"
 
 
+class BadPhone(BadValue):
+    code = "bad_phone"
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 

@@ -102,6 +102,7 @@ REFUSALS: dict[str, Words] = {
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),
+    "bad_phone": lambda f, _: _("That doesn't look like a phone number. Example: +1 212 555 0123"),
     "bad_email": lambda f, _: _("That doesn't look like an e-mail address. Example: /email you@example.com"),
     "source_off": lambda f, _: _("We're not taking requests right now. Please try again later."),
     "source_in_use": lambda f, _: _("{source} is in use; switch it off instead.").format(**f),

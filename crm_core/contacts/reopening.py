@@ -154,10 +154,12 @@ def _point_chat(s: Session, contact: Row[Any]) -> None:
 
 
 def _record(s: Session, contact: Row[Any], place: assignment.Reservation, *, actor: Actor, now: datetime) -> None:
-    of_contact = {"actor": actor.label, "now": now, "operator_id": place.operator_id}
-    happened = [events.of_contact(events.CONTACT_REOPENED, contact, **of_contact)]
+    kinds = [events.CONTACT_REOPENED]
     if contact.taken_at is None:  # it was closed without having been taken: it is taken now, for the first time
-        happened.append(events.of_contact(events.CONTACT_TAKEN, contact, **of_contact))
+        kinds.append(events.CONTACT_TAKEN)
+    happened = [
+        events.of_contact(kind, contact, actor=actor.label, now=now, operator_id=place.operator_id) for kind in kinds
+    ]
     if place.load == place.limit:
         happened.append(events.NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id))
     events.record(s, happened)

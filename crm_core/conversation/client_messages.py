@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
+from crm_core.contacts.phones import Phone
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
@@ -330,7 +331,7 @@ def _pin_source(s: Session, bot_id: int, chat_id: int, source_id: int | None) ->
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
 
 
-def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: str, now: datetime) -> None:
+def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: Phone, now: datetime) -> None:
     """A client shared their own phone: it is stored with the lead and shown on open cards."""
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)

@@ -116,7 +116,7 @@ async def test_client_data_sent_later_appears_on_the_taken_card(crm: RunningApp)
     await crm.settled()
     assert "✉️" not in now(anna, card).text
     await anna.presses(card, "Take")
-    await anna.sees("✉️ ivan@example.com")
+    await anna.sees("✉️ Ivan@Example.COM")
     await ivan.shares_phone()
     await anna.sees("📞 +79990000001")
     assert await count(crm, "contacts") == 1

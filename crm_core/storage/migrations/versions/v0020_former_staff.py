@@ -1,4 +1,4 @@
-"""Chats of people who were removed from the staff, so that their words are answered rather than taken for a client's."""
+"""Chats of people who were removed from the staff: their words are answered, rather than taken for a client's."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 from crm_core.storage.types import Instant
 
 revision = "0020"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
