@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bot.delivery import operator_questions
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
 
@@ -85,6 +86,13 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "maybe_doubled": lambda p, _: _(
         "↻ #{id}: this message may have arrived twice; Telegram's first response was lost."
     ).format(id=p["contact"]),
+    "not_taken_back": lambda p, _: _(
+        "⚠️ #{id}: this message could not be taken back. The client may still see it."
+    ).format(id=p["contact"]),
+    "to_whom": operator_questions.to_whom,
+    "closed_not_sent": operator_questions.closed_not_sent,
+    "went_to": operator_questions.went_to,
+    "not_sent": operator_questions.not_sent,
     "not_copyable": lambda p, _: _(
         "⚠️ #{id}: the client sent something that Telegram doesn't let bots copy: {kind}."
     ).format(id=p["contact"], kind=kind_name(p["kind"], _)),
