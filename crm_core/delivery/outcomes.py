@@ -117,12 +117,12 @@ def record(
             continue
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
+            _notify_author(s, one, "not_taken_back", now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
             _replace_card(s, one.job, now)
-        elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
-            _notify_author(s, one, "not_taken_back", now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.COPY_EDIT:
             _notify_author(s, one, "edit_failed", now)
         elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
