@@ -70,6 +70,12 @@ class IsStaff(CrmError):
     code, status = "is_staff", 409
 
 
+class NoLongerOperator(CrmError):
+    """The account was on the staff of this bot until some days ago: what it writes is no client's request."""
+
+    code, status = "no_longer_operator", 409
+
+
 class NotAllowed(CrmError):
     """The actor does not have the role that this needs, at the moment of the effect. `role`."""
 
@@ -133,6 +139,12 @@ class NeedsConfirmation(CrmError):
     """
 
     code, status = "needs_confirmation", 409
+
+
+class OwnRequest(CrmError):
+    """The operator is the client of this contact themselves. `operator` is their name."""
+
+    code, status = "own_request", 409
 
 
 class OperatorUnreachable(CrmError):
@@ -205,6 +217,10 @@ class BadSlug(BadValue):
 
 class BadEmail(BadValue):
     code = "bad_email"
+
+
+class BadPhone(BadValue):
+    code = "bad_phone"
 
 
 class SourceOff(CrmError):

@@ -6,6 +6,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.screens.buttons import ReopenAndSend, SendTo, TakeBack
+from bot.screens.contact_label import contact_label
 from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import kind_name
@@ -32,7 +33,7 @@ def closed_not_sent(p: dict[str, Any], _: Translator) -> str:
 
 def went_to(p: dict[str, Any], _: Translator) -> str:
     """Who got words that replied to nothing."""
-    return f"→ #{p['contact']} {shorten(p['name'], 40) or _('No name')}"
+    return "→ " + contact_label(p["contact"], p["name"], _, longest=40)
 
 
 def not_sent(p: dict[str, Any], _: Translator) -> str:
@@ -48,21 +49,21 @@ def _words(one: dict[str, Any], _: Translator) -> str:
     return f"[{kind_name(one['kind'], _)}]" if one["kind"] else ""
 
 
-def keyboard(p: dict[str, Any], _: Translator) -> InlineKeyboardMarkup | None:
+def buttons(p: dict[str, Any], _: Translator) -> InlineKeyboardMarkup | None:
     """The buttons under such a message, None for every other notice."""
     match p["code"]:
         case "to_whom":
-            buttons = [
+            lines = [
                 _button(_label(one, _), SendTo(contact_id=one["contact"], pending_id=p["pending"]))
                 for one in p["options"]
             ]
         case "closed_not_sent":
-            buttons = [_button(_("↩️ Reopen and send"), ReopenAndSend(pending_id=p["pending"]))]
+            lines = [_button(_("↩️ Reopen and send"), ReopenAndSend(pending_id=p["pending"]))]
         case "went_to":
-            buttons = [_button(_("↩️ Take back"), TakeBack(pending_id=p["pending"]))]
+            lines = [_button(_("↩️ Take back"), TakeBack(pending_id=p["pending"]))]
         case _other:
             return None
-    return InlineKeyboardMarkup(inline_keyboard=[[one] for one in buttons])
+    return InlineKeyboardMarkup(inline_keyboard=[[one] for one in lines])
 
 
 def _button(text: str, data: CallbackData) -> InlineKeyboardButton:
@@ -71,5 +72,5 @@ def _button(text: str, data: CallbackData) -> InlineKeyboardButton:
 
 def _label(option: dict[str, Any], _: Translator) -> str:
     new = "🆕 " if option["new"] else ""
-    parts = [f"{new}#{option['contact']} {option['name'] or _('No name')}", _words(option, _)]
+    parts = [new + contact_label(option["contact"], option["name"], _), _words(option, _)]
     return shorten(" · ".join(filter(None, parts)), LABEL_LONGEST)

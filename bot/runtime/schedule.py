@@ -23,11 +23,11 @@ from crm_core.api import idempotency
 from crm_core.conversation import prompts, questions
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import queue
+from crm_core.routing import queue, reach
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import invitations
+from crm_core.team import accounts, invitations
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -46,6 +46,7 @@ PURGES = (
     prompts.purge,
     alerts.purge,
     invitations.purge,
+    accounts.purge,
     bots.purge_gates,
 )
 
@@ -97,9 +98,14 @@ class PeriodicJob:
 
 
 async def _sweep(process: Process) -> None:
-    """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost."""
+    """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost.
+
+    Before, operators are made reachable who joined in the very moment in which they started another bot.
+    """
     if not process.queue_slices.idle.is_set():
         return  # they are just being given out
+    if await process.db.read(reach.known_chats):
+        await process.db.write(reach.reach_all_known_chats, now=process.clock(), rng=process.rng)
     if await process.db.read(queue.length):
         found = await process.db.write(queue.sweep, now=process.clock(), rng=process.rng)
         if found:

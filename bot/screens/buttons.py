@@ -34,6 +34,19 @@ class ReopenContact(CallbackData, prefix="reopen"):
     version: Number
 
 
+class CloseUntaken(CallbackData, prefix="close_new"):
+    """Yes: closes a contact that nobody has taken, as its card asked."""
+
+    contact_id: Number
+    version: Number
+
+
+class KeepContact(CallbackData, prefix="keep"):
+    """No: the card asks no more."""
+
+    contact_id: Number
+
+
 class ShowCard(CallbackData, prefix="card"):
     """A contact in the list of /my: `card:15`."""
 
@@ -148,6 +161,17 @@ class RemoveOperator(CallbackData, prefix="op_rm"):
 
     operator_id: Number
     is_sure: bool = False
+
+
+class GiveSource(CallbackData, prefix="op_src"):
+    """Gives an operator a source with the usual weight; 0: all sources."""
+
+    operator_id: Number
+    source_id: Number = 0
+
+
+class AnswerMyself(CallbackData, prefix="me"):
+    """Makes the admin who presses it an operator, too."""
 
 
 class WeightsOf(CallbackData, prefix="op_w"):

@@ -69,6 +69,10 @@ REFUSALS: dict[str, Words] = {
     "needs_confirmation": lambda f, _: _("{operator} is not available for #{contact}: {why}. Assign anyway?").format(
         **{**f, "why": why_nobody(f["why"], _)}
     ),
+    "no_longer_operator": lambda f, _: _(
+        "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start."
+    ),
+    "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(
         "{operator} has not pressed Start in this source's bot, so cards can't reach them."
     ).format(**f),
@@ -98,6 +102,7 @@ REFUSALS: dict[str, Words] = {
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),
+    "bad_phone": lambda f, _: _("That doesn't look like a phone number. Example: +1 212 555 0123"),
     "bad_email": lambda f, _: _("That doesn't look like an e-mail address. Example: /email you@example.com"),
     "source_off": lambda f, _: _("We're not taking requests right now. Please try again later."),
     "source_in_use": lambda f, _: _("{source} is in use; switch it off instead.").format(**f),

@@ -41,6 +41,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "needs_confirmation": lambda f: (
         f"{f['operator']} is not available ({f['why']}); send force=true to assign it anyway"
     ),
+    "no_longer_operator": "This account was on the staff until some days ago",
+    "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (
         f"{f['operator']} has not started this source's bot and cannot receive its contacts"
     ),
@@ -61,6 +63,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} lowercase Latin letters, digits, - or _",
     "bad_email": "This is not a valid e-mail address",
+    "bad_phone": "This is not a phone number that can be called; write it with its country code, as in +79991234567",
     "source_off": "The source takes no new contacts at the moment",
     "source_in_use": lambda f: f"{f['source']} has contacts, a bot or a form key; switch it off (is_active) instead",
     "email_taken": "Another lead has this e-mail address",

@@ -80,6 +80,12 @@ def _without_number(content: MessageContent, contact_id: int) -> MessageContent:
     return numbered.content
 
 
+def is_of_client(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
+    """Whether a message was written by somebody as a client, who may be on the staff now."""
+    place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
+    return execute(s, _FIND, {**place, "author": "client"}).first() is not None
+
+
 def _find(s: Session, content: MessageContent, *, author: str) -> Row[Any] | None:
     original = {"bot_id": content.bot_id, "chat_id": content.chat_id, "message_id": content.message_id}
     return execute(s, _FIND, {**original, "author": author}).one_or_none()

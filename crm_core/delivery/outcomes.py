@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
+from crm_core.access.serving import serves
 from crm_core.contacts import cards
 from crm_core.conversation import client_messages, questions
 from crm_core.delivery import bots
@@ -39,6 +40,7 @@ WITH_MESSAGE_IDS = frozenset(
 )
 
 
+TO_CLIENTS = (outbox.TO_CLIENT, outbox.CLIENT_NOTICE)
 OF_HOLDER = (outbox.CARD, outbox.TO_OPERATOR, outbox.MORE)  # for whoever holds the contact, and nobody else
 
 
@@ -207,9 +209,10 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
     )
     events.record(s, [dead])
     if why in UNREACHABLE:
-        if _is_staff(s, job.chat_id):
+        is_staff = _is_staff(s, job)
+        if is_staff:
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
-        else:
+        if not is_staff or job.kind in TO_CLIENTS:
             client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
             message = execute(s, _FIRST_MESSAGE, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
@@ -268,8 +271,16 @@ def _notify_card_dead(s: Session, bot_id: int, contact_id: int | None, now: date
     alerts.notify_admins(s, cause=f"card:{contact_id}", code="card_dead", now=now, bot_id=bot_id, contact=contact_id)
 
 
-def _is_staff(s: Session, chat_id: int) -> bool:
-    return execute(s, select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
+def _is_staff(s: Session, job: ClaimedRow) -> bool:
+    return bool(execute(s, _IS_STAFF, {"chat_id": job.chat_id, "bot_id": job.bot_id}).scalar_one())
+
+
+_IS_STAFF = select(serves(bindparam("chat_id"), bindparam("bot_id")))
+
+
+def _is_clients_chat(s: Session, job: ClaimedRow) -> bool:
+    """Whether a row goes to the client of its contact, who may be on the staff as well."""
+    return execute(s, select(Contact.chat_id).where(Contact.id == job.contact_id)).scalar_one_or_none() == job.chat_id
 
 
 def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
@@ -287,9 +298,7 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
         reply_to = execute(s, shown).scalar_one()
-    elif job.kind in (outbox.TO_CLIENT, outbox.DELETE) or (
-        job.kind == outbox.COPY_EDIT and not _is_staff(s, job.chat_id)
-    ):
+    elif job.kind in (outbox.TO_CLIENT, outbox.DELETE) or (job.kind == outbox.COPY_EDIT and _is_clients_chat(s, job)):
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
         chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.copy_id or job.message.reply_to

@@ -160,6 +160,16 @@ class RemovedAdmin(Base):
     removed_at: Mapped[datetime] = technical()
 
 
+class FormerStaff(Base):
+    """A chat with somebody who was removed from the staff: for a while, what they write opens no contact."""
+
+    __tablename__ = "former_staff"
+
+    telegram_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    left_at: Mapped[datetime] = technical(index=True)
+
+
 class Weight(Base):
     """The weight of an operator at a source: share = weight / sum of weights."""
 
@@ -179,14 +189,18 @@ class Lead(Base):
     """A person who wrote, known by an external id (`tg:<user id>` from Telegram), an e-mail, or both."""
 
     __tablename__ = "leads"
-    __table_args__ = (Index("ix_leads_phone_key", "phone_key", **_where("phone_key IS NOT NULL")),)
+    __table_args__ = (
+        Index("ix_leads_phone_key", "phone_key", **_where("phone_key IS NOT NULL")),
+        UniqueConstraint("email_key", name="uq_leads_email"),
+    )
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     external_id: Mapped[str | None] = personal(unique=True)
-    email: Mapped[str | None] = personal(unique=True, comment="case-folded")
+    email: Mapped[str | None] = personal(comment="as it was given")
+    email_key: Mapped[str | None] = personal(comment="what the e-mail is compared by (`crm_core.contacts.emails`)")
     phone: Mapped[str | None] = personal()
     phone_key: Mapped[str | None] = personal(
-        String(10), comment="the phone's last ten digits: it is found in any notation"
+        String(40), comment="the phone in E.164: it is found in any notation (`crm_core.contacts.phones`)"
     )
     full_name: Mapped[str | None] = personal()
     username: Mapped[str | None] = personal()

@@ -101,8 +101,8 @@ class Actions:
         self._press(operator, bot, which, "take:")
 
     def close(self, operator: int, bot: int, which: int) -> None:
-        """An operator presses Close on one of their cards that has it."""
-        self._press(operator, bot, which, "close:")
+        """An operator presses Close on one of their cards that has it, or Close it where the card asks."""
+        self._press(operator, bot, which, "close")
 
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""

@@ -244,6 +244,7 @@ CONTACT = CardData(
 NOTICED: dict[str, Any] = {
     **SAMPLES, "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5, "reply_to": 77,
     "returned": 3, "said": [{"kind": "voice", "text": None}], "why": "full", "zone": "Europe/Moscow",
+    "contacts": [4, 5], "sources": ["shop_bot"], "username": "anna",
 }  # fmt: skip
 
 

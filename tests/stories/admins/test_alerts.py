@@ -3,7 +3,7 @@
 import pytest
 
 from bot.sandbox import Person, Sandbox
-from tests.stories.steering import types
+from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -61,19 +61,16 @@ async def test_waiting_alerts_are_limited_for_each_source_separately(crm: Runnin
     await crm.olga.sees("#2 is waiting in VK ads")
 
 
-async def test_operator_at_limit_alerts_admins_once_in_ten_minutes(crm: RunningApp, clock: MovableClock) -> None:
-    anna = await crm.operator("Anna", limit=2)
+async def test_operator_at_the_limit_is_no_news_but_a_client_who_waits_is(crm: RunningApp) -> None:
+    await crm.operator("Anna", limit=1)
     await write(crm, "Ivan")
-    assert told(crm.olga, "has reached the limit") == 0
+    assert told(crm.olga, "limit") == 0
     await write(crm, "Kira")
-    await crm.olga.sees("🔺 Anna has reached the limit: 2 of 2 open requests.")
-    await anna.presses(await anna.sees("#1"), "Close")
-    await write(crm, "Lev")
-    assert told(crm.olga, "has reached the limit") == 1
-    clock.forward(minutes=10)
-    await anna.presses(await anna.sees("#2"), "Close")
-    await write(crm, "Mia")
-    assert told(crm.olga, "has reached the limit") == 2
+    notice = await crm.olga.sees("#2 is waiting in shop_bot: no operator is available (at the limit)")
+    assert notice.labels == ["⏳ Waiting requests"]
+    screen = await presses(crm, crm.olga, notice, "Waiting requests")
+    assert "#2" in screen.text
+    assert screen.labels == ["Assign #2", "🔄 Refresh"]
 
 
 @pytest.mark.fault("F36")
@@ -124,7 +121,7 @@ async def test_dead_letter_updates_alert_admins_once(crm: RunningApp) -> None:
 
 
 async def test_every_admin_is_alerted_once_in_their_language(crm: RunningApp) -> None:
-    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/admins add")
     pyotr = crm.client("Pyotr", language="ru")
     await pyotr.starts(crm.shop, code)
     await crm.settled()

@@ -4,7 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import count, give, now, remove, told, until, value
+from tests.stories.arranging import closes, count, give, now, remove, told, until, value
 from tests.stories.operators.test_replies import ask
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -157,7 +157,7 @@ async def test_bare_number_shows_the_card_of_an_open_or_closed_contact(crm: Runn
     sent = await anna.says("#1")
     again = await anna.sees("Ivan asks", after=sent)
     assert again.labels == ["✔️ Close"]
-    await anna.presses(card, "Close")
+    await closes(anna, card)
     await crm.settled()
     sent = await anna.says("№ 1")
     assert (await anna.sees("Ivan asks", after=sent)).labels == ["↩️ Reopen"]
@@ -413,7 +413,7 @@ async def test_question_that_comes_late_is_answered_within_its_own_time(crm: Run
 async def test_words_to_a_closed_contact_are_sent_once_it_is_reopened(crm: RunningApp, way: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Close")
+    await closes(anna, card)
     await ivan.sees("is closed")
     await crm.settled()
     if way == "its number":
@@ -441,7 +441,7 @@ async def test_words_to_a_closed_contact_are_sent_once_it_is_reopened(crm: Runni
 async def test_album_to_a_closed_contact_is_asked_about_once(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Close")
+    await closes(anna, card)
     await crm.settled()
     items = await anna.sends_all(kinds.album(kinds.photo(), kinds.photo(caption="two")), reply_to=card)
     question = await anna.sees("so this was not sent")
@@ -456,7 +456,7 @@ async def test_album_to_a_closed_contact_is_asked_about_once(crm: RunningApp) ->
 async def test_words_to_an_old_contact_of_a_client_with_a_newer_one_are_refused(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     card = await ask(crm, ivan, anna, "The first")
-    await anna.presses(card, "Close")
+    await closes(anna, card)
     await crm.settled()
     await anna.replies(card, "Your order has arrived!")
     question = await anna.sees("#1 is closed, so this was not sent.")
@@ -477,7 +477,7 @@ async def test_words_to_a_closed_contact_of_a_colleague_stay_refused(crm: Runnin
     card = await ask(crm, ivan, anna, "Ivan asks")
     boris = await crm.operator("Boris")
     await give(crm, 1, boris)
-    await boris.presses(await boris.sees("Ivan asks"), "Close")
+    await closes(boris, await boris.sees("Ivan asks"))
     await crm.settled()
     await anna.replies(card, "Hello")
     assert (await anna.sees("#1 is closed.")).labels == []
