@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages
+from crm_core.conversation import client_messages, questions
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -30,7 +30,7 @@ AT_LEAST_ONCE = frozenset(
     {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
 )
 # Repeating these changes nothing ("message is not modified" counts as success).
-REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
+REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE})
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5
@@ -119,6 +119,8 @@ def record(
             continue
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
+            _notify_author(s, one, "not_taken_back", now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
@@ -172,6 +174,16 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
     ]
     if rows:
         execute(s, _STORE_IDS, rows)
+    for one in sent:
+        if one.job.payload.get("code") == "to_whom" and one.settled.result_id:
+            questions.note_asked(
+                s,
+                bot_id=one.job.bot_id,
+                chat_id=one.job.chat_id,
+                message_id=one.settled.result_id,
+                pending_id=one.job.payload["pending"],
+                now=now,
+            )
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
     shown: dict[int, set[tuple[int, str | None]]] = {}
@@ -216,6 +228,9 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
                 outbox.add(s, [notice], now=now)
             elif job.contact_id is not None:
                 _notify_holder(s, job, "client_unreachable", now)
+    elif job.message is not None and job.message.is_withdrawn:
+        if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
+            _notify_author(s, one, "not_taken_back", now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
@@ -283,7 +298,7 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
         reply_to = execute(s, shown).scalar_one()
-    elif job.kind == outbox.TO_CLIENT or (job.kind == outbox.COPY_EDIT and _is_clients_chat(s, job)):
+    elif job.kind in (outbox.TO_CLIENT, outbox.DELETE) or (job.kind == outbox.COPY_EDIT and _is_clients_chat(s, job)):
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
         chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.copy_id or job.message.reply_to
