@@ -17,6 +17,7 @@ from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.outbox import Settled
+from crm_core.routing import wait_notices
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -30,7 +31,7 @@ AT_LEAST_ONCE = frozenset(
     {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
 )
 # Repeating these changes nothing ("message is not modified" counts as success).
-REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
+REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU})
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5
@@ -172,6 +173,17 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
     ]
     if rows:
         execute(s, _STORE_IDS, rows)
+    for one in sent:
+        payload = one.job.payload
+        if one.job.kind == outbox.STAFF_NOTICE and payload["code"] == "contact_waits" and one.settled.result_id:
+            wait_notices.note(
+                s,
+                source_id=payload["source_id"],
+                bot_id=one.job.bot_id,
+                chat_id=one.job.chat_id,
+                message_id=one.settled.result_id,
+                contact_id=payload["contact"],
+            )
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
     shown: dict[int, set[tuple[int, str | None]]] = {}
@@ -220,6 +232,8 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
+    elif job.kind == outbox.NOTICE_EDIT:
+        wait_notices.forget(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"])
     elif job.kind == outbox.CARD_EDIT and why == "message_gone":
         _replace_card(s, job, now)
 
