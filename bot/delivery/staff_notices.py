@@ -41,11 +41,7 @@ def _contact_waits(p: dict[str, Any], _: Translator) -> str:
 
 
 def _contacts_wait(p: dict[str, Any], _: Translator) -> str:
-    text = _.plural(
-        "⏳ {n} request is waiting in {source}, the longest is #{id}: no operator is available ({why}). /queue",
-        "⏳ {n} requests are waiting in {source}, the longest is #{id}: no operator is available ({why}). /queue",
-        p["count"],
-    )
+    text = _("⏳ Waiting in {source}: {n}, the longest is #{id}. No operator is available ({why}). /queue")
     return text.format(n=p["count"], id=p["contact"], source=p["source"], why=why_nobody(p["why"], _))
 
 

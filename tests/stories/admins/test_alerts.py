@@ -31,12 +31,11 @@ async def test_waiting_contacts_alert_admins_with_one_message_that_is_edited_unt
     await write(crm, "Lev")
     assert told(crm.olga, "waiting in shop_bot") == 1
     assert await refreshed(crm, notice) == (
-        "⏳ 3 requests are waiting in shop_bot, the longest is #1: "
-        "no operator is available (no operator has a weight there). /queue"
+        "⏳ Waiting in shop_bot: 3, the longest is #1. No operator is available (no operator has a weight there). /queue"
     )
     anna = await crm.operator("Anna", limit=1)
     await anna.sees("#1")
-    assert "⏳ 2 requests are waiting in shop_bot, the longest is #2" in await refreshed(crm, notice)
+    assert "⏳ Waiting in shop_bot: 2, the longest is #2." in await refreshed(crm, notice)
     await types(crm, crm.olga, "/operators limit Anna 5")
     assert await refreshed(crm, notice) == "✅ Nobody is waiting in shop_bot any more."
     assert await refreshed(crm, notice) == "✅ Nobody is waiting in shop_bot any more."
