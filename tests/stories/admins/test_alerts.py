@@ -30,8 +30,9 @@ async def test_waiting_contacts_alert_admins_with_one_message_that_is_edited_unt
     clock.forward(minutes=11)
     await write(crm, "Lev")
     assert told(crm.olga, "waiting in shop_bot") == 1
+    why = "no operator has a weight there"
     assert await refreshed(crm, notice) == (
-        "⏳ Waiting in shop_bot: 3, the longest is #1. No operator is available (no operator has a weight there). /queue"
+        f"⏳ Waiting in shop_bot: 3, the longest is #1. No operator is available ({why}). /queue"
     )
     anna = await crm.operator("Anna", limit=1)
     await anna.sees("#1")
