@@ -80,6 +80,13 @@ def render(
             return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
             return _staff_notice(row, _)
+        case outbox.NOTICE_EDIT:
+            return EditMessageText(
+                chat_id=row.chat_id,
+                message_id=row.payload["message_id"],
+                text=staff_notice(row.payload, _),
+                reply_markup=staff_buttons(row.payload, _),
+            )
         case outbox.ANSWER:
             return SendMessage(
                 chat_id=row.chat_id, reply_parameters=_reply(row.payload.get("reply_to")), **_content(row.payload)

@@ -29,7 +29,7 @@ def staff_buttons(payload: dict[str, Any], _: Translator) -> InlineKeyboardMarku
     """The buttons under a notice, None for most."""
     if payload["code"] == "operator_joined" and not payload["has_weight"]:
         return keyboard([button(_("⚖️ Weights"), WeightsOf(operator_id=payload["operator_id"]))])
-    if payload["code"] == "contact_waits":
+    if payload["code"] in ("contact_waits", "contacts_wait"):
         return keyboard([button(_("⏳ Waiting requests"), ShowQueue())])
     if payload["code"] == "nobody_on_duty":
         return keyboard([button(_("👥 Operators"), ListOperators())])
@@ -39,6 +39,11 @@ def staff_buttons(payload: dict[str, Any], _: Translator) -> InlineKeyboardMarku
 def _contact_waits(p: dict[str, Any], _: Translator) -> str:
     text = _("⏳ #{id} is waiting in {source}: no operator is available ({why}). /queue")
     return text.format(id=p["contact"], source=p["source"], why=why_nobody(p["why"], _))
+
+
+def _contacts_wait(p: dict[str, Any], _: Translator) -> str:
+    text = _("⏳ Waiting in {source}: {n}, the longest is #{id}. No operator is available ({why}). /queue")
+    return text.format(n=p["count"], id=p["contact"], source=p["source"], why=why_nobody(p["why"], _))
 
 
 def _operator_unreachable(p: dict[str, Any], _: Translator) -> str:
@@ -113,6 +118,8 @@ NAMED = 10  # requests or sources that a notice names
 STAFF_NOTICES: dict[str, StaffNotice] = {
     # requests and operators
     "contact_waits": _contact_waits,
+    "contacts_wait": _contacts_wait,
+    "nobody_waits": lambda p, _: _("✅ Nobody is waiting in {source} any more.").format(source=p["source"]),
     "operator_unreachable": _operator_unreachable,
     "operator_removed": _operator_removed,
     "admin_removed": lambda p, _: _("You are no longer an admin here."),

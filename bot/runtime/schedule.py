@@ -23,7 +23,7 @@ from crm_core.api import idempotency
 from crm_core.conversation import prompts, questions
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import queue, reach
+from crm_core.routing import queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.purging import BATCH
@@ -112,6 +112,12 @@ async def _sweep(process: Process) -> None:
             log.warning("sweeper_found_work", contacts=found)
 
 
+async def _refresh_wait_notices(process: Process) -> None:
+    """Brings the messages up to date by which admins know that clients wait."""
+    if await process.db.read(wait_notices.any_shown):
+        await process.db.write(wait_notices.refresh, now=process.clock())
+
+
 async def _tally(process: Process) -> None:
     """Keeps few events beyond the sums that statistics are read from; where those are missing, makes them."""
     while await process.db.read(statistics.backlog) >= TALLY_FROM:
@@ -177,6 +183,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
     PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
+    PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("wait_flushed", 2, Scope.EVERY_PROCESS, _wait_flushed),
     PeriodicJob("purge", 3600, Scope.EVERY_PROCESS, _purge),
     PeriodicJob("tally", 1, Scope.EVERY_PROCESS, _tally),

@@ -13,7 +13,7 @@ from crm_core.contacts import cards, leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
@@ -141,7 +141,7 @@ def _open(
         events.record(s, [created, waits])
         outbox.add(s, greeting, now=now)
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
-            _notify_waits(s, contact_id, source, place.reason, now)
+            queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 
 
@@ -157,19 +157,6 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
         on_commit(s, MoreToAssign(frozenset([source.id])))
         return Choice(None, queue.OTHERS_FIRST, ())
     return assignment.reserve_operator(s, source, rng=rng)
-
-
-def _notify_waits(s: Session, contact_id: int, source: SourceFacts, why: str | None, now: datetime) -> None:
-    alerts.notify_admins(
-        s,
-        cause=f"waits:{source.id}",
-        code="contact_waits",
-        now=now,
-        bot_id=source.card_bot_id,
-        contact=contact_id,
-        source=source.name,
-        why=why,
-    )
 
 
 def _new_row(

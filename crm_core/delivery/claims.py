@@ -24,7 +24,8 @@ HOLDER_STAFF = aliased(Staff)
 
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
-    outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE, outbox.MENU,
+    outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
+    outbox.NOTICE_EDIT, outbox.MENU,
 )  # fmt: skip
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 

@@ -17,6 +17,7 @@ from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.outbox import Settled
+from crm_core.routing import wait_notices
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -30,7 +31,9 @@ AT_LEAST_ONCE = frozenset(
     {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
 )
 # Repeating these changes nothing ("message is not modified" counts as success).
-REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE})
+REPEATABLE = frozenset(
+    {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
+)
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5
@@ -175,15 +178,36 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
     if rows:
         execute(s, _STORE_IDS, rows)
     for one in sent:
-        if one.job.payload.get("code") == "to_whom" and one.settled.result_id:
-            questions.note_asked(
-                s,
-                bot_id=one.job.bot_id,
-                chat_id=one.job.chat_id,
-                message_id=one.settled.result_id,
-                pending_id=one.job.payload["pending"],
-                now=now,
-            )
+        if one.settled.result_id:
+            _note_message(s, one.job, one.settled.result_id, now)
+    _refresh_outdated(s, sent, now)
+
+
+def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
+    """Stores which message of the bot's asks or tells what is going to be edited."""
+    code = job.payload.get("code")
+    if code == "to_whom":
+        questions.note_asked(
+            s,
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=message_id,
+            pending_id=job.payload["pending"],
+            now=now,
+        )
+    elif job.kind == outbox.STAFF_NOTICE and code == "contact_waits":
+        wait_notices.note(
+            s,
+            source_id=job.payload["source_id"],
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=message_id,
+            contact_id=job.payload["contact"],
+        )
+
+
+def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:
+    """Redraws cards of contacts that have changed meanwhile."""
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
     shown: dict[int, set[tuple[int, str | None]]] = {}
@@ -235,6 +259,8 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
+    elif job.kind == outbox.NOTICE_EDIT:
+        wait_notices.forget(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"])
     elif job.kind == outbox.CARD_EDIT and why == "message_gone":
         _replace_card(s, job, now)
 

@@ -28,6 +28,7 @@ MORE = "more"  # how many further messages of a client were not copied to their 
 TO_CLIENT = "to_client"  # an exact copy of an operator's message
 CLIENT_NOTICE = "client_notice"  # a message of the bot to a client, by code
 STAFF_NOTICE = "staff_notice"  # a message of the bot to staff, by code
+NOTICE_EDIT = "notice_edit"  # such a message brought up to date
 ANSWER = "answer"  # the finished answer to a command
 COPY_EDIT = "copy_edit"  # a copy whose original was edited
 DELETE = "delete"  # a message of ours taken out of a chat: a copy, or one that its payload names

@@ -27,7 +27,7 @@ from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count, prefetch
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Contact, Lead, Operator, Source
+from crm_core.storage.tables import Contact, Lead, Operator, Source, WaitNotice
 
 _contact = Contact.__table__
 # In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
@@ -315,19 +315,40 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
 
 
 def _notify_if_nobody_is_free(s: Session, source_id: int, *, contact_id: int, now: datetime) -> None:
-    source = source_facts(s, source_id)
-    chat_id = execute(s, select(_contact.c.chat_id).where(_contact.c.id == contact_id)).scalar_one()
-    why = _why_nobody(s, replace(source, client_chat=chat_id))
+    why = why_it_waits(s, source_id, contact_id=contact_id)
     if why is not None:
-        notify_contact_waits(s, source, contact_id=contact_id, why=why, now=now)
+        notify_contact_waits(s, source_facts(s, source_id), contact_id=contact_id, why=why, now=now)
+
+
+def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
+    """What excludes everybody from a waiting contact: the reason of a `Choice`, or a `SourceExclusion`.
+
+    None if somebody is free for it.
+    """
+    source = source_facts(s, source_id)
+    if not source.is_active:
+        return SourceExclusion.SOURCE_OFF.value
+    chat_id = execute(s, select(_contact.c.chat_id).where(_contact.c.id == contact_id)).scalar_one()
+    choice = choose(candidates(s, replace(source, client_chat=chat_id)), 0.0)
+    return choice.reason if choice.operator is None else None
+
+
+def first_in_line(s: Session, source_id: int) -> int | None:
+    """The contact that has waited the longest at a source."""
+    first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()
+    return None if first is None else int(first.id)
 
 
 def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, why: str, now: datetime) -> None:
-    """Notifies admins, at most once in ten minutes for a source, that a contact found no operator.
+    """Notifies admins that a contact found no operator, at most once in ten minutes for a source.
+
+    Not while they have a message that says so already: that is brought up to date (`crm_core.routing.wait_notices`).
 
     Args:
         why: what excluded everybody: the reason of a `Choice`, or a `SourceExclusion`.
     """
+    if s.execute(select(WaitNotice.source_id).where(WaitNotice.source_id == source.id).limit(1)).first() is not None:
+        return
     alerts.notify_admins(
         s,
         cause=f"waits:{source.id}",
@@ -336,15 +357,9 @@ def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, wh
         bot_id=source.card_bot_id,
         contact=contact_id,
         source=source.name,
+        source_id=source.id,
         why=why,
     )
-
-
-def _why_nobody(s: Session, source: SourceFacts) -> str | None:
-    if not source.is_active:
-        return SourceExclusion.SOURCE_OFF.value
-    choice = choose(candidates(s, source), 0.0)
-    return choice.reason if choice.operator is None else None
 
 
 def assign_more(s: Session, *, source_ids: Iterable[int], now: datetime, rng: Rng) -> Assigned:

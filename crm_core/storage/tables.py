@@ -600,6 +600,19 @@ class Alert(Base):
     told_at: Mapped[datetime] = technical()
 
 
+class WaitNotice(Base):
+    """A message in an admin's chat that tells that clients wait at a source; it is edited until nobody waits."""
+
+    __tablename__ = "wait_notices"
+
+    source_id: Mapped[int] = technical(ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    bot_id: Mapped[int] = technical(BigInteger)
+    message_id: Mapped[int] = technical(BigInteger)
+    waiting: Mapped[int] = technical(comment="how many wait, as the message says")
+    contact_id: Mapped[int] = technical(comment="which waits the longest, as the message says")
+
+
 class ApiKey(Base):
     """A key of the HTTP API. The key itself is shown once, when it is made; only its digest is kept.
 

@@ -87,7 +87,7 @@ def detach_account(
 
 def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetime) -> None:
     """Drops what waits to be sent to somebody as an operator, and queues their new menu, in each of their chats."""
-    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE) if is_admin else ()
+    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE, outbox.NOTICE_EDIT) if is_admin else ()
     keep = (outbox.CARD_EDIT, *for_admins)
     bot_ids = s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == telegram_id)).scalars().all()
     for bot_id in bot_ids:
