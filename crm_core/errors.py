@@ -253,6 +253,36 @@ class ExportUnderWay(CrmError):
     code, status = "export_under_way", 409
 
 
+class NumberNotYours(CrmError):
+    """A message began with the number of a contact that is not one of the operator's. `contact`."""
+
+    code, status = "number_not_yours", 404
+
+
+class NumberMismatch(CrmError):
+    """A message replied to one contact and began with the number of another open one: `contact`, `number`."""
+
+    code, status = "number_mismatch", 409
+
+
+class SentElsewhere(CrmError):
+    """An edited message begins with another number than that of the contact to which it went. `contact`."""
+
+    code, status = "sent_elsewhere", 409
+
+
+class TooLateToTakeBack(CrmError):
+    """Telegram lets a bot delete its messages for 48 hours only."""
+
+    code, status = "too_late_to_take_back", 409
+
+
+class ChoiceEnded(CrmError):
+    """The question is not open any more, and nothing was sent. `asked_again`: whether a newer one has taken over."""
+
+    code, status = "choice_ended", 409
+
+
 class ChoiceExpired(CrmError):
     """The message that the buttons asked about has been sent already, or is gone."""
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from aiogram.enums import ContentType
 from aiogram.methods import (
+    DeleteMessage,
     DeleteMyCommands,
     EditMessageCaption,
     EditMessageMedia,
@@ -78,12 +79,7 @@ def render(
         case outbox.MORE:
             return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
-            return SendMessage(
-                chat_id=row.chat_id,
-                text=staff_notice(row.payload, _),
-                reply_parameters=_reply(row.payload.get("reply_to")),
-                reply_markup=staff_buttons(row.payload, _),
-            )
+            return _staff_notice(row, _)
         case outbox.NOTICE_EDIT:
             return EditMessageText(
                 chat_id=row.chat_id,
@@ -99,7 +95,26 @@ def render(
             return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
         case outbox.MENU:
             return _menu(row, _)
+        case outbox.DELETE:
+            return _deleting(row)
     raise NothingToSend(row.kind)
+
+
+def _staff_notice(row: ClaimedRow, _: Translator) -> SendMessage:
+    return SendMessage(
+        chat_id=row.chat_id,
+        text=staff_notice(row.payload, _),
+        reply_markup=staff_buttons(row.payload, _),
+        reply_parameters=_reply(row.payload.get("reply_to")),
+        disable_notification=row.payload.get("is_silent"),
+    )
+
+
+def _deleting(row: ClaimedRow) -> DeleteMessage:
+    message_id = row.message.copy_id if row.message is not None else row.payload.get("message_id")
+    if message_id is None:
+        raise NothingToSend(row.kind)
+    return DeleteMessage(chat_id=row.chat_id, message_id=message_id)
 
 
 def _more(payload: dict[str, Any], _: Translator) -> str:
@@ -173,10 +188,13 @@ def _copy(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     message = row.message
     if message is None:
         raise NothingToSend(row.kind)
+    if message.is_withdrawn and row.kind == outbox.TO_CLIENT:
+        raise NothingToSend(row.kind)
     if row.payload.get("in_your_name"):
         return _written_for_operator(row, message, _)
-    if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy):
-        # Written through the API, or protected: its text can be sent, though the message cannot be copied.
+    is_rewritten = bool(row.payload.get("is_rewritten"))
+    if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy or is_rewritten):
+        # Written through the API, protected, or without a number that stood before it: it can be sent, but not copied.
         return SendText(
             chat_id=row.chat_id,
             text=message.text or "…",
@@ -190,6 +208,8 @@ def _copy(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
         chat_id=row.chat_id,
         from_chat_id=message.chat_id,
         message_id=message.message_id,
+        caption=(message.text or "") if is_rewritten else None,
+        caption_entities=message.entities if is_rewritten else None,
         reply_parameters=_reply_to(message.reply_to),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiogram.types import InlineKeyboardMarkup
 
+from bot.delivery import operator_questions
 from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
@@ -32,7 +33,7 @@ def staff_buttons(payload: dict[str, Any], _: Translator) -> InlineKeyboardMarku
         return keyboard([button(_("⏳ Waiting requests"), ShowQueue())])
     if payload["code"] == "nobody_on_duty":
         return keyboard([button(_("👥 Operators"), ListOperators())])
-    return None
+    return operator_questions.buttons(payload, _)
 
 
 def _contact_waits(p: dict[str, Any], _: Translator) -> str:
@@ -147,6 +148,13 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "maybe_doubled": lambda p, _: _(
         "↻ #{id}: this message may have arrived twice; Telegram's first response was lost."
     ).format(id=p["contact"]),
+    "not_taken_back": lambda p, _: _(
+        "⚠️ #{id}: this message could not be taken back. The client may still see it."
+    ).format(id=p["contact"]),
+    "to_whom": operator_questions.to_whom,
+    "closed_not_sent": operator_questions.closed_not_sent,
+    "went_to": operator_questions.went_to,
+    "not_sent": operator_questions.not_sent,
     "not_copyable": lambda p, _: _(
         "⚠️ #{id}: the client sent something that Telegram doesn't let bots copy: {kind}."
     ).format(id=p["contact"], kind=kind_name(p["kind"], _)),

@@ -146,8 +146,8 @@ def help_text(_: Translator) -> str:
                 "photo, voice, anything."
             ),
             _(
-                "A message that is not a reply goes to your only request in progress; if you have several, you are "
-                "asked which one."
+                "If you just type, it goes to your only open request, or to the only client who waits for an answer; "
+                "otherwise I'll ask. #42 and your words go to request 42, #42 alone shows its card."
             ),
             _(
                 "/my lists your open requests, /history and a number shows what was said in one. /offline stops new "

@@ -20,7 +20,7 @@ from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.queue_slices import QueueSlices
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import operator_messages, prompts
+from crm_core.conversation import prompts, questions
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue, reach, wait_notices
@@ -41,7 +41,7 @@ TALLY_FROM = 500  # events: adding up so many takes two milliseconds, and a quie
 PURGES = (
     inbox.purge,
     outbox.purge,
-    operator_messages.purge,
+    questions.purge,
     idempotency.purge,
     prompts.purge,
     alerts.purge,
@@ -166,6 +166,12 @@ async def _check_ownership(process: BotProcess) -> None:
     await process.supervisor.check_ownership()
 
 
+async def _end_questions(process: BotProcess) -> None:
+    """Tells operators what was not sent, since they did not choose whom it is for."""
+    if await process.db.read(questions.has_unanswered, now=process.clock()):
+        await process.db.write(questions.end_unanswered, now=process.clock())
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -175,6 +181,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("look_again", 2, Scope.WITH_BOTS, _look_again),
     PeriodicJob("check_ownership", 5, Scope.WITH_BOTS, _check_ownership),
     PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
+    PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("wait_flushed", 2, Scope.EVERY_PROCESS, _wait_flushed),

@@ -60,6 +60,18 @@ class SendTo(CallbackData, prefix="send"):
     pending_id: Number
 
 
+class ReopenAndSend(CallbackData, prefix="again"):
+    """[Reopen and send] under a message to a closed contact: `again:7`."""
+
+    pending_id: Number
+
+
+class TakeBack(CallbackData, prefix="undo"):
+    """[Take back] under what went to a client: `undo:7`."""
+
+    pending_id: Number
+
+
 # --- admins ----------------------------------------------------------------------------------------------------------
 
 

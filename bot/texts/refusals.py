@@ -111,6 +111,24 @@ REFUSALS: dict[str, Words] = {
         "This went to nobody: you have no open requests here. /my lists your requests in all bots."
     ),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
+    "number_not_yours": lambda f, _: _(
+        "#{contact} is no request of yours here, so this was not sent. /my lists yours. Does your message just begin "
+        "like that? Then reply to the client's card."
+    ).format(**f),
+    "number_mismatch": lambda f, _: _(
+        "You replied in #{contact} but wrote #{number}, so this was not sent. Please write it again with only one."
+    ).format(**f),
+    "sent_elsewhere": lambda f, _: _(
+        "This was sent to #{contact} and stays there as it was. Take it back, and write a new message."
+    ).format(**f),
+    "too_late_to_take_back": lambda f, _: _(
+        "Too late: Telegram lets a bot delete a message for 48 hours only, so the client still sees it."
+    ),
+    "choice_ended": lambda f, _: (
+        _("This was asked again below.")
+        if f["asked_again"]
+        else _("This question has ended, and nothing was sent. Please write your message again.")
+    ),
     "choice_expired": lambda f, _: _("This has already been sent."),
     "prompt_ended": lambda f, _: _("This question has already been closed."),
     "preference_not_found": lambda f, _: _("There is no setting “{name}”.").format(**f),

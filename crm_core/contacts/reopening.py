@@ -10,7 +10,7 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_key, access_operator
 from crm_core.access.scopes import WRITE
 from crm_core.contacts import cards
-from crm_core.contacts.checks import check_version, operator_name
+from crm_core.contacts.checks import check_former, check_version, operator_name
 from crm_core.errors import CardOutdated, ClientHasOpen, ContactAlreadyYours, ContactHeld, OperatorUnreachable
 from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, queue
@@ -80,12 +80,6 @@ def _access_former(s: Session, actor: Actor, contact_id: int) -> int:
     if operator_id is None:
         raise ContactHeld(contact=contact_id, operator=None)
     return int(operator_id)
-
-
-def check_former(s: Session, contact: Row[Any], operator_id: int) -> None:
-    """Checks that a contact is with this operator, or was when it was closed. Raises ContactHeld."""
-    if contact.operator_id != operator_id:
-        raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
 
 
 _OTHER_OPEN = select(_contact.c.id, _contact.c.operator_id).where(

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
+from crm_core.conversation import recipients
+from crm_core.errors import SentElsewhere
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
@@ -17,7 +19,13 @@ _contact, _message, _outbox = Contact.__table__, Message.__table__, OutboxRow.__
 _pending = PendingReply.__table__
 
 _FIND = select(
-    _message.c.id, _message.c.contact_id, _message.c.author, _message.c.kind, _message.c.text, _message.c.entities
+    _message.c.id,
+    _message.c.contact_id,
+    _message.c.author,
+    _message.c.kind,
+    _message.c.text,
+    _message.c.entities,
+    _message.c.withdrawn_at,
 ).where(
     _message.c.bot_id == bindparam("bot_id"),
     _message.c.chat_id == bindparam("chat_id"),
@@ -45,18 +53,31 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
 
     A message that still waits for the operator to choose a contact is changed where it waits; then None is returned.
 
-    Raises NotAllowed, ContactClosed, ContactHeld.
+    Raises NotAllowed, ContactClosed, ContactHeld, SentElsewhere.
     """
     operator = access_operator(s, actor)
     row = _find(s, content, author="operator")
     if row is None:
         _change_pending(s, content)
         return None
+    if row.withdrawn_at is not None:
+        return None
+    content = _without_number(content, row.contact_id)
     if not _is_changed(row, content):
         return None
     checks.check_holder(s, access_contact(s, row.contact_id), operator.id)
     _change(s, row, content, now)
     return int(row.contact_id)
+
+
+def _without_number(content: MessageContent, contact_id: int) -> MessageContent:
+    """An edited text as the client gets it: the number before it is not for them. Raises SentElsewhere."""
+    numbered = recipients.numbered(content)
+    if numbered is None or numbered.is_bare or (content.reply_to is not None and numbered.contact_id != contact_id):
+        return content
+    if numbered.contact_id != contact_id:
+        raise SentElsewhere(contact=contact_id)
+    return numbered.content
 
 
 def is_of_client(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
@@ -114,10 +135,15 @@ def _change_pending(s: Session, content: MessageContent) -> None:
     for row in s.execute(mine).all():
         if any(kept.get("message_id") == content.message_id for kept in row.messages):
             changed = [
-                {**kept, "text": content.text, "entities": content.entities}
-                if kept.get("message_id") == content.message_id
-                else kept
+                _edited(kept, content) if kept.get("message_id") == content.message_id else kept
                 for kept in row.messages
             ]
             s.execute(update(_pending).where(_pending.c.id == row.id).values(messages=changed))
             return
+
+
+def _edited(kept: dict[str, Any], content: MessageContent) -> dict[str, Any]:
+    """A waiting message after its edit; the number that was cut off before does not come back."""
+    numbered = recipients.numbered(content) if kept.get("is_rewritten") else None
+    new = content if numbered is None else numbered.content
+    return {**kept, "text": new.text, "entities": new.entities}

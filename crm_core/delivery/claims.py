@@ -27,7 +27,7 @@ FOR_STAFF = (
     outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
     outbox.NOTICE_EDIT, outbox.MENU,
 )  # fmt: skip
-WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT)
+WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class MessageData:
     Attributes:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
+        is_withdrawn: whether its operator has taken it back.
     """
 
     id: int
@@ -83,6 +84,7 @@ class MessageData:
     can_copy: bool
     reply_to: int | None
     copy_id: int | None = None
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ _MESSAGES = PreparedForIds(
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
             ),
             _newest_there(Posted.message_ref == Message.id),
+            Message.withdrawn_at.is_not(None),
         )
         .join(Message, Message.id == OutboxRow.message_ref)
         .where(OutboxRow.id.in_(ids))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages
+from crm_core.conversation import client_messages, questions
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -31,7 +31,9 @@ AT_LEAST_ONCE = frozenset(
     {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
 )
 # Repeating these changes nothing ("message is not modified" counts as success).
-REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU})
+REPEATABLE = frozenset(
+    {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
+)
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5
@@ -120,6 +122,8 @@ def record(
             continue
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
+            _notify_author(s, one, "not_taken_back", now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
@@ -174,16 +178,36 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
     if rows:
         execute(s, _STORE_IDS, rows)
     for one in sent:
-        payload = one.job.payload
-        if one.job.kind == outbox.STAFF_NOTICE and payload["code"] == "contact_waits" and one.settled.result_id:
-            wait_notices.note(
-                s,
-                source_id=payload["source_id"],
-                bot_id=one.job.bot_id,
-                chat_id=one.job.chat_id,
-                message_id=one.settled.result_id,
-                contact_id=payload["contact"],
-            )
+        if one.settled.result_id:
+            _note_message(s, one.job, one.settled.result_id, now)
+    _refresh_outdated(s, sent, now)
+
+
+def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
+    """Stores which message of the bot's asks or tells what is going to be edited."""
+    code = job.payload.get("code")
+    if code == "to_whom":
+        questions.note_asked(
+            s,
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=message_id,
+            pending_id=job.payload["pending"],
+            now=now,
+        )
+    elif job.kind == outbox.STAFF_NOTICE and code == "contact_waits":
+        wait_notices.note(
+            s,
+            source_id=job.payload["source_id"],
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=message_id,
+            contact_id=job.payload["contact"],
+        )
+
+
+def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:
+    """Redraws cards of contacts that have changed meanwhile."""
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
     shown: dict[int, set[tuple[int, str | None]]] = {}
@@ -228,6 +252,9 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
                 outbox.add(s, [notice], now=now)
             elif job.contact_id is not None:
                 _notify_holder(s, job, "client_unreachable", now)
+    elif job.message is not None and job.message.is_withdrawn:
+        if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
+            _notify_author(s, one, "not_taken_back", now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.CARD:
@@ -297,7 +324,7 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
         reply_to = execute(s, shown).scalar_one()
-    elif job.kind == outbox.TO_CLIENT or (job.kind == outbox.COPY_EDIT and _is_clients_chat(s, job)):
+    elif job.kind in (outbox.TO_CLIENT, outbox.DELETE) or (job.kind == outbox.COPY_EDIT and _is_clients_chat(s, job)):
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
         chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.copy_id or job.message.reply_to

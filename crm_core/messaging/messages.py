@@ -34,6 +34,7 @@ class MessageContent:
         bot_id, chat_id, message_id: where the original is; None for a message from the API.
         reply_to: Telegram's id of the message in the same chat that this replies to.
         can_copy: whether Telegram lets a bot copy it (copyMessage).
+        is_rewritten: whether the text is not the original's: the number of a contact was cut off.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class MessageContent:
     message_id: int | None = None
     reply_to: int | None = None
     can_copy: bool = True
+    is_rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

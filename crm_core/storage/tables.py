@@ -330,6 +330,7 @@ class Message(Base):
     reply_to: Mapped[int | None] = technical(ForeignKey("messages.id"))
     can_copy: Mapped[bool] = technical(default=True)
     created_at: Mapped[datetime] = technical()
+    withdrawn_at: Mapped[datetime | None] = technical(comment="when its operator took it back")
 
 
 class Posted(Base):
@@ -350,16 +351,22 @@ class Posted(Base):
 
 
 class PendingReply(Base):
-    """An operator's message that waits until they choose its contact."""
+    """Messages of an operator that wait until they choose a contact or open one again; later, to which they went."""
 
     __tablename__ = "pending_replies"
+    __table_args__ = (Index("ix_pending_replies_waiting", "bot_id", "chat_id", **_where("ends_at IS NOT NULL")),)
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     bot_id: Mapped[int] = technical(BigInteger)
     chat_id: Mapped[int] = personal(BigInteger)
     album: Mapped[str | None] = technical(comment="for all items of one album, the operator is asked once")
-    contact_id: Mapped[int | None] = technical(comment="the chosen contact: later items of the album go there too")
-    messages: Mapped[list[Any]] = content(comment="the rows for `messages`, in order")
+    contact_id: Mapped[int | None] = technical(comment="where they went: later items of the album go there too")
+    closed_contact_id: Mapped[int | None] = technical(comment="the contact that must be opened again first")
+    messages: Mapped[list[Any]] = content(
+        comment="the rows for `messages`, in order; what was sent and can be taken back, by its id in `messages`"
+    )
+    ends_at: Mapped[datetime | None] = technical(comment="until when a choice is awaited; NULL: none, or none any more")
+    question_id: Mapped[int | None] = technical(BigInteger, comment="Telegram's id of the question")
     created_at: Mapped[datetime] = technical()
 
 
