@@ -227,6 +227,18 @@ class ExportUnderWay(CrmError):
     code, status = "export_under_way", 409
 
 
+class PollNotSent(CrmError):
+    """The client would get a poll of the bot's own, and nobody would see the vote."""
+
+    code, status = "poll_not_sent", 409
+
+
+class UnknownCommand(CrmError):
+    """A client without an open contact sent a word behind a slash, and nothing else."""
+
+    code, status = "unknown_command", 409
+
+
 class ChoiceExpired(CrmError):
     """The message that the buttons asked about has been sent already, or is gone."""
 

@@ -13,7 +13,7 @@ from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import age, kind_name
 from crm_core.delivery.claims import CardData
-from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
+from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
 
 # Bidirectional classes of characters that change the direction of the text around them.
 TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -68,7 +68,8 @@ def card(contact: CardData, *, chat_id: int, _: Translator, now: datetime) -> Ca
     if contact.status != "new":
         lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
-    lines += [Styled(""), _message(contact, _), Styled(""), Styled(_state(contact, _, now))]
+    origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
+    lines += [Styled(""), *map(Styled, origin), _message(contact, _), Styled(""), Styled(_state(contact, _, now))]
     return Card(*_joined(lines, "\n"), _buttons(contact, _))
 
 
@@ -118,15 +119,47 @@ def _history(contact: CardData, _: Translator) -> list[str]:
     return [f"🕘 {earlier}"]
 
 
+ORIGIN_LONGEST, QUOTED_LONGEST = 80, 200  # characters of a name, and of quoted words, above a message
+
+
+def origin_lines(
+    forwarded_from: str | None, about: dict[str, Any] | None, _: Translator, *, with_quote: bool = True
+) -> list[str]:
+    """What is to be known of a message before it is read: whose words they are, and what it replies to elsewhere.
+
+    Args:
+        with_quote: whether the quoted words are shown; where the copy itself quotes them they are not.
+    """
+    lines = []
+    if forwarded_from is not None:
+        name = _one_line(shorten(forwarded_from, ORIGIN_LONGEST))
+        lines.append("↪️ " + (_("Forwarded from {name}").format(name=name) if name else _("Forwarded, author unknown")))
+    about = about or {}
+    if about.get("elsewhere"):
+        author = _one_line(shorten(str(about.get("from", "")), ORIGIN_LONGEST))
+        what = [
+            kind_name(str(about.get("kind", "text")), _),
+            author,
+            shorten(str(about.get("link", "")), ORIGIN_LONGEST),
+        ]
+        lines.append("💬 " + _("In reply to: {what}").format(what=" · ".join(filter(None, what))))
+    if with_quote and "quote" in about:
+        lines.append(f"❝ {_one_line(shorten(str(about['quote'].get('text', '')), QUOTED_LONGEST))} ❞")
+    return lines
+
+
 def _message(contact: CardData, _: Translator) -> Styled:
     if contact.first_kind is None:
         return _styled("italic", _("No message"))
     if contact.first_kind != "text":
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     text = contact.first_text or ""
-    if utf16_units(text) <= CARD_TEXT_LIMIT:
+    if not text:
+        return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
+    limit = card_text_limit(contact.first_forwarded_from is not None or contact.first_about is not None)
+    if utf16_units(text) <= limit:
         return _with_addresses(text, contact.first_entities or ())
-    return _joined([Styled(fits_units(text, CARD_TEXT_LIMIT) + "… "), _styled("italic", _("in full below"))])
+    return _joined([Styled(fits_units(text, limit) + "… "), _styled("italic", _("in full below"))])
 
 
 ADDRESSES_SHOWN, ADDRESS_LONGEST = 3, 100  # of hidden links; with a text of full length the card stays below 4096

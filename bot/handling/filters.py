@@ -4,6 +4,8 @@ Every filter is a coroutine: aiogram runs plain functions and magic expressions 
 time than everything else. (A magic `F.…` is fine where updates are few.)
 """
 
+import re
+
 from aiogram.filters import BaseFilter
 from aiogram.types import Message, TelegramObject
 
@@ -71,6 +73,14 @@ def is_own_phone(message: Message) -> bool:
     """Whether a message is its sender's own contact; anybody else's is an ordinary message, and not their phone."""
     contact, sender = message.contact, message.from_user
     return contact is not None and sender is not None and contact.user_id == sender.id
+
+
+_LONE_COMMAND = re.compile(r"/\w{1,64}(@\w+)?\s*")
+
+
+def is_lone_command(message: Message) -> bool:
+    """Whether a text is a word behind a slash and nothing else: with more behind it, somebody has said something."""
+    return message.text is not None and _LONE_COMMAND.fullmatch(message.text) is not None
 
 
 def _command(message: Message) -> str | None:

@@ -17,13 +17,14 @@ router = Router(name="operators.replies")
 
 
 @router.message(IsUserContent())
-async def on_message(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+async def on_message(message: Message, actor: Actor, act: Act, _: Translator, is_correction: bool = False) -> None:
     """Any content that an operator sends, except their commands."""
     await act(
         operator_messages.route,
         actor=actor,
-        content=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id, raw=act.said),
         album=message.media_group_id,
+        is_correction=is_correction,
         reply=lambda routed: _question(routed, message.message_id, _),
     )
 
@@ -55,4 +56,4 @@ def _label(option: Option, _: Translator) -> str:
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """An operator edited a message; the client's copy changes too."""
-    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id))
+    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id, raw=act.said))

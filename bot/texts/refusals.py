@@ -97,6 +97,10 @@ REFUSALS: dict[str, Words] = {
         "This went to nobody: you have no open requests here. /my lists your requests in all bots."
     ),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
+    "poll_not_sent": lambda f, _: _(
+        "This poll was not sent: the client's vote would not reach you. Please ask in words."
+    ),
+    "unknown_command": lambda f, _: _("I don't know that command. Just write your question."),
     "choice_expired": lambda f, _: _("This has already been sent."),
     "prompt_ended": lambda f, _: _("This question has already been closed."),
     "preference_not_found": lambda f, _: _("There is no setting “{name}”.").format(**f),

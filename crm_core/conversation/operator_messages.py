@@ -17,6 +17,7 @@ from crm_core.errors import (
     ContactHasNoChat,
     NotCopyable,
     NothingOpen,
+    PollNotSent,
 )
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
@@ -58,7 +59,13 @@ class NeedsTarget:
 
 
 def route(
-    s: Session, *, actor: Actor, content: MessageContent, now: datetime, album: str | None = None
+    s: Session,
+    *,
+    actor: Actor,
+    content: MessageContent,
+    now: datetime,
+    album: str | None = None,
+    is_correction: bool = False,
 ) -> Sent | NeedsTarget:
     """An operator wrote to a bot: a reply goes where it points, another message to their one contact in progress.
 
@@ -67,9 +74,11 @@ def route(
 
     Args:
         album: Telegram's id of the album (media group) that the message belongs to.
+        is_correction: it was edited into these words and had gone to nobody before. It may have answered a question of
+            the bot, so unless it is a reply, the operator is asked.
 
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ClientUnreachable, ContactHasNoChat, NotCopyable,
-    CommandNotSent, NotRecordedYet.
+    PollNotSent, CommandNotSent, NotRecordedYet.
     """
     operator = access_operator(s, actor)
     _check_sendable(content)
@@ -82,7 +91,7 @@ def route(
         if not options:
             raise NothingOpen()
         taken = [option for option, status in options if status == "in_progress" and content.reply_to is None]
-        if begun is not None or len(taken) != 1:
+        if begun is not None or len(taken) != 1 or is_correction:
             return _ask(s, content, begun, album=album, options=taken or [option for option, _ in options], now=now)
         target = Target(taken[0].contact_id, None)
     writer = _Writer(operator.id, actor)
@@ -93,9 +102,11 @@ def route(
 
 
 def _check_sendable(content: MessageContent) -> None:
-    """Raises NotCopyable, CommandNotSent."""
+    """Raises NotCopyable, PollNotSent, CommandNotSent."""
     if not content.can_copy:
         raise NotCopyable(kind=content.kind)
+    if content.kind == "poll":
+        raise PollNotSent()
     if content.text is not None and content.text.startswith("/"):
         raise CommandNotSent()
 
@@ -277,11 +288,16 @@ def _ask(
     now: datetime,
 ) -> NeedsTarget:
     """Keeps a message until its contact is chosen; the items of an album are kept, and asked about, together."""
-    kept = {"kind": content.kind, "text": content.text, "entities": content.entities, "message_id": content.message_id}
+    kept = kept_of(content)
     if begun is not None:
         s.execute(update(_pending).where(_pending.c.id == begun.id).values(messages=[*begun.messages, kept]))
         return NeedsTarget(begun.id, [])
     return NeedsTarget(_keep(s, content, now, album=album, contact_id=None, kept=[kept]), options)
+
+
+def kept_of(content: MessageContent) -> dict[str, Any]:
+    """What is kept of a message until its contact is chosen."""
+    return {name: getattr(content, name) for name in ("kind", "text", "entities", "message_id", "media")}
 
 
 def _keep(

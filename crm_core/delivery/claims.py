@@ -54,6 +54,8 @@ class CardData:
     earlier: int
     last_operator: str | None
     queue_position: int | None = None
+    first_forwarded_from: str | None = None
+    first_about: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class MessageData:
     Attributes:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
+        forwarded_from, about, media: as in `MessageContent`.
     """
 
     id: int
@@ -74,6 +77,9 @@ class MessageData:
     can_copy: bool
     reply_to: int | None
     copy_id: int | None = None
+    forwarded_from: str | None = None
+    about: dict[str, Any] | None = None
+    media: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,8 @@ _CONTACTS = PreparedForIds(
             FIRST.entities,
             _earlier_count,
             _last_operator,
+            FIRST.forwarded_from,
+            FIRST.about,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -193,6 +201,9 @@ _MESSAGES = PreparedForIds(
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
             ),
             _newest_there(Posted.message_ref == Message.id),
+            Message.forwarded_from,
+            Message.about,
+            Message.media,
         )
         .join(Message, Message.id == OutboxRow.message_ref)
         .where(OutboxRow.id.in_(ids))
@@ -251,8 +262,8 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *columns, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        contact = CardData(*columns)
+    for *columns, forwarded_from, about, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        contact = replace(CardData(*columns), first_forwarded_from=forwarded_from, first_about=about)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)

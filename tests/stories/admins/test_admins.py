@@ -59,7 +59,7 @@ async def test_removed_admin_loses_access_and_becomes_a_client(crm: RunningApp) 
     question = await types(crm, crm.olga, "/admins remove @peter")
     await presses(crm, crm.olga, question, "Yes, remove")
     await (await peter.presses(his_screen, "Add an operator")).answer()
-    await types(crm, peter, "/stats")
+    await types(crm, peter, "/stats of today?")
     await peter.sees("Your request is #1")  # a client now: what Peter says is for an operator
     assert "Add an operator" in str((await peter.sees("Operators")).labels)
 
