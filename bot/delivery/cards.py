@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.screens.buttons import CloseContact, TakeContact
+from bot.screens.buttons import CloseContact, ReopenContact, TakeContact
 from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import age, kind_name
@@ -208,7 +208,8 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
         case "in_progress":
             return {"inline_keyboard": [[close]]}
         case _closed:
-            return None
+            again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
+            return {"inline_keyboard": [[button(_("↩️ Reopen"), again)]]}
 
 
 def button(text: str, pressed: CallbackData | str) -> dict[str, str]:

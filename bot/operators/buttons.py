@@ -4,11 +4,11 @@ from aiogram import Router
 from aiogram.types import CallbackQuery
 
 from bot.handling.act import Act
-from bot.screens.buttons import CloseContact, SendTo, ShowCard, TakeContact
+from bot.screens.buttons import CloseContact, ReopenContact, SendTo, ShowCard, TakeContact
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.contacts import cards, lifecycle
+from crm_core.contacts import cards, lifecycle, reopening
 from crm_core.conversation import operator_messages
 
 router = Router(name="operators.buttons")
@@ -26,6 +26,13 @@ async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Act
     """[Close]."""
     await act(lifecycle.close, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
     return _("#{id} is closed.").format(id=callback_data.contact_id)
+
+
+@router.callback_query(ReopenContact.filter())
+async def on_reopen(query: CallbackQuery, callback_data: ReopenContact, actor: Actor, act: Act, _: Translator) -> str:
+    """[Reopen]."""
+    await act(reopening.reopen, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    return _("#{id} is open again, and yours.").format(id=callback_data.contact_id)
 
 
 @router.callback_query(ShowCard.filter())

@@ -53,7 +53,14 @@ log = structlog.get_logger("handling")
 
 EDITABLE = 2 * 86_400  # seconds after which a message that is edited, and not known, is left alone
 ABOUT_A_CARD = frozenset(
-    {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
+    {
+        "contact_held",
+        "contact_already_yours",
+        "contact_closed",
+        "client_has_open",
+        "card_outdated",
+        "contact_not_found",
+    }
 )
 
 

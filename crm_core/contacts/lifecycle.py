@@ -22,7 +22,7 @@ from crm_core.routing.choose import Choice
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one, execute, prefetch_id
+from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Chat, Contact, Staff
@@ -65,12 +65,12 @@ def register(
     Raises SourceNotFound, SourceOff.
     """
     leads.prefetch_lead(s, lead)
-    _prefetch(s, source_id, content)
+    _prefetch(s, source_id, content, leads.INSERT)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
-    made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
+    made = _open(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
@@ -91,6 +91,31 @@ def open_contact(
         chat: where the client is answered, None for a client who is not in Telegram.
     """
     _prefetch(s, source.id, content)
+    return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng)
+
+
+def _prefetch(s: Session, source_id: int, content: MessageContent | None, *also: Prepared) -> None:
+    """Announces what opening a contact reads.
+
+    Args:
+        also: further rows that it may insert.
+    """
+    queue.prefetch_line(s, source_id)
+    prefetch_candidates(s, source_id)
+    prefetch_ids(s, *also, _INSERT, *([] if content is None else [messages.INSERT]))
+
+
+def _open(
+    s: Session,
+    *,
+    source: SourceFacts,
+    lead_id: int,
+    content: MessageContent | None,
+    chat: ClientChat | None,
+    now: datetime,
+    rng: Rng,
+) -> Opened:
+    """`open_contact`, after what it reads was announced."""
     place = _reserve(s, source, rng)
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
@@ -117,14 +142,6 @@ def open_contact(
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
             _notify_waits(s, contact_id, source, place.reason, now)
     return opened
-
-
-def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
-    queue.prefetch_line(s, source_id)
-    prefetch_candidates(s, source_id)
-    prefetch_id(s, _INSERT)
-    if content is not None:
-        messages.prefetch_next_id(s)
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
