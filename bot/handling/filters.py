@@ -9,6 +9,7 @@ import re
 from aiogram.filters import BaseFilter
 from aiogram.types import Message, TelegramObject
 
+from bot.handling.act import Act
 from bot.handling.incoming import is_user_content
 from crm_core.team.accounts import Member
 
@@ -44,8 +45,8 @@ class IsCommand(BaseFilter):
 class IsUserContent(BaseFilter):
     """Passes content that a person sent, of any kind, including commands."""
 
-    async def __call__(self, message: Message) -> bool:
-        return is_user_content(message)
+    async def __call__(self, message: Message, act: Act) -> bool:
+        return is_user_content(message, act.said)
 
 
 class IsForOperator(BaseFilter):
@@ -58,8 +59,10 @@ class IsForOperator(BaseFilter):
     def __init__(self, *, besides: frozenset[str]) -> None:
         self._besides = besides
 
-    async def __call__(self, message: Message) -> bool:
-        return is_user_content(message) and _command(message) not in self._besides and not is_own_phone(message)
+    async def __call__(self, message: Message, act: Act) -> bool:
+        return (
+            is_user_content(message, act.said) and _command(message) not in self._besides and not is_own_phone(message)
+        )
 
 
 class IsOwnPhone(BaseFilter):

@@ -52,9 +52,13 @@ SPOKEN = COPYABLE | frozenset(
 )
 
 
-def is_user_content(message: Message) -> bool:
-    """Whether a person sent it, rather than Telegram reporting an event of the chat."""
-    return message.content_type in SPOKEN
+def is_user_content(message: Message, raw: dict[str, Any]) -> bool:
+    """Whether a person sent it, rather than Telegram reporting an event of the chat.
+
+    Args:
+        raw: the message as Telegram sent it: of an event that cannot be read, the name is there.
+    """
+    return _kind(message, raw) in SPOKEN
 
 
 _KINDS = frozenset(ContentType)

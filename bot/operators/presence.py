@@ -112,7 +112,7 @@ def help_text(_: Translator) -> str:
             ),
             _(
                 "Reply to the card, or to any message of the request, and your reply goes to the client: text, "
-                "photo, voice, anything."
+                "photo, voice, anything but a poll."
             ),
             _(
                 "A message that is not a reply goes to your only request in progress; if you have several, you are "

@@ -18,7 +18,7 @@ TEXT_LONGEST = 4096  # UTF-16 units of one Telegram message (sendMessage), in wh
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
 # for names, notes and state. A longer text is cut on the card and follows in full as a copy.
 CARD_TEXT_LIMIT = 3_000
-ORIGIN_ROOM = 600  # of them for what a card says of the origin of the text, if it says anything
+ORIGIN_ROOM = 800  # of them for what a card says of the origin of the text, if it says anything
 
 _message = Message.__table__
 _posted = Posted.__table__

@@ -91,6 +91,15 @@ async def test_unreadable_content_is_passed_on_by_its_number(crm: RunningApp) ->
 
 
 @pytest.mark.fault("F135")
+async def test_event_of_the_chat_that_cannot_be_read_is_nobodys_words(crm: RunningApp) -> None:
+    ivan = crm.client()
+    await ivan.sends(kinds.service("pinned_message", {"text": 5}), to=crm.shop)
+    await ivan.sends(kinds.service("message_auto_delete_timer_changed", {}))
+    await ivan.sees_nothing_new()
+    assert await count(crm, "contacts") == 0
+
+
+@pytest.mark.fault("F135")
 async def test_press_on_an_unreadable_message_works(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
