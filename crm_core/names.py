@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -10,7 +11,6 @@ from crm_core.errors import BadName, BadSlug, BadValue, NameTaken, NotFound
 
 NAME_LONGEST = 64
 DESCRIPTION_LONGEST = 500
-PHONE_DIGITS = 10  # without the country code, which is written in many ways
 T = TypeVar("T")
 
 _SLUG = re.compile(
@@ -23,12 +23,23 @@ def normalise(name: str | None) -> str | None:
     return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
 
 
-def phone_key(phone: str | None) -> str | None:
-    """A phone in the form in which it is searched: its last ten digits, since +7 999 and 8 (999) are the same phone.
+def without_invisible(text: str) -> str:
+    """A text without the signs that show nothing: copied from a chat or a contact book, nobody knows they are there."""
+    if text.isascii() and text.isprintable():  # nearly every one
+        return text
+    return "".join(sign for sign in text if not is_invisible(sign))
 
-    Returns None if there are no digits.
-    """
-    return None if phone is None else "".join(filter(str.isdecimal, phone))[-PHONE_DIGITS:] or None
+
+def is_invisible(sign: str) -> bool:
+    """Whether a character shows nothing by itself: a joiner, a direction mark, a filler; a space does not count."""
+    return unicodedata.category(sign) == "Cf" or sign in _INVISIBLE
+
+
+# Unicode's property Default_Ignorable_Code_Point has these besides the format characters; of BRAILLE PATTERN BLANK
+# nothing is seen either.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
 
 
 def check_name(text: str) -> str:

@@ -10,6 +10,7 @@ from bot.handling.incoming import person_of
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.texts import Translator
+from crm_core.contacts.phones import phone_of
 from crm_core.conversation import client_messages
 
 router = Router(name="clients.data")
@@ -25,7 +26,7 @@ async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Tra
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
-        phone=phone if phone.startswith("+") else f"+{phone}",
+        phone=phone_of(phone if phone.startswith("+") else f"+{phone}"),
         reply=lambda done: text_message(
             _("Thank you, we have saved your phone number."), keyboard=ReplyKeyboardRemove(remove_keyboard=True)
         ),

@@ -72,12 +72,15 @@ def copy_of(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     message = row.message
     if message is None:
         raise NothingToSend(row.kind)
+    if message.is_withdrawn and row.kind == outbox.TO_CLIENT:
+        raise NothingToSend(row.kind)
     if row.payload.get("in_your_name"):
         return _written_for_operator(row, message, _)
     reply = _reply(row, message)
     above = _above(row, message, _)
-    if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy):
-        # Written through the API, or protected: its text can be sent, though the message cannot be copied.
+    is_rewritten = bool(row.payload.get("is_rewritten"))
+    if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy or is_rewritten):
+        # Written through the API, protected, or without a number that stood before it: it can be sent, but not copied.
         return _as_text(row, message, above, reply)
     if not message.can_copy or message.chat_id is None or message.message_id is None:
         return not_copyable(row, message, _)
@@ -89,7 +92,7 @@ def copy_of(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     copy = CopyContent(
         chat_id=row.chat_id, from_chat_id=message.chat_id, message_id=message.message_id, reply_parameters=reply
     )
-    if above and message.kind in CAPTIONED and _fits(above, message, CAPTION_LONGEST):
+    if is_rewritten or (above and message.kind in CAPTIONED and _fits(above, message, CAPTION_LONGEST)):
         copy.caption, copy.caption_entities = _beneath(above, message)
     return copy
 
@@ -225,12 +228,13 @@ def other_ways(row: ClaimedRow, method: TelegramMethod[Any], _: Translator) -> I
     message = row.message
     if message is None or row.kind not in (outbox.TO_OPERATOR, outbox.TO_CLIENT):
         return
+    is_rewritten = bool(row.payload.get("is_rewritten"))  # the original has a number that is not for the client
     if isinstance(method, CopyContent):
-        yield from _other_copies(method)
+        yield from _other_copies(method, is_rewritten=is_rewritten)
     if message.chat_id is None or message.message_id is None or not message.can_copy:
         return
     bare = CopyContent(chat_id=row.chat_id, from_chat_id=message.chat_id, message_id=message.message_id)
-    if not isinstance(method, CopyContent | SendMessage):
+    if not isinstance(method, CopyContent | SendMessage) and not is_rewritten:
         yield [bare]
     words = _words(row, message, _)
     if isinstance(method, CopyContent) and words is not None:
@@ -250,12 +254,12 @@ def _other_texts(method: SendText) -> Iterator[list[TelegramMethod[Any]]]:
         yield [method.model_copy(update={"entities": None, "reply_parameters": reply})]
 
 
-def _other_copies(method: CopyContent) -> Iterator[list[TelegramMethod[Any]]]:
+def _other_copies(method: CopyContent, *, is_rewritten: bool) -> Iterator[list[TelegramMethod[Any]]]:
     if method.reply_parameters and "quote" in method.reply_parameters:
         yield [method.model_copy(update={"reply_parameters": _unquoted(method.reply_parameters)})]
     if method.reply_parameters:
         yield [method.model_copy(update={"reply_parameters": None})]
-    if method.caption is not None:
+    if method.caption is not None and not is_rewritten:
         yield [method.model_copy(update={"reply_parameters": None, "caption": None, "caption_entities": None})]
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiogram.methods import (
+    DeleteMessage,
     DeleteMyCommands,
     EditMessageMedia,
     EditMessageText,
@@ -26,8 +28,9 @@ from aiogram.types import (
 
 from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
+from bot.delivery.config import UTC_ZONE
 from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of
-from bot.delivery.staff_notices import staff_notice
+from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.screens.menus import commands_for
 from bot.telegram.methods import SendText
 from bot.texts import Translator
@@ -36,18 +39,24 @@ from crm_core.messaging import outbox
 
 
 def render(
-    row: ClaimedRow, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
+    row: ClaimedRow,
+    *,
+    _: Translator,
+    now: datetime,
+    zone: ZoneInfo = UTC_ZONE,
+    photo: str | BufferedInputFile | None = None,
 ) -> TelegramMethod[Any]:
     """The request that a row asks for. Raises NothingToSend.
 
     Args:
+        zone: by whose clocks times are shown.
         photo: the picture that the row asked for; if there is none, it is sent as text.
     """
     if "picture" in row.payload:
         return _pictured(row, photo)
     match row.kind:
         case outbox.CARD | outbox.CARD_EDIT:
-            return _card(row, _, now)
+            return _card(row, _, now, zone)
         case outbox.TO_OPERATOR | outbox.TO_CLIENT:
             return copy_of(row, _)
         case outbox.COPY_EDIT:
@@ -57,8 +66,14 @@ def render(
         case outbox.MORE:
             return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
-            text = staff_notice(row.payload, _)
-            return SendMessage(chat_id=row.chat_id, text=text, reply_parameters=_reply(row.payload.get("reply_to")))
+            return _staff_notice(row, _)
+        case outbox.NOTICE_EDIT:
+            return EditMessageText(
+                chat_id=row.chat_id,
+                message_id=row.payload["message_id"],
+                text=staff_notice(row.payload, _),
+                reply_markup=staff_buttons(row.payload, _),
+            )
         case outbox.ANSWER:
             return SendMessage(
                 chat_id=row.chat_id, reply_parameters=_reply(row.payload.get("reply_to")), **_content(row.payload)
@@ -67,7 +82,26 @@ def render(
             return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
         case outbox.MENU:
             return _menu(row, _)
+        case outbox.DELETE:
+            return _deleting(row)
     raise NothingToSend(row.kind)
+
+
+def _staff_notice(row: ClaimedRow, _: Translator) -> SendMessage:
+    return SendMessage(
+        chat_id=row.chat_id,
+        text=staff_notice(row.payload, _),
+        reply_markup=staff_buttons(row.payload, _),
+        reply_parameters=_reply(row.payload.get("reply_to")),
+        disable_notification=row.payload.get("is_silent"),
+    )
+
+
+def _deleting(row: ClaimedRow) -> DeleteMessage:
+    message_id = row.message.copy_id if row.message is not None else row.payload.get("message_id")
+    if message_id is None:
+        raise NothingToSend(row.kind)
+    return DeleteMessage(chat_id=row.chat_id, message_id=message_id)
 
 
 def _more(payload: dict[str, Any], _: Translator) -> str:
@@ -113,10 +147,11 @@ def _pictured(row: ClaimedRow, photo: str | BufferedInputFile | None) -> Telegra
     return EditMessageText(chat_id=row.chat_id, message_id=pressed, **_content(row.payload))
 
 
-def _card(row: ClaimedRow, _: Translator, now: datetime) -> TelegramMethod[Any]:
+def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> TelegramMethod[Any]:
     if row.contact is None:
         raise NothingToSend(row.kind)
-    card = cards.card(row.contact, chat_id=row.chat_id, _=_, now=now)
+    asks = bool(row.payload.get("asks_to_close"))
+    card = cards.card(row.contact, chat_id=row.chat_id, _=_, now=now, zone=zone, asks_to_close=asks)
     if row.kind == outbox.CARD:
         return SendText(
             chat_id=row.chat_id,

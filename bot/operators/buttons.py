@@ -1,15 +1,26 @@
 """The buttons of a card."""
 
 from aiogram import Router
-from aiogram.types import CallbackQuery
+from aiogram.types import CallbackQuery, InlineKeyboardButton
 
 from bot.handling.act import Act
-from bot.screens.buttons import CloseContact, ReopenContact, SendTo, ShowCard, TakeContact
-from bot.screens.message import text_message
+from bot.screens.buttons import (
+    CloseContact,
+    CloseUntaken,
+    KeepContact,
+    ReopenAndSend,
+    ReopenContact,
+    SendTo,
+    ShowCard,
+    TakeBack,
+    TakeContact,
+)
+from bot.screens.message import OutgoingMessage, rows, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.contacts import cards, lifecycle, reopening
-from crm_core.conversation import operator_messages
+from crm_core.contacts import cards, closing, lifecycle, reopening
+from crm_core.conversation import operator_messages, taking_back
+from crm_core.conversation.taking_back import TakenBack
 
 router = Router(name="operators.buttons")
 
@@ -17,13 +28,36 @@ router = Router(name="operators.buttons")
 @router.callback_query(TakeContact.filter())
 async def on_take(query: CallbackQuery, callback_data: TakeContact, actor: Actor, act: Act, _: Translator) -> str:
     """[Take]."""
-    await act(lifecycle.take, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
-    return _("#{id} is yours. Reply to the card to write to the client.").format(id=callback_data.contact_id)
+    number = callback_data.contact_id
+    taken = await act(lifecycle.take, contact_id=number, version=callback_data.version, actor=actor)
+    if taken.chat_id is None:
+        return _("#{id} is yours. Phone and e-mail are on the card.").format(id=number)
+    return _("#{id} is yours. Reply to the card to write to the client.").format(id=number)
 
 
 @router.callback_query(CloseContact.filter())
-async def on_close(query: CallbackQuery, callback_data: CloseContact, actor: Actor, act: Act, _: Translator) -> str:
-    """[Close]."""
+async def on_close(
+    query: CallbackQuery, callback_data: CloseContact, actor: Actor, act: Act, _: Translator
+) -> str | None:
+    """[Close]: what nobody has taken is closed only after a question."""
+    number = callback_data.contact_id
+    is_closed = await act(
+        closing.press_close,
+        contact_id=number,
+        version=callback_data.version,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        message_id=act.pressed,
+        actor=actor,
+    )
+    return _("#{id} is closed.").format(id=number) if is_closed else None
+
+
+@router.callback_query(CloseUntaken.filter())
+async def on_close_untaken(
+    query: CallbackQuery, callback_data: CloseUntaken, actor: Actor, act: Act, _: Translator
+) -> str:
+    """[Close it] under that question."""
     await act(lifecycle.close, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
     return _("#{id} is closed.").format(id=callback_data.contact_id)
 
@@ -35,6 +69,19 @@ async def on_reopen(query: CallbackQuery, callback_data: ReopenContact, actor: A
     return _("#{id} is open again, and yours.").format(id=callback_data.contact_id)
 
 
+@router.callback_query(KeepContact.filter())
+async def on_keep(query: CallbackQuery, callback_data: KeepContact, actor: Actor, act: Act) -> None:
+    """[No] under that question."""
+    await act(
+        cards.keep,
+        contact_id=callback_data.contact_id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        message_id=act.pressed,
+        actor=actor,
+    )
+
+
 @router.callback_query(ShowCard.filter())
 async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Actor, act: Act) -> None:
     """A contact of /my: sends its card again at the end of the chat."""
@@ -43,15 +90,57 @@ async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Act
 
 @router.callback_query(SendTo.filter())
 async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, act: Act, _: Translator) -> str:
-    """The contact that a waiting message is for."""
-    number = callback_data.contact_id
+    """The contact that waiting messages are for."""
+    text = _("Sent to #{id}.").format(id=callback_data.contact_id)
     await act(
         operator_messages.send_pending,
         pending_id=callback_data.pending_id,
-        contact_id=number,
+        contact_id=callback_data.contact_id,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         actor=actor,
-        screen=lambda sent: text_message(_("Sent to #{id}.").format(id=number)),
+        screen=lambda sent: _with_take_back(text, callback_data.pending_id, _),
     )
-    return _("Sent to #{id}.").format(id=number)
+    return text
+
+
+@router.callback_query(ReopenAndSend.filter())
+async def on_reopen_and_send(
+    query: CallbackQuery, callback_data: ReopenAndSend, actor: Actor, act: Act, _: Translator
+) -> str:
+    """[Reopen and send] under what was written to a closed contact."""
+    text = _("#{id} is open again. Sent.")
+    contact_id = await act(
+        operator_messages.reopen_and_send,
+        pending_id=callback_data.pending_id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        actor=actor,
+        screen=lambda contact_id: _with_take_back(text.format(id=contact_id), callback_data.pending_id, _),
+    )
+    return text.format(id=contact_id)
+
+
+def _with_take_back(text: str, pending_id: int, _: Translator) -> OutgoingMessage:
+    button = InlineKeyboardButton(text=_("↩️ Take back"), callback_data=TakeBack(pending_id=pending_id).pack())
+    return text_message(text, keyboard=rows([button]))
+
+
+@router.callback_query(TakeBack.filter())
+async def on_take_back(query: CallbackQuery, callback_data: TakeBack, actor: Actor, act: Act, _: Translator) -> str:
+    """[Take back] under what went to a client."""
+    taken_back = await act(
+        taking_back.take_back,
+        pending_id=callback_data.pending_id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        actor=actor,
+        screen=lambda taken_back: text_message(_taken_back(taken_back, _)),
+    )
+    return _taken_back(taken_back, _)
+
+
+def _taken_back(taken_back: TakenBack, _: Translator) -> str:
+    if taken_back.was_unsent:
+        return _("Taken back before it was sent to #{id}.").format(id=taken_back.contact_id)
+    return _("Taken back: deleted in the chat of #{id}.").format(id=taken_back.contact_id)

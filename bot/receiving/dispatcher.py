@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import structlog
-from aiogram import Bot
+from aiogram import Bot, Router
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.methods import AnswerCallbackQuery
 from sqlalchemy.exc import IntegrityError
@@ -40,6 +40,7 @@ from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor, telegram
 from crm_core.contacts import cards
 from crm_core.conversation import client_messages, edits
+from crm_core.conversation.prompts import Role
 from crm_core.errors import CrmError, InvitationInvalid, IsStaff, NotAllowed, NotFound
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
@@ -117,7 +118,7 @@ class UpdateDispatcher:
 
     async def _handle(self, row: IncomingUpdate) -> None:
         user = writer_of(row.raw)
-        member = await self.staff_cache.member(user["id"]) if user else None
+        member = await self._member_at(row.bot_id, user)
         code = user.get("language_code") if user else None
         _ = translator(pick_language(code or (member.language if member else None), self.default_language))
         query = row.raw.get("callback_query")
@@ -139,10 +140,17 @@ class UpdateDispatcher:
             if member is not None and user is not None:
                 await self._update_member(member, user, row)
             toast = await self._dispatch(row, act, member, user, _)
+            if member is None and user is not None and (joined := await self._member_at(row.bot_id, user)) is not None:
+                await self._update_member(joined, user, row)  # they have joined meanwhile, by another bot
         if not act.is_done:
             await act(nothing)
         if isinstance(query, dict) and isinstance(query.get("id"), str):
             self._show_toast(self.bots[row.bot_id], query["id"], toast)
+
+    async def _member_at(self, bot_id: int, user: dict[str, Any] | None) -> Member | None:
+        """Who wrote, if they are on the staff at this bot; operators of other bots are clients here."""
+        known = await self.staff_cache.member(user["id"]) if user else None
+        return known if known is not None and known.serves(bot_id) else None
 
     async def _dispatch(
         self, row: IncomingUpdate, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
@@ -177,13 +185,16 @@ class UpdateDispatcher:
             return None
         if isinstance(row, StoredUpdate) and row.is_reply_unknown:
             event = _with_unknown_reply(event)
-        routers = CLIENTS if member is None else STAFF
+        routers: tuple[Router, ...] = CLIENTS if member is None else STAFF
+        if member is not None and row.bot_id in member.own_requests:
+            routers = (clients.own_requests, *STAFF, clients.buttons)
         if kind == "edited_message" and await self._is_correction(row, act, event):
             kind, given["is_correction"] = "message", True
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
             if given["asked"] is not None:
-                routers = (client_answers if member is None else operator_answers, *routers)
+                is_client = given["asked"].role is Role.CLIENT
+                routers = (client_answers if is_client else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache, event_from_user=event.from_user)
         given.update(act=act, member=member, actor=actor)
         for router in routers:
@@ -260,7 +271,7 @@ class UpdateDispatcher:
     async def is_paced(self, row: IncomingUpdate) -> bool:
         """Whether a conversation is slowed when it floods: clients are, staff are not."""
         user = writer_of(row.raw)
-        return user is not None and await self.staff_cache.member(user["id"]) is None
+        return user is not None and await self._member_at(row.bot_id, user) is None
 
     async def notify_slowed(self, row: IncomingUpdate) -> None:
         """Notifies a client who floods that their messages are forwarded one by one."""

@@ -34,6 +34,19 @@ class ReopenContact(CallbackData, prefix="reopen"):
     version: Number
 
 
+class CloseUntaken(CallbackData, prefix="close_new"):
+    """Yes: closes a contact that nobody has taken, as its card asked."""
+
+    contact_id: Number
+    version: Number
+
+
+class KeepContact(CallbackData, prefix="keep"):
+    """No: the card asks no more."""
+
+    contact_id: Number
+
+
 class ShowCard(CallbackData, prefix="card"):
     """A contact in the list of /my: `card:15`."""
 
@@ -44,6 +57,18 @@ class SendTo(CallbackData, prefix="send"):
     """The contact that an operator's waiting message is for: `send:15:7`."""
 
     contact_id: Number
+    pending_id: Number
+
+
+class ReopenAndSend(CallbackData, prefix="again"):
+    """[Reopen and send] under a message to a closed contact: `again:7`."""
+
+    pending_id: Number
+
+
+class TakeBack(CallbackData, prefix="undo"):
+    """[Take back] under what went to a client: `undo:7`."""
+
     pending_id: Number
 
 
@@ -136,6 +161,17 @@ class RemoveOperator(CallbackData, prefix="op_rm"):
 
     operator_id: Number
     is_sure: bool = False
+
+
+class GiveSource(CallbackData, prefix="op_src"):
+    """Gives an operator a source with the usual weight; 0: all sources."""
+
+    operator_id: Number
+    source_id: Number = 0
+
+
+class AnswerMyself(CallbackData, prefix="me"):
+    """Makes the admin who presses it an operator, too."""
 
 
 class WeightsOf(CallbackData, prefix="op_w"):

@@ -80,6 +80,7 @@ _BAD_REQUESTS = (
     ("message to copy not found", "original_gone"),
     ("message to edit not found", "message_gone"),
     ("message can't be edited", "message_gone"),
+    ("message can't be deleted", "cannot_delete"),
     ("message is too long", "too_long"),
     ("can't parse entities", "bad_entities"),
 )
@@ -149,7 +150,7 @@ def _forbidden(text: str) -> str:
 
 
 def _bad_request(text: str) -> Verdict:
-    if "message is not modified" in text:
+    if "message is not modified" in text or "message to delete not found" in text:
         return Sent()
     for fragment, reason in _BAD_REQUESTS:
         if fragment in text:

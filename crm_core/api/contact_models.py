@@ -4,13 +4,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crm_core.api.fields import Body, Email, ExternalId, FullName, Id, Message, Moment, Phone, Said, Shown, example
+from crm_core.api.fields import (
+    Body,
+    Email,
+    ExternalId,
+    FilledIn,
+    FullName,
+    Id,
+    Message,
+    Moment,
+    Phone,
+    Said,
+    Shown,
+    example,
+)
 from crm_core.api.paging import Page
 from crm_core.api.periods import When
 from crm_core.contacts.lists import Status
 
 
-class NewContact(Body):
+class NewContact(FilledIn):
     """A request from a lead who is identified by an id of another system."""
 
     model_config = example(

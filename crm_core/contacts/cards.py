@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.contacts.checks import check_bot, check_holder
+from crm_core.contacts.checks import check_bot, check_former
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
@@ -35,6 +35,19 @@ def refresh(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_i
         contact_id,
         payload={"message_id": message_id},
         dedup_key=f"card:{bot_id}:{chat_id}:{message_id}",
+    )
+    outbox.add(s, [edit], now=now)
+
+
+def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Queues an edit by which a card asks whether to close what nobody has taken; a later edit ends the question."""
+    edit = outbox.OutboxEntry(
+        outbox.CARD_EDIT,
+        bot_id,
+        chat_id,
+        contact_id,
+        payload={"message_id": message_id, "asks_to_close": True},
+        dedup_key=f"card_asks:{bot_id}:{chat_id}:{message_id}",
     )
     outbox.add(s, [edit], now=now)
 
@@ -92,14 +105,23 @@ def replace(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_i
         outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
 
 
-def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
-    """Sends the card of a contact to its operator again, at the end of their chat.
+def keep(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int | None, actor: Actor, now: datetime
+) -> None:
+    """The operator does not want to close it after all: their card asks no more. Raises NotAllowed."""
+    access_operator(s, actor)
+    if message_id is not None:
+        refresh_pressed(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
-    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactElsewhere.
+
+def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
+    """Sends the card of a contact to its operator again, at the end of their chat; also of one that they have closed.
+
+    Raises NotAllowed, ContactNotFound, ContactHeld, ContactElsewhere.
     """
     operator = access_operator(s, actor)
     contact = access_contact(s, contact_id)
-    check_holder(s, contact, operator.id)
+    check_former(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
         outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)

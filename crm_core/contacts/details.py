@@ -79,7 +79,8 @@ def _deliveries(
     )
     for ref, state, outcome in execute(s, tried):
         found[ref] = _DELIVERY[state], outcome if state == "dead" else None
-    return found
+    withdrawn = select(_message.c.id).where(_message.c.id.in_(message_ids), _message.c.withdrawn_at.is_not(None))
+    return found | dict.fromkeys(execute(s, withdrawn).scalars(), ("failed", "withdrawn"))
 
 
 def history(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder
 from crm_core.contacts import cards, leads
-from crm_core.contacts.checks import check_holder, check_version
+from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
@@ -122,7 +122,8 @@ def _open(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
+    is_away = not isinstance(place, Reservation) and duty.is_away(place.reason)
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **({"away": True} if is_away else {}))]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
@@ -140,7 +141,7 @@ def _open(
         events.record(s, [created, waits])
         outbox.add(s, greeting, now=now)
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
-            _notify_waits(s, contact_id, source, place.reason, now)
+            queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 
 
@@ -156,19 +157,6 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
         on_commit(s, MoreToAssign(frozenset([source.id])))
         return Choice(None, queue.OTHERS_FIRST, ())
     return assignment.reserve_operator(s, source, rng=rng)
-
-
-def _notify_waits(s: Session, contact_id: int, source: SourceFacts, why: str | None, now: datetime) -> None:
-    alerts.notify_admins(
-        s,
-        cause=f"waits:{source.id}",
-        code="contact_waits",
-        now=now,
-        bot_id=source.card_bot_id,
-        contact=contact_id,
-        source=source.name,
-        why=why,
-    )
 
 
 def _new_row(
@@ -196,8 +184,9 @@ def _new_row(
     }
 
 
-def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.OutboxEntry:
-    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
+def _notice(chat: ClientChat, contact_id: int, code: str, **more: Any) -> outbox.OutboxEntry:
+    payload = {"code": code, **more}
+    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload=payload)
 
 
 def _notify_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:
@@ -248,10 +237,18 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
     return contact
 
 
-def mark_taken(s: Session, contact: Row[Any], *, operator_id: int, actor: Actor, now: datetime) -> None:
-    """`take` for an operator who is authorised and holds this new contact, whose row the caller has locked and read."""
+def mark_taken(
+    s: Session, contact: Row[Any], *, operator_id: int, actor: Actor, now: datetime, by_answer: bool = False
+) -> None:
+    """`take` for an operator who is authorised and holds this new contact, whose row the caller has locked and read.
+
+    Args:
+        by_answer: whether an answer takes it, which says to the client all that a notice would.
+    """
     _set_state(s, contact, "in_progress", taken=now)
-    _announce(s, contact, events.CONTACT_TAKEN, "taken", operator_id=operator_id, actor=actor, now=now)
+    _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
+    if not by_answer:
+        _notify_client(s, contact, "taken", now=now)
 
 
 def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng) -> Row[Any]:
@@ -260,7 +257,8 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     Only the operator who holds it may do this, and an API key for them.
 
     Args:
-        version: of the contact, as the caller knows it; None skips the check.
+        version: of the contact, as the caller knows it; None skips the check. For a button, what its presser has done
+            since does not count.
 
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
     """
@@ -269,12 +267,13 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
-    check_version(contact, version)
+    check_own_step(s, contact, version, actor)
     _set_state(s, contact, "closed", closed=now)
     _drop_waiting(s, contact, operator_id=operator_id, now=now)
     assignment.release(s, operator_id)
     _unpin_source(s, contact)
-    _announce(s, contact, events.CONTACT_CLOSED, "closed", operator_id=operator_id, actor=actor, now=now)
+    _announce(s, contact, events.CONTACT_CLOSED, operator_id=operator_id, actor=actor, now=now)
+    _notify_client(s, contact, "closed", now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
 
@@ -292,13 +291,10 @@ def _chat_of(s: Session, operator_id: int) -> int | None:
     return execute(s, select(Staff.telegram_id).where(Staff.operator_id == operator_id)).scalar_one_or_none()
 
 
-def _announce(
-    s: Session, contact: Row[Any], kind: str, code: str, *, operator_id: int, actor: Actor, now: datetime
-) -> None:
-    """Records a change of a contact's status, refreshes its cards and queues a notice for its client."""
+def _announce(s: Session, contact: Row[Any], kind: str, *, operator_id: int, actor: Actor, now: datetime) -> None:
+    """Records a change of a contact's status, and refreshes its cards."""
     events.record(s, [events.of_contact(kind, contact, actor=actor.label, now=now, operator_id=operator_id)])
     cards.refresh_all(s, contact_id=contact.id, now=now)
-    _notify_client(s, contact, code, now=now)
 
 
 _UNPIN = Prepared(

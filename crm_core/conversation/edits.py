@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
-from crm_core.conversation import operator_messages
+from crm_core.conversation import recipients
+from crm_core.errors import SentElsewhere
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
@@ -27,6 +28,7 @@ _FIND = select(
     _message.c.media,
     _message.c.forwarded_from,
     _message.c.about,
+    _message.c.withdrawn_at,
 ).where(
     _message.c.bot_id == bindparam("bot_id"),
     _message.c.chat_id == bindparam("chat_id"),
@@ -56,13 +58,16 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
 
     A message that still waits for the operator to choose a contact is changed where it waits; then None is returned.
 
-    Raises NotAllowed, ContactClosed, ContactHeld.
+    Raises NotAllowed, ContactClosed, ContactHeld, SentElsewhere.
     """
     operator = access_operator(s, actor)
     row = _find(s, content, author="operator")
     if row is None:
         _change_pending(s, content)
         return None
+    if row.withdrawn_at is not None:
+        return None
+    content = _without_number(content, row.contact_id)
     if not _is_changed(row, content):
         return None
     checks.check_holder(s, access_contact(s, row.contact_id), operator.id)
@@ -83,6 +88,22 @@ def is_known(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
     return any(
         kept.get("message_id") == message_id for kept_there in execute(s, waiting).scalars() for kept in kept_there
     )
+
+
+def _without_number(content: MessageContent, contact_id: int) -> MessageContent:
+    """An edited text as the client gets it: the number before it is not for them. Raises SentElsewhere."""
+    numbered = recipients.numbered(content)
+    if numbered is None or numbered.is_bare or (content.reply_to is not None and numbered.contact_id != contact_id):
+        return content
+    if numbered.contact_id != contact_id:
+        raise SentElsewhere(contact=contact_id)
+    return numbered.content
+
+
+def is_of_client(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
+    """Whether a message was written by somebody as a client, who may be on the staff now."""
+    place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
+    return execute(s, _FIND, {**place, "author": "client"}).first() is not None
 
 
 def _find(s: Session, content: MessageContent, *, author: str) -> Row[Any] | None:
@@ -109,6 +130,8 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
     changed = {name: getattr(content, name) for name in ("kind", "text", "entities", "can_copy", "media")}
     s.execute(update(_message).where(_message.c.id == row.id).values(**changed))
     payload = {"to_operator": row.author == "client", "media": _is_other_medium(row, content)}
+    if content.is_rewritten:
+        payload["is_rewritten"] = True
     there = select(Posted.bot_id, Posted.chat_id).where(Posted.message_ref == row.id)
     # A copy that is being sent may have the old text: the edit is queued after it, and its message id is known then.
     being_sent = select(_outbox.c.bot_id, _outbox.c.chat_id).where(
@@ -128,16 +151,23 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
         outbox.add(s, [edit], now=now)
 
 
-def send_again(s: Session, *, message_ref: int, bot_id: int, chat_id: int, now: datetime) -> None:
+def send_again(
+    s: Session, *, message_ref: int, bot_id: int, chat_id: int, now: datetime, is_rewritten: bool = False
+) -> None:
     """Sends an edited message afresh, as a reply to its copy, where Telegram does not change the copy.
 
     To an operator only while they hold the contact.
+
+    Args:
+        is_rewritten: as in `MessageContent`.
     """
     row: Any = execute(s, _HOLDER, {"message_ref": message_ref}).one_or_none()
     if row is None or row.status == "closed" or (row.author == "client" and chat_id != row.telegram_id):
         return
     kind = outbox.TO_OPERATOR if row.author == "client" else outbox.TO_CLIENT
-    copy = outbox.OutboxEntry(kind, bot_id, chat_id, row.contact_id, message_ref, payload={"again": True})
+    copy = outbox.OutboxEntry(
+        kind, bot_id, chat_id, row.contact_id, message_ref, payload={"again": True, "is_rewritten": is_rewritten}
+    )
     outbox.add(s, [copy], now=now)
 
 
@@ -176,8 +206,15 @@ def _change_pending(s: Session, content: MessageContent) -> None:
     for row in s.execute(mine).all():
         if any(kept.get("message_id") == content.message_id for kept in row.messages):
             changed = [
-                {**kept, **operator_messages.kept_of(content)} if kept.get("message_id") == content.message_id else kept
+                _edited(kept, content) if kept.get("message_id") == content.message_id else kept
                 for kept in row.messages
             ]
             s.execute(update(_pending).where(_pending.c.id == row.id).values(messages=changed))
             return
+
+
+def _edited(kept: dict[str, Any], content: MessageContent) -> dict[str, Any]:
+    """A waiting message after its edit; the number that was cut off before does not come back."""
+    numbered = recipients.numbered(content) if kept.get("is_rewritten") else None
+    new = content if numbered is None else numbered.content
+    return {**kept, "kind": new.kind, "text": new.text, "entities": new.entities, "media": new.media}

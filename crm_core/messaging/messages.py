@@ -35,6 +35,7 @@ class MessageContent:
         bot_id, chat_id, message_id: where the original is; None for a message from the API.
         reply_to: Telegram's id of the message in the same chat that this replies to.
         can_copy: whether Telegram lets a bot copy it (copyMessage).
+        is_rewritten: whether the text is not the original's: the number of a contact was cut off.
         forwarded_from: whose words they were first; empty where Telegram does not say, None for the writer's own.
         about: quoted words (`quote`), and of a message elsewhere that it replies to `kind`, `from` and `link`.
         media: its file: `kind`, `file` (for Telegram), `id` (the same wherever it is sent).
@@ -48,6 +49,7 @@ class MessageContent:
     message_id: int | None = None
     reply_to: int | None = None
     can_copy: bool = True
+    is_rewritten: bool = False
     forwarded_from: str | None = None
     about: dict[str, Any] | None = None
     media: dict[str, Any] | None = None

@@ -1,5 +1,7 @@
 """What people and bots may edit of files and places, and what Telegram refuses."""
 
+from typing import Any
+
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
@@ -46,7 +48,7 @@ async def test_live_location_moves_until_it_ends_and_its_copy_stands_still(
     bot: Bot, ivan: Person, shop: BotHandle
 ) -> None:
     sent = await bot.send_location(ivan.id, 55.0, 37.0, live_period=60)
-    place = {"chat_id": ivan.id, "message_id": sent.message_id}
+    place: Any = {"chat_id": ivan.id, "message_id": sent.message_id}
     await bot.edit_message_live_location(latitude=56.0, longitude=37.0, **place)
     seen = await ivan.sees(kind="location")
     assert (seen.raw["location"]["latitude"], seen.raw["location"]["live_period"]) == (56.0, 60)

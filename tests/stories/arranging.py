@@ -31,12 +31,14 @@ async def link(crm: RunningApp, slug: str, name: str, *people: Person, weight: i
     source_id = await crm.db.write(
         sources.add_link, bot_id=crm.shop.id, slug=slug, name=name, actor=SYSTEM, now=crm.clock()
     )
-    for person in people:
+    wanted = {await operator_id(crm, person): weight for person in people}
+    inherited = {row.operator_id: 0 for row in await crm.db.read(sources.weights, source_id=source_id)}
+    for number, its_weight in (inherited | wanted).items():
         await crm.db.write(
             sources.set_weight,
             source_id=source_id,
-            operator_id=await operator_id(crm, person),
-            weight=weight,
+            operator_id=number,
+            weight=its_weight,
             actor=SYSTEM,
             now=crm.clock(),
             rng=random.random,
@@ -68,6 +70,12 @@ async def give(crm: RunningApp, contact_id: int, person: Person) -> None:
         rng=random.random,
         confirmed=True,
     )
+
+
+async def closes(person: Person, card: SeenMessage) -> None:
+    """Somebody takes a request and closes it at once; what the card says by then does not matter."""
+    await person.presses(card, "Take", stale=True)
+    await person.presses(card, "Close", stale=True)
 
 
 async def value(crm: RunningApp, query: str) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import count, link, now, operator_id, switch, told, value
+from tests.stories.arranging import closes, count, link, now, operator_id, switch, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -47,15 +47,15 @@ async def test_source_link_applies_to_one_contact(crm: RunningApp) -> None:
     await ivan.starts(crm.shop, "src_vk")
     await ivan.says("From your advertisement")
     card = await boris.sees("From your advertisement")
-    assert "#1 · VK ads" in card.text
+    assert "📥 VK ads" in card.text
     await ivan.says("Still there?")  # joins
     await boris.sees("Still there?")
 
-    await boris.presses(card, "Close")
+    await closes(boris, card)
     await ivan.sees("Request #1 is closed")
     await ivan.says("Something else")
     card = await anna.sees("Something else")
-    assert "#2 · shop_bot" in card.text
+    assert "📥 shop_bot" in card.text
     assert boris.looks("Something else") is None
 
 
@@ -67,7 +67,7 @@ async def test_unknown_start_payload_greets_the_client_and_uses_the_bots_source(
     await ivan.starts(crm.shop, payload)
     await ivan.sees()
     await ivan.says("Hello")
-    assert "· shop_bot" in (await anna.sees("Hello")).text
+    assert "📥 shop_bot" in (await anna.sees("Hello")).text
 
 
 async def test_source_switched_off_after_start_falls_back_to_the_bots_source(crm: RunningApp) -> None:
@@ -78,7 +78,7 @@ async def test_source_switched_off_after_start_falls_back_to_the_bots_source(crm
     await crm.settled()
     await switch(crm, source_id, is_active=False)
     await ivan.says("Hello")
-    assert "· shop_bot" in (await anna.sees("Hello")).text
+    assert "📥 shop_bot" in (await anna.sees("Hello")).text
 
 
 async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: RunningApp) -> None:
@@ -116,7 +116,7 @@ async def test_client_data_sent_later_appears_on_the_taken_card(crm: RunningApp)
     await crm.settled()
     assert "✉️" not in now(anna, card).text
     await anna.presses(card, "Take")
-    await anna.sees("✉️ ivan@example.com")
+    await anna.sees("✉️ Ivan@Example.COM")
     await ivan.shares_phone()
     await anna.sees("📞 +79990000001")
     assert await count(crm, "contacts") == 1
@@ -151,8 +151,29 @@ async def test_help_and_privacy_answer_without_opening_a_contact(crm: RunningApp
     await ivan.says("/help", to=crm.shop)
     assert "/email" in (await ivan.sees("operator")).text
     await ivan.says("/privacy")
-    assert "phone" in (await ivan.sees("We store")).text
+    said = (await ivan.sees("We store")).text
+    assert "phone" in said
+    assert "delete" not in said  # which nobody could do yet
     assert await count(crm, "contacts") == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "off", "inviting"),
+    [("en", "We're not taking requests right now", "How can we help"), ("ru", "не принимаются", "помочь")],
+)
+async def test_greeting_of_a_source_that_is_off_invites_nobody(
+    crm: RunningApp, language: str, off: str, inviting: str
+) -> None:
+    anna, ivan, kira = await crm.operator("Anna"), crm.client("Ivan", language=language), crm.client("Kira")
+    await kira.says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    await switch(crm, await crm.source_id(), is_active=False)
+    await ivan.starts(crm.shop)
+    assert off in (await ivan.sees()).text
+    assert ivan.looks(inviting) is None
+    await kira.starts(crm.shop)  # whose request is open: she may go on writing
+    await crm.settled()
+    assert told(kira, "not taking requests") == 0
 
 
 async def test_unknown_command_of_a_client_is_passed_on_as_a_message(crm: RunningApp) -> None:
@@ -187,11 +208,11 @@ async def test_renamed_client_is_shown_with_the_new_name(crm: RunningApp) -> Non
     anna = await crm.operator("Anna")
     ivan = crm.client("Ivan", username="ivan")
     await ivan.says("Hello", to=crm.shop)
-    await anna.presses(await anna.sees("👤 Ivan @ivan"), "Close")
+    await closes(anna, await anna.sees("#1 Ivan @ivan"))
     await ivan.sees("is closed")
     ivan.user.update(first_name="Johann", username="johann")
     await ivan.says("Hello again")
-    await anna.sees("👤 Johann @johann")
+    await anna.sees("#2 Johann @johann")
 
 
 @pytest.mark.fault("F17", "F78")
