@@ -99,7 +99,7 @@ async def test_unknown_message_content_is_reported_to_operator(crm: RunningApp) 
     strange = {**plain, "message_id": said.id + 100, "hologram": {"file_id": "x", "depth": 3}}
     crm.sandbox.inject_raw(crm.shop, {"message": strange})
     notice = await anna.sees("#1", after=card)
-    assert "doesn't let bots copy" in notice.text
+    assert "(unknown kind)" in notice.text
     assert await count(crm, "messages", "contact_id = 1") == 2
 
 
