@@ -11,6 +11,7 @@ from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
+from crm_core.conversation import questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
@@ -197,13 +198,21 @@ def _with_own_request(s: Session, known: KnownClient, bot_id: int, chat_id: int)
     return replace(known, contact_id=own.id, version=own.version, operator_chat=own.operator_chat)
 
 
-def is_about_own_request(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
-    """Whether what a member of staff replies to belongs to a request whose client they are. Raises NotRecordedYet."""
-    target = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=message_id)
+def is_for_own_request(s: Session, *, content: MessageContent, album: str | None = None) -> bool:
+    """Whether what somebody on the staff writes is for the open request whose client they are in this chat.
+
+    So is a reply to a message of that request, and whatever replies to nothing, names no number and belongs to no album
+    that went to a client. Raises NotRecordedYet.
+    """
+    if content.reply_to is None:
+        begun = None if album is None else questions.album_of(s, content, album)
+        return begun is None and recipients.numbered(content) is None
+    place = {"bot_id": content.bot_id or 0, "chat_id": content.chat_id or 0, "message_id": content.reply_to}
+    target = messages.reply_target(s, **place)
     if target is None:
         return False
     client = s.execute(select(_contact.c.chat_id).where(_contact.c.id == target.contact_id)).scalar_one_or_none()
-    return bool(client == chat_id)
+    return bool(client == content.chat_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ async def test_reordered_updates_use_current_state(sandbox: Sandbox, database_ur
         assert status == ("in_progress" if order[0] == "close" else "closed")
         if order == ("take", "close", "reply"):
             assert ivan.looks("My answer", bot=crm.shop) is None
-            assert told(anna, "#1 is closed.") == 1
+            assert told(anna, "#1 is closed, so this was not sent.") == 1
         else:
             assert (await ivan.sees("My answer", bot=crm.shop)).text == "My answer"
         assert load == (0 if status == "closed" else 1)

@@ -6,6 +6,7 @@ import pytest
 
 from bot.random_codes import new_code
 from bot.sandbox import Person, Sandbox
+from bot.sandbox.world import content as kinds
 from bot.screens.links import OPERATOR_PAYLOAD
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
@@ -93,10 +94,19 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
     card = await vera.sees("Are you open?")
     await vera.replies(card, "Until eight")
     await ivan.sees("Until eight")
+    await vera.says("#2 and on Sundays, too")
+    await ivan.sees("and on Sundays, too")
+    items = await vera.sends_all(kinds.album(kinds.photo(), kinds.photo(caption="the shop")), reply_to=card)
+    await ivan.sees(lambda seen: seen.raw.get("caption") == "the shop")
+    late = {key: value for key, value in items[1].raw.items() if key != "reply_to_message"}
+    crm.sandbox.inject_raw(crm.shop, {"message": {**late, "message_id": 900, "caption": "late"}})
+    await vera.sees("🗑 #2: a message (photo) was deleted")  # it was on its way to Ivan
     await vera.says("Is anybody there?")  # for Anna: no words go to Ivan by guess
     await anna.sees("Is anybody there?")
     assert ivan.looks("Is anybody there?") is None
     assert anna.looks("Until eight") is None
+    assert anna.looks("Sundays") is None
+    assert [seen for seen in anna.chat() if seen.raw.get("photo")] == []
     await vera.presses(card, "Close")
     await ivan.sees("is closed")
 

@@ -6,7 +6,7 @@ from alembic import op
 from crm_core.storage.types import RowId
 
 revision = "0025"
-down_revision = "0018"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
