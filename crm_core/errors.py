@@ -253,6 +253,18 @@ class ExportUnderWay(CrmError):
     code, status = "export_under_way", 409
 
 
+class PollNotSent(CrmError):
+    """The client would get a poll of the bot's own, and nobody would see the vote."""
+
+    code, status = "poll_not_sent", 409
+
+
+class UnknownCommand(CrmError):
+    """A client without an open contact sent a word behind a slash, and nothing else."""
+
+    code, status = "unknown_command", 409
+
+
 class NumberNotYours(CrmError):
     """A message began with the number of a contact that is not one of the operator's. `contact`."""
 

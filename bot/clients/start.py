@@ -1,11 +1,12 @@
 """/start, /help and /privacy for clients."""
 
 from aiogram import Router
-from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.filters import CommandObject
 from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
 
 from bot.handling.act import Act
 from bot.handling.incoming import person_of
+from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.refusals import refusal
@@ -17,7 +18,7 @@ router = Router(name="clients.start")
 SOURCE_PAYLOAD = "src_"
 
 
-@router.message(CommandStart())
+@router.message(typed("start"))
 async def on_start(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """Greets; a source link assigns the next contact to its source."""
     payload = command.args or ""
@@ -41,7 +42,7 @@ def greeting(_: Translator) -> OutgoingMessage:
     return text_message(text, keyboard=keyboard)
 
 
-@router.message(Command("help"))
+@router.message(typed("help"))
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """Explains how it works."""
     lines = [
@@ -52,7 +53,7 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
     await act.answer(text_message("\n".join(lines)))
 
 
-@router.message(Command("privacy"))
+@router.message(typed("privacy"))
 async def on_privacy(message: Message, act: Act, _: Translator) -> None:
     """Says what is stored."""
     text = _(

@@ -52,6 +52,12 @@ class Act:
     on_success: Callable[[Session], object] | None = None
     is_done: bool = field(default=False, init=False)
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The message of the update as Telegram sent it; empty where it has none."""
+        message = self.row.raw.get("message") or self.row.raw.get("edited_message")
+        return message if isinstance(message, dict) else {}
+
     async def __call__(
         self,
         action: Callable[..., T],

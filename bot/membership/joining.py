@@ -32,7 +32,8 @@ def joining_router() -> Router:
     router = Router(name="joining")
     router.message.filter(IsCommand())
     invited = F.args.startswith(OPERATOR_PAYLOAD) | F.args.startswith(ADMIN_PAYLOAD)
-    router.message.register(on_invited, CommandStart(deep_link=True, magic=invited))
+    start = CommandStart(deep_link=True, magic=invited, ignore_case=True, ignore_mention=True)
+    router.message.register(on_invited, start)
     return router
 
 

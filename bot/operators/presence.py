@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from aiogram import Router
-from aiogram.filters import Command, CommandStart
 from aiogram.types import InlineKeyboardButton, Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
@@ -13,7 +12,7 @@ from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
 from bot.screens.buttons import ShowCard
 from bot.screens.contact_label import contact_label
-from bot.screens.keyboards import sentences
+from bot.screens.keyboards import sentences, typed
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from bot.texts.phrases import age, assigned_note
@@ -28,7 +27,7 @@ router = Router(name="operators.presence")
 SHOWN = 15  # contacts in one list: with the longest names and messages it stays within one message
 
 
-@router.message(Command("online"))
+@router.message(typed("online"))
 async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Back again: waiting contacts are assigned at once."""
     await act(
@@ -70,7 +69,7 @@ def unstarted(bots: Sequence[str], _: Translator) -> str:
     return text.format(bots=", ".join(f"@{name}" for name in bots)) if bots else ""
 
 
-@router.message(Command("offline"))
+@router.message(typed("offline"))
 async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Away: nothing new; open contacts stay with the operator."""
     text = _(
@@ -79,7 +78,7 @@ async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) ->
     await act(operators.set_online, is_online=False, actor=actor, reply=lambda assigned: text_message(text))
 
 
-@router.message(Command("my"))
+@router.message(typed("my"))
 async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """The operator's open contacts."""
     mine = await db.read(operators.open_contacts, actor=actor)
@@ -109,7 +108,7 @@ def _open_contact(row: Any, act: Act, _: Translator) -> Text:
     return Text(" · ".join(parts), f"\n      {shorten(row.message, 40)}" if row.message else "")
 
 
-@router.message(CommandStart(), IsNoAdmin())
+@router.message(typed("start"), IsNoAdmin())
 async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Start in another bot makes the operator reachable there (as does every message of staff)."""
     await act.answer(text_message(await start_text(actor, db, _)))
@@ -127,7 +126,7 @@ async def start_text(actor: Actor, db: Database, _: Translator) -> str:
     return "\n".join(filter(None, [*lines, unstarted(missing, _)]))
 
 
-@router.message(Command("help"), IsNoAdmin())
+@router.message(typed("help"), IsNoAdmin())
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """What an operator can do."""
     await act.answer(text_message(help_text(_)))
@@ -143,7 +142,7 @@ def help_text(_: Translator) -> str:
             ),
             _(
                 "Reply to the card, or to any message of the request, and your reply goes to the client: text, "
-                "photo, voice, anything."
+                "photo, voice, anything but a poll."
             ),
             _(
                 "If you just type, it goes to your only open request, or to the only client who waits for an answer; "

@@ -13,17 +13,18 @@ router = Router(name="operators.replies")
 
 
 @router.message(IsUserContent())
-async def on_message(message: Message, actor: Actor, act: Act) -> None:
+async def on_message(message: Message, actor: Actor, act: Act, is_correction: bool = False) -> None:
     """Any content that an operator sends, except their commands; what they must know of it is said by the action."""
     await act(
         operator_messages.route,
         actor=actor,
-        content=content_of(message, bot_id=act.bot_id),
+        content=content_of(message, bot_id=act.bot_id, raw=act.said),
         album=message.media_group_id,
+        is_correction=is_correction,
     )
 
 
 @router.edited_message(IsUserContent())
 async def on_edited(message: Message, actor: Actor, act: Act) -> None:
     """An operator edited a message; the client's copy changes too."""
-    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id))
+    await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id, raw=act.said))

@@ -30,9 +30,10 @@ LONGEST_FLOOD_WAIT = 86_400.0  # seconds; Telegram is asked again then, whatever
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """It is in the chat, now or already before."""
+    """It is in the chat, now or already before; `also` are the ids of what was sent besides."""
 
     message_id: int | None = None
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,10 @@ REFUSALS: dict[str, Words] = {
         "This went to nobody: you have no open requests here. /my lists your requests in all bots."
     ),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
+    "poll_not_sent": lambda f, _: _(
+        "This poll was not sent: the client's vote would not reach you. Please ask in words."
+    ),
+    "unknown_command": lambda f, _: _("I don't know that command. Just write your question."),
     "number_not_yours": lambda f, _: _(
         "#{contact} is no request of yours here, so this was not sent. /my lists yours. Does your message just begin "
         "like that? Then reply to the client's card."

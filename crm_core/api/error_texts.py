@@ -68,6 +68,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "source_in_use": lambda f: f"{f['source']} has contacts, a bot or a form key; switch it off (is_active) instead",
     "email_taken": "Another lead has this e-mail address",
     "nothing_open": "There is no open contact",
+    "poll_not_sent": "Votes in a poll do not come back, so polls are not sent",
+    "unknown_command": "There is no such command",
     "choice_expired": "This message has already been sent",
     "prompt_ended": "This question is already closed",
     "preference_not_found": "Preference not found",

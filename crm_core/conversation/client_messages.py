@@ -12,7 +12,7 @@ from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
 from crm_core.conversation import questions, recipients
-from crm_core.errors import IsStaff, NoLongerOperator, SourceOff
+from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
@@ -258,19 +258,32 @@ def _takes_requests(s: Session, bot_id: int) -> bool:
 
 
 def receive(
-    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, content: MessageContent, now: datetime, rng: Rng
+    s: Session,
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    content: MessageContent,
+    now: datetime,
+    rng: Rng,
+    is_command: bool = False,
 ) -> ReceivedMessage:
     """A client wrote: the message joins their open contact at the chat's source, or opens one.
 
     A Telegram reply to a message of another open contact of theirs joins that one. If the source of a link was switched
     off meanwhile, the message is for the bot's own source.
 
-    Raises IsStaff, and SourceOff where no contact is open and the source takes no new ones.
+    Args:
+        is_command: whether it is a command that nobody knows, and nothing else: that opens no contact.
+
+    Raises IsStaff, and where no contact is open UnknownCommand, or SourceOff if the source takes no new ones.
     """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     joined, known = _join_open(s, known, bot_id, chat_id, content, now)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
+    if is_command:
+        raise UnknownCommand()
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)

@@ -24,6 +24,7 @@ from crm_core.errors import (
     NothingOpen,
     NumberMismatch,
     NumberNotYours,
+    PollNotSent,
 )
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
@@ -66,7 +67,15 @@ class _Writer:
 Routed = Sent | Waits | Shown
 
 
-def route(s: Session, *, actor: Actor, content: MessageContent, now: datetime, album: str | None = None) -> Routed:
+def route(
+    s: Session,
+    *,
+    actor: Actor,
+    content: MessageContent,
+    now: datetime,
+    album: str | None = None,
+    is_correction: bool = False,
+) -> Routed:
     """An operator wrote to a bot: the message goes to the client that it is for, or the operator is asked.
 
     A reply goes where it points; where that is not known, or is not clear without a reply, the operator is asked. The
@@ -74,9 +83,11 @@ def route(s: Session, *, actor: Actor, content: MessageContent, now: datetime, a
 
     Args:
         album: Telegram's id of the album (media group) that the message belongs to.
+        is_correction: it was edited into these words and had gone to nobody before. It may have answered a question of
+            the bot, so unless it is a reply, the operator is asked.
 
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ContactElsewhere, ClientHasOpen, ClientUnreachable,
-    ContactHasNoChat, NotCopyable, CommandNotSent, NumberNotYours, NumberMismatch, NotRecordedYet.
+    ContactHasNoChat, NotCopyable, PollNotSent, CommandNotSent, NumberNotYours, NumberMismatch, NotRecordedYet.
     """
     writer = _Writer(access_operator(s, actor).id, actor)
     _check_sendable(content)
@@ -90,13 +101,15 @@ def route(s: Session, *, actor: Actor, content: MessageContent, now: datetime, a
         return _deliver(s, content, target, writer, album=album, now=now)
     if numbered is not None and content.reply_to is None:
         return _by_number(s, numbered, writer, album=album, now=now)
-    return _by_itself(s, content, writer, album=album, now=now)
+    return _by_itself(s, content, writer, album=album, now=now, can_guess=not is_correction)
 
 
 def _check_sendable(content: MessageContent) -> None:
-    """Raises NotCopyable, CommandNotSent."""
+    """Raises NotCopyable, PollNotSent, CommandNotSent."""
     if not content.can_copy:
         raise NotCopyable(kind=content.kind)
+    if content.kind == "poll":
+        raise PollNotSent()
     if content.text is not None and content.text.startswith("/"):
         raise CommandNotSent()
 
@@ -168,12 +181,14 @@ def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
         raise NumberNotYours(contact=contact_id) from None
 
 
-def _by_itself(s: Session, content: MessageContent, writer: _Writer, *, album: str | None, now: datetime) -> Routed:
+def _by_itself(
+    s: Session, content: MessageContent, writer: _Writer, *, album: str | None, now: datetime, can_guess: bool
+) -> Routed:
     """Words without a recipient go by themselves if only one client can be meant, and nothing waits before them."""
     options = recipients.open_here(s, operator_id=writer.operator_id, bot_id=content.bot_id)
     if not options:
         raise NothingOpen()
-    meant = recipients.only_one(options) if content.reply_to is None else None
+    meant = recipients.only_one(options) if content.reply_to is None and can_guess else None
     if meant is None or questions.is_waiting(s, content):
         return Waits(questions.ask(s, content, options, album=album, now=now))
     return _deliver(s, content, Target(meant.contact_id, None), writer, album=album, now=now, says_to_whom=True)

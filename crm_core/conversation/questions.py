@@ -50,7 +50,7 @@ def add_item(s: Session, row: Row[Any], kept: dict[str, Any]) -> None:
 
 def kept(content: MessageContent) -> dict[str, Any]:
     """A message as it is kept until it is sent; `contents` reads it."""
-    names = ("kind", "text", "entities", "message_id", "is_rewritten")
+    names = ("kind", "text", "entities", "message_id", "media", "is_rewritten")
     return {name: getattr(content, name) for name in names}
 
 

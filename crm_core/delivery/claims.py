@@ -63,6 +63,8 @@ class CardData:
     has_chat: bool = True
     current_assigned_at: datetime | None = None
     queue_position: int | None = None
+    first_forwarded_from: str | None = None
+    first_about: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class MessageData:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
         is_withdrawn: whether its operator has taken it back.
+        forwarded_from, about, media: as in `MessageContent`.
     """
 
     id: int
@@ -85,6 +88,9 @@ class MessageData:
     reply_to: int | None
     copy_id: int | None = None
     is_withdrawn: bool = False
+    forwarded_from: str | None = None
+    about: dict[str, Any] | None = None
+    media: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,8 @@ _CONTACTS = PreparedForIds(
             _last_operator,
             Contact.chat_id.is_not(None),
             Contact.current_assigned_at,
+            FIRST.forwarded_from,
+            FIRST.about,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -207,6 +215,9 @@ _MESSAGES = PreparedForIds(
             ),
             _newest_there(Posted.message_ref == Message.id),
             Message.withdrawn_at.is_not(None),
+            Message.forwarded_from,
+            Message.about,
+            Message.media,
         )
         .join(Message, Message.id == OutboxRow.message_ref)
         .where(OutboxRow.id.in_(ids))
@@ -265,8 +276,8 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *columns, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        contact = CardData(*columns)
+    for *columns, forwarded_from, about, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        contact = replace(CardData(*columns), first_forwarded_from=forwarded_from, first_about=about)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)

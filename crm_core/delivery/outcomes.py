@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, questions
+from crm_core.conversation import client_messages, edits, questions
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -175,6 +175,19 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
         for one in sent
         if one.job.kind in WITH_MESSAGE_IDS and one.job.contact_id and one.settled.result_id
     ]
+    rows += [
+        {
+            "bot_id": one.job.bot_id,
+            "chat_id": one.job.chat_id,
+            "message_id": number,
+            "contact_id": one.job.contact_id,
+            "is_card": False,
+            "message_ref": None,  # edits are for the copy itself
+        }
+        for one in sent
+        for number in one.settled.also
+        if one.job.contact_id
+    ]
     if rows:
         execute(s, _STORE_IDS, rows)
     for one in sent:
@@ -257,6 +270,11 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
             _notify_author(s, one, "not_taken_back", now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _notify_author(s, one, "delivery_failed", now)
+    elif job.kind == outbox.COPY_EDIT and why != "nothing_to_send" and job.message is not None:
+        if job.message.kind != "location":  # one that has stopped, or whose copy was deleted
+            rewritten = bool(job.payload.get("is_rewritten"))
+            there = {"bot_id": job.bot_id, "chat_id": job.chat_id}
+            edits.send_again(s, message_ref=job.message.id, **there, is_rewritten=rewritten, now=now)
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
     elif job.kind == outbox.NOTICE_EDIT:

@@ -222,6 +222,7 @@ class Settled:
         ambiguous: whether nobody knows if this attempt was applied.
         is_own_failure: whether others were sent meanwhile; only such failures are counted against a row.
         waits_for_telegram: as in `PendingRow`.
+        also: Telegram's ids of further messages of the row, such as the words under a photo without them.
     """
 
     id: int
@@ -232,6 +233,7 @@ class Settled:
     ambiguous: bool = False
     is_own_failure: bool = False
     waits_for_telegram: bool = False
+    also: tuple[int, ...] = ()
 
 
 _SETTLE = Prepared(

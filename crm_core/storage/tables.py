@@ -329,6 +329,9 @@ class Message(Base):
     message_id: Mapped[int | None] = technical(BigInteger)
     reply_to: Mapped[int | None] = technical(ForeignKey("messages.id"))
     can_copy: Mapped[bool] = technical(default=True)
+    forwarded_from: Mapped[str | None] = personal(Text, comment="whose words they were first; empty: Telegram says not")
+    about: Mapped[dict[str, Any] | None] = content(comment="quoted words, and the message elsewhere that it replies to")
+    media: Mapped[dict[str, Any] | None] = content(comment="its file, as Telegram names it")
     created_at: Mapped[datetime] = technical()
     withdrawn_at: Mapped[datetime | None] = technical(comment="when its operator took it back")
 

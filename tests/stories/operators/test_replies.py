@@ -36,8 +36,8 @@ async def test_operator_invitation_link_works_once(crm: RunningApp) -> None:
     charlie = crm.client("Charlie")
     await charlie.says(used, to=crm.shop)
     assert "no longer valid" in (await charlie.sees()).text
-    await charlie.says("/my")
-    await anna.sees("Charlie\n📥 shop_bot\n\n/my")  # a client's words
+    await charlie.says("/my order?")
+    await anna.sees("Charlie\n📥 shop_bot\n\n/my order?")  # a client's words
 
 
 async def test_my_command_lists_open_contacts(crm: RunningApp) -> None:
@@ -99,6 +99,8 @@ async def test_reply_of_any_kind_to_the_card_reaches_the_client(crm: RunningApp)
     ivan = crm.client()
     card = await ask(crm, ivan, anna, "Show me")
     for kind, content in COPYABLE.items():
+        if kind == "poll":  # refused, see `delivery/test_refused_copies.py`
+            continue
         sent = await anna.replies(card, content)
         copy = await ivan.sees(kind=kind)
         assert copy.copied_from == (anna.id, sent.id)
