@@ -123,12 +123,14 @@ class App(Installation):
         )
 
     def _sender_config(self) -> SenderConfig:
+        zone = ZoneInfo(self.settings.timezone)
         return SenderConfig(
             clock=self.clock,
             rng=self.rng,
+            zone=zone,
             default_language=self.settings.default_language,
             delays=self._retry_delays,
-            pictures=StatisticsPictures(db=self.db, clock=self.clock, zone=ZoneInfo(self.settings.timezone)),
+            pictures=StatisticsPictures(db=self.db, clock=self.clock, zone=zone),
             counts=self.counts,
         )
 

@@ -8,6 +8,7 @@ from bot.admins.operator_screens import labelled
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ChooseOperator, GiveContact, ShowQueue
+from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
@@ -68,12 +69,13 @@ async def operators_to_choose(
     contact = await read_as_admin(db, actor, queue.one, contact_id=contact_id)
     known = await read_as_admin(db, actor, operators.listing)
     page, shown = page_of(known, page)
-    lines: list[str | Text] = [f"{contact.source_name} · {contact.lead_name or _('No name')}"]
+    title = contact_label(contact_id, contact.lead_name, _, longest=64)
+    lines: list[str | Text] = [f"📥 {contact.source_name}"]
     if contact.message:
         lines.append(shorten(contact.message, 200))
     if contact.is_closed:
         lines.append(_("This request is closed."))
-        return text_message(titled(f"#{contact_id}", lines, note=note), keyboard=_way_on(_))
+        return text_message(titled(title, lines, note=note), keyboard=_way_on(_))
     if contact.operator:
         lines.append(_("{operator} has it now.").format(operator=contact.operator))
     lines.append(_("Who should get it?") if known else _("No operators yet: /operators"))
@@ -82,7 +84,7 @@ async def operators_to_choose(
         for one in shown
     ]
     return text_message(
-        titled(f"#{contact_id}", lines, note=note),
+        titled(title, lines, note=note),
         keyboard=keyboard(
             *in_lines(buttons, 1),
             turning(page, len(known), lambda turned: ChooseOperator(contact_id=contact_id, page=turned)),

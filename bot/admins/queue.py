@@ -6,6 +6,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import ChooseOperator, ShowQueue
+from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
@@ -25,8 +26,8 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
         return text_message(_("Nobody is waiting. 👍"), keyboard=keyboard([button(_("🔄 Refresh"), ShowQueue())]))
     lines = []
     for one in waiting:
-        since = age(act.clock() - one.since, _)
-        lines.append(f"#{one.id} · {since} · {one.source_name} · {shorten(one.lead_name, 30) or _('No name')}")
+        label = contact_label(one.id, one.lead_name, _, longest=30)
+        lines.append(f"{label} · {one.source_name} · {age(act.clock() - one.since, _)}")
         if one.message:
             lines.append(f"      {shorten(one.message, 60)}")
     title = _.plural("⏳ {n} request waiting", "⏳ {n} requests waiting", total).format(n=total)

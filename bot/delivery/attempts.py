@@ -97,7 +97,8 @@ class Attempts:
 
     def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Undeliverable:
         try:
-            return render(row, _=_, now=self._config.clock(), photo=photo.media if photo else None)
+            config, media = self._config, photo.media if photo else None
+            return render(row, _=_, now=config.clock(), zone=config.zone, photo=media)
         except NothingToSend:
             return Undeliverable("nothing_to_send")
         except Exception as error:

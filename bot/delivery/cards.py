@@ -1,25 +1,22 @@
 """The card: a contact as its operator sees it, rendered from the newest state each time it is sent."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.screens.buttons import CloseContact, TakeContact
+from bot.screens.buttons import CloseContact, CloseUntaken, KeepContact, ReopenContact, TakeContact
+from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
-from bot.texts.phrases import age, kind_name
+from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 
-# Bidirectional classes of characters that change the direction of the text around them.
-TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-
-
-FIRST_RIGHT_TO_LEFT = "\u0590"  # below it no printable character has one of these classes
+FOLDED_LONGEST = 40  # characters of the first words on the card of a closed request
 
 
 class Styled(NamedTuple):
@@ -55,56 +52,81 @@ class Card:
     keyboard: dict[str, Any] | None
 
 
-def card(contact: CardData, *, chat_id: int, _: Translator, now: datetime) -> Card:
+def card(
+    contact: CardData, *, chat_id: int, _: Translator, now: datetime, zone: ZoneInfo, asks_to_close: bool = False
+) -> Card:
     """The text and buttons of a card.
 
     Args:
         chat_id: whose card it is. Only the present holder sees the message and buttons; for everybody else the card
             says where the contact is now.
+        zone: by whose clocks times are shown.
+        asks_to_close: whether Close was pressed, and nobody has taken the contact: then the card asks whether to.
     """
     if contact.operator_chat != chat_id:
         return Card(*_where_now(contact, _), None)
-    lines = [_title(contact), Styled(_lead(contact, _))]
+    clock = _Clock(now, zone, _)
+    if contact.status == "closed":
+        return Card(*_folded(contact, _, clock), _buttons(contact, _))
+    lines = [_title(contact, _), Styled(f"📥 {contact.source}")]
     if contact.status != "new":
         lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
-    lines += [Styled(""), _message(contact, _), Styled(""), Styled(_state(contact, _, now))]
+    lines += [Styled(""), _message(contact, _), Styled(""), Styled(_state(contact, _, clock))]
+    if asks_to_close and contact.status == "new":
+        lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
+        return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
     return Card(*_joined(lines, "\n"), _buttons(contact, _))
 
 
-def _title(contact: CardData) -> Styled:
-    return _joined([_styled("bold", f"#{contact.id}"), Styled(f" · {contact.source}")])
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Shows moments by the clocks of a zone."""
+
+    now: datetime
+    zone: ZoneInfo
+    translator: Translator
+
+    def at(self, moment: datetime) -> str:
+        return clock_time(moment, zone=self.zone, now=self.now, _=self.translator)
 
 
-def _lead(contact: CardData, _: Translator) -> str:
+def _title(contact: CardData, _: Translator) -> Styled:
     # Until they have taken it, operators see no phone or e-mail, not even in place of a name.
-    taken = _one_line(contact.email or contact.phone or "") if contact.status != "new" else None
-    name = _one_line(contact.lead_name or "") or taken or _("No name")
-    return f"👤 {name} @{contact.lead_username}" if contact.lead_username else f"👤 {name}"
+    taken = (contact.email or contact.phone) if contact.status != "new" else None
+    name = client_name(contact.lead_name, _, username=contact.lead_username, instead=taken)
+    return _joined([_styled("bold", f"#{contact.id}"), Styled(f" {name}")])
 
 
-def _one_line(name: str) -> str:
-    """A name, phone or address without control characters.
+def _folded(contact: CardData, _: Translator, clock: _Clock) -> Styled:
+    """A closed request in one line."""
+    name = client_name(contact.lead_name, _, instead=contact.email or contact.phone)
+    parts = [f" {name}", one_line(_first_words(contact, _))]
+    if contact.closed_at is not None:
+        ended = _("closed {time} ({duration})")
+        duration = lasted(contact.closed_at - contact.created_at, _)
+        parts.append(ended.format(time=clock.at(contact.closed_at), duration=duration))
+    return _joined([Styled("✔️ "), _styled("bold", f"#{contact.id}"), Styled(" · ".join(filter(None, parts)))])
 
-    It can neither look like further lines of the card nor change the direction of the text around it.
-    """
-    if name.isprintable() and max(name, default="") < FIRST_RIGHT_TO_LEFT:  # nearly every name, at a fifth of the cost
-        return " ".join(name.split())
-    visible = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in name)
-    line = " ".join(visible.split())
-    return f"\u2068{line}\u2069" if any(unicodedata.bidirectional(sign) in TURNING for sign in line) else line
+
+def _first_words(contact: CardData, _: Translator) -> str:
+    if contact.first_kind is None:
+        return ""
+    if contact.first_kind == "text":
+        return shorten(contact.first_text, FOLDED_LONGEST)
+    return shorten(f"[{kind_name(contact.first_kind, _)}] {contact.first_text or ''}", FOLDED_LONGEST)
 
 
 def _reachable_at(contact: CardData, _: Translator) -> list[str]:
-    lines = []
+    lines = [] if contact.has_chat else ["🌐 " + _("No chat: call or e-mail")]
     if contact.phone:
-        lines.append(f"📞 {_one_line(contact.phone)}")
+        lines.append(f"📞 {one_line(contact.phone)}")
     if contact.email:
-        lines.append(f"✉️ {_one_line(contact.email)}")
+        lines.append(f"✉️ {one_line(contact.email)}")
     if contact.email_hint:
         lines.append(
             "⚠️ "
-            + _("Gave the e-mail {email}, which another client already has").format(email=_one_line(contact.email_hint))
+            + _("Gave the e-mail {email}, which another client already has").format(email=one_line(contact.email_hint))
         )
     return lines
 
@@ -137,22 +159,17 @@ def _with_addresses(text: str, entities: Sequence[dict[str, Any]]) -> Styled:
     hidden = [one for one in entities if one.get("type") == "text_link"]
     if not hidden:
         return Styled(text, entities)
-    urls = list(dict.fromkeys(_one_line(shorten(str(one.get("url", "")), ADDRESS_LONGEST)) for one in hidden))
+    urls = list(dict.fromkeys(one_line(shorten(str(one.get("url", "")), ADDRESS_LONGEST)) for one in hidden))
     lines = [f"🔗 {url}" for url in urls[:ADDRESSES_SHOWN]]
     if len(urls) > ADDRESSES_SHOWN:
         lines.append("🔗 …")
     return Styled("\n".join([text, *lines]), [one for one in entities if one not in hidden])
 
 
-def _state(contact: CardData, _: Translator, now: datetime) -> str:
-    since = age(now - contact.created_at, _)
-    match contact.status:
-        case "new":
-            return "🆕 " + _("New · {age}").format(age=since)
-        case "in_progress":
-            return "🟢 " + _("In progress · {age}").format(age=since)
-        case _closed:
-            return "✔️ " + _("Closed")
+def _state(contact: CardData, _: Translator, clock: _Clock) -> str:
+    if contact.status == "new":
+        return "🆕 " + _("New since {time}").format(time=clock.at(contact.created_at))
+    return "🟢 " + _("In progress since {time}").format(time=clock.at(contact.taken_at or contact.created_at))
 
 
 def _where_now(contact: CardData, _: Translator) -> Styled:
@@ -162,7 +179,7 @@ def _where_now(contact: CardData, _: Translator) -> Styled:
         where = _("Now with {operator}").format(operator=contact.operator)
     else:
         where = _("Back in the queue")
-    return _joined([_title(contact), Styled(f"\n↪️ {where}")])
+    return _joined([_styled("bold", f"#{contact.id}"), Styled(f" · {contact.source}\n↪️ {where}")])
 
 
 def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
@@ -175,7 +192,15 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
         case "in_progress":
             return {"inline_keyboard": [[close]]}
         case _closed:
-            return None
+            again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
+            return {"inline_keyboard": [[button(_("↩️ Reopen"), again)]]}
+
+
+def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:
+    number, version = contact.id, contact.version
+    close = button(_("✔️ Close it"), CloseUntaken(contact_id=number, version=version))
+    keep = button(_("◀️ No"), KeepContact(contact_id=number))
+    return {"inline_keyboard": [[close, keep]]}
 
 
 def button(text: str, pressed: CallbackData | str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiogram.enums import ContentType
 from aiogram.methods import (
@@ -30,6 +31,7 @@ from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
+from bot.delivery.config import UTC_ZONE
 from bot.delivery.staff_notices import staff_notice
 from bot.screens.menus import commands_for
 from bot.telegram.limits import MESSAGE_LONGEST
@@ -49,18 +51,24 @@ class NothingToSend(Exception):
 
 
 def render(
-    row: ClaimedRow, *, _: Translator, now: datetime, photo: str | BufferedInputFile | None = None
+    row: ClaimedRow,
+    *,
+    _: Translator,
+    now: datetime,
+    zone: ZoneInfo = UTC_ZONE,
+    photo: str | BufferedInputFile | None = None,
 ) -> TelegramMethod[Any]:
     """The request that a row asks for. Raises NothingToSend.
 
     Args:
+        zone: by whose clocks times are shown.
         photo: the picture that the row asked for; if there is none, it is sent as text.
     """
     if "picture" in row.payload:
         return _pictured(row, photo)
     match row.kind:
         case outbox.CARD | outbox.CARD_EDIT:
-            return _card(row, _, now)
+            return _card(row, _, now, zone)
         case outbox.TO_OPERATOR | outbox.TO_CLIENT:
             return _copy(row, _)
         case outbox.COPY_EDIT:
@@ -126,10 +134,11 @@ def _pictured(row: ClaimedRow, photo: str | BufferedInputFile | None) -> Telegra
     return EditMessageText(chat_id=row.chat_id, message_id=pressed, **_content(row.payload))
 
 
-def _card(row: ClaimedRow, _: Translator, now: datetime) -> TelegramMethod[Any]:
+def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> TelegramMethod[Any]:
     if row.contact is None:
         raise NothingToSend(row.kind)
-    card = cards.card(row.contact, chat_id=row.chat_id, _=_, now=now)
+    asks = bool(row.payload.get("asks_to_close"))
+    card = cards.card(row.contact, chat_id=row.chat_id, _=_, now=now, zone=zone, asks_to_close=asks)
     if row.kind == outbox.CARD:
         return SendText(
             chat_id=row.chat_id,

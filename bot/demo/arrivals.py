@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.sandbox.world.transcript import NEW, Entry
 
-_NAME = re.compile(r"👤 (.+?)(?: @\w+)?$", re.MULTILINE)
+_NAME = re.compile(r"#\d+ (.+?)(?: @\w+)?\n📥 ")
 _NUMBER = re.compile(r"#(\d+)")
 
 
@@ -27,7 +27,7 @@ class Card:
 
 def read_card(text: str) -> Card | None:
     """A card's facts from its text; None for any other message."""
-    number, name = _NUMBER.match(text), _NAME.search(text)
+    number, name = _NUMBER.match(text), _NAME.match(text)
     if number is None or name is None:
         return None
     parts = text.split("\n\n")

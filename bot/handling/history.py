@@ -8,6 +8,7 @@ from aiogram.types import Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.handling.act import Act
+from bot.screens.contact_label import client_name, contact_label
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.telegram.limits import MESSAGE_LONGEST
@@ -43,7 +44,7 @@ async def _on_history(message: Message, actor: Actor, act: Act, db: Database, ti
 
 
 def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
-    title = f"#{contact_id} · {shorten(found.lead, 40) or _('No name')}"
+    title = contact_label(contact_id, found.lead, _, longest=40)
     lines = [_line(one, found, zone, _) for one in found.said]
     room = MESSAGE_LONGEST - utf16_units(title) - 60
     shown: list[str] = []
@@ -59,7 +60,7 @@ def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> O
 
 
 def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:
-    who = one.operator or found.lead or _("No name")
+    who = one.operator or client_name(found.lead, _)
     text = (one.text or "").strip()
     said = text if one.kind == "text" else f"[{kind_name(one.kind, _)}] {text}".strip()
     if len(said) > EACH_LONGEST:

@@ -10,6 +10,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
 from bot.screens.buttons import ShowCard
+from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import sentences
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
@@ -64,8 +65,7 @@ async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Trans
 def _open_contact(row: Any, act: Act, _: Translator) -> Text:
     state = "🆕" if row.status == "new" else "🟢"
     parts = [
-        f"{state} #{row.id}",
-        shorten(row.lead, 24) or _("No name"),
+        f"{state} {contact_label(row.id, row.lead, _)}",
         shorten(row.source, 24),
         age(act.clock() - row.since, _),
     ]

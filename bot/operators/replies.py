@@ -7,6 +7,7 @@ from bot.handling.act import Act
 from bot.handling.filters import IsUserContent
 from bot.handling.incoming import content_of
 from bot.screens.buttons import SendTo
+from bot.screens.contact_label import contact_label
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
@@ -48,7 +49,7 @@ def _question(routed: Sent | NeedsTarget, message_id: int, _: Translator) -> Out
 
 
 def _label(option: Option, _: Translator) -> str:
-    parts = [f"#{option.contact_id} {option.lead_name or _('No name')}", option.message]
+    parts = [contact_label(option.contact_id, option.lead_name, _, longest=40), option.message]
     return shorten(" · ".join(filter(None, parts)), 60)
 
 

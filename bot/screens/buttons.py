@@ -27,6 +27,26 @@ class CloseContact(CallbackData, prefix="close"):
     version: Number
 
 
+class ReopenContact(CallbackData, prefix="reopen"):
+    """[Reopen] on the card of a closed contact: `reopen:15:5`."""
+
+    contact_id: Number
+    version: Number
+
+
+class CloseUntaken(CallbackData, prefix="close_new"):
+    """Yes: closes a contact that nobody has taken, as its card asked."""
+
+    contact_id: Number
+    version: Number
+
+
+class KeepContact(CallbackData, prefix="keep"):
+    """No: the card asks no more."""
+
+    contact_id: Number
+
+
 class ShowCard(CallbackData, prefix="card"):
     """A contact in the list of /my: `card:15`."""
 

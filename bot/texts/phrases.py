@@ -20,6 +20,22 @@ def age(passed: timedelta, _: Translator) -> str:
     return _("{n} d").format(n=minutes // (24 * 60))
 
 
+def clock_time(at: datetime, *, zone: ZoneInfo, now: datetime, _: Translator) -> str:
+    """A moment as a clock shows it: `14:05`; on another day `26 Nov, 18:40`, in Russian `26.11, 18:40`."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    day = f"{local:%d.%m}" if _.language == "ru" else f"{local.day} {local:%b}"
+    if local.year != today.year:
+        day += f"{local:.%Y}" if _.language == "ru" else f"{local: %Y}"
+    return f"{day}, {local:%H:%M}"
+
+
+def lasted(passed: timedelta, _: Translator) -> str:
+    """How long something took, in one unit: `under a minute`, `24 min`, `3 h`, `2 d`."""
+    return _("under a minute") if passed < timedelta(minutes=1) else age(passed, _)
+
+
 def duration(seconds: float | None, _: Translator) -> str:
     """A length of time for statistics: `4 s`, `2 min 5 s`, `1 h 3 min`; a dash where there is none."""
     if seconds is None:

@@ -1,6 +1,6 @@
 """What visitors read when their form is refused, in their language. All other errors are for developers, in English.
 
-A page shows `detail`, or `errors` beside the fields that they name. Browsers send `Accept-Language`, and pages may set it.
+A page shows `detail`, or `errors` beside the fields that they name. Browsers send `Accept-Language`; pages may set it.
 """
 
 from collections.abc import Sequence

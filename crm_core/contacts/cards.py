@@ -39,6 +39,19 @@ def refresh(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_i
     outbox.add(s, [edit], now=now)
 
 
+def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Queues an edit by which a card asks whether to close what nobody has taken; a later edit ends the question."""
+    edit = outbox.OutboxEntry(
+        outbox.CARD_EDIT,
+        bot_id,
+        chat_id,
+        contact_id,
+        payload={"message_id": message_id, "asks_to_close": True},
+        dedup_key=f"card_asks:{bot_id}:{chat_id}:{message_id}",
+    )
+    outbox.add(s, [edit], now=now)
+
+
 def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit of the card whose button was refused. A message that is no card of this contact is left alone."""
     card = select(_posted.c.message_id).where(
@@ -90,6 +103,15 @@ def replace(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_i
     ).first()
     if holds is not None and s.execute(select(_posted.c.message_id).where(*here)).first() is None:
         outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
+
+
+def keep(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int | None, actor: Actor, now: datetime
+) -> None:
+    """The operator does not want to close it after all: their card asks no more. Raises NotAllowed."""
+    access_operator(s, actor)
+    if message_id is not None:
+        refresh_pressed(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
 def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder
 from crm_core.contacts import cards, leads
-from crm_core.contacts.checks import check_holder, check_version
+from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.messaging import alerts, messages, outbox
@@ -22,7 +22,7 @@ from crm_core.routing.choose import Choice
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one, execute, prefetch_id
+from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Chat, Contact, Staff
@@ -65,12 +65,12 @@ def register(
     Raises SourceNotFound, SourceOff.
     """
     leads.prefetch_lead(s, lead)
-    _prefetch(s, source_id, content)
+    _prefetch(s, source_id, content, leads.INSERT)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
-    made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
+    made = _open(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
@@ -91,6 +91,31 @@ def open_contact(
         chat: where the client is answered, None for a client who is not in Telegram.
     """
     _prefetch(s, source.id, content)
+    return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng)
+
+
+def _prefetch(s: Session, source_id: int, content: MessageContent | None, *also: Prepared) -> None:
+    """Announces what opening a contact reads.
+
+    Args:
+        also: further rows that it may insert.
+    """
+    queue.prefetch_line(s, source_id)
+    prefetch_candidates(s, source_id)
+    prefetch_ids(s, *also, _INSERT, *([] if content is None else [messages.INSERT]))
+
+
+def _open(
+    s: Session,
+    *,
+    source: SourceFacts,
+    lead_id: int,
+    content: MessageContent | None,
+    chat: ClientChat | None,
+    now: datetime,
+    rng: Rng,
+) -> Opened:
+    """`open_contact`, after what it reads was announced."""
     place = _reserve(s, source, rng)
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
@@ -117,14 +142,6 @@ def open_contact(
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
             _notify_waits(s, contact_id, source, place.reason, now)
     return opened
-
-
-def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
-    queue.prefetch_line(s, source_id)
-    prefetch_candidates(s, source_id)
-    prefetch_id(s, _INSERT)
-    if content is not None:
-        messages.prefetch_next_id(s)
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
@@ -231,10 +248,18 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
     return contact
 
 
-def mark_taken(s: Session, contact: Row[Any], *, operator_id: int, actor: Actor, now: datetime) -> None:
-    """`take` for an operator who is authorised and holds this new contact, whose row the caller has locked and read."""
+def mark_taken(
+    s: Session, contact: Row[Any], *, operator_id: int, actor: Actor, now: datetime, by_answer: bool = False
+) -> None:
+    """`take` for an operator who is authorised and holds this new contact, whose row the caller has locked and read.
+
+    Args:
+        by_answer: whether an answer takes it, which says to the client all that a notice would.
+    """
     _set_state(s, contact, "in_progress", taken=now)
-    _announce(s, contact, events.CONTACT_TAKEN, "taken", operator_id=operator_id, actor=actor, now=now)
+    _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
+    if not by_answer:
+        _notify_client(s, contact, "taken", now=now)
 
 
 def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng) -> Row[Any]:
@@ -243,7 +268,8 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     Only the operator who holds it may do this, and an API key for them.
 
     Args:
-        version: of the contact, as the caller knows it; None skips the check.
+        version: of the contact, as the caller knows it; None skips the check. For a button, what its presser has done
+            since does not count.
 
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
     """
@@ -252,12 +278,13 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
-    check_version(contact, version)
+    check_own_step(s, contact, version, actor)
     _set_state(s, contact, "closed", closed=now)
     _drop_waiting(s, contact, operator_id=operator_id, now=now)
     assignment.release(s, operator_id)
     _unpin_source(s, contact)
-    _announce(s, contact, events.CONTACT_CLOSED, "closed", operator_id=operator_id, actor=actor, now=now)
+    _announce(s, contact, events.CONTACT_CLOSED, operator_id=operator_id, actor=actor, now=now)
+    _notify_client(s, contact, "closed", now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
 
@@ -275,13 +302,10 @@ def _chat_of(s: Session, operator_id: int) -> int | None:
     return execute(s, select(Staff.telegram_id).where(Staff.operator_id == operator_id)).scalar_one_or_none()
 
 
-def _announce(
-    s: Session, contact: Row[Any], kind: str, code: str, *, operator_id: int, actor: Actor, now: datetime
-) -> None:
-    """Records a change of a contact's status, refreshes its cards and queues a notice for its client."""
+def _announce(s: Session, contact: Row[Any], kind: str, *, operator_id: int, actor: Actor, now: datetime) -> None:
+    """Records a change of a contact's status, and refreshes its cards."""
     events.record(s, [events.of_contact(kind, contact, actor=actor.label, now=now, operator_id=operator_id)])
     cards.refresh_all(s, contact_id=contact.id, now=now)
-    _notify_client(s, contact, code, now=now)
 
 
 _UNPIN = Prepared(

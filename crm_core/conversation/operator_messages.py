@@ -181,7 +181,7 @@ def _append(
     if contact.chat_id is not None and s.execute(_IS_BLOCKED, chat).scalar_one():
         raise ClientUnreachable(contact=contact.id)
     if contact.status == "new":
-        lifecycle.mark_taken(s, contact, operator_id=writer.operator_id, actor=writer.actor, now=now)
+        lifecycle.mark_taken(s, contact, operator_id=writer.operator_id, actor=writer.actor, now=now, by_answer=True)
     original = messages.store(
         s, content, contact_id=contact.id, author="operator", now=now, operator_id=writer.operator_id, reply_to=reply_to
     )

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
+from crm_core import events
 from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import PreparedForIds
-from crm_core.storage.tables import Contact, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
+from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
 
 EARLIER = aliased(Contact)
 FIRST = aliased(Message)
@@ -30,7 +31,12 @@ WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT)
 
 @dataclass(frozen=True, slots=True)
 class CardData:
-    """A contact as a card or a notice shows it, at one version."""
+    """A contact as a card or a notice shows it, at one version.
+
+    Attributes:
+        taken_at: the take of the operator who holds it now, if somebody else took it before them.
+        has_chat: whether the client is in Telegram.
+    """
 
     id: int
     version: int
@@ -53,6 +59,8 @@ class CardData:
     first_entities: list[dict[str, Any]] | None
     earlier: int
     last_operator: str | None
+    has_chat: bool = True
+    current_assigned_at: datetime | None = None
     queue_position: int | None = None
 
 
@@ -143,6 +151,8 @@ _CONTACTS = PreparedForIds(
             FIRST.entities,
             _earlier_count,
             _last_operator,
+            Contact.chat_id.is_not(None),
+            Contact.current_assigned_at,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -256,8 +266,21 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)
+        if contact.status == "in_progress" and _is_of_another(contact):
+            contact = replace(contact, taken_at=execute(s, _TAKEN, {"contact_id": contact.id}).scalar_one())
         found[contact.id] = contact
     return found
+
+
+def _is_of_another(contact: CardData) -> bool:
+    """Whether the first take, which the contact keeps, was not the present operator's."""
+    taken, assigned = contact.taken_at, contact.current_assigned_at
+    return taken is not None and assigned is not None and taken < assigned
+
+
+_TAKEN = select(func.max(Event.at)).where(
+    Event.contact_id == bindparam("contact_id"), Event.kind == events.CONTACT_TAKEN
+)
 
 
 def _messages(s: Session, ids: list[int]) -> dict[int, MessageData]:

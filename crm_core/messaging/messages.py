@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import execute, prefetch_id
+from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
@@ -56,12 +56,8 @@ class Original:
     can_copy: bool
 
 
-_INSERT = prepared_insert(_message)
-
-
-def prefetch_next_id(s: Session) -> None:
-    """Announces `store`, so that it needs no round trip of its own."""
-    prefetch_id(s, _INSERT)
+INSERT = prepared_insert(_message)
+"""A new message. Who calls `store` may announce its id (`prefetch_ids`)."""
 
 
 def store(
@@ -77,7 +73,7 @@ def store(
     """Stores a message of a contact; `reply_to` is the stored message that it replies to."""
     message_ref = execute(
         s,
-        _INSERT,
+        INSERT,
         {
             "contact_id": contact_id,
             "author": author,

@@ -8,6 +8,7 @@ import pytest
 from bot.sandbox import Sandbox
 from crm_core.routing import sources
 from crm_core.team import operators
+from tests.stories.arranging import closes
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
@@ -62,7 +63,7 @@ async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site
 
     await anna.presses(card, "Close")
     await crm.settled()
-    assert (await anna.sees("Closed")).labels == []
+    assert (await anna.sees("closed")).labels == []
     (contact,) = (await site.get("/leads/1/contacts")).json()
     assert contact["status"] == "closed"
     assert (await site.get("/operators/")).json()[0]["current_leads"] == 0
@@ -82,8 +83,7 @@ async def test_close_in_telegram_assigns_waiting_api_contact(crm: RunningApp, si
     await _works_for_the_site(crm, site, "Anna")
     first = await _requests(crm, site, "The first")
     second = await _requests(crm, site, "The second")
-    card = await anna.sees(f"#{first}")
-    await anna.presses(card, "Close")
+    await closes(anna, await anna.sees(f"#{first}"))
     assert "The second" in (await anna.sees(f"#{second}")).text
 
 

@@ -209,7 +209,7 @@ _POSTED_CARDS = """
            staff.telegram_id = posted.chat_id
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
-_BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": []}
+_BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": ["reopen"]}
 
 
 def _cards_are_new(history: "History") -> None:
@@ -227,6 +227,8 @@ def _cards_are_new(history: "History") -> None:
             continue
         shown = button_data(card.json)
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
+        if status == "new" and is_his and shown == [f"close_new:{contact_id}:{version}", f"keep:{contact_id}"]:
+            continue  # it asks whether to close what nobody has taken
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
         is_newest = message_id == newest[bot_id, chat_id, contact_id]
         if shown != due and (shown or is_newest):

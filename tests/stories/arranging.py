@@ -70,6 +70,12 @@ async def give(crm: RunningApp, contact_id: int, person: Person) -> None:
     )
 
 
+async def closes(person: Person, card: SeenMessage) -> None:
+    """Somebody takes a request and closes it at once; what the card says by then does not matter."""
+    await person.presses(card, "Take", stale=True)
+    await person.presses(card, "Close", stale=True)
+
+
 async def value(crm: RunningApp, query: str) -> Any:
     """The single value that an SQL query finds."""
 

@@ -15,3 +15,9 @@ class MovableClock:
     def forward(self, **units: float) -> None:
         """Moves on: `clock.forward(minutes=10)`."""
         self.ahead += timedelta(**units)
+
+    def goes_to(self, hour: int, minute: int, *, days: int = 1) -> None:
+        """Moves to this time (UTC) of a day that is so many days after the real one: `clock.goes_to(14, 5)`."""
+        real = datetime.now(UTC)
+        wanted = real.replace(hour=hour, minute=minute, second=5) + timedelta(days=days)
+        self.ahead = wanted - real

@@ -93,8 +93,8 @@ def test_readme_fits_two_screens(readme: str) -> None:
 @pytest.mark.parametrize(("readme", "language"), [(READMES[0], "en"), (READMES[1], "ru")])
 def test_readme_shows_a_card_in_the_words_of_the_product(readme: str, language: str) -> None:
     _, known = translator(language), translator("ru")
-    assert all(known(text) != text for text in ("New · {age}", "just now", "✋ Take", "✔️ Close"))
-    last = ["🆕 " + _("New · {age}").format(age=_("just now")), f"[ {_('✋ Take')} ]  [ {_('✔️ Close')} ]"]
+    assert all(known(text) != text for text in ("New since {time}", "✋ Take", "✔️ Close"))
+    last = ["🆕 " + _("New since {time}").format(time="14:05"), f"[ {_('✋ Take')} ]  [ {_('✔️ Close')} ]"]
     assert "\n".join([*last, "```"]) in read(readme)
 
 

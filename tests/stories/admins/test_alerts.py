@@ -3,6 +3,7 @@
 import pytest
 
 from bot.sandbox import Person, Sandbox
+from tests.stories.arranging import closes
 from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
@@ -67,11 +68,11 @@ async def test_operator_at_limit_alerts_admins_once_in_ten_minutes(crm: RunningA
     assert told(crm.olga, "has reached the limit") == 0
     await write(crm, "Kira")
     await crm.olga.sees("🔺 Anna has reached the limit: 2 of 2 open requests.")
-    await anna.presses(await anna.sees("#1"), "Close")
+    await closes(anna, await anna.sees("#1"))
     await write(crm, "Lev")
     assert told(crm.olga, "has reached the limit") == 1
     clock.forward(minutes=10)
-    await anna.presses(await anna.sees("#2"), "Close")
+    await closes(anna, await anna.sees("#2"))
     await write(crm, "Mia")
     assert told(crm.olga, "has reached the limit") == 2
 

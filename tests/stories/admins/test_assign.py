@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.stories.arranging import closes
 from tests.stories.steering import presses, types
 from tests.support.people import RunningApp
 
@@ -243,7 +244,7 @@ async def test_closed_contact_cannot_be_assigned(crm: RunningApp) -> None:
     await crm.operator("Boris", weight=1)
     await types(crm, crm.olga, "/operators off Boris")
     await crm.client("Ivan").says("Hello", to=crm.shop)
-    await anna.presses(await anna.sees("#1"), "Close")
+    await closes(anna, await anna.sees("#1"))
     await crm.settled()
     assert (await types(crm, crm.olga, "/assign #1 Boris")).text == "#1 is closed."
     assert "This request is closed." in (await types(crm, crm.olga, "/assign #1")).text

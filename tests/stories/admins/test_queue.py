@@ -32,8 +32,8 @@ async def test_queue_lists_oldest_first_and_assigns_contacts(crm: RunningApp, cl
     screen = await types(crm, crm.olga, "/queue")
     assert screen.text == (
         "⏳ 2 requests waiting\n"
-        "#1 · 7 min · shop_bot · Ivan Petrov\n      Do you have bicycles?\n"
-        "#2 · just now · shop_bot · Kira\n      A bell, please"
+        "#1 Ivan Petrov · shop_bot · 7 min\n      Do you have bicycles?\n"
+        "#2 Kira · shop_bot · just now\n      A bell, please"
     )
     assert screen.labels == ["Assign #1", "Assign #2", "🔄 Refresh"]
     screen = await presses(crm, crm.olga, screen, "Assign #2")

@@ -129,7 +129,7 @@ def saw_nothing_of_admins(who: Person) -> bool:
         "📤",
         "📊",
         "👥",
-        "📥",
+        "📥 Sources",
         "🔑",
         "⚖️",
         "✉️",

@@ -17,6 +17,7 @@ from crm_core.routing import sources
 from crm_core.statistics import Cause, Durations, Gap, Period, Statistics
 from crm_core.storage.tables import Event, Operator, Source, Weight
 from crm_core.team import departure, operators
+from tests.stories.arranging import closes
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
@@ -226,7 +227,7 @@ async def test_stats_and_lists_fit_one_message_however_many_entries_exist(crm: R
 async def test_stats_include_contacts_of_removed_operators(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     await crm.client("Ivan").says("Hello", to=crm.shop)
-    await anna.presses(await anna.sees("#1"), "Close")
+    await closes(anna, await anna.sees("#1"))
     await crm.settled()
     number = (await crm.db.read(operators.listing))[0].id
     await crm.db.write(departure.remove, operator_id=number, actor=SYSTEM, now=crm.clock(), rng=random.random)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stories.arranging import count, told, value
+from tests.stories.arranging import closes, count, told, value
 from tests.support.people import RunningApp
 
 
@@ -25,8 +25,8 @@ async def test_concurrent_clients_fill_all_limits_and_the_rest_queue_in_order(cr
 
     oldest = await value(crm, "SELECT min(id) FROM contacts WHERE operator_id IS NULL")
     first = next(person for person in people if person.looks("asks", bot=crm.shop))
-    await first.presses(next(seen for seen in first.chat() if seen.labels), "Close")
-    await first.sees(f"#{oldest} ·")
+    await closes(first, next(seen for seen in first.chat() if seen.labels))
+    await first.sees(f"#{oldest} ")
     await crm.settled()
     assert await count(crm, "contacts", f"id = {oldest} AND operator_id IS NOT NULL") == 1
     assert await count(crm, "contacts", "operator_id IS NULL") == 13

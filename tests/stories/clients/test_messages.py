@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import count, link, now, switch, told
+from tests.stories.arranging import closes, count, link, now, switch, told
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 COPYABLE = {
@@ -158,7 +158,7 @@ async def test_waiting_client_learns_their_place_and_messages_follow_the_card(cr
 
     await maria.sends(kinds.photo(caption="while waiting"))
     await crm.settled()
-    await anna.presses(await anna.sees("#1"), "Close")
+    await closes(anna, await anna.sees("#1"))
     card = await anna.sees("Maria asks")
     copy = await anna.sees("while waiting")
     assert (copy.kind, copy.reply_to) == ("photo", card.id)
@@ -170,7 +170,7 @@ async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(crm: Runn
     anna = await crm.operator("Anna")
     ivan = crm.client()
     await ivan.says("First", to=crm.shop)
-    await anna.presses(await anna.sees("#1"), "Close")
+    await closes(anna, await anna.sees("#1"))
     await ivan.sees("Request #1 is closed")
     await ivan.says("One more thing")
     card = await anna.sees("#2")
@@ -193,7 +193,7 @@ async def test_reply_goes_to_the_answered_contact_while_it_is_open(crm: RunningA
     await ivan.says("Size 42")
     assert (await anna.sees("Size 42")).reply_to == skis.id
 
-    await anna.presses(bikes, "Close")
+    await closes(anna, bikes)
     await ivan.sees("Request #1 is closed")
     await ivan.says("Or the blue one", reply_to=asked)
     assert (await anna.sees("Or the blue one")).reply_to == skis.id

@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import count, link, now, operator_id, switch, told, value
+from tests.stories.arranging import closes, count, link, now, operator_id, switch, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -47,15 +47,15 @@ async def test_source_link_applies_to_one_contact(crm: RunningApp) -> None:
     await ivan.starts(crm.shop, "src_vk")
     await ivan.says("From your advertisement")
     card = await boris.sees("From your advertisement")
-    assert "#1 · VK ads" in card.text
+    assert "📥 VK ads" in card.text
     await ivan.says("Still there?")  # joins
     await boris.sees("Still there?")
 
-    await boris.presses(card, "Close")
+    await closes(boris, card)
     await ivan.sees("Request #1 is closed")
     await ivan.says("Something else")
     card = await anna.sees("Something else")
-    assert "#2 · shop_bot" in card.text
+    assert "📥 shop_bot" in card.text
     assert boris.looks("Something else") is None
 
 
@@ -67,7 +67,7 @@ async def test_unknown_start_payload_greets_the_client_and_uses_the_bots_source(
     await ivan.starts(crm.shop, payload)
     await ivan.sees()
     await ivan.says("Hello")
-    assert "· shop_bot" in (await anna.sees("Hello")).text
+    assert "📥 shop_bot" in (await anna.sees("Hello")).text
 
 
 async def test_source_switched_off_after_start_falls_back_to_the_bots_source(crm: RunningApp) -> None:
@@ -78,7 +78,7 @@ async def test_source_switched_off_after_start_falls_back_to_the_bots_source(crm
     await crm.settled()
     await switch(crm, source_id, is_active=False)
     await ivan.says("Hello")
-    assert "· shop_bot" in (await anna.sees("Hello")).text
+    assert "📥 shop_bot" in (await anna.sees("Hello")).text
 
 
 async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: RunningApp) -> None:
@@ -187,11 +187,11 @@ async def test_renamed_client_is_shown_with_the_new_name(crm: RunningApp) -> Non
     anna = await crm.operator("Anna")
     ivan = crm.client("Ivan", username="ivan")
     await ivan.says("Hello", to=crm.shop)
-    await anna.presses(await anna.sees("👤 Ivan @ivan"), "Close")
+    await closes(anna, await anna.sees("#1 Ivan @ivan"))
     await ivan.sees("is closed")
     ivan.user.update(first_name="Johann", username="johann")
     await ivan.says("Hello again")
-    await anna.sees("👤 Johann @johann")
+    await anna.sees("#2 Johann @johann")
 
 
 @pytest.mark.fault("F17", "F78")

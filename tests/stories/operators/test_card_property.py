@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import category
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +16,7 @@ from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
 from tests.stories.operators.test_cards import HOSTILE
 
+ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MESSAGE_LONGEST = 4096  # sendMessage, in UTF-16 units
 PLAIN = CardData(
@@ -101,7 +103,7 @@ def test_any_name_and_text_make_a_valid_card(
     contact = dataclasses.replace(
         PLAIN, lead_name=name, source=source, first_text=text, first_entities=entities, status=status
     )
-    made = card(contact, chat_id=7, _=translator(language), now=NOW)
+    made = card(contact, chat_id=7, _=translator(language), now=NOW, zone=ZONE)
     shown, units = made.text, made.text.encode("utf-16-le")
     assert utf16_units(shown) <= MESSAGE_LONGEST
     assert (text if utf16_units(text) <= CARD_TEXT_LIMIT else fits_units(text, CARD_TEXT_LIMIT)) in shown
@@ -113,23 +115,23 @@ def test_any_name_and_text_make_a_valid_card(
     # What is marked is our own, and what the client marked in the message.
     assert {one["type"] for one in made.entities} <= {"bold", "italic", *(one["type"] for one in entities)}
     assert made.entities[0]["offset"] == 0
-    assert shown.startswith("#15 · ")
+    assert shown.startswith("#15 ")
     assert made.keyboard is not None
     pressed = {button["callback_data"] for row in made.keyboard["inline_keyboard"] for button in row}
     assert pressed <= {"take:15:3", "close:15:3"}
     # The name is one line, whatever is in it.
-    head = shown[: shown.index("👤 ")]
-    assert shown[len(head) :].splitlines()[0].startswith("👤 ")
-    assert " ".join("".join(" " if category(sign) == "Cc" else sign for sign in name).split()) in shown
+    name_line, source_line = shown.splitlines()[:2]
+    assert source_line.startswith("📥 ")
+    assert " ".join("".join(" " if category(sign) == "Cc" else sign for sign in name).split()) in name_line
 
 
 @pytest.mark.fault("F112")
 @pytest.mark.parametrize("sign", ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\x9b", "\n", "\r", "\u2028"])
 def test_no_control_character_of_a_name_phone_or_address_reaches_the_card(sign: str) -> None:
     odd = f"+7 999{sign}1"
-    shown = dataclasses.replace(PLAIN, status="taken", lead_name=odd, phone=odd, email=odd, email_hint=odd)
+    shown = dataclasses.replace(PLAIN, status="in_progress", lead_name=odd, phone=odd, email=odd, email_hint=odd)
     plain = dataclasses.replace(shown, lead_name="x", phone="x", email="x", email_hint="x")
-    text = card(shown, chat_id=7, _=translator("en"), now=NOW).text
+    text = card(shown, chat_id=7, _=translator("en"), now=NOW, zone=ZONE).text
     assert sign not in text.replace("\n", "")
     assert text.count("+7 999 1") == 4
-    assert text.count("\n") == card(plain, chat_id=7, _=translator("en"), now=NOW).text.count("\n")
+    assert text.count("\n") == card(plain, chat_id=7, _=translator("en"), now=NOW, zone=ZONE).text.count("\n")

@@ -7,7 +7,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import UNKNOWN_PRESS, count, give, link, now, operator_id, remove, told, value
+from tests.stories.arranging import UNKNOWN_PRESS, closes, count, give, link, now, operator_id, remove, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -26,43 +26,35 @@ HOSTILE = [
 FOUND_BY_TELEGRAM = {"mention", "bot_command", "hashtag", "cashtag", "url", "email", "phone_number"}
 
 
-async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp) -> None:
+async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
+    clock.goes_to(14, 5)
     ivan = crm.client("Ivan", last_name="Petrov", username="ivan")
     await ivan.shares_phone(crm.shop)
     await ivan.says("/email ivan@example.com")
     await ivan.says("Do you have bicycles?")
     card = await anna.sees("bicycles")
-    assert card.text == "#1 · shop_bot\n👤 Ivan Petrov @ivan\n\nDo you have bicycles?\n\n🆕 New · just now"
+    assert card.text == "#1 Ivan Petrov @ivan\n📥 shop_bot\n\nDo you have bicycles?\n\n🆕 New since 14:05"
     assert card.labels == ["✋ Take", "✔️ Close"]
 
+    clock.forward(minutes=2)
     await anna.presses(card, "Take")
     taken = await anna.sees("In progress")
     assert taken.id == card.id
     assert taken.text == (
-        "#1 · shop_bot\n👤 Ivan Petrov @ivan\n📞 +79990000001\n✉️ ivan@example.com\n\nDo you have bicycles?\n\n"
-        "🟢 In progress · just now"
+        "#1 Ivan Petrov @ivan\n📥 shop_bot\n📞 +79990000001\n✉️ ivan@example.com\n\nDo you have bicycles?\n\n"
+        "🟢 In progress since 14:07"
     )
     assert taken.labels == ["✔️ Close"]
     assert (await ivan.sees("taking care")).text == "Anna is now taking care of your request #1."
 
     await anna.presses(taken, "Close")
-    closed = await anna.sees("✔️ Closed")
-    assert (closed.id, closed.labels) == (card.id, [])
-    assert closed.text.endswith("Do you have bicycles?\n\n✔️ Closed")
+    closed = await anna.sees("closed 14:07")
+    assert (closed.id, closed.labels) == (card.id, ["↩️ Reopen"])
+    assert closed.text == "✔️ #1 Ivan Petrov · Do you have bicycles? · closed 14:07 (2 min)"
     assert (await ivan.sees("is closed")).text == (
         "Request #1 is closed. Thank you! If you have another question, just write here."
     )
-
-
-async def test_updated_card_shows_the_age_of_the_contact(crm: RunningApp, clock: MovableClock) -> None:
-    anna = await crm.operator("Anna")
-    ivan = crm.client()
-    await ivan.says("Hello", to=crm.shop)
-    card = await anna.sees("New · just now")
-    clock.forward(hours=3, minutes=5)
-    await anna.presses(card, "Take")
-    await anna.sees("In progress · 3 h")
 
 
 @pytest.mark.fault("F76")
@@ -73,7 +65,7 @@ async def test_client_text_on_a_card_stays_literal(crm: RunningApp, text: str) -
     await ivan.says(text, to=crm.shop)
     card = await anna.sees("#1")
     assert f"\n\n{text}\n\n🆕 New" in card.text
-    assert card.text.splitlines()[1].replace("⁨", "").replace("⁩", "") == f"👤 {ivan.first_name} @ivan"
+    assert card.text.splitlines()[0].replace("⁨", "").replace("⁩", "") == f"#1 {ivan.first_name} @ivan"
     assert [one["type"] for one in card.entities if one["type"] not in FOUND_BY_TELEGRAM] == ["bold"]  # the number
     await ivan.says(text + "!")
     copy = await anna.sees(text + "!", after=card)
@@ -136,7 +128,7 @@ async def test_card_counts_earlier_contacts_and_names_the_last_operator(crm: Run
             assert "🕘" not in card.text
         if number == 3:
             assert "🕘 2 earlier requests, last with Anna" in card.text
-        await anna.presses(card, "Close")
+        await closes(anna, card)
         await ivan.sees(f"Request #{number} is closed")
 
 
@@ -165,17 +157,21 @@ async def test_repeated_button_presses_take_effect_once(crm: RunningApp) -> None
 
 @pytest.mark.fault("F52")
 async def test_outdated_button_does_nothing_and_refreshes_the_card(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
+    """Boris had it in the meantime: what Anna's old button meant is not known."""
+    anna, boris = await crm.operator("Anna"), await crm.operator("Boris", weight=0)
     ivan = crm.client()
     await ivan.says("Hello", to=crm.shop)
     old = await anna.sees("Hello")
-    await anna.presses(old, "Take")
-    await anna.sees("In progress")
+    await give(crm, 1, boris)
+    await boris.replies(await boris.sees("Hello"), "We are open")
+    await ivan.sees("We are open")
+    await give(crm, 1, anna)
     await crm.settled()
-    press = await anna.presses(old, "Close", stale=True)  # version 1; taking made it 2
-    assert await press.answer() == "The card of #1 was out of date. It has been refreshed, please press again."
-    assert await value(crm, "SELECT status FROM contacts") == "in_progress"
-    await anna.presses(now(anna, old), "Close")
+    for button in ("Take", "Close"):
+        press = await anna.presses(old, button, stale=True)
+        assert await press.answer() == "The card of #1 was out of date. It has been refreshed, please press again."
+        assert await value(crm, "SELECT status FROM contacts") == "new"
+    await closes(anna, anna.chat()[-1])
     await ivan.sees("is closed")
 
 
@@ -306,7 +302,7 @@ async def test_removed_operator_cannot_use_old_cards(crm: RunningApp) -> None:
     assert ivan.looks("Changed by Boris") is None
     # No operator any more: such a message is a client's, and nothing of it goes to Ivan.
     await boris.replies(old, "Let me in")
-    assert "👤 Boris" in (await anna.sees("Let me in")).text
+    assert "Boris" in (await anna.sees("Let me in")).text
     await crm.settled()
     assert ivan.looks("Let me in") is None
     await ivan.says("Anybody?")
@@ -323,7 +319,7 @@ async def test_closing_a_contact_assigns_the_longest_waiting_one(crm: RunningApp
         await crm.settled()
     for client in clients:
         card = await anna.sees(f"{client.first_name} asks")
-        await anna.presses(card, "Close")
+        await closes(anna, card)
         await client.sees("is closed")
     await crm.settled()
     assigned = re.findall(r"(\w+) asks", "\n".join(seen.text for seen in anna.chat()))
@@ -356,7 +352,7 @@ async def test_operator_of_two_bots_has_each_contact_in_its_own_chat(sandbox: Sa
         await maria.sees("for Maria")
         await anna.says("/my", to=shop)
         mine = await anna.sees("2 open requests", bot=shop)
-        assert "#2 · Maria · help_bot · just now · @help_bot" in mine.text
+        assert "#2 Maria · help_bot · just now · @help_bot" in mine.text
         assert mine.labels == ["#1"]
         # A button that names a contact of the other bot copies nothing from there.
         press = await anna.presses_forged(shop, "card:2", message=mine)

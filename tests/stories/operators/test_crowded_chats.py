@@ -4,7 +4,7 @@ import pytest
 
 from bot.delivery.chat_lanes import COPIES_AT_MOST
 from bot.sandbox import Person, Sandbox
-from tests.stories.arranging import until
+from tests.stories.arranging import closes, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -60,6 +60,24 @@ async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp,
         assert set(turns[start : start + 3]) == {"Ivan", "Petra", "Maria"}
 
 
+@pytest.mark.fault("F155")
+async def test_card_is_redrawn_before_the_words_that_wait(crm: RunningApp, clock: MovableClock) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Ivan begins", to=crm.shop)
+    card = await anna.sees("Ivan begins", bot=crm.shop)
+    await crm.settled()
+    await shut_chat(crm, anna, ivan)
+    for number in range(8):
+        await ivan.says(f"word {number}", to=crm.shop)
+    await until_written(crm, "word 7")
+    await anna.presses(card, "Take")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'card_edit' AND state = 'pending'", 1)
+    await open_chat(crm, clock)
+    redrawn, *words = (seen.request_id or 0 for seen in anna.chat(crm.shop) if seen.id >= card.id)
+    assert len(words) == 9
+    assert redrawn < min(words)
+
+
 @pytest.mark.fault("F117")
 async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     crm: RunningApp, clock: MovableClock
@@ -80,7 +98,7 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     assert told == ["first", *(f"word {number}" for number in range(19)), "… and 7 more messages in #1: /history #1"]
     await anna.says("/history #1")
     history = await anna.sees("Ivan: word 25", bot=crm.shop)
-    assert history.text.startswith("#1 · Ivan\n")
+    assert history.text.startswith("#1 Ivan\n")
     assert [f"word {number}" in history.text for number in range(26)] == [True] * 26
 
     await boris.says("/history 1", to=crm.shop)
@@ -102,7 +120,7 @@ async def test_close_drops_what_waits_and_says_how_much(crm: RunningApp, clock: 
         await ivan.says(f"word {number}", to=crm.shop)
     await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'collapsed'", 5)
     last = anna.chat(crm.shop)[-1].id
-    await anna.presses(card, "Close")
+    await closes(anna, card)
     await ivan.sees("closed", bot=crm.shop)
     await open_chat(crm, clock)
     assert shown(crm, anna, last) == ["… and 25 more messages in #1: /history #1"]

@@ -18,10 +18,10 @@ async def test_my_command_shows_age_since_hand_over(crm: RunningApp, clock: Mova
     clock.ahead = timedelta()
 
     await boris.says("/my")
-    assert "#1 · Ivan · shop_bot · 2 h" in (await boris.sees("1 open request")).text
+    assert "#1 Ivan · shop_bot · 2 h" in (await boris.sees("1 open request")).text
     await give(crm, 1, anna)
     await anna.says("/my")
-    assert "#1 · Ivan · shop_bot · just now" in (await anna.sees("1 open request")).text
+    assert "#1 Ivan · shop_bot · just now" in (await anna.sees("1 open request")).text
 
 
 async def test_my_command_shows_age_since_return_from_a_colleague(crm: RunningApp, clock: MovableClock) -> None:
@@ -35,4 +35,4 @@ async def test_my_command_shows_age_since_return_from_a_colleague(crm: RunningAp
     await anna.sees("Do you have bicycles?", bot=crm.shop)
     clock.ahead = timedelta()
     await anna.says("/my")
-    assert "#1 · Ivan · shop_bot · 30 min" in (await anna.sees("1 open request")).text
+    assert "#1 Ivan · shop_bot · 30 min" in (await anna.sees("1 open request")).text

@@ -78,7 +78,7 @@ def copied(message_id: int, to: int, *, of: tuple[int, int], text: str = "…") 
 
 
 def card(message_id: int, number: int, words: str, name: str = "Ivan Petrov") -> dict[str, Any]:
-    return entry(message_id, ANNA, SHOP, f"#{number} · shop_bot\n👤 {name} @ivan\n\n{words}\n\n🆕 New · just now")
+    return entry(message_id, ANNA, SHOP, f"#{number} {name} @ivan\n📥 shop_bot\n\n{words}\n\n🆕 New since 14:05")
 
 
 def entry(message_id: int, chat: int, sender: int, text: str, **more: Any) -> dict[str, Any]:

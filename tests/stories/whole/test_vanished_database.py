@@ -19,7 +19,7 @@ from bot.sandbox import Person, Sandbox
 from crm_core.storage import config, ownership
 from crm_core.storage.config import POOLS, Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
-from tests.stories.arranging import count, value
+from tests.stories.arranging import closes, count, value
 from tests.support.people import RunningApp
 from tests.support.tcp_relay import TcpRelay
 from tests.support.waiting import until_polled
@@ -120,7 +120,7 @@ async def test_vanished_database_host_loses_nothing_and_work_goes_on_at_once(
             for client in writers:
                 await client.says(f"{client.first_name} word {number}", to=crm.shop)
         await anna.presses(cards[0], "Take")
-        await anna.presses(cards[1], "Close")
+        await closes(anna, cards[1])
         await anna.replies(cards[2], "Anna answers 2")
         sandbox.clear_fault(slow)
         await until_every_deadline_passed(crm, asked)
