@@ -32,11 +32,11 @@ router.include_router(weight_buttons.router)
 _NUMBER = re.compile(r"#([0-9]{1,9})")
 
 
-@router.message(typed("assign"))
+@router.message(typed("assign", "weights", "give"))
 async def on_assign(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
-    """`/assign shop_bot Anna 30`, `/assign #15 Anna`, or alone: then buttons."""
+    """`/assign shop_bot Anna 30`, `/assign #15 Anna`, or alone: then buttons. `/weights` and `/give` are the same."""
     line = TypedLine.of(command.args or "")
     if not line:
         await act.answer(sources_to_choose(await read_as_admin(db, actor, sources.listing), _))

@@ -11,6 +11,7 @@ from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddOperator,
     AskLimit,
+    GiveSource,
     InviteOperator,
     ListOperators,
     RemoveOperator,
@@ -122,6 +123,14 @@ async def on_renamed(message: Message, asked: OpenPrompt, actor: Actor, act: Act
 async def on_switch(query: CallbackQuery, callback_data: SwitchOperator, actor: Actor, act: Act, _: Translator) -> None:
     """Switches on or off."""
     await operator_actions.switch(act, actor, callback_data.operator_id, callback_data.is_on, _)
+
+
+@router.callback_query(GiveSource.filter())
+async def on_give_source(
+    query: CallbackQuery, callback_data: GiveSource, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Gives a first source, or all."""
+    await operator_actions.give_source(act, actor, callback_data.operator_id, callback_data.source_id, _)
 
 
 @router.callback_query(InviteOperator.filter())

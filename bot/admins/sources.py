@@ -31,7 +31,7 @@ async def on_sources(
     """`/sources`, `/sources vk`, `/sources link vk VK ads`."""
     line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(sources_screen(await read_as_admin(db, actor, sources.listing), _))
+        await act.answer(sources_screen(await read_as_admin(db, actor, sources.overview), _))
         return
     if line.words[0].text.casefold() == "link":
         await source_actions.add_link(act, actor, act.bot_id, line.from_word(1), _)

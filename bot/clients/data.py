@@ -1,12 +1,13 @@
 """A client's own phone and e-mail: stored only from their owner."""
 
 from aiogram import Router
-from aiogram.filters import Command, CommandObject
+from aiogram.filters import CommandObject
 from aiogram.types import Message, ReplyKeyboardRemove, User
 
 from bot.handling.act import Act
 from bot.handling.filters import IsOwnPhone
 from bot.handling.incoming import person_of
+from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.contacts.phones import phone_of
@@ -32,7 +33,7 @@ async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Tra
     )
 
 
-@router.message(Command("email"))
+@router.message(typed("email"))
 async def on_email(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """`/email you@example.com`."""
     if not command.args:

@@ -1,21 +1,24 @@
 """/start, /help and /privacy for clients."""
 
 from aiogram import Router
-from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.filters import CommandObject
 from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
 
 from bot.handling.act import Act
 from bot.handling.incoming import person_of
+from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
+from bot.texts.refusals import refusal
 from crm_core.conversation import client_messages
+from crm_core.errors import SourceOff
 
 router = Router(name="clients.start")
 
 SOURCE_PAYLOAD = "src_"
 
 
-@router.message(CommandStart())
+@router.message(typed("start"))
 async def on_start(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """Greets; a source link assigns the next contact to its source."""
     payload = command.args or ""
@@ -25,7 +28,7 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
         chat_id=act.chat_id,
         person=person_of(event_from_user),
         slug=payload.removeprefix(SOURCE_PAYLOAD) if payload.startswith(SOURCE_PAYLOAD) else None,
-        reply=lambda booked: greeting(_),
+        reply=lambda started: greeting(_) if started.takes_requests else text_message(refusal(SourceOff(), _)),
     )
 
 
@@ -39,7 +42,7 @@ def greeting(_: Translator) -> OutgoingMessage:
     return text_message(text, keyboard=keyboard)
 
 
-@router.message(Command("help"))
+@router.message(typed("help"))
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """Explains how it works."""
     lines = [
@@ -50,12 +53,12 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
     await act.answer(text_message("\n".join(lines)))
 
 
-@router.message(Command("privacy"))
+@router.message(typed("privacy"))
 async def on_privacy(message: Message, act: Act, _: Translator) -> None:
     """Says what is stored."""
     text = _(
         "We store your name and @username from Telegram, the messages in this chat, and the phone number and "
-        "e-mail if you share them. Only our staff can see them. If you want us to delete everything, tell us "
-        "here."
+        "e-mail if you share them. Our staff can see them, and the programs that they work with. If you have a "
+        "question about your data, just write here."
     )
     await act.answer(text_message(text))

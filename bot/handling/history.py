@@ -63,6 +63,8 @@ def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:
     who = one.operator or client_name(found.lead, _)
     text = (one.text or "").strip()
     said = text if one.kind == "text" else f"[{kind_name(one.kind, _)}] {text}".strip()
+    if one.is_withdrawn:
+        said = _("(taken back)") + " " + said
     if len(said) > EACH_LONGEST:
         said = said[: EACH_LONGEST - 1] + "…"
     return f"{moment(one.at.timestamp(), str(zone), _)} {shorten(who, 30)}: {said}"

@@ -148,6 +148,8 @@ def _exclusion(reason: str, _: Translator) -> str:
             return _("offline")
         case Exclusion.FULL:
             return _("at the limit")
+        case Exclusion.OWN_REQUEST:
+            return _("it is their own request")
         case SourceExclusion.NO_OPERATORS:
             return _("no operator has a weight there")
         case SourceExclusion.SOURCE_OFF:

@@ -137,6 +137,7 @@ class MessageShown(Shown):
         operator_id=2,
         kind="text",
         text="Добрый день!",
+        forwarded_from=None,
         created_at="2026-01-15T10:32:00.000Z",
         delivery="sent",
         reason=None,
@@ -147,6 +148,10 @@ class MessageShown(Shown):
     operator_id: int | None
     kind: Annotated[str, Field(description="text, photo, voice, … as Telegram calls them")]
     text: str | None
+    forwarded_from: Annotated[
+        str | None,
+        Field(description="Whose words a forwarded message has, empty if Telegram does not say; null if it is none."),
+    ]
     created_at: Moment
     delivery: str | None
     reason: str | None

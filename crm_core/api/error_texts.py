@@ -28,6 +28,11 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "contact_already_yours": "The operator has already taken this contact",
     "contact_already_theirs": lambda f: f"The contact is already held by {f['operator']}",
     "contact_closed": "The contact is closed",
+    "number_not_yours": "There is no such contact",
+    "number_mismatch": "The message names two contacts",
+    "sent_elsewhere": "The message went to another contact",
+    "too_late_to_take_back": "It is too late to take the message back",
+    "choice_ended": "The question has ended",
     "client_has_open": lambda f: f"The client has another open contact at this source: {f['open']}",
     "export_under_way": "An export is in progress; try again when it is finished",
     "card_outdated": "The contact has changed in the meantime; read it again",
@@ -36,6 +41,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "needs_confirmation": lambda f: (
         f"{f['operator']} is not available ({f['why']}); send force=true to assign it anyway"
     ),
+    "no_longer_operator": "This account was on the staff until some days ago",
+    "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (
         f"{f['operator']} has not started this source's bot and cannot receive its contacts"
     ),
@@ -61,6 +68,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "source_in_use": lambda f: f"{f['source']} has contacts, a bot or a form key; switch it off (is_active) instead",
     "email_taken": "Another lead has this e-mail address",
     "nothing_open": "There is no open contact",
+    "poll_not_sent": "Votes in a poll do not come back, so polls are not sent",
+    "unknown_command": "There is no such command",
     "choice_expired": "This message has already been sent",
     "prompt_ended": "This question is already closed",
     "preference_not_found": "Preference not found",

@@ -76,9 +76,8 @@ def telegram_external_id(user_id: int) -> str:
 
 def _query(facts: LeadFacts) -> tuple[Prepared | None, dict[str, Any]]:
     """The query for a lead, None if nothing is known that would tell it from others."""
-    key = None if facts.email is None else email_key(facts.email)
-    named = {"external_id": facts.external_id, "email_key": key}
-    values = {name: value for name, value in named.items() if value is not None}
+    known = {"external_id": facts.external_id, "email_key": None if facts.email is None else email_key(facts.email)}
+    values = {name: value for name, value in known.items() if value is not None}
     return _FIND.get(tuple(values)), values
 
 

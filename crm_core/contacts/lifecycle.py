@@ -13,9 +13,9 @@ from crm_core.contacts import cards, leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice
@@ -122,7 +122,8 @@ def _open(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
+    is_away = not isinstance(place, Reservation) and duty.is_away(place.reason)
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **({"away": True} if is_away else {}))]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
@@ -140,7 +141,7 @@ def _open(
         events.record(s, [created, waits])
         outbox.add(s, greeting, now=now)
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
-            _notify_waits(s, contact_id, source, place.reason, now)
+            queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 
 
@@ -156,19 +157,6 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
         on_commit(s, MoreToAssign(frozenset([source.id])))
         return Choice(None, queue.OTHERS_FIRST, ())
     return assignment.reserve_operator(s, source, rng=rng)
-
-
-def _notify_waits(s: Session, contact_id: int, source: SourceFacts, why: str | None, now: datetime) -> None:
-    alerts.notify_admins(
-        s,
-        cause=f"waits:{source.id}",
-        code="contact_waits",
-        now=now,
-        bot_id=source.card_bot_id,
-        contact=contact_id,
-        source=source.name,
-        why=why,
-    )
 
 
 def _new_row(
@@ -196,8 +184,9 @@ def _new_row(
     }
 
 
-def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.OutboxEntry:
-    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
+def _notice(chat: ClientChat, contact_id: int, code: str, **more: Any) -> outbox.OutboxEntry:
+    payload = {"code": code, **more}
+    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload=payload)
 
 
 def _notify_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:

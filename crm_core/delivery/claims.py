@@ -24,9 +24,10 @@ HOLDER_STAFF = aliased(Staff)
 
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
-    outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE, outbox.MENU,
+    outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
+    outbox.NOTICE_EDIT, outbox.MENU,
 )  # fmt: skip
-WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT)
+WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class CardData:
     has_chat: bool = True
     current_assigned_at: datetime | None = None
     queue_position: int | None = None
+    first_forwarded_from: str | None = None
+    first_about: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class MessageData:
     Attributes:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
+        is_withdrawn: whether its operator has taken it back.
+        forwarded_from, about, media: as in `MessageContent`.
     """
 
     id: int
@@ -82,6 +87,10 @@ class MessageData:
     can_copy: bool
     reply_to: int | None
     copy_id: int | None = None
+    is_withdrawn: bool = False
+    forwarded_from: str | None = None
+    about: dict[str, Any] | None = None
+    media: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,8 @@ _CONTACTS = PreparedForIds(
             _last_operator,
             Contact.chat_id.is_not(None),
             Contact.current_assigned_at,
+            FIRST.forwarded_from,
+            FIRST.about,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -203,6 +214,10 @@ _MESSAGES = PreparedForIds(
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
             ),
             _newest_there(Posted.message_ref == Message.id),
+            Message.withdrawn_at.is_not(None),
+            Message.forwarded_from,
+            Message.about,
+            Message.media,
         )
         .join(Message, Message.id == OutboxRow.message_ref)
         .where(OutboxRow.id.in_(ids))
@@ -261,8 +276,8 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *columns, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        contact = CardData(*columns)
+    for *columns, forwarded_from, about, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        contact = replace(CardData(*columns), first_forwarded_from=forwarded_from, first_about=about)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.routing.candidates import SourceFacts, candidates
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose
 from crm_core.storage.execute import execute, expect
@@ -236,8 +236,6 @@ def announce_assignment(
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
     events.record(s, [*happened, assigned, *reached])
     outbox.add(s, [*_to_operator(contact_id, source, place, said), *also], now=now)
-    if is_full:
-        _notify_limit_reached(s, source, place, now=now)
 
 
 def _by_reason(excluded: Sequence[tuple[int, Exclusion]]) -> dict[str, list[int]] | None:
@@ -258,16 +256,3 @@ def _to_operator(
         return []
     card = outbox.OutboxEntry(outbox.CARD, source.card_bot_id, place.chat_id, contact_id)
     return [card, *messages.copies(said, contact_id=contact_id, bot_id=source.card_bot_id, chat_id=place.chat_id)]
-
-
-def _notify_limit_reached(s: Session, source: SourceFacts, place: Reservation, *, now: datetime) -> None:
-    alerts.notify_admins(
-        s,
-        cause=f"limit:{place.operator_id}",
-        code="limit_reached",
-        now=now,
-        bot_id=source.card_bot_id,
-        operator=place.name,
-        load=place.load,
-        limit=place.limit,
-    )

@@ -93,7 +93,7 @@ async def test_invalid_assign_is_refused_with_reason_and_suggestion(
     answer = await types(crm, crm.olga, typed)
     assert answer.text.startswith(said)
     assert answer.labels == offered
-    assert "Nobody has a weight here" in (await types(crm, crm.olga, "/sources shop_bot")).text
+    assert "Nobody is assigned here" in (await types(crm, crm.olga, "/sources shop_bot")).text
 
 
 async def test_suggested_assignment_is_applied_by_its_button(crm: RunningApp) -> None:

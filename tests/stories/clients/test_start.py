@@ -151,8 +151,29 @@ async def test_help_and_privacy_answer_without_opening_a_contact(crm: RunningApp
     await ivan.says("/help", to=crm.shop)
     assert "/email" in (await ivan.sees("operator")).text
     await ivan.says("/privacy")
-    assert "phone" in (await ivan.sees("We store")).text
+    said = (await ivan.sees("We store")).text
+    assert "phone" in said
+    assert "delete" not in said  # which nobody could do yet
     assert await count(crm, "contacts") == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "off", "inviting"),
+    [("en", "We're not taking requests right now", "How can we help"), ("ru", "не принимаются", "помочь")],
+)
+async def test_greeting_of_a_source_that_is_off_invites_nobody(
+    crm: RunningApp, language: str, off: str, inviting: str
+) -> None:
+    anna, ivan, kira = await crm.operator("Anna"), crm.client("Ivan", language=language), crm.client("Kira")
+    await kira.says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    await switch(crm, await crm.source_id(), is_active=False)
+    await ivan.starts(crm.shop)
+    assert off in (await ivan.sees()).text
+    assert ivan.looks(inviting) is None
+    await kira.starts(crm.shop)  # whose request is open: she may go on writing
+    await crm.settled()
+    assert told(kira, "not taking requests") == 0
 
 
 async def test_unknown_command_of_a_client_is_passed_on_as_a_message(crm: RunningApp) -> None:
