@@ -21,14 +21,17 @@ PIP_AUDIT := $(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requiremen
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor quick test simulate mutants lint bench soak lock notices audit sbom clean
+.PHONY: help demo sandbox screenshots browser run doctor quick test simulate mutants lint bench soak lock notices audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+		printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 demo: $(VENV)/.runtime ## the whole product in your terminal: no token, no internet, half a minute
 	@$(BIN)/python -m bot demo
+
+sandbox: $(VENV)/.runtime ## the whole product in a browser: five telephones, no token, no internet
+	@$(BIN)/python -m bot sandbox
 
 run: $(VENV)/.runtime ## the real bot, from .env
 	@$(BIN)/python -m bot run
