@@ -1,7 +1,7 @@
 """Requests of people who are on the staff now: they go on being their clients until these are closed.
 
-What they write without replying to anything is for whoever answers them; a reply goes where it points, `#6 hello` to
-request 6. So nothing of it goes to a client of theirs by guess.
+What they write without replying to anything is for whoever answers them; a reply goes where it points, and `#6 hello`
+to request 6. So nothing of it goes to a client of theirs by guess.
 """
 
 from aiogram import Router
