@@ -1,7 +1,7 @@
 """Requests of people who are on the staff now: they go on being their clients until these are closed.
 
-What they write without replying to anything is for whoever answers them; a reply goes where it points, and `#6 hello` to
-request 6. So nothing of it goes to a client of theirs by guess.
+What they write without replying to anything is for whoever answers them; a reply goes where it points, and `#6 hello`
+to request 6. So nothing of it goes to a client of theirs by guess.
 """
 
 from aiogram import Router
@@ -22,7 +22,7 @@ class IsForOwnRequest(BaseFilter):
     """Passes what a member of staff writes as the client of a request of their own."""
 
     async def __call__(self, message: Message, act: Act, db: Database) -> bool:
-        content = content_of(message, bot_id=act.bot_id)
+        content = content_of(message, bot_id=act.bot_id, raw=act.said)
         return await db.read(client_messages.is_for_own_request, content=content, album=message.media_group_id)
 
 

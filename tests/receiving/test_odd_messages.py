@@ -83,8 +83,8 @@ async def test_unreadable_content_is_passed_on_by_its_number(crm: RunningApp) ->
     card = await anna.sees("#1", bot=crm.shop)
     assert "[photo]" in card.text
     assert (await anna.sees(kind="photo", after=card)).copied_from == (ivan.id, first.id)
-    await ivan.sends(kinds.text("words"), parts={"text": None, "hologram": {"depth": 3}})
-    assert (await anna.sees("words")).reply_to == card.id
+    await ivan.sends(kinds.text("seen in depth"), parts={"text": None, "hologram": {"depth": 3}})
+    assert (await anna.sees("seen in depth")).reply_to == card.id
     await anna.sends(kinds.voice(), to=crm.shop, reply_to=card, parts={"voice": 7})
     await ivan.sees(kind="voice")
     assert await count(crm, "inbox", "state <> 'done'") == 0

@@ -57,6 +57,7 @@ async def test_online_names_the_bots_that_are_still_to_be_started(sandbox: Sandb
     ) as crm:
         anna = await crm.operator("Anna")
         await crm.weight(await operator_id(crm, anna), 5, bot=crm.bots[1])
+        await crm.settled()
         assert (await types(crm, anna, "/online", to=crm.shop)).text.endswith("can't reach you: @help_bot")
 
 

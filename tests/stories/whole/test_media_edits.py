@@ -116,6 +116,8 @@ async def test_edit_is_not_sent_afresh_to_an_operator_who_no_longer_has_the_requ
     card = await anna.sees("Hello", bot=crm.shop)
     said = await ivan.sends(kinds.photo(OLD, caption="this one"))
     await anna.sees("this one")
+    await anna.presses(card, "Take")
+    await crm.settled()
     await anna.presses(card, "Close")
     await ivan.sees("is closed")
     await ivan.edits(said, "Words for nobody", removes_media=True)
