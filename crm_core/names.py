@@ -35,6 +35,11 @@ def is_invisible(sign: str) -> bool:
     return unicodedata.category(sign) == "Cf" or sign in _INVISIBLE
 
 
+def shows_something(text: str) -> bool:
+    """Whether anything of a text is seen: people have names of invisible signs alone."""
+    return (text.isascii() and text.isalpha()) or not all(sign.isspace() or is_invisible(sign) for sign in text)
+
+
 # Unicode's property Default_Ignorable_Code_Point has these besides the format characters; of BRAILLE PATTERN BLANK
 # nothing is seen either.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(

@@ -205,17 +205,21 @@ def change(s: Session, *, lead_id: int, values: dict[str, Any], actor: Actor, no
         events.record(s, [NewEvent(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="corrected")])
 
 
-def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
+def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> bool:
     """Stores the e-mail that a person named as their own.
 
     If another lead has it, nothing is merged, since anybody can type anybody's address: the operator sees it as a hint.
 
-    Raises BadEmail.
+    Returns False if they had named it before, in whichever spelling. Raises BadEmail.
     """
     address = check_email(email)
+    before = s.execute(select(_table.c.email_key, _table.c.email_hint).where(_table.c.id == lead_id)).one()
+    if email_key(address) in (before.email_key, before.email_hint and email_key(before.email_hint)):
+        return False
     is_free = _owner_of(s, address) in (None, lead_id)
     values: dict[str, str | None] = {"email_hint": address}
     if is_free:
         values = {"email": address, "email_key": email_key(address), "email_hint": None}
     s.execute(update(_table).where(_table.c.id == lead_id).values(values))
     events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="email")])
+    return True

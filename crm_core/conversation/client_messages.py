@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from crm_core.access.actors import Actor
 from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
-from crm_core.conversation import questions, recipients
+from crm_core.conversation import prompts, questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
@@ -243,7 +244,8 @@ def start_chat(
     takes = known.contact_id is not None or known.source.is_active or _takes_requests(s, bot_id)
     if slug is None:
         return Started(None, takes)
-    wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))
+    # Links are printed, and read aloud, in capitals too; slugs are small letters.
+    wanted = (Source.slug == slug.casefold(), Source.bot_id == bot_id, Source.is_active.is_(True))
     source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
     if source is None:
         return Started(None, takes)
@@ -353,18 +355,67 @@ def _pin_source(s: Session, bot_id: int, chat_id: int, source_id: int | None) ->
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
 
 
-def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: Phone, now: datetime) -> None:
-    """A client shared their own phone: it is stored with the lead and shown on open cards."""
+def share_phone(
+    s: Session,
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    phone: Phone,
+    content: MessageContent,
+    now: datetime,
+    rng: Rng,
+) -> None:
+    """A client shared their own phone: it is stored with the lead and shown on open cards.
+
+    Where no contact is open, it opens one: whoever leaves nothing but a phone waits to be called.
+
+    Args:
+        content: the message by which they shared it.
+
+    Raises what `receive` raises; then nothing is stored.
+    """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
+    if known.contact_id is None and not _has_open(s, known.lead_id, bot_id):
+        receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
     _refresh_cards_of(s, known.lead_id, now)
 
 
-def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
-    """A client named their e-mail: it is stored with the lead and shown on open cards. Raises BadEmail."""
+def _has_open(s: Session, lead_id: int, bot_id: int) -> bool:
+    """Whether a contact of a client is open at any source of a bot."""
+    theirs = (_contact.c.lead_id == lead_id, _contact.c.bot_id == bot_id, _contact.c.status != "closed")
+    return s.execute(select(_contact.c.id).where(*theirs).limit(1)).first() is not None
+
+
+EMAIL_QUESTION = "email"
+
+
+def ask_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, actor: Actor, now: datetime) -> None:
+    """Asks a client for their e-mail: if their next message is an address, it answers. The caller sends the text."""
+    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    prompts.ask(
+        s,
+        bot_id=bot_id,
+        chat_id=chat_id,
+        question=EMAIL_QUESTION,
+        data={},
+        role=prompts.Role.CLIENT,
+        actor=actor,
+        now=now,
+    )
+
+
+def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> bool:
+    """A client named their e-mail: it is stored with the lead and shown on open cards.
+
+    Returns False if they had named the same one before. Raises BadEmail.
+    """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
-    leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
-    _refresh_cards_of(s, known.lead_id, now)
+    is_new = leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
+    if is_new:
+        _refresh_cards_of(s, known.lead_id, now)
+    return is_new
 
 
 def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
