@@ -65,7 +65,7 @@ def register(
     Raises SourceNotFound, SourceOff.
     """
     leads.prefetch_lead(s, lead)
-    _prefetch(s, source_id, content, leads.INSERT)
+    _prefetch(s, source_id, content)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
@@ -94,15 +94,11 @@ def open_contact(
     return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng)
 
 
-def _prefetch(s: Session, source_id: int, content: MessageContent | None, *also: Prepared) -> None:
-    """Announces what opening a contact reads.
-
-    Args:
-        also: further rows that it may insert.
-    """
+def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
+    """Announces what opening a contact reads."""
     queue.prefetch_line(s, source_id)
     prefetch_candidates(s, source_id)
-    prefetch_ids(s, *also, _INSERT, *([] if content is None else [messages.INSERT]))
+    prefetch_ids(s, _INSERT, *([] if content is None else [messages.INSERT]))
 
 
 def _open(
