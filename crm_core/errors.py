@@ -93,9 +93,19 @@ class ContactAlreadyTheirs(CrmError):
 
 
 class ContactClosed(CrmError):
-    """Closed is final."""
+    """Nothing goes on in a closed contact, until whoever had it opens it again."""
 
     code, status = "contact_closed", 409
+
+
+class ClientHasOpen(CrmError):
+    """A closed contact cannot be opened again, since its client has another one open at the same source.
+
+    `open` is that one, `operator` the name of who holds it, None while it waits; `is_yours`: whether it is the same
+    operator's.
+    """
+
+    code, status = "client_has_open", 409
 
 
 class CardOutdated(CrmError):

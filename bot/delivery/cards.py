@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.screens.buttons import CloseContact, CloseUntaken, KeepContact, TakeContact
+from bot.screens.buttons import CloseContact, CloseUntaken, KeepContact, ReopenContact, TakeContact
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
@@ -192,7 +192,8 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
         case "in_progress":
             return {"inline_keyboard": [[close]]}
         case _closed:
-            return None
+            again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
+            return {"inline_keyboard": [[button(_("↩️ Reopen"), again)]]}
 
 
 def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:

@@ -155,6 +155,9 @@ class Narrator:
             case events.CONTACT_TAKEN:
                 name = self.operators[operator_id].name
                 self._row(number, self.captions["takes"].format(operator=name), "", tone=OPERATOR_TONE)
+            case events.CONTACT_REOPENED:
+                self.operators[operator_id].load += 1
+                self.closed -= 1
             case events.CONTACT_CLOSED:
                 self.operators[operator_id].load -= 1
                 self.closed += 1

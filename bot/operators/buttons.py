@@ -4,11 +4,19 @@ from aiogram import Router
 from aiogram.types import CallbackQuery
 
 from bot.handling.act import Act
-from bot.screens.buttons import CloseContact, CloseUntaken, KeepContact, SendTo, ShowCard, TakeContact
+from bot.screens.buttons import (
+    CloseContact,
+    CloseUntaken,
+    KeepContact,
+    ReopenContact,
+    SendTo,
+    ShowCard,
+    TakeContact,
+)
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.contacts import cards, closing, lifecycle
+from crm_core.contacts import cards, closing, lifecycle, reopening
 from crm_core.conversation import operator_messages
 
 router = Router(name="operators.buttons")
@@ -62,6 +70,13 @@ async def on_keep(query: CallbackQuery, callback_data: KeepContact, actor: Actor
         message_id=act.pressed,
         actor=actor,
     )
+
+
+@router.callback_query(ReopenContact.filter())
+async def on_reopen(query: CallbackQuery, callback_data: ReopenContact, actor: Actor, act: Act, _: Translator) -> str:
+    """[Reopen]."""
+    await act(reopening.reopen, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    return _("#{id} is open again, and yours.").format(id=callback_data.contact_id)
 
 
 @router.callback_query(ShowCard.filter())

@@ -48,7 +48,14 @@ EVENTS: dict[str, type[TelegramObject]] = {
     "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
 }  # fmt: skip
 ABOUT_A_CARD = frozenset(
-    {"contact_held", "contact_already_yours", "contact_closed", "card_outdated", "contact_not_found"}
+    {
+        "contact_held",
+        "contact_already_yours",
+        "contact_closed",
+        "client_has_open",
+        "card_outdated",
+        "contact_not_found",
+    }
 )
 
 

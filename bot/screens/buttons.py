@@ -40,6 +40,13 @@ class KeepContact(CallbackData, prefix="keep"):
     contact_id: Number
 
 
+class ReopenContact(CallbackData, prefix="reopen"):
+    """[Reopen] on the card of a closed contact: `reopen:15:5`."""
+
+    contact_id: Number
+    version: Number
+
+
 class ShowCard(CallbackData, prefix="card"):
     """A contact in the list of /my: `card:15`."""
 

@@ -29,6 +29,14 @@ def _bad_value(fields: dict[str, Any], _: Translator) -> str:
             return _("Please send a whole number from {minimum} to {maximum}.")
 
 
+def _client_has_open(fields: dict[str, Any], _: Translator) -> str:
+    if fields["is_yours"]:
+        return _("#{contact} is closed, and the client has a newer request with you: #{open}. Reply there.")
+    if fields.get("operator"):
+        return _("#{contact} is closed, and the client has a newer request: #{open}, with {operator}.")
+    return _("#{contact} is closed, and the client has a newer request in the queue: #{open}.")
+
+
 REFUSALS: dict[str, Words] = {
     "not_found": lambda f, _: _("This does not exist here."),
     "not_allowed": lambda f, _: _("You are not allowed to do this. Ask an admin."),
@@ -52,6 +60,7 @@ REFUSALS: dict[str, Words] = {
     "contact_already_yours": lambda f, _: _("#{contact} is already yours.").format(**f),
     "contact_already_theirs": lambda f, _: _("#{contact} is already with {operator}.").format(**f),
     "contact_closed": lambda f, _: _("#{contact} is closed.").format(**f),
+    "client_has_open": lambda f, _: _client_has_open(f, _).format(**f),
     "card_outdated": lambda f, _: _(
         "The card of #{contact} was out of date. It has been refreshed, please press again."
     ).format(**f),

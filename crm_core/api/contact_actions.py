@@ -1,4 +1,4 @@
-"""What changes a contact over HTTP: it is assigned manually, taken, answered and closed."""
+"""What changes a contact over HTTP: it is assigned manually, taken, answered and closed, opened again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from crm_core.api.etags import IfMatch, Matching, guarded_by_version
 from crm_core.api.fields import Id
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import TAGGED, refusals
-from crm_core.contacts import details, lifecycle, lists, transfer
+from crm_core.contacts import details, lifecycle, lists, reopening, transfer
 from crm_core.conversation import operator_messages
 
 router = APIRouter(tags=["contacts"])
@@ -56,6 +56,20 @@ async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Res
 async def close_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator who holds it. The oldest waiting contact is then assigned, if there is one."""
     return await _change(call, contact_id, if_match, lifecycle.close, rng=call.rng)
+
+
+@router.post(
+    "/contacts/{contact_id}/reopen",
+    response_model=ContactShown,
+    summary="Open a closed contact again",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)
+async def reopen_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
+    """On behalf of the operator who had it when it was closed, who gets it back in progress, over their limit too.
+
+    It is refused with the code `client_has_open` while a client in Telegram has another open contact at its source.
+    """
+    return await _change(call, contact_id, if_match, reopening.reopen)
 
 
 @router.post(

@@ -279,7 +279,7 @@ def _is_of_another(contact: CardData) -> bool:
 
 
 _TAKEN = select(func.max(Event.at)).where(
-    Event.contact_id == bindparam("contact_id"), Event.kind == events.CONTACT_TAKEN
+    Event.contact_id == bindparam("contact_id"), Event.kind.in_((events.CONTACT_TAKEN, events.CONTACT_REOPENED))
 )
 
 

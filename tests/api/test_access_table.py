@@ -18,7 +18,7 @@ from crm_core.access.actors import Actor, for_admin, telegram
 from crm_core.api import guard
 from crm_core.api.app import PREFIX, create_app
 from crm_core.api.limits import KEY_RATE
-from crm_core.contacts import cards, lifecycle, transfer
+from crm_core.contacts import cards, lifecycle, reopening, transfer
 from crm_core.conversation import edits, operator_messages, prompts
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
@@ -157,6 +157,12 @@ def _takes(s: Session, scene: Scene, actor: Actor) -> None:
     lifecycle.take(s, contact_id=contact_id, version=None, actor=actor, now=NOW)
 
 
+def _reopens(s: Session, scene: Scene, actor: Actor) -> None:
+    holder = telegram(scene.accounts["its operator"])
+    lifecycle.close(s, contact_id=scene.contact_id, version=None, actor=holder, **WHEN)
+    reopening.reopen(s, contact_id=scene.contact_id, version=None, actor=actor, now=NOW)
+
+
 def _edits(s: Session, scene: Scene, actor: Actor) -> None:
     edited = MessageContent("text", text="Hi", bot_id=BOT, chat_id=scene.accounts["its operator"], message_id=70)
     edits.operator_edits(s, actor=actor, content=edited, now=NOW)
@@ -214,6 +220,7 @@ TRIES: dict[str, Try] = {
     "close a request": lambda s, one, who: lifecycle.close(
         s, contact_id=one.contact_id, version=None, actor=who, **WHEN
     ),
+    "open again a closed request": _reopens,
     "answer the client of a request": _answers,
     "edit an answer in a request": _edits,
     "show the card of a request": lambda s, one, who: cards.show(

@@ -63,7 +63,7 @@ async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site
 
     await anna.presses(card, "Close")
     await crm.settled()
-    assert (await anna.sees("closed")).labels == []
+    assert (await anna.sees("closed")).labels == ["↩️ Reopen"]
     (contact,) = (await site.get("/leads/1/contacts")).json()
     assert contact["status"] == "closed"
     assert (await site.get("/operators/")).json()[0]["current_leads"] == 0

@@ -99,7 +99,7 @@ async def test_take_and_close_through_api_update_the_same_card(crm: RunningApp, 
     card = await anna.sees("Call me", bot=crm.shop)
     assert card.labels == ["✋ Take", "✔️ Close"]
     await crm.settled()
-    for action, status, labels in (("take", "In progress", ["✔️ Close"]), ("close", "closed", [])):
+    for action, status, labels in (("take", "In progress", ["✔️ Close"]), ("close", "closed", ["↩️ Reopen"])):
         changed = await desk.post(f"/contacts/{made.json()['id']}/{action}")
         assert changed.status_code == 200
         card = await anna.sees(status)
@@ -135,7 +135,7 @@ async def test_close_through_api_notifies_client_and_assigns_next_waiting(
     assert (await desk.post("/contacts/1/close")).json()["status"] == "closed"
     await ivan.sees("Request #1 is closed")
     await anna.sees("Skis?")
-    assert (await anna.sees("✔️ #1")).labels == []
+    assert (await anna.sees("✔️ #1")).labels == ["↩️ Reopen"]
 
 
 async def test_manual_assignment_through_api_moves_contact_between_operators(

@@ -12,7 +12,7 @@ from bot.sandbox.world import content
 from bot.sandbox.world.chats import PrivateChat
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
-from bot.screens.buttons import SendTo
+from bot.screens.buttons import ReopenContact, SendTo
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
@@ -103,6 +103,11 @@ class Actions:
         """An operator presses Close on one of their cards that has it, or Close it where the card asks."""
         self._press(operator, bot, which, "close")
 
+    def reopen(self, operator: int, bot: int, which: int) -> None:
+        """An operator presses Reopen on one of their cards that has it."""
+        self.history.safety.may_exceed.add(operator + 1)
+        self._press(operator, bot, which, "reopen:")
+
     def press_old(self, operator: int, bot: int, which: int) -> None:
         """An operator presses what a card showed some time ago: the screen is slow."""
         account = OPERATOR_ACCOUNTS[operator]
@@ -117,6 +122,8 @@ class Actions:
             if data.startswith(f"{SendTo.__prefix__}:"):
                 said = message["reply_to_message"].get("text", "")
                 self.history.choices[said] = SendTo.unpack(data).contact_id
+            if data.startswith(f"{ReopenContact.__prefix__}:"):
+                self.history.safety.may_exceed.add(operator + 1)
             acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message["message_id"])
 
     def _press(self, operator: int, bot: int, which: int, action: str) -> None:

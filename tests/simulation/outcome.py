@@ -209,7 +209,7 @@ _POSTED_CARDS = """
            staff.telegram_id = posted.chat_id
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
-_BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": []}
+_BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": ["reopen"]}
 
 
 def _cards_are_new(history: "History") -> None:

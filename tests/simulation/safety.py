@@ -49,7 +49,7 @@ class Safety:
     def __init__(self, history: "History") -> None:
         self.history = history
         self.may_exceed: set[int] = set()
-        """Operators to whom an admin gave something by hand."""
+        """Operators to whom an admin gave something by hand, or who opened a contact again."""
         self.may_be_early = False
         """Whether nobody could know when Telegram would have us send: a clock ran ahead, or a request lingers."""
         self._loads: dict[int, tuple[int, int]] = {}
@@ -58,7 +58,7 @@ class Safety:
         self._closed: set[int] = set()
         self._waiting: set[int] = set()
         self._moved: dict[int, float] = {}
-        self._event = self._given = 0
+        self._event = self._given = self._reopened = 0
         self._commits = self._confirmed = self._refusals = self._entries = 0
         self._told: dict[tuple[int, int], float] = {}
         self._told_at: dict[tuple[int, int], float] = {}
@@ -72,7 +72,7 @@ class Safety:
     def end_life(self, *, power_cut: bool) -> None:
         """What only the process knew is forgotten: it is not told off for a gate that it had no time to note."""
         if power_cut:
-            self._loads, self._holders, self._closed, self._event = {}, {}, set(), 0
+            self._loads, self._holders, self._closed, self._event, self._reopened = {}, {}, set(), 0, 0
             self._eligible, self._given = self._who_is_eligible(), self._newest_event()
             self._waiting = set()
         stored = self.history.ask("SELECT bot_id, chat_id, not_before FROM gates")
@@ -146,9 +146,14 @@ class Safety:
             self._moved |= dict.fromkeys(changed, self.history.loop.now)
         self._event = self._given
         closed = {row[0] for row in ask("SELECT id FROM contacts WHERE status = 'closed'")}
-        if not self._closed <= closed:
-            raise Violation("a closed contact is open again", self._closed - closed)
-        self._closed = closed
+        opened_again = self._closed - closed
+        if opened_again:
+            said = ask(
+                "SELECT DISTINCT contact_id FROM events WHERE id > ? AND kind = 'contact_reopened'", self._reopened
+            )
+            if not opened_again <= {row[0] for row in said}:
+                raise Violation("a closed contact is open again", opened_again)
+        self._closed, self._reopened = closed, self._newest_event()
 
     def _who_is_eligible(self) -> set[tuple[int, int]]:
         return {tuple(row) for row in self.history.ask(_ELIGIBLE)}

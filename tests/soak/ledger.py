@@ -49,7 +49,7 @@ def over_limit(s: Session, *, places: int) -> int:
     count = 0
     events = text(
         "SELECT kind, operator_id, reason, data FROM events WHERE operator_id IS NOT NULL AND (kind IN "
-        "('contact_assigned', 'contact_closed') OR (kind = 'contact_queued') OR "
+        "('contact_assigned', 'contact_closed', 'contact_reopened') OR (kind = 'contact_queued') OR "
         "(kind = 'operator_changed' AND reason = 'limit')) ORDER BY id"
     )
     for kind, operator_id, _, data in s.execute(events):
@@ -58,6 +58,8 @@ def over_limit(s: Session, *, places: int) -> int:
         elif kind == "contact_assigned":
             loads[operator_id] += 1
             count += loads[operator_id] > limits[operator_id]
+        elif kind == "contact_reopened":  # by their own decision, over the limit too
+            loads[operator_id] += 1
         else:
             loads[operator_id] -= 1
     return count

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, te
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import lifecycle, transfer
+from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages, operator_messages
 from crm_core.errors import CrmError
@@ -102,6 +102,14 @@ class Helpdesk(RuleBasedStateMachine):
     def close(self, number: int, slot: int | None) -> None:
         self._on_contact(number, lifecycle.close, version=None, actor=self._somebody(number, slot))
 
+    @rule(number=NUMBERS, slot=st.none() | SLOTS)
+    def reopen(self, number: int, slot: int | None) -> None:
+        actor = self._somebody(number, slot)
+        found = self._rows(f"SELECT operator_id FROM staff WHERE telegram_id = {actor.telegram_id}")  # noqa: S608
+        self.allowed_over = found[0].operator_id if found else None
+        self._on_contact(number, reopening.reopen, version=None, actor=actor)
+        self.closed_once = set()  # what is open again is noted below
+
     @rule(slot=SLOTS)
     def answer(self, slot: int) -> None:
         actor = self._actor(slot)
@@ -172,7 +180,7 @@ class Helpdesk(RuleBasedStateMachine):
             self._look()
 
     def _check_limits(self) -> None:
-        """Nobody got a contact beyond their limit, unless an admin assigned it by hand."""
+        """Nobody got a contact beyond their limit, unless by an admin's hand, or by opening it again themselves."""
         for operator_id, load, most in self._rows("SELECT id, current_leads, max_leads FROM operators"):
             grown = load > self.loads.get(operator_id, 0)
             assert not grown or load <= most or operator_id == self.allowed_over, f"{operator_id}: {load} of {most}"

@@ -50,7 +50,7 @@ async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp, 
 
     await anna.presses(taken, "Close")
     closed = await anna.sees("closed 14:07")
-    assert (closed.id, closed.labels) == (card.id, [])
+    assert (closed.id, closed.labels) == (card.id, ["↩️ Reopen"])
     assert closed.text == "✔️ #1 Ivan Petrov · Do you have bicycles? · closed 14:07 (2 min)"
     assert (await ivan.sees("is closed")).text == (
         "Request #1 is closed. Thank you! If you have another question, just write here."

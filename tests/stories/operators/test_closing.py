@@ -78,7 +78,7 @@ async def test_take_and_close_by_the_same_card_are_both_meant(crm: RunningApp, f
     assert await press.answer() == "#1 is closed."
     await ivan.sees("is closed")
     await crm.settled()
-    assert now(anna, card).labels == []
+    assert now(anna, card).labels == ["↩️ Reopen"]
     assert await value(crm, "SELECT current_leads FROM operators") == 0
 
 

@@ -31,4 +31,4 @@ async def test_contact_is_taken_answered_and_closed(crm: RunningApp) -> None:
     await anna.presses(card, "Close")
     await ivan.sees("Request #1 is closed")
     await crm.settled()
-    assert (await anna.sees("closed")).labels == []
+    assert (await anna.sees("closed")).labels == ["↩️ Reopen"]

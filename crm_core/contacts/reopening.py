@@ -1,0 +1,196 @@
+"""A closed contact is opened again by the operator who had it when it was closed. It stays the contact that it was."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_contact, access_key, access_operator
+from crm_core.access.scopes import WRITE
+from crm_core.contacts import cards
+from crm_core.contacts.checks import check_version, operator_name
+from crm_core.errors import CardOutdated, ClientHasOpen, ContactAlreadyYours, ContactHeld, OperatorUnreachable
+from crm_core.messaging import messages, outbox
+from crm_core.routing import assignment, queue
+from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.operator_locks import hold_operators
+from crm_core.storage.execute import change_one, execute
+from crm_core.storage.locks import lock_contact
+from crm_core.storage.tables import Chat, Contact, OutboxRow, Posted, Source
+
+_contact, _chat, _posted, _outbox = Contact.__table__, Chat.__table__, Posted.__table__, OutboxRow.__table__
+
+
+def reopen(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime) -> Row[Any]:
+    """Opens a closed contact again: it is in progress, with the operator who had it when it was closed.
+
+    That operator decides it, or an API key for them, so it may exceed their limit, as an assignment by hand may. It is
+    no new contact: nothing is drawn, and what statistics say of its opening, assignment and first answer stays. The
+    client is told nothing; what they write next joins it again.
+
+    Args:
+        version: of the contact, as the button carries it; None skips the check.
+
+    Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactHeld, ContactAlreadyYours, CardOutdated,
+    ClientHasOpen, OperatorNotFound, OperatorUnreachable.
+    """
+    operator_id = _access_former(s, actor, contact_id)
+    hold_operators(s, [operator_id])
+    lock_contact(s, contact_id)
+    contact = access_contact(s, contact_id)
+    check_former(s, contact, operator_id)
+    if contact.status != "closed":
+        raise ContactAlreadyYours(contact=contact_id)
+    check_version(contact, version)
+    check_no_other_open(s, contact)
+    place = _take_place(s, contact, operator_id)
+    change_one(
+        s,
+        _REOPEN,
+        {"contact_id": contact_id, "seen": contact.version, "at": now},
+        otherwise=CardOutdated(contact=contact_id),
+    )
+    _point_chat(s, contact)
+    _record(s, contact, place, actor=actor, now=now)
+    _show(s, contact, place, now=now)
+    return contact
+
+
+_REOPEN = (
+    update(_contact)
+    .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
+    .values(
+        status="in_progress",
+        version=_contact.c.version + 1,
+        closed_at=None,
+        taken_at=func.coalesce(_contact.c.taken_at, bindparam("at", type_=_contact.c.taken_at.type)),
+        current_assigned_at=bindparam("at", type_=_contact.c.taken_at.type),
+    )
+)
+
+
+def _access_former(s: Session, actor: Actor, contact_id: int) -> int:
+    """The operator as whom the actor opens a contact again: their own; for an API key, the one who had it."""
+    if actor.key_id is None:
+        return int(access_operator(s, actor).id)
+    access_key(s, actor, needs=WRITE)
+    operator_id = access_contact(s, contact_id).operator_id
+    if operator_id is None:
+        raise ContactHeld(contact=contact_id, operator=None)
+    return int(operator_id)
+
+
+def check_former(s: Session, contact: Row[Any], operator_id: int) -> None:
+    """Checks that a contact is with this operator, or was when it was closed. Raises ContactHeld."""
+    if contact.operator_id != operator_id:
+        raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
+
+
+_OTHER_OPEN = select(_contact.c.id, _contact.c.operator_id).where(
+    _contact.c.lead_id == bindparam("lead_id"),
+    _contact.c.source_id == bindparam("source_id"),
+    text("contacts.status <> 'closed' AND contacts.chat_id IS NOT NULL"),
+)
+
+
+def check_no_other_open(s: Session, contact: Row[Any]) -> None:
+    """Checks that the client has no open contact beside a closed one, where they may have only one.
+
+    Raises ClientHasOpen, with that one and the name of who holds it.
+    """
+    if contact.chat_id is None:
+        return
+    other = execute(s, _OTHER_OPEN, {"lead_id": contact.lead_id, "source_id": contact.source_id}).one_or_none()
+    if other is not None:
+        name = operator_name(s, other.operator_id)
+        raise ClientHasOpen(
+            contact=contact.id, open=other.id, operator=name, is_yours=other.operator_id == contact.operator_id
+        )
+
+
+def _take_place(s: Session, contact: Row[Any], operator_id: int) -> assignment.Reservation:
+    """A place of the operator for the contact, over their limit too. Raises OperatorNotFound, OperatorUnreachable."""
+    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    chosen = one_candidate(s, source, operator_id=operator_id)
+    place = assignment.reserve_by_hand(s, chosen=chosen.candidate, beyond_limit=True)
+    if place is None or not chosen.candidate.is_reachable:
+        raise OperatorUnreachable(operator=chosen.name)
+    return place
+
+
+_POINT = (
+    update(_chat)
+    .where(
+        _chat.c.bot_id == bindparam("of_bot"),
+        _chat.c.chat_id == bindparam("of_chat"),
+        ~exists().where(
+            _contact.c.lead_id == bindparam("of_lead"),
+            _contact.c.id != bindparam("but"),
+            text("contacts.status <> 'closed' AND contacts.chat_id IS NOT NULL"),
+            or_(
+                _contact.c.source_id == _chat.c.source_id,
+                _chat.c.source_id.is_(None)
+                & exists().where(
+                    Source.id == _contact.c.source_id, Source.bot_id == _chat.c.bot_id, Source.slug.is_(None)
+                ),
+            ),
+        ),
+    )
+    .values(
+        source_id=select(Source.id)
+        .where(Source.id == bindparam("at_source"), Source.slug.is_not(None))
+        .scalar_subquery()
+    )
+)
+
+
+def _point_chat(s: Session, contact: Row[Any]) -> None:
+    """The client's next words are for this contact, unless another one is open where they go at present."""
+    if contact.chat_id is not None:
+        values = {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_lead": contact.lead_id}
+        execute(s, _POINT, {**values, "but": contact.id, "at_source": contact.source_id})
+
+
+def _record(s: Session, contact: Row[Any], place: assignment.Reservation, *, actor: Actor, now: datetime) -> None:
+    of_contact = {"actor": actor.label, "now": now, "operator_id": place.operator_id}
+    happened = [events.of_contact(events.CONTACT_REOPENED, contact, **of_contact)]
+    if contact.taken_at is None:  # it was closed without having been taken: it is taken now, for the first time
+        happened.append(events.of_contact(events.CONTACT_TAKEN, contact, **of_contact))
+    if place.load == place.limit:
+        happened.append(events.NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id))
+    events.record(s, happened)
+
+
+def _show(s: Session, contact: Row[Any], place: assignment.Reservation, *, now: datetime) -> None:
+    """Brings the cards up to date; an operator who has none in this chat gets one, with all that was said."""
+    cards.refresh_all(s, contact_id=contact.id, now=now)
+    if place.chat_id is None or contact.bot_id is None:
+        return
+    chat = {"bot_id": contact.bot_id, "chat_id": place.chat_id, "contact_id": contact.id}
+    if execute(s, _HAS_CARD, chat).first() is None:
+        said = messages.said_by_client(s, contact.id)
+        card = outbox.OutboxEntry(outbox.CARD, contact.bot_id, place.chat_id, contact.id)
+        copies = messages.copies(said, contact_id=contact.id, bot_id=contact.bot_id, chat_id=place.chat_id)
+        outbox.add(s, [card, *copies], now=now)
+
+
+_HAS_CARD = (
+    select(_posted.c.message_id)
+    .where(
+        _posted.c.contact_id == bindparam("contact_id"),
+        _posted.c.bot_id == bindparam("bot_id"),
+        _posted.c.chat_id == bindparam("chat_id"),
+        _posted.c.is_card.is_(True),
+    )
+    .union_all(
+        select(_outbox.c.id).where(
+            _outbox.c.contact_id == bindparam("contact_id"),
+            _outbox.c.bot_id == bindparam("bot_id"),
+            _outbox.c.chat_id == bindparam("chat_id"),
+            _outbox.c.kind == outbox.CARD,
+            _outbox.c.state == "sending",
+        )
+    )
+)

@@ -1,0 +1,202 @@
+"""A closed contact is opened again: by a slip of the finger nobody loses a client, and it stays the contact it was."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from bot.sandbox import Person, SeenMessage
+from crm_core import statistics
+from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
+from tests.domain.recounting import recounted
+from tests.stories.arranging import closes, count, give, link, now, operator_id, remove, told, value
+from tests.support.people import RunningApp
+
+
+async def closed_card(crm: RunningApp, client: Person, operator: Person, words: str) -> SeenMessage:
+    """The card of a request that its operator has closed."""
+    await client.says(words, to=crm.shop)
+    card = await operator.sees(words, bot=crm.shop)
+    await crm.settled()
+    await operator.presses(card, "Close")
+    await operator.presses(await operator.sees("Close it anyway?"), "Close it")  # nobody has taken it
+    await client.sees("is closed")
+    await crm.settled()
+    return now(operator, card)
+
+
+@pytest.mark.fault("F151")
+async def test_closed_contact_is_reopened_by_its_operator_and_goes_on(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna", limit=1), crm.client("Ivan")
+    card = await closed_card(crm, ivan, anna, "Do you have bicycles?")
+    assert card.labels == ["↩️ Reopen"]
+    before = len(ivan.chat(crm.shop))
+    press = await anna.presses(card, "Reopen")
+    assert await press.answer() == "#1 is open again, and yours."
+    await crm.settled()
+    assert len(ivan.chat(crm.shop)) == before  # the client is told nothing
+    assert "🟢" in now(anna, card).text
+    assert now(anna, card).labels == ["✔️ Close"]
+    assert await value(crm, "SELECT current_leads FROM operators") == 1
+
+    await ivan.says("And skis?")
+    await anna.sees("And skis?")
+    await anna.replies(now(anna, card), "Both.")
+    await ivan.sees("Both.")
+    assert await count(crm, "contacts") == 1
+    await anna.presses(now(anna, card), "Close")
+    await crm.settled()
+    assert told(ivan, "Request #1 is closed") == 2
+    assert await value(crm, "SELECT current_leads FROM operators") == 0
+    await crm.db.read(check_loads)
+    await crm.db.read(check_states)
+
+
+@pytest.mark.fault("F151")
+async def test_reopening_exceeds_the_limit_and_counts_in_the_load(crm: RunningApp) -> None:
+    anna, ivan, maria, oleg = await crm.operator("Anna", limit=1), crm.client(), crm.client("Maria"), crm.client("Oleg")
+    card = await closed_card(crm, ivan, anna, "Ivan asks")
+    await maria.says("Maria asks", to=crm.shop)
+    await anna.sees("Maria asks")
+    await anna.presses(card, "Reopen")
+    await crm.settled()
+    assert await value(crm, "SELECT current_leads FROM operators") == 2
+    await oleg.says("Oleg asks", to=crm.shop)
+    await oleg.sees("queue")
+    await anna.presses(now(anna, card), "Close")
+    await crm.settled()
+    assert await value(crm, "SELECT status FROM contacts WHERE id = 3") == "new"
+    assert await value(crm, "SELECT operator_id FROM contacts WHERE id = 3") is None  # still at the limit
+    await crm.db.read(check_loads)
+
+
+@pytest.mark.fault("F151")
+async def test_repeated_and_old_presses_of_reopen_take_effect_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await closed_card(crm, ivan, anna, "Hello")
+    presses = [await anna.presses(card, "Reopen", stale=True) for _ in range(3)]
+    answers = [await press.answer() for press in presses]
+    assert answers == ["#1 is open again, and yours.", *["#1 is already yours."] * 2]
+    await crm.settled()
+    await anna.presses(now(anna, card), "Close")
+    await crm.settled()
+    press = await anna.presses(card, "Reopen", stale=True)  # of the earlier closing
+    assert "out of date" in await press.answer()
+    assert await count(crm, "events", "kind = 'contact_reopened'") == 1
+    assert await value(crm, "SELECT current_leads FROM operators") == 0
+
+
+@pytest.mark.fault("F151")
+async def test_only_the_operator_who_had_it_reopens_a_contact(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    old = await anna.sees("Hello")
+    await crm.settled()
+    boris = await crm.operator("Boris")
+    await give(crm, 1, boris)
+    card = await boris.sees("Hello")
+    await crm.settled()
+    await closes(boris, card)
+    await crm.settled()
+    assert now(anna, old).labels == []
+    version = await value(crm, "SELECT version FROM contacts")
+    press = await anna.presses_forged(crm.shop, f"reopen:1:{version}", message=old)
+    assert await press.answer() == "#1 is with Boris."
+    press = await ivan.presses_forged(crm.shop, f"reopen:1:{version}", message=1)
+    await press.answer()
+    await crm.settled()
+    assert await value(crm, "SELECT status FROM contacts") == "closed"
+    await boris.presses(now(boris, card), "Reopen")
+    await crm.settled()
+    assert await value(crm, "SELECT status FROM contacts") == "in_progress"
+
+
+@pytest.mark.fault("F152")
+async def test_contact_whose_client_has_a_newer_one_is_not_reopened(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await closed_card(crm, ivan, anna, "The first")
+    await ivan.says("The second")
+    await anna.sees("The second")
+    press = await anna.presses(card, "Reopen")
+    assert await press.answer() == "#1 is closed, and the client has a newer request with you: #2. Reply there."
+    await crm.settled()
+    await give(crm, 2, await crm.operator("Boris"))
+    press = await anna.presses(card, "Reopen")
+    assert await press.answer() == "#1 is closed, and the client has a newer request: #2, with Boris."
+    assert await value(crm, "SELECT status FROM contacts WHERE id = 1") == "closed"
+
+
+@pytest.mark.fault("F152")
+async def test_reopening_beside_a_new_message_leaves_one_open_contact(crm: RunningApp) -> None:
+    """Anna reopens while the client writes: whoever is first, the client has one open contact, and all words."""
+    anna = await crm.operator("Anna", limit=50)
+    for number in range(1, 7):
+        ivan = crm.client(f"Ivan {number}")
+        card = await closed_card(crm, ivan, anna, f"question of {number}")
+        await asyncio.gather(anna.presses(card, "Reopen"), ivan.says(f"one more of {number}"))
+        await anna.sees(f"one more of {number}")
+        await crm.settled()
+        await crm.db.read(check_one_open_contact_each)
+        await crm.db.read(check_loads)
+    assert await count(crm, "contacts", "status <> 'closed'") == 6
+
+
+@pytest.mark.fault("F151")
+async def test_words_after_reopening_join_the_contact_of_a_link(crm: RunningApp) -> None:
+    """Closing ends the booking of a source link; reopening must bring it back, or the answer opens another contact."""
+    anna = await crm.operator("Anna")
+    await link(crm, "vk", "VK ads", anna)
+    ivan = crm.client("Ivan")
+    await ivan.starts(crm.shop, "src_vk")
+    await crm.settled()
+    card = await closed_card(crm, ivan, anna, "By the link")
+    await anna.presses(card, "Reopen")
+    await crm.settled()
+    await ivan.says("Still about the link")
+    await anna.sees("Still about the link")
+    assert await count(crm, "contacts") == 1
+
+
+@pytest.mark.fault("F151")
+async def test_reopening_leaves_statistics_exact(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await closed_card(crm, ivan, anna, "Never taken")
+    await crm.db.write(statistics.fold)
+    await anna.presses(card, "Reopen")
+    await crm.settled()
+    await anna.replies(now(anna, card), "Here I am")
+    await ivan.sees("Here I am")
+    await crm.settled()
+    plain = await crm.db.read(recounted, zone="UTC")
+    totals = await crm.db.read(statistics.overview, since=None)
+    assert dict(plain.opened) == {1: 1}
+    assert plain.moves[1, await operator_id(crm, anna)] == [1, 0, 0, 0]
+    assert {kind: len(took) for kind, took in plain.lengths.items()} == {
+        "contact_assigned": 1, "contact_taken": 1, "replied": 1,
+    }  # fmt: skip
+    for of in (totals.to_assignment, totals.to_take, totals.to_reply):
+        assert of.count == 1
+    await crm.db.read(check_states)
+
+
+@pytest.mark.fault("F151")
+async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopened(crm: RunningApp) -> None:
+    """The card was never delivered, as the contact was closed before: then it comes, with all that was said."""
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await closed_card(crm, ivan, anna, "Hello")
+    await crm.db.write(lambda s: s.execute(text("DELETE FROM posted WHERE is_card")))
+    await anna.presses(card, "Reopen")
+    await crm.settled()
+    again = await anna.sees("Hello", after=card)
+    assert again.labels == ["✔️ Close"]
+
+
+@pytest.mark.fault("F151")
+async def test_contact_of_a_removed_operator_stays_closed(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await closed_card(crm, ivan, anna, "Hello")
+    await remove(crm, anna)
+    press = await anna.presses(card, "Reopen", stale=True)
+    await press.answer()
+    await crm.settled()
+    assert await value(crm, "SELECT status FROM contacts WHERE id = 1") == "closed"
