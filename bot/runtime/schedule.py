@@ -20,7 +20,7 @@ from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.queue_slices import QueueSlices
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import operator_messages, prompts
+from crm_core.conversation import late_messages, operator_messages, prompts
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue
@@ -106,6 +106,14 @@ async def _sweep(process: Process) -> None:
             log.warning("sweeper_found_work", contacts=found)
 
 
+async def _renew_late(process: Process) -> None:
+    """Opens new contacts of what clients wrote after closing, where nobody has said in time what to do with it."""
+    for contact_id, source_id in await process.db.read(late_messages.due, now=process.clock()):
+        await process.db.write(
+            late_messages.renew, contact_id=contact_id, source_id=source_id, now=process.clock(), rng=process.rng
+        )
+
+
 async def _tally(process: Process) -> None:
     """Keeps few events beyond the sums that statistics are read from; where those are missing, makes them."""
     while await process.db.read(statistics.backlog) >= TALLY_FROM:
@@ -164,6 +172,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("check_ownership", 5, Scope.WITH_BOTS, _check_ownership),
     PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
+    PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),
     PeriodicJob("wait_flushed", 2, Scope.EVERY_PROCESS, _wait_flushed),
     PeriodicJob("purge", 3600, Scope.EVERY_PROCESS, _purge),
     PeriodicJob("tally", 1, Scope.EVERY_PROCESS, _tally),

@@ -47,6 +47,12 @@ class ReopenContact(CallbackData, prefix="reopen"):
     version: Number
 
 
+class DismissLate(CallbackData, prefix="late_no"):
+    """[Not needed] about what came after closing: `late_no:15`."""
+
+    contact_id: Number
+
+
 class ShowCard(CallbackData, prefix="card"):
     """A contact in the list of /my: `card:15`."""
 

@@ -105,6 +105,7 @@ REFUSALS: dict[str, Words] = {
     "nothing_open": lambda f, _: _(
         "This went to nobody: you have no open requests here. /my lists your requests in all bots."
     ),
+    "late_settled": lambda f, _: _("#{contact}: this was already decided.").format(**f),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
     "choice_expired": lambda f, _: _("This has already been sent."),
     "prompt_ended": lambda f, _: _("This question has already been closed."),

@@ -28,6 +28,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "contact_already_yours": "The operator has already taken this contact",
     "contact_already_theirs": lambda f: f"The contact is already held by {f['operator']}",
     "contact_closed": "The contact is closed",
+    "late_settled": "No message of this contact waits for a decision",
     "client_has_open": lambda f: f"The client has another open contact at this source: {f['open']}",
     "export_under_way": "An export is in progress; try again when it is finished",
     "card_outdated": "The contact has changed in the meantime; read it again",

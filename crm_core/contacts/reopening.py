@@ -65,6 +65,7 @@ _REOPEN = (
         status="in_progress",
         version=_contact.c.version + 1,
         closed_at=None,
+        late_from=None,
         taken_at=func.coalesce(_contact.c.taken_at, bindparam("at", type_=_contact.c.taken_at.type)),
         current_assigned_at=bindparam("at", type_=_contact.c.taken_at.type),
     )
@@ -154,7 +155,7 @@ def _point_chat(s: Session, contact: Row[Any]) -> None:
 
 
 def _record(s: Session, contact: Row[Any], place: assignment.Reservation, *, actor: Actor, now: datetime) -> None:
-    of_contact = {"actor": actor.label, "now": now, "operator_id": place.operator_id}
+    of_contact: dict[str, Any] = {"actor": actor.label, "now": now, "operator_id": place.operator_id}
     happened = [events.of_contact(events.CONTACT_REOPENED, contact, **of_contact)]
     if contact.taken_at is None:  # it was closed without having been taken: it is taken now, for the first time
         happened.append(events.of_contact(events.CONTACT_TAKEN, contact, **of_contact))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
+from crm_core.conversation import late_messages
 from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
@@ -89,6 +90,7 @@ class KnownClient:
     contact_id: int | None = None
     version: int = 0
     operator_chat: int | None = None
+    is_newcomer: bool = False
 
 
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
@@ -118,7 +120,15 @@ def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now
     if row.lead_id is None:
         source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
         return KnownClient(
-            lead_id, False, person.full_name, person.username, person.language, row.is_staff, None, source
+            lead_id,
+            False,
+            person.full_name,
+            person.username,
+            person.language,
+            row.is_staff,
+            None,
+            source,
+            is_newcomer=True,
         )
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     assert known is not None, "the chat was stored a line above"
@@ -189,6 +199,16 @@ def receive(
     joined, known = _join_open(s, known, bot_id, chat_id, content, now)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
+    # Whoever came by a source link again means something new.
+    closed = None
+    if known.booked is None and not known.is_newcomer:
+        closed = late_messages.closed_lately(s, lead_id=known.lead_id, bot_id=bot_id, chat_id=chat_id, now=now)
+    if closed is not None:
+        is_late = late_messages.join(s, closed, content, now=now)
+        if is_late is None:
+            return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
+        if is_late:
+            return ReceivedMessage(closed.id, known.lead_id, is_new=False)
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)
