@@ -6,7 +6,7 @@ from aiogram.types import Message
 
 from bot.admins import source_actions, source_buttons
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
@@ -14,7 +14,7 @@ from bot.screens.keyboards import typed
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.errors import SourceNotFound
-from crm_core.names import TypedLine
+from crm_core.names import TypedLine, read_number
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -70,6 +70,15 @@ async def _show_weights(typed: Typed, source_id: int) -> None:
     await typed.act.answer(weights_screen(team.source, team.operators, typed._))
 
 
+async def _set_late_hours(typed: Typed) -> None:
+    if len(typed.line) < 2:
+        await show_usage(typed.act, typed._("Specify the source and the hours"), typed.example)
+        return
+    source = await which_source(typed.db, typed.actor, typed.line.from_word(0, -1))
+    hours = read_number(typed.line.words[-1].text, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST)
+    await source_actions.set_late_hours(typed.act, typed.actor, source.id, hours, typed._)
+
+
 async def _rename(typed: Typed, source_id: int, name: str) -> None:
     await source_actions.rename(typed.act, typed.actor, source_id, name, typed._)
 
@@ -83,6 +92,7 @@ VERBS = {
     "off": Verb("off shop_bot", of_one(SUBJECT, _switch_off)),
     "exact": Verb("exact shop_bot", of_one(SUBJECT, _set_exact)),
     "random": Verb("random shop_bot", of_one(SUBJECT, _set_random)),
+    "late": Verb("late shop_bot 24", _set_late_hours),
     "weights": Verb("weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         "rename shop_bot = Shop", with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them"))

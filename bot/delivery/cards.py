@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.screens.buttons import CloseContact, CloseUntaken, KeepContact, ReopenContact, TakeContact
+from bot.screens.buttons import (
+    CloseContact,
+    CloseUntaken,
+    DismissLate,
+    KeepContact,
+    ReopenContact,
+    TakeContact,
+)
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
@@ -107,7 +114,10 @@ def _folded(contact: CardData, _: Translator, clock: _Clock) -> Styled:
         ended = _("closed {time} ({duration})")
         duration = lasted(contact.closed_at - contact.created_at, _)
         parts.append(ended.format(time=clock.at(contact.closed_at), duration=duration))
-    return _joined([Styled("✔️ "), _styled("bold", f"#{contact.id}"), Styled(" · ".join(filter(None, parts)))])
+    line = _joined([Styled("✔️ "), _styled("bold", f"#{contact.id}"), Styled(" · ".join(filter(None, parts)))])
+    if not contact.has_late:
+        return line
+    return _joined([line, Styled("↩️ " + _("The client has written again."))], "\n")
 
 
 def _first_words(contact: CardData, _: Translator) -> str:
@@ -226,7 +236,10 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
             return {"inline_keyboard": [[close]]}
         case _closed:
             again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
-            return {"inline_keyboard": [[button(_("↩️ Reopen"), again)]]}
+            buttons = [button(_("↩️ Reopen"), again)]
+            if contact.has_late:
+                buttons.append(button(_("👌 Not needed"), f"{DismissLate.__prefix__}:{contact.id}"))
+            return {"inline_keyboard": [buttons]}
 
 
 def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:

@@ -65,6 +65,7 @@ _REOPEN = (
         status="in_progress",
         version=_contact.c.version + 1,
         closed_at=None,
+        late_from=None,
         taken_at=func.coalesce(_contact.c.taken_at, bindparam("at", type_=_contact.c.taken_at.type)),
         current_assigned_at=bindparam("at", type_=_contact.c.taken_at.type),
     )

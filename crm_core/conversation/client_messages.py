@@ -12,7 +12,7 @@ from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
-from crm_core.conversation import prompts, questions, recipients
+from crm_core.conversation import late_messages, prompts, questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
@@ -95,6 +95,7 @@ class KnownClient:
     version: int = 0
     operator_chat: int | None = None
     left_at: datetime | None = None
+    is_newcomer: bool = False
 
 
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
@@ -134,6 +135,7 @@ def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now
             None,
             source,
             left_at=row.left_at,
+            is_newcomer=True,
         )
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     assert known is not None, "the chat was stored a line above"
@@ -286,6 +288,16 @@ def receive(
         return ReceivedMessage(joined, known.lead_id, is_new=False)
     if is_command:
         raise UnknownCommand()
+    # Whoever came by a source link again means something new.
+    closed = None
+    if known.booked is None and not known.is_newcomer:
+        closed = late_messages.closed_lately(s, lead_id=known.lead_id, bot_id=bot_id, chat_id=chat_id, now=now)
+    if closed is not None:
+        is_late = late_messages.join(s, closed, content, now=now)
+        if is_late is None:
+            return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
+        if is_late:
+            return ReceivedMessage(closed.id, known.lead_id, is_new=False)
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
@@ -37,6 +37,8 @@ class CardData:
     Attributes:
         taken_at: the take of the operator who holds it now, if somebody else took it before them.
         has_chat: whether the client is in Telegram.
+        has_late: whether the client has written after it was closed, and nobody has said what to do with it.
+        previous_operator: who had it before it was handed on to who has it now.
     """
 
     id: int
@@ -62,6 +64,8 @@ class CardData:
     last_operator: str | None
     has_chat: bool = True
     current_assigned_at: datetime | None = None
+    has_late: bool = False
+    previous_operator: str | None = None
     queue_position: int | None = None
     first_forwarded_from: str | None = None
     first_about: dict[str, Any] | None = None
@@ -134,7 +138,8 @@ _first_message = (  # of the client: an operator may have written first, if the 
     .limit(1)
     .scalar_subquery()
 )
-_HOLDER = aliased(Operator)
+_HOLDER, _PREVIOUS = aliased(Operator), aliased(Operator)
+_before = and_(_PREVIOUS.id == Contact.previous_operator_id, _PREVIOUS.id != Contact.operator_id)
 
 _CONTACTS = PreparedForIds(
     lambda ids: (
@@ -164,11 +169,14 @@ _CONTACTS = PreparedForIds(
             Contact.current_assigned_at,
             FIRST.forwarded_from,
             FIRST.about,
+            Contact.late_from.is_not(None),
+            _PREVIOUS.name,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
         .join(Lead, Lead.id == Contact.lead_id)
         .outerjoin(_HOLDER, _HOLDER.id == Contact.operator_id)
+        .outerjoin(_PREVIOUS, _before)
         .outerjoin(HOLDER_STAFF, HOLDER_STAFF.operator_id == Contact.operator_id)
         .outerjoin(FIRST, FIRST.id == _first_message)
         .where(Contact.id.in_(ids))
@@ -294,7 +302,7 @@ def _is_of_another(contact: CardData) -> bool:
 
 
 _TAKEN = select(func.max(Event.at)).where(
-    Event.contact_id == bindparam("contact_id"), Event.kind == events.CONTACT_TAKEN
+    Event.contact_id == bindparam("contact_id"), Event.kind.in_((events.CONTACT_TAKEN, events.CONTACT_REOPENED))
 )
 
 

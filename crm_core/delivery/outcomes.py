@@ -81,7 +81,7 @@ class Shut:
 # change. One has to wait for the other, or the card would stay outdated.
 _VERSIONS = PreparedForIds(
     lambda ids: (
-        select(Contact.id, Contact.version, Contact.message)
+        select(Contact.id, Contact.version, Contact.message, Contact.late_from.is_not(None))
         .where(Contact.id.in_(ids))
         .order_by(Contact.id)
         .with_for_update(key_share=True)
@@ -223,13 +223,15 @@ def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:
     """Redraws cards of contacts that have changed meanwhile."""
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
-    shown: dict[int, set[tuple[int, str | None]]] = {}
+    shown: dict[int, set[tuple[int, str | None, bool]]] = {}
     for one in sent:
         if one.job.kind == outbox.CARD and one.job.contact_id and one.job.contact:
-            shown.setdefault(one.job.contact_id, set()).add((one.job.contact.version, one.job.contact.first_text))
+            contact = one.job.contact
+            seen = (contact.version, contact.first_text, contact.has_late)
+            shown.setdefault(one.job.contact_id, set()).add(seen)
     if shown:
-        for contact_id, version, message in execute(s, _VERSIONS, {"ids": sorted(shown)}):
-            if shown[contact_id] != {(version, message)}:
+        for contact_id, *newest in execute(s, _VERSIONS, {"ids": sorted(shown)}):
+            if shown[contact_id] != {tuple(newest)}:
                 cards.refresh_all(s, contact_id=contact_id, now=now)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -104,6 +104,33 @@ def store(
     ).scalar_one()
     has_origin = content.forwarded_from is not None or content.about is not None
     return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
+
+
+_MOVE = update(_message).where(_message.c.id.in_(bindparam("ids", expanding=True))).values(contact_id=bindparam("to"))
+_MOVE_COPIES = (
+    update(_posted)
+    .where(_posted.c.message_ref.in_(bindparam("ids", expanding=True)))
+    .values(contact_id=bindparam("to"))
+)
+
+
+def move(s: Session, said: Sequence[Original], *, contact_id: int) -> None:
+    """Makes messages those of another contact of the same client; replies to their copies belong to it from now on."""
+    values = {"ids": [one.id for one in said], "to": contact_id}
+    execute(s, _MOVE, values)
+    execute(s, _MOVE_COPIES, values)
+
+
+_SINCE = (
+    select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy)
+    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.id >= bindparam("first"))
+    .order_by(_message.c.id)
+)
+
+
+def said_since(s: Session, *, contact_id: int, first: int) -> list[Original]:
+    """What was said in a contact from one message on."""
+    return [Original(*row) for row in execute(s, _SINCE, {"contact_id": contact_id, "first": first})]
 
 
 def is_known_already(error: IntegrityError) -> bool:

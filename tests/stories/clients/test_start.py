@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import closes, count, link, now, operator_id, switch, told, value
+from tests.stories.arranging import closes, count, every_message_opens, link, now, operator_id, switch, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -44,6 +44,7 @@ async def test_source_link_applies_to_one_contact(crm: RunningApp) -> None:
     await link(crm, "vk", "VK ads", boris)
     ivan = crm.client()
 
+    await every_message_opens(crm)
     await ivan.starts(crm.shop, "src_vk")
     await ivan.says("From your advertisement")
     card = await boris.sees("From your advertisement")
@@ -275,6 +276,7 @@ async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp
 
 
 async def test_renamed_client_is_shown_with_the_new_name(crm: RunningApp) -> None:
+    await every_message_opens(crm)
     anna = await crm.operator("Anna")
     ivan = crm.client("Ivan", username="ivan")
     await ivan.says("Hello", to=crm.shop)

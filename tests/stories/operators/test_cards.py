@@ -7,7 +7,19 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import UNKNOWN_PRESS, closes, count, give, link, now, operator_id, remove, told, value
+from tests.stories.arranging import (
+    UNKNOWN_PRESS,
+    closes,
+    count,
+    every_message_opens,
+    give,
+    link,
+    now,
+    operator_id,
+    remove,
+    told,
+    value,
+)
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -119,6 +131,7 @@ async def test_card_with_all_fields_at_maximum_fits_a_message(crm: RunningApp) -
 
 
 async def test_card_counts_earlier_contacts_and_names_the_last_operator(crm: RunningApp) -> None:
+    await every_message_opens(crm)
     anna = await crm.operator("Anna")
     ivan = crm.client()
     for number in range(1, 4):
