@@ -1,5 +1,7 @@
 """/start, /help and /privacy for clients."""
 
+from functools import partial
+
 from aiogram import Router
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
@@ -9,6 +11,7 @@ from bot.handling.incoming import person_of
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.conversation import client_messages
+from crm_core.conversation.client_messages import Standing
 
 router = Router(name="clients.start")
 
@@ -25,8 +28,20 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
         chat_id=act.chat_id,
         person=person_of(event_from_user),
         slug=payload.removeprefix(SOURCE_PAYLOAD) if payload.startswith(SOURCE_PAYLOAD) else None,
-        reply=lambda booked: greeting(_),
+        then_read=partial(client_messages.standing, bot_id=act.bot_id, chat_id=act.chat_id),
+        reply=lambda booked, standing: greeting(_) if standing is None else _where(standing, _),
     )
+
+
+def _where(standing: Standing, _: Translator) -> OutgoingMessage:
+    """Whoever has an open request is not greeted like a stranger."""
+    if standing.operator:
+        text = _("Your request #{id} is open: {operator} will answer you here.")
+    elif standing.place == 1:
+        text = _("Your request #{id} is open: you are next in the queue.")
+    else:
+        text = _("Your request #{id} is open: you are number {place} in the queue.")
+    return text_message(text.format(id=standing.contact_id, operator=standing.operator, place=standing.place))
 
 
 def greeting(_: Translator) -> OutgoingMessage:

@@ -33,6 +33,7 @@ from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
 from bot.delivery.staff_notices import staff_notice
+from bot.delivery.talk import talk
 from bot.screens.menus import commands_for
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
@@ -69,6 +70,8 @@ def render(
     match row.kind:
         case outbox.CARD | outbox.CARD_EDIT:
             return _card(row, _, now, zone)
+        case outbox.TALK:
+            return _talk(row, _, now, zone)
         case outbox.TO_OPERATOR | outbox.TO_CLIENT:
             return _copy(row, _)
         case outbox.COPY_EDIT:
@@ -156,6 +159,13 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
         reply_markup=keyboard,
         link_preview_options=NO_PREVIEW,
     )
+
+
+def _talk(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> SendText:
+    if row.contact is None or row.contact.operator_chat != row.chat_id or not row.talk:
+        raise NothingToSend(row.kind)
+    text, entities = talk(row, _=_, now=now, zone=zone)
+    return SendText(chat_id=row.chat_id, text=text, entities=entities, link_preview_options=NO_PREVIEW_PLAIN)
 
 
 def _copy(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:

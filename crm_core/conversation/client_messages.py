@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from crm_core.contacts import cards, leads, lifecycle
@@ -14,12 +14,13 @@ from crm_core.errors import IsStaff, SourceOff
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff
+from crm_core.storage.tables import Chat, Contact, Lead, Operator, Posted, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -185,6 +186,30 @@ def start_chat(
     return str(source.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a client's open contact stands: who has it, or its place in the queue."""
+
+    contact_id: int
+    operator: str | None
+    place: int
+
+
+def standing(s: Session, *, bot_id: int, chat_id: int) -> Standing | None:
+    """The open contact that the next message of a chat would join, None if it would open one."""
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
+    if known is None or known.contact_id is None:
+        return None
+    of_holder = (
+        select(Operator.name)
+        .join(_contact, _contact.c.operator_id == Operator.id)
+        .where(_contact.c.id == known.contact_id)
+    )
+    operator = s.execute(of_holder).scalar_one_or_none()
+    place = queue.position_of(s, contact_id=known.contact_id, source_id=known.source.id)
+    return Standing(known.contact_id, operator, place)
+
+
 def receive(
     s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, content: MessageContent, now: datetime, rng: Rng
 ) -> ReceivedMessage:
@@ -281,6 +306,7 @@ def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, pho
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
     _refresh_cards_of(s, known.lead_id, now)
+    _tell_holders(s, known.lead_id, code="phone_shared", value=phone, client=person.full_name, now=now)
 
 
 def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
@@ -288,12 +314,42 @@ def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, ema
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
     _refresh_cards_of(s, known.lead_id, now)
+    _tell_holders(s, known.lead_id, code="email_shared", value=email, client=person.full_name, now=now)
 
 
 def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
     mine = select(_contact.c.id).where(_contact.c.lead_id == lead_id, _contact.c.status != "closed")
     for contact_id in s.execute(mine).scalars().all():
         cards.refresh_all(s, contact_id=contact_id, now=now)
+
+
+_IN_PROGRESS = (
+    select(_contact.c.id, _contact.c.bot_id, Staff.telegram_id, func.max(Posted.message_id).label("card"))
+    .join(Staff, Staff.operator_id == _contact.c.operator_id)
+    .outerjoin(
+        Posted,
+        and_(
+            Posted.contact_id == _contact.c.id,
+            Posted.bot_id == _contact.c.bot_id,
+            Posted.chat_id == Staff.telegram_id,
+            Posted.is_card.is_(True),
+        ),
+    )
+    .where(
+        _contact.c.lead_id == bindparam("lead_id"),
+        _contact.c.status == "in_progress",
+        _contact.c.bot_id.is_not(None),
+    )
+    .group_by(_contact.c.id, _contact.c.bot_id, Staff.telegram_id)
+)
+
+
+def _tell_holders(s: Session, lead_id: int, *, code: str, value: str, client: str | None, now: datetime) -> None:
+    """A line at the card for whoever works on a contact: the card itself may be far above. Before the take, none."""
+    for row in s.execute(_IN_PROGRESS, {"lead_id": lead_id}).all():
+        payload = {"code": code, "contact": row.id, "client": client, "value": value, "reply_to": row.card}
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, row.bot_id, row.telegram_id, row.id, payload=payload)
+        outbox.add(s, [notice], now=now)
 
 
 SLOWED_AGAIN = timedelta(minutes=10)  # one notice for one flood
