@@ -242,8 +242,8 @@ CONTACT = CardData(
     last_operator=None,
 )
 NOTICED: dict[str, Any] = {
-    **SAMPLES, "client": "Ivan", "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5, "reply_to": 77,
-    "returned": 3, "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow",
+    **SAMPLES, "client": "Ivan", "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5,
+    "reply_to": 77, "returned": 3, "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow",
 }  # fmt: skip
 
 
