@@ -167,10 +167,10 @@ _CONTACTS = PreparedForIds(
             _last_operator,
             Contact.chat_id.is_not(None),
             Contact.current_assigned_at,
-            FIRST.forwarded_from,
-            FIRST.about,
             Contact.late_from.is_not(None),
             _PREVIOUS.name,
+            FIRST.forwarded_from,
+            FIRST.about,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
