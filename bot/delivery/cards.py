@@ -143,12 +143,15 @@ def _reachable_at(contact: CardData, _: Translator) -> list[str]:
 
 
 def _history(contact: CardData, _: Translator) -> list[str]:
+    before = []
+    if contact.previous_operator:
+        before.append("👥 " + _("{operator} had it before you").format(operator=contact.previous_operator))
     if not contact.earlier:
-        return []
+        return before
     earlier = _.plural("{n} earlier request", "{n} earlier requests", contact.earlier).format(n=contact.earlier)
     if contact.last_operator:
         earlier += _(", last with {operator}").format(operator=contact.last_operator)
-    return [f"🕘 {earlier}"]
+    return [*before, f"🕘 {earlier}"]
 
 
 ORIGIN_LONGEST, QUOTED_LONGEST = 80, 200  # characters of a name, and of quoted words, above a message

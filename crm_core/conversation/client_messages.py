@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor
@@ -17,12 +17,13 @@ from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Chat, Contact, FormerStaff, Lead, Source, Staff
+from crm_core.storage.tables import Chat, Contact, FormerStaff, Lead, Operator, Posted, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -261,6 +262,30 @@ def _takes_requests(s: Session, bot_id: int) -> bool:
     return bool(s.execute(is_active).scalar_one())
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a client's open contact stands: who has it, or its place in the queue."""
+
+    contact_id: int
+    operator: str | None
+    place: int
+
+
+def standing(s: Session, *, bot_id: int, chat_id: int) -> Standing | None:
+    """The open contact that the next message of a chat would join, None if it would open one."""
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
+    if known is None or known.contact_id is None:
+        return None
+    of_holder = (
+        select(Operator.name)
+        .join(_contact, _contact.c.operator_id == Operator.id)
+        .where(_contact.c.id == known.contact_id)
+    )
+    operator = s.execute(of_holder).scalar_one_or_none()
+    place = queue.position_of(s, contact_id=known.contact_id, source_id=known.source.id)
+    return Standing(known.contact_id, operator, place)
+
+
 def receive(
     s: Session,
     *,
@@ -392,6 +417,7 @@ def share_phone(
     if known.contact_id is None and not _has_open(s, known.lead_id, bot_id):
         receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
     _refresh_cards_of(s, known.lead_id, now)
+    _tell_holders(s, known.lead_id, code="phone_shared", value=phone.text, client=person.full_name, now=now)
 
 
 def _has_open(s: Session, lead_id: int, bot_id: int) -> bool:
@@ -427,6 +453,7 @@ def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, ema
     is_new = leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
     if is_new:
         _refresh_cards_of(s, known.lead_id, now)
+        _tell_holders(s, known.lead_id, code="email_shared", value=email, client=person.full_name, now=now)
     return is_new
 
 
@@ -434,6 +461,35 @@ def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
     mine = select(_contact.c.id).where(_contact.c.lead_id == lead_id, _contact.c.status != "closed")
     for contact_id in s.execute(mine).scalars().all():
         cards.refresh_all(s, contact_id=contact_id, now=now)
+
+
+_IN_PROGRESS = (
+    select(_contact.c.id, _contact.c.bot_id, Staff.telegram_id, func.max(Posted.message_id).label("card"))
+    .join(Staff, Staff.operator_id == _contact.c.operator_id)
+    .outerjoin(
+        Posted,
+        and_(
+            Posted.contact_id == _contact.c.id,
+            Posted.bot_id == _contact.c.bot_id,
+            Posted.chat_id == Staff.telegram_id,
+            Posted.is_card.is_(True),
+        ),
+    )
+    .where(
+        _contact.c.lead_id == bindparam("lead_id"),
+        _contact.c.status == "in_progress",
+        _contact.c.bot_id.is_not(None),
+    )
+    .group_by(_contact.c.id, _contact.c.bot_id, Staff.telegram_id)
+)
+
+
+def _tell_holders(s: Session, lead_id: int, *, code: str, value: str, client: str | None, now: datetime) -> None:
+    """A line at the card for whoever works on a contact: the card itself may be far above. Before the take, none."""
+    for row in s.execute(_IN_PROGRESS, {"lead_id": lead_id}).all():
+        payload = {"code": code, "contact": row.id, "client": client, "value": value, "reply_to": row.card}
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, row.bot_id, row.telegram_id, row.id, payload=payload)
+        outbox.add(s, [notice], now=now)
 
 
 SLOWED_AGAIN = timedelta(minutes=10)  # one notice for one flood

@@ -22,9 +22,9 @@ EARLIER = aliased(Contact)
 FIRST = aliased(Message)
 HOLDER_STAFF = aliased(Staff)
 
-WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.CLIENT_NOTICE)
+WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
-    outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
+    outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
     outbox.NOTICE_EDIT, outbox.MENU,
 )  # fmt: skip
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
@@ -98,6 +98,16 @@ class MessageData:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What was said before a contact came to its operator; `operator` is the name of who said it, None: the client."""
+
+    at: datetime
+    operator: str | None
+    kind: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedRow:
     """A claimed row with the data for its text.
 
@@ -119,6 +129,7 @@ class ClaimedRow:
     contact: CardData | None = None
     message: MessageData | None = None
     roles: tuple[str, ...] = ()
+    talk: tuple[Line, ...] = ()
 
 
 _earlier_count = (
@@ -246,9 +257,25 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
     contacts = _contacts(s, {row.contact_id for row in rows if row.kind in WITH_CONTACT and row.contact_id})
     messages = _messages(s, [row.id for row in rows if row.kind in WITH_MESSAGE])
     readers = _readers(s, {row.chat_id for row in rows if row.kind in FOR_STAFF})
-    return [
+    found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
+    return [replace(row, talk=_talk(s, row)) if row.kind == outbox.TALK else row for row in found]
+
+
+def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:
+    lines = (
+        select(Message.created_at, Operator.name, Message.kind, Message.text)
+        .outerjoin(Operator, Operator.id == Message.operator_id)
+        .where(
+            Message.contact_id == row.contact_id,
+            Message.id >= row.payload["first"],
+            Message.id <= row.payload["last"],
+            Message.withdrawn_at.is_(None),
+        )
+        .order_by(Message.id)
+    )
+    return tuple(Line(*one) for one in execute(s, lines))
 
 
 def _claimed_row(

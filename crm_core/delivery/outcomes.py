@@ -25,11 +25,11 @@ from crm_core.storage.prepared import PreparedForIds, prepared_upsert
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
 from crm_core.team import departure
 
+# For whoever holds the contact, and nobody else.
+OF_HOLDER = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE)
 # Messages between people, and cards: resent until delivery is confirmed (at least once). A duplicate is harmless, since
 # buttons carry contact and version.
-AT_LEAST_ONCE = frozenset(
-    {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
-)
+AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
 # Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset(
     {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
@@ -39,12 +39,11 @@ REPEATABLE = frozenset(
 FAILURES_AT_MOST = 5
 UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
 WITH_MESSAGE_IDS = frozenset(
-    {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
+    {outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
 )
 
 
 TO_CLIENTS = (outbox.TO_CLIENT, outbox.CLIENT_NOTICE)
-OF_HOLDER = (outbox.CARD, outbox.TO_OPERATOR, outbox.MORE)  # for whoever holds the contact, and nobody else
 
 
 def after_unknown(kind: str, failures: int) -> str:
