@@ -12,6 +12,8 @@ from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
+from crm_core.conversation import history
+from crm_core.conversation.history import Said
 from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.storage.execute import execute
@@ -21,6 +23,8 @@ from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, Out
 EARLIER = aliased(Contact)
 FIRST = aliased(Message)
 HOLDER_STAFF = aliased(Staff)
+
+LATEST_SHOWN = 5  # messages of both sides on a card that was shown again
 
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
@@ -100,6 +104,7 @@ class ClaimedRow:
     Attributes:
         language: the reader's, None if unknown.
         roles: the reader's on the staff: `operator`, `admin`.
+        latest: the newest messages, for a card that was shown again.
     """
 
     id: int
@@ -115,6 +120,7 @@ class ClaimedRow:
     contact: CardData | None = None
     message: MessageData | None = None
     roles: tuple[str, ...] = ()
+    latest: tuple[Said, ...] = ()
 
 
 _earlier_count = (
@@ -238,9 +244,17 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
     contacts = _contacts(s, {row.contact_id for row in rows if row.kind in WITH_CONTACT and row.contact_id})
     messages = _messages(s, [row.id for row in rows if row.kind in WITH_MESSAGE])
     readers = _readers(s, {row.chat_id for row in rows if row.kind in FOR_STAFF})
-    return [
+    found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
+    return [_with_latest(s, one) if one.payload.get("is_brief") else one for one in found]
+
+
+def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:
+    """A card that was shown again, with what was said last."""
+    if row.contact_id is None:
+        return row
+    return replace(row, latest=tuple(history.after_first(s, contact_id=row.contact_id, limit=LATEST_SHOWN)))
 
 
 def _claimed_row(
