@@ -7,6 +7,7 @@ from aiogram.types import InlineKeyboardMarkup
 
 from bot.delivery import operator_questions
 from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
+from bot.screens.contact_label import client_name, one_line
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
@@ -134,6 +135,12 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "client_unreachable": lambda p, _: _(
         "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until they write again."
     ).format(id=p["contact"]),
+    "phone_shared": lambda p, _: _("📞 {client} shared a phone: {value}").format(
+        client=client_name(p["client"], _), value=one_line(str(p["value"]))
+    ),
+    "email_shared": lambda p, _: _("✉️ {client} gave an e-mail: {value}").format(
+        client=client_name(p["client"], _), value=one_line(str(p["value"]))
+    ),
     # messages
     "card_dead": lambda p, _: _(
         "💥 The card of #{id} can't be delivered. Assign the request manually: /assign #{id} …"

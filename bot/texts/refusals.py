@@ -110,6 +110,7 @@ REFUSALS: dict[str, Words] = {
     "nothing_open": lambda f, _: _(
         "This went to nobody: you have no open requests here. /my lists your requests in all bots."
     ),
+    "late_settled": lambda f, _: _("#{contact}: this was already decided.").format(**f),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
     "poll_not_sent": lambda f, _: _(
         "This poll was not sent: the client's vote would not reach you. Please ask in words."

@@ -215,7 +215,7 @@ def _notices_come_once(history: "History") -> None:
 
 _POSTED_CARDS = """
     SELECT posted.bot_id, posted.chat_id, posted.message_id, contacts.id, contacts.version, contacts.status,
-           staff.telegram_id = posted.chat_id
+           staff.telegram_id = posted.chat_id, contacts.late_from IS NOT NULL
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
 _BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": ["reopen"]}
@@ -227,7 +227,7 @@ def _cards_are_new(history: "History") -> None:
     newest: dict[tuple[int, int, int], int] = {}
     for bot_id, chat_id, message_id, contact_id, *_ in cards:
         newest[bot_id, chat_id, contact_id] = max(message_id, newest.get((bot_id, chat_id, contact_id), 0))
-    for bot_id, chat_id, message_id, contact_id, version, status, is_his in cards:
+    for bot_id, chat_id, message_id, contact_id, version, status, is_his, is_late in cards:
         card = history.world.dialogue(bot_id, chat_id).messages.get(message_id)
         if card is None or _excused(history, "card_edit", contact_id, chat_id):
             continue
@@ -236,6 +236,7 @@ def _cards_are_new(history: "History") -> None:
             continue
         shown = button_data(card.json)
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
+        due += [f"late_no:{contact_id}"] if is_late and is_his else []
         if status == "new" and is_his and shown == [f"close_new:{contact_id}:{version}", f"keep:{contact_id}"]:
             continue  # it asks whether to close what nobody has taken
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
