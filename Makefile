@@ -65,6 +65,12 @@ bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and ra
 soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults; SEED=… again, DATABASE=postgres
 	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak
 
+browser: $(VENV)/.dev ## installs a Chromium for the tests of the page, where the system has none
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/python -m playwright install chromium
+
+screenshots: $(VENV)/.dev ## draws docs/images/chats anew, from the page of make sandbox
+	@$(BIN)/python -m tests.browser.screenshots
+
 lock: $(VENV)/.dev ## writes requirements*.txt anew from pyproject.toml
 	$(INSTALL) --require-hashes -r requirements-uv.txt
 	$(COMPILE) pyproject.toml -o requirements.txt

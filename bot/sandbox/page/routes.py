@@ -37,7 +37,7 @@ class Page:
     """The page of a scene; `show` replaces the scene, and every browser that looks at it loads the new one."""
 
     def __init__(self, scene: Scene) -> None:
-        self._over = asyncio.Event()
+        self._over, self._closed = asyncio.Event(), False
         self.drawing = Drawing(scene)
         acts: dict[str, Callable[[Phone, Fields, forms.Uploads], Awaitable[str]]] = {
             "send": self._send,
@@ -67,11 +67,12 @@ class Page:
     def show(self, scene: Scene) -> None:
         """Replaces the scene."""
         self.drawing = Drawing(scene)
-        self.close()
-        self._over = asyncio.Event()
+        over, self._over = self._over, asyncio.Event()
+        over.set()
 
     def close(self) -> None:
         """Ends the events of all browsers."""
+        self._closed = True
         self._over.set()
 
     # --- what is looked at -----------------------------------------------------------------------------------------
@@ -80,7 +81,9 @@ class Page:
         return HTMLResponse(self.drawing.page())
 
     async def _events(self, _: Request) -> Response:
-        return StreamingResponse(Stream(self.drawing, self._over).events(), media_type="text/event-stream")
+        return StreamingResponse(
+            Stream(self.drawing, self._over, lambda: self._closed).events(), media_type="text/event-stream"
+        )
 
     async def _file(self, request: Request) -> Response:
         try:

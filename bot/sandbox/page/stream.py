@@ -5,7 +5,7 @@ first few events, in whatever order they come.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from bot.sandbox.page.drawing import Drawing
@@ -20,12 +20,13 @@ LOOK = 0.5  # seconds between looks at the panels
 class Stream:
     """What one browser is sent."""
 
-    def __init__(self, drawing: Drawing, over: asyncio.Event) -> None:
+    def __init__(self, drawing: Drawing, over: asyncio.Event, is_end: Callable[[], bool]) -> None:
         """
         Args:
             over: set when this scene is replaced by another, or the page ends.
+            is_end: whether the page ends, so that no other scene follows.
         """
-        self._drawing, self._over = drawing, over
+        self._drawing, self._over, self._is_end = drawing, over, is_end
         self._sent: dict[str, str] = {}
         self._dirty: set[str] = set()
         self._woken = asyncio.Event()
@@ -44,7 +45,8 @@ class Stream:
                 parts = await self._changed()
                 if parts:
                     yield self._partials(parts)
-            yield _event("over", "")
+            if not self._is_end():
+                yield _event("over", "")
         finally:
             for task in tasks:
                 task.cancel()
