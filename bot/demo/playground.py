@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Self
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 from tzlocal import get_localzone_name
 
+from bot.demo.panels import Panels
 from bot.demo.playground_texts import TEXTS
 from bot.demo.world import World
 from bot.sandbox.page.routes import Page
@@ -19,6 +20,9 @@ from bot.sandbox.people.control_client import InProcessControlClient
 from crm_core.api.server import HttpServer
 
 HOST = "127.0.0.1"
+FLOOD_WAIT, HOUR = 10, 3600  # seconds
+CROWD = 50
+ANSWERS = "copyMessage"  # how what people write to each other is passed on
 OTHER = {"en": "ru", "ru": "en"}
 
 
@@ -46,8 +50,8 @@ class Playground:
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        self.world = await World(self._language, self._zone, begins=self._begins).__aenter__()
-        self.page = Page(self._scene())
+        await self._open_world()
+        self.page = Page(self.scene())
         self._http = HttpServer(self.page.app, host=HOST, port=self._port)
         await self._http.start()
         self.address = self._http.address
@@ -56,9 +60,15 @@ class Playground:
     async def __aexit__(self, *_: object) -> None:
         self.page.close()
         await self._http.stop()
+        await self._panels.close()
         await self.world.__aexit__()
 
-    def _scene(self) -> Scene:
+    async def _open_world(self) -> None:
+        self.world = await World(self._language, self._zone, begins=self._begins).__aenter__()
+        self._panels = Panels(self.world, TEXTS[self._language])
+
+    def scene(self) -> Scene:
+        """The telephones, panes and switches of the world as it is now."""
         world, texts = self.world, TEXTS[self._language]
         people = [*world.clients, *world.operators, world.admin]
         keys = ("client", "client2", "operator", "operator2", "admin")
@@ -71,6 +81,7 @@ class Playground:
             phones=phones,
             language=self._language,
             zone=ZoneInfo(self._zone),
+            panels=self._panels.all(),
             switches=self._switches(),
             steps=[texts[f"step{number}"] for number in range(1, 6)],
         )
@@ -78,18 +89,58 @@ class Playground:
     # --- what can be done to the world -----------------------------------------------------------------------------
 
     def _switches(self) -> list[Switch]:
+        world = self.world
+        acts: dict[str, tuple[Callable[[], Awaitable[None]], Callable[[], bool] | None]] = {
+            "kill": (world.kill_product, None),
+            "away": (self._telegram_away, lambda: world.is_away),
+            "flood": (self._flood, None),
+            "lost": (self._lost, None),
+            "block": (self._block, lambda: world.is_blocked),
+            "hour": (self._hour, None),
+            "crowd": (self._crowd, None),
+            "restart": (self.start_over, None),
+            "language": (self._change_language, None),
+        }
+        return [self._switch(key, act, is_on) for key, (act, is_on) in acts.items()]
+
+    def _switch(self, key: str, act: Callable[[], Awaitable[None]], is_on: Callable[[], bool] | None) -> Switch:
         texts = TEXTS[self._language]
-        return [
-            Switch("restart", texts["restart"], texts["restart_hint"], self.start_over),
-            Switch("language", texts["language"], texts["language_hint"], self._change_language),
-        ]
+
+        async def done() -> str | None:
+            await act()
+            return texts.get(f"{key}_done") if is_on is None or is_on() else texts.get(f"{key}_undone")
+
+        return Switch(key, texts[key], texts[f"{key}_hint"], done, is_on)
+
+    async def _telegram_away(self) -> None:
+        if self.world.is_away:
+            self.world.come_back()
+        else:
+            self.world.go_away()
+
+    async def _flood(self) -> None:
+        self.world.sandbox.fail(kind="flood", method=ANSWERS, retry_after=FLOOD_WAIT)
+
+    async def _lost(self) -> None:
+        self.world.sandbox.fail(kind="silent", method=ANSWERS)
+
+    async def _block(self) -> None:
+        client, bot = self.world.clients[0], self.world.bot
+        await (client.unblocks(bot) if self.world.is_blocked else client.blocks(bot))
+
+    async def _hour(self) -> None:
+        self.world.forward(HOUR)
+
+    async def _crowd(self) -> None:
+        self.world.sandbox.preload(self.world.bot, CROWD, text=TEXTS[self._language]["crowd_says"])
 
     async def start_over(self) -> None:
         """Another world in place of this one."""
         async with self._starting:
-            before = self.world
-            self.world = await World(self._language, self._zone, begins=self._begins).__aenter__()
-            self.page.show(self._scene())
+            before, panels = self.world, self._panels
+            await self._open_world()
+            self.page.show(self.scene())
+            await panels.close()
             await before.__aexit__()
 
     async def _change_language(self) -> None:

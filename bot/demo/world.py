@@ -1,5 +1,6 @@
 """The world of `make sandbox`: a Telegram, the product in a process of its own, and a shop that has just opened."""
 
+import asyncio
 import re
 import tempfile
 from contextlib import AsyncExitStack
@@ -46,6 +47,8 @@ class World:
         self.clock = Clock(0 if begins is None else (begins - datetime.now(UTC)).total_seconds())
         self.key = new_key()
         self._stack = AsyncExitStack()
+        self._away = 0
+        self._reviving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -71,6 +74,9 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._reviving is not None:
+            self._reviving.cancel()
+            await asyncio.gather(self._reviving, return_exceptions=True)
         await self.product.kill()  # nobody will read what it would still finish
         await self._stack.aclose()
 
@@ -86,6 +92,33 @@ class World:
             ahead=self.clock.ahead,
         )
         await self.product.start(order.line())
+
+    async def kill_product(self) -> None:
+        """SIGKILL in the middle of whatever it does. It is started again, as a service manager does."""
+        if self.product.is_up:
+            await self.product.kill()
+            self._reviving = asyncio.create_task(self.start_product())
+
+    # --- what may happen -------------------------------------------------------------------------------------------
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Telegram cannot be reached."""
+        return any(fault.id == self._away for fault in self.sandbox.world.faults.active)
+
+    def go_away(self) -> None:
+        """Telegram cannot be reached: every call is cut, those that wait too."""
+        self._away = self.sandbox.fail(kind="cut", every=1)
+        self.sandbox.cut_all()
+
+    def come_back(self) -> None:
+        """Telegram can be reached again."""
+        self.sandbox.clear_fault(self._away)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the first client has blocked the bot."""
+        return self.sandbox.world.dialogue(self.bot.id, self.clients[0].id).blocked
 
     def forward(self, seconds: float) -> None:
         """Lets time pass at once, for everybody."""

@@ -12,12 +12,17 @@ ARGUMENTS = ["--no-sandbox", "--force-color-profile=srgb", "--font-render-hintin
 """Without the sandbox, because root may not have one; the page is our own."""
 
 
+def _path(installed: str) -> str | None:
+    found = next(filter(None, map(shutil.which, SYSTEM)), None)
+    return found or (installed if Path(installed).exists() else None)
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser | None]:
     """A browser; None where there is none."""
     async with async_playwright() as driver:
-        path = next(filter(None, map(shutil.which, SYSTEM)), None) or driver.chromium.executable_path
-        if not Path(path).exists():
+        path = _path(driver.chromium.executable_path)
+        if path is None:
             yield None
             return
         browser = await driver.chromium.launch(executable_path=path, args=ARGUMENTS)

@@ -209,6 +209,7 @@ def _membership(world: World, chat: PrivateChat, old: str, new: str) -> None:
         "old_chat_member": states[old], "new_chat_member": states[new],
     }  # fmt: skip
     world.notify(chat, "my_chat_member", update, lane=("member", chat.id), date=now)
+    world.transcript.wake(chat.bot_id, chat.id)
 
 
 def deactivate(world: World, *, person: int) -> None:

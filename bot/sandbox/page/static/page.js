@@ -1,11 +1,13 @@
 // The telephones: what a press on something does. Everything that changes comes from the server (htmx, server-sent events).
 "use strict";
 
+let posted = null;
 const phoneOf = (element) => element.closest(".phone");
 const post = (phone, act, values = {}) => {
   const path = act.startsWith("/") ? act : `/phones/${phone.dataset.key}/${act}`;
   const target = phone ? `#toast-${phone.dataset.key}` : "#switched";
-  return htmx.ajax("POST", path, { values, target, swap: "innerHTML" });
+  posted = htmx.ajax("POST", path, { values, target, swap: "innerHTML" });
+  return posted;
 };
 const say = (phone, text, more = {}) => post(phone, "send", { text, ...more });
 
@@ -190,7 +192,7 @@ new MutationObserver(() => {
 }).observe(clock, { childList: true, characterData: true, subtree: true });
 
 const events = document.getElementById("events"), offline = document.getElementById("offline");
-events.addEventListener("over", () => location.reload());
+events.addEventListener("over", () => Promise.allSettled([posted]).then(() => location.reload()));
 events.addEventListener("htmx:sse:error", () => { offline.hidden = false; offline.textContent = document.body.dataset.offline; });
 events.addEventListener("htmx:sse:after:message", () => { offline.hidden = true; });
 

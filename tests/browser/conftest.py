@@ -1,0 +1,129 @@
+"""A browser that looks at a world, and a watch on what must not happen in it: errors, and requests to anywhere else."""
+
+import os
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Request, Response, expect
+from playwright.async_api import Page as Tab
+
+from bot.demo.playground import Playground
+from tests.browser.chromium import chromium
+
+expect.set_options(timeout=25_000)  # the machine may be busy; nothing waits longer than it has to
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Skipped where there is no Chromium; the last line of the run says so."""
+    async with chromium() as found:
+        if found is None:
+            assert not os.environ.get("CI"), "there is no Chromium here: make browser"
+            pytest.skip("there is no Chromium here: make browser")
+        yield found
+
+
+class Watch:
+    """What went wrong in a tab."""
+
+    def __init__(self, tab: Tab, address: str) -> None:
+        self.wrong: list[str] = []
+        self._home = urlsplit(address).netloc
+        tab.on("console", self._console)
+        tab.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        tab.on("request", self._request)
+        tab.on("requestfailed", self._failed)
+        tab.on("response", self._answered)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):  # a report of the Content-Security-Policy is one, too
+            self.wrong.append(f"{message.type}: {message.text}")
+
+    def _answered(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.wrong.append(f"{answer.status} {answer.url}")
+
+    def _request(self, request: Request) -> None:
+        if urlsplit(request.url).netloc != self._home:
+            self.wrong.append(f"to another place: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        # The events of a page that is loaded anew end in the middle.
+        if not request.url.endswith("/events"):
+            self.wrong.append(f"failed: {request.url} {request.failure}")
+
+
+class Shown:
+    """A tab that shows the page of a world, with short ways to what people do on it."""
+
+    def __init__(self, tab: Tab, playground: Playground) -> None:
+        self.tab, self.playground = tab, playground
+        self.watch = Watch(tab, playground.address)
+
+    async def open(self, query: str = "") -> None:
+        await self.tab.goto(f"{self.playground.address}/{query}")
+
+    async def writes(self, who: str, text: str) -> None:
+        """Types on a telephone and presses Enter."""
+        field = self.tab.locator(f"#phone-{who} textarea")
+        await field.fill(text)
+        await field.press("Enter")
+
+    async def starts(self, who: str) -> None:
+        await self.tab.click(f"#gate-{who} button")
+        await self.tab.locator(f"#log-{who} .in").first.wait_for()
+
+    async def sees(self, who: str, text: str) -> None:
+        """Waits until somebody else's message, or an edited one, shows a text."""
+        await self.tab.locator(f"#log-{who} .in", has_text=text).last.wait_for(timeout=25_000)
+
+    async def card(self, text: str) -> str:
+        """Waits for the card with a text. Returns on whose telephone it is."""
+        found = self.tab.locator("[id^=log-operator] .in:has(.buttons)", has_text=text).last
+        await found.wait_for(timeout=25_000)
+        return str(await found.evaluate("one => one.closest('.phone').dataset.key"))
+
+    async def presses(self, who: str, text: str, label: str) -> None:
+        """Presses a button below the newest message with a text."""
+        row = self.tab.locator(f"#log-{who} .in", has_text=text).locator(".buttons button", has_text=label)
+        await row.last.click()
+
+    async def tabs_to(self, selector: str) -> None:
+        """Presses Tab until an element has the focus, as somebody without a mouse does."""
+        for _ in range(200):
+            await self.tab.keyboard.press("Tab")
+            if await self.tab.evaluate("what => document.activeElement.matches(what)", selector):
+                return
+        raise AssertionError(f"Tab does not lead to {selector}")
+
+    async def switch(self, key: str) -> None:
+        await self.tab.click(f'[data-post="/switches/{key}"]')
+
+    async def replies(self, who: str, to: str, text: str) -> None:
+        """Replies to the newest message with a text, by its menu."""
+        row = self.tab.locator(f"#log-{who} .in", has_text=to).last
+        await row.hover()
+        await row.locator(".dots").click()
+        await self.tab.click(f"#phone-{who} .actions [data-reply]")
+        await self.writes(who, text)
+
+
+@pytest.fixture(scope="session")
+async def playground() -> AsyncIterator[Playground]:
+    """One world for all tests of a worker, since its start takes seconds."""
+    async with Playground(language="en", zone="UTC") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
+    """A tab; the telephones of the clients are those of people who have never written."""
+    world = playground.world
+    world.clients = [world.sandbox.person(one.first_name, language_code="en") for one in world.clients]
+    playground.page.show(playground.scene())
+    context = await browser.new_context(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
+    looked = Shown(await context.new_page(), playground)
+    yield looked
+    await context.close()
+    assert looked.watch.wrong == []
