@@ -53,7 +53,8 @@ class Conversations:
         await self._pause(self.pace)
         card = await self._without_take(operator, bot, message_id)
         await operator.presses(card, callback_data=_button(card, "close"))
-        await operator.sees(lambda seen: seen.id == message_id and not seen.labels, bot=bot, timeout=PATIENCE)
+        is_closed: Callable[[SeenMessage], bool] = lambda seen: seen.id == message_id and not _button(seen, "close")  # noqa: E731
+        await operator.sees(is_closed, bot=bot, timeout=PATIENCE)
         return operator
 
     async def _open(self, client: Person, bot: BotHandle, turns: list[tuple[str, Said]]) -> None:

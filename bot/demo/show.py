@@ -35,6 +35,7 @@ RUSH_LIMIT = 150  # so large that the weights alone decide
 RUSH = {SHOP: 60, CARE: 30}
 SAMPLE = 6  # conversations of the rush hour that are shown
 BETWEEN_CLIENTS, RUSH_BEGINS = (0.35, 0.75), (0.0, 1.5)  # seconds
+INVITATION = re.compile(r"start=(\S+)")
 TOKENS = {SHOP: "710001:" + "shop" * 9, CARE: "710002:" + "care" * 9}
 
 
@@ -115,17 +116,17 @@ class Show:
         await self.sandbox.settles()
         self.screen.row(None, self.cast.admin, self.captions["admin"])
 
-    async def _command(self, command: str) -> SeenMessage:
-        """The admin types a command. Returns the answer."""
+    async def _command(self, command: str, wanted: re.Pattern[str] | None = None) -> SeenMessage:
+        """The admin types a command. Returns the answer: its newest message, or the one with what is wanted."""
         sent = await self.admin.says(command, to=self.bots[SHOP])
         self.screen.row(None, f"{self.cast.admin} → @{self.bots[SHOP].username}", command)
-        answer = await self.admin.sees(after=sent)
+        answer = await self.admin.sees(wanted, after=sent)
         await self.sandbox.settles()
         return answer
 
     async def _hire(self, name: str, weight: int, limit: int) -> None:
-        answer = await self._command(f"/operators add {name} {limit}")
-        invitation = re.search(r"start=(\S+)", answer.text)
+        answer = await self._command(f"/operators add {name} {limit}", INVITATION)
+        invitation = INVITATION.search(answer.text)
         assert invitation is not None, answer.text
         person = self._person(name)
         self.staff[person.id] = person
