@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crm_core.api.loopback import is_loopback
+from crm_core.storage.region import DEFAULT_REGION
 
 SECRETS = ("BOT_TOKENS", "DATABASE_URL", "MIGRATION_DATABASE_URL", "WEBHOOK_SECRET", "TELEGRAM_PROXY")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # as browsers write it
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = []
     trusted_proxies: Annotated[list[str], NoDecode] = []
     default_language: Literal["ru", "en"] = "ru"
+    default_region: str = DEFAULT_REGION
     timezone: str = "UTC"
     backup_keep: int = 7
     backup_at: str = "03:30"
@@ -141,6 +143,16 @@ class Settings(BaseSettings):
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", value):
             raise ValueError("16 to 256 letters, digits, - or _ are needed")
         return value
+
+    @field_validator("default_region")
+    @classmethod
+    def _check_region(cls, value: str) -> str:
+        from phonenumbers import SUPPORTED_REGIONS  # for this alone it would be loaded at each start
+
+        region = value.strip().upper()
+        if region not in SUPPORTED_REGIONS:
+            raise ValueError("the two letters of a country are needed, such as RU, DE or US")
+        return region
 
     @field_validator("timezone")
     @classmethod

@@ -70,6 +70,12 @@ class IsStaff(CrmError):
     code, status = "is_staff", 409
 
 
+class NoLongerOperator(CrmError):
+    """The account was on the staff of this bot until some days ago: what it writes is no client's request."""
+
+    code, status = "no_longer_operator", 409
+
+
 class NotAllowed(CrmError):
     """The actor does not have the role that this needs, at the moment of the effect. `role`."""
 
@@ -139,6 +145,12 @@ class NeedsConfirmation(CrmError):
     """
 
     code, status = "needs_confirmation", 409
+
+
+class OwnRequest(CrmError):
+    """The operator is the client of this contact themselves. `operator` is their name."""
+
+    code, status = "own_request", 409
 
 
 class OperatorUnreachable(CrmError):
@@ -213,6 +225,10 @@ class BadEmail(BadValue):
     code = "bad_email"
 
 
+class BadPhone(BadValue):
+    code = "bad_phone"
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 
@@ -241,6 +257,48 @@ class ExportUnderWay(CrmError):
     """One export of an admin at a time: each is minutes of work and files of personal data."""
 
     code, status = "export_under_way", 409
+
+
+class PollNotSent(CrmError):
+    """The client would get a poll of the bot's own, and nobody would see the vote."""
+
+    code, status = "poll_not_sent", 409
+
+
+class UnknownCommand(CrmError):
+    """A client without an open contact sent a word behind a slash, and nothing else."""
+
+    code, status = "unknown_command", 409
+
+
+class NumberNotYours(CrmError):
+    """A message began with the number of a contact that is not one of the operator's. `contact`."""
+
+    code, status = "number_not_yours", 404
+
+
+class NumberMismatch(CrmError):
+    """A message replied to one contact and began with the number of another open one: `contact`, `number`."""
+
+    code, status = "number_mismatch", 409
+
+
+class SentElsewhere(CrmError):
+    """An edited message begins with another number than that of the contact to which it went. `contact`."""
+
+    code, status = "sent_elsewhere", 409
+
+
+class TooLateToTakeBack(CrmError):
+    """Telegram lets a bot delete its messages for 48 hours only."""
+
+    code, status = "too_late_to_take_back", 409
+
+
+class ChoiceEnded(CrmError):
+    """The question is not open any more, and nothing was sent. `asked_again`: whether a newer one has taken over."""
+
+    code, status = "choice_ended", 409
 
 
 class ChoiceExpired(CrmError):

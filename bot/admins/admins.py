@@ -6,6 +6,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
+from bot.admins.invitation_message import admin_invitation
 from bot.admins.invitations import show_invitations
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
@@ -58,10 +59,8 @@ def _removal(one: Admin, _: Translator) -> OutgoingMessage:
 async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
     bots = await db.read(accounts.bot_usernames)
     code = new_code()
-    text = _(
-        "Send this link to the new admin. It works once, within 7 days, and gives them the same rights as you have:"
-    )
-    note = f"{text}\n{link(bots[act.bot_id], ADMIN_PAYLOAD + code)}"
+    note = _("Forward the next message to the new admin. It gives them the same rights as you have.")
+    address = link(bots[act.bot_id], ADMIN_PAYLOAD + code)
     await act(
         invitations.invite,
         code=code,
@@ -69,6 +68,7 @@ async def _invite(act: Act, actor: Actor, db: Database, _: Translator) -> None:
         actor=actor,
         then_read=accounts.admins,
         screen=lambda made, known: _screen(known, actor, _, note=note),
+        also=lambda made, known: admin_invitation(bots[act.bot_id], address, _),
     )
 
 

@@ -12,7 +12,7 @@ def help_text(_: Translator) -> str:
                 "remove them."
             ),
             _("/sources: your bots and links, and the weights of their operators."),
-            _("/assign: set weights, or assign a request manually."),
+            _("/weights: who gets how much of a source. /give #15 Anna: assign a request manually."),
             _("/queue: waiting requests. /stats: statistics. /admins: who else is an admin."),
             _("/export: requests, clients, operators and events as a table for Excel."),
         ]

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from bot.admins.invitation_message import operator_invitation
 from bot.admins.operator_screens import operator_screen, operators_screen
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
@@ -13,10 +14,13 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
+from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails, OperatorFacts
+
+SOURCES_NAMED = 5
 
 
 async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
@@ -88,14 +92,38 @@ async def add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translat
     def done(added: OperatorDetails) -> OutgoingMessage:
         text = _("{operator} has been added, with a limit of {limit}.")
         note = text.format(operator=added.facts.name, limit=added.facts.max_leads)
-        return operator_screen(added, _, note=note + "\n" + _invitation(added.facts.name, address, _))
+        return operator_screen(added, _, note=sentences(note, _("Forward the next message to them.")))
 
-    await act(invitations.invite_operator, name=name, max_leads=most, code=code, actor=actor, reply=done)
+    await act(
+        invitations.invite_operator,
+        name=name,
+        max_leads=most,
+        code=code,
+        actor=actor,
+        reply=done,
+        also=lambda added: operator_invitation(added.facts.name, bots[act.bot_id], address, _),
+    )
 
 
-def _invitation(name: str, address: str, _: Translator) -> str:
-    text = _("Send this link to {operator}. It works once, within 7 days:")
-    return text.format(operator=name) + f"\n{address}"
+async def give_source(act: Act, actor: Actor, operator_id: int, source_id: int, _: Translator) -> None:
+    """Gives an operator a source, or all (0), with the usual weight."""
+
+    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+        names = ", ".join(share.source for share in seen.shares[:SOURCES_NAMED])
+        if len(seen.shares) > SOURCES_NAMED:
+            names += " …"
+        text = _("{operator} now gets requests from {source}.")
+        note = text.format(operator=seen.facts.name, source=names)
+        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+
+    await act(
+        sources.give_usual_weights,
+        operator_id=operator_id,
+        source_id=source_id or None,
+        actor=actor,
+        then_read=partial(operators.details, operator_id=operator_id),
+        screen=done,
+    )
 
 
 async def invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Translator) -> None:
@@ -111,8 +139,9 @@ async def invite(act: Act, actor: Actor, db: Database, operator_id: int, _: Tran
         actor=actor,
         then_read=partial(operators.details, operator_id=operator_id),
         screen=lambda made, seen: operator_screen(
-            seen, _, note=sentences(_("Earlier links no longer work."), _invitation(seen.facts.name, address, _))
+            seen, _, note=sentences(_("Earlier links no longer work."), _("Forward the next message to them."))
         ),
+        also=lambda made, seen: operator_invitation(seen.facts.name, bots[act.bot_id], address, _),
     )
 
 

@@ -6,11 +6,12 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins import operator_actions
 from bot.admins.operator_screens import limits_screen, operator_screen, operators_screen, removal_screen
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddOperator,
     AskLimit,
+    GiveSource,
     InviteOperator,
     ListOperators,
     RemoveOperator,
@@ -66,9 +67,8 @@ async def on_limit(
     query: CallbackQuery, callback_data: AskLimit, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Offers limits."""
-    await act.show(
-        limits_screen(await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id), _)
-    )
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
+    await offer_numbers(act, actor, "operator_limit_offered", limits_screen(facts, _), operator_id=facts.id)
 
 
 @router.callback_query(SetLimit.filter())
@@ -95,6 +95,7 @@ async def on_type_limit(
     )
 
 
+@router.message(AnswersPrompt("operator_limit_offered"), IsNumber())
 @router.message(AnswersPrompt("operator_limit"))
 async def on_typed_limit(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed limit."""
@@ -122,6 +123,14 @@ async def on_renamed(message: Message, asked: OpenPrompt, actor: Actor, act: Act
 async def on_switch(query: CallbackQuery, callback_data: SwitchOperator, actor: Actor, act: Act, _: Translator) -> None:
     """Switches on or off."""
     await operator_actions.switch(act, actor, callback_data.operator_id, callback_data.is_on, _)
+
+
+@router.callback_query(GiveSource.filter())
+async def on_give_source(
+    query: CallbackQuery, callback_data: GiveSource, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Gives a first source, or all."""
+    await operator_actions.give_source(act, actor, callback_data.operator_id, callback_data.source_id, _)
 
 
 @router.callback_query(InviteOperator.filter())

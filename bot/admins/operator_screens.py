@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.screens.buttons import (
     AddOperator,
     AskLimit,
+    GiveSource,
     InviteOperator,
     ListOperators,
     RemoveOperator,
@@ -15,12 +16,13 @@ from bot.screens.buttons import (
     TypeLimit,
     WeightsOf,
 )
-from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.screens.keyboards import Row, back, button, in_lines, keyboard, of_pages, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
+OFFERED = 6  # sources that a new operator's screen offers; Weights has all
 LIMITS = (1, 3, 5, 10, 15, 20, 30, 50)
 
 
@@ -101,11 +103,12 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
         if len(details.shares) > 20:
             lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
     else:
-        lines.append(_("⚠️ No weights yet, so no requests come. Press Weights."))
+        lines.append(_("⚠️ No weights yet, so no requests come. Where should they come from?"))
     if unreached(facts, _):
         lines.append(f"⚠️ {unreached(facts, _)}")
     lines.append(_("ID for commands: {id}").format(id=number))
     buttons = keyboard(
+        *_offered(details, _),
         [
             button(_("🔢 Limit"), AskLimit(operator_id=number)),
             button(_("⚖️ Weights"), WeightsOf(operator_id=number)),
@@ -123,6 +126,14 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
         back(_("Operators"), ListOperators()),
     )
     return text_message(titled(f"👤 {facts.name}", lines, note=note), keyboard=buttons)
+
+
+def _offered(details: OperatorDetails, _: Translator) -> list[Row]:
+    """Sources for somebody without any, each a press away."""
+    number, offered = details.facts.id, details.offered[:OFFERED]
+    each = [button(f"📥 {one.name}", GiveSource(operator_id=number, source_id=one.id)) for one in offered]
+    every = [button(_("📥 All sources"), GiveSource(operator_id=number))] if len(details.offered) > 1 else []
+    return [*in_lines(each, 2), every]
 
 
 def limits_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:

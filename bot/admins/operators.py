@@ -6,13 +6,14 @@ from aiogram.types import Message
 
 from bot.admins import operator_actions, operator_buttons
 from bot.admins.operator_screens import operator_screen, operators_screen, removal_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, show_usage, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_operator
 from bot.screens.keyboards import typed
 from bot.texts import Translator
 from crm_core.access.actors import Actor
+from crm_core.errors import OperatorNotFound
 from crm_core.names import TypedLine
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -35,9 +36,15 @@ async def on_operators(
     if line.words[0].text.casefold() == "add":
         await operator_actions.add(act, actor, db, line.from_word(1), _)
         return
-    if await carry_out(Typed(line, act, actor, db, _), SUBJECT, VERBS, missing=_("Specify who you mean")):
+    wanted = Typed(line, act, actor, db, _)
+    if await carry_out(wanted, SUBJECT, VERBS, missing=_("Specify who you mean")):
         return
-    facts = await which_operator(db, actor, line)
+    try:
+        facts = await which_operator(db, actor, line)
+    except OperatorNotFound:
+        if await offer_similar(wanted, SUBJECT, VERBS):
+            return
+        raise
     await act.answer(operator_screen(await read_as_admin(db, actor, operators.details, operator_id=facts.id), _))
 
 

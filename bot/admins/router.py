@@ -2,7 +2,19 @@
 
 from aiogram import Router
 
-from bot.admins import admins, assign, assign_contact, export, invitations, operators, queue, sources, start, stats
+from bot.admins import (
+    admins,
+    assign,
+    assign_contact,
+    export,
+    invitations,
+    operators,
+    queue,
+    setup,
+    sources,
+    start,
+    stats,
+)
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
@@ -14,6 +26,7 @@ router.callback_query.middleware(EndPromptMiddleware(Role.ADMIN))
 router.callback_query.filter(IsAdmin())
 router.include_routers(
     start.router,
+    setup.router,
     stats.router,
     export.router,
     assign.router,

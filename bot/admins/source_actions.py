@@ -105,6 +105,7 @@ async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Tran
 
     def done(seen: SourceDetails) -> OutgoingMessage:
         text = _("{source} has been added. Clients who use its link are counted there.")
-        return source_screen(seen, _, note=text.format(source=seen.source.name))
+        weights = _("Its weights are those of @{bot}.").format(bot=seen.source.bot) if seen.shares else ""
+        return source_screen(seen, _, note=sentences(text.format(source=seen.source.name), weights))
 
     await act(sources.new_link, bot_id=bot_id, slug=slug, name=name, actor=actor, reply=done)

@@ -35,7 +35,7 @@ async def on_list(
     query: CallbackQuery, callback_data: ListSources, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A page of the list."""
-    await act.show(sources_screen(await read_as_admin(db, actor, sources.listing), _, page=callback_data.page))
+    await act.show(sources_screen(await read_as_admin(db, actor, sources.overview), _, page=callback_data.page))
 
 
 @router.callback_query(ShowSource.filter())

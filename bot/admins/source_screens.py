@@ -24,7 +24,8 @@ from bot.texts.phrases import percent
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.team.operators import OperatorFacts
 
-WEIGHTS = (0, 1, 10, 20, 30, 50, 60, 100)
+WEIGHTS = (0, 1, 5, 10, 20, 30, 50, 100)
+NAMED = 4  # operators of a source in the list
 SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights
 
 
@@ -44,20 +45,34 @@ def address(source: SourceListed) -> str | None:
     return link(source.bot, f"src_{source.slug}") if source.slug else f"https://t.me/{source.bot}"
 
 
-def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 0, note: str = "") -> OutgoingMessage:
+def _list_lines(details: SourceDetails, _: Translator) -> list[str]:
+    """A source in the list: who gets its requests, and how many wait."""
+    source, shares = details.source, details.shares
+    parts = [f"{sign(source)} {source.name}"]
+    if shares:
+        named = ", ".join(f"{share.operator} {percent(share.part, _)}" for share in shares[:NAMED])
+        parts.append(named + (" …" if len(shares) > NAMED else ""))
+    else:
+        parts = [f"⚠️ {parts[0]}", _("nobody is assigned")]
+    if details.waiting:
+        parts.append(_.plural("{n} waiting", "{n} waiting", details.waiting).format(n=details.waiting))
+    if not source.is_active:
+        parts.append(_("switched off"))
+    return [" · ".join(parts), *([f"      {source.description}"] if source.description else [])]
+
+
+def sources_screen(known: Sequence[SourceDetails], _: Translator, *, page: int = 0, note: str = "") -> OutgoingMessage:
     """The list of sources."""
     page, shown = page_of(known, page)
-    lines = []
-    for source in shown:
-        off = "" if source.is_active else " · " + _("switched off")
-        lines.append(f"{sign(source)} {source.name}{off}")
-        if source.description:
-            lines.append(f"      {source.description}")
+    lines = [line for details in shown for line in _list_lines(details, _)]
     title = _("📥 Sources: {n}").format(n=len(known))
     if of_pages(page, len(known), _):
         title += " · " + of_pages(page, len(known), _)
     buttons = keyboard(
-        *in_lines([button(f"{sign(one)} {one.name}", ShowSource(source_id=one.id)) for one in shown], 2),
+        *in_lines(
+            [button(f"{sign(one.source)} {one.source.name}", ShowSource(source_id=one.source.id)) for one in shown],
+            2,
+        ),
         turning(page, len(known), lambda number: ListSources(page=number)),
         [button(_("➕ New link"), AddLink())],
     )
@@ -108,7 +123,7 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
 
 def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
     if not shares:
-        return [_("⚠️ Nobody has a weight here, so requests wait. Press Weights.")]
+        return [_("⚠️ Nobody is assigned here, so requests wait. Tap Weights.")]
     lines = [_("Weights:")]
     lines += [f"  {share.operator}: {share.weight} ({percent(share.part, _)})" for share in shares[:SHOWN]]
     if len(shares) > SHOWN:
@@ -146,6 +161,11 @@ def weights_screen(
     )
 
 
+def _effect(weight: int, others: int, _: Translator) -> str:
+    """A weight on a button, and what part of the source it would be."""
+    return f"{weight} → {percent(weight / (weight + others) if weight else 0.0, _)}"
+
+
 def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     """Weights to choose from, for one operator at one source."""
     number = details.source.id
@@ -154,9 +174,13 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
         _("Now: {weight} ({part})").format(weight=now.weight, part=percent(now.part, _)) if now else _("Now: not set"),
         _("Weights are relative: 30 next to 10 gets three requests out of four. With 0, no requests come from here."),
     ]
-    offered = [button(str(one), SetWeight(source_id=number, operator_id=facts.id, weight=one)) for one in WEIGHTS]
+    others = sum(share.weight for share in details.shares if share.operator_id != facts.id)
+    offered = [
+        button(_effect(one, others, _), SetWeight(source_id=number, operator_id=facts.id, weight=one))
+        for one in WEIGHTS
+    ]
     buttons = keyboard(
-        *in_lines(offered, 4),
+        *in_lines(offered, 2),
         [button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id))],
         back(details.source.name, WeightsAt(source_id=number)),
     )

@@ -6,13 +6,14 @@ from aiogram.types import Message
 
 from bot.admins import source_actions, source_buttons
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, show_usage, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
 from bot.screens.keyboards import typed
 from bot.texts import Translator
 from crm_core.access.actors import Actor
+from crm_core.errors import SourceNotFound
 from crm_core.names import TypedLine, read_number
 from crm_core.routing import sources
 from crm_core.storage.database import Database
@@ -31,14 +32,20 @@ async def on_sources(
     """`/sources`, `/sources vk`, `/sources link vk VK ads`."""
     line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(sources_screen(await read_as_admin(db, actor, sources.listing), _))
+        await act.answer(sources_screen(await read_as_admin(db, actor, sources.overview), _))
         return
     if line.words[0].text.casefold() == "link":
         await source_actions.add_link(act, actor, act.bot_id, line.from_word(1), _)
         return
-    if await carry_out(Typed(line, act, actor, db, _), SUBJECT, VERBS, missing=_("Specify the source")):
+    wanted = Typed(line, act, actor, db, _)
+    if await carry_out(wanted, SUBJECT, VERBS, missing=_("Specify the source")):
         return
-    source = await which_source(db, actor, line)
+    try:
+        source = await which_source(db, actor, line)
+    except SourceNotFound:
+        if await offer_similar(wanted, SUBJECT, VERBS):
+            return
+        raise
     await act.answer(source_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), _))
 
 

@@ -5,8 +5,10 @@ from aiogram.filters import CommandStart
 from aiogram.types import Message
 
 from bot.admins.help import help_text
+from bot.admins.setup import setup_screen
 from bot.handling.act import Act
 from bot.handling.filters import IsOperator, IsUserContent
+from bot.handling.queries import read_as_admin
 from bot.operators.presence import help_text as operator_help
 from bot.operators.presence import start_text as operator_start
 from bot.screens.keyboards import typed
@@ -14,6 +16,7 @@ from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.storage.database import Database
+from crm_core.team import setup
 from crm_core.team.accounts import Member
 
 router = Router(name="admins.start")
@@ -23,6 +26,10 @@ hints = Router(name="admins.hints")
 @router.message(CommandStart(ignore_mention=True, ignore_case=True))
 async def on_start(message: Message, member: Member, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """What an admin does here, and what an operator does if the admin is one too."""
+    progress = await read_as_admin(db, actor, setup.progress, bot_id=act.bot_id, telegram_id=member.telegram_id)
+    if not progress.is_ready:
+        await act.answer(setup_screen(progress, _))
+        return
     parts = [_("You are an admin here."), help_text(_)]
     if member.operator_id is not None:
         parts.append(await operator_start(actor, db, _))

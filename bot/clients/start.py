@@ -3,22 +3,25 @@
 from functools import partial
 
 from aiogram import Router
-from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.filters import CommandObject
 from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, User
 
 from bot.handling.act import Act
 from bot.handling.incoming import person_of
+from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
+from bot.texts.refusals import refusal
 from crm_core.conversation import client_messages
-from crm_core.conversation.client_messages import Standing
+from crm_core.conversation.client_messages import Standing, Started
+from crm_core.errors import SourceOff
 
 router = Router(name="clients.start")
 
 SOURCE_PAYLOAD = "src_"
 
 
-@router.message(CommandStart())
+@router.message(typed("start"))
 async def on_start(message: Message, command: CommandObject, event_from_user: User, act: Act, _: Translator) -> None:
     """Greets; a source link assigns the next contact to its source."""
     payload = command.args or ""
@@ -27,10 +30,16 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
-        slug=payload.removeprefix(SOURCE_PAYLOAD) if payload.startswith(SOURCE_PAYLOAD) else None,
+        slug=payload[len(SOURCE_PAYLOAD) :] if payload.casefold().startswith(SOURCE_PAYLOAD) else None,
         then_read=partial(client_messages.standing, bot_id=act.bot_id, chat_id=act.chat_id),
-        reply=lambda booked, standing: greeting(_) if standing is None else _where(standing, _),
+        reply=lambda started, standing: _welcome(started, standing, _),
     )
+
+
+def _welcome(started: Started, standing: Standing | None, _: Translator) -> OutgoingMessage:
+    if standing is not None:
+        return _where(standing, _)
+    return greeting(_) if started.takes_requests else text_message(refusal(SourceOff(), _))
 
 
 def _where(standing: Standing, _: Translator) -> OutgoingMessage:
@@ -46,15 +55,19 @@ def _where(standing: Standing, _: Translator) -> OutgoingMessage:
 
 def greeting(_: Translator) -> OutgoingMessage:
     """The first message to a client."""
-    share = KeyboardButton(text=_("📞 Share my phone"), request_contact=True)
-    keyboard = ReplyKeyboardMarkup(keyboard=[[share]], resize_keyboard=True, one_time_keyboard=True)
     text = _(
-        "Hello! How can we help? Write here, or send a photo or a voice message. An operator will reply in this chat."
+        "Hello! How can we help? Write here, or send a photo or a voice message. An operator will reply in this chat.\n"
+        "If you prefer a call, share your phone number with the button below."
     )
-    return text_message(text, keyboard=keyboard)
+    return text_message(text, keyboard=_phone_button(_))
 
 
-@router.message(Command("help"))
+def _phone_button(_: Translator) -> ReplyKeyboardMarkup:
+    share = KeyboardButton(text=_("📞 Share my phone"), request_contact=True)
+    return ReplyKeyboardMarkup(keyboard=[[share]], resize_keyboard=True, one_time_keyboard=True)
+
+
+@router.message(typed("help"))
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """Explains how it works."""
     lines = [
@@ -62,15 +75,16 @@ async def on_help(message: Message, act: Act, _: Translator) -> None:
         _("Send /email you@example.com to leave your e-mail, or use the button below to share your phone number."),
         _("/privacy shows what we store about you."),
     ]
-    await act.answer(text_message("\n".join(lines)))
+    # The button may be gone: Telegram hides it after a press, and we do once a phone was shared.
+    await act.answer(text_message("\n".join(lines), keyboard=_phone_button(_)))
 
 
-@router.message(Command("privacy"))
+@router.message(typed("privacy"))
 async def on_privacy(message: Message, act: Act, _: Translator) -> None:
     """Says what is stored."""
     text = _(
         "We store your name and @username from Telegram, the messages in this chat, and the phone number and "
-        "e-mail if you share them. Only our staff can see them. If you want us to delete everything, tell us "
-        "here."
+        "e-mail if you share them. Our staff can see them, and the programs that they work with. If you have a "
+        "question about your data, just write here."
     )
     await act.answer(text_message(text))

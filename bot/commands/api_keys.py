@@ -30,13 +30,21 @@ class Refused(Exception):
 
 
 def create(
-    url: str, *, migrating_url: str | None = None, name: str, scope: str, days: int | None, source: str | None
+    url: str,
+    *,
+    migrating_url: str | None = None,
+    region: str,
+    name: str,
+    scope: str,
+    days: int | None,
+    source: str | None,
 ) -> str:
     """Makes a key. Returns its text, which is not stored and cannot be shown again.
 
     Args:
         url: as in the setting `DATABASE_URL`; the database is created or upgraded if need be.
         migrating_url: as in the setting `MIGRATION_DATABASE_URL`.
+        region: as in the setting `DEFAULT_REGION`.
         days: for how long it is valid; None without an end.
         source: with scope `form`: the name or number of the source that its contacts belong to.
 
@@ -44,7 +52,7 @@ def create(
     """
     if (scope == FORM) != (source is not None):
         raise Refused("A key of scope form, and no other, needs --source: the source that its contacts belong to.")
-    _prepare(url, migrating_url)
+    _prepare(url, region, migrating_url)
     source_id = None if source is None else _read(url, lambda s: sources.find(s, name=source).id)
     key, now = new_key(), datetime.now(UTC)
     try:
@@ -65,9 +73,9 @@ def create(
     return key
 
 
-def revoke(url: str, *, name: str) -> str:
+def revoke(url: str, *, name: str, region: str) -> str:
     """Revokes a key, given by its name, prefix or number. Returns its name. Raises Refused."""
-    _prepare(url)
+    _prepare(url, region)
     found = _read(url, lambda s: api_keys.find(s, name=name))
     try:
         _write(url, api_keys.revoke, key_id=found.id, actor=SYSTEM, now=datetime.now(UTC))
@@ -76,9 +84,9 @@ def revoke(url: str, *, name: str) -> str:
     return found.name
 
 
-def table(url: str) -> str:
+def table(url: str, *, region: str) -> str:
     """All keys as a table for the terminal, one line each."""
-    _prepare(url)
+    _prepare(url, region)
     keys = _read(url, api_keys.listing)
     if not keys:
         return 'There is no key yet: mini-crm api-key create "My shop" --scope write'
@@ -103,10 +111,10 @@ def _row(key: KeyFacts, now: datetime) -> tuple[str, ...]:
     return (str(key.id), key.name, f"{key.prefix}…", scope, f"{key.created_at:%Y-%m-%d}", used, state)
 
 
-def _prepare(url: str, migrating_url: str | None = None) -> None:
+def _prepare(url: str, region: str, migrating_url: str | None = None) -> None:
     current, newest = revisions(url)
     if current != newest:
-        bring_up_to_date(url, migrating_url=migrating_url)
+        bring_up_to_date(url, migrating_url=migrating_url, region=region)
 
 
 def _read(url: str, query: Callable[[Session], T]) -> T:

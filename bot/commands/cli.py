@@ -83,7 +83,9 @@ def migrate() -> None:
             return
         from bot.runtime.migrating import bring_up_to_date
 
-        before, after = bring_up_to_date(settings.database_url, migrating_url=settings.migration_database_url)
+        before, after = bring_up_to_date(
+            settings.database_url, migrating_url=settings.migration_database_url, region=settings.default_region
+        )
         click.echo(f"The database was upgraded from {before or 'nothing'} to revision {after}.")
 
 
@@ -201,6 +203,7 @@ def create_api_key(name: str, scope: str, days: int | None, source: str | None) 
             key = create(
                 settings.database_url,
                 migrating_url=settings.migration_database_url,
+                region=settings.default_region,
                 name=name,
                 scope=scope,
                 days=days,
@@ -219,7 +222,7 @@ def list_api_keys() -> None:
     from bot.commands.api_keys import table
 
     with _explained(settings):
-        click.echo(table(settings.database_url))
+        click.echo(table(settings.database_url, region=settings.default_region))
 
 
 @api_key.command("revoke")
@@ -231,7 +234,7 @@ def revoke_api_key(name: str) -> None:
 
     with _explained(settings):
         try:
-            revoked = revoke(settings.database_url, name=name)
+            revoked = revoke(settings.database_url, name=name, region=settings.default_region)
         except Refused as error:
             _refuse(str(error))
     click.echo(f"The key {revoked} is revoked (a running process notices within two seconds).")

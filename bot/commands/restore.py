@@ -40,7 +40,7 @@ def restore(settings: Settings, *, backup: Path, replace: bool) -> None:
         raise BackupError("replace_here", path=str(backup))
     url = settings.migration_database_url or settings.database_url  # it makes every table
     postgres.bring_back(url, backup)
-    before, after = migrate(url, is_restoring=True)
+    before, after = migrate(url, is_restoring=True, region=settings.default_region)
     found, numbers = asyncio.run(_reconcile(url, None, now, settings.timezone, {}))
     _print_result(found, numbers, revision=(before or after, after))
 
@@ -53,7 +53,7 @@ def _restore_sqlite(settings: Settings, backup: Path, now: datetime, *, replace:
         with swap.candidate(backup, place, now=now) as copy:
             url = f"sqlite:///{copy.path}"
             swap.forget_origin(copy.path)
-            migrate(url, copy=False)
+            migrate(url, copy=False, region=settings.default_region)
             seen = swap.highest_numbers(place, {table.name for table in after_restore.NUMBERED})
             found, numbers = asyncio.run(_reconcile(url, copy.taken_at, now, settings.timezone, seen))
             swap.begin_numbers_at(copy.path, numbers)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -11,11 +12,12 @@ from aiogram.types import Message, MessageId
 
 from bot.delivery.circuit import Circuit
 from bot.delivery.config import SenderConfig
+from bot.delivery.copies import FINAL, NothingToSend, note_after, other_ways
 from bot.delivery.menus import MenuMethod, ShownMenus
 from bot.delivery.pictures import Photo
 from bot.delivery.rate_limit import SOON, RateLimiter
 from bot.delivery.rate_limit_middleware import already_paced
-from bot.delivery.rendering import NothingToSend, render
+from bot.delivery.rendering import render
 from bot.logs import describe_error
 from bot.telegram.verdict import FloodWait, NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator, pick_language, translator
@@ -65,6 +67,10 @@ class Attempts:
             return method, False
         began = self._circuit.began()
         verdict = await self._request(row, method, photo)
+        if isinstance(verdict, Undeliverable) and verdict.reason not in FINAL:
+            verdict = await self._send_otherwise(row, method, verdict, _)
+        elif isinstance(verdict, Sent):
+            verdict = await self._add_note(row, method, verdict, _)
         is_own = self._circuit.note(row.id, verdict, began)
         pictures = self._config.pictures
         if pictures and photo and not isinstance(verdict, Sent):
@@ -105,8 +111,44 @@ class Attempts:
             log.error("render_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             return Undeliverable(f"internal_{type(error).__name__}")
 
-    async def _request(self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None) -> Verdict:
-        already_paced.set(True)
+    async def _send_otherwise(
+        self, row: ClaimedRow, refused: TelegramMethod[Any], verdict: Undeliverable, _: Translator
+    ) -> Verdict:
+        """Tries the other ways to send what Telegram has refused, until it accepts one or says something else."""
+        for way in other_ways(row, refused, _):
+            tried = await self._send_in_order(row, way)
+            if isinstance(tried, Sent):
+                log.info("sent_otherwise", outbox_id=row.id, kind=row.kind, reason=verdict.reason)
+                return await self._add_note(row, way[0], tried, _) if len(way) == 1 else tried
+            if not isinstance(tried, Undeliverable) or tried.reason in FINAL:
+                return tried
+        return verdict
+
+    async def _send_in_order(self, row: ClaimedRow, way: Sequence[TelegramMethod[Any]]) -> Verdict:
+        first, *rest = way
+        verdict = await self._request(row, first, None, is_paced=False)
+        for method in rest:
+            if not isinstance(verdict, Sent):
+                return verdict
+            further = await self._request(row, method, None, is_paced=False)
+            if not isinstance(further, Sent):
+                return further  # what was sent already comes again with the rest: better twice than never
+            verdict = _together(verdict, further)
+        return verdict
+
+    async def _add_note(self, row: ClaimedRow, method: TelegramMethod[Any], sent: Sent, _: Translator) -> Sent:
+        """Says what is to be known of a copy that has no room for it; the copy is there, whatever becomes of this."""
+        note = note_after(row, method, sent.message_id, _)
+        if note is None:
+            return sent
+        verdict = await self._request(row, note, None, is_paced=False)
+        return _together(sent, verdict) if isinstance(verdict, Sent) else sent
+
+    async def _request(
+        self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None, *, is_paced: bool = True
+    ) -> Verdict:
+        """Makes one request; `is_paced` if its turn was booked with the rate limiter when the row was picked."""
+        already_paced.set(is_paced)
         try:
             within = UPLOAD_TIMEOUT if photo else REQUEST_TIMEOUT
             result = await self._bot(method, request_timeout=within)  # type: ignore[arg-type]
@@ -121,6 +163,10 @@ class Attempts:
         if isinstance(method, MenuMethod):
             await self._menus.note(method)
         return Sent(_message_id(result))
+
+
+def _together(sent: Sent, further: Sent) -> Sent:
+    return sent if further.message_id is None else Sent(sent.message_id, (*sent.also, further.message_id))
 
 
 def _message_id(result: Any) -> int | None:

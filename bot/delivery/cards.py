@@ -8,13 +8,20 @@ from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.screens.buttons import CloseContact, CloseUntaken, DismissLate, KeepContact, ReopenContact, TakeContact
+from bot.screens.buttons import (
+    CloseContact,
+    CloseUntaken,
+    DismissLate,
+    KeepContact,
+    ReopenContact,
+    TakeContact,
+)
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.delivery.claims import CardData
-from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
+from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
 
 FOLDED_LONGEST = 40  # characters of the first words on the card of a closed request
 
@@ -72,7 +79,8 @@ def card(
     if contact.status != "new":
         lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
-    lines += [Styled(""), _message(contact, _), Styled(""), Styled(_state(contact, _, clock))]
+    origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
+    lines += [Styled(""), *map(Styled, origin), _message(contact, _), Styled(""), Styled(_state(contact, _, clock))]
     if asks_to_close and contact.status == "new":
         lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
         return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
@@ -146,15 +154,47 @@ def _history(contact: CardData, _: Translator) -> list[str]:
     return [*before, f"🕘 {earlier}"]
 
 
+ORIGIN_LONGEST, QUOTED_LONGEST = 80, 200  # characters of a name, and of quoted words, above a message
+
+
+def origin_lines(
+    forwarded_from: str | None, about: dict[str, Any] | None, _: Translator, *, with_quote: bool = True
+) -> list[str]:
+    """What is to be known of a message before it is read: whose words they are, and what it replies to elsewhere.
+
+    Args:
+        with_quote: whether the quoted words are shown; where the copy itself quotes them they are not.
+    """
+    lines = []
+    if forwarded_from is not None:
+        name = one_line(shorten(forwarded_from, ORIGIN_LONGEST))
+        lines.append("↪️ " + (_("Forwarded from {name}").format(name=name) if name else _("Forwarded, author unknown")))
+    about = about or {}
+    if about.get("elsewhere"):
+        author = one_line(shorten(str(about.get("from", "")), ORIGIN_LONGEST))
+        what = [
+            kind_name(str(about.get("kind", "text")), _),
+            author,
+            shorten(str(about.get("link", "")), ORIGIN_LONGEST),
+        ]
+        lines.append("💬 " + _("In reply to: {what}").format(what=" · ".join(filter(None, what))))
+    if with_quote and "quote" in about:
+        lines.append(f"❝ {one_line(shorten(str(about['quote'].get('text', '')), QUOTED_LONGEST))} ❞")
+    return lines
+
+
 def _message(contact: CardData, _: Translator) -> Styled:
     if contact.first_kind is None:
         return _styled("italic", _("No message"))
     if contact.first_kind != "text":
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     text = contact.first_text or ""
-    if utf16_units(text) <= CARD_TEXT_LIMIT:
+    if not text:
+        return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
+    limit = card_text_limit(contact.first_forwarded_from is not None or contact.first_about is not None)
+    if utf16_units(text) <= limit:
         return _with_addresses(text, contact.first_entities or ())
-    return _joined([Styled(fits_units(text, CARD_TEXT_LIMIT) + "… "), _styled("italic", _("in full below"))])
+    return _joined([Styled(fits_units(text, limit) + "… "), _styled("italic", _("in full below"))])
 
 
 ADDRESSES_SHOWN, ADDRESS_LONGEST = 3, 100  # of hidden links; with a text of full length the card stays below 4096

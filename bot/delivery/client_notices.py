@@ -45,9 +45,13 @@ def _about_contact(notice: Callable[[CardData, Translator], Notice | None]) -> C
     return lambda contact, payload, _: None if contact is None else notice(contact, _)
 
 
-def _registered(contact: CardData, _: Translator) -> Notice:
+def _registered(contact: CardData | None, payload: dict[str, Any], _: Translator) -> Notice | None:
+    if contact is None:
+        return None
     if contact.operator:
         text = _("Your request is #{id}. {operator} will answer you here.")
+    elif payload.get("away"):
+        text = _("Your request is #{id}. Nobody is available right now; we'll reply here as soon as we're back.")
     elif contact.queue_position == 1:
         text = _("Your request is #{id}. All our operators are busy right now; you are next in the queue.")
     else:
@@ -78,7 +82,7 @@ def _slowed(_: Translator) -> Notice:
 
 
 CLIENT_NOTICES: dict[str, ClientNotice] = {
-    "registered": _about_contact(_registered),
+    "registered": _registered,
     "taken": _about_contact(_taken),
     "handed_on": _about_contact(_handed_on),
     "closed": _about_contact(_closed),

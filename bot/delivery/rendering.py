@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aiogram.enums import ContentType
 from aiogram.methods import (
+    DeleteMessage,
     DeleteMyCommands,
-    EditMessageCaption,
     EditMessageMedia,
     EditMessageText,
     SendMessage,
@@ -21,34 +20,23 @@ from aiogram.types import (
     BufferedInputFile,
     InlineKeyboardMarkup,
     InputMediaPhoto,
-    LinkPreviewOptions,
     MessageEntity,
     ReplyKeyboardMarkup,
     ReplyKeyboardRemove,
     ReplyParameters,
 )
-from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
-from bot.delivery.staff_notices import staff_notice
+from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of
+from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.delivery.talk import talk
 from bot.screens.menus import commands_for
-from bot.telegram.limits import MESSAGE_LONGEST
-from bot.telegram.methods import CopyContent, SendText
+from bot.telegram.methods import SendText
 from bot.texts import Translator
-from crm_core.delivery.claims import ClaimedRow, MessageData
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging import outbox
-from crm_core.messaging.messages import fits_units, utf16_units
-
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-NO_PREVIEW_PLAIN = {"is_disabled": True}  # a link in a client's message must not open a picture on a card
-QUOTED_CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
-
-
-class NothingToSend(Exception):
-    """What the row was about does not exist any more."""
 
 
 def render(
@@ -73,16 +61,22 @@ def render(
         case outbox.TALK:
             return _talk(row, _, now, zone)
         case outbox.TO_OPERATOR | outbox.TO_CLIENT:
-            return _copy(row, _)
+            return copy_of(row, _)
         case outbox.COPY_EDIT:
-            return _copy_edit(row)
+            return copy_edit(row, _)
         case outbox.CLIENT_NOTICE:
             return _client_notice(row, _)
         case outbox.MORE:
             return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
-            text = staff_notice(row.payload, _)
-            return SendMessage(chat_id=row.chat_id, text=text, reply_parameters=_reply(row.payload.get("reply_to")))
+            return _staff_notice(row, _)
+        case outbox.NOTICE_EDIT:
+            return EditMessageText(
+                chat_id=row.chat_id,
+                message_id=row.payload["message_id"],
+                text=staff_notice(row.payload, _),
+                reply_markup=staff_buttons(row.payload, _),
+            )
         case outbox.ANSWER:
             return SendMessage(
                 chat_id=row.chat_id, reply_parameters=_reply(row.payload.get("reply_to")), **_content(row.payload)
@@ -91,7 +85,26 @@ def render(
             return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
         case outbox.MENU:
             return _menu(row, _)
+        case outbox.DELETE:
+            return _deleting(row)
     raise NothingToSend(row.kind)
+
+
+def _staff_notice(row: ClaimedRow, _: Translator) -> SendMessage:
+    return SendMessage(
+        chat_id=row.chat_id,
+        text=staff_notice(row.payload, _),
+        reply_markup=staff_buttons(row.payload, _),
+        reply_parameters=_reply(row.payload.get("reply_to")),
+        disable_notification=row.payload.get("is_silent"),
+    )
+
+
+def _deleting(row: ClaimedRow) -> DeleteMessage:
+    message_id = row.message.copy_id if row.message is not None else row.payload.get("message_id")
+    if message_id is None:
+        raise NothingToSend(row.kind)
+    return DeleteMessage(chat_id=row.chat_id, message_id=message_id)
 
 
 def _more(payload: dict[str, Any], _: Translator) -> str:
@@ -166,72 +179,6 @@ def _talk(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Send
         raise NothingToSend(row.kind)
     text, entities = talk(row, _=_, now=now, zone=zone)
     return SendText(chat_id=row.chat_id, text=text, entities=entities, link_preview_options=NO_PREVIEW_PLAIN)
-
-
-def _copy(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
-    message = row.message
-    if message is None:
-        raise NothingToSend(row.kind)
-    if row.payload.get("in_your_name"):
-        return _written_for_operator(row, message, _)
-    if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy):
-        # Written through the API, or protected: its text can be sent, though the message cannot be copied.
-        return SendText(
-            chat_id=row.chat_id,
-            text=message.text or "…",
-            entities=message.entities or None,
-            reply_parameters=_reply_to(message.reply_to),
-            link_preview_options=NO_PREVIEW_PLAIN,
-        )
-    if not message.can_copy or message.chat_id is None or message.message_id is None:
-        return _not_copyable(row, message, _)
-    return CopyContent(
-        chat_id=row.chat_id,
-        from_chat_id=message.chat_id,
-        message_id=message.message_id,
-        reply_parameters=_reply_to(message.reply_to),
-    )
-
-
-def _written_for_operator(row: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
-    """Shows an operator what another system has written in their name."""
-    title = _("✍️ Written in your name in #{id}:").format(id=row.contact_id)
-    text = fits_units(message.text or "", MESSAGE_LONGEST - utf16_units(title) - 1)
-    return SendMessage(
-        chat_id=row.chat_id,
-        text=f"{title}\n{text}",
-        reply_parameters=_reply(message.reply_to),
-        link_preview_options=NO_PREVIEW,
-    )
-
-
-def _not_copyable(row: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
-    """Names what cannot be copied, with its caption."""
-    payload = {"code": "not_copyable", "contact": row.contact_id, "kind": message.kind}
-    parts: list[Text] = [Text(staff_notice(payload, _))]
-    if message.text:
-        whole = utf16_units(message.text) <= QUOTED_CAPTION_LONGEST
-        caption = message.text if whole else fits_units(message.text, QUOTED_CAPTION_LONGEST)
-        parts.append(Text.from_entities(caption, (_entities(message.entities) or []) if whole else []))
-    text, entities = as_list(*parts).render()
-    return SendMessage(
-        chat_id=row.chat_id,
-        text=text,
-        entities=entities,
-        reply_parameters=_reply(message.reply_to),
-        link_preview_options=NO_PREVIEW,
-    )
-
-
-def _copy_edit(row: ClaimedRow) -> TelegramMethod[Any]:
-    message = row.message
-    if message is None or message.copy_id is None or not message.can_copy:
-        raise NothingToSend(row.kind)
-    target: dict[str, Any] = {"chat_id": row.chat_id, "message_id": message.copy_id}
-    entities = _entities(message.entities)
-    if message.kind == ContentType.TEXT and message.text is not None:
-        return EditMessageText(**target, text=message.text, entities=entities, link_preview_options=NO_PREVIEW)
-    return EditMessageCaption(**target, caption=message.text, caption_entities=entities)
 
 
 def _entities(given: Sequence[dict[str, Any]] | None) -> list[MessageEntity] | None:

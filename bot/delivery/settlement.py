@@ -27,8 +27,8 @@ def settle(
         rng: rolls in [0, 1), which spread the retries of many rows over time.
     """
     match verdict:
-        case Sent(message_id):
-            return Settled(row.id, "sent", "ok", result_id=message_id)
+        case Sent(message_id, also):
+            return Settled(row.id, "sent", "ok", result_id=message_id, also=also)
         case FloodWait(after):
             return Settled(row.id, "pending", "flood_wait", not_before=now + timedelta(seconds=after))
         case NotSent("stopped"):

@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from aiogram.types import InlineKeyboardMarkup
+
+from bot.delivery import operator_questions
+from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
 from bot.screens.contact_label import client_name, one_line
+from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
 
@@ -21,9 +26,25 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
     return str(code) if notice is None else notice(payload, _)
 
 
+def staff_buttons(payload: dict[str, Any], _: Translator) -> InlineKeyboardMarkup | None:
+    """The buttons under a notice, None for most."""
+    if payload["code"] == "operator_joined" and not payload["has_weight"]:
+        return keyboard([button(_("⚖️ Weights"), WeightsOf(operator_id=payload["operator_id"]))])
+    if payload["code"] in ("contact_waits", "contacts_wait"):
+        return keyboard([button(_("⏳ Waiting requests"), ShowQueue())])
+    if payload["code"] == "nobody_on_duty":
+        return keyboard([button(_("👥 Operators"), ListOperators())])
+    return operator_questions.buttons(payload, _)
+
+
 def _contact_waits(p: dict[str, Any], _: Translator) -> str:
     text = _("⏳ #{id} is waiting in {source}: no operator is available ({why}). /queue")
     return text.format(id=p["contact"], source=p["source"], why=why_nobody(p["why"], _))
+
+
+def _contacts_wait(p: dict[str, Any], _: Translator) -> str:
+    text = _("⏳ Waiting in {source}: {n}, the longest is #{id}. No operator is available ({why}). /queue")
+    return text.format(n=p["count"], id=p["contact"], source=p["source"], why=why_nobody(p["why"], _))
 
 
 def _operator_unreachable(p: dict[str, Any], _: Translator) -> str:
@@ -61,14 +82,56 @@ def _delivery_failed(p: dict[str, Any], _: Translator) -> str:
     return text.format(id=p["contact"], kind=kind_name(p["kind"], _))
 
 
+def _operator_removed(p: dict[str, Any], _: Translator) -> str:
+    held = p.get("contacts") or []
+    if not held:
+        return _("You are no longer an operator here.")
+    text = _("You are no longer an operator here. Others take over {requests}.")
+    shown = ", ".join(f"#{one}" for one in held[:NAMED])
+    return text.format(requests=shown + (" …" if len(held) > NAMED else ""))
+
+
+def _source_given(p: dict[str, Any], _: Translator) -> str:
+    lines = [_("You now get requests from {source}.").format(source=p["source"])]
+    if p.get("start"):
+        lines.append(_("Please press Start in @{bot}, or they can't reach you.").format(bot=p["start"]))
+    return " ".join(lines)
+
+
+def _operator_joined(p: dict[str, Any], _: Translator) -> str:
+    who = p["operator"] + (f" (@{p['username']})" if p.get("username") else "")
+    if p["has_weight"]:
+        return _("🎉 {who} is an operator now.").format(who=who)
+    return _("🎉 {who} is an operator now. No weight is set yet, so no requests come to them.").format(who=who)
+
+
+def _nobody_on_duty(p: dict[str, Any], _: Translator) -> str:
+    if not p["sources"]:
+        return _("🌙 Nobody is on duty any more. New requests wait.")
+    names = ", ".join(p["sources"][:NAMED]) + (" …" if len(p["sources"]) > NAMED else "")
+    return _("🌙 Nobody is on duty any more for {sources}. New requests from there wait.").format(sources=names)
+
+
+NAMED = 10  # requests or sources that a notice names
+
+
 # The same shape as `bot.texts.refusals.REFUSALS`; `p` is the payload.
 STAFF_NOTICES: dict[str, StaffNotice] = {
     # requests and operators
     "contact_waits": _contact_waits,
-    "limit_reached": lambda p, _: _("🔺 {operator} has reached the limit: {load} of {limit} open requests.").format(
-        **p
-    ),
+    "contacts_wait": _contacts_wait,
+    "nobody_waits": lambda p, _: _("✅ Nobody is waiting in {source} any more.").format(source=p["source"]),
     "operator_unreachable": _operator_unreachable,
+    "operator_removed": _operator_removed,
+    "admin_removed": lambda p, _: _("You are no longer an admin here."),
+    "switched_off": lambda p, _: _(
+        "⛔️ An admin has switched you off: nothing new will come. Please finish what is open."
+    ),
+    "switched_on": lambda p, _: _("✅ An admin has switched you on again: new requests can come."),
+    "source_given": _source_given,
+    "source_taken": lambda p, _: _("You no longer get requests from {source}.").format(source=p["source"]),
+    "operator_joined": _operator_joined,
+    "nobody_on_duty": _nobody_on_duty,
     "client_unreachable": lambda p, _: _(
         "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until they write again."
     ).format(id=p["contact"]),
@@ -92,6 +155,13 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "maybe_doubled": lambda p, _: _(
         "↻ #{id}: this message may have arrived twice; Telegram's first response was lost."
     ).format(id=p["contact"]),
+    "not_taken_back": lambda p, _: _(
+        "⚠️ #{id}: this message could not be taken back. The client may still see it."
+    ).format(id=p["contact"]),
+    "to_whom": operator_questions.to_whom,
+    "closed_not_sent": operator_questions.closed_not_sent,
+    "went_to": operator_questions.went_to,
+    "not_sent": operator_questions.not_sent,
     "not_copyable": lambda p, _: _(
         "⚠️ #{id}: the client sent something that Telegram doesn't let bots copy: {kind}."
     ).format(id=p["contact"], kind=kind_name(p["kind"], _)),

@@ -52,6 +52,12 @@ class Act:
     on_success: Callable[[Session], object] | None = None
     is_done: bool = field(default=False, init=False)
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The message of the update as Telegram sent it; empty where it has none."""
+        message = self.row.raw.get("message") or self.row.raw.get("edited_message")
+        return message if isinstance(message, dict) else {}
+
     async def __call__(
         self,
         action: Callable[..., T],
@@ -59,6 +65,7 @@ class Act:
         *,
         reply: MakeMessage | None = None,
         screen: MakeMessage | None = None,
+        also: MakeMessage | None = None,
         then_read: Callable[[Session], Any] | None = None,
         **inputs: Any,
     ) -> T:
@@ -68,7 +75,8 @@ class Act:
             action: from `crm_core`; it gets `now` and `rng` if it has such parameters.
             reply: makes the message to this chat from the action's result.
             screen: the same, but it replaces the pressed message (or is sent, if none was pressed).
-            then_read: a query after the action in the same transaction; `reply` and `screen` get its result, too.
+            also: makes a further message below that, as `reply` does: one that people forward, for instance.
+            then_read: a query after the action in the same transaction; these three get its result, too.
             inputs: further arguments of the action.
 
         Returns the action's result. Raises what it raises, after everything was undone.
@@ -93,6 +101,8 @@ class Act:
                 self._put(s, reply(*results), now)
             if screen is not None:
                 self._put(s, screen(*results), now, in_place=True)
+            if also is not None:
+                self._put(s, also(*results), now)
             if self.on_success is not None and action is not nothing:
                 self.on_success(s)
             return result

@@ -4,9 +4,12 @@ Every filter is a coroutine: aiogram runs plain functions and magic expressions 
 time than everything else. (A magic `F.…` is fine where updates are few.)
 """
 
+import re
+
 from aiogram.filters import BaseFilter
 from aiogram.types import Message, TelegramObject
 
+from bot.handling.act import Act
 from bot.handling.incoming import is_user_content
 from crm_core.team.accounts import Member
 
@@ -42,8 +45,8 @@ class IsCommand(BaseFilter):
 class IsUserContent(BaseFilter):
     """Passes content that a person sent, of any kind, including commands."""
 
-    async def __call__(self, message: Message) -> bool:
-        return is_user_content(message)
+    async def __call__(self, message: Message, act: Act) -> bool:
+        return is_user_content(message, act.said)
 
 
 class IsForOperator(BaseFilter):
@@ -56,8 +59,10 @@ class IsForOperator(BaseFilter):
     def __init__(self, *, besides: frozenset[str]) -> None:
         self._besides = besides
 
-    async def __call__(self, message: Message) -> bool:
-        return is_user_content(message) and _command(message) not in self._besides and not is_own_phone(message)
+    async def __call__(self, message: Message, act: Act) -> bool:
+        return (
+            is_user_content(message, act.said) and _command(message) not in self._besides and not is_own_phone(message)
+        )
 
 
 class IsOwnPhone(BaseFilter):
@@ -71,6 +76,14 @@ def is_own_phone(message: Message) -> bool:
     """Whether a message is its sender's own contact; anybody else's is an ordinary message, and not their phone."""
     contact, sender = message.contact, message.from_user
     return contact is not None and sender is not None and contact.user_id == sender.id
+
+
+_LONE_COMMAND = re.compile(r"/\w{1,64}(@\w+)?\s*")
+
+
+def is_lone_command(message: Message) -> bool:
+    """Whether a text is a word behind a slash and nothing else: with more behind it, somebody has said something."""
+    return message.text is not None and _LONE_COMMAND.fullmatch(message.text) is not None
 
 
 def _command(message: Message) -> str | None:

@@ -1,10 +1,12 @@
 """Turns Telegram's messages and users into what `crm_core` stores."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from aiogram.enums import ContentType
 from aiogram.types import Message, User
 
+from bot.handling import origins
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
 from crm_core.messaging.messages import MessageContent
 from crm_core.team.accounts import Account
@@ -50,16 +52,30 @@ SPOKEN = COPYABLE | frozenset(
 )
 
 
-def is_user_content(message: Message) -> bool:
-    """Whether a person sent it, rather than Telegram reporting an event of the chat."""
-    return message.content_type in SPOKEN
+def is_user_content(message: Message, raw: dict[str, Any]) -> bool:
+    """Whether a person sent it, rather than Telegram reporting an event of the chat.
+
+    Args:
+        raw: the message as Telegram sent it: of an event that cannot be read, the name is there.
+    """
+    return _kind(message, raw) in SPOKEN
 
 
-def content_of(message: Message, *, bot_id: int) -> MessageContent:
-    """The content of a message, and where its original is."""
-    kind = ContentType(message.content_type).value
+_KINDS = frozenset(ContentType)
+
+
+def content_of(message: Message, *, bot_id: int, raw: dict[str, Any]) -> MessageContent:
+    """The content of a message, and where its original is.
+
+    Args:
+        raw: the message as Telegram sent it, of which `message` is what can be read.
+    """
+    kind = _kind(message, raw)
     text = message.text if message.text is not None else message.caption
     entities = message.entities if message.text is not None else message.caption_entities
+    can_copy = _can_copy(message, kind)
+    if text is None and (not can_copy or kind == ContentType.UNKNOWN):
+        text, entities = words_within(raw), None
     replied = message.reply_to_message
     return MessageContent(
         kind=kind,
@@ -69,8 +85,55 @@ def content_of(message: Message, *, bot_id: int) -> MessageContent:
         chat_id=message.chat.id,
         message_id=message.message_id,
         reply_to=replied.message_id if replied and replied.message_id else None,
-        can_copy=_can_copy(message),
+        can_copy=can_copy,
+        forwarded_from=origins.forwarded_from(raw),
+        about=origins.about(raw),
+        media=origins.media(raw),
     )
+
+
+def _kind(message: Message, raw: dict[str, Any]) -> str:
+    """Telegram's name of the content. Of one that cannot be read only its name is known; of a text not even that."""
+    if message.content_type != ContentType.UNKNOWN:
+        return ContentType(message.content_type).value
+    return next((name for name in raw if name in _KINDS and name != ContentType.TEXT), ContentType.UNKNOWN.value)
+
+
+LANGUAGE_LONGEST = 16  # characters of a language tag that are stored
+WORDS = frozenset({"title", "text", "caption", "question", "description"})
+WORDS_LONGEST = 4_000  # characters
+
+
+def words_within(raw: dict[str, Any]) -> str | None:
+    """The words of a content that a bot cannot pass on as it is, such as a checklist: its title, a line for each task.
+
+    Args:
+        raw: a message as Telegram sent it; what it replies to, and who wrote it, is not looked at.
+    """
+    return "\n".join(_lines(raw))[:WORDS_LONGEST] or None
+
+
+# Parts of a message that are not what is said in it.
+ABOUT = frozenset(
+    {
+        "from", "chat", "chats", "sender_chat", "sender_business_bot", "via_bot", "forward_origin", "reply_to_message",
+        "external_reply", "reply_to_story", "quote", "reply_markup", "user", "users",
+    }
+)  # fmt: skip
+
+
+def _lines(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            marked = isinstance(one, dict) and isinstance(one.get("text"), str)
+            yield from (f"• {line}" if marked else line for line in _lines(one))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if isinstance(one, str):
+                if name in WORDS and one.strip():
+                    yield one.strip()
+            elif name not in ABOUT:
+                yield from _lines(one)
 
 
 def _entity(entity: Any) -> dict[str, Any]:
@@ -78,8 +141,9 @@ def _entity(entity: Any) -> dict[str, Any]:
     return data
 
 
-def _can_copy(message: Message) -> bool:
-    if message.content_type not in COPYABLE or message.has_protected_content:
+def _can_copy(message: Message, kind: str) -> bool:
+    # What nobody knows yet is tried: Telegram copies messages of nearly every kind.
+    if (kind not in COPYABLE and kind != ContentType.UNKNOWN) or message.has_protected_content:
         return False
     # A quiz can be copied only by a bot that knows its right answer.
     return not (message.poll and message.poll.type == "quiz" and message.poll.correct_option_ids is None)
@@ -91,10 +155,16 @@ def person_of(user: User) -> LeadFacts:
         external_id=telegram_external_id(user.id),
         full_name=user.full_name,
         username=user.username,
-        language=user.language_code,
+        language=_language(user),
     )
 
 
 def account_of(user: User) -> Account:
     """A Telegram account as a member of staff."""
-    return Account(user.id, user.full_name, user.username, user.language_code)
+    return Account(user.id, user.full_name, user.username, _language(user))
+
+
+def _language(user: User) -> str | None:
+    """The language of somebody's Telegram, if it is short enough to be one."""
+    code = user.language_code
+    return code if code is not None and len(code) <= LANGUAGE_LONGEST else None

@@ -1,7 +1,7 @@
 """The buttons of a card."""
 
 from aiogram import Router
-from aiogram.types import CallbackQuery
+from aiogram.types import CallbackQuery, InlineKeyboardButton
 
 from bot.handling.act import Act
 from bot.screens.buttons import (
@@ -9,16 +9,19 @@ from bot.screens.buttons import (
     CloseUntaken,
     DismissLate,
     KeepContact,
+    ReopenAndSend,
     ReopenContact,
     SendTo,
     ShowCard,
+    TakeBack,
     TakeContact,
 )
-from bot.screens.message import text_message
+from bot.screens.message import OutgoingMessage, rows, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import cards, closing, lifecycle, reopening
-from crm_core.conversation import late_messages, operator_messages
+from crm_core.conversation import late_messages, operator_messages, taking_back
+from crm_core.conversation.taking_back import TakenBack
 
 router = Router(name="operators.buttons")
 
@@ -95,15 +98,57 @@ async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Act
 
 @router.callback_query(SendTo.filter())
 async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, act: Act, _: Translator) -> str:
-    """The contact that a waiting message is for."""
-    number = callback_data.contact_id
+    """The contact that waiting messages are for."""
+    text = _("Sent to #{id}.").format(id=callback_data.contact_id)
     await act(
         operator_messages.send_pending,
         pending_id=callback_data.pending_id,
-        contact_id=number,
+        contact_id=callback_data.contact_id,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         actor=actor,
-        screen=lambda sent: text_message(_("Sent to #{id}.").format(id=number)),
+        screen=lambda sent: _with_take_back(text, callback_data.pending_id, _),
     )
-    return _("Sent to #{id}.").format(id=number)
+    return text
+
+
+@router.callback_query(ReopenAndSend.filter())
+async def on_reopen_and_send(
+    query: CallbackQuery, callback_data: ReopenAndSend, actor: Actor, act: Act, _: Translator
+) -> str:
+    """[Reopen and send] under what was written to a closed contact."""
+    text = _("#{id} is open again. Sent.")
+    contact_id = await act(
+        operator_messages.reopen_and_send,
+        pending_id=callback_data.pending_id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        actor=actor,
+        screen=lambda contact_id: _with_take_back(text.format(id=contact_id), callback_data.pending_id, _),
+    )
+    return text.format(id=contact_id)
+
+
+def _with_take_back(text: str, pending_id: int, _: Translator) -> OutgoingMessage:
+    button = InlineKeyboardButton(text=_("↩️ Take back"), callback_data=TakeBack(pending_id=pending_id).pack())
+    return text_message(text, keyboard=rows([button]))
+
+
+@router.callback_query(TakeBack.filter())
+async def on_take_back(query: CallbackQuery, callback_data: TakeBack, actor: Actor, act: Act, _: Translator) -> str:
+    """[Take back] under what went to a client."""
+    taken_back = await act(
+        taking_back.take_back,
+        pending_id=callback_data.pending_id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        actor=actor,
+        screen=lambda taken_back: text_message(_taken_back(taken_back, _)),
+    )
+    return _taken_back(taken_back, _)
+
+
+def _taken_back(taken_back: TakenBack, _: Translator) -> str:
+    if taken_back.was_unsent:
+        return _("Taken back before it was sent to #{id}.").format(id=taken_back.contact_id)
+    return _("Taken back: deleted in the chat of #{id}.").format(id=taken_back.contact_id)

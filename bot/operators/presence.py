@@ -1,9 +1,10 @@
 """/online, /offline, /my, /start and /help of operators."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from aiogram import Router
-from aiogram.filters import Command, CommandStart
 from aiogram.types import InlineKeyboardButton, Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
@@ -11,7 +12,7 @@ from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
 from bot.screens.buttons import ShowCard
 from bot.screens.contact_label import contact_label
-from bot.screens.keyboards import sentences
+from bot.screens.keyboards import sentences, typed
 from bot.screens.message import OutgoingMessage, rows, shorten, text_message
 from bot.texts import Translator
 from bot.texts.phrases import age, assigned_note
@@ -19,23 +20,56 @@ from crm_core.access.actors import Actor
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, operators
+from crm_core.team.operators import Standing
 
 router = Router(name="operators.presence")
 
 SHOWN = 15  # contacts in one list: with the longest names and messages it stays within one message
 
 
-@router.message(Command("online"))
+@router.message(typed("online"))
 async def on_online(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Back again: waiting contacts are assigned at once."""
-    await act(operators.set_online, is_online=True, actor=actor, reply=lambda assigned: _online(assigned, _))
+    await act(
+        operators.set_online,
+        is_online=True,
+        actor=actor,
+        then_read=partial(operators.standing, actor=actor),
+        reply=lambda assigned, standing: _online(assigned, standing, _),
+    )
 
 
-def _online(assigned: Assigned, _: Translator) -> OutgoingMessage:
-    return text_message(sentences(_("You are online: new requests will come to you."), assigned_note(assigned, _)))
+def _online(assigned: Assigned, standing: Standing, _: Translator) -> OutgoingMessage:
+    missing = unstarted(standing.facts.missing_bots, _)
+    return text_message(sentences(_what_comes(standing, _), assigned_note(assigned, _), missing))
 
 
-@router.message(Command("offline"))
+def _what_comes(standing: Standing, _: Translator) -> str:
+    """Whether new requests come to an operator who is online; if not, why not."""
+    facts = standing.facts
+    numbers = {"load": facts.current_leads, "limit": facts.max_leads}
+    if not facts.is_active:
+        return _("⛔️ An admin has switched you off: nothing new will come.")
+    if not standing.sources and standing.off_sources:
+        return _("⚠️ You are online, but your sources are switched off: nothing will come. Tell your admin.")
+    if not standing.sources:
+        return _("⚠️ You are online, but not assigned to any source yet: nothing will come. Tell your admin.")
+    if not facts.max_leads:
+        return _("⚠️ You are online, but your limit is 0: nothing will come. Tell your admin.")
+    if not facts.free:
+        return _("🟢 You are online. You hold {load} of {limit}: the next one comes when you close one.").format(
+            **numbers
+        )
+    return _("🟢 You are online: new requests will come to you. You hold {load} of {limit}.").format(**numbers)
+
+
+def unstarted(bots: Sequence[str], _: Translator) -> str:
+    """Which bots an operator has yet to start; empty if none."""
+    text = _("Please press Start in these bots too, or their requests can't reach you: {bots}")
+    return text.format(bots=", ".join(f"@{name}" for name in bots)) if bots else ""
+
+
+@router.message(typed("offline"))
 async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Away: nothing new; open contacts stay with the operator."""
     text = _(
@@ -44,7 +78,7 @@ async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) ->
     await act(operators.set_online, is_online=False, actor=actor, reply=lambda assigned: text_message(text))
 
 
-@router.message(Command("my"))
+@router.message(typed("my"))
 async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """The operator's open contacts."""
     mine = await db.read(operators.open_contacts, actor=actor)
@@ -74,7 +108,7 @@ def _open_contact(row: Any, act: Act, _: Translator) -> Text:
     return Text(" · ".join(parts), f"\n      {shorten(row.message, 40)}" if row.message else "")
 
 
-@router.message(CommandStart(), IsNoAdmin())
+@router.message(typed("start"), IsNoAdmin())
 async def on_start(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Start in another bot makes the operator reachable there (as does every message of staff)."""
     await act.answer(text_message(await start_text(actor, db, _)))
@@ -89,15 +123,10 @@ async def start_text(actor: Actor, db: Database, _: Translator) -> str:
         )
     ]
     missing = await db.read(accounts.unstarted_bots, telegram_id=actor.telegram_id or 0)
-    if missing:
-        names = ", ".join(f"@{name}" for name in missing)
-        lines.append(
-            _("Please press Start in these bots too, or their requests can't reach you: {bots}").format(bots=names)
-        )
-    return "\n".join(lines)
+    return "\n".join(filter(None, [*lines, unstarted(missing, _)]))
 
 
-@router.message(Command("help"), IsNoAdmin())
+@router.message(typed("help"), IsNoAdmin())
 async def on_help(message: Message, act: Act, _: Translator) -> None:
     """What an operator can do."""
     await act.answer(text_message(help_text(_)))
@@ -113,11 +142,11 @@ def help_text(_: Translator) -> str:
             ),
             _(
                 "Reply to the card, or to any message of the request, and your reply goes to the client: text, "
-                "photo, voice, anything."
+                "photo, voice, anything but a poll."
             ),
             _(
-                "A message that is not a reply goes to your only request in progress; if you have several, you are "
-                "asked which one."
+                "If you just type, it goes to your only open request, or to the only client who waits for an answer; "
+                "otherwise I'll ask. #42 and your words go to request 42, #42 alone shows its card."
             ),
             _(
                 "/my lists your open requests, /history and a number shows what was said in one. /offline stops new "

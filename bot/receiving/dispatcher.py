@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from aiogram import Bot
+from aiogram import Bot, Router
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.methods import AnswerCallbackQuery
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, TelegramObject
 from sqlalchemy.exc import IntegrityError
 
 from bot.admins import router as admins
@@ -22,8 +21,17 @@ from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
 from bot.operators import router as operators
 from bot.receiving.attempts import RetryNow
+from bot.receiving.reading import (
+    chat_of,
+    has_impossible_number,
+    has_number,
+    kind_of,
+    read_event,
+    whole,
+    without_impossible_numbers,
+    writer_of,
+)
 from bot.receiving.staff_cache import StaffCache
-from bot.receiving.updates import has_impossible_number
 from bot.screens.message import text_message
 from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
@@ -31,7 +39,8 @@ from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor, telegram
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages
+from crm_core.conversation import client_messages, edits
+from crm_core.conversation.prompts import Role
 from crm_core.errors import CrmError, InvitationInvalid, IsStaff, NotAllowed, NotFound
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
@@ -43,10 +52,7 @@ from crm_core.team.accounts import Account, Member
 
 log = structlog.get_logger("handling")
 
-# The kinds of update that are asked for (`ALLOWED_UPDATES`), and the model of each.
-EVENTS: dict[str, type[TelegramObject]] = {
-    "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
-}  # fmt: skip
+EDITABLE = 2 * 86_400  # seconds after which a message that is edited, and not known, is left alone
 ABOUT_A_CARD = frozenset(
     {
         "contact_held",
@@ -92,7 +98,9 @@ class UpdateDispatcher:
         self._prompt_cache = PromptCache(self.db)
 
     async def __call__(self, row: IncomingUpdate) -> None:
-        """Handles one update. One that fails for a number that Telegram never sends is ignored with a line in the log.
+        """Handles one update. One that fails for a number that Telegram never sends is handled without it.
+
+        If that number is the message's or the chat's own, the update is ignored with a line in the log.
 
         Raises RetryNow, NotRecordedYet and whatever the person cannot be told about; then the worker tries again.
         """
@@ -101,18 +109,22 @@ class UpdateDispatcher:
         except Exception:
             if not has_impossible_number(row.raw):
                 raise
+            raw = without_impossible_numbers(row.raw)
+            if has_number(raw):
+                await self._handle(replace(row, raw=raw))
+                return
             # Another attempt would fail as well, and nothing was said by anybody that admins would have to look at.
             log.warning("update_ignored", bot_id=row.bot_id, reason="impossible_number")
             await Act(self.db, self.senders, row, row.bot_id, 0, self.clock, self.rng)(nothing)
 
     async def _handle(self, row: IncomingUpdate) -> None:
-        user = _user(row.raw)
-        member = await self.staff_cache.member(user["id"]) if user else None
+        user = writer_of(row.raw)
+        member = await self._member_at(row.bot_id, user)
         code = user.get("language_code") if user else None
         _ = translator(pick_language(code or (member.language if member else None), self.default_language))
         query = row.raw.get("callback_query")
         pressed = query.get("message") if isinstance(query, dict) else None
-        chat = _chat(row.raw) or user or {}
+        chat = chat_of(row.raw) or user or {}
         act = Act(
             self.db,
             self.senders,
@@ -121,7 +133,7 @@ class UpdateDispatcher:
             chat.get("id", 0),
             self.clock,
             self.rng,
-            pressed=pressed["message_id"] if pressed else None,
+            pressed=whole(pressed.get("message_id")) if isinstance(pressed, dict) else None,
         )
         toast = None
         if chat.get("type", "private") == "private":
@@ -129,10 +141,17 @@ class UpdateDispatcher:
             if member is not None and user is not None:
                 await self._update_member(member, user, row)
             toast = await self._dispatch(row, act, member, user, _)
+            if member is None and user is not None and (joined := await self._member_at(row.bot_id, user)) is not None:
+                await self._update_member(joined, user, row)  # they have joined meanwhile, by another bot
         if not act.is_done:
             await act(nothing)
-        if query:
+        if isinstance(query, dict) and isinstance(query.get("id"), str):
             self._show_toast(self.bots[row.bot_id], query["id"], toast)
+
+    async def _member_at(self, bot_id: int, user: dict[str, Any] | None) -> Member | None:
+        """Who wrote, if they are on the staff at this bot; operators of other bots are clients here."""
+        known = await self.staff_cache.member(user["id"]) if user else None
+        return known if known is not None and known.serves(bot_id) else None
 
     async def _dispatch(
         self, row: IncomingUpdate, act: Act, member: Member | None, user: dict[str, Any] | None, _: Translator
@@ -162,17 +181,21 @@ class UpdateDispatcher:
         middleware that finds the user, error handlers, the model of a whole update) is not used and takes time.
         """
         bot = self.bots[row.bot_id]
-        kind = next((name for name in EVENTS if row.raw.get(name) is not None), None)
-        if kind is None:  # a kind that Telegram added later, and that was not asked for
+        kind, event = kind_of(row.raw), cast(Any, read_event(row.raw, bot=bot))
+        if kind is None:
             return None
-        event: Any = EVENTS[kind].model_validate(row.raw[kind], context={"bot": bot})
         if isinstance(row, StoredUpdate) and row.is_reply_unknown:
             event = _with_unknown_reply(event)
-        routers = CLIENTS if member is None else STAFF
+        routers: tuple[Router, ...] = CLIENTS if member is None else STAFF
+        if member is not None and row.bot_id in member.own_requests:
+            routers = (clients.own_requests, *STAFF, clients.buttons)
+        if kind == "edited_message" and await self._is_correction(row, act, event):
+            kind, given["is_correction"] = "message", True
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
             if given["asked"] is not None:
-                routers = (client_answers if member is None else operator_answers, *routers)
+                is_client = given["asked"].role is Role.CLIENT
+                routers = (client_answers if is_client else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache, event_from_user=event.from_user)
         given.update(act=act, member=member, actor=actor)
         for router in routers:
@@ -183,16 +206,27 @@ class UpdateDispatcher:
             security.report("press_refused", code="unknown_button", user_id=event.from_user.id, bot_id=row.bot_id)
         return None
 
+    async def _is_correction(self, row: IncomingUpdate, act: Act, event: Any) -> bool:
+        """Whether an edited message counts as written anew: a command was corrected, or was meant as words.
+
+        Telegram also reports what nobody edited, such as a preview that was loaded; those have no date of the edit.
+        """
+        if not event.edit_date or (event.text is None and event.caption is None):
+            return False
+        if event.edit_date - int(event.date.timestamp()) > EDITABLE:
+            return False
+        place = {"bot_id": row.bot_id, "chat_id": act.chat_id, "message_id": event.message_id}
+        return not await self.db.read(edits.is_known, **place)
+
     async def _refuse(self, error: CrmError, row: IncomingUpdate, act: Act, _: Translator) -> str:
         """Replies why nothing was done, and redraws the card that was pressed. Returns the text for the toast."""
         is_press = row.raw.get("callback_query") is not None
         if isinstance(error, NotAllowed | InvitationInvalid) or (is_press and isinstance(error, NotFound)):
             kind = "press_refused" if is_press else "message_refused"  # a press may be forged, or just old
-            security.report(kind, code=error.code, user_id=(_user(row.raw) or {}).get("id"), bot_id=row.bot_id)
+            security.report(kind, code=error.code, user_id=(writer_of(row.raw) or {}).get("id"), bot_id=row.bot_id)
         text = refusal(error, _)
         if act.pressed is None:
-            message = row.raw.get("message")
-            await act.answer(text_message(text, reply_to=message["message_id"] if isinstance(message, dict) else None))
+            await act.answer(text_message(text, reply_to=whole(act.said.get("message_id"))))
         elif error.code in ABOUT_A_CARD:
             await act(
                 cards.refresh_pressed,
@@ -237,12 +271,12 @@ class UpdateDispatcher:
 
     async def is_paced(self, row: IncomingUpdate) -> bool:
         """Whether a conversation is slowed when it floods: clients are, staff are not."""
-        user = _user(row.raw)
-        return user is not None and await self.staff_cache.member(user["id"]) is None
+        user = writer_of(row.raw)
+        return user is not None and await self._member_at(row.bot_id, user) is None
 
     async def notify_slowed(self, row: IncomingUpdate) -> None:
         """Notifies a client who floods that their messages are forwarded one by one."""
-        user = _user(row.raw)
+        user = writer_of(row.raw)
         if user is not None:
             await self.db.write(
                 client_messages.notify_slowed,
@@ -267,22 +301,3 @@ def _with_unknown_reply(event: Any) -> Any:
     if replied is None:
         return event
     return event.model_copy(update={"reply_to_message": replied.model_copy(update={"message_id": UNKNOWN_MESSAGE})})
-
-
-def _user(raw: dict[str, Any]) -> dict[str, Any] | None:
-    for event in raw.values():
-        if isinstance(event, dict):
-            user = event.get("from")
-            if isinstance(user, dict) and isinstance(user.get("id"), int):
-                return user
-    return None
-
-
-def _chat(raw: dict[str, Any]) -> dict[str, Any] | None:
-    for event in raw.values():
-        if isinstance(event, dict):
-            message = event.get("message") if "chat_instance" in event else event
-            chat = message.get("chat") if isinstance(message, dict) else None
-            if isinstance(chat, dict) and isinstance(chat.get("id"), int):
-                return chat
-    return None

@@ -12,6 +12,7 @@ from crm_core.storage.database import Database
 from crm_core.team import accounts
 from crm_core.team.accounts import Member
 
+_CHANGES = (events.STAFF_CHANGED, events.OPERATOR_CHANGED, events.WEIGHT_CHANGED)
 KEPT = 5.0  # seconds; changes made by this process are seen at once, those of another within this time
 
 
@@ -54,5 +55,5 @@ class StaffCache:
 
     def _on_commit(self, announcements: list[Any]) -> None:
         for one in announcements:
-            if isinstance(one, Logged) and one.fields["kind"] in (events.STAFF_CHANGED, events.OPERATOR_CHANGED):
+            if isinstance(one, Logged) and one.fields["kind"] in _CHANGES:
                 self.forget()

@@ -3,10 +3,9 @@
 import contextlib
 from typing import Any
 
+from bot.receiving.reading import whole
 from bot.telegram.methods import ALLOWED_UPDATES
 from crm_core.messaging.inbox import Update
-
-LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
 
 
 def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
@@ -16,23 +15,30 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     no chat, does not look like an update, or happened in a group, where the bot does nothing, is a conversation of its
     own: it delays no other, and waits for none.
     """
-    update_id = _number(raw.get("update_id")) or 0
+    update_id = whole(raw.get("update_id")) or 0
     chat_id = _chat_id(raw)
     key = f"{bot_id}:{chat_id}" if chat_id is not None else f"{bot_id}:update:{update_id}"
     with contextlib.suppress(RecursionError):  # no update of Telegram is nested so deep
-        raw = _without_nul(raw)
+        raw = _storable(raw)
     return Update(update_id, key, raw)
 
 
-def _without_nul(value: Any) -> Any:
-    """The same without NUL characters, which nobody can see and PostgreSQL cannot store."""
+def _storable(value: Any) -> Any:
+    """The same without NUL characters, which nobody sees and PostgreSQL cannot store, and without half characters."""
     if isinstance(value, str):
-        return value.replace("\x00", "") if "\x00" in value else value
+        value = value.replace("\x00", "") if "\x00" in value else value
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {name: _without_nul(one) for name, one in value.items()}
+        return {name: _storable(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_without_nul(one) for one in value]
+        return [_storable(one) for one in value]
     return value
+
+
+def costs_turn(raw: dict[str, Any]) -> bool:
+    """Whether an update counts when a client floods: a live location that moves by itself does not."""
+    edited = raw.get("edited_message")
+    return not (isinstance(edited, dict) and "location" in edited)
 
 
 def happened_at(raw: dict[str, Any]) -> int | None:
@@ -40,21 +46,8 @@ def happened_at(raw: dict[str, Any]) -> int | None:
     for name in ("message", "edited_message", "my_chat_member"):
         happened = raw.get(name)
         if isinstance(happened, dict):
-            return _number(happened.get("edit_date")) or _number(happened.get("date"))
+            return whole(happened.get("edit_date")) or whole(happened.get("date"))
     return None
-
-
-def has_impossible_number(value: Any) -> bool:
-    """Whether a raw update has a whole number, anywhere in it, that no database holds: Telegram sends none such."""
-    if isinstance(value, dict):
-        return any(map(has_impossible_number, value.values()))
-    if isinstance(value, list):
-        return any(map(has_impossible_number, value))
-    return isinstance(value, int) and abs(value) > LARGEST_ID
-
-
-def _number(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= LARGEST_ID else None
 
 
 def _chat_id(raw: dict[str, Any]) -> int | None:
@@ -66,5 +59,5 @@ def _chat_id(raw: dict[str, Any]) -> int | None:
             chat = chat if isinstance(chat, dict) else happened.get("from")
             if not isinstance(chat, dict) or chat.get("type", "private") != "private":
                 return None
-            return _number(chat.get("id"))
+            return whole(chat.get("id"))
     return None

@@ -15,6 +15,7 @@ from bot.logs import describe_error
 from bot.receiving.attempts import RETRIES, Attempts
 from bot.receiving.conversation_queue import ConversationKey, ConversationQueue, HeldUpdates
 from bot.receiving.pacing import HELD_BEYOND, Pacing
+from bot.receiving.updates import costs_turn
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate, UnstoredUpdate
 from crm_core.storage.database import Database
@@ -232,9 +233,11 @@ class ConversationWorker:
         """
         key = (update.bot_id, update.conversation)
         is_free = self._bots.get(update.bot_id) and key not in self._queues and not self._slots.locked()
-        if not is_free or self._stopping.is_set() or self._pacing.ahead(key) > 0:
+        is_counted = costs_turn(update.raw)
+        if not is_free or self._stopping.is_set() or (is_counted and self._pacing.ahead(key) > 0):
             return False
-        self._pacing.count_turn(key)
+        if is_counted:
+            self._pacing.count_turn(key)
         queue = self._queues[key] = ConversationQueue(is_busy=True)
         self.idle.clear()
         task = self._begin(self._attempt_at_once(update, key, queue))
@@ -301,6 +304,8 @@ class ConversationWorker:
 
     async def _wait_for_turn(self, key: ConversationKey, row: StoredUpdate) -> None:
         """Slows down a client who floods, so that their messages do not crowd out those of others."""
+        if not costs_turn(row.raw):
+            return
         ahead = self._pacing.ahead(key)
         if ahead > 0 and await self._is_paced(row):
             await self._on_slowed(row)

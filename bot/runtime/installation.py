@@ -114,7 +114,11 @@ class Installation:
         self.owner = ownership(make_url(settings.database_url))
         self._stack.push_async_callback(self.owner.release)
         await asyncio.to_thread(
-            prepare, settings.database_url, settings.backup_dir, migrating_url=settings.migration_database_url
+            prepare,
+            settings.database_url,
+            settings.backup_dir,
+            migrating_url=settings.migration_database_url,
+            region=settings.default_region,
         )
         self.db = open_database(settings.database_url)
         self._stack.push_async_callback(self.db.close)
@@ -143,6 +147,7 @@ class Installation:
             rng=self.rng,
             new_key=new_key,
             timezone=settings.timezone,
+            region=settings.default_region,
             bot_ids=settings.bot_ids,
             cors_origins=settings.cors_origins,
             own_routes=own_routes,

@@ -20,14 +20,14 @@ from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.queue_slices import QueueSlices
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import late_messages, operator_messages, prompts
+from crm_core.conversation import late_messages, prompts, questions
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import queue
+from crm_core.routing import queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import invitations
+from crm_core.team import accounts, invitations
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -41,11 +41,12 @@ TALLY_FROM = 500  # events: adding up so many takes two milliseconds, and a quie
 PURGES = (
     inbox.purge,
     outbox.purge,
-    operator_messages.purge,
+    questions.purge,
     idempotency.purge,
     prompts.purge,
     alerts.purge,
     invitations.purge,
+    accounts.purge,
     bots.purge_gates,
 )
 
@@ -97,13 +98,24 @@ class PeriodicJob:
 
 
 async def _sweep(process: Process) -> None:
-    """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost."""
+    """Assigns contacts that wait although somebody is eligible: whatever should have assigned them was lost.
+
+    Before, operators are made reachable who joined in the very moment in which they started another bot.
+    """
     if not process.queue_slices.idle.is_set():
         return  # they are just being given out
+    if await process.db.read(reach.known_chats):
+        await process.db.write(reach.reach_all_known_chats, now=process.clock(), rng=process.rng)
     if await process.db.read(queue.length):
         found = await process.db.write(queue.sweep, now=process.clock(), rng=process.rng)
         if found:
             log.warning("sweeper_found_work", contacts=found)
+
+
+async def _refresh_wait_notices(process: Process) -> None:
+    """Brings the messages up to date by which admins know that clients wait."""
+    if await process.db.read(wait_notices.any_shown):
+        await process.db.write(wait_notices.refresh, now=process.clock())
 
 
 async def _renew_late(process: Process) -> None:
@@ -162,6 +174,12 @@ async def _check_ownership(process: BotProcess) -> None:
     await process.supervisor.check_ownership()
 
 
+async def _end_questions(process: BotProcess) -> None:
+    """Tells operators what was not sent, since they did not choose whom it is for."""
+    if await process.db.read(questions.has_unanswered, now=process.clock()):
+        await process.db.write(questions.end_unanswered, now=process.clock())
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -171,7 +189,9 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("look_again", 2, Scope.WITH_BOTS, _look_again),
     PeriodicJob("check_ownership", 5, Scope.WITH_BOTS, _check_ownership),
     PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
+    PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
+    PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),
     PeriodicJob("wait_flushed", 2, Scope.EVERY_PROCESS, _wait_flushed),
     PeriodicJob("purge", 3600, Scope.EVERY_PROCESS, _purge),

@@ -66,6 +66,18 @@ class SendTo(CallbackData, prefix="send"):
     pending_id: Number
 
 
+class ReopenAndSend(CallbackData, prefix="again"):
+    """[Reopen and send] under a message to a closed contact: `again:7`."""
+
+    pending_id: Number
+
+
+class TakeBack(CallbackData, prefix="undo"):
+    """[Take back] under what went to a client: `undo:7`."""
+
+    pending_id: Number
+
+
 # --- admins ----------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +167,17 @@ class RemoveOperator(CallbackData, prefix="op_rm"):
 
     operator_id: Number
     is_sure: bool = False
+
+
+class GiveSource(CallbackData, prefix="op_src"):
+    """Gives an operator a source with the usual weight; 0: all sources."""
+
+    operator_id: Number
+    source_id: Number = 0
+
+
+class AnswerMyself(CallbackData, prefix="me"):
+    """Makes the admin who presses it an operator, too."""
 
 
 class WeightsOf(CallbackData, prefix="op_w"):

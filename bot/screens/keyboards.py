@@ -18,9 +18,13 @@ PAGE = 8  # entries on a page: a list with its buttons fits a phone's screen
 LABEL_LONGEST = 40
 
 
-def typed(name: str) -> Command:
-    """A filter for a command as people type it: phones capitalise it, and it may name the bot (`/help@shop_bot`)."""
-    return Command(name, ignore_case=True, ignore_mention=True)
+def typed(*names: str) -> Command:
+    """A filter for a command as people type it: phones capitalise it, and it may name the bot (`/help@shop_bot`).
+
+    Args:
+        names: of the command: the one that help names, and others that mean the same.
+    """
+    return Command(*names, ignore_case=True, ignore_mention=True)
 
 
 def button(label: str, data: CallbackData) -> InlineKeyboardButton:

@@ -43,4 +43,6 @@ class CopyContent(PlainMethod):
     chat_id: int
     from_chat_id: int
     message_id: int
+    caption: Any = None
+    caption_entities: Any = None
     reply_parameters: Any = None

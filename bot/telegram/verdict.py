@@ -30,9 +30,10 @@ LONGEST_FLOOD_WAIT = 86_400.0  # seconds; Telegram is asked again then, whatever
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """It is in the chat, now or already before."""
+    """It is in the chat, now or already before; `also` are the ids of what was sent besides."""
 
     message_id: int | None = None
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ _BAD_REQUESTS = (
     ("message to copy not found", "original_gone"),
     ("message to edit not found", "message_gone"),
     ("message can't be edited", "message_gone"),
+    ("message can't be deleted", "cannot_delete"),
     ("message is too long", "too_long"),
     ("can't parse entities", "bad_entities"),
 )
@@ -148,7 +150,7 @@ def _forbidden(text: str) -> str:
 
 
 def _bad_request(text: str) -> Verdict:
-    if "message is not modified" in text:
+    if "message is not modified" in text or "message to delete not found" in text:
         return Sent()
     for fragment, reason in _BAD_REQUESTS:
         if fragment in text:

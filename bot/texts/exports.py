@@ -51,6 +51,7 @@ def _columns(_: Translator) -> dict[str, str]:
         "email": _("E-mail"),
         "external_id": _("External ID"),
         "message": _("First message"),
+        "forwarded_from": _("Forwarded from"),
         "queued": _("Queued"),
         "assigned": _("Assigned"),
         "taken": _("Taken"),

@@ -69,6 +69,10 @@ REFUSALS: dict[str, Words] = {
     "needs_confirmation": lambda f, _: _("{operator} is not available for #{contact}: {why}. Assign anyway?").format(
         **{**f, "why": why_nobody(f["why"], _)}
     ),
+    "no_longer_operator": lambda f, _: _(
+        "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start."
+    ),
+    "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(
         "{operator} has not pressed Start in this source's bot, so cards can't reach them."
     ).format(**f),
@@ -98,6 +102,7 @@ REFUSALS: dict[str, Words] = {
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),
+    "bad_phone": lambda f, _: _("That doesn't look like a phone number. Example: +1 212 555 0123"),
     "bad_email": lambda f, _: _("That doesn't look like an e-mail address. Example: /email you@example.com"),
     "source_off": lambda f, _: _("We're not taking requests right now. Please try again later."),
     "source_in_use": lambda f, _: _("{source} is in use; switch it off instead.").format(**f),
@@ -107,6 +112,28 @@ REFUSALS: dict[str, Words] = {
     ),
     "late_settled": lambda f, _: _("#{contact}: this was already decided.").format(**f),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
+    "poll_not_sent": lambda f, _: _(
+        "This poll was not sent: the client's vote would not reach you. Please ask in words."
+    ),
+    "unknown_command": lambda f, _: _("I don't know that command. Just write your question."),
+    "number_not_yours": lambda f, _: _(
+        "#{contact} is no request of yours here, so this was not sent. /my lists yours. Does your message just begin "
+        "like that? Then reply to the client's card."
+    ).format(**f),
+    "number_mismatch": lambda f, _: _(
+        "You replied in #{contact} but wrote #{number}, so this was not sent. Please write it again with only one."
+    ).format(**f),
+    "sent_elsewhere": lambda f, _: _(
+        "This was sent to #{contact} and stays there as it was. Take it back, and write a new message."
+    ).format(**f),
+    "too_late_to_take_back": lambda f, _: _(
+        "Too late: Telegram lets a bot delete a message for 48 hours only, so the client still sees it."
+    ),
+    "choice_ended": lambda f, _: (
+        _("This was asked again below.")
+        if f["asked_again"]
+        else _("This question has ended, and nothing was sent. Please write your message again.")
+    ),
     "choice_expired": lambda f, _: _("This has already been sent."),
     "prompt_ended": lambda f, _: _("This question has already been closed."),
     "preference_not_found": lambda f, _: _("There is no setting “{name}”.").format(**f),

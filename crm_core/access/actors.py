@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, exists, select
+from sqlalchemy import Row, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.scopes import ADMIN, WRITE, includes
+from crm_core.access.serving import of_own_request, serves
 from crm_core.errors import ContactClosed, ContactHeld, ContactNotFound, NotAllowed
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
@@ -52,7 +53,7 @@ _ADMIN = Prepared(select(Staff.is_admin).where(Staff.telegram_id == bindparam("t
 _CLIENT = select(Chat.chat_id).where(
     Chat.chat_id == bindparam("telegram_id"),
     Chat.bot_id == bindparam("bot_id"),
-    ~exists().where(Staff.telegram_id == Chat.chat_id),
+    or_(~serves(Chat.chat_id, Chat.bot_id), exists().where(of_own_request()).correlate(Chat)),
 )
 _KEY = select(ApiKey.scope).where(ApiKey.id == bindparam("key_id"), ApiKey.revoked_at.is_(None))
 _ANY_KEY = select(ApiKey.id).limit(1)
@@ -80,7 +81,10 @@ def access_admin(s: Session, actor: Actor) -> None:
 
 
 def access_client(s: Session, actor: Actor, *, bot_id: int) -> None:
-    """Raises NotAllowed unless the actor is a client of this bot: has a chat with it and is not on the staff."""
+    """Raises NotAllowed unless the actor is a client of this bot.
+
+    They have a chat with it, and are not on its staff, or are still the client of a request that is open there.
+    """
     if execute(s, _CLIENT, {"telegram_id": actor.telegram_id, "bot_id": bot_id}).first() is None:
         raise NotAllowed(role="client")
 

@@ -24,6 +24,7 @@ from crm_core.monitoring.process_counters import ProcessCounters
 from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
 from crm_core.storage.paging import RowCount
+from crm_core.storage.region import DEFAULT_REGION
 from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
@@ -59,6 +60,7 @@ def create_app(
     local_calls: LocalCalls | None = None,
     trusted_proxies: Sequence[str] = (),
     counts: ProcessCounters | None = None,
+    region: str = DEFAULT_REGION,
 ) -> FastAPI:
     """The HTTP API on an open database.
 
@@ -72,9 +74,10 @@ def create_app(
         local_calls: whether plain calls of this machine are answered while there never was a key; by default they are.
         trusted_proxies: addresses and networks of proxies whose `X-Forwarded-For` is believed, for limits and logs.
         counts: the counters of the process, for `/metrics`.
+        region: where phones without a country code belong (ISO 3166-1).
         own_routes: routes of the caller (a webhook); each declares its access, see `crm_core.api.access`.
     """
-    context = ApiContext(db, clock, rng, timezone, new_key, bot_ids)
+    context = ApiContext(db, clock, rng, timezone, new_key, bot_ids, region)
     keyring = Keyring(db)
     guard = Middleware(
         Guard,

@@ -12,9 +12,11 @@ from fastapi.routing import APIRoute
 from crm_core.access.actors import Actor
 from crm_core.access.scopes import ADMIN, FORM, READ, WRITE, includes
 from crm_core.api.idempotency import RepeatableCall
+from crm_core.contacts.phones import Phone, check_phone
 from crm_core.errors import NotAllowed
 from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
+from crm_core.storage.region import DEFAULT_REGION
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ApiContext:
         timezone: name of the time zone in which days begin.
         new_key: makes the text of a key, see `crm_core.access.api_keys`.
         bot_ids: the bots that this process runs.
+        region: where phones without a country code belong.
         running: calls with an `Idempotency-Key` that are in progress, see `crm_core.api.idempotent`.
     """
 
@@ -34,6 +37,7 @@ class ApiContext:
     timezone: str
     new_key: Callable[[], str]
     bot_ids: Collection[int]
+    region: str = DEFAULT_REGION
     running: set[tuple[int, str, str]] = field(default_factory=set)
 
 
@@ -62,6 +66,10 @@ class RequestContext:
     def db(self) -> Database:
         """The database."""
         return self.context.db
+
+    def phone(self, given: str | None) -> Phone | None:
+        """A phone that the caller gave. Raises BadPhone."""
+        return None if given is None else check_phone(given, region=self.context.region)
 
     @property
     def rng(self) -> Rng:

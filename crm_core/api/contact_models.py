@@ -4,13 +4,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crm_core.api.fields import Body, Email, ExternalId, FullName, Id, Message, Moment, Phone, Said, Shown, example
+from crm_core.api.fields import (
+    Body,
+    Email,
+    ExternalId,
+    FilledIn,
+    FullName,
+    Id,
+    Message,
+    Moment,
+    Phone,
+    Said,
+    Shown,
+    example,
+)
 from crm_core.api.paging import Page
 from crm_core.api.periods import When
 from crm_core.contacts.lists import Status
 
 
-class NewContact(Body):
+class NewContact(FilledIn):
     """A request from a lead who is identified by an id of another system."""
 
     model_config = example(
@@ -124,6 +137,7 @@ class MessageShown(Shown):
         operator_id=2,
         kind="text",
         text="Добрый день!",
+        forwarded_from=None,
         created_at="2026-01-15T10:32:00.000Z",
         delivery="sent",
         reason=None,
@@ -134,6 +148,10 @@ class MessageShown(Shown):
     operator_id: int | None
     kind: Annotated[str, Field(description="text, photo, voice, … as Telegram calls them")]
     text: str | None
+    forwarded_from: Annotated[
+        str | None,
+        Field(description="Whose words a forwarded message has, empty if Telegram does not say; null if it is none."),
+    ]
     created_at: Moment
     delivery: str | None
     reason: str | None

@@ -114,7 +114,7 @@ async def list_contacts(
 )
 async def add_contact(body: NewContact, call: Writing) -> Response:
     """Like `POST /leads/register_contact/`, but the lead is found by the external id first, then by e-mail."""
-    lead = LeadFacts(body.lead_external_id, body.email, body.phone, body.full_name)
+    lead = LeadFacts(body.lead_external_id, body.email, call.phone(body.phone), body.full_name)
     return await register_and_respond(call, source_id=body.source_id, lead=lead, message=body.message)
 
 

@@ -28,6 +28,11 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "contact_already_yours": "The operator has already taken this contact",
     "contact_already_theirs": lambda f: f"The contact is already held by {f['operator']}",
     "contact_closed": "The contact is closed",
+    "number_not_yours": "There is no such contact",
+    "number_mismatch": "The message names two contacts",
+    "sent_elsewhere": "The message went to another contact",
+    "too_late_to_take_back": "It is too late to take the message back",
+    "choice_ended": "The question has ended",
     "late_settled": "No message of this contact waits for a decision",
     "client_has_open": lambda f: f"The client has another open contact at this source: {f['open']}",
     "export_under_way": "An export is in progress; try again when it is finished",
@@ -37,6 +42,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "needs_confirmation": lambda f: (
         f"{f['operator']} is not available ({f['why']}); send force=true to assign it anyway"
     ),
+    "no_longer_operator": "This account was on the staff until some days ago",
+    "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (
         f"{f['operator']} has not started this source's bot and cannot receive its contacts"
     ),
@@ -57,10 +64,13 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} lowercase Latin letters, digits, - or _",
     "bad_email": "This is not a valid e-mail address",
+    "bad_phone": "This is not a phone number that can be called; write it with its country code, as in +79991234567",
     "source_off": "The source takes no new contacts at the moment",
     "source_in_use": lambda f: f"{f['source']} has contacts, a bot or a form key; switch it off (is_active) instead",
     "email_taken": "Another lead has this e-mail address",
     "nothing_open": "There is no open contact",
+    "poll_not_sent": "Votes in a poll do not come back, so polls are not sent",
+    "unknown_command": "There is no such command",
     "choice_expired": "This message has already been sent",
     "prompt_ended": "This question is already closed",
     "preference_not_found": "Preference not found",

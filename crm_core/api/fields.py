@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from starlette.responses import Response
 
-from crm_core.contacts import leads
-from crm_core.contacts.leads import EMAIL_LONGEST
+from crm_core.contacts.emails import EMAIL_LONGEST, check_email
 from crm_core.errors import BadEmail
 from crm_core.messaging.messages import TEXT_LONGEST, utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
@@ -45,7 +53,7 @@ def _is_not_blank(text: str) -> str:
 
 def _is_email(text: str) -> str:
     try:
-        return leads.check_email(text)
+        return check_email(text)
     except BadEmail:
         raise ValueError("must be an e-mail address such as you@example.com") from None
 
@@ -64,8 +72,9 @@ Email = Annotated[
     Field(max_length=EMAIL_LONGEST, pattern=NO_NUL, json_schema_extra={"format": "email"}),
     AfterValidator(_is_email),
 ]
-Phone = Annotated[str, Field(min_length=1, max_length=40, pattern=ON_ONE_LINE)]
-FullName = Annotated[str, Field(min_length=1, max_length=200, pattern=ON_ONE_LINE)]
+# Whether it can be read depends on the setting DEFAULT_REGION: `RequestContext.phone` says so.
+Phone = Annotated[str, Field(max_length=40, pattern=ON_ONE_LINE, json_schema_extra={"format": "phone"})]
+FullName = Annotated[str, Field(max_length=200, pattern=ON_ONE_LINE)]
 ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=ON_ONE_LINE)]
 
 
@@ -83,6 +92,22 @@ class Body(BaseModel):
     """What a caller sends. Unknown fields and values of another type are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class FilledIn(Body):
+    """What a form may have made: an optional field that is empty or blank was not filled in, and counts as left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_blanks(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if not cls._is_blank(name, value)}
+
+    @classmethod
+    def _is_blank(cls, name: str, value: Any) -> bool:
+        field = cls.model_fields.get(name)
+        return field is not None and not field.is_required() and isinstance(value, str) and not value.strip()
 
 
 class Shown(BaseModel):

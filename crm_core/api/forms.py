@@ -4,25 +4,24 @@ from fastapi import APIRouter, Response
 from pydantic import model_validator
 
 from crm_core.api.call import Submitting
-from crm_core.api.fields import Body, Email, FullName, Message, Phone, Shown, example
+from crm_core.api.fields import Email, FilledIn, FullName, Message, Phone, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import refusals
 from crm_core.contacts import form_requests
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
-from crm_core.names import phone_key
 
 router = APIRouter(tags=["contacts"])
 
 
-class FormSent(Body):
+class FormSent(FilledIn):
     """What a visitor entered. They are identified by e-mail, or by phone without an e-mail address."""
 
     model_config = example(
         {
             "anyOf": [
-                {"required": ["email"], "properties": {"email": {"type": "string"}}},
-                {"required": ["phone"], "properties": {"phone": {"type": "string", "pattern": "[0-9]"}}},
+                {"required": ["email"], "properties": {"email": {"type": "string", "minLength": 1}}},
+                {"required": ["phone"], "properties": {"phone": {"type": "string", "minLength": 1}}},
             ]
         },
         email="client@example.com",
@@ -37,7 +36,7 @@ class FormSent(Body):
 
     @model_validator(mode="after")
     def _can_be_answered(self) -> "FormSent":
-        if self.email is None and phone_key(self.phone) is None:
+        if self.email is None and self.phone is None:
             raise ValueError("an e-mail address or a phone number is required")
         return self
 
@@ -57,7 +56,8 @@ async def send_form(body: FormSent, call: Submitting) -> Response:
     The response only confirms that it was received.
     """
     assert call.source_id is not None  # every form key has one
-    external_id = f"phone:{phone_key(body.phone)}" if body.email is None else None
+    phone = call.phone(body.phone)
+    external_id = phone.identity if phone is not None and body.email is None else None
     return await run_idempotent(
         call,
         form_requests.submit,
@@ -65,6 +65,6 @@ async def send_form(body: FormSent, call: Submitting) -> Response:
         source_id=call.source_id,
         now=call.now,
         rng=call.rng,
-        lead=LeadFacts(external_id, body.email, body.phone, body.full_name),
+        lead=LeadFacts(external_id, body.email, phone, body.full_name),
         content=MessageContent("text", text=body.message) if body.message and body.message.strip() else None,
     )

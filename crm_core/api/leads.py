@@ -10,7 +10,7 @@ from crm_core.api.call import Reading, Writing
 from crm_core.api.contact_models import ContactOfLead, RegisteredContact
 from crm_core.api.contacts import register_and_respond
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import NO_NUL, Body, Email, FullName, Id, Message, Moment, Phone, Shown, example
+from crm_core.api.fields import NO_NUL, Email, FilledIn, FullName, Id, Message, Moment, Phone, Shown, example
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import SEARCHED, TAGGED, TOTAL, refusals
 from crm_core.contacts import lead_lists, leads
@@ -22,7 +22,7 @@ from crm_core.storage.tables import Lead
 router = APIRouter(tags=["leads"])
 
 
-class NewRequest(Body):
+class NewRequest(FilledIn):
     """A request from a lead who is identified by e-mail."""
 
     model_config = example(
@@ -71,11 +71,11 @@ class LeadSearch(Page):
 
     email: Annotated[
         str | None,
-        Field(max_length=254, pattern=NO_NUL, description="The whole address; upper and lower case are the same."),
+        Field(max_length=254, pattern=NO_NUL, description="The whole address, in any spelling of it."),
     ] = None
-    phone: Annotated[str | None, Field(max_length=40, pattern=NO_NUL, description="The number, in any notation.")] = (
-        None
-    )
+    phone: Annotated[
+        str | None, Field(max_length=40, pattern=NO_NUL, description="The whole number, in any notation.")
+    ] = None
     name: Annotated[
         str | None,
         Field(
@@ -87,7 +87,7 @@ class LeadSearch(Page):
     external_id: Annotated[str | None, Field(max_length=200, pattern=NO_NUL)] = None
 
 
-class LeadChange(Body):
+class LeadChange(FilledIn):
     """What to change. A field that is left out stays as it is; null removes the value."""
 
     model_config = example(phone="+79991234567", full_name="Алексей Иванов")
@@ -110,7 +110,7 @@ async def register_contact(body: NewRequest, call: Writing) -> Response:
     Values that were unknown of the lead are added; known ones are not overwritten. If no operator is available,
     `operator_id` is null and the contact waits for the next one.
     """
-    lead = LeadFacts(email=body.email, phone=body.phone, full_name=body.full_name)
+    lead = LeadFacts(email=body.email, phone=call.phone(body.phone), full_name=body.full_name)
     return await register_and_respond(call, source_id=body.source_id, lead=lead, message=body.message)
 
 
@@ -129,7 +129,7 @@ async def list_leads(
         limit=search.limit,
         total=request.app.state.lead_total,
         now=call.now,
-        wanted=LeadFilter(email=search.email, phone=search.phone, name=search.name, external_id=search.external_id),
+        wanted=LeadFilter(search.external_id, search.email, search.phone, search.name, call.context.region),
     )
     show_place(request, response, search, found.total)
     if not found.is_complete:
@@ -154,6 +154,8 @@ async def show_lead(lead_id: Id, call: Reading) -> Response:
 async def change_lead(lead_id: Id, body: LeadChange, if_match: Matching, call: Writing) -> Response:
     """An e-mail address of another lead is refused: leads are never merged automatically."""
     values = body.model_dump(exclude_unset=True)
+    if "phone" in values:
+        values["phone"] = call.phone(values["phone"])
     inputs = {"values": values, "actor": call.actor, "now": call.now}
     return _respond(await call.db.write(guarded, LEAD, lead_id, if_match, _change, **inputs))
 

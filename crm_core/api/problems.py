@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from crm_core.api.error_texts import sentence
+from crm_core.api.form_texts import code_words, field_words, visitor_language
 from crm_core.errors import CrmError
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
@@ -102,12 +103,18 @@ FIELDS = {"limit": "max_leads"}  # where the core's name for a value differs fro
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, CrmError)
-    return refusal(error, path=request.scope["requested_path"])
+    language = visitor_language(request)
+    words = None if language is None else code_words(error.code, language)
+    return refusal(error, path=request.scope["requested_path"], words=words)
 
 
-def refusal(error: CrmError, *, path: str) -> Response:
-    """The response for an error of the core."""
-    text = sentence(error)
+def refusal(error: CrmError, *, path: str, words: str | None = None) -> Response:
+    """The response for an error of the core.
+
+    Args:
+        words: what a visitor reads in place of the sentence for developers.
+    """
+    text = words or sentence(error)
     field = error.fields.get("field") if error.status == 422 else None
     errors = [{"field": FIELDS.get(field, field), "message": text}] if field else None
     return problem(error.status, text, path=path, kind=error.code, errors=errors)
@@ -117,7 +124,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"field": _field(one["loc"]), "message": _reason(one)} for one in error.errors()]
     names = ", ".join(dict.fromkeys(one["field"] for one in errors))
-    return problem(422, f"Invalid: {names}", path=request.scope["requested_path"], kind="invalid", errors=errors)
+    detail = f"Invalid: {names}"
+    language = visitor_language(request)
+    if language is not None:
+        fields = [(shown["field"], one["type"]) for shown, one in zip(errors, error.errors(), strict=True)]
+        words = field_words(fields, language)
+        if words is not None:
+            errors = [{**one, "message": text} for one, text in zip(errors, words, strict=True)]
+            detail = " ".join(dict.fromkeys(words))
+    return problem(422, detail, path=request.scope["requested_path"], kind="invalid", errors=errors)
 
 
 def _field(place: Sequence[Any]) -> str:

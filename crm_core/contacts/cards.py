@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.contacts.checks import check_bot, check_holder
+from crm_core.contacts.checks import check_bot, check_former
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
@@ -126,13 +126,13 @@ def keep(
 
 
 def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
-    """Sends the card of a contact to its operator again, at the end of their chat.
+    """Sends the card of a contact to its operator again, at the end of their chat; also of one that they have closed.
 
-    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactElsewhere.
+    Raises NotAllowed, ContactNotFound, ContactHeld, ContactElsewhere.
     """
     operator = access_operator(s, actor)
     contact = access_contact(s, contact_id)
-    check_holder(s, contact, operator.id)
+    check_former(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
         outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)

@@ -23,6 +23,12 @@ def check_holder(s: Session, contact: Row[Any], operator_id: int) -> None:
         raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
 
 
+def check_former(s: Session, contact: Row[Any], operator_id: int) -> None:
+    """Checks that a contact is with this operator, or was when it was closed. Raises ContactHeld."""
+    if contact.operator_id != operator_id:
+        raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
+
+
 def check_bot(s: Session, contact: Row[Any], bot_id: int | None) -> None:
     """Checks that the messages of a contact go through this bot. Raises ContactElsewhere with the right bot."""
     if contact.bot_id != bot_id:

@@ -34,6 +34,7 @@ class MessageShown:
     operator_id: int | None
     kind: str
     text: str | None
+    forwarded_from: str | None
     created_at: datetime
     delivery: str | None = None
     reason: str | None = None
@@ -46,7 +47,7 @@ def message(s: Session, *, contact_id: int, message_id: int) -> MessageShown:
     return found
 
 
-_SHOWN = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "created_at")]
+_SHOWN = [_message.c[name] for name in ("id", "author", "operator_id", "kind", "text", "forwarded_from", "created_at")]
 _DELIVERY = {"pending": "pending", "sending": "pending", "sent": "sent", "uncertain": "uncertain", "dead": "failed"}
 
 
@@ -78,7 +79,8 @@ def _deliveries(
     )
     for ref, state, outcome in execute(s, tried):
         found[ref] = _DELIVERY[state], outcome if state == "dead" else None
-    return found
+    withdrawn = select(_message.c.id).where(_message.c.id.in_(message_ids), _message.c.withdrawn_at.is_not(None))
+    return found | dict.fromkeys(execute(s, withdrawn).scalars(), ("failed", "withdrawn"))
 
 
 def history(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:

@@ -69,14 +69,12 @@ def submit(
 
 def _with_claims(content: MessageContent | None, known: leads.LeadRecord, given: LeadFacts) -> MessageContent | None:
     """The message, with what the form says of the person where that is not what is known of them."""
-    claims = [
-        claim
-        for claim, fact in ((given.full_name, known.full_name), (given.phone, known.phone))
-        if claim not in (None, fact)
-    ]
+    claims = [] if given.full_name in (None, known.full_name) else [given.full_name]
+    if given.phone is not None and given.phone.key != known.phone_key:
+        claims.append(given.phone.text)
     if not claims:
         return content
-    marked = "⚠️ " + " · ".join(str(claim) for claim in claims)
+    marked = "⚠️ " + " · ".join(claims)
     text = (content.text if content else None) or ""
     room = messages.TEXT_LONGEST - messages.utf16_units(marked) - 2
     return MessageContent("text", text=f"{messages.fits_units(text, room)}\n\n{marked}".strip())

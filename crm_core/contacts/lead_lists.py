@@ -8,9 +8,11 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.contacts import lead_words
+from crm_core.contacts.emails import email_key
+from crm_core.contacts.phones import phone_key
 from crm_core.errors import LeadNotFound
-from crm_core.names import phone_key
 from crm_core.storage.paging import Page, RowCount
+from crm_core.storage.region import DEFAULT_REGION
 from crm_core.storage.tables import Contact, Lead
 
 _lead, _contact = Lead.__table__, Contact.__table__
@@ -21,8 +23,9 @@ class LeadFilter:
     """Which leads to find; a field that is None sets no condition.
 
     Attributes:
-        email: the whole address, upper and lower case alike.
-        phone: in any notation; the last ten digits count.
+        email: the whole address, in any spelling of it.
+        phone: the whole number, in any notation.
+        region: where `phone` belongs if it has no country code.
         name: beginnings of words of it, in any order (`lead_words.words`). A blank one sets no condition either; one
             without letters and digits finds nobody.
     """
@@ -31,6 +34,7 @@ class LeadFilter:
     email: str | None = None
     phone: str | None = None
     name: str | None = None
+    region: str = DEFAULT_REGION
 
     @property
     def beginnings(self) -> tuple[str, ...] | None:
@@ -43,9 +47,11 @@ class LeadFilter:
         if self.external_id is not None:
             found.append(_lead.c.external_id == self.external_id)
         if self.email is not None:
-            found.append(_lead.c.email == self.email.strip().casefold())
+            # A lead of an earlier version whose address another one has, too, is found as it is written.
+            as_it_was = self.email.strip().casefold()
+            found.append(_lead.c.email_key.in_(dict.fromkeys((email_key(self.email), as_it_was))))
         if self.phone is not None:
-            found.append(_lead.c.phone_key == (phone_key(self.phone) or ""))
+            found.append(_lead.c.phone_key == (phone_key(self.phone, region=self.region) or ""))
         return found
 
 

@@ -14,16 +14,16 @@ from crm_core.contacts import cards, leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import Choice, SourceExclusion
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one, execute, prefetch_id
+from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Chat, Contact, Staff
@@ -84,7 +84,7 @@ def register(
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
-    made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
+    made = _open(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
@@ -107,6 +107,28 @@ def open_contact(
         chat: where the client is answered, None for a client who is not in Telegram.
     """
     _prefetch(s, source.id, content)
+    return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng, late=late)
+
+
+def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
+    """Announces what opening a contact reads."""
+    queue.prefetch_line(s, source_id)
+    prefetch_candidates(s, source_id)
+    prefetch_ids(s, _INSERT, *([] if content is None else [messages.INSERT]))
+
+
+def _open(
+    s: Session,
+    *,
+    source: SourceFacts,
+    lead_id: int,
+    content: MessageContent | None,
+    chat: ClientChat | None,
+    now: datetime,
+    rng: Rng,
+    late: LateWords | None = None,
+) -> Opened:
+    """`open_contact`, after what it reads was announced."""
     place = _reserve(s, source, rng, preferred=late.operator_id if late else None)
     first = late.said[0].text if late else content.text if content else None
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now)).scalar_one()
@@ -117,7 +139,8 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    greeting = [] if chat is None else [_notice(chat, contact_id, "registered")]
+    is_away = not isinstance(place, Reservation) and duty.is_away(place.reason)
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **({"away": True} if is_away else {}))]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
@@ -135,16 +158,8 @@ def open_contact(
         events.record(s, [created, waits])
         outbox.add(s, greeting, now=now)
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
-            _notify_waits(s, contact_id, source, place.reason, now)
+            queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
-
-
-def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
-    queue.prefetch_line(s, source_id)
-    prefetch_candidates(s, source_id)
-    prefetch_id(s, _INSERT)
-    if content is not None:
-        messages.prefetch_next_id(s)
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None) -> Reservation | Choice:
@@ -163,19 +178,6 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None
         on_commit(s, MoreToAssign(frozenset([source.id])))
         return Choice(None, queue.OTHERS_FIRST, ())
     return assignment.reserve_operator(s, source, rng=rng)
-
-
-def _notify_waits(s: Session, contact_id: int, source: SourceFacts, why: str | None, now: datetime) -> None:
-    alerts.notify_admins(
-        s,
-        cause=f"waits:{source.id}",
-        code="contact_waits",
-        now=now,
-        bot_id=source.card_bot_id,
-        contact=contact_id,
-        source=source.name,
-        why=why,
-    )
 
 
 def _new_row(
@@ -203,8 +205,9 @@ def _new_row(
     }
 
 
-def _notice(chat: ClientChat, contact_id: int, code: str) -> outbox.OutboxEntry:
-    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload={"code": code})
+def _notice(chat: ClientChat, contact_id: int, code: str, **more: Any) -> outbox.OutboxEntry:
+    payload = {"code": code, **more}
+    return outbox.OutboxEntry(outbox.CLIENT_NOTICE, chat.bot_id, chat.chat_id, contact_id, payload=payload)
 
 
 def _notify_client(s: Session, contact: Row[Any], code: str, *, now: datetime) -> None:

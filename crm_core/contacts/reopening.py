@@ -10,7 +10,7 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_key, access_operator
 from crm_core.access.scopes import WRITE
 from crm_core.contacts import cards
-from crm_core.contacts.checks import check_version, operator_name
+from crm_core.contacts.checks import check_former, check_version, operator_name
 from crm_core.errors import CardOutdated, ClientHasOpen, ContactAlreadyYours, ContactHeld, OperatorUnreachable
 from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, queue
@@ -83,12 +83,6 @@ def _access_former(s: Session, actor: Actor, contact_id: int) -> int:
     return int(operator_id)
 
 
-def check_former(s: Session, contact: Row[Any], operator_id: int) -> None:
-    """Checks that a contact is with this operator, or was when it was closed. Raises ContactHeld."""
-    if contact.operator_id != operator_id:
-        raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
-
-
 _OTHER_OPEN = select(_contact.c.id, _contact.c.operator_id).where(
     _contact.c.lead_id == bindparam("lead_id"),
     _contact.c.source_id == bindparam("source_id"),
@@ -155,10 +149,12 @@ def _point_chat(s: Session, contact: Row[Any]) -> None:
 
 
 def _record(s: Session, contact: Row[Any], place: assignment.Reservation, *, actor: Actor, now: datetime) -> None:
-    of_contact: dict[str, Any] = {"actor": actor.label, "now": now, "operator_id": place.operator_id}
-    happened = [events.of_contact(events.CONTACT_REOPENED, contact, **of_contact)]
+    kinds = [events.CONTACT_REOPENED]
     if contact.taken_at is None:  # it was closed without having been taken: it is taken now, for the first time
-        happened.append(events.of_contact(events.CONTACT_TAKEN, contact, **of_contact))
+        kinds.append(events.CONTACT_TAKEN)
+    happened = [
+        events.of_contact(kind, contact, actor=actor.label, now=now, operator_id=place.operator_id) for kind in kinds
+    ]
     if place.load == place.limit:
         happened.append(events.NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id))
     events.record(s, happened)

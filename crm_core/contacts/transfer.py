@@ -17,6 +17,7 @@ from crm_core.errors import (
     ContactHeld,
     NeedsConfirmation,
     OperatorUnreachable,
+    OwnRequest,
 )
 from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, queue
@@ -51,7 +52,7 @@ def assign_by_hand(
         version: of the contact, as the button carries it; None where the command was typed.
 
     Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, OperatorNotFound,
-    ContactAlreadyTheirs, OperatorUnreachable, NeedsConfirmation.
+    ContactAlreadyTheirs, OwnRequest, OperatorUnreachable, NeedsConfirmation.
     """
     access_assigning(s, actor)
     contact, source_ids = _lock_open(s, contact_id, operator_id)
@@ -97,13 +98,15 @@ def _check_assignable(
     """The operator who was chosen for a contact, if its card can reach them.
 
     Raises ContactHeld where somebody else was faster than the press, OperatorNotFound, ContactAlreadyTheirs,
-    OperatorUnreachable.
+    OwnRequest, OperatorUnreachable.
     """
     if version is not None and contact.version != version:
         raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
     chosen = one_candidate(s, source, operator_id=operator_id)
     if contact.operator_id == operator_id:
         raise ContactAlreadyTheirs(contact=contact.id, operator=chosen.name)
+    if chosen.candidate.is_own:
+        raise OwnRequest(operator=chosen.name)
     if not chosen.candidate.is_reachable:
         raise OperatorUnreachable(operator=chosen.name)
     return chosen

@@ -1,16 +1,19 @@
 """Messages of clients: each joins an open contact or opens one. Those of operators are in `operator_messages`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, func, insert, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
+from crm_core.access.actors import Actor
+from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.conversation import late_messages
-from crm_core.errors import IsStaff, SourceOff
+from crm_core.contacts.phones import Phone
+from crm_core.conversation import late_messages, prompts, questions, recipients
+from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
@@ -20,11 +23,10 @@ from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Chat, Contact, Lead, Operator, Posted, Source, Staff
+from crm_core.storage.tables import Chat, Contact, FormerStaff, Lead, Operator, Posted, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
-_writer = aliased(Staff)
 _KNOWN = Prepared(
     select(
         _chat.c.lead_id,
@@ -32,7 +34,8 @@ _KNOWN = Prepared(
         _lead.c.full_name,
         _lead.c.username,
         _lead.c.language,
-        exists().where(_writer.telegram_id == _chat.c.chat_id).correlate(_chat).label("is_staff"),
+        serves(_chat.c.chat_id, _chat.c.bot_id).label("is_staff"),
+        left_at(_chat.c.chat_id, _chat.c.bot_id).label("left_at"),
         _chat.c.source_id.label("booked"),
         Source.id.label("source_id"),
         Source.name.label("source_name"),
@@ -70,7 +73,8 @@ _NEWCOMER = Prepared(
         Source.name.label("source_name"),
         Source.strategy,
         Source.is_active,
-        exists().where(_writer.telegram_id == bindparam("chat_id")).label("is_staff"),
+        serves(bindparam("chat_id"), bindparam("bot_id")).label("is_staff"),
+        left_at(bindparam("chat_id"), bindparam("bot_id")).label("left_at"),
         select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
     ).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
 )
@@ -91,6 +95,7 @@ class KnownClient:
     contact_id: int | None = None
     version: int = 0
     operator_chat: int | None = None
+    left_at: datetime | None = None
     is_newcomer: bool = False
 
 
@@ -111,6 +116,7 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
         row.contact_id,
         row.version,
         row.operator_chat,
+        row.left_at,
     )
 
 
@@ -129,6 +135,7 @@ def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now
             row.is_staff,
             None,
             source,
+            left_at=row.left_at,
             is_newcomer=True,
         )
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
@@ -145,16 +152,28 @@ class ReceivedMessage:
     is_new: bool
 
 
-def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
+def identify(
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, is_beginning: bool = False
+) -> KnownClient:
     """The client of a chat, stored if they are new; name, username and language are updated to what Telegram shows.
 
-    Raises IsStaff for an account that has joined the staff: staff who write to a bot are no clients.
+    Args:
+        is_beginning: whether they pressed Start, by which a former operator becomes a client like anybody else.
+
+    Raises IsStaff for an account on the bot's staff, unless a request of theirs is still open here: then they go on
+    being its client, and `contact_id` is that request. Raises NoLongerOperator for somebody who was removed from the
+    operators of this bot some days ago.
     """
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     if known is None:
         known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     if known.is_staff:
-        raise IsStaff()
+        known = _with_own_request(s, known, bot_id, chat_id)
+    elif known.left_at is not None and known.contact_id is None:
+        if known.left_at > now - FORMER_FOR and not is_beginning:
+            raise NoLongerOperator()
+        former = delete(FormerStaff)
+        s.execute(former.where(FormerStaff.telegram_id == chat_id, FormerStaff.bot_id == bot_id))
     shown = {"full_name": person.full_name, "username": person.username, "language": person.language}
     changed = {name: value for name, value in shown.items() if value != getattr(known, name)}
     if changed:
@@ -164,26 +183,83 @@ def identify(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: d
     return known
 
 
+_OWN_REQUEST = (
+    select(_contact.c.id, _contact.c.version, Staff.telegram_id.label("operator_chat"))
+    .select_from(Chat)
+    .join(Contact, of_own_request())
+    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(Chat.bot_id == bindparam("bot_id"), Chat.chat_id == bindparam("chat_id"))
+    .order_by(_contact.c.id.desc())
+    .limit(1)
+)
+
+
+def _with_own_request(s: Session, known: KnownClient, bot_id: int, chat_id: int) -> KnownClient:
+    """Somebody on the staff as the client of their own request. Raises IsStaff if none of theirs is open here."""
+    own = s.execute(_OWN_REQUEST, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
+    if own is None:
+        raise IsStaff()
+    return replace(known, contact_id=own.id, version=own.version, operator_chat=own.operator_chat)
+
+
+def is_for_own_request(s: Session, *, content: MessageContent, album: str | None = None) -> bool:
+    """Whether what somebody on the staff writes is for the open request whose client they are in this chat.
+
+    So is a reply to a message of that request, and whatever replies to nothing, names no number and belongs to no album
+    that went to a client. Raises NotRecordedYet.
+    """
+    if content.reply_to is None:
+        begun = None if album is None else questions.album_of(s, content, album)
+        return begun is None and recipients.numbered(content) is None
+    place = {"bot_id": content.bot_id or 0, "chat_id": content.chat_id or 0, "message_id": content.reply_to}
+    target = messages.reply_target(s, **place)
+    if target is None:
+        return False
+    client = s.execute(select(_contact.c.chat_id).where(_contact.c.id == target.contact_id)).scalar_one_or_none()
+    return bool(client == content.chat_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A client pressed Start.
+
+    Attributes:
+        source: the name of the source of a link that their next contact belongs to, None for the bot's own.
+        takes_requests: whether a message of theirs would be taken now.
+    """
+
+    source: str | None
+    takes_requests: bool
+
+
 def start_chat(
     s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, slug: str | None = None
-) -> str | None:
+) -> Started:
     """A client pressed Start, perhaps by a source link: then their next contact in this chat belongs to that source.
 
     Args:
         slug: what the link names. An old link may name a source that was removed or switched off; then the next contact
             belongs to the bot's own source.
 
-    Returns the name of the source that the next contact belongs to, None for the bot's own. Raises IsStaff.
+    Raises IsStaff.
     """
-    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, is_beginning=True)
+    takes = known.contact_id is not None or known.source.is_active or _takes_requests(s, bot_id)
     if slug is None:
-        return None
-    wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))
+        return Started(None, takes)
+    # Links are printed, and read aloud, in capitals too; slugs are small letters.
+    wanted = (Source.slug == slug.casefold(), Source.bot_id == bot_id, Source.is_active.is_(True))
     source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
     if source is None:
-        return None
+        return Started(None, takes)
     _pin_source(s, bot_id, chat_id, source.id)
-    return str(source.name)
+    return Started(str(source.name), takes_requests=True)
+
+
+def _takes_requests(s: Session, bot_id: int) -> bool:
+    """Whether a bot's own source takes requests."""
+    is_active = select(Source.is_active).where(Source.bot_id == bot_id, Source.slug.is_(None))
+    return bool(s.execute(is_active).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,19 +287,32 @@ def standing(s: Session, *, bot_id: int, chat_id: int) -> Standing | None:
 
 
 def receive(
-    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, content: MessageContent, now: datetime, rng: Rng
+    s: Session,
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    content: MessageContent,
+    now: datetime,
+    rng: Rng,
+    is_command: bool = False,
 ) -> ReceivedMessage:
     """A client wrote: the message joins their open contact at the chat's source, or opens one.
 
     A Telegram reply to a message of another open contact of theirs joins that one. If the source of a link was switched
     off meanwhile, the message is for the bot's own source.
 
-    Raises IsStaff, and SourceOff where no contact is open and the source takes no new ones.
+    Args:
+        is_command: whether it is a command that nobody knows, and nothing else: that opens no contact.
+
+    Raises IsStaff, and where no contact is open UnknownCommand, or SourceOff if the source takes no new ones.
     """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     joined, known = _join_open(s, known, bot_id, chat_id, content, now)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
+    if is_command:
+        raise UnknownCommand()
     # Whoever came by a source link again means something new.
     closed = None
     if known.booked is None and not known.is_newcomer:
@@ -267,6 +356,8 @@ def _join_open(
             break
         # It was closed or assigned to somebody else after we read it and before we locked it.
         known = _known(s, bot_id=bot_id, chat_id=chat_id) or known
+        if known.is_staff:
+            known = _with_own_request(s, known, bot_id, chat_id)
     is_about_it = answered is not None and answered.contact_id == target.contact_id
     original = messages.store(
         s,
@@ -301,20 +392,69 @@ def _pin_source(s: Session, bot_id: int, chat_id: int, source_id: int | None) ->
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
 
 
-def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: str, now: datetime) -> None:
-    """A client shared their own phone: it is stored with the lead and shown on open cards."""
+def share_phone(
+    s: Session,
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    phone: Phone,
+    content: MessageContent,
+    now: datetime,
+    rng: Rng,
+) -> None:
+    """A client shared their own phone: it is stored with the lead and shown on open cards.
+
+    Where no contact is open, it opens one: whoever leaves nothing but a phone waits to be called.
+
+    Args:
+        content: the message by which they shared it.
+
+    Raises what `receive` raises; then nothing is stored.
+    """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
+    if known.contact_id is None and not _has_open(s, known.lead_id, bot_id):
+        receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
     _refresh_cards_of(s, known.lead_id, now)
-    _tell_holders(s, known.lead_id, code="phone_shared", value=phone, client=person.full_name, now=now)
+    _tell_holders(s, known.lead_id, code="phone_shared", value=phone.text, client=person.full_name, now=now)
 
 
-def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
-    """A client named their e-mail: it is stored with the lead and shown on open cards. Raises BadEmail."""
+def _has_open(s: Session, lead_id: int, bot_id: int) -> bool:
+    """Whether a contact of a client is open at any source of a bot."""
+    theirs = (_contact.c.lead_id == lead_id, _contact.c.bot_id == bot_id, _contact.c.status != "closed")
+    return s.execute(select(_contact.c.id).where(*theirs).limit(1)).first() is not None
+
+
+EMAIL_QUESTION = "email"
+
+
+def ask_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, actor: Actor, now: datetime) -> None:
+    """Asks a client for their e-mail: if their next message is an address, it answers. The caller sends the text."""
+    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    prompts.ask(
+        s,
+        bot_id=bot_id,
+        chat_id=chat_id,
+        question=EMAIL_QUESTION,
+        data={},
+        role=prompts.Role.CLIENT,
+        actor=actor,
+        now=now,
+    )
+
+
+def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> bool:
+    """A client named their e-mail: it is stored with the lead and shown on open cards.
+
+    Returns False if they had named the same one before. Raises BadEmail.
+    """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
-    leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
-    _refresh_cards_of(s, known.lead_id, now)
-    _tell_holders(s, known.lead_id, code="email_shared", value=email, client=person.full_name, now=now)
+    is_new = leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
+    if is_new:
+        _refresh_cards_of(s, known.lead_id, now)
+        _tell_holders(s, known.lead_id, code="email_shared", value=email, client=person.full_name, now=now)
+    return is_new
 
 
 def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:

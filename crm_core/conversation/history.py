@@ -20,12 +20,14 @@ class Said:
     Attributes:
         operator: the name of who wrote it; None for the client.
         kind: Telegram's content type.
+        is_withdrawn: whether its operator took it back.
     """
 
     at: datetime
     operator: str | None
     kind: str
     text: str | None
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
     lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
     total = execute(s, select(func.count()).where(Message.contact_id == contact_id)).scalar_one()
     newest = (
-        select(Message.created_at, Operator.name, Message.kind, Message.text)
+        select(Message.created_at, Operator.name, Message.kind, Message.text, Message.withdrawn_at.is_not(None))
         .outerjoin(Operator, Operator.id == Message.operator_id)
         .where(Message.contact_id == contact_id)
         .order_by(Message.id.desc())

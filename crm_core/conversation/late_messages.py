@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, lifecycle
+from crm_core.contacts.checks import check_former
 from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
-from crm_core.contacts.reopening import check_former
 from crm_core.errors import LateSettled, OperatorNotFound
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent

@@ -1,42 +1,38 @@
-"""Messages of operators: each goes to the client that it is for, or the operator is asked; nothing is guessed."""
+"""Messages of operators: each goes to the client that it is for, or the operator is asked; nothing is guessed.
+
+A reply goes where it points, without a word. Other words go by the number that they begin with, or by themselves where
+only one client can be meant (`recipients.only_one`); then a line says to whom, and takes them back.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder, access_operator
-from crm_core.contacts import checks, lifecycle
+from crm_core.contacts import cards, checks, lifecycle, reopening
+from crm_core.conversation import questions, recipients
 from crm_core.errors import (
-    ChoiceExpired,
     ClientUnreachable,
     CommandNotSent,
     ContactHasNoChat,
+    ContactNotFound,
     NotCopyable,
     NothingOpen,
+    NumberMismatch,
+    NumberNotYours,
+    PollNotSent,
 )
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
-from crm_core.routing.queue import OPEN
-from crm_core.storage.execute import change_one, execute
+from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.purging import BATCH, delete_batch
-from crm_core.storage.tables import Chat, Contact, Lead, PendingReply, Staff, StaffChat
+from crm_core.storage.tables import Chat, Contact, Lead, Staff, StaffChat
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
-_pending = PendingReply.__table__
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A contact that an operator's message may be for."""
-
-    contact_id: int
-    lead_name: str | None
-    message: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,55 +43,73 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsTarget:
-    """It is not clear which contact a message is for: it waits under this id until the operator chooses one.
-
-    `options` is empty for a further item of an album that was asked about already.
-    """
+class Waits:
+    """A message waits under this id until the operator chooses its contact, or opens the closed one again."""
 
     pending_id: int
-    options: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The message was only the number of a contact: its card was sent again."""
+
+    contact_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """The operator in whose name a message is written, and who writes it: that operator, or an API key for them."""
+
+    operator_id: int
+    actor: Actor
+
+
+Routed = Sent | Waits | Shown
 
 
 def route(
-    s: Session, *, actor: Actor, content: MessageContent, now: datetime, album: str | None = None
-) -> Sent | NeedsTarget:
-    """An operator wrote to a bot: a reply goes where it points, another message to their one contact in progress.
+    s: Session,
+    *,
+    actor: Actor,
+    content: MessageContent,
+    now: datetime,
+    album: str | None = None,
+    is_correction: bool = False,
+) -> Routed:
+    """An operator wrote to a bot: the message goes to the client that it is for, or the operator is asked.
 
-    The operator is asked where several contacts are in progress, where none of theirs is, and where they reply to a
-    message of which it is not known to what contact it belongs. The items of an album go where its first item went.
+    A reply goes where it points; where that is not known, or is not clear without a reply, the operator is asked. The
+    items of an album go where its first item went. What is for a closed contact waits until that is opened again.
 
     Args:
         album: Telegram's id of the album (media group) that the message belongs to.
+        is_correction: it was edited into these words and had gone to nobody before. It may have answered a question of
+            the bot, so unless it is a reply, the operator is asked.
 
-    Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ClientUnreachable, ContactHasNoChat, NotCopyable,
-    CommandNotSent, NotRecordedYet.
+    Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ContactElsewhere, ClientHasOpen, ClientUnreachable,
+    ContactHasNoChat, NotCopyable, PollNotSent, CommandNotSent, NumberNotYours, NumberMismatch, NotRecordedYet.
     """
-    operator = access_operator(s, actor)
+    writer = _Writer(access_operator(s, actor).id, actor)
     _check_sendable(content)
+    begun = None if album is None else questions.album_of(s, content, album)
+    if begun is not None:
+        return _follow(s, content, begun, writer, now)
+    numbered = recipients.numbered(content)
     target = _replied_to(s, content)
-    begun = None if album is None else _album(s, content, album)
-    if target is None and begun is not None and begun.contact_id is not None:
-        target = Target(begun.contact_id, None)
-    if target is None:
-        options = _open_contacts(s, operator_id=operator.id, bot_id=content.bot_id)
-        if not options:
-            raise NothingOpen()
-        taken = [option for option, status in options if status == "in_progress" and content.reply_to is None]
-        if begun is not None or len(taken) != 1:
-            return _ask(s, content, begun, album=album, options=taken or [option for option, _ in options], now=now)
-        target = Target(taken[0].contact_id, None)
-    writer = _Writer(operator.id, actor)
-    _send(s, target.contact_id, content, writer, now=now, reply_to=target.message_ref)
-    if album is not None and begun is None:
-        _keep(s, content, now, album=album, contact_id=target.contact_id, kept=[])
-    return Sent(target.contact_id)
+    if target is not None:
+        content = _check_number(s, content, target, numbered, writer)
+        return _deliver(s, content, target, writer, album=album, now=now)
+    if numbered is not None and content.reply_to is None:
+        return _by_number(s, numbered, writer, album=album, now=now)
+    return _by_itself(s, content, writer, album=album, now=now, can_guess=not is_correction)
 
 
 def _check_sendable(content: MessageContent) -> None:
-    """Raises NotCopyable, CommandNotSent."""
+    """Raises NotCopyable, PollNotSent, CommandNotSent."""
     if not content.can_copy:
         raise NotCopyable(kind=content.kind)
+    if content.kind == "poll":
+        raise PollNotSent()
     if content.text is not None and content.text.startswith("/"):
         raise CommandNotSent()
 
@@ -109,31 +123,137 @@ def _replied_to(s: Session, content: MessageContent) -> Target | None:
     return messages.reply_target(s, bot_id=content.bot_id, chat_id=content.chat_id, message_id=content.reply_to)
 
 
-_HELD_IN = (
-    select(_contact.c.id, _lead.c.full_name, _contact.c.message, _contact.c.status)
-    .join(_lead, _lead.c.id == _contact.c.lead_id)
-    .where(
-        _contact.c.operator_id == bindparam("operator_id"),
-        OPEN,
-        _contact.c.bot_id == bindparam("bot_id"),
-        _contact.c.chat_id.is_not(None),
-    )
-    .order_by(_contact.c.id)
+# --- whom it is for --------------------------------------------------------------------------------------------------
+
+
+def _follow(s: Session, content: MessageContent, begun: Row[Any], writer: _Writer, now: datetime) -> Routed:
+    """A further item of an album waits with the others, or goes where they went."""
+    if begun.contact_id is None:
+        questions.add_item(s, begun, questions.kept(content))
+        return Waits(begun.id)
+    target = _replied_to(s, content)
+    message_ref = target.message_ref if target is not None and target.contact_id == begun.contact_id else None
+    ref = _send(s, begun.contact_id, content, writer, now=now, reply_to=message_ref)
+    if begun.messages:  # the line that says to whom it went takes this item back, too
+        questions.add_item(s, begun, {"ref": ref})
+    return Sent(begun.contact_id)
+
+
+def _check_number(
+    s: Session, content: MessageContent, target: Target, numbered: recipients.Numbered | None, writer: _Writer
+) -> MessageContent:
+    """What is to be sent of a reply that begins with a number: that of its own contact is not for the client.
+
+    Raises NumberMismatch where it is that of another contact that the message may be for.
+    """
+    if numbered is None or numbered.is_bare:
+        return content
+    if numbered.contact_id == target.contact_id:
+        return numbered.content
+    open_here = recipients.open_here(s, operator_id=writer.operator_id, bot_id=content.bot_id)
+    if any(one.contact_id == numbered.contact_id for one in open_here):
+        raise NumberMismatch(contact=target.contact_id, number=numbered.contact_id)
+    return content
+
+
+def _by_number(
+    s: Session, numbered: recipients.Numbered, writer: _Writer, *, album: str | None, now: datetime
+) -> Routed:
+    """Words that begin with the number of a contact go there, or nowhere."""
+    content = numbered.content
+    _check_yours(s, numbered.contact_id, writer)
+    if numbered.is_bare:
+        assert content.bot_id is not None
+        cards.show(s, contact_id=numbered.contact_id, bot_id=content.bot_id, actor=writer.actor, now=now)
+        return Shown(numbered.contact_id)
+    return _deliver(s, content, Target(numbered.contact_id, None), writer, album=album, now=now, says_to_whom=True)
+
+
+LARGEST_NUMBER = 2**31 - 1
+
+
+def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
+    """Checks that a typed number is that of a contact of this operator. Raises NumberNotYours."""
+    try:
+        if contact_id > LARGEST_NUMBER or access_contact(s, contact_id).operator_id != writer.operator_id:
+            raise NumberNotYours(contact=contact_id)
+    except ContactNotFound:
+        raise NumberNotYours(contact=contact_id) from None
+
+
+def _by_itself(
+    s: Session, content: MessageContent, writer: _Writer, *, album: str | None, now: datetime, can_guess: bool
+) -> Routed:
+    """Words without a recipient go by themselves if only one client can be meant, and nothing waits before them."""
+    options = recipients.open_here(s, operator_id=writer.operator_id, bot_id=content.bot_id)
+    if not options:
+        raise NothingOpen()
+    meant = recipients.only_one(options) if content.reply_to is None and can_guess else None
+    if meant is None or questions.is_waiting(s, content):
+        return Waits(questions.ask(s, content, options, album=album, now=now))
+    return _deliver(s, content, Target(meant.contact_id, None), writer, album=album, now=now, says_to_whom=True)
+
+
+def _deliver(
+    s: Session,
+    content: MessageContent,
+    target: Target,
+    writer: _Writer,
+    *,
+    album: str | None,
+    now: datetime,
+    says_to_whom: bool = False,
+) -> Routed:
+    """Sends a message to its contact, or keeps it until that is opened again.
+
+    Args:
+        says_to_whom: whether a line says to whom it went, since the operator did not point there.
+    """
+    if _can_reopen(s, target.contact_id, content, writer):
+        return Waits(questions.hold_for_closed(s, content, target.contact_id, album=album, now=now))
+    ref = _send(s, target.contact_id, content, writer, now=now, reply_to=target.message_ref)
+    if album is not None or says_to_whom:
+        sent = [{"ref": ref}] if says_to_whom else []
+        row_id = questions.keep(s, content, now, album=album, contact_id=target.contact_id, messages=sent)
+        if says_to_whom:
+            _say_to_whom(s, content, target.contact_id, row_id, now)
+    return Sent(target.contact_id)
+
+
+def _can_reopen(s: Session, contact_id: int, content: MessageContent, writer: _Writer) -> bool:
+    """Whether a contact is closed, and the operator may open it again for a message. Raises ClientHasOpen."""
+    contact = access_contact(s, contact_id)
+    if contact.status != "closed" or contact.operator_id != writer.operator_id or contact.chat_id is None:
+        return False
+    checks.check_bot(s, contact, content.bot_id)
+    reopening.check_no_other_open(s, contact)
+    return True
+
+
+def _say_to_whom(s: Session, content: MessageContent, contact_id: int, row_id: int, now: datetime) -> None:
+    """One line, without a sound, for words that went without a reply."""
+    assert content.bot_id is not None and content.chat_id is not None  # noqa: PT018
+    name = execute(s, _NAME, {"contact_id": contact_id}).scalar_one()
+    payload = {
+        "code": "went_to",
+        "contact": contact_id,
+        "name": name,
+        "pending": row_id,
+        "reply_to": content.message_id,
+        "is_silent": True,
+    }
+    line = outbox.OutboxEntry(outbox.STAFF_NOTICE, content.bot_id, content.chat_id, contact_id, payload=payload)
+    outbox.add(s, [line], now=now)
+
+
+_NAME = (
+    select(_lead.c.full_name)
+    .join(_contact, _contact.c.lead_id == _lead.c.id)
+    .where(_contact.c.id == bindparam("contact_id"))
 )
 
 
-def _open_contacts(s: Session, *, operator_id: int, bot_id: int | None) -> list[tuple[Option, str]]:
-    """An operator's open contacts that one bot speaks for, each with its status."""
-    rows = s.execute(_HELD_IN, {"operator_id": operator_id, "bot_id": bot_id})
-    return [(Option(row.id, row.full_name, row.message), row.status) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """The operator in whose name a message is written, and who writes it: that operator, or an API key for them."""
-
-    operator_id: int
-    actor: Actor
+# --- sending ---------------------------------------------------------------------------------------------------------
 
 
 def send_to_client(
@@ -153,15 +273,15 @@ def send_to_client(
 
 def _send(
     s: Session, contact_id: int, content: MessageContent, writer: _Writer, *, now: datetime, reply_to: int | None = None
-) -> None:
-    """`send_to_client` for an operator who is already authorised."""
+) -> int:
+    """`send_to_client` for an operator who is already authorised. Returns the stored message's id."""
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     checks.check_holder(s, contact, writer.operator_id)
     if contact.chat_id is None:
         raise ContactHasNoChat(contact=contact_id)
     checks.check_bot(s, contact, content.bot_id)  # a bot can copy only messages of its own chats
-    _append(s, contact, content, writer, now=now, reply_to=reply_to)
+    return _append(s, contact, content, writer, now=now, reply_to=reply_to)
 
 
 def _append(
@@ -188,7 +308,10 @@ def _append(
     if contact.replied_at is None:
         _record_first_reply(s, contact, writer, now)
     if contact.chat_id is not None:
-        copy = outbox.OutboxEntry(outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id)
+        payload = {"is_rewritten": True} if content.is_rewritten else {}
+        copy = outbox.OutboxEntry(
+            outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id, payload=payload
+        )
         outbox.add(s, [copy], now=now)
     return original.id
 
@@ -253,56 +376,7 @@ _IS_BLOCKED = select(_chat.c.is_blocked).where(
 )
 
 
-# --- messages that wait for the operator to choose their contact -----------------------------------------------------
-
-
-def _album(s: Session, content: MessageContent, album: str) -> Row[Any] | None:
-    """The row of an album's earlier items: they wait, or were sent to `contact_id`."""
-    query = (
-        select(_pending.c.id, _pending.c.messages, _pending.c.contact_id)
-        .where(_pending.c.bot_id == content.bot_id, _pending.c.chat_id == content.chat_id, _pending.c.album == album)
-        .order_by(_pending.c.id.desc())
-        .limit(1)
-    )
-    return execute(s, query).one_or_none()
-
-
-def _ask(
-    s: Session,
-    content: MessageContent,
-    begun: Row[Any] | None,
-    *,
-    album: str | None,
-    options: list[Option],
-    now: datetime,
-) -> NeedsTarget:
-    """Keeps a message until its contact is chosen; the items of an album are kept, and asked about, together."""
-    kept = {"kind": content.kind, "text": content.text, "entities": content.entities, "message_id": content.message_id}
-    if begun is not None:
-        s.execute(update(_pending).where(_pending.c.id == begun.id).values(messages=[*begun.messages, kept]))
-        return NeedsTarget(begun.id, [])
-    return NeedsTarget(_keep(s, content, now, album=album, contact_id=None, kept=[kept]), options)
-
-
-def _keep(
-    s: Session,
-    content: MessageContent,
-    now: datetime,
-    *,
-    album: str | None,
-    contact_id: int | None,
-    kept: list[dict[str, Any]],
-) -> int:
-    values = {
-        "bot_id": content.bot_id,
-        "chat_id": content.chat_id,
-        "album": album,
-        "contact_id": contact_id,
-        "messages": kept,
-        "created_at": now,
-    }
-    pending_id: int = s.execute(insert(_pending).returning(_pending.c.id), values).scalar_one()
-    return pending_id
+# --- messages that wait for the operator -----------------------------------------------------------------------------
 
 
 def send_pending(
@@ -313,27 +387,25 @@ def send_pending(
     Args:
         bot_id, chat_id: of the pressed button; only what they wrote in that chat is theirs to send.
 
-    Raises ChoiceExpired where they were sent already, and what `send_to_client` raises; then they go on waiting.
+    Raises ChoiceExpired where they were sent already, ChoiceEnded where the question is not open any more, and what
+    `send_to_client` raises; then they go on waiting.
     """
     writer = _Writer(access_operator(s, actor).id, actor)
-    mine = (
-        _pending.c.id == pending_id,
-        _pending.c.bot_id == bot_id,
-        _pending.c.chat_id == chat_id,
-        _pending.c.contact_id.is_(None),
-    )
-    waiting = s.execute(select(_pending.c.messages).where(*mine).with_for_update()).scalar_one_or_none()
-    if waiting is None:
-        raise ChoiceExpired()
-    # The row stays for some days: a late item of an album goes where the others went.
-    chosen = update(_pending).where(*mine).values(contact_id=contact_id, messages=[])
-    change_one(s, chosen, otherwise=ChoiceExpired())
-    for kept in waiting:
-        content = MessageContent(**kept, bot_id=bot_id, chat_id=chat_id)
-        _send(s, contact_id, content, writer, now=now)
-    return len(waiting)
+    rows = questions.chosen(s, pending_id=pending_id, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id)
+    refs = [_send(s, contact_id, content, writer, now=now) for content in questions.contents(rows)]
+    questions.note_sent(s, pending_id, refs)
+    return len(refs)
 
 
-def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7), at_most: int = BATCH) -> int:
-    """Deletes questions that nobody has answered for so long, and where albums went. Returns how many rows."""
-    return delete_batch(s, _pending, _pending.c.created_at < now - keep, at_most=at_most)
+def reopen_and_send(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime) -> int:
+    """The operator opens a closed contact again to send what they wrote to it. Returns the contact's id.
+
+    Raises ChoiceExpired where that was sent already, ChoiceEnded where nothing is known of it any more, and what
+    `reopening.reopen` and `send_to_client` raise.
+    """
+    place = {"pending_id": pending_id, "bot_id": bot_id, "chat_id": chat_id}
+    contact_id = questions.closed_contact_of(s, **place)
+    if access_contact(s, contact_id).status == "closed":
+        reopening.reopen(s, contact_id=contact_id, version=None, actor=actor, now=now)
+    send_pending(s, contact_id=contact_id, actor=actor, now=now, **place)
+    return contact_id

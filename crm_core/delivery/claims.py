@@ -24,9 +24,10 @@ HOLDER_STAFF = aliased(Staff)
 
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
-    outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE, outbox.MENU,
+    outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
+    outbox.NOTICE_EDIT, outbox.MENU,
 )  # fmt: skip
-WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT)
+WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class CardData:
     has_late: bool = False
     previous_operator: str | None = None
     queue_position: int | None = None
+    first_forwarded_from: str | None = None
+    first_about: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class MessageData:
     Attributes:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
+        is_withdrawn: whether its operator has taken it back.
+        forwarded_from, about, media: as in `MessageContent`.
     """
 
     id: int
@@ -86,6 +91,10 @@ class MessageData:
     can_copy: bool
     reply_to: int | None
     copy_id: int | None = None
+    is_withdrawn: bool = False
+    forwarded_from: str | None = None
+    about: dict[str, Any] | None = None
+    media: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +180,8 @@ _CONTACTS = PreparedForIds(
             Contact.current_assigned_at,
             Contact.late_from.is_not(None),
             _PREVIOUS.name,
+            FIRST.forwarded_from,
+            FIRST.about,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -222,6 +233,10 @@ _MESSAGES = PreparedForIds(
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
             ),
             _newest_there(Posted.message_ref == Message.id),
+            Message.withdrawn_at.is_not(None),
+            Message.forwarded_from,
+            Message.about,
+            Message.media,
         )
         .join(Message, Message.id == OutboxRow.message_ref)
         .where(OutboxRow.id.in_(ids))
@@ -256,6 +271,7 @@ def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:
             Message.contact_id == row.contact_id,
             Message.id >= row.payload["first"],
             Message.id <= row.payload["last"],
+            Message.withdrawn_at.is_(None),
         )
         .order_by(Message.id)
     )
@@ -295,8 +311,8 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *columns, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        contact = CardData(*columns)
+    for *columns, forwarded_from, about, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        contact = replace(CardData(*columns), first_forwarded_from=forwarded_from, first_about=about)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)

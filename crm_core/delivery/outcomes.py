@@ -9,13 +9,15 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
+from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages
+from crm_core.conversation import client_messages, edits, questions
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.outbox import Settled
+from crm_core.routing import wait_notices
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -29,7 +31,9 @@ OF_HOLDER = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE)
 # buttons carry contact and version.
 AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
 # Repeating these changes nothing ("message is not modified" counts as success).
-REPEATABLE = frozenset({outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.SCREEN, outbox.MENU})
+REPEATABLE = frozenset(
+    {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
+)
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5
@@ -37,6 +41,9 @@ UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_foun
 WITH_MESSAGE_IDS = frozenset(
     {outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
 )
+
+
+TO_CLIENTS = (outbox.TO_CLIENT, outbox.CLIENT_NOTICE)
 
 
 def after_unknown(kind: str, failures: int) -> str:
@@ -114,6 +121,8 @@ def record(
             continue
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
+        elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
+            _notify_author(s, one, "not_taken_back", now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
@@ -165,8 +174,52 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
         for one in sent
         if one.job.kind in WITH_MESSAGE_IDS and one.job.contact_id and one.settled.result_id
     ]
+    rows += [
+        {
+            "bot_id": one.job.bot_id,
+            "chat_id": one.job.chat_id,
+            "message_id": number,
+            "contact_id": one.job.contact_id,
+            "is_card": False,
+            "message_ref": None,  # edits are for the copy itself
+        }
+        for one in sent
+        for number in one.settled.also
+        if one.job.contact_id
+    ]
     if rows:
         execute(s, _STORE_IDS, rows)
+    for one in sent:
+        if one.settled.result_id:
+            _note_message(s, one.job, one.settled.result_id, now)
+    _refresh_outdated(s, sent, now)
+
+
+def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
+    """Stores which message of the bot's asks or tells what is going to be edited."""
+    code = job.payload.get("code")
+    if code == "to_whom":
+        questions.note_asked(
+            s,
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=message_id,
+            pending_id=job.payload["pending"],
+            now=now,
+        )
+    elif job.kind == outbox.STAFF_NOTICE and code == "contact_waits":
+        wait_notices.note(
+            s,
+            source_id=job.payload["source_id"],
+            bot_id=job.bot_id,
+            chat_id=job.chat_id,
+            message_id=message_id,
+            contact_id=job.payload["contact"],
+        )
+
+
+def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:
+    """Redraws cards of contacts that have changed meanwhile."""
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
     shown: dict[int, set[tuple[int, str | None, bool]]] = {}
@@ -194,9 +247,10 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
     )
     events.record(s, [dead])
     if why in UNREACHABLE:
-        if _is_staff(s, job.chat_id):
+        is_staff = _is_staff(s, job)
+        if is_staff:
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
-        else:
+        if not is_staff or job.kind in TO_CLIENTS:
             client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
             message = execute(s, _FIRST_MESSAGE, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
@@ -212,10 +266,20 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
                 outbox.add(s, [notice], now=now)
             elif job.contact_id is not None:
                 _notify_holder(s, job, "client_unreachable", now)
+    elif job.message is not None and job.message.is_withdrawn:
+        if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
+            _notify_author(s, one, "not_taken_back", now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _notify_author(s, one, "delivery_failed", now)
+    elif job.kind == outbox.COPY_EDIT and why != "nothing_to_send" and job.message is not None:
+        if job.message.kind != "location":  # one that has stopped, or whose copy was deleted
+            rewritten = bool(job.payload.get("is_rewritten"))
+            there = {"bot_id": job.bot_id, "chat_id": job.chat_id}
+            edits.send_again(s, message_ref=job.message.id, **there, is_rewritten=rewritten, now=now)
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
+    elif job.kind == outbox.NOTICE_EDIT:
+        wait_notices.forget(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"])
     elif job.kind == outbox.CARD_EDIT and why == "message_gone":
         _replace_card(s, job, now)
 
@@ -252,8 +316,16 @@ def _notify_card_dead(s: Session, bot_id: int, contact_id: int | None, now: date
     alerts.notify_admins(s, cause=f"card:{contact_id}", code="card_dead", now=now, bot_id=bot_id, contact=contact_id)
 
 
-def _is_staff(s: Session, chat_id: int) -> bool:
-    return execute(s, select(Staff.telegram_id).where(Staff.telegram_id == chat_id)).first() is not None
+def _is_staff(s: Session, job: ClaimedRow) -> bool:
+    return bool(execute(s, _IS_STAFF, {"chat_id": job.chat_id, "bot_id": job.bot_id}).scalar_one())
+
+
+_IS_STAFF = select(serves(bindparam("chat_id"), bindparam("bot_id")))
+
+
+def _is_clients_chat(s: Session, job: ClaimedRow) -> bool:
+    """Whether a row goes to the client of its contact, who may be on the staff as well."""
+    return execute(s, select(Contact.chat_id).where(Contact.id == job.contact_id)).scalar_one_or_none() == job.chat_id
 
 
 def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
@@ -271,7 +343,7 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             Posted.message_ref == job.message.id, Posted.bot_id == job.bot_id, Posted.chat_id == chat_id
         )
         reply_to = execute(s, shown).scalar_one()
-    elif job.kind == outbox.TO_CLIENT or (job.kind == outbox.COPY_EDIT and not _is_staff(s, job.chat_id)):
+    elif job.kind in (outbox.TO_CLIENT, outbox.DELETE) or (job.kind == outbox.COPY_EDIT and _is_clients_chat(s, job)):
         chat_id, reply_to = job.message.chat_id, job.message.message_id
     else:
         chat_id, reply_to = job.chat_id, one.settled.result_id or job.message.copy_id or job.message.reply_to

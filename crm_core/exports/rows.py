@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crm_core import statistics
 from crm_core.exports.kinds import What
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Contact, Event, Lead, Operator, Source, Staff
+from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, Source, Staff
 from crm_core.storage.types import EPOCH, MILLISECOND
 
 PAGE = 1000  # rows read at once
@@ -53,6 +53,7 @@ COLUMNS: dict[What, dict[str, Kind]] = {
         "operator": Kind.TEXT,
         **_LEAD,
         "message": Kind.TEXT,
+        "forwarded_from": Kind.TEXT,
         "queued": Kind.MOMENT,
         "assigned": Kind.MOMENT,
         "taken": Kind.MOMENT,
@@ -97,6 +98,7 @@ COLUMNS: dict[What, dict[str, Kind]] = {
 
 Cells = tuple[Any, ...]
 _contact, _lead, _operator, _event = Contact.__table__, Lead.__table__, Operator.__table__, Event.__table__
+_message = Message.__table__
 _MOMENT = {What.CONTACTS: _contact.c.created_at, What.LEADS: _lead.c.created_at, What.EVENTS: _event.c.at}
 
 
@@ -147,6 +149,15 @@ def _within(moment: ColumnElement[datetime], span: Span) -> Iterator[ColumnEleme
 _OF_LEAD = (_lead.c.full_name, _lead.c.username, _lead.c.phone, _lead.c.email, _lead.c.external_id)
 
 
+_first = (
+    select(func.min(_message.c.id))
+    .where(_message.c.contact_id == _contact.c.id, _message.c.author == "client")
+    .correlate(_contact)
+    .scalar_subquery()
+)
+_FORWARDED_FROM = select(_message.c.forwarded_from).where(_message.c.id == _first).scalar_subquery()
+
+
 def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> Iterator[Cells]:
     rows = execute(
         s,
@@ -158,6 +169,7 @@ def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> It
             _contact.c.operator_id,
             *_OF_LEAD,
             _contact.c.message,
+            _FORWARDED_FROM,
             _contact.c.queued_at,
             _contact.c.assigned_at,
             _contact.c.taken_at,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
@@ -47,6 +47,7 @@ def notify_admins(
     now: datetime,
     bot_id: int | None = None,
     quiet: timedelta = QUIET,
+    besides: int = 0,
     **fields: Any,
 ) -> bool:
     """Queues a notice to every admin, unless they were notified of the same cause a moment ago.
@@ -56,6 +57,7 @@ def notify_admins(
         code: of the text; `fields` are its values.
         bot_id: the bot that should send it, to admins who have started it.
         quiet: for how long they are not notified of the cause again.
+        besides: the account of an admin who knows already, since it was them.
 
     Returns whether notices were queued.
     """
@@ -66,7 +68,8 @@ def notify_admins(
         return False
     chats: dict[int, int] = {}
     for telegram_id, sending_bot in execute(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
-        chats.setdefault(telegram_id, sending_bot)
+        if telegram_id != besides:
+            chats.setdefault(telegram_id, sending_bot)
     payload = {"code": code, **fields}
     outbox.add(
         s,
@@ -74,6 +77,51 @@ def notify_admins(
         now=now,
     )
     return True
+
+
+_CHATS = (
+    select(StaffChat.telegram_id, StaffChat.bot_id)
+    .join(Staff, Staff.telegram_id == StaffChat.telegram_id)
+    .join(Bot, Bot.id == StaffChat.bot_id)
+    .where(StaffChat.is_reachable)
+    .order_by(
+        case((Bot.state == "running", 0), else_=1),
+        case((Bot.id == bindparam("preferred"), 0), else_=1),
+        Bot.position,
+    )
+    .limit(1)
+)
+_OF_OPERATOR = _CHATS.where(Staff.operator_id == bindparam("operator_id"))
+_OF_ACCOUNT = _CHATS.where(Staff.telegram_id == bindparam("telegram_id"))
+
+
+def notify_operator(
+    s: Session, operator_id: int, *, code: str, now: datetime, bot_id: int | None = None, **fields: Any
+) -> None:
+    """Queues a notice to an operator, in one of the bots that can write to them; nothing if there is none.
+
+    Args:
+        code: of the text; `fields` are its values.
+        bot_id: the bot that should send it, if it can.
+    """
+    found = execute(s, _OF_OPERATOR, {"operator_id": operator_id, "preferred": bot_id or 0})
+    _notify(s, found.one_or_none(), {"code": code, **fields}, now)
+
+
+def notify_account(s: Session, telegram_id: int, *, code: str, now: datetime, **fields: Any) -> None:
+    """Queues a notice to a member of staff, in one of the bots that can write to them; nothing if there is none.
+
+    Args:
+        code: of the text; `fields` are its values.
+    """
+    found = execute(s, _OF_ACCOUNT, {"telegram_id": telegram_id, "preferred": 0})
+    _notify(s, found.one_or_none(), {"code": code, **fields}, now)
+
+
+def _notify(s: Session, chat: Row[Any] | None, payload: dict[str, Any], now: datetime) -> None:
+    if chat is not None:
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, chat.bot_id, chat.telegram_id, payload=payload)
+        outbox.add(s, [notice], now=now)
 
 
 def notify_stalled(s: Session, *, seconds: int, now: datetime) -> None:

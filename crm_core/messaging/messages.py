@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import execute, prefetch_id
+from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Message, OutboxRow, Posted
 
@@ -18,6 +18,7 @@ TEXT_LONGEST = 4096  # UTF-16 units of one Telegram message (sendMessage), in wh
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
 # for names, notes and state. A longer text is cut on the card and follows in full as a copy.
 CARD_TEXT_LIMIT = 3_000
+ORIGIN_ROOM = 800  # of them for what a card says of the origin of the text, if it says anything
 
 _message = Message.__table__
 _posted = Posted.__table__
@@ -34,6 +35,10 @@ class MessageContent:
         bot_id, chat_id, message_id: where the original is; None for a message from the API.
         reply_to: Telegram's id of the message in the same chat that this replies to.
         can_copy: whether Telegram lets a bot copy it (copyMessage).
+        is_rewritten: whether the text is not the original's: the number of a contact was cut off.
+        forwarded_from: whose words they were first; empty where Telegram does not say, None for the writer's own.
+        about: quoted words (`quote`), and of a message elsewhere that it replies to `kind`, `from` and `link`.
+        media: its file: `kind`, `file` (for Telegram), `id` (the same wherever it is sent).
     """
 
     kind: str
@@ -44,6 +49,10 @@ class MessageContent:
     message_id: int | None = None
     reply_to: int | None = None
     can_copy: bool = True
+    is_rewritten: bool = False
+    forwarded_from: str | None = None
+    about: dict[str, Any] | None = None
+    media: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +63,12 @@ class Original:
     kind: str
     text: str | None
     can_copy: bool
+    has_origin: bool = False  # whether the card says whose words they are, or what they are about
     author: str = "client"
 
 
-_INSERT = prepared_insert(_message)
-
-
-def prefetch_next_id(s: Session) -> None:
-    """Announces `store`, so that it needs no round trip of its own."""
-    prefetch_id(s, _INSERT)
+INSERT = prepared_insert(_message)
+"""A new message. Who calls `store` may announce its id (`prefetch_ids`)."""
 
 
 def store(
@@ -78,7 +84,7 @@ def store(
     """Stores a message of a contact; `reply_to` is the stored message that it replies to."""
     message_ref = execute(
         s,
-        _INSERT,
+        INSERT,
         {
             "contact_id": contact_id,
             "author": author,
@@ -91,10 +97,14 @@ def store(
             "message_id": content.message_id,
             "reply_to": reply_to,
             "can_copy": content.can_copy,
+            "forwarded_from": content.forwarded_from,
+            "about": content.about,
+            "media": content.media,
             "created_at": now,
         },
     ).scalar_one()
-    return Original(message_ref, content.kind, content.text, content.can_copy)
+    has_origin = content.forwarded_from is not None or content.about is not None
+    return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
 
 
 _MOVE = update(_message).where(_message.c.id.in_(bindparam("ids", expanding=True))).values(contact_id=bindparam("to"))
@@ -135,20 +145,33 @@ def is_known_already(error: IntegrityError) -> bool:
 
 _UNIQUE_MESSAGE = "uq_messages_bot_id_chat_id_message_id"
 _SAID = (
-    select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy, _message.c.author)
-    .where(_message.c.contact_id == bindparam("contact_id"))
+    select(
+        _message.c.id,
+        _message.c.kind,
+        _message.c.text,
+        _message.c.can_copy,
+        or_(_message.c.forwarded_from.is_not(None), _message.c.about.is_not(None)),
+        _message.c.author,
+    )
+    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.withdrawn_at.is_(None))
     .order_by(_message.c.id)
 )
 
 
 def said(s: Session, contact_id: int) -> list[Original]:
-    """All that was said in a contact by both sides, in order: what its next operator must get."""
+    """All that was said in a contact by both sides and not taken back, in order: what its next operator must get."""
     return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id})]
 
 
 def fits_card(original: Original) -> bool:
     """Whether the card shows a first message in full, so that no copy of it has to follow."""
-    return original.kind == "text" and utf16_units(original.text or "") <= CARD_TEXT_LIMIT
+    text = original.text or ""
+    return original.kind == "text" and bool(text) and utf16_units(text) <= card_text_limit(original.has_origin)
+
+
+def card_text_limit(has_origin: bool) -> int:
+    """How many UTF-16 units of a first text a card shows."""
+    return CARD_TEXT_LIMIT - ORIGIN_ROOM if has_origin else CARD_TEXT_LIMIT
 
 
 def utf16_units(text: str) -> int:

@@ -29,8 +29,10 @@ MORE = "more"  # how many further messages of a client were not copied to their 
 TO_CLIENT = "to_client"  # an exact copy of an operator's message
 CLIENT_NOTICE = "client_notice"  # a message of the bot to a client, by code
 STAFF_NOTICE = "staff_notice"  # a message of the bot to staff, by code
+NOTICE_EDIT = "notice_edit"  # such a message brought up to date
 ANSWER = "answer"  # the finished answer to a command
 COPY_EDIT = "copy_edit"  # a copy whose original was edited
+DELETE = "delete"  # a message of ours taken out of a chat: a copy, or one that its payload names
 SCREEN = "screen"  # a screen of buttons changed in place
 MENU = "menu"  # a person's list of commands
 
@@ -221,6 +223,7 @@ class Settled:
         ambiguous: whether nobody knows if this attempt was applied.
         is_own_failure: whether others were sent meanwhile; only such failures are counted against a row.
         waits_for_telegram: as in `PendingRow`.
+        also: Telegram's ids of further messages of the row, such as the words under a photo without them.
     """
 
     id: int
@@ -231,6 +234,7 @@ class Settled:
     ambiguous: bool = False
     is_own_failure: bool = False
     waits_for_telegram: bool = False
+    also: tuple[int, ...] = ()
 
 
 _SETTLE = Prepared(
@@ -349,6 +353,17 @@ def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
     execute(
         s,
         update(_table).where(_table.c.id == row_id, UNSETTLED).values(state="dead", outcome=outcome, settled_at=now),
+    )
+
+
+def give_up_keyed(s: Session, *, dedup_key: str, outcome: str, now: datetime) -> None:
+    """Gives up the row that waits under a key, if there is one."""
+    keyed = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
+    execute(
+        s,
+        update(_table)
+        .where(_table.c.once == dedup_key, keyed)
+        .values(state="dead", outcome=outcome, settled_at=now, once=null()),
     )
 
 

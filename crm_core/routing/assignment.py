@@ -22,15 +22,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import and_, bindparam, case, func, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.routing.candidates import SourceFacts, candidates
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, exclusion
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import execute, expect
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Weight
@@ -48,17 +48,27 @@ _weight = Weight.__table__
 
 # Repeats of the rules what a concurrent transaction may change, so that nobody is given a contact after they lost the
 # right to it, or beyond their limit.
+_STILL_CHOSEN = (
+    _operator.c.is_active,
+    _operator.c.is_online,
+    _operator.c.reach_version == bindparam("seen_reach"),
+)
+_ONE_MORE = _operator.c.current_leads + 1
 _CLAIM = Prepared(
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
-        _operator.c.is_active,
-        _operator.c.is_online,
         _operator.c.current_leads < _operator.c.max_leads,
-        _operator.c.reach_version == bindparam("seen_reach"),
+        *_STILL_CHOSEN,
     )
-    .values(current_leads=_operator.c.current_leads + 1)
+    .values(current_leads=_ONE_MORE)
     .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
+)
+# The same for a place that is not the last one; it fails where it finds something else: see `_expect_place`.
+_CLAIM_EXPECTED = Prepared(
+    update(_operator)
+    .where(_operator.c.id == bindparam("operator_id"))
+    .values(current_leads=case((and_(_operator.c.max_leads > _ONE_MORE, *_STILL_CHOSEN), _ONE_MORE)))
 )
 _CLAIM_BY_HAND = (
     update(_operator)
@@ -89,6 +99,7 @@ class Reservation:
     Attributes:
         chat_id: the operator's private chat, None where they work through the API alone.
         load, limit: of the operator, this contact counted.
+        name: of the operator, empty if they have another place (`_expect_place`): then nobody asks for it.
         reason: `random`, `exact` or `by_hand`.
         excluded: who could not have got the contact instead, and why.
     """
@@ -107,6 +118,19 @@ def _reservation(operator_id: int, chat_id: int | None, claimed: Any, choice: Ch
     if choice is None:
         return Reservation(operator_id, chat_id, load, limit, name, "by_hand")
     return Reservation(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
+
+
+def _expect_place(s: Session, chosen: Candidate) -> bool:
+    """Takes a place of an operator who will have another one left, if that may be done without looking at the result.
+
+    On PostgreSQL the UPDATE then goes to the server together with the new contact and COMMIT: a round trip less, and
+    the operator's row is locked only while the server commits. Where a concurrent transaction has taken the places or
+    changed the operator, the count becomes NULL, which the column forbids; nothing is stored or stays locked, and the
+    action is run again. Whoever takes the last place must know it (`limit_reached`), and therefore looks.
+    """
+    if chosen.load + 1 >= chosen.limit:
+        return False
+    return expect(s, _CLAIM_EXPECTED, {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version})
 
 
 def _claim(s: Session, chosen: Candidate) -> Any:
@@ -132,10 +156,12 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         if choice.operator is None:
             return choice
         chosen = choice.operator
+        if not lost and _expect_place(s, chosen):
+            _count_dealt(s, source, chosen)
+            return _reservation(chosen.operator_id, chosen.chat_id, (chosen.load + 1, chosen.limit, ""), choice)
         claimed = unlock_unless_found(s, partial(_claim, s, chosen))
         if claimed is not None:
-            if source.strategy == "exact":
-                execute(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
+            _count_dealt(s, source, chosen)
             return _reservation(chosen.operator_id, chosen.chat_id, claimed, choice)
         lost[chosen.operator_id] += 1
 
@@ -149,10 +175,14 @@ def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> R
     claimed = unlock_unless_found(s, partial(_claim, s, preferred))
     if claimed is None:
         return None
-    if source.strategy == "exact":
-        execute(s, _DEALT, {"at_source": source.id, "to_operator": operator_id})
+    _count_dealt(s, source, preferred)
     excluded = choose(pool, 0.0, strategy=source.strategy).excluded
     return _reservation(operator_id, preferred.chat_id, claimed, Choice(preferred, source.strategy, excluded))
+
+
+def _count_dealt(s: Session, source: SourceFacts, chosen: Candidate) -> None:
+    if source.strategy == "exact":
+        execute(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
 
 
 def reserve_by_hand(s: Session, *, chosen: Candidate, beyond_limit: bool) -> Reservation | None:
@@ -220,8 +250,6 @@ def announce_assignment(
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
     events.record(s, [*happened, assigned, *reached])
     outbox.add(s, [*_to_operator(contact_id, source, place, said), *also], now=now)
-    if is_full:
-        _notify_limit_reached(s, source, place, now=now)
 
 
 def _by_reason(excluded: Sequence[tuple[int, Exclusion]]) -> dict[str, list[int]] | None:
@@ -242,16 +270,3 @@ def _to_operator(
         return []
     card = outbox.OutboxEntry(outbox.CARD, source.card_bot_id, place.chat_id, contact_id)
     return [card, *messages.copies(said, contact_id=contact_id, bot_id=source.card_bot_id, chat_id=place.chat_id)]
-
-
-def _notify_limit_reached(s: Session, source: SourceFacts, place: Reservation, *, now: datetime) -> None:
-    alerts.notify_admins(
-        s,
-        cause=f"limit:{place.operator_id}",
-        code="limit_reached",
-        now=now,
-        bot_id=source.card_bot_id,
-        operator=place.name,
-        load=place.load,
-        limit=place.limit,
-    )

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, select, type_coerce
 from sqlalchemy.orm import Session
 
+from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
+from crm_core.storage.tables import Operator, Source, Staff, StaffChat, Weight
 
 _operator = Operator.__table__
 _weight = Weight.__table__
@@ -30,6 +31,7 @@ class SourceFacts:
     Attributes:
         bot_id: the source's own bot, None for another system.
         card_bot_id: the bot that talks to operators about its contacts: the source's own, else the first.
+        client_chat: the client of the contact that is assigned, whom it is never given to; None if that is nobody's.
     """
 
     id: int
@@ -38,16 +40,15 @@ class SourceFacts:
     bot_id: int | None
     card_bot_id: int | None
     is_active: bool = True
+    client_chat: int | None = None
 
 
-_FIRST_BOT = select(Bot.id).order_by(Bot.position).limit(1).scalar_subquery()
-_SPEAKER = func.coalesce(Source.bot_id, _FIRST_BOT)
 _SOURCE_COLUMNS = (
     Source.id.label("source_id"),
     Source.name.label("source_name"),
     Source.strategy,
     Source.bot_id,
-    _SPEAKER.label("card_bot_id"),
+    SPEAKER.label("card_bot_id"),
     Source.is_active.label("source_is_active"),
 )
 _SOURCE = Prepared(select(*_SOURCE_COLUMNS).where(Source.id == bindparam("source_id")))
@@ -110,6 +111,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.dealt,
         row.telegram_id if row.has_chat else None,
         row.reach_version,
+        source.client_chat is not None and row.telegram_id == source.client_chat,
     )
 
 
@@ -124,7 +126,7 @@ _WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id).joi
 )
 _CANDIDATES = Prepared(
     select(*_columns())
-    .select_from(_with_chats(_WEIGHTED, _SPEAKER))
+    .select_from(_with_chats(_WEIGHTED, SPEAKER))
     .where(_weight.c.source_id == bindparam("source_id"), _operator.c.removed_at.is_(None))
     .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
 )
@@ -188,7 +190,7 @@ class Eligibility:
 
 _EVERYWHERE = (
     select(*_columns(), *_SOURCE_COLUMNS)
-    .select_from(_with_chats(_WEIGHTED, _SPEAKER))
+    .select_from(_with_chats(_WEIGHTED, SPEAKER))
     .where(_operator.c.removed_at.is_(None))
     .order_by(Source.id, _operator.c.id)
 )

@@ -25,6 +25,7 @@ class Exclusion(StrEnum):
     UNREACHABLE = "unreachable"
     OFFLINE = "offline"
     FULL = "full"
+    OWN_REQUEST = "own_request"
 
 
 class SourceExclusion(StrEnum):
@@ -46,6 +47,7 @@ class Candidate:
         dealt: contacts they got from the source since its weights last changed (for `exact`).
         chat_id: their private chat, None where they work through the API alone.
         reach_version: tells whether they were removed, replaced or lost a chat since they were read.
+        is_own: whether they are the client of the contact themselves.
     """
 
     operator_id: int
@@ -58,6 +60,7 @@ class Candidate:
     dealt: int = 0
     chat_id: int | None = None
     reach_version: int = 0
+    is_own: bool = False
 
 
 Rule = Callable[[Candidate], bool]
@@ -76,6 +79,8 @@ def _rule(why: Exclusion) -> Rule:
             return lambda one: not one.is_online
         case Exclusion.FULL:
             return lambda one: one.load >= one.limit
+        case Exclusion.OWN_REQUEST:
+            return lambda one: one.is_own
         case _:
             assert_never(why)
 

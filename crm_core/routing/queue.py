@@ -22,12 +22,12 @@ from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import assignment
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, candidates, source_facts
-from crm_core.routing.choose import Exclusion, SourceExclusion, choose
+from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, choose
 from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count, prefetch
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Contact, Lead, Operator, Source
+from crm_core.storage.tables import Contact, Lead, Operator, Source, WaitNotice
 
 _contact = Contact.__table__
 # In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
@@ -71,7 +71,11 @@ _OLDEST = (
         _contact.c.operator_id,
         _contact.c.previous_operator_id,
     )
-    .where(*WAITS, _contact.c.source_id.in_(bindparam("source_ids", expanding=True)))
+    .where(
+        *WAITS,
+        _contact.c.source_id.in_(bindparam("source_ids", expanding=True)),
+        _contact.c.id.not_in(bindparam("passed_over", expanding=True)),
+    )
     .order_by(_contact.c.id)
     .limit(1)
 )
@@ -127,9 +131,9 @@ class _Slice:
 
         Returns the sources where a client in Telegram waits because of unreachable operators.
         """
-        s, not_in_telegram = self.s, set[int]()
+        s, not_in_telegram, own = self.s, set[int](), set[int]()
         while still and not self.goes_on:
-            oldest = execute(s, oldest_of, {"source_ids": sorted(still)}).one_or_none()
+            oldest = execute(s, oldest_of, {"source_ids": sorted(still), "passed_over": sorted(own)}).one_or_none()
             if oldest is None:
                 break
             source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
@@ -137,6 +141,9 @@ class _Slice:
                 self.goes_on = True
                 break
             place = assignment.reserve_operator(s, source, rng=self.rng) if source.is_active else None
+            if isinstance(place, Choice) and Exclusion.OWN_REQUEST in {why for _, why in place.excluded}:
+                own.add(oldest.id)  # it waits for somebody else; who is its client may get the next one
+                continue
             if not isinstance(place, Reservation):
                 still.discard(source.id)
                 if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
@@ -165,8 +172,9 @@ def as_seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
     """A source as a contact sees it: a contact from the API can be worked on through the API, at a bot's source too.
 
     So operators without a Telegram account are eligible for it. Those who have one get its card from the bot.
+    Whoever is the client of a contact is never eligible for it.
     """
-    return source if chat_id is not None else replace(source, bot_id=None)
+    return replace(source, client_chat=chat_id) if chat_id is not None else replace(source, bot_id=None)
 
 
 def assign(
@@ -232,11 +240,15 @@ def is_behind_others(s: Session, source: SourceFacts) -> bool:
     first = execute(s, _FIRST_IN_LINE, {"source_id": source.id}).one_or_none()
     if first is None:
         return False
-    if has_room(s, source if first.chat_id is None else replace(source, bot_id=source.card_bot_id)):
+    if has_room(s, source if first.chat_id is None else _in_chat(source, first.chat_id)):
         return True
     if first.chat_id is None or source.bot_id is not None:
         return False  # what has no place for the first has none for the new one
     return execute(s, _FIRST_WITHOUT_CHAT, {"source_id": source.id}).first() is not None and has_room(s, source)
+
+
+def _in_chat(source: SourceFacts, chat_id: int) -> SourceFacts:
+    return replace(source, bot_id=source.card_bot_id, client_chat=chat_id)
 
 
 _AHEAD = (
@@ -305,6 +317,12 @@ def length(s: Session, *, source_id: int | None = None) -> int:
     return s.execute(statement).scalar_one()
 
 
+def lengths(s: Session) -> dict[int, int]:
+    """How many contacts wait at each source where any do."""
+    found = select(_contact.c.source_id, func.count()).where(*WAITS).group_by(_contact.c.source_id)
+    return {row[0]: row[1] for row in s.execute(found)}
+
+
 def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
     """Notifies admins of contacts that went back to the queue and still wait, with the reason.
 
@@ -320,18 +338,40 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
 
 
 def _notify_if_nobody_is_free(s: Session, source_id: int, *, contact_id: int, now: datetime) -> None:
-    source = source_facts(s, source_id)
-    why = _why_nobody(s, source)
+    why = why_it_waits(s, source_id, contact_id=contact_id)
     if why is not None:
-        notify_contact_waits(s, source, contact_id=contact_id, why=why, now=now)
+        notify_contact_waits(s, source_facts(s, source_id), contact_id=contact_id, why=why, now=now)
+
+
+def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
+    """What excludes everybody from a waiting contact: the reason of a `Choice`, or a `SourceExclusion`.
+
+    None if somebody is free for it.
+    """
+    source = source_facts(s, source_id)
+    if not source.is_active:
+        return SourceExclusion.SOURCE_OFF.value
+    chat_id = execute(s, select(_contact.c.chat_id).where(_contact.c.id == contact_id)).scalar_one()
+    choice = choose(candidates(s, replace(source, client_chat=chat_id)), 0.0)
+    return choice.reason if choice.operator is None else None
+
+
+def first_in_line(s: Session, source_id: int) -> int | None:
+    """The contact that has waited the longest at a source."""
+    first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()
+    return None if first is None else int(first.id)
 
 
 def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, why: str, now: datetime) -> None:
-    """Notifies admins, at most once in ten minutes for a source, that a contact found no operator.
+    """Notifies admins that a contact found no operator, at most once in ten minutes for a source.
+
+    Not while they have a message that says so already: that is brought up to date (`crm_core.routing.wait_notices`).
 
     Args:
         why: what excluded everybody: the reason of a `Choice`, or a `SourceExclusion`.
     """
+    if s.execute(select(WaitNotice.source_id).where(WaitNotice.source_id == source.id).limit(1)).first() is not None:
+        return
     alerts.notify_admins(
         s,
         cause=f"waits:{source.id}",
@@ -340,15 +380,9 @@ def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, wh
         bot_id=source.card_bot_id,
         contact=contact_id,
         source=source.name,
+        source_id=source.id,
         why=why,
     )
-
-
-def _why_nobody(s: Session, source: SourceFacts) -> str | None:
-    if not source.is_active:
-        return SourceExclusion.SOURCE_OFF.value
-    choice = choose(candidates(s, source), 0.0)
-    return choice.reason if choice.operator is None else None
 
 
 def assign_more(s: Session, *, source_ids: Iterable[int], now: datetime, rng: Rng) -> Assigned:

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
+from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import queue
+from crm_core.routing import duty, queue, reach
+from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
+from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.queue import Assigned
-from crm_core.storage.execute import change_one, execute_count
+from crm_core.storage.execute import change_one
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
@@ -82,7 +85,7 @@ def find(s: Session, *, name: str) -> SourceListed:
 
 
 def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> int:
-    """A source of its own under a bot, reached by the link `?start=src_<slug>`. Returns its id.
+    """A source of its own under a bot, reached by the link `?start=src_<slug>`, with the bot's weights. Returns its id.
 
     Raises NotAllowed, BadSlug, BadName, SlugTaken, NameTaken.
     """
@@ -90,7 +93,12 @@ def add_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now
     checked = check_slug(slug)
     if s.execute(select(_source.c.id).where(_source.c.slug == checked)).first():
         raise SlugTaken(slug=checked)
-    return _insert(s, name=check_free_name(name, _names(s)), slug=checked, bot_id=bot_id, actor=actor, now=now)
+    free = check_free_name(name, _names(s))
+    main_id = s.execute(select(_source.c.id).where(_source.c.bot_id == bot_id, _source.c.slug.is_(None))).scalar_one()
+    lock_team(s, [main_id], operator_ids=list(weights_module.of_source(s, main_id)))
+    source_id = _insert(s, name=free, slug=checked, bot_id=bot_id, actor=actor, now=now)
+    weights_module.inherit(s, source_id=main_id, heir_id=source_id, actor=actor, now=now)
+    return source_id
 
 
 def add(s: Session, *, name: str, description: str | None, actor: Actor, now: datetime) -> int:
@@ -248,25 +256,58 @@ def set_weight(
     checked = check_number(weight, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
     one(s, source_id=source_id)
     lock_team(s, [source_id], operator_ids=[operator_id])
+    check_there(s, operator_id)
+    _change_weight(s, source_id, operator_id, checked, actor=actor, now=now)
+    reach.reach_known_chats(s, operator_id=operator_id, now=now)
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+def give_usual_weights(
+    s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rng, source_id: int | None = None
+) -> Assigned:
+    """Gives an operator a source, or all, with the weight that the others have there on average; known weights stay.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, OperatorNotFound.
+    """
+    access_admin(s, actor)
+    source_ids = sorted(known.id for known in listing(s)) if source_id is None else [one(s, source_id=source_id).id]
+    lock_team(s, source_ids, operator_ids=[operator_id])
+    check_there(s, operator_id)
+    for each in source_ids:
+        if operator_id not in weights_module.of_source(s, each):
+            _change_weight(s, each, operator_id, weights_module.usual(s, each), actor=actor, now=now)
+    reach.reach_known_chats(s, operator_id=operator_id, now=now)
+    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+
+
+def check_there(s: Session, operator_id: int) -> None:
+    """Raises OperatorNotFound unless there is such an operator."""
     if s.execute(select(Operator.id).where(Operator.id == operator_id, Operator.removed_at.is_(None))).first() is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
-    if checked == 0:
-        s.execute(_weight.delete().where(*mine))
-    elif execute_count(s, update(_weight).where(*mine).values(weight=checked)) == 0:
-        s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": checked, "dealt": 0})
-    # Counting starts over: what was dealt under other weights must not be compensated under these.
-    s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
-    events.record_one(
+
+
+def _change_weight(s: Session, source_id: int, operator_id: int, weight: int, *, actor: Actor, now: datetime) -> None:
+    """Stores a weight; the operator is told of their first one at a source, and of losing it."""
+    with duty.watching(s, now=now):
+        had = weights_module.store(s, source_id=source_id, operator_id=operator_id, weight=weight, actor=actor, now=now)
+    if had is not bool(weight):
+        _notify_assigned(s, source_id, operator_id, is_assigned=not had, now=now)
+
+
+def _notify_assigned(s: Session, source_id: int, operator_id: int, *, is_assigned: bool, now: datetime) -> None:
+    """Tells an operator that the contacts of a source come to them from now on, or no longer."""
+    source = one(s, source_id=source_id)
+    facts = source_facts(s, source_id)
+    is_reached = one_candidate(s, facts, operator_id=operator_id).candidate.is_reachable
+    alerts.notify_operator(
         s,
-        events.WEIGHT_CHANGED,
-        actor=actor.label,
+        operator_id,
+        code="source_given" if is_assigned else "source_taken",
         now=now,
-        source_id=source_id,
-        operator_id=operator_id,
-        data={"weight": checked},
+        bot_id=facts.card_bot_id,
+        source=source.name,
+        start=None if is_reached or not is_assigned else source.bot,
     )
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def weights(s: Session, *, source_id: int) -> list[Row[Any]]:
@@ -334,6 +375,15 @@ def details(s: Session, *, source_id: int) -> SourceDetails:
     source = one(s, source_id=source_id)
     mine = tuple(share for share in shares(s) if share.source_id == source_id)
     return SourceDetails(source, mine, queue.length(s, source_id=source_id))
+
+
+def overview(s: Session) -> list[SourceDetails]:
+    """Every source with who works there and how many contacts wait, in order of creation."""
+    by_source: dict[int, list[Share]] = {}
+    for share in shares(s):
+        by_source.setdefault(share.source_id, []).append(share)
+    waiting = queue.lengths(s)
+    return [SourceDetails(known, tuple(by_source.get(known.id, ())), waiting.get(known.id, 0)) for known in listing(s)]
 
 
 def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> SourceDetails:

@@ -23,8 +23,9 @@ from crm_core.storage.prepared import Prepared, PreparedForIds, Rows
 if TYPE_CHECKING:  # it loads PostgreSQL's driver, which an installation on SQLite does not need
     from crm_core.storage.pipeline import Pipeline
 
-CONNECTION, PIPELINE = "connection", "pipeline"
-"""Keys of a session's `info`: under them whoever opens a transaction keeps its connection, and its pipeline if any."""
+CONNECTION, PIPELINE, MAY_EXPECT = "connection", "pipeline", "may expect"
+"""Keys of a session's `info`: under them whoever opens a transaction keeps its connection, its pipeline if any, and
+whether it will run the action again if what `expect` was told turns out not to be so."""
 
 # By default SQLAlchemy keeps the row count of an INSERT on SQLite, but not on PostgreSQL (-1 there).
 _COUNTED = {"preserve_rowcount": True}
@@ -81,13 +82,40 @@ def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:
         pipeline.prefetch(statement, values)
 
 
-def prefetch_id(s: Session, insert: Prepared) -> None:
-    """Announces one new row of a `prepared_insert`: on PostgreSQL it then needs no round trip of its own.
+def prefetch_ids(s: Session, *inserts: Prepared) -> None:
+    """Announces one new row of each `prepared_insert`: on PostgreSQL they then need no round trip of their own.
 
-    Its number is used up even if the row is not inserted after all.
+    A number is used up even if its row is not inserted after all.
     """
     if (pipeline := _pipeline(s)) is not None:
-        pipeline.prefetch_id(insert)
+        pipeline.prefetch_ids(inserts)
+
+
+def prefetch_id(s: Session, insert: Prepared, query: Prepared, values: dict[str, Any]) -> None:
+    """Announces one new row of a `prepared_insert` that may turn out not to be needed.
+
+    Args:
+        query: finds the row's id, for PostgreSQL, or NULL if there is such a row already.
+    """
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.prefetch_id(insert, query, values)
+
+
+def expect(s: Session, statement: Prepared, values: dict[str, Any]) -> bool:
+    """Executes an UPDATE without waiting for its result, where that is possible: on PostgreSQL, at the first attempt.
+
+    If the rows are not as it expects them, the whole action is run again, and `expect` then returns False.
+
+    Args:
+        statement: one that sets a column that must have a value to NULL unless all is as expected.
+
+    Returns whether it was executed; if not, the caller executes one whose result it looks at.
+    """
+    pipeline = _pipeline(s)
+    if pipeline is None or not s.info.get(MAY_EXPECT):
+        return False
+    pipeline.expect(statement, values)
+    return True
 
 
 class Savepoint:

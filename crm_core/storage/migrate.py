@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from crm_core.storage.installed_mark import RESTORING, RestoreUnfinished
 from crm_core.storage.private_files import private_file, private_folder, tighten
 from crm_core.storage.probe import known_revisions, newest_revision
+from crm_core.storage.region import DEFAULT_REGION
 from crm_core.storage.sqlite import sqlite_engine
 
 if TYPE_CHECKING:  # it is imported where a schema is behind: a process needs it once in a version, 7 MB for good
@@ -46,7 +47,12 @@ class UnknownRevision(Exception):
 
 
 def migrate(
-    url: str, *, now: datetime | None = None, copy: bool = True, is_restoring: bool = False
+    url: str,
+    *,
+    now: datetime | None = None,
+    copy: bool = True,
+    is_restoring: bool = False,
+    region: str = DEFAULT_REGION,
 ) -> tuple[str | None, str]:
     """Upgrades the database to the newest revision, all or nothing; a SQLite file is copied first.
 
@@ -55,25 +61,26 @@ def migrate(
         now: for the name of the copy; by default the current time.
         copy: whether a SQLite file is copied first.
         is_restoring: whether it is the restore that migrates.
+        region: the setting `DEFAULT_REGION`: where phones without a country code belong.
 
     Returns the revision before (None for a new database) and after. Raises UnknownRevision, RestoreUnfinished,
     MigrationNotAllowed (PostgreSQL).
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _migrate_sqlite(parsed, now or datetime.now(UTC), copy=copy)
+        return _migrate_sqlite(parsed, now or datetime.now(UTC), copy=copy, region=region)
     engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             if not is_restoring and inspect(connection).has_table(RESTORING):
                 raise RestoreUnfinished()
-            return _upgrade(connection)
+            return _upgrade(connection, region)
     finally:
         engine.dispose()
 
 
-def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None, str]:
+def _migrate_sqlite(url: URL, now: datetime, *, copy: bool, region: str) -> tuple[str | None, str]:
     path = Path(url.database or "")
     private_folder(path.parent)
     private_file(path)
@@ -92,7 +99,7 @@ def _migrate_sqlite(url: URL, now: datetime, *, copy: bool) -> tuple[str | None,
             # Rebuilding a table would fire ON DELETE in its children; references are checked afterwards.
             _pragma(engine, connection, "foreign_keys=OFF")
             with connection.begin():
-                result = _upgrade(connection)
+                result = _upgrade(connection, region)
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
                 if broken:
                     raise RuntimeError(f"the migration would break {len(broken)} references; nothing was changed")
@@ -117,12 +124,13 @@ def _copy(source: Path, target: Path) -> None:
         copy.close()
 
 
-def _config(connection: Connection | None = None) -> "Config":
+def _config(connection: Connection | None = None, region: str = DEFAULT_REGION) -> "Config":
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
+    config.attributes["default_region"] = region
     return config
 
 
@@ -139,14 +147,14 @@ def _check_known(revision: str | None) -> None:
         raise UnknownRevision(revision)
 
 
-def _upgrade(connection: Connection) -> tuple[str | None, str]:
+def _upgrade(connection: Connection, region: str) -> tuple[str | None, str]:
     before, newest = _revision(connection), newest_revision()
     _check_known(before)
     if before != newest:
         from alembic import command
 
         try:
-            command.upgrade(_config(connection), "head")
+            command.upgrade(_config(connection, region), "head")
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == NOT_ALLOWED:
                 raise MigrationNotAllowed(before) from error

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
 from crm_core.storage.deadlines import answered, restart
-from crm_core.storage.prepared import PostgresPlan, Prepared, Rows
+from crm_core.storage.prepared import PostgresPlan, Prepared, Rows, next_ids
 from crm_core.storage.round_trip import Command, Result, Way
 
 _PIPELINE, _WAY = "pipeline", "way to the server"  # keys in the `info` of a connection
@@ -42,9 +42,16 @@ class Pipeline:
             raw: Any = connection.connection.driver_connection
             way = info[_WAY] = Way(raw)
         self._way: Way = way
+        self.expects = False
+        """Whether anything was executed by `expect`."""
         self._waiting: list[Command] = []
         self._thens: dict[int, _Then] = {}  # what gets the rows of a waiting statement, by its place
-        self._prefetched: dict[Any, list[Any] | None] = {}  # None until it was sent
+        self._prefetched: dict[Any, list[Any] | None] = {}  # by query or INSERT; None until it was sent
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the server has no transaction open."""
+        return self._way.is_idle
 
     def execute(self, statement: Prepared, values: Any) -> Rows:
         """Executes a prepared statement, once, or once for each of a list of parameters.
@@ -55,12 +62,9 @@ class Pipeline:
         """
         if isinstance(values, list):
             return self._execute_each(statement, values)
-        if statement.id_first is not None:
-            next_id, with_id = statement.id_first
-            if _key(self._plan(next_id, {}), ()) in self._prefetched:
-                new_id = self.execute(next_id, {}).scalar_one()
-                self.execute(with_id, {**values, "id": new_id})
-                return Rows([(new_id,)], 1)
+        if statement.with_id is not None and (found := self._take(statement)):
+            self.execute(statement.with_id, {**values, "id": found[0][0]})
+            return Rows(found, 1)
         values = values or {}
         plan = self._plan(statement, values)
         parameters = plan.bind(values)
@@ -68,9 +72,7 @@ class Pipeline:
             self._waiting.append(Command(plan.text, parameters))
             return Rows([], -1)
         if self._prefetched and (key := _key(plan, parameters)) in self._prefetched:
-            if self._prefetched[key] is None:
-                self.send_waiting()
-            return Rows(self._prefetched.pop(key) or [], -1)
+            return Rows(self._take(key), -1)
         (result,) = self._send([Command(plan.text, parameters)])
         return Rows(plan.rows(result.rows), result.rowcount)
 
@@ -120,10 +122,43 @@ class Pipeline:
         self._thens[len(self._waiting)] = keep
         self._waiting.append(Command(plan.text, parameters))
 
-    def prefetch_id(self, insert: Prepared) -> None:
-        """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later."""
-        if insert.id_first is not None:
-            self.prefetch(insert.id_first[0], {})
+    def prefetch_ids(self, inserts: Sequence[Prepared]) -> None:
+        """Announces new rows: their ids are fetched with whatever is sent next, and the rows are then sent later."""
+        wanted = tuple(one for one in inserts if one not in self._prefetched)
+        if not wanted:
+            return
+
+        def keep(rows: list[tuple[Any, ...]]) -> None:
+            self._prefetched.update((one, [(new_id,)]) for one, new_id in zip(wanted, rows[0], strict=True))
+
+        self._prefetched.update(dict.fromkeys(wanted))
+        self._thens[len(self._waiting)] = keep
+        self._waiting.append(Command(self._plan(next_ids(wanted), {}).text))
+
+    def prefetch_id(self, insert: Prepared, query: Prepared, values: dict[str, Any]) -> None:
+        """Announces a new row, whose id is what a query finds: NULL if the row is not to be inserted."""
+        plan = self._plan(query, values)
+
+        def keep(rows: list[tuple[Any, ...]]) -> None:
+            if rows[0][0] is None:
+                del self._prefetched[insert]
+            else:
+                self._prefetched[insert] = rows
+
+        self._prefetched[insert] = None
+        self._thens[len(self._waiting)] = keep
+        self._waiting.append(Command(plan.text, plan.bind(values)))
+
+    def _take(self, key: Any) -> list[Any]:
+        """What was fetched, once; it is sent for now if it was only announced. Empty for what was not announced."""
+        if key in self._prefetched and self._prefetched[key] is None:
+            self.send_waiting()
+        return self._prefetched.pop(key, None) or []
+
+    def expect(self, statement: Prepared, values: dict[str, Any]) -> None:
+        """Executes, with whatever is sent next, a statement that fails where it does not find what it expects."""
+        self.expects = True
+        self.execute(statement, values)
 
     def defer(self, sql: bytes) -> None:
         """Executes a statement without parameters or a result, together with the next one that has a result."""

@@ -13,6 +13,7 @@ import sqlite3
 from collections import namedtuple  # a row, as SQLAlchemy's own are: a tuple with names
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import cache
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -86,10 +87,9 @@ class Prepared:
             sequence: where PostgreSQL takes that id from.
         """
         self.statement: Any = statement
-        self.id_first: tuple[Prepared, Prepared] | None = None
-        """For PostgreSQL: the query for the id of a new row, and the INSERT that gets it as a parameter."""
-        if sequence is not None:
-            self.id_first = Prepared(select(func.nextval(sequence))), Prepared(statement)
+        self.sequence = sequence
+        self.with_id = None if sequence is None else Prepared(statement)
+        """For PostgreSQL: the INSERT that gets the id of the new row as a parameter (see `next_ids`)."""
         self.on_postgresql: Any = statement if on_postgresql is None else on_postgresql
         self._gives_id = gives_id
         self._plan: _Plan | None = None
@@ -140,6 +140,12 @@ class Prepared:
         if plan.has_defaults:
             return None
         return plan, plan.bind({f"{name}_{number}": row[name] for number, row in enumerate(rows) for name in row})
+
+
+@cache
+def next_ids(inserts: tuple[Prepared, ...]) -> Prepared:
+    """For PostgreSQL: the query for the ids of new rows, one for each `prepared_insert`, in their order."""
+    return Prepared(select(*(func.nextval(one.sequence) for one in inserts)))
 
 
 def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIError:

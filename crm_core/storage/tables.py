@@ -163,6 +163,16 @@ class RemovedAdmin(Base):
     removed_at: Mapped[datetime] = technical()
 
 
+class FormerStaff(Base):
+    """A chat with somebody who was removed from the staff: for a while, what they write opens no contact."""
+
+    __tablename__ = "former_staff"
+
+    telegram_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    bot_id: Mapped[int] = technical(ForeignKey("bots.id"), primary_key=True)
+    left_at: Mapped[datetime] = technical(index=True)
+
+
 class Weight(Base):
     """The weight of an operator at a source: share = weight / sum of weights."""
 
@@ -182,14 +192,18 @@ class Lead(Base):
     """A person who wrote, known by an external id (`tg:<user id>` from Telegram), an e-mail, or both."""
 
     __tablename__ = "leads"
-    __table_args__ = (Index("ix_leads_phone_key", "phone_key", **_where("phone_key IS NOT NULL")),)
+    __table_args__ = (
+        Index("ix_leads_phone_key", "phone_key", **_where("phone_key IS NOT NULL")),
+        UniqueConstraint("email_key", name="uq_leads_email"),
+    )
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     external_id: Mapped[str | None] = personal(unique=True)
-    email: Mapped[str | None] = personal(unique=True, comment="case-folded")
+    email: Mapped[str | None] = personal(comment="as it was given")
+    email_key: Mapped[str | None] = personal(comment="what the e-mail is compared by (`crm_core.contacts.emails`)")
     phone: Mapped[str | None] = personal()
     phone_key: Mapped[str | None] = personal(
-        String(10), comment="the phone's last ten digits: it is found in any notation"
+        String(40), comment="the phone in E.164: it is found in any notation (`crm_core.contacts.phones`)"
     )
     full_name: Mapped[str | None] = personal()
     username: Mapped[str | None] = personal()
@@ -323,7 +337,11 @@ class Message(Base):
     message_id: Mapped[int | None] = technical(BigInteger)
     reply_to: Mapped[int | None] = technical(ForeignKey("messages.id"))
     can_copy: Mapped[bool] = technical(default=True)
+    forwarded_from: Mapped[str | None] = personal(Text, comment="whose words they were first; empty: Telegram says not")
+    about: Mapped[dict[str, Any] | None] = content(comment="quoted words, and the message elsewhere that it replies to")
+    media: Mapped[dict[str, Any] | None] = content(comment="its file, as Telegram names it")
     created_at: Mapped[datetime] = technical()
+    withdrawn_at: Mapped[datetime | None] = technical(comment="when its operator took it back")
 
 
 class Posted(Base):
@@ -344,16 +362,22 @@ class Posted(Base):
 
 
 class PendingReply(Base):
-    """An operator's message that waits until they choose its contact."""
+    """Messages of an operator that wait until they choose a contact or open one again; later, to which they went."""
 
     __tablename__ = "pending_replies"
+    __table_args__ = (Index("ix_pending_replies_waiting", "bot_id", "chat_id", **_where("ends_at IS NOT NULL")),)
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     bot_id: Mapped[int] = technical(BigInteger)
     chat_id: Mapped[int] = personal(BigInteger)
     album: Mapped[str | None] = technical(comment="for all items of one album, the operator is asked once")
-    contact_id: Mapped[int | None] = technical(comment="the chosen contact: later items of the album go there too")
-    messages: Mapped[list[Any]] = content(comment="the rows for `messages`, in order")
+    contact_id: Mapped[int | None] = technical(comment="where they went: later items of the album go there too")
+    closed_contact_id: Mapped[int | None] = technical(comment="the contact that must be opened again first")
+    messages: Mapped[list[Any]] = content(
+        comment="the rows for `messages`, in order; what was sent and can be taken back, by its id in `messages`"
+    )
+    ends_at: Mapped[datetime | None] = technical(comment="until when a choice is awaited; NULL: none, or none any more")
+    question_id: Mapped[int | None] = technical(BigInteger, comment="Telegram's id of the question")
     created_at: Mapped[datetime] = technical()
 
 
@@ -585,6 +609,19 @@ class Alert(Base):
 
     cause: Mapped[str] = technical(String(96), primary_key=True)
     told_at: Mapped[datetime] = technical()
+
+
+class WaitNotice(Base):
+    """A message in an admin's chat that tells that clients wait at a source; it is edited until nobody waits."""
+
+    __tablename__ = "wait_notices"
+
+    source_id: Mapped[int] = technical(ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True)
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    bot_id: Mapped[int] = technical(BigInteger)
+    message_id: Mapped[int] = technical(BigInteger)
+    waiting: Mapped[int] = technical(comment="how many wait, as the message says")
+    contact_id: Mapped[int] = technical(comment="which waits the longest, as the message says")
 
 
 class ApiKey(Base):

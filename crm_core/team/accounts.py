@@ -1,24 +1,39 @@
 """Telegram accounts with a role, and which bots can write to them. How they get a role is in `invitations`."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
+from crm_core.access.actors import SYSTEM, Actor, access_admin
+from crm_core.access.serving import FORMER_FOR, SPEAKER, of_own_request, serves
 from crm_core.contacts import cards
 from crm_core.errors import LastAdmin, NotAllowed, NotFound
-from crm_core.messaging import outbox
-from crm_core.routing import queue
+from crm_core.messaging import alerts, outbox
+from crm_core.routing import queue, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import dialect_insert, execute_count
-from crm_core.storage.tables import Bot, Invitation, RemovedAdmin, Staff, StaffChat
+from crm_core.storage.purging import BATCH, delete_batch
+from crm_core.storage.tables import (
+    Bot,
+    Chat,
+    Contact,
+    FormerStaff,
+    Invitation,
+    RemovedAdmin,
+    Source,
+    Staff,
+    StaffChat,
+    Weight,
+)
 from crm_core.team import operators
 
-_staff, _reach = Staff.__table__, StaffChat.__table__
+_staff, _reach, _former = Staff.__table__, StaffChat.__table__, FormerStaff.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of staff and their roles. `bots` are those that can write to them."""
+    """A member of staff and their roles.
+
+    Attributes:
+        bots: those that can write to them.
+        works_at: bots at whose sources they have a weight, and those that could once write to them.
+        own_requests: bots where a request is open whose client they are.
+    """
 
     telegram_id: int
     name: str
@@ -41,21 +62,63 @@ class Member:
     is_admin: bool
     operator_id: int | None
     bots: frozenset[int]
+    works_at: frozenset[int] = frozenset()
+    own_requests: frozenset[int] = frozenset()
+
+    def serves(self, bot_id: int) -> bool:
+        """Whether they are on the staff at a bot (`crm_core.access.serving`); elsewhere they are a client."""
+        return self.is_admin or bot_id in self.works_at
 
 
 def members(s: Session) -> list[Member]:
     """All members of staff, in the order of joining."""
-    bots: dict[int, set[int]] = {}
-    for telegram_id, bot_id in s.execute(
-        select(_reach.c.telegram_id, _reach.c.bot_id).where(_reach.c.is_reachable.is_(True))
-    ):
-        bots.setdefault(telegram_id, set()).add(bot_id)
+    chats, bots = _bots_by_account(s, _CHATS), _bots_by_account(s, _REACHABLE)
+    works_at, own = _bots_by_account(s, _WORKS_AT), _bots_by_account(s, _OWN_REQUESTS)
     rows = s.execute(
         select(
             _staff.c.telegram_id, _staff.c.name, _staff.c.language, _staff.c.is_admin, _staff.c.operator_id
         ).order_by(_staff.c.created_at)
     )
-    return [Member(*row, bots=frozenset(bots.get(row.telegram_id, ()))) for row in rows]
+    return [
+        Member(
+            *row,
+            bots=bots[row.telegram_id],
+            works_at=works_at[row.telegram_id] | chats[row.telegram_id],
+            own_requests=own[row.telegram_id],
+        )
+        for row in rows
+    ]
+
+
+_CHATS = select(_reach.c.telegram_id, _reach.c.bot_id)
+_REACHABLE = _CHATS.where(_reach.c.is_reachable.is_(True))
+_WORKS_AT = (
+    select(_staff.c.telegram_id, SPEAKER)
+    .distinct()
+    .join(Weight, Weight.operator_id == _staff.c.operator_id)
+    .join(Source, Source.id == Weight.source_id)
+)
+_OWN_REQUESTS = (
+    select(_staff.c.telegram_id, Chat.bot_id)
+    .select_from(_staff)
+    .distinct()
+    .join(Bot, true())  # so that chats are found by their key
+    .join(Chat, (Chat.bot_id == Bot.id) & (Chat.chat_id == _staff.c.telegram_id))
+    .join(Contact, of_own_request())
+)
+
+
+def _bots_by_account(s: Session, query: Select[Any]) -> defaultdict[int, frozenset[int]]:
+    found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    for telegram_id, bot_id in s.execute(query):
+        found[telegram_id] |= {bot_id}
+    return found
+
+
+def own_request(s: Session, *, telegram_id: int, bot_id: int) -> int | None:
+    """The number of the newest request that is open in somebody's chat with a bot, whose client they are."""
+    found = select(func.max(Contact.id)).select_from(Chat).join(Contact, of_own_request())
+    return s.execute(found.where(Chat.bot_id == bot_id, Chat.chat_id == telegram_id)).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,50 +179,35 @@ _REACHED = (
 )
 
 
-def mark_reachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng) -> bool:
+def mark_reachable(
+    s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng, is_joining: bool = False
+) -> bool:
     """A member of staff has written to a bot, so the bot can write to them; waiting contacts may be theirs now.
 
-    Returns whether the bot could not write to them before. Somebody who is not on the staff changes nothing.
+    Args:
+        is_joining: whether this is the bot where they have just got a role; then they are on its staff from now on.
+
+    Returns whether the bot could not write to them before. Somebody who is not on its staff changes nothing.
     """
     if execute_count(s, _REACHED, {"who": telegram_id, "by": bot_id}) == 1:
         return False
-    member = s.execute(select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)).one_or_none()
+    works_here = true() if is_joining else serves(telegram_id, bot_id)
+    member = s.execute(
+        select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id, works_here)
+    ).one_or_none()
     if member is None:
         return False
     source_ids = set() if member.operator_id is None else hold_operators(s, [member.operator_id])
-    _store_reachable(s, telegram_id, bot_id, now)
-    events.record_one(
-        s,
-        events.STAFF_CHANGED,
-        actor=telegram(telegram_id).label,
-        now=now,
-        operator_id=member.operator_id,
-        reason="reached",
-        data={"bot_id": bot_id},
-    )
-    outbox.add(s, [_menu(bot_id, telegram_id)], now=now)
+    reach.store_reachable(s, telegram_id=telegram_id, bot_id=bot_id, operator_id=member.operator_id, now=now)
     cards.refresh_lost(s, bot_id=bot_id, chat_id=telegram_id, now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     return True
 
 
-def _store_reachable(s: Session, telegram_id: int, bot_id: int, now: datetime) -> None:
-    values = {"telegram_id": telegram_id, "bot_id": bot_id, "is_reachable": True, "changed_at": now}
-    s.execute(
-        dialect_insert(s, _reach)
-        .values(values)
-        .on_conflict_do_update(index_elements=["telegram_id", "bot_id"], set_={"is_reachable": True, "changed_at": now})
-    )
-
-
 def show_menu(s: Session, *, telegram_id: int, now: datetime) -> None:
     """Queues the commands of somebody's roles for their menu, in every bot that can write to them."""
     reachable = select(_reach.c.bot_id).where(_reach.c.telegram_id == telegram_id, _reach.c.is_reachable.is_(True))
-    outbox.add(s, [_menu(bot_id, telegram_id) for bot_id in s.execute(reachable).scalars().all()], now=now)
-
-
-def _menu(bot_id: int, telegram_id: int) -> outbox.OutboxEntry:
-    return outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, dedup_key=f"menu:{bot_id}:{telegram_id}")
+    outbox.add(s, [reach.menu(bot_id, telegram_id) for bot_id in s.execute(reachable).scalars().all()], now=now)
 
 
 def has_admin(s: Session) -> bool:
@@ -212,10 +260,30 @@ def remove_admin(s: Session, *, telegram_id: int, actor: Actor, now: datetime) -
     removed = {"telegram_id": telegram_id}
     events.record_one(s, events.STAFF_CHANGED, actor=actor.label, now=now, reason="admin_removed", data=removed)
     show_menu(s, telegram_id=telegram_id, now=now)
-    if s.execute(select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)).scalar_one() is None:
-        s.execute(delete(_reach).where(_reach.c.telegram_id == telegram_id))
-        s.execute(delete(_staff).where(_staff.c.telegram_id == telegram_id))
+    member = s.execute(select(_staff.c.operator_id, _staff.c.language).where(_staff.c.telegram_id == telegram_id)).one()
+    if telegram_id != actor.telegram_id:
+        alerts.notify_account(s, telegram_id, code="admin_removed", now=now, language=member.language)
+    if member.operator_id is None:
+        leave(s, telegram_id=telegram_id, now=now)
     return names[telegram_id]
+
+
+def leave(s: Session, *, telegram_id: int, now: datetime) -> None:
+    """Takes an account off the staff. Its chats are kept: what is written there is no client's for a while."""
+    s.execute(delete(_former).where(_former.c.telegram_id == telegram_id))
+    chats = select(_reach.c.telegram_id, _reach.c.bot_id, literal(now, _former.c.left_at.type))
+    s.execute(
+        insert(_former).from_select(
+            ["telegram_id", "bot_id", "left_at"], chats.where(_reach.c.telegram_id == telegram_id)
+        )
+    )
+    s.execute(delete(_reach).where(_reach.c.telegram_id == telegram_id))
+    s.execute(delete(_staff).where(_staff.c.telegram_id == telegram_id))
+
+
+def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
+    """Forgets who left the staff so long ago that they may be a client. Returns how many chats."""
+    return delete_batch(s, _former, _former.c.left_at < now - FORMER_FOR, at_most=at_most)
 
 
 def _lock_admins(s: Session) -> dict[int, str]:

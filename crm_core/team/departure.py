@@ -1,6 +1,6 @@
 """How operators leave: removed by an admin, replaced by another account, or no longer reachable."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import transfer
-from crm_core.messaging import outbox
+from crm_core.messaging import alerts, outbox
 from crm_core.messaging.alerts import notify_admins
-from crm_core.routing import queue
+from crm_core.routing import duty, queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
-from crm_core.team import operators
+from crm_core.team import accounts, operators
 
 _operator = Operator.__table__
 
@@ -45,41 +45,49 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     """
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id], gives_back=True)
-    operators.set_columns(s, operator_id, removed_at=now, is_active=False)
+    with duty.watching(s, now=now):
+        operators.set_columns(s, operator_id, removed_at=now, is_active=False)
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
-    detach_account(s, operator_id=operator_id, now=now)
+    detach_account(s, operator_id=operator_id, now=now, returned=returned)
     operators.record_change(s, operator_id, "removed", actor, now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return Removed(len(returned), queue.notify_waiting(s, contact_ids=returned, now=now))
 
 
-def detach_account(s: Session, *, operator_id: int, now: datetime, besides: int = 0) -> bool:
-    """Ends the operator's role of an account; unless it is an admin too, it leaves the staff.
+def detach_account(
+    s: Session, *, operator_id: int, now: datetime, returned: Sequence[int] = (), besides: int = 0
+) -> bool:
+    """Ends the operator's role of an account, and tells them; unless it is an admin too, it leaves the staff.
 
     Args:
+        returned: ids of the contacts that they held until now.
         besides: an account that keeps its role, since it takes the operator over.
 
     Returns whether there was an account.
     """
     account = s.execute(
-        select(Staff.telegram_id, Staff.is_admin).where(Staff.operator_id == operator_id, Staff.telegram_id != besides)
+        select(Staff.telegram_id, Staff.is_admin, Staff.language).where(
+            Staff.operator_id == operator_id, Staff.telegram_id != besides
+        )
     ).one_or_none()
     if account is None:
         return False
     _drop_messages(s, account.telegram_id, is_admin=account.is_admin, now=now)
+    alerts.notify_operator(
+        s, operator_id, code="operator_removed", now=now, contacts=list(returned), language=account.language
+    )
     if account.is_admin:
         s.execute(update(Staff).where(Staff.telegram_id == account.telegram_id).values(operator_id=None))
     else:
-        s.execute(delete(StaffChat).where(StaffChat.telegram_id == account.telegram_id))
-        s.execute(delete(Staff).where(Staff.telegram_id == account.telegram_id))
+        accounts.leave(s, telegram_id=account.telegram_id, now=now)
     return True
 
 
 def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetime) -> None:
     """Drops what waits to be sent to somebody as an operator, and queues their new menu, in each of their chats."""
-    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE) if is_admin else ()
+    for_admins = (outbox.ANSWER, outbox.SCREEN, outbox.STAFF_NOTICE, outbox.NOTICE_EDIT) if is_admin else ()
     keep = (outbox.CARD_EDIT, *for_admins)
     bot_ids = s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == telegram_id)).scalars().all()
     for bot_id in bot_ids:
@@ -123,12 +131,13 @@ def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime
     Returns the ids of the contacts that were returned.
     """
     source_ids = hold_accounts(s, telegram_ids=[telegram_id])
-    was_reachable = execute_count(
-        s,
+    lost = (
         update(StaffChat)
         .where(StaffChat.telegram_id == telegram_id, StaffChat.bot_id == bot_id, StaffChat.is_reachable.is_(True))
-        .values(is_reachable=False, changed_at=now),
+        .values(is_reachable=False, changed_at=now)
     )
+    with duty.watching(s, now=now):
+        was_reachable = execute_count(s, lost)
     outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="unreachable", now=now)
     operator = s.execute(
         select(_operator.c.id, _operator.c.name)

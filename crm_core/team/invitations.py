@@ -11,15 +11,17 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
-from crm_core.routing import queue
+from crm_core.messaging import alerts
+from crm_core.routing import queue, reach, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
-from crm_core.team import accounts, departure, operators
+from crm_core.team import accounts, departure, operators, setup
 from crm_core.team.accounts import Account
-from crm_core.team.operators import OperatorDetails
+from crm_core.team.operators import OperatorDetails, Standing
+from crm_core.team.setup import Progress
 
 INVITATION_VALID = timedelta(days=7)
 FIRST_ADMIN_VALID = timedelta(hours=24)  # it gives everything to whoever finds it; each start makes another one
@@ -145,10 +147,20 @@ def invite_operator(
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """An account has a role now. `operator` is the name of the operator that it became, None for an admin."""
+    """An account has a role now.
+
+    Attributes:
+        operator: the name of the operator that it became, None for an admin.
+        standing: of that operator.
+        progress: how far the installation is set up, for an admin.
+        own_request: the number of a request that is still open whose client they are in this chat.
+    """
 
     role: str
     operator: str | None
+    standing: Standing | None = None
+    own_request: int | None = None
+    progress: Progress | None = None
 
 
 def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime, rng: Rng) -> Joined:
@@ -159,11 +171,47 @@ def join(s: Session, *, code: str, account: Account, bot_id: int, now: datetime,
     invitation = _use_code(s, code, account, now)
     if invitation.role == "operator":
         name = _become_operator(s, account, invitation.operator_id, bot_id=bot_id, now=now, rng=rng)
-        return Joined("operator", name)
+        standing = operators.standing(s, actor=telegram(account.telegram_id))
+        own = accounts.own_request(s, telegram_id=account.telegram_id, bot_id=bot_id)
+        _tell_joined(s, account, invitation.operator_id, name, standing, bot_id=bot_id, now=now)
+        return Joined("operator", name, standing, own)
     accounts.give_role(s, account, now=now, is_admin=True)
     s.execute(delete(RemovedAdmin).where(RemovedAdmin.telegram_id == account.telegram_id))
     _arrive(s, account, invitation.role, bot_id=bot_id, now=now, rng=rng)
-    return Joined("admin", None)
+    own = accounts.own_request(s, telegram_id=account.telegram_id, bot_id=bot_id)
+    progress = setup.progress(s, bot_id=bot_id, telegram_id=account.telegram_id)
+    return Joined("admin", None, own_request=own, progress=progress)
+
+
+def _tell_joined(
+    s: Session, account: Account, operator_id: int, name: str, standing: Standing, *, bot_id: int, now: datetime
+) -> None:
+    """Tells the admins that an operator has joined, and whether anything will come to them."""
+    alerts.notify_admins(
+        s,
+        cause=f"joined:{operator_id}:{account.telegram_id}",
+        code="operator_joined",
+        now=now,
+        bot_id=bot_id,
+        besides=account.telegram_id,
+        operator=name,
+        operator_id=operator_id,
+        username=account.username,
+        has_weight=bool(standing.sources or standing.off_sources),
+    )
+
+
+def become_operator(s: Session, *, account: Account, actor: Actor, bot_id: int, now: datetime, rng: Rng) -> Joined:
+    """Makes an admin an operator, too, at once: with their own name, and the usual weight at every source.
+
+    Raises NotAllowed, AlreadyOperator.
+    """
+    access_admin(s, actor)
+    _check_no_other_operator(s, account, 0)
+    operator_id = operators.add_named_like(s, name=account.name, actor=actor, now=now)
+    sources.give_usual_weights(s, operator_id=operator_id, actor=actor, now=now, rng=rng)
+    name = _become_operator(s, account, operator_id, bot_id=bot_id, now=now, rng=rng)
+    return Joined("operator", name, operators.standing(s, actor=actor))
 
 
 def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any]:
@@ -189,7 +237,7 @@ def _arrive(
     """Records that an account joined; the bot that it joined by can write to it."""
     actor = telegram(account.telegram_id).label
     events.record_one(s, events.STAFF_CHANGED, actor=actor, now=now, operator_id=operator_id, reason=f"joined_{role}")
-    accounts.mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng)
+    accounts.mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng, is_joining=True)
     accounts.show_menu(s, telegram_id=account.telegram_id, now=now)
 
 
@@ -215,6 +263,7 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
         _check_no_other_operator(s, account, operator_id)
         raise InvitationInvalid()
     _arrive(s, account, "operator", bot_id=bot_id, now=now, rng=rng, operator_id=operator_id)
+    reach.reach_known_chats(s, operator_id=operator_id, now=now)
     # Not left to `mark_reachable`: an admin who becomes an operator was reachable before, so it assigned nothing.
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     queue.notify_waiting(s, contact_ids=returned, now=now)

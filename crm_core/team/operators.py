@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
@@ -11,17 +12,19 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin, access_operator
 from crm_core.errors import OperatorNotFound
+from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
-from crm_core.routing import queue, sources
+from crm_core.routing import duty, queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import OPEN, Assigned
-from crm_core.routing.sources import Share, SourceDetails
+from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.storage.execute import change_one
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
 
 LIMIT_LARGEST = 1_000
+NAME_KEPT = 60  # characters of a name in Telegram, so that a number fits behind it
 DEFAULT_LIMIT = 10  # first founding document: max_leads
 
 _operator = Operator.__table__
@@ -125,16 +128,22 @@ def find(s: Session, *, name: str) -> OperatorFacts:
 
 @dataclass(frozen=True, slots=True)
 class OperatorDetails:
-    """An operator with their planned share of each source."""
+    """An operator with their planned share of each source.
+
+    Attributes:
+        offered: sources to choose from, where they have no weight anywhere.
+    """
 
     facts: OperatorFacts
     shares: tuple[Share, ...]
+    offered: tuple[SourceListed, ...] = ()
 
 
 def details(s: Session, *, operator_id: int) -> OperatorDetails:
     """Everything that an operator's screen shows. Raises OperatorNotFound."""
     facts = one(s, operator_id=operator_id)
-    return OperatorDetails(facts, tuple(share for share in sources.shares(s) if share.operator_id == operator_id))
+    shares = tuple(share for share in sources.shares(s) if share.operator_id == operator_id)
+    return OperatorDetails(facts, shares, () if shares else tuple(sources.listing(s)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,33 @@ class SourceTeam:
 def source_team(s: Session, *, source_id: int) -> SourceTeam:
     """Everything that the screen of a source's weights shows. Raises SourceNotFound."""
     return SourceTeam(sources.details(s, source_id=source_id), listing(s))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides whether new contacts come to an operator, as they are told themselves.
+
+    Attributes:
+        sources: names of the active sources where they have a weight.
+        off_sources: names of those that are switched off.
+    """
+
+    facts: OperatorFacts
+    sources: tuple[str, ...]
+    off_sources: tuple[str, ...]
+
+
+def standing(s: Session, *, actor: Actor) -> Standing:
+    """How the operator of an account stands. Raises NotAllowed."""
+    operator = access_operator(s, actor)
+    found = s.execute(
+        select(Source.name, Source.is_active)
+        .join(Weight, Weight.source_id == Source.id)
+        .where(Weight.operator_id == operator.id)
+        .order_by(Source.id)
+    ).all()
+    names = {is_on: tuple(row.name for row in found if row.is_active is is_on) for is_on in (True, False)}
+    return Standing(one(s, operator_id=operator.id), names[True], names[False])
 
 
 def add(
@@ -172,6 +208,18 @@ def add(
     operator_id: int = s.execute(insert(_operator).returning(_operator.c.id), values).scalar_one()
     record_change(s, operator_id, "added", actor, now, data={"limit": limit})
     return operator_id
+
+
+def add_named_like(s: Session, *, name: str, actor: Actor, now: datetime) -> int:
+    """A new operator with a person's name as Telegram shows it, or one that is close to it and free. Returns the id.
+
+    Raises NotAllowed.
+    """
+    printable = "".join(filter(str.isprintable, " ".join(name.split())))
+    plain = printable.lstrip("/# ")[:NAME_KEPT].strip() or "Operator"
+    taken = set(map(normalise, _names(s)))
+    names = chain([plain], (f"{plain} {number}" for number in count(2)))
+    return add(s, name=next(one for one in names if normalise(one) not in taken), actor=actor, now=now)
 
 
 def _names(s: Session, *, besides: int = 0) -> Sequence[str]:
@@ -249,13 +297,16 @@ def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, n
     """
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id])
-    _set_active(s, operator_id, is_active, actor, now)
+    if one(s, operator_id=operator_id).is_active != is_active:
+        _set_active(s, operator_id, is_active, actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def _set_active(s: Session, operator_id: int, is_active: bool, actor: Actor, now: datetime) -> None:
-    set_columns(s, operator_id, is_active=is_active)
+    with duty.watching(s, now=now):
+        set_columns(s, operator_id, is_active=is_active)
     record_change(s, operator_id, "activated" if is_active else "deactivated", actor, now)
+    alerts.notify_operator(s, operator_id, code="switched_on" if is_active else "switched_off", now=now)
 
 
 def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:
@@ -265,7 +316,8 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng:
     """
     operator = access_operator(s, actor)
     source_ids = hold_operators(s, [operator.id])
-    set_columns(s, operator.id, is_online=is_online)
+    with duty.watching(s, now=now):
+        set_columns(s, operator.id, is_online=is_online)
     record_change(s, operator.id, "online" if is_online else "offline", actor, now)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 

@@ -45,15 +45,75 @@ async def test_form_visitors_with_same_phone_are_one_lead(calling: Calling, db: 
     assert (lead["contacts_count"], lead["phone"]) == (1, "+7 999 123-45-67")
 
 
+@pytest.mark.fault("F128")
+async def test_forms_of_people_whose_phones_end_alike_are_two_leads(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    given = [("Rosa", "+55 11 98765-4321"), ("Caio", "+55 21 98765-4321"), ("Lia", "+7 495 1234567 доб. 5")]
+    for name, phone in given:
+        sent = await visitor.post("/api/v1/forms/", json={"phone": phone, "full_name": name, "email": ""})
+        assert sent.status_code == 201
+    assert [(one["full_name"], one["phone"]) for one in (await admin.get("/leads/")).json()] == given
+    for phone, name in (("+5521987654321", "Caio"), ("٠٠٥٥٢١٩٨٧٦٥٤٣٢١", "Caio"), ("84951234567", "Lia")):
+        assert [one["full_name"] for one in (await admin.get("/leads/", params={"phone": phone})).json()] == [name]
+    assert (await admin.get("/leads/", params={"phone": "98765-4321"})).json() == []
+
+
+@pytest.mark.fault("F130")
+async def test_empty_fields_of_a_form_were_not_filled_in(calling: Calling, db: Database, clock: MovableClock) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    empty = {"phone": "", "full_name": " ", "message": ""}
+    for filled in ({"email": "a@example.com"}, {"email": "", "phone": "+79990000001"}):
+        assert (await visitor.post("/api/v1/forms/", json={**empty, **filled})).status_code == 201
+    known = [(one["email"], one["phone"], one["full_name"]) for one in (await admin.get("/leads/")).json()]
+    assert known == [("a@example.com", None, None), (None, "+79990000001", None)]
+
+
 async def test_form_without_usable_email_or_phone_is_refused(
     calling: Calling, db: Database, clock: MovableClock
 ) -> None:
     visitor, _ = await _page(calling, db, clock)
-    for body in ({}, {"message": "Hello"}, {"phone": "call me"}):
+    for body in ({}, {"message": "Hello"}, {"email": "", "phone": " "}):
         assert fields(await visitor.post("/api/v1/forms/", json=body)) == ["body"]
+    assert fields(await visitor.post("/api/v1/forms/", json={"phone": "call me"})) == ["phone"]
     assert fields(await visitor.post("/api/v1/forms/", json={"email": "a@example.com", "source_id": 1})) == [
         "source_id"
     ]
+
+
+@pytest.mark.fault("F130")
+@pytest.mark.parametrize(
+    ("accepted", "body", "field", "said"),
+    [
+        ("ru-RU,ru;q=0.9,en;q=0.8", {"full_name": "Анна", "email": ""}, "body", "Оставьте телефон или почту"),
+        ("en-GB,en;q=0.9", {"full_name": "Ann"}, "body", "Please leave a phone number or an e-mail"),
+        ("de,ru;q=0.5", {"email": "ivan@example"}, "email", "Проверьте адрес почты"),
+        ("", {"email": "ivan@example"}, "email", "Please check the e-mail address"),
+        ("ru", {"phone": "позвоните мне"}, "phone", "Проверьте номер телефона"),
+        ("en", {"phone": "call me"}, "phone", "Please check the phone number"),
+        ("ru", {"email": "a@example.com", "message": "я" * 4097}, "message", "Сообщение слишком длинное"),
+    ],
+)
+async def test_visitor_reads_in_their_language_what_is_wrong_with_a_form(
+    calling: Calling, db: Database, clock: MovableClock, accepted: str, body: dict[str, str], field: str, said: str
+) -> None:
+    visitor, _ = await _page(calling, db, clock)
+    answer = await visitor.post("/api/v1/forms/", json=body, headers={"Accept-Language": accepted})
+    assert fields(answer) == [field]
+    assert answer.json()["detail"].startswith(said)
+    assert answer.json()["errors"][0]["message"].startswith(said)
+    assert "Invalid" in (await visitor.post("/api/v1/forms/", json={**body, "utm": "x"})).json()["detail"]
+
+
+async def test_form_of_a_source_that_is_off_is_refused_in_words(
+    calling: Calling, db: Database, clock: MovableClock
+) -> None:
+    visitor, admin = await _page(calling, db, clock)
+    assert (await admin.patch("/api/v1/sources/2", json={"is_active": False})).status_code == 200
+    sent = await visitor.post("/forms/", json={"phone": "+79990000001"}, headers={"Accept-Language": "ru"})
+    assert (sent.status_code, sent.json()["code"]) == (409, "source_off")
+    assert "не принимаем обращения" in sent.json()["detail"]
 
 
 async def test_forms_endpoint_and_form_key_accept_only_each_other(

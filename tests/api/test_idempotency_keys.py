@@ -36,6 +36,7 @@ CALLS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "/contacts/{contact_id}/take": ("/contacts/1/take", None),
     "/contacts/{contact_id}/messages": ("/contacts/1/messages", {"text": "On its way."}),
     "/contacts/{contact_id}/close": ("/contacts/1/close", None),
+    "/contacts/{contact_id}/reopen": ("/contacts/1/reopen", None),
     "/operators/": ("/operators/", {"name": "Charlie"}),
     "/sources/": ("/sources/", SITE),
     "/sources/{source_id}/assign_operator": ("/sources/1/assign_operator", {"operator_id": 2, "weight": 7}),
@@ -73,6 +74,8 @@ async def test_repeated_call_is_applied_once_and_returns_the_same_response(
     await office(calling(), "Anna")
     await bring(calling())
     await calling().post("/operators/", json={"name": "Boris"})
+    if route.endswith("/reopen"):
+        assert (await calling().post(f"{V1}/contacts/1/close")).status_code == 200
     form = {"scope": "form", "source_id": 1} if route == "/forms/" else {"scope": "admin"}
     api = calling(await make_key(db, clock, **form))
     address, body = CALLS[route]
@@ -171,7 +174,7 @@ async def test_concurrent_calls_with_same_key_are_applied_once(api: httpx2.Async
     assert len((await api.get(f"{V1}/contacts/")).json()) == 1
 
 
-async def test_call_without_idempotency_key_adds_no_statements(api: httpx2.AsyncClient, db: Database) -> None:
+async def test_call_without_idempotency_key_adds_no_statements(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna")
     with counted() as unnamed:
         await bring(api)
@@ -179,8 +182,7 @@ async def test_call_without_idempotency_key_adds_no_statements(api: httpx2.Async
         await api.post("/leads/register_contact/", json=REQUEST, headers=named("call-1"))
     assert not any("idempotency" in one for one in unnamed)
     assert any("idempotency" in one for one in statements)
-    savepoints = sum(one.startswith("SAVEPOINT") for one in unnamed)
-    assert savepoints == (db.url.get_backend_name() == "postgresql")  # there a place is claimed in one
+    assert not any(one.startswith("SAVEPOINT") for one in unnamed)
 
 
 # --- what is one transaction ------------------------------------------------------------------------------------------

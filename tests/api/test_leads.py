@@ -69,13 +69,19 @@ async def test_known_email_adds_contact_to_existing_lead(site: httpx2.AsyncClien
     await site.post("/leads/register_contact/", json={"email": "Client1@Test.com", "source_id": 1, "full_name": "Ann"})
     again = await site.post(
         "/leads/register_contact/",
-        json={"email": "client1@test.com", "source_id": 1, "message": "Еще вопрос", "full_name": "Eve", "phone": "12"},
+        json={
+            "email": "client1@test.com",
+            "source_id": 1,
+            "message": "Еще вопрос",
+            "full_name": "Eve",
+            "phone": "+1234567",
+        },
     )
     assert (again.json()["id"], again.json()["lead_id"]) == (2, 1)
     # What was not known is taken over, what was known stays.
-    assert (again.json()["full_name"], again.json()["phone"]) == ("Ann", "12")
+    assert (again.json()["full_name"], again.json()["phone"]) == ("Ann", "+1234567")
     (lead,) = (await site.get("/leads/")).json()
-    assert (lead["full_name"], lead["phone"], lead["contacts_count"]) == ("Ann", "12", 2)
+    assert (lead["full_name"], lead["phone"], lead["contacts_count"]) == ("Ann", "+1234567", 2)
     other = await site.post("/leads/register_contact/", json={"email": "client2@test.com", "source_id": 1})
     assert other.json()["lead_id"] == 2
 
@@ -112,7 +118,13 @@ async def test_lead_is_matched_by_external_id_or_email(site: httpx2.AsyncClient)
     first = await site.post("/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})
     assert first.status_code == 201
     assert (first.json()["lead_id"], first.json()["operator_id"], first.json()["email"]) == (1, 1, None)
-    body = {"lead_external_id": "crm-1", "source_id": 1, "email": "a@example.com", "message": "Hello", "phone": "1"}
+    body = {
+        "lead_external_id": "crm-1",
+        "source_id": 1,
+        "email": "a@example.com",
+        "message": "Hello",
+        "phone": "+1234567",
+    }
     second = (await site.post("/api/v1/contacts/", json=body)).json()
     assert (second["lead_id"], second["email"], second["message"]) == (1, "a@example.com", "Hello")
     by_email = await site.post("/leads/register_contact/", json={"email": "a@example.com", "source_id": 1})
@@ -161,6 +173,43 @@ async def test_leads_are_found_by_name_phone_and_email_in_any_spelling(site: htt
     assert "X-Incomplete-Results" not in page.headers
 
 
+@pytest.mark.fault("F129")
+async def test_addresses_of_different_people_stay_two_leads_and_are_shown_as_given(site: httpx2.AsyncClient) -> None:
+    given = ["anna@straße.example", "anna@strasse.example", "Ivan@Example.com", "client@пример.рф"]
+    again = ["mailto:ivan@example.com", "her@example.com", "her@example.com\u200b", "client@xn--e1afmkfd.xn--p1ai"]
+    for email in (*given, *again):
+        made = await site.post("/leads/register_contact/", json={"email": email, "source_id": 1})
+        assert made.status_code == 201, email
+    assert [one["email"] for one in (await site.get("/leads/")).json()] == [*given, "her@example.com"]
+    assert await _found(site, email="client@xn--e1afmkfd.xn--p1ai") == [4]
+    assert await _found(site, email="\u202aHER@example.com") == [5]
+
+
+@pytest.mark.fault("F130")
+async def test_empty_optional_fields_of_a_request_count_as_left_out(site: httpx2.AsyncClient) -> None:
+    empty = {"phone": "", "full_name": "", "message": " "}
+    made = await site.post("/leads/register_contact/", json={"email": "p@example.com", "source_id": 1, **empty})
+    assert (made.status_code, made.json()["phone"], made.json()["full_name"]) == (201, None, None)
+    made = await site.post(
+        "/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1, "email": "", **empty}
+    )
+    assert (made.status_code, made.json()["email"], made.json()["message"]) == (201, None, None)
+    await site.patch("/leads/1", json={"phone": "+79991234567"})
+    assert (await site.patch("/leads/1", json={"phone": "", "full_name": "Ann"})).json()["phone"] == "+79991234567"
+    missing = await site.post("/leads/register_contact/", json={"email": "", "source_id": 1})
+    assert missing.status_code == 422  # it says whose request it is
+
+
+@pytest.mark.fault("F128")
+@pytest.mark.parametrize("address", ["/leads/register_contact/", "/api/v1/contacts/"])
+async def test_words_in_place_of_a_phone_are_refused_with_a_sentence(site: httpx2.AsyncClient, address: str) -> None:
+    body = {"lead_external_id": "crm-1"} if "contacts/" in address[8:] else {"email": "client@example.com"}
+    refused = await site.post(address, json={**body, "source_id": 1, "phone": "call me"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_phone")
+    assert "phone number" in refused.json()["detail"]
+    assert (await site.get("/leads/")).json() == []
+
+
 async def test_search_that_looked_at_a_part_only_says_so(
     site: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,13 +230,13 @@ async def test_lead_is_changed_and_duplicate_email_is_refused(site: httpx2.Async
     assert (changed.json()["full_name"], changed.json()["phone"], changed.json()["email"]) == (
         "Пётр",
         None,
-        "new@example.com",
+        "New@example.com",
     )
     assert await _found(site, name="петр") == [1]
     assert await _found(site, phone="79991234567") == []
     refused = await site.patch("/leads/1", json={"email": "other@example.com"})
     assert (refused.status_code, refused.json()["code"]) == (409, "email_taken")
-    assert (await site.patch("/leads/9", json={"phone": "1"})).json()["detail"] == "Lead not found"
+    assert (await site.patch("/leads/9", json={"phone": "+1234567"})).json()["detail"] == "Lead not found"
     assert (await site.patch("/leads/9", json={})).status_code == 404
 
 

@@ -138,7 +138,7 @@ class MessageWrites:
         message = Message.model_validate(raw["message"], context={"bot": self.bot})
         assert message.from_user is not None
         row = UnstoredUpdate(BOT_ID, self.number, to_update(BOT_ID, raw).conversation, raw)
-        person, words = person_of(message.from_user), content_of(message, bot_id=BOT_ID)
+        person, words = person_of(message.from_user), content_of(message, bot_id=BOT_ID, raw=raw["message"])
 
         def body(s: Session) -> list[ClaimedRow]:
             inbox.finish(s, row, now=self.now)

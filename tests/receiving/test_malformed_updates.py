@@ -97,6 +97,11 @@ async def test_nul_in_words_and_names_is_left_out_and_sets_nothing_aside(crm: Ru
     assert set(await states(crm)) == {"done"}
 
 
+def test_half_characters_are_replaced_since_no_database_holds_them() -> None:
+    raw = {"update_id": 1, "message": {"text": "half \ud83d, whole 🚲", "entities": [{"url": "\udeb2"}]}}
+    assert to_update(7, raw).raw["message"] == {"text": "half �, whole 🚲", "entities": [{"url": "�"}]}
+
+
 HUGE = 10**30
 
 

@@ -3,6 +3,7 @@
 People act on what stands before them: an operator presses a button of a card that they see, whatever it says by now.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,11 +125,20 @@ class Actions:
         if shown:
             message, data = shown[which % len(shown)]
             if data.startswith(f"{SendTo.__prefix__}:"):
-                said = message["reply_to_message"].get("text", "")
-                self.history.choices[said] = SendTo.unpack(data).contact_id
+                for said in self._waiting_words(account, bot):
+                    self.history.choices[said] = SendTo.unpack(data).contact_id
             if data.startswith(f"{ReopenContact.__prefix__}:"):
                 self.history.safety.may_exceed.add(operator + 1)
             acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message["message_id"])
+
+    def _waiting_words(self, account: int, bot: int) -> list[str]:
+        """What waits for an operator's choice in a chat: one press answers for all of it."""
+        rows = self.history.ask(
+            "SELECT messages FROM pending_replies WHERE bot_id = ? AND chat_id = ? AND contact_id IS NULL",
+            BOT_IDS[bot],
+            account,
+        )
+        return [one["text"] for row in rows for one in json.loads(row[0]) if one.get("text")]
 
     def _press(self, operator: int, bot: int, which: int, action: str) -> None:
         account = OPERATOR_ACCOUNTS[operator]
@@ -342,6 +352,7 @@ class Actions:
     def clock(self, seconds: float) -> None:
         """Somebody sets the clock; Telegram's own is not touched."""
         self.history.skew += timedelta(seconds=seconds)
+        self.history.safety.may_be_disordered = True
         if seconds > 0:
             self.history.safety.may_be_early = True  # nobody can know how long an hour is, with the clock wrong
 

@@ -142,6 +142,13 @@ def _in_order_of_storing(history: "History", told: Told) -> dict[tuple[int, int]
     return found
 
 
+def _asked_about(history: "History") -> str:
+    """All that waits for an operator's choice, with others under one question, or of which they were told its end."""
+    waits = history.ask("SELECT messages FROM pending_replies WHERE contact_id IS NULL")
+    ended = history.ask("SELECT payload FROM outbox WHERE json_extract(payload, '$.code') = 'not_sent'")
+    return " ".join(row[0] for row in (*waits, *ended))
+
+
 def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told: Told) -> None:
     """I15, I17, I18: an operator's words reached the client once, or the operator knows that they did not."""
     kept = {
@@ -151,6 +158,7 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
             "JOIN contacts c ON c.id = m.contact_id WHERE author = 'operator'"
         )
     }
+    asked_about = _asked_about(history)
     for bot_id in BOT_IDS:
         for account in OPERATOR_ACCOUNTS:
             chat = history.world.dialogue(bot_id, account)
@@ -160,7 +168,8 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
                     continue
                 key = (bot_id, account, one.id)
                 if key not in kept:
-                    if one.id not in answered and not chat.blocked:
+                    is_asked = one.json.get("text", "") in asked_about
+                    if one.id not in answered and not is_asked and not chat.blocked:
                         raise Violation("an operator's words are lost", one.json.get("text"))
                     continue
                 ref, client, contact_id = kept[key]

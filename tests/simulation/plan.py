@@ -9,7 +9,7 @@ CLIENTS, OPERATORS, BOTS = 4, 3, 2
 
 # How often each comes, in parts of the sum; an ordinary day is most of it.
 _PEOPLE = {
-    "say": 30, "take": 11, "close": 11, "reopen": 3, "dismiss": 3, "answer": 14, "answer_plainly": 3, "edit": 3,
+    "say": 30, "take": 11, "close": 11, "reopen": 3, "dismiss": 3, "answer": 14, "answer_plainly": 6, "edit": 3,
     "say_in_reply": 2, "start": 1, "press_old": 2, "leave": 2, "come": 2, "block": 1, "operator_blocks": 1,
 }  # fmt: skip
 _ADMIN = {"weight": 2, "limit": 3, "activity": 2, "source": 1, "give": 2, "register": 3}

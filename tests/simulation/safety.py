@@ -31,6 +31,18 @@ _WHOSE = """
 _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
     WHERE w.weight > 0 AND o.is_active AND o.is_online AND o.removed_at IS NULL"""
+_BY_THEMSELVES = """
+    SELECT m.id, m.contact_id, m.operator_id, m.bot_id, m.created_at FROM messages m
+    WHERE m.id > ? AND m.author = 'operator' AND EXISTS (
+        SELECT 1 FROM outbox o WHERE o.kind = 'staff_notice' AND o.contact_id = m.contact_id AND o.chat_id = m.chat_id
+        AND json_extract(o.payload, '$.code') = 'went_to' AND json_extract(o.payload, '$.reply_to') = m.message_id)"""
+# Of who was with an operator all the time: the contacts, and whether the last that was said there before some words is
+# the client's. One with words that were taken back is left out.
+_OTHERS = """
+    SELECT c.id, (SELECT author FROM messages WHERE contact_id = c.id AND id < ? ORDER BY id DESC LIMIT 1) = 'client'
+    FROM contacts c WHERE c.operator_id = ? AND c.bot_id = ? AND c.chat_id IS NOT NULL AND c.status <> 'closed'
+    AND c.current_assigned_at < ?
+    AND NOT EXISTS (SELECT 1 FROM messages WHERE contact_id = c.id AND withdrawn_at IS NOT NULL)"""
 ON_ITS_WAY = 2.0  # seconds in which what was being sent to an operator still comes to them
 STORED_WITHIN = 1.0  # seconds in which a gate reaches a disk that works, in a process that is let live
 
@@ -52,13 +64,15 @@ class Safety:
         """Operators to whom an admin gave something by hand, or who opened a contact again."""
         self.may_be_early = False
         """Whether nobody could know when Telegram would have us send: a clock ran ahead, or a request lingers."""
+        self.may_be_disordered = False
+        """Whether moments do not tell what came first: somebody has set the clock."""
         self._loads: dict[int, tuple[int, int]] = {}
         self._eligible: set[tuple[int, int]] = set()
         self._holders: dict[int, int | None] = {}
         self._closed: set[int] = set()
         self._waiting: set[int] = set()
         self._moved: dict[int, float] = {}
-        self._event = self._given = self._reopened = 0
+        self._event = self._given = self._reopened = self._said = 0
         self._commits = self._confirmed = self._refusals = self._entries = 0
         self._told: dict[tuple[int, int], float] = {}
         self._told_at: dict[tuple[int, int], float] = {}
@@ -73,6 +87,7 @@ class Safety:
         """What only the process knew is forgotten: it is not told off for a gate that it had no time to note."""
         if power_cut:
             self._loads, self._holders, self._closed, self._event, self._reopened = {}, {}, set(), 0, 0
+            self._said = 0
             self._eligible, self._given = self._who_is_eligible(), self._newest_event()
             self._waiting = set()
         stored = self.history.ask("SELECT bot_id, chat_id, not_before FROM gates")
@@ -154,6 +169,18 @@ class Safety:
             if not opened_again <= {row[0] for row in said}:
                 raise Violation("a closed contact is open again", opened_again)
         self._closed, self._reopened = closed, self._newest_event()
+        self._look_at_words_without_recipient()
+
+    def _look_at_words_without_recipient(self) -> None:
+        """I22: such words go by themselves to the only open contact, or to the only client who waits."""
+        for message, contact, operator, bot, at in self.history.ask(_BY_THEMSELVES, self._said):
+            self._said = message
+            if self.may_be_disordered:
+                continue
+            others = dict(self.history.ask(_OTHERS, message, operator, bot, at))
+            waits = others.pop(contact, None)
+            if any(others.values()) or (others and waits is not None and not waits):
+                raise Violation("words went by guess", f"to #{contact} of operator {operator}, beside {others}")
 
     def _who_is_eligible(self) -> set[tuple[int, int]]:
         return {tuple(row) for row in self.history.ask(_ELIGIBLE)}

@@ -50,6 +50,11 @@ class Question:
         self.is_over = asyncio.Event()
 
 
+def _has(entry: Json, *beginnings: str) -> bool:
+    """Whether a message has a button of one of these kinds."""
+    return any(data.startswith(beginnings) for data in entry["presses"])
+
+
 class Operator:
     """One operator at all bots."""
 
@@ -88,9 +93,9 @@ class Operator:
         if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
             return
         question = self._questions.get((entry["bot"], entry["message_id"]))
-        if question is not None and not entry["presses"]:  # it says now where the message went
+        if question is not None and not _has(entry, "send:"):  # it says now where the message went
             question.is_over.set()
-        elif any(data.startswith("send:") for data in entry["presses"]) and entry["event"] == "new":
+        elif _has(entry, "send:") and entry["event"] == "new":
             self._do(self._choose(entry))
         elif entry["copied_from"]:
             self._notice_copy(entry)
@@ -126,7 +131,7 @@ class Operator:
             self._open.append(desk)
             self._do(self._serve(desk))
         desk.cards[entry["message_id"]] = entry["presses"]
-        desk.is_closed = desk.is_closed or (entry["event"] == "edited" and not entry["presses"])
+        desk.is_closed = desk.is_closed or not _has(entry, "take:", "close:")
         desk.changed.set()
 
     def _do(self, work: Any) -> None:

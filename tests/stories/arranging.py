@@ -31,12 +31,14 @@ async def link(crm: RunningApp, slug: str, name: str, *people: Person, weight: i
     source_id = await crm.db.write(
         sources.add_link, bot_id=crm.shop.id, slug=slug, name=name, actor=SYSTEM, now=crm.clock()
     )
-    for person in people:
+    wanted = {await operator_id(crm, person): weight for person in people}
+    inherited = {row.operator_id: 0 for row in await crm.db.read(sources.weights, source_id=source_id)}
+    for number, its_weight in (inherited | wanted).items():
         await crm.db.write(
             sources.set_weight,
             source_id=source_id,
-            operator_id=await operator_id(crm, person),
-            weight=weight,
+            operator_id=number,
+            weight=its_weight,
             actor=SYSTEM,
             now=crm.clock(),
             rng=random.random,

@@ -242,8 +242,10 @@ CONTACT = CardData(
     last_operator=None,
 )
 NOTICED: dict[str, Any] = {
-    **SAMPLES, "client": "Ivan", "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5,
-    "reply_to": 77, "returned": 3, "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow",
+    **SAMPLES, "client": "Ivan", "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5,
+    "load": 5, "reply_to": 77, "returned": 3, "said": [{"kind": "voice", "text": None}],
+    "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow", "contacts": [4, 5],
+    "sources": ["shop_bot"], "username": "anna",
 }  # fmt: skip
 
 
@@ -254,7 +256,12 @@ def test_notice_codes_are_found_in_code() -> None:
     assert expected.items() <= found.items()
 
 
-@pytest.mark.parametrize(("code", "is_for_clients", "given"), announced())
+WITHOUT_WORDS = {"went_to"}  # an arrow, a number and a name
+
+
+@pytest.mark.parametrize(
+    ("code", "is_for_clients", "given"), [one for one in announced() if one[0] not in WITHOUT_WORDS]
+)
 def test_every_notice_has_its_own_text_in_both_languages(
     code: str, is_for_clients: bool, given: tuple[str, ...]
 ) -> None:

@@ -73,6 +73,7 @@ CANDIDATE = Candidate(1, 5, load=4, limit=5)
         (replace(CANDIDATE, load=5), Exclusion.FULL),
         (replace(CANDIDATE, load=6), Exclusion.FULL),
         (replace(CANDIDATE, limit=0, load=0), Exclusion.FULL),
+        (replace(CANDIDATE, is_own=True), Exclusion.OWN_REQUEST),
     ],
 )
 def test_each_ineligible_operator_is_excluded_with_its_reason(candidate: Candidate, why: Exclusion | None) -> None:

@@ -40,12 +40,17 @@ def send(
     thread: int | None = None,
     protected: bool = False,
     forward_origin: Json | None = None,
+    parts: Json | None = None,
 ) -> list[Json]:
-    """A person sends a message, or the several messages of an album. Writing to a bot also starts and unblocks it."""
+    """A person sends a message, or the several messages of an album. Writing to a bot also starts and unblocks it.
+
+    Args:
+        parts: further parts of the message, or others in place of its own, in the update alone; None leaves one out.
+    """
     chat = _entered(world, person, place)
     if content["kind"] != "album":
         extra: Json = {"forward_origin": forward_origin} if forward_origin else {}
-        return [wire(chat, _post(world, chat, person, content, reply_to, thread, protected, extra))]
+        return [wire(chat, _post(world, chat, person, content, reply_to, thread, protected, extra, parts))]
     group = {"media_group_id": world.long_id()}
     return [
         wire(chat, _post(world, chat, person, item, reply_to, thread, protected, group)) for item in content["items"]
@@ -77,6 +82,7 @@ def _post(
     thread: int | None,
     protected: bool,
     extra: Json,
+    parts: Json | None = None,
 ) -> StoredMessage:
     kind, fields = build(world, content, chat.bot_id if isinstance(chat, PrivateChat) else 0)
     now = world.now()
@@ -97,7 +103,8 @@ def _post(
     stored = world.keep(chat, StoredMessage(message, kind))
     if kind == "poll":
         world.polls[message["poll"]["id"]] = (chat, stored.id)
-    world.notify(chat, "message", message, lane=("chat", chat.id), date=now)
+    told = {name: value for name, value in {**message, **(parts or {})}.items() if value is not None}
+    world.notify(chat, "message", told, lane=("chat", chat.id), date=now)
     return stored
 
 
@@ -110,14 +117,32 @@ def _reply(chat: Chat, reply_to: int | None) -> Json:
     return {"reply_to_message": plain(replied.json)}
 
 
-def edit(world: World, *, person: int, place: int, message_id: int, content: Json) -> Json:
-    """A person edits their own message."""
+# What people may put in place of a text or a file, and what they may replace by it.
+EDITABLE = frozenset({"photo", "video", "animation", "document", "audio"})
+
+
+def edit(world: World, *, person: int, place: int, message_id: int, content: Json, removes_media: bool = False) -> Json:
+    """A person edits their own message: its words, or its file, which may be put in place of a text.
+
+    Args:
+        removes_media: a text takes the place of a file; no app lets people do that so far.
+
+    Raises SandboxError for what Telegram does not let people edit.
+    """
     chat, message = _own(world, person, place, message_id)
-    _, fields = build(world, content, chat.bot_id if isinstance(chat, PrivateChat) else 0)
+    kind, fields = build(world, content, chat.bot_id if isinstance(chat, PrivateChat) else 0)
     now = world.now()
-    replaced = ("text", "entities", "caption", "caption_entities")
-    if content["kind"] == "text" and message.kind != "text":  # the text of a photo or file is its caption
-        fields = {"caption": fields["text"], "caption_entities": fields.get("entities", [])}
+    replaced: tuple[str, ...] = ("text", "entities", "caption", "caption_entities")
+    if kind == "location":
+        if "live_period" not in message.json.get("location", {}):
+            raise SandboxError("only a live location moves")
+    elif kind == "text" and message.kind != "text" and not removes_media:  # the text of a photo or file is its caption
+        fields = {"caption": fields["text"], "caption_entities": fields.get("entities", [])} if fields["text"] else {}
+    elif kind != "text" or removes_media:
+        if (kind not in EDITABLE and not removes_media) or message.kind not in EDITABLE | {"text"}:
+            raise SandboxError(f"a {message.kind} cannot be replaced by a {kind}")
+        replaced += tuple(EDITABLE)
+        message.kind = kind
     message.json = {name: value for name, value in message.json.items() if name not in replaced} | fields
     message.json["edit_date"] = int(now)
     world.record(chat, message, EDITED, None)

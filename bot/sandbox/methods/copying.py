@@ -120,7 +120,11 @@ def send_several(call: Call, chat: Chat, source_chat: Chat, sources: list[Stored
 def copied_content(call: Call, chat: Chat, source: StoredMessage) -> Json:
     """The content of a message that is copied: text, media, entities."""
     seen = call.world.seen_by(call.bot.id, chat, source.json)
-    return {name: value for name, value in seen.items() if name not in _PLACE}
+    content = {name: value for name, value in seen.items() if name not in _PLACE}
+    if "live_period" in content.get("location", {}):  # a copy stands still
+        kept = ("latitude", "longitude", "horizontal_accuracy")
+        content["location"] = {name: content["location"][name] for name in kept if name in content["location"]}
+    return content
 
 
 def copyable(source: StoredMessage) -> bool:

@@ -8,7 +8,7 @@ from bot.sandbox.methods.files import resolve_file
 from bot.sandbox.methods.messages import replace
 from bot.sandbox.methods.sending import caption_content, send
 from bot.sandbox.methods.targets import own_message, writable_chat
-from bot.sandbox.world.chats import Chat
+from bot.sandbox.world.chats import Chat, StoredMessage
 from bot.sandbox.world.content import as_document, build_dice, build_poll
 from bot.sandbox.world.files import describe
 from bot.sandbox.world.state import MEDIA, Violation
@@ -16,8 +16,10 @@ from bot.sandbox.world.state import MEDIA, Violation
 Json = dict[str, Any]
 
 MAX_ALBUM = 10
+FOR_EVER = 0x7FFFFFFF  # the live_period of a location without end
 DICE = ("🎲", "🎯", "🏀", "⚽", "🎳", "🎰")
 _DETAILS = ("width", "height", "duration", "length", "title", "performer")
+EDITABLE = frozenset({"photo", "video", "animation", "document", "audio"})  # what takes an InputMedia
 _UNCAPTIONED = ("video_note", "sticker")
 
 
@@ -103,9 +105,9 @@ def edit_media(call: Call) -> Json:
     chat = writable_chat(call)
     message = own_message(call, chat)
     item = call.json("media")
-    if not isinstance(item, dict) or item.get("type") not in MEDIA:
+    if not isinstance(item, dict) or item.get("type") not in EDITABLE:
         raise bad_request("can't parse InputMedia: Object expected")
-    if message.kind not in MEDIA | {"text"}:
+    if message.kind not in EDITABLE | {"text"}:
         raise bad_request("message can't be edited")
     content = item_content(call, item)
     replaced = (*MEDIA, "text", "entities", "caption", "caption_entities")
@@ -121,7 +123,43 @@ def edit_media(call: Call) -> Json:
 def send_location(call: Call) -> Json:
     """https://core.telegram.org/bots/api#sendlocation"""
     chat = writable_chat(call)
-    return send(call, chat, "location", {"location": _point(call)}).json
+    point = _point(call)
+    period = call.integer("live_period")
+    if period:
+        if not 60 <= period <= 86_400 and period != FOR_EVER:
+            raise bad_request("wrong live location period specified")
+        point["live_period"] = period
+    return send(call, chat, "location", {"location": point}).json
+
+
+@method("editMessageLiveLocation", counted=True)
+def edit_live_location(call: Call) -> Json:
+    """https://core.telegram.org/bots/api#editmessagelivelocation"""
+    chat = writable_chat(call)
+    message = own_message(call, chat)
+    period = _live_period(call, message)
+    return replace(call, chat, message, {"location": {**_point(call), "live_period": period}}, without=("location",))
+
+
+@method("stopMessageLiveLocation", counted=True)
+def stop_live_location(call: Call) -> Json:
+    """https://core.telegram.org/bots/api#stopmessagelivelocation"""
+    chat = writable_chat(call)
+    message = own_message(call, chat)
+    _live_period(call, message)
+    point = {name: value for name, value in message.json["location"].items() if name != "live_period"}
+    return replace(call, chat, message, {"location": point}, without=("location",))
+
+
+def _live_period(call: Call, message: StoredMessage) -> int:
+    """For how long a live location may be moved.
+
+    Raises ApiError: 400 "message can't be edited" when it may not (any more).
+    """
+    period = int(message.json.get("location", {}).get("live_period", 0))
+    if not period or (period != FOR_EVER and call.world.now() > message.json["date"] + period):
+        raise bad_request("message can't be edited")
+    return period
 
 
 @method("sendVenue", counted=True)

@@ -120,8 +120,13 @@ class Person:
         thread: int | None = None,
         protected: bool = False,
         forward_origin: Json | None = None,
+        parts: Json | None = None,
     ) -> SeenMessage:
-        """Send any content of `bot.sandbox.world.content`. Returns the message, of an album the first one."""
+        """Send any content of `bot.sandbox.world.content`. Returns the message, of an album the first one.
+
+        Args:
+            parts: further parts of the message in its update, such as `quote`; None leaves one out.
+        """
         sent = await self.sends_all(
             content,
             to=to,
@@ -130,6 +135,7 @@ class Person:
             thread=thread,
             protected=protected,
             forward_origin=forward_origin,
+            parts=parts,
         )
         return sent[0]
 
@@ -143,6 +149,7 @@ class Person:
         thread: int | None = None,
         protected: bool = False,
         forward_origin: Json | None = None,
+        parts: Json | None = None,
     ) -> list[SeenMessage]:
         """Like `sends`, but returns all messages of an album."""
         reply_id = reply_to.id if isinstance(reply_to, SeenMessage) else reply_to
@@ -156,6 +163,7 @@ class Person:
             thread=thread,
             protected=protected,
             forward_origin=forward_origin,
+            parts=parts,
         )
         self._looked[place] = max(self._looked.get(place, 0), sent[-1]["seq"])
         return [SeenMessage.from_wire(wire) for wire in sent]
@@ -173,10 +181,20 @@ class Person:
         own = contact(phone, self.first_name, last_name=self.user.get("last_name"), user_id=self.id)
         return await self.sends(own, to=to)
 
-    async def edits(self, message: SeenMessage, new_text: str) -> SeenMessage:
-        """Change the text or caption of their own message."""
+    async def edits(self, message: SeenMessage, new: str | Content, *, removes_media: bool = False) -> SeenMessage:
+        """Change the text or caption of their own message, its file, or where a live location is.
+
+        Args:
+            removes_media: the text takes the place of a file, instead of being its caption
+        """
+        content = text(new) if isinstance(new, str) else new
         found = await self._control.act(
-            "edit", person=self.id, place=message.place, message_id=message.id, content=text(new_text).wire()
+            "edit",
+            person=self.id,
+            place=message.place,
+            message_id=message.id,
+            content=content.wire(),
+            removes_media=removes_media,
         )
         return SeenMessage.from_wire(found)
 

@@ -90,9 +90,10 @@ def sticker(data: bytes | None = None, *, emoji: str = "🙂") -> Content:
     return _file("sticker", data, None, None, {"emoji": emoji})
 
 
-def location(latitude: float = 55.75, longitude: float = 37.62) -> Content:
-    """A point on the map, degrees."""
-    return Content("location", {"location": {"latitude": latitude, "longitude": longitude}})
+def location(latitude: float = 55.75, longitude: float = 37.62, *, live_period: int | None = None) -> Content:
+    """A point on the map, degrees; it can be moved for `live_period` seconds."""
+    point: Json = {"latitude": latitude, "longitude": longitude}
+    return Content("location", {"location": point | ({"live_period": live_period} if live_period else {})})
 
 
 def venue(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.contacts import form_requests
 from crm_core.contacts.leads import LeadFacts
+from crm_core.contacts.phones import check_phone
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database
 from tests.domain.arranging import NOW, open_office
@@ -27,7 +28,8 @@ async def test_two_simultaneous_first_forms_of_one_visitor_open_one_contact(db: 
     rounds = 0
     for boundary in itertools.count(1):
         address = f"visitor{boundary}@example.com"
-        lead = LeadFacts(None, address) if by == "email" else LeadFacts(f"phone:{boundary:010}", None, str(boundary))
+        phone = check_phone(f"+7999{boundary:07}")
+        lead = LeadFacts(None, address) if by == "email" else LeadFacts(phone.identity, None, phone)
 
         def send(s: Session, words: str, lead: LeadFacts) -> int:
             content = MessageContent("text", text=words)

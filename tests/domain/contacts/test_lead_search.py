@@ -17,6 +17,7 @@ from crm_core.access.actors import LOCAL_API
 from crm_core.contacts import lead_lists, lead_words, leads
 from crm_core.contacts.lead_lists import LeadFilter
 from crm_core.contacts.leads import LeadFacts
+from crm_core.contacts.phones import check_phone
 from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
 from crm_core.storage.paging import Page, RowCount
@@ -99,11 +100,13 @@ async def test_blank_name_is_no_filter_and_one_without_letters_finds_nobody(db: 
 async def test_name_with_other_filters_must_match_as_well(db: Database) -> None:
     def fill(s: Session) -> None:
         for number, name in enumerate(("Anna Ivanova", "Anna Petrova")):
-            leads.create(s, LeadFacts(email=f"{number}@x.yy", phone="+7 999", full_name=name), now=NOW)
+            leads.create(
+                s, LeadFacts(email=f"{number}@x.yy", phone=check_phone("+7 999 0000000"), full_name=name), now=NOW
+            )
 
     await db.write(fill)
-    assert await found(db, "iv anna", phone="7999") == ["Anna Ivanova"]
-    assert await found(db, "anna", phone="7999", email="1@x.yy") == ["Anna Petrova"]
+    assert await found(db, "iv anna", phone="79990000000") == ["Anna Ivanova"]
+    assert await found(db, "anna", phone="79990000000", email="1@x.yy") == ["Anna Petrova"]
     assert await found(db, "iv", email="1@x.yy") == []
     assert await found(db, "%", email="1@x.yy") == []
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, api, telegram
@@ -79,6 +80,7 @@ async def test_prompt_ends_with_the_role(db: Database) -> None:
     anna = person_of(office, Role.OPERATOR)
     more: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
     await db.write(departure.remove, operator_id=office.operator_ids[0], rng=random.random, **more)
+    await db.write(lambda s: s.execute(text("UPDATE contacts SET status = 'closed'")))
     await db.write(accounts.ensure_admins, telegram_ids=[IVAN], now=NOW)  # a client who joins the staff
     await db.write(accounts.remove_admin, telegram_id=OLGA, **more)
     for who in (anna, IVAN, OLGA):

@@ -1,5 +1,7 @@
 """Candidates as they are read: each field from its own column, and the same by every way of reading."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -68,7 +70,20 @@ async def test_every_way_of_reading_finds_the_same_exclusion(db: Database, why: 
 
 
 def test_every_exclusion_that_can_be_stored_is_tried() -> None:
-    assert set(Exclusion) - MAKES_INELIGIBLE.keys() == {Exclusion.NO_WEIGHT}
+    of_no_operator_alone = {Exclusion.NO_WEIGHT, Exclusion.OWN_REQUEST}
+    assert set(Exclusion) - MAKES_INELIGIBLE.keys() == of_no_operator_alone
+
+
+@pytest.mark.fault("F161")
+async def test_client_of_a_contact_is_excluded_from_it_alone(db: Database) -> None:
+    def story(s: Session) -> list[Exclusion | None]:
+        source_id, operator_id = prepare(s)
+        source = source_facts(s, source_id)
+        own = replace(source, client_chat=10_000 + operator_id)
+        (found,), (other,) = candidates(s, own), candidates(s, replace(source, client_chat=5))
+        return [exclusion(found), exclusion(one_candidate(s, own, operator_id=operator_id).candidate), exclusion(other)]
+
+    assert await db.write(story) == [Exclusion.OWN_REQUEST, Exclusion.OWN_REQUEST, None]
 
 
 async def test_switched_off_source_excludes_everybody(db: Database) -> None:

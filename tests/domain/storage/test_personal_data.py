@@ -12,6 +12,7 @@ MARKS = {name: column.info.get("data") for name, column in COLUMNS.items()}
 PERSONAL = [
     "leads.external_id",
     "leads.email",
+    "leads.email_key",
     "leads.email_hint",
     "leads.phone",
     "leads.phone_key",

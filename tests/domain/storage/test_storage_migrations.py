@@ -133,5 +133,63 @@ def test_names_of_an_earlier_version_are_found_after_the_migration(second_databa
     assert sorted(stored) == sorted(expected)
 
 
-def _fails(_: Any) -> Any:
+_OLD_LEAD = (
+    "INSERT INTO leads (id, external_id, email, phone, phone_key, created_at)"
+    " VALUES (:id, :external, :email, :phone, :key, 0)"
+)
+
+
+@pytest.mark.fault("F128", "F129")
+def test_keys_of_earlier_phones_and_emails_are_renewed_without_merging_anybody(second_database_url: str) -> None:
+    if second_database_url.startswith("sqlite"):
+        Path(make_url(second_database_url).database or "").parent.mkdir()
+    engine = engine_of(second_database_url)
+    with engine.begin() as connection:
+        command.upgrade(migrating._config(connection), "0015")
+    old = [  # external id, e-mail, phone, its last ten digits
+        ("phone:1987654321", None, "+55 11 98765-4321", "1987654321"),
+        ("phone:9991234567", None, "8 (999) 123-45-67", "9991234567"),
+        ("phone:9912345675", None, "+7 999 123-45-67 доб. 5", "9912345675"),
+        ("phone:9123456700", None, "+79991234567 x00", "9123456700"),
+        ("phone:12", None, None, None),  # another system's own id
+        (None, None, "call me", None),
+        (None, "her@example.com\u200b", "12345", "12345"),
+        (None, "her@example.com", None, None),
+        (None, "mailto:her@example.com", None, None),
+        (None, "client@пример.рф", None, None),
+        (None, "client@xn--e1afmkfd.xn--p1ai", None, None),
+        (None, "\u202aonly@example.com", None, None),
+    ]
+    many = [
+        (f"crm:{number}", f"{number}@example.com", f"8999{number:07}", f"999{number:07}") for number in range(5_100)
+    ]
+    rows = [
+        {"id": place, "external": external, "email": email, "phone": phone, "key": key}
+        for place, (external, email, phone, key) in enumerate((*old, *many), start=1)
+    ]
+    with engine.begin() as connection:
+        connection.execute(text(_OLD_LEAD), rows)
+    engine.dispose()
+    migrate(second_database_url, copy=False, region="RU")
+    query = "SELECT external_id, email, email_key, phone, phone_key FROM leads ORDER BY id"
+    found = [tuple(row) for row in ask(second_database_url, query)]
+    assert [(email, phone) for _, email, _, phone, _ in found] == [(row["email"], row["phone"]) for row in rows]
+    assert [(external, key, phone_key) for external, _, key, _, phone_key in found[: len(old)]] == [
+        ("phone:+5511987654321", None, "+5511987654321"),
+        ("phone:+79991234567", None, "+79991234567"),
+        ("phone:+79991234567;ext=5", None, "+79991234567"),
+        ("phone:+79991234567;ext=00", None, "+79991234567"),
+        ("phone:12", None, None),
+        (None, None, None),
+        (None, "her@example.com\u200b", "12345"),
+        (None, "her@example.com", None),
+        (None, "mailto:her@example.com", None),
+        (None, "client@пример.рф", None),
+        (None, "client@xn--e1afmkfd.xn--p1ai", None),
+        (None, "only@example.com", None),
+    ]
+    assert found[-1][4] == "+79990005099"
+
+
+def _fails(_: Any, *rest: Any) -> Any:
     raise LookupError("in the middle of a migration")

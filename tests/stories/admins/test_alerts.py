@@ -2,9 +2,8 @@
 
 import pytest
 
-from bot.sandbox import Person, Sandbox
-from tests.stories.arranging import closes
-from tests.stories.steering import types
+from bot.sandbox import Person, Sandbox, SeenMessage
+from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -20,22 +19,53 @@ async def write(crm: RunningApp, name: str) -> None:
 
 
 @pytest.mark.fault("F59")
-async def test_waiting_contact_alerts_admins_with_reason_once_in_ten_minutes(
+async def test_waiting_contacts_alert_admins_with_one_message_that_is_edited_until_nobody_waits(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     await write(crm, "Ivan")
-    await crm.olga.sees(
+    notice = await crm.olga.sees(
         "⏳ #1 is waiting in shop_bot: no operator is available (no operator has a weight there). /queue"
     )
     await write(crm, "Kira")
-    assert told(crm.olga, "waiting in shop_bot") == 1
-    clock.forward(minutes=9, seconds=50)
+    clock.forward(minutes=11)
     await write(crm, "Lev")
     assert told(crm.olga, "waiting in shop_bot") == 1
-    clock.forward(seconds=11)
+    why = "no operator has a weight there"
+    assert await refreshed(crm, notice) == (
+        f"⏳ Waiting in shop_bot: 3, the longest is #1. No operator is available ({why}). /queue"
+    )
+    anna = await crm.operator("Anna", limit=1)
+    await anna.sees("#1")
+    assert "⏳ Waiting in shop_bot: 2, the longest is #2." in await refreshed(crm, notice)
+    await types(crm, crm.olga, "/operators limit Anna 5")
+    assert await refreshed(crm, notice) == "✅ Nobody is waiting in shop_bot any more."
+    assert await refreshed(crm, notice) == "✅ Nobody is waiting in shop_bot any more."
+
+    await types(crm, crm.olga, "/operators limit Anna 1")
+    clock.forward(minutes=11)
     await write(crm, "Mia")
-    assert told(crm.olga, "waiting in shop_bot") == 2
-    await crm.olga.sees("#4 is waiting")
+    await crm.olga.sees("⏳ #4 is waiting in shop_bot")
+    assert told(crm.olga, "✅ Nobody is waiting") == 1
+
+
+async def test_deleted_waiting_notice_is_followed_by_a_new_one(crm: RunningApp, clock: MovableClock) -> None:
+    await write(crm, "Ivan")
+    notice = await crm.olga.sees("⏳ #1 is waiting")
+    crm.sandbox.fail(
+        kind="error", method="editMessageText", chat=crm.olga, code=400, text="Bad Request: message to edit not found"
+    )
+    await write(crm, "Kira")
+    await refreshed(crm, notice)
+    clock.forward(minutes=11)
+    await write(crm, "Lev")
+    await crm.olga.sees("⏳ #3 is waiting")
+
+
+async def refreshed(crm: RunningApp, notice: SeenMessage) -> str:
+    """What a message says once it was brought up to date."""
+    await crm.app.schedule.run("refresh_wait_notices")
+    await crm.settled()
+    return next(seen.text for seen in crm.olga.chat() if seen.id == notice.id)
 
 
 @pytest.mark.fault("F59")
@@ -62,19 +92,16 @@ async def test_waiting_alerts_are_limited_for_each_source_separately(crm: Runnin
     await crm.olga.sees("#2 is waiting in VK ads")
 
 
-async def test_operator_at_limit_alerts_admins_once_in_ten_minutes(crm: RunningApp, clock: MovableClock) -> None:
-    anna = await crm.operator("Anna", limit=2)
+async def test_operator_at_the_limit_is_no_news_but_a_client_who_waits_is(crm: RunningApp) -> None:
+    await crm.operator("Anna", limit=1)
     await write(crm, "Ivan")
-    assert told(crm.olga, "has reached the limit") == 0
+    assert told(crm.olga, "limit") == 0
     await write(crm, "Kira")
-    await crm.olga.sees("🔺 Anna has reached the limit: 2 of 2 open requests.")
-    await closes(anna, await anna.sees("#1"))
-    await write(crm, "Lev")
-    assert told(crm.olga, "has reached the limit") == 1
-    clock.forward(minutes=10)
-    await closes(anna, await anna.sees("#2"))
-    await write(crm, "Mia")
-    assert told(crm.olga, "has reached the limit") == 2
+    notice = await crm.olga.sees("#2 is waiting in shop_bot: no operator is available (at the limit)")
+    assert notice.labels == ["⏳ Waiting requests"]
+    screen = await presses(crm, crm.olga, notice, "Waiting requests")
+    assert "#2" in screen.text
+    assert screen.labels == ["Assign #2", "🔄 Refresh"]
 
 
 @pytest.mark.fault("F36")
@@ -125,7 +152,7 @@ async def test_dead_letter_updates_alert_admins_once(crm: RunningApp) -> None:
 
 
 async def test_every_admin_is_alerted_once_in_their_language(crm: RunningApp) -> None:
-    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/admins add")
     pyotr = crm.client("Pyotr", language="ru")
     await pyotr.starts(crm.shop, code)
     await crm.settled()

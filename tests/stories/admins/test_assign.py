@@ -12,6 +12,7 @@ async def add(crm: RunningApp, *names: str) -> None:
         await types(crm, crm.olga, f"/operators add {name} 5")
 
 
+@pytest.mark.fault("F133")
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -28,6 +29,10 @@ async def add(crm: RunningApp, *names: str) -> None:
         ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: it is asked for
         ("/assign vk Agent 7 10", "Agent 7's weight at VK ads is now 10"),
         ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
+        ("/assign vk O’Brien 7", "O'Brien's weight at VK ads is now 7"),  # as phones write it
+        ("/assign shop_bot Anna, 18%", "Anna's weight at shop_bot is now 18"),
+        ("/assign shop_bot Anna ٢٦", "Anna's weight at shop_bot is now 26"),
+        ("/assign shop_bot №1 30", "Anna's weight at shop_bot is now 30"),
         ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),
     ],
 )
@@ -93,7 +98,7 @@ async def test_invalid_assign_is_refused_with_reason_and_suggestion(
     answer = await types(crm, crm.olga, typed)
     assert answer.text.startswith(said)
     assert answer.labels == offered
-    assert "Nobody has a weight here" in (await types(crm, crm.olga, "/sources shop_bot")).text
+    assert "Nobody is assigned here" in (await types(crm, crm.olga, "/sources shop_bot")).text
 
 
 async def test_suggested_assignment_is_applied_by_its_button(crm: RunningApp) -> None:

@@ -20,7 +20,7 @@ from crm_core.exports.making import Made
 from crm_core.storage.tables import Contact, Event, Export
 from tests.receiving.outage import outage, until_away
 from tests.stories.arranging import until
-from tests.stories.steering import presses, types
+from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -122,7 +122,7 @@ async def test_export_respects_chosen_table_period_and_format(crm: RunningApp, c
 
 async def test_export_uses_the_language_of_the_admin(crm: RunningApp) -> None:
     boris = crm.sandbox.person("Boris", language_code="ru")
-    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/admins add")
     await boris.starts(crm.shop, code)
     await crm.operator("Анна")
     screen = await starts(crm, boris, "Операторы", "CSV")
@@ -291,7 +291,7 @@ async def test_export_that_fails_in_any_way_is_tried_three_times_and_then_report
 @pytest.mark.fault("F105")
 async def test_flood_wait_of_one_admin_does_not_delay_the_export_of_another(crm: RunningApp) -> None:
     boris = crm.sandbox.person("Boris", language_code="en")
-    code = (await types(crm, crm.olga, "/admins add")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/admins add")
     await boris.starts(crm.shop, code)
     await crm.settled()
     await crm.client("Ivan").says("Hello", to=crm.shop)

@@ -4,7 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content
-from tests.stories.steering import presses, types
+from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -89,7 +89,7 @@ async def test_prompt_survives_a_restart(sandbox: Sandbox, database_url: str) ->
 
 
 async def admin_who_is_an_operator(crm: RunningApp) -> Person:
-    code = (await types(crm, crm.olga, "/operators add Olga 10")).text.split("start=")[1].split()[0]
+    code = await invites(crm, crm.olga, "/operators add Olga 10")
     await crm.olga.starts(crm.shop, code)
     await crm.settled()
     await types(crm, crm.olga, "/assign shop_bot Olga 1")
@@ -128,4 +128,4 @@ async def test_plain_message_of_an_admin_is_refused_with_explanation(crm: Runnin
         "You are an admin, not an operator, so this went to nobody. /help shows what you can do."
     )
     assert (await types(crm, crm.olga, "/statistics")).text == ("There is no such command. /help lists all commands.")
-    assert "You are an admin here." in (await types(crm, crm.olga, "/start")).text
+    assert "You are an admin of @shop_bot." in (await types(crm, crm.olga, "/start")).text

@@ -13,9 +13,10 @@ async def test_source_link_contacts_use_its_own_source_and_weights(crm: RunningA
     done = await types(crm, crm.olga, "/sources link vk VK ads")
     assert "VK ads has been added." in done.text
     assert "https://t.me/shop_bot?start=src_vk" in done.text
-    assert "Nobody has a weight here" in done.text
+    assert "Its weights are those of @shop_bot." in done.text
     await types(crm, crm.olga, "/assign shop_bot Boris 0")
     await types(crm, crm.olga, "/assign vk Boris 10")
+    await types(crm, crm.olga, "/assign vk Anna 0")
 
     ivan, kira = crm.client("Ivan"), crm.client("Kira")
     await ivan.starts(crm.shop, "src_vk")
@@ -28,7 +29,7 @@ async def test_source_link_contacts_use_its_own_source_and_weights(crm: RunningA
 
 async def test_source_link_is_added_by_buttons(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/sources")
-    assert screen.text == "📥 Sources: 1\n🤖 shop_bot"
+    assert screen.text == "📥 Sources: 1\n⚠️ 🤖 shop_bot · nobody is assigned"
     question = await presses(crm, crm.olga, screen, "New link")
     assert "link to @shop_bot" in question.text
     done = await types(crm, crm.olga, "VK")

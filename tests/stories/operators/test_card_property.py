@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.delivery.cards import card
 from bot.texts import translator
 from crm_core.delivery.claims import CardData
-from crm_core.messaging.messages import CARD_TEXT_LIMIT, fits_units, utf16_units
+from crm_core.messaging.messages import CARD_TEXT_LIMIT, Original, fits_card, fits_units, utf16_units
 from tests.stories.operators.test_cards import HOSTILE
 
 ZONE = ZoneInfo("UTC")
@@ -135,3 +135,27 @@ def test_no_control_character_of_a_name_phone_or_address_reaches_the_card(sign: 
     assert sign not in text.replace("\n", "")
     assert text.count("+7 999 1") == 4
     assert text.count("\n") == card(plain, chat_id=7, _=translator("en"), now=NOW, zone=ZONE).text.count("\n")
+
+
+@pytest.mark.fault("F140", "F141")
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_longest_origin_and_longest_fields_make_a_valid_card(language: str) -> None:
+    links = [
+        {"type": "text_link", "offset": at, "length": 1, "url": "https://x.example/" + str(at) * 200} for at in range(5)
+    ]
+    about = {
+        "elsewhere": True,
+        "kind": "unique_gift",
+        "from": "ш" * 500,
+        "link": "l" * 500,
+        "quote": {"text": "q" * 4096},
+    }
+    contact = dataclasses.replace(
+        PLAIN, lead_name="😀" * 64, lead_username="u" * 32, source="S" * 64, status="in_progress", phone="+" + "7" * 20,
+        email="e" * 254, email_hint="h" * 254, earlier=100, last_operator="A" * 64, first_text="x" * 2_200,
+        first_entities=links, first_forwarded_from="ع" * 500, first_about=about,
+    )  # fmt: skip
+    assert fits_card(Original(1, "text", contact.first_text, can_copy=True, has_origin=True))
+    made = card(contact, chat_id=7, _=translator(language), now=NOW, zone=ZONE)
+    assert "x" * 2_200 in made.text
+    assert utf16_units(made.text) <= MESSAGE_LONGEST

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.sandbox import Sandbox
+from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -76,3 +77,30 @@ async def test_thread_id_in_a_private_chat_is_ignored(crm: RunningApp) -> None:
     await crm.settled()
     assert petra.looks("For Ivan") is None
     assert all("message_thread_id" not in seen.raw for seen in anna.chat() if seen.sender == crm.shop.id)
+
+
+@pytest.mark.fault("F101", "F102")
+async def test_nothing_that_happens_in_a_group_concerns_anybody_in_private(sandbox: Sandbox, database_url: str) -> None:
+    """Files, edits, live locations that move, albums, replies, invitations, commands, and who comes and goes."""
+    tokens = {TOKEN: "shop_bot", SECOND_TOKEN: "desk_bot"}
+    async with await RunningApp.open(sandbox, database_url, tokens=tokens) as crm:
+        desk = crm.bots[1]
+        anna, ivan = await crm.operator("Anna", bots=[crm.shop]), crm.client("Ivan")
+        await crm.weight(1, 1, bot=desk)
+        group = crm.sandbox.group("Customers", [anna, ivan, desk], forum=True)
+        asked = await ivan.says("How much?", to=group)
+        await anna.says("300", to=group, reply_to=asked)
+        await ivan.edits(asked, "How much is it?")
+        await ivan.sends(kinds.album(kinds.photo(), kinds.photo()), to=group)
+        here = await anna.sends(kinds.location(live_period=900), to=group)
+        for step in range(40):
+            await anna.edits(here, kinds.location(latitude=50 + step, live_period=900))
+        await ivan.says("/start op_nothing", to=group)
+        await ivan.says("/EMAIL ivan@example.com", to=group)
+        group.set_member(ivan, "left")
+        group.set_member(desk, "administrator")
+        await crm.settled()
+        assert await count(crm, "inbox", "state <> 'done'") == 0
+        assert await count(crm, "leads") == 0
+        assert await count(crm, "staff_chats", f"bot_id = {desk.id} AND telegram_id = {anna.id}") == 0
+        assert await count(crm, "outbox", f"bot_id = {desk.id} AND chat_id IN ({anna.id}, {ivan.id}, {group.id})") == 0

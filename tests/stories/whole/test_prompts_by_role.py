@@ -122,7 +122,8 @@ async def test_removed_operator_answers_no_prompt(crm: RunningApp) -> None:
     await asks(crm, anna, Role.OPERATOR)
     await remove(crm, anna)
     await anna.says("blue")
-    await boris.sees("blue")  # as a client's request
+    await anna.sees("this went to nobody")
+    assert boris.looks("blue") is None
     assert anna.looks("Noted") is None
 
 

@@ -6,7 +6,7 @@ from alembic import op
 from crm_core.storage.types import RowId
 
 revision = "0019"
-down_revision = "0015"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

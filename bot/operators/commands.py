@@ -1,0 +1,53 @@
+"""/take and /close, as replies to a card or any message of a request, or with its number: what the buttons do."""
+
+import re
+
+from aiogram import Router
+from aiogram.types import Message
+
+from bot.handling.act import Act
+from bot.screens.keyboards import typed
+from bot.screens.message import text_message
+from bot.texts import Translator
+from crm_core.access.actors import Actor
+from crm_core.contacts import lifecycle
+from crm_core.messaging import messages
+from crm_core.storage.database import Database
+
+router = Router(name="operators.commands")
+
+_NUMBER = re.compile(r"^/\S+\s+[#№]?\s?([0-9]{1,9})\s*$")
+
+
+@router.message(typed("take"))
+async def on_take_command(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """[Take], typed."""
+    number = await _meant(message, act, db)
+    if number is None:
+        await act.answer(text_message(_("Reply to a card with /take, or add its number: /take 15.")))
+        return
+    text = _("#{id} is yours. Reply to the card to write to the client.").format(id=number)
+    await act(lifecycle.take, contact_id=number, version=None, actor=actor, reply=lambda taken: text_message(text))
+
+
+@router.message(typed("close"))
+async def on_close_command(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """[Close], typed."""
+    number = await _meant(message, act, db)
+    if number is None:
+        await act.answer(text_message(_("Reply to a card with /close, or add its number: /close 15.")))
+        return
+    text = _("#{id} is closed.").format(id=number)
+    await act(lifecycle.close, contact_id=number, version=None, actor=actor, reply=lambda closed: text_message(text))
+
+
+async def _meant(message: Message, act: Act, db: Database) -> int | None:
+    """The number of the request that a command names, or to a message of which it replies."""
+    named = _NUMBER.match(message.text or "")
+    if named is not None:
+        return int(named[1])
+    replied = message.reply_to_message
+    if replied is None:
+        return None
+    target = await db.read(messages.reply_target, bot_id=act.bot_id, chat_id=act.chat_id, message_id=replied.message_id)
+    return None if target is None else target.contact_id

@@ -1,0 +1,46 @@
+"""Whether anybody is on duty at a source: somebody who would get its next contact, if only they had room for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core.messaging import alerts
+from crm_core.routing import queue
+from crm_core.routing.candidates import eligibilities
+from crm_core.routing.choose import Exclusion
+from crm_core.storage.tables import Source
+
+NOBODY_ELSE_COOLS_IT = timedelta(0)  # each time is news, whatever admins were told a moment ago
+
+
+def is_away(why: str | None) -> bool:
+    """Whether the reason for which a contact waits (of a `Choice`) says that nobody is there, rather than all busy."""
+    return why is not None and bool(why) and not {Exclusion.FULL.value, queue.OTHERS_FIRST} & set(why.split("+"))
+
+
+def covered(s: Session) -> frozenset[int]:
+    """The ids of the sources where somebody is on duty."""
+    return frozenset(one.source_id for one in eligibilities(s) if one.why_not in (None, Exclusion.FULL))
+
+
+@contextmanager
+def watching(s: Session, *, now: datetime) -> Iterator[None]:
+    """Notifies admins if what is done inside leaves sources without anybody on duty: the last operator has gone."""
+    before = covered(s)
+    yield
+    after = covered(s)
+    gone = before - after
+    if not gone:
+        return
+    names = s.execute(select(Source.name).where(Source.id.in_(gone)).order_by(Source.id)).scalars().all()
+    alerts.notify_admins(
+        s,
+        cause="off_duty",
+        code="nobody_on_duty",
+        now=now,
+        quiet=NOBODY_ELSE_COOLS_IT,
+        sources=[] if not after else list(names),
+    )

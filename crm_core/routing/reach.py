@@ -1,0 +1,105 @@
+"""Which bots can write to an operator: where one becomes reachable without writing anything there as an operator.
+
+Whoever has written to a bot as a client has a chat with it, and Telegram shows them no Start button there again. So
+they are reachable there as soon as they are an operator who serves that bot.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import SYSTEM, telegram
+from crm_core.access.serving import SPEAKER
+from crm_core.messaging import outbox
+from crm_core.routing import queue
+from crm_core.routing.assignment import Rng
+from crm_core.routing.operator_locks import hold_operators
+from crm_core.storage.execute import dialect_insert
+from crm_core.storage.tables import Chat, Source, Staff, StaffChat, Weight
+
+_reach = StaffChat.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Chatting:
+    """An operator's account that has a chat with a bot."""
+
+    telegram_id: int
+    operator_id: int
+    bot_id: int
+
+
+def known_chats(s: Session, *, operator_id: int | None = None) -> list[Chatting]:
+    """Chats of operators with bots that they serve, in which they wrote as clients, and never as operators.
+
+    Args:
+        operator_id: of one operator alone.
+    """
+    found = _KNOWN_CHATS if operator_id is None else _KNOWN_CHATS.where(Staff.operator_id == operator_id)
+    return [Chatting(row.telegram_id, int(row.operator_id or 0), row.bot_id) for row in s.execute(found)]
+
+
+_KNOWN_CHATS = (
+    select(Staff.telegram_id, Staff.operator_id, Chat.bot_id)
+    .distinct()
+    .join(Weight, Weight.operator_id == Staff.operator_id)
+    .join(Source, Source.id == Weight.source_id)
+    .join(Chat, (Chat.bot_id == SPEAKER) & (Chat.chat_id == Staff.telegram_id))
+    .where(
+        Chat.is_blocked.is_(False),
+        ~exists().where(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == Chat.bot_id),
+    )
+)
+
+
+def reach_known_chats(s: Session, *, operator_id: int, now: datetime) -> bool:
+    """Makes an operator reachable by the bots that they serve and have a chat with.
+
+    The caller holds the operator, and assigns waiting contacts afterwards. Returns whether there was such a bot.
+    """
+    found = known_chats(s, operator_id=operator_id)
+    for one in found:
+        store_reachable(s, telegram_id=one.telegram_id, bot_id=one.bot_id, operator_id=operator_id, now=now)
+    return bool(found)
+
+
+def reach_all_known_chats(s: Session, *, now: datetime, rng: Rng) -> int:
+    """The same for everybody: for those who joined and pressed Start in another bot in the same moment.
+
+    Returns how many operators can be reached by further bots.
+    """
+    operator_ids = {one.operator_id for one in known_chats(s)}
+    if not operator_ids:
+        return 0
+    source_ids = hold_operators(s, operator_ids)
+    reached = sum(reach_known_chats(s, operator_id=one, now=now) for one in sorted(operator_ids))
+    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    return reached
+
+
+def store_reachable(s: Session, *, telegram_id: int, bot_id: int, operator_id: int | None, now: datetime) -> None:
+    """Stores that a bot can write to a member of staff, and queues their menu there."""
+    values = {"telegram_id": telegram_id, "bot_id": bot_id, "is_reachable": True, "changed_at": now}
+    s.execute(
+        dialect_insert(s, _reach)
+        .values(values)
+        .on_conflict_do_update(index_elements=["telegram_id", "bot_id"], set_={"is_reachable": True, "changed_at": now})
+    )
+    events.record_one(
+        s,
+        events.STAFF_CHANGED,
+        actor=telegram(telegram_id).label,
+        now=now,
+        operator_id=operator_id,
+        reason="reached",
+        data={"bot_id": bot_id},
+    )
+    outbox.add(s, [menu(bot_id, telegram_id)], now=now)
+
+
+def menu(bot_id: int, telegram_id: int) -> outbox.OutboxEntry:
+    """The commands of somebody's roles, for their menu in a bot."""
+    return outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id, dedup_key=f"menu:{bot_id}:{telegram_id}")

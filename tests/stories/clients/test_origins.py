@@ -1,0 +1,127 @@
+"""Whose words a client sends on, and what they ask about: forwards, replies to other chats, quotes."""
+
+from typing import Any
+
+import pytest
+
+from bot.sandbox import Person
+from bot.sandbox.world import content as kinds
+from crm_core.contacts import details
+from tests.stories.arranging import count
+from tests.support.people import RunningApp
+
+CHANNEL = {"id": -1001, "type": "channel", "title": "Lamp Shop", "username": "lampshop"}
+ORIGINS: dict[str, tuple[dict[str, Any], str]] = {
+    "hidden": ({"type": "hidden_user", "date": 5, "sender_user_name": "Courier Ltd"}, "Forwarded from Courier Ltd"),
+    "nameless": ({"type": "hidden_user", "date": 5}, "Forwarded, author unknown"),
+    "channel": (
+        {"type": "channel", "date": 5, "chat": CHANNEL, "message_id": 7, "author_signature": "Vera"},
+        "Forwarded from Lamp Shop @lampshop, Vera",
+    ),
+    "user": (
+        {"type": "user", "date": 5, "sender_user": {"id": 9, "first_name": "Petra", "last_name": "K."}},
+        "Forwarded from Petra K.",
+    ),
+    "group": ({"type": "chat", "date": 5, "sender_chat": {**CHANNEL, "username": 5}}, "Forwarded from Lamp Shop"),
+    "new": ({"type": "robot", "date": 5, "sender_robot": {"name": "R2"}}, "Forwarded, author unknown"),
+}  # fmt: skip
+
+
+@pytest.mark.fault("F140")
+@pytest.mark.parametrize("name", ORIGINS)
+async def test_forwarded_words_are_marked_on_card_and_copy(crm: RunningApp, name: str) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    origin, line = ORIGINS[name]
+    await ivan.sends(kinds.text("You are *idiots*"), to=crm.shop, forward_origin=origin)
+    card = await anna.sees("You are *idiots*", bot=crm.shop)
+    assert f"↪️ {line}\nYou are *idiots*" in card.text
+    await ivan.sends(kinds.text("<b>Pay</b> 500 more", parse_mode="HTML"), forward_origin=origin)
+    copy = await anna.sees("Pay 500 more")
+    assert (copy.text, copy.reply_to) == (f"↪️ {line}\nPay 500 more", card.id)
+    assert [one["offset"] for one in copy.entities if one["type"] == "bold"] == [len(f"↪️ {line}\n")]
+    await ivan.sends(kinds.photo(caption="the parcel"), forward_origin=origin)
+    assert (await anna.sees("the parcel")).text == f"↪️ {line}\nthe parcel"
+    sticker = await ivan.sends(kinds.sticker(), forward_origin=origin)
+    copy = await anna.sees(kind="sticker")
+    note = await anna.sees(line, after=copy)
+    assert (copy.copied_from, note.reply_to) == ((ivan.id, sticker.id), copy.id)
+    await anna.replies(note, "What is it?")
+    await ivan.sees("What is it?")
+
+
+@pytest.mark.fault("F140")
+async def test_longest_forwarded_words_arrive_whole_and_are_marked(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello", bot=crm.shop)
+    origin = ORIGINS["hidden"][0]
+    for content in (kinds.text("x" * 4096), kinds.photo(caption="y" * 1024)):
+        sent = await ivan.sends(content, forward_origin=origin)
+        copy = await anna.sees(sent.text)
+        assert (await anna.sees("Forwarded from Courier Ltd", after=copy)).reply_to == copy.id
+
+
+@pytest.mark.fault("F140")
+async def test_origin_is_in_the_api_and_own_words_have_none(crm: RunningApp) -> None:
+    ivan = crm.client()
+    await ivan.sends(kinds.text("Pay"), to=crm.shop, forward_origin=ORIGINS["hidden"][0])
+    await ivan.says("Is that so?")
+    await crm.settled()
+    shown = await crm.db.read(details.messages, contact_id=1, skip=0, limit=9)
+    assert [one.forwarded_from for one in shown.rows] == ["Courier Ltd", None]
+
+
+@pytest.mark.fault("F141")
+async def test_question_about_a_channel_post_says_which(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    about = {
+        "external_reply": {
+            "origin": {"type": "channel", "chat": CHANNEL, "message_id": 77, "date": 5},
+            "chat": CHANNEL, "message_id": 77, "photo": [{"file_id": "x", "file_unique_id": "y"}],
+        },
+        "quote": {"text": "Lamp Snowflake, 3 bulbs", "position": 0},
+    }  # fmt: skip
+    shown = "💬 In reply to: photo · Lamp Shop @lampshop · https://t.me/lampshop/77\n❝ Lamp Snowflake, 3 bulbs ❞\n"
+    await ivan.sends(kinds.text("How much is this?"), to=crm.shop, parts=about)
+    card = await anna.sees("How much is this?", bot=crm.shop)
+    assert f"{shown}How much is this?" in card.text
+    await ivan.sends(kinds.text("And in red?"), parts=about)
+    assert (await anna.sees("And in red?")).text == f"{shown}And in red?"
+    private = {"origin": {"type": "hidden_user", "date": 5}, "message_id": 3}
+    await ivan.sends(kinds.voice(), parts={"external_reply": private})
+    assert (await anna.sees(kind="voice")).text == "💬 In reply to: text"
+
+
+@pytest.mark.fault("F141")
+async def test_quote_in_the_chat_is_the_same_quote_at_the_other_side(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello", bot=crm.shop)
+    answer = await anna.replies(card, "We come on Friday at ten")
+    there = await ivan.sees("We come on Friday")
+    await quoting(ivan, there, "on Friday", "too late")
+    copy = await anna.sees("too late")
+    assert (copy.reply_to, copy.raw["quote"]["text"]) == (answer.id, "on Friday")
+    mine = await ivan.says("Come on Monday or on Tuesday")
+    await quoting(anna, await anna.sees("Come on Monday"), "on Tuesday", "Tuesday it is")
+    copy = await ivan.sees("Tuesday it is")
+    assert (copy.reply_to, copy.raw["quote"]["text"]) == (mine.id, "on Tuesday")
+
+
+@pytest.mark.fault("F141")
+async def test_quote_that_the_server_calls_invalid_is_dropped_and_the_words_arrive(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello", bot=crm.shop)
+    answer = await anna.replies(card, "We come on Friday")
+    there = await ivan.sees("We come on Friday")
+    await quoting(ivan, there, "never said", "too late")
+    copy = await anna.sees("too late")
+    assert (copy.reply_to, "quote" in copy.raw) == (answer.id, False)
+    assert await count(crm, "outbox", "state = 'dead'") == 0
+
+
+async def quoting(person: Person, message: Any, words: str, said: str) -> None:
+    """A person replies to some words of a message."""
+    quote = {"text": words, "position": 0, "is_manual": True}
+    await person.sends(kinds.text(said), reply_to=message, parts={"quote": quote})
