@@ -20,6 +20,7 @@ from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import clock_time, kind_name, lasted
+from crm_core.conversation.history import Said
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
 
@@ -60,7 +61,14 @@ class Card:
 
 
 def card(
-    contact: CardData, *, chat_id: int, _: Translator, now: datetime, zone: ZoneInfo, asks_to_close: bool = False
+    contact: CardData,
+    *,
+    chat_id: int,
+    _: Translator,
+    now: datetime,
+    zone: ZoneInfo,
+    asks_to_close: bool = False,
+    latest: Sequence[Said] | None = None,
 ) -> Card:
     """The text and buttons of a card.
 
@@ -69,6 +77,7 @@ def card(
             says where the contact is now.
         zone: by whose clocks times are shown.
         asks_to_close: whether Close was pressed, and nobody has taken the contact: then the card asks whether to.
+        latest: the last messages of both sides, for a card that was shown again: it is short, and has them.
     """
     if contact.operator_chat != chat_id:
         return Card(*_where_now(contact, _), None)
@@ -80,7 +89,10 @@ def card(
         lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
     origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
-    lines += [Styled(""), *map(Styled, origin), _message(contact, _), Styled(""), Styled(_state(contact, _, clock))]
+    lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]
+    if latest:
+        lines += [Styled(""), *(_said(one, contact, clock) for one in latest)]
+    lines += [Styled(""), Styled(_state(contact, _, clock))]
     if asks_to_close and contact.status == "new":
         lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
         return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
@@ -183,7 +195,29 @@ def origin_lines(
     return lines
 
 
-def _message(contact: CardData, _: Translator) -> Styled:
+BRIEF_LONGEST = 300  # characters of the first message on a card that was shown again
+SAID_LONGEST = 100  # characters of each of the last messages there
+
+
+def _said(one: Said, contact: CardData, clock: "_Clock") -> Styled:
+    """One of the last messages: when, who, and what."""
+    _ = clock.translator
+    who = one_line(shorten(one.operator, 24)) if one.operator else client_name(contact.lead_name, _, longest=24)
+    words = one_line(shorten(one.text, SAID_LONGEST))
+    if one.kind != "text":
+        words = f"[{kind_name(one.kind, _)}] {words}".strip()
+    if one.is_withdrawn:
+        words = f"{_('(taken back)')} {words}"
+    return _joined([Styled(f"{clock.at(one.at)} "), _styled("bold", who), Styled(f": {words}")])
+
+
+def below(contact: CardData, _: Translator) -> Card:
+    """What an earlier card says when a newer one was shown."""
+    where = Styled(f" {client_name(contact.lead_name, _)} · ⤵️ " + _("below"))
+    return Card(*_joined([_styled("bold", f"#{contact.id}"), where]), None)
+
+
+def _message(contact: CardData, _: Translator, *, is_brief: bool = False) -> Styled:
     if contact.first_kind is None:
         return _styled("italic", _("No message"))
     if contact.first_kind != "text":
@@ -192,6 +226,8 @@ def _message(contact: CardData, _: Translator) -> Styled:
     if not text:
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     limit = card_text_limit(contact.first_forwarded_from is not None or contact.first_about is not None)
+    if is_brief and utf16_units(text) > BRIEF_LONGEST:
+        return Styled(fits_units(text, BRIEF_LONGEST) + "…")
     if utf16_units(text) <= limit:
         return _with_addresses(text, contact.first_entities or ())
     return _joined([Styled(fits_units(text, limit) + "… "), _styled("italic", _("in full below"))])

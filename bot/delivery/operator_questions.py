@@ -6,10 +6,9 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.screens.buttons import ReopenAndSend, SendTo, TakeBack
-from bot.screens.contact_label import contact_label
+from bot.screens.contact_label import contact_label, said_words
 from bot.screens.message import shorten
 from bot.texts import Translator
-from bot.texts.phrases import kind_name
 
 LABEL_LONGEST = 60
 QUOTED = 3  # messages that are named in one line
@@ -44,9 +43,7 @@ def not_sent(p: dict[str, Any], _: Translator) -> str:
 
 
 def _words(one: dict[str, Any], _: Translator) -> str:
-    if one["text"]:
-        return shorten(one["text"], LABEL_LONGEST)
-    return f"[{kind_name(one['kind'], _)}]" if one["kind"] else ""
+    return said_words(one["kind"], one["text"], _, longest=LABEL_LONGEST)
 
 
 def buttons(p: dict[str, Any], _: Translator) -> InlineKeyboardMarkup | None:

@@ -153,8 +153,18 @@ def _pictured(row: ClaimedRow, photo: str | BufferedInputFile | None) -> Telegra
 def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> TelegramMethod[Any]:
     if row.contact is None:
         raise NothingToSend(row.kind)
-    asks = bool(row.payload.get("asks_to_close"))
-    card = cards.card(row.contact, chat_id=row.chat_id, _=_, now=now, zone=zone, asks_to_close=asks)
+    if row.payload.get("is_below"):
+        card = cards.below(row.contact, _)
+    else:
+        card = cards.card(
+            row.contact,
+            chat_id=row.chat_id,
+            _=_,
+            now=now,
+            zone=zone,
+            asks_to_close=bool(row.payload.get("asks_to_close")),
+            latest=row.latest if row.payload.get("is_brief") else None,
+        )
     if row.kind == outbox.CARD:
         return SendText(
             chat_id=row.chat_id,

@@ -1,21 +1,17 @@
-"""/online, /offline, /my, /start and /help of operators."""
+"""/online, /offline, /start and /help of operators."""
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from aiogram import Router
-from aiogram.types import InlineKeyboardButton, Message
-from aiogram.utils.formatting import Bold, Text, as_list
+from aiogram.types import Message
 
 from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
-from bot.screens.buttons import ShowCard
-from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import sentences, typed
-from bot.screens.message import OutgoingMessage, rows, shorten, text_message
+from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import age, assigned_note
+from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
@@ -23,8 +19,6 @@ from crm_core.team import accounts, operators
 from crm_core.team.operators import Standing
 
 router = Router(name="operators.presence")
-
-SHOWN = 15  # contacts in one list: with the longest names and messages it stays within one message
 
 
 @router.message(typed("online"))
@@ -76,36 +70,6 @@ async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) ->
         "You are offline: no new requests will come. Open ones stay yours until you close them. To come back: /online."
     )
     await act(operators.set_online, is_online=False, actor=actor, reply=lambda assigned: text_message(text))
-
-
-@router.message(typed("my"))
-async def on_my(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """The operator's open contacts."""
-    mine = await db.read(operators.open_contacts, actor=actor)
-    if not mine:
-        await act.answer(text_message(_("You have no open requests.")))
-        return
-    title = _.plural("{n} open request", "{n} open requests", len(mine)).format(n=len(mine))
-    lines: list[Text] = [Bold(title), *(_open_contact(row, act, _) for row in mine[:SHOWN])]
-    if len(mine) > SHOWN:
-        lines.append(Text(_("… and {n} more").format(n=len(mine) - SHOWN)))
-    here = [row for row in mine[:SHOWN] if row.bot_id == act.bot_id]
-    buttons = [
-        InlineKeyboardButton(text=f"#{row.id}", callback_data=ShowCard(contact_id=row.id).pack()) for row in here
-    ]
-    await act.answer(text_message(as_list(*lines), keyboard=rows(buttons, each=5) if buttons else None))
-
-
-def _open_contact(row: Any, act: Act, _: Translator) -> Text:
-    state = "🆕" if row.status == "new" else "🟢"
-    parts = [
-        f"{state} {contact_label(row.id, row.lead, _)}",
-        shorten(row.source, 24),
-        age(act.clock() - row.since, _),
-    ]
-    if row.bot_id not in (act.bot_id, None):
-        parts.append(f"@{row.bot}")  # its card and conversation are in that bot's chat
-    return Text(" · ".join(parts), f"\n      {shorten(row.message, 40)}" if row.message else "")
 
 
 @router.message(typed("start"), IsNoAdmin())

@@ -4,6 +4,7 @@ import unicodedata
 
 from bot.screens.message import shorten
 from bot.texts import Translator
+from bot.texts.phrases import kind_name
 from crm_core.names import shows_something
 
 # Bidirectional classes of characters that change the direction of the text around them.
@@ -40,3 +41,10 @@ def client_name(
 def contact_label(number: int, name: str | None, _: Translator, *, longest: int = 24) -> str:
     """A request in a list, a question or a button: `#41 Nina`."""
     return f"#{number} {client_name(name, _, longest=longest)}"
+
+
+def said_words(kind: str | None, text: str | None, _: Translator, *, longest: int = 40) -> str:
+    """The beginning of a message, or what it is where it has no text: `When are you open?`, `[photo]`."""
+    if text:
+        return one_line(shorten(text, longest))
+    return f"[{kind_name(kind, _)}]" if kind else ""

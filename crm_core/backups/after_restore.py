@@ -170,13 +170,13 @@ def _show_cards(s: Session, now: datetime) -> None:
     """Updates cards of open contacts: they may show changes of the lost range."""
     posted = execute(
         s,
-        select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id)
+        select(Posted.contact_id, Posted.bot_id, Posted.chat_id, Posted.message_id, Posted.is_brief)
         .join(Contact, Contact.id == Posted.contact_id)
         .where(Posted.is_card.is_(True), Contact.status != "closed")
         .order_by(Posted.contact_id, Posted.message_id),
     ).all()
-    for contact_id, bot_id, chat_id, message_id in posted:
-        cards.refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+    for row in posted:
+        cards.refresh(s, **row._mapping, now=now)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from crm_core.storage.tables import Contact, OutboxRow, Posted, Staff
 
 _posted = Posted.__table__
 _CARDS = Prepared(
-    select(_posted.c.bot_id, _posted.c.chat_id, _posted.c.message_id).where(
+    select(_posted.c.bot_id, _posted.c.chat_id, _posted.c.message_id, _posted.c.is_brief).where(
         _posted.c.contact_id == bindparam("contact_id"), _posted.c.is_card.is_(True)
     )
 )
@@ -22,31 +22,60 @@ _CARDS = Prepared(
 
 def refresh_all(s: Session, *, contact_id: int, now: datetime) -> None:
     """Queues an edit of every card of a contact, those of operators who held it before included."""
-    for bot_id, chat_id, message_id in execute(s, _CARDS, {"contact_id": contact_id}):
-        refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+    for bot_id, chat_id, message_id, is_brief in execute(s, _CARDS, {"contact_id": contact_id}):
+        refresh(
+            s,
+            contact_id=contact_id,
+            bot_id=bot_id,
+            chat_id=chat_id,
+            message_id=message_id,
+            is_brief=is_brief,
+            now=now,
+        )
 
 
-def refresh(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
-    """Queues an edit of one card; further edits are dropped while it waits, since it will show the newest state."""
+def refresh(
+    s: Session,
+    *,
+    contact_id: int,
+    bot_id: int,
+    chat_id: int,
+    message_id: int,
+    now: datetime,
+    is_brief: bool = False,
+) -> None:
+    """Queues an edit of one card; further edits are dropped while it waits, since it will show the newest state.
+
+    Args:
+        is_brief: whether it is one that was shown again.
+    """
     edit = outbox.OutboxEntry(
         outbox.CARD_EDIT,
         bot_id,
         chat_id,
         contact_id,
-        payload={"message_id": message_id},
-        dedup_key=f"card:{bot_id}:{chat_id}:{message_id}",
+        payload={"message_id": message_id, **({"is_brief": True} if is_brief else {})},
+        dedup_key=_edit_key(bot_id, chat_id, message_id),
     )
     outbox.add(s, [edit], now=now)
 
 
+def _edit_key(bot_id: int, chat_id: int, message_id: int) -> str:
+    return f"card:{bot_id}:{chat_id}:{message_id}"
+
+
 def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit by which a card asks whether to close what nobody has taken; a later edit ends the question."""
+    brief = select(_posted.c.is_brief).where(
+        *_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id
+    )
+    is_brief = bool(s.execute(brief).scalar_one_or_none())
     edit = outbox.OutboxEntry(
         outbox.CARD_EDIT,
         bot_id,
         chat_id,
         contact_id,
-        payload={"message_id": message_id, "asks_to_close": True},
+        payload={"message_id": message_id, "asks_to_close": True, **({"is_brief": True} if is_brief else {})},
         dedup_key=f"card_asks:{bot_id}:{chat_id}:{message_id}",
     )
     outbox.add(s, [edit], now=now)
@@ -54,11 +83,11 @@ def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, mess
 
 def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit of the card whose button was refused. A message that is no card of this contact is left alone."""
-    card = select(_posted.c.message_id).where(
-        *_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id
-    )
-    if s.execute(card).first() is not None:
-        refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+    card = select(_posted.c.is_brief).where(*_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id)
+    found = s.execute(card).first()
+    if found is not None:
+        here = {"contact_id": contact_id, "bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
+        refresh(s, **here, is_brief=found.is_brief, now=now)
 
 
 def _cards_in(contact_id: int, bot_id: int, chat_id: int) -> tuple[ColumnElement[bool], ...]:
@@ -79,14 +108,22 @@ def refresh_lost(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> Non
         OutboxRow.kind == outbox.CARD_EDIT,
         OutboxRow.state == "dead",
     )
-    cards = select(_posted.c.contact_id, _posted.c.message_id).where(
+    cards = select(_posted.c.contact_id, _posted.c.message_id, _posted.c.is_brief).where(
         _posted.c.bot_id == bot_id,
         _posted.c.chat_id == chat_id,
         _posted.c.is_card.is_(True),
         _posted.c.contact_id.in_(lost),
     )
-    for contact_id, message_id in s.execute(cards).all():
-        refresh(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+    for row in s.execute(cards).all():
+        refresh(
+            s,
+            contact_id=row.contact_id,
+            bot_id=bot_id,
+            chat_id=chat_id,
+            message_id=row.message_id,
+            is_brief=row.is_brief,
+            now=now,
+        )
 
 
 def replace(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
@@ -116,6 +153,40 @@ def holder(s: Session, *, contact_id: int) -> tuple[int, int] | None:
     return None if row is None or row.bot_id is None else (row.bot_id, row.telegram_id)
 
 
+def note_brief(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> None:
+    """Stores that a card was shown again, so that its edits leave it short."""
+    there = (_posted.c.bot_id == bot_id, _posted.c.chat_id == chat_id, _posted.c.message_id == message_id)
+    s.execute(update(_posted).where(*there).values(is_brief=True))
+
+
+def fold_older(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime) -> None:
+    """Makes the newest card of a contact the only live one in a chat: earlier ones become a line without buttons.
+
+    The caller has locked the contact.
+    """
+    here = _cards_in(contact_id, bot_id, chat_id)
+    found = select(_posted.c.message_id).where(*here).order_by(_posted.c.message_id.desc()).offset(1)
+    for message_id in s.execute(found).scalars().all():
+        s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
+        # An edit that still waits would make it live again.
+        outbox.give_up_keyed(s, dedup_key=_edit_key(bot_id, chat_id, message_id), outcome="shown_again", now=now)
+        fold(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+
+
+def fold(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
+    """Queues the edit that says of an earlier card that there is a newer one below."""
+    payload = {"message_id": message_id, "is_below": True}
+    key = f"card_below:{bot_id}:{chat_id}:{message_id}"
+    edit = outbox.OutboxEntry(outbox.CARD_EDIT, bot_id, chat_id, contact_id, payload=payload, dedup_key=key)
+    outbox.add(s, [edit], now=now)
+
+
+def is_folded(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
+    """Whether a message was a card until a newer one was shown."""
+    there = (_posted.c.bot_id == bot_id, _posted.c.chat_id == chat_id, _posted.c.message_id == message_id)
+    return s.execute(select(_posted.c.is_card).where(*there)).scalar_one_or_none() is False
+
+
 def keep(
     s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int | None, actor: Actor, now: datetime
 ) -> None:
@@ -128,6 +199,8 @@ def keep(
 def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
     """Sends the card of a contact to its operator again, at the end of their chat; also of one that they have closed.
 
+    It is short, and has the last messages of both sides. When it is there, earlier ones are no longer live.
+
     Raises NotAllowed, ContactNotFound, ContactHeld, ContactElsewhere.
     """
     operator = access_operator(s, actor)
@@ -135,4 +208,5 @@ def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetim
     check_former(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
-        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id)], now=now)
+        card = outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id, payload={"is_brief": True})
+        outbox.add(s, [card], now=now)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy.orm import Session, aliased
 
 from crm_core.access.actors import Actor, access_admin, access_contact, access_operator
 from crm_core.errors import ContactNotFound, NotAllowed
@@ -47,15 +47,27 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
     contact = access_contact(s, contact_id) if _is_admin(s, actor) else _access_own(s, actor, contact_id)
     lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
     total = execute(s, select(func.count()).where(Message.contact_id == contact_id)).scalar_one()
+    return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit))
+
+
+def _newest(s: Session, *which: ColumnElement[bool], limit: int) -> list[Said]:
     newest = (
         select(Message.created_at, Operator.name, Message.kind, Message.text, Message.withdrawn_at.is_not(None))
         .outerjoin(Operator, Operator.id == Message.operator_id)
-        .where(Message.contact_id == contact_id)
+        .where(*which)
         .order_by(Message.id.desc())
         .limit(limit)
     )
     said = [Said(*row) for row in execute(s, newest)]
-    return History(lead, total, said[::-1])
+    return said[::-1]
+
+
+def after_first(s: Session, *, contact_id: int, limit: int) -> list[Said]:
+    """The newest messages of a contact, oldest first, without its client's first one, which stands on its card."""
+    other = aliased(Message)
+    first = select(func.min(other.id)).where(other.contact_id == contact_id, other.author == "client")
+    besides = Message.id != func.coalesce(first.scalar_subquery(), 0)
+    return _newest(s, Message.contact_id == contact_id, besides, limit=limit)
 
 
 def _is_admin(s: Session, actor: Actor) -> bool:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, type_coerce
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, aliased
 
+from crm_core.conversation.waiting import LAST_WORDS, WAITS_SINCE, by_wait
 from crm_core.messaging.messages import MessageContent, utf16_units
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute
@@ -49,26 +50,7 @@ def only_one(options: Sequence[Option]) -> Option | None:
     return waiting[0] if len(waiting) == 1 else None
 
 
-_said, _any, _answer = aliased(Message), aliased(Message), aliased(Message)
-_last_words = (
-    select(_any.id)
-    .where(_any.contact_id == _contact.c.id, _any.author == "client")
-    .order_by(_any.id.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_last_answer = (
-    select(func.max(_answer.id))
-    .where(_answer.contact_id == _any.contact_id, _answer.author == "operator", _answer.withdrawn_at.is_(None))
-    .scalar_subquery()
-)
-_waits_since = (
-    select(_any.created_at)
-    .where(_any.contact_id == _contact.c.id, _any.author == "client", _any.id > func.coalesce(_last_answer, 0))
-    .order_by(_any.id)
-    .limit(1)
-    .scalar_subquery()
-)
+_said = aliased(Message)
 _OPEN_HERE = (
     select(
         _contact.c.id,
@@ -76,10 +58,10 @@ _OPEN_HERE = (
         _lead.c.full_name,
         _said.kind,
         _said.text,
-        type_coerce(_waits_since, _contact.c.created_at.type).label("waits_since"),
+        WAITS_SINCE.label("waits_since"),
     )
     .join(_lead, _lead.c.id == _contact.c.lead_id)
-    .outerjoin(_said, _said.id == _last_words)
+    .outerjoin(_said, _said.id == LAST_WORDS)
     .where(
         _contact.c.operator_id == bindparam("operator_id"),
         OPEN,
@@ -97,8 +79,7 @@ def open_here(s: Session, *, operator_id: int, bot_id: int | None) -> list[Optio
         Option(row.id, row.full_name, row.kind, row.text, is_new=row.status == "new", waits_since=row.waits_since)
         for row in rows
     ]
-    waiting = sorted((one for one in found if one.waits_since), key=lambda one: (one.waits_since, one.contact_id))
-    return [*waiting, *(one for one in found if one.waits_since is None)]
+    return by_wait(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
+from crm_core.conversation import history
+from crm_core.conversation.history import Said
 from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.storage.execute import execute
@@ -21,6 +23,8 @@ from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, Out
 EARLIER = aliased(Contact)
 FIRST = aliased(Message)
 HOLDER_STAFF = aliased(Staff)
+
+LATEST_SHOWN = 5  # messages of both sides on a card that was shown again
 
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
@@ -114,6 +118,7 @@ class ClaimedRow:
     Attributes:
         language: the reader's, None if unknown.
         roles: the reader's on the staff: `operator`, `admin`.
+        latest: the newest messages, for a card that was shown again.
     """
 
     id: int
@@ -130,6 +135,7 @@ class ClaimedRow:
     message: MessageData | None = None
     roles: tuple[str, ...] = ()
     talk: tuple[Line, ...] = ()
+    latest: tuple[Said, ...] = ()
 
 
 _earlier_count = (
@@ -260,7 +266,14 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
     found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
-    return [replace(row, talk=_talk(s, row)) if row.kind == outbox.TALK else row for row in found]
+    return [_with_history(s, row) for row in found]
+
+
+def _with_history(s: Session, row: ClaimedRow) -> ClaimedRow:
+    """With what was said before, where the message shows it."""
+    if row.kind == outbox.TALK:
+        return replace(row, talk=_talk(s, row))
+    return _with_latest(s, row) if row.payload.get("is_brief") else row
 
 
 def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:
@@ -276,6 +289,13 @@ def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:
         .order_by(Message.id)
     )
     return tuple(Line(*one) for one in execute(s, lines))
+
+
+def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:
+    """A card that was shown again, with what was said last."""
+    if row.contact_id is None:
+        return row
+    return replace(row, latest=tuple(history.after_first(s, contact_id=row.contact_id, limit=LATEST_SHOWN)))
 
 
 def _claimed_row(

@@ -193,12 +193,15 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
         if one.settled.result_id:
             _note_message(s, one.job, one.settled.result_id, now)
     _refresh_outdated(s, sent, now)
+    _fold_older(s, sent, now)
 
 
 def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
-    """Stores which message of the bot's asks or tells what is going to be edited."""
+    """Stores which message of the bot's is a short card, or asks or tells what is going to be edited."""
     code = job.payload.get("code")
-    if code == "to_whom":
+    if job.kind == outbox.CARD and job.payload.get("is_brief"):
+        cards.note_brief(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id)
+    elif code == "to_whom":
         questions.note_asked(
             s,
             bot_id=job.bot_id,
@@ -216,6 +219,20 @@ def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -
             message_id=message_id,
             contact_id=job.payload["contact"],
         )
+
+
+def _fold_older(s: Session, sent: list[Outcome], now: datetime) -> None:
+    """Leaves one live card of each contact in a chat; the contacts are locked."""
+    for one in sent:
+        job = one.job
+        # A contact of the first version has just been opened, and has no earlier card.
+        if job.kind == outbox.CARD and job.contact and (job.contact.version > 1 or job.payload.get("is_brief")):
+            cards.fold_older(s, contact_id=job.contact.id, bot_id=job.bot_id, chat_id=job.chat_id, now=now)
+        elif job.kind == outbox.CARD_EDIT and job.attempts > 1 and job.contact_id and not job.payload.get("is_below"):
+            # It was under way, and tried again, while a newer card was shown.
+            there = {"bot_id": job.bot_id, "chat_id": job.chat_id, "message_id": job.payload["message_id"]}
+            if cards.is_folded(s, **there):
+                cards.fold(s, contact_id=job.contact_id, **there, now=now)
 
 
 def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:

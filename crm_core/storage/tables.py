@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped
@@ -359,6 +360,10 @@ class Posted(Base):
     contact_id: Mapped[int] = technical(ForeignKey("contacts.id"))
     message_ref: Mapped[int | None] = technical(ForeignKey("messages.id"), comment="the message that this is a copy of")
     is_card: Mapped[bool] = technical(default=False)
+    # The database fills it in: most rows are no cards that were shown again.
+    is_brief: Mapped[bool] = technical(
+        server_default=false(), comment="a card that was shown again: it is short, and has the last messages"
+    )
 
 
 class PendingReply(Base):

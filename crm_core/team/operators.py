@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -17,11 +17,11 @@ from crm_core.names import Lookup, check_free_name, check_number, normalise
 from crm_core.routing import duty, queue, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import OPEN, Assigned
+from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.storage.execute import change_one
 from crm_core.storage.paging import Page
-from crm_core.storage.tables import Bot, Contact, Lead, Operator, Source, Staff, StaffChat, Weight
+from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 
 LIMIT_LARGEST = 1_000
 NAME_KEPT = 60  # characters of a name in Telegram, so that a number fits behind it
@@ -340,32 +340,3 @@ def record_change(
     events.record_one(
         s, events.OPERATOR_CHANGED, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data
     )
-
-
-_MINE = (
-    select(
-        Contact.id,
-        Contact.status,
-        Source.name.label("source"),
-        Lead.full_name.label("lead"),
-        Contact.message,
-        # The former alone, once no process of a version without it can run beside this one.
-        func.coalesce(Contact.current_assigned_at, Contact.assigned_at).label("since"),
-        Bot.username.label("bot"),
-        Contact.bot_id,
-    )
-    .join(Source, Source.id == Contact.source_id)
-    .join(Lead, Lead.id == Contact.lead_id)
-    .outerjoin(Bot, Bot.id == Contact.bot_id)
-    .where(Contact.operator_id == bindparam("operator_id"), OPEN)
-    .order_by(Contact.id)
-)
-
-
-def open_contacts(s: Session, *, actor: Actor) -> list[Row[Any]]:
-    """The open contacts of the operator, oldest first: (id, status, source, lead, message, since, bot, bot_id).
-
-    Raises NotAllowed.
-    """
-    operator = access_operator(s, actor)
-    return list(s.execute(_MINE, {"operator_id": operator.id}))

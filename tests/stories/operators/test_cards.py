@@ -367,8 +367,10 @@ async def test_operator_of_two_bots_has_each_contact_in_its_own_chat(sandbox: Sa
         await maria.sees("for Maria")
         await anna.says("/my", to=shop)
         mine = await anna.sees("2 open requests", bot=shop)
-        assert "#2 Maria · help_bot · just now · @help_bot" in mine.text
-        assert mine.labels == ["#1"]
+        assert "🟢 #2 Maria · you answered: " in mine.text
+        assert mine.text.endswith(" · @help_bot")
+        assert mine.labels == ["#1 Ivan", "#2 Maria · @help_bot"]
+        assert mine.raw["reply_markup"]["inline_keyboard"][0][1]["url"] == "https://t.me/help_bot"
         # A button that names a contact of the other bot copies nothing from there.
         press = await anna.presses_forged(shop, "card:2", message=mine)
         assert await press.answer() == "That request is in @help_bot; please do it there."
