@@ -161,3 +161,19 @@ async def test_operator_without_account_gets_api_but_not_telegram_contacts(
     assert held == {1: None, waits["id"]: boris.id, made["id"]: boris.id}
     anna = await crm.operator("Anna")
     assert "Hello from Telegram" in (await anna.sees("#1")).text
+
+
+async def test_operator_is_told_everywhere_that_a_contact_of_a_site_has_no_chat(
+    crm: RunningApp, site: httpx2.AsyncClient
+) -> None:
+    anna = await crm.operator("Anna")
+    await _works_for_the_site(crm, site, "Anna")
+    number = await _requests(crm, site, "Call me")
+    card = await anna.sees(f"#{number}", bot=crm.shop)
+    press = await anna.presses(card, "Take")
+    assert await press.answer() == f"#{number} is yours. Phone and e-mail are on the card."
+    assert "🌐 No chat: call or e-mail" in (await anna.sees("In progress")).text
+    said = await anna.says("Hello?")
+    refused = await anna.sees(after=said)
+    assert f"#{number}" in refused.text
+    assert "no open requests" not in refused.text

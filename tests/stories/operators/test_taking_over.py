@@ -51,6 +51,24 @@ async def test_who_takes_over_gets_both_sides_in_order(crm: RunningApp, how: str
 
 
 @pytest.mark.fault("F157")
+async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: RunningApp) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello")
+    await anna.replies(card, "What may I do?")
+    address = await ivan.says("Bring it to Garden street 12")
+    await anna.sees("Garden street 12")
+    await crm.settled()
+    await give(crm, 1, boris)
+    await boris.sees("📜 #1: what was said before", bot=crm.shop)
+    await ivan.edits(address, "Bring it to Garden street 21")
+    changed = await boris.sees("Bring it to Garden street 21")
+    await crm.settled()
+    await ivan.edits(address, "Bring it to Garden street 22")
+    assert (await boris.sees("Garden street 22")).id == changed.id
+
+
+@pytest.mark.fault("F157")
 async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan" * 16)
     await ivan.says("Hello", to=crm.shop)
