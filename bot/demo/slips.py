@@ -132,7 +132,7 @@ class SlipScene:
         """Words after the end: they come under the closed card and open nothing."""
         await self._reaches(await client.says(words, to=self._bot))
         offer = await self._sees(lambda seen: pressable(seen, "late_no") is not None)
-        self._bot_says(offer)
+        self._bot_says(offer, offer.text.splitlines()[-1])
         await self._pause(BEAT)
         await self._operator.presses(offer, callback_data=pressable(offer, "late_no"))
         await self._settle()
@@ -170,7 +170,7 @@ class SlipScene:
     async def _sees(self, wanted: Callable[[SeenMessage], bool]) -> SeenMessage:
         return await self._operator.sees(wanted, bot=self._bot, timeout=PATIENCE)
 
-    def _bot_says(self, message: SeenMessage) -> None:
+    def _bot_says(self, message: SeenMessage, words: str | None = None) -> None:
         who = self._captions["bot_to"].format(client=self._operator.first_name)
         buttons = " ".join(f"[{label}]" for label in message.labels)
-        self._screen.row(None, who, f"{message.text} {buttons}".replace("\n", " "), quiet=True)
+        self._screen.row(None, who, f"{words or message.text} {buttons}".replace("\n", " "), quiet=True)
