@@ -146,7 +146,7 @@ async def test_words_to_a_number_that_is_not_theirs_go_to_nobody(crm: RunningApp
     await ask(crm, pavel, anna, "Pavel asks")
     await give(crm, 3, await crm.operator("Boris"))
     words = await anna.says(f"#{number} hello")
-    refused = await anna.sees(f"#{number} is no request of yours here, so this was not sent")
+    refused = await anna.sees(f"#{number} is not one of your requests here, so this was not sent")
     assert refused.reply_to == words.id
     await crm.settled()
     assert not any(got(one, "hello") for one in (ivan, maria, pavel))
