@@ -76,6 +76,7 @@ async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) 
     words = [f"word {number}: 🚲" + "🚲" * (40 * number) for number in range(20)]
     for number, text in enumerate(words):
         await (ivan.says(text) if number % 2 else anna.replies(card, text))
+        await (anna if number % 2 else ivan).sees(f"word {number}: ")
     await ivan.says("b" * (TALK_TEXT + 1))
     await crm.settled()
     await give(crm, 1, boris)
