@@ -62,6 +62,16 @@ def demo(forever: bool, fast: bool) -> None:
 
 
 @main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the page; default: any that is free.")
+@click.option("--language", type=click.Choice(["ru", "en"]), help="Default: DEFAULT_LANGUAGE.")
+def sandbox(port: int, language: str | None) -> None:
+    """Serve the whole product in a browser until Ctrl-C, with no token and no internet."""
+    from bot.demo import play_in_browser
+
+    sys.exit(play_in_browser(port=port, language=language))
+
+
+@main.command()
 @click.option("--remove-webhooks", is_flag=True, help="Remove webhooks that keep bots from being polled.")
 @click.option("--recount", is_flag=True, help="Rebuild the sums of the statistics if they are wrong.")
 def doctor(remove_webhooks: bool, recount: bool) -> None:

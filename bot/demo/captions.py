@@ -41,7 +41,8 @@ CAPTIONS: dict[str, dict[str, str]] = {
         "cards": "{contacts} requests, {cards} cards; at most {longest} were waiting at once, {waiting} are now",
         "lost": "not delivered: {whose} “{what}”",
         "stuck": "{name}: the conversation was not finished",
-        "next": "To run your own bot, put a token from @BotFather into .env as BOT_TOKENS=…, then `make run`.",
+        "next": "To try it by hand, in a browser: `make sandbox`. "
+        "To run your own bot, put a token from @BotFather into .env as BOT_TOKENS=…, then `make run`.",
         "forever": "The next morning begins; Ctrl-C stops it and shows the result.",
         "api": "Meanwhile, all of this is also available over HTTP: {address}/docs",
     },
@@ -85,7 +86,8 @@ CAPTIONS: dict[str, dict[str, str]] = {
         "cards": "обращений {contacts}, карточек {cards}; самая длинная очередь была {longest}, сейчас {waiting}",
         "lost": "не дошло: {whose} «{what}»",
         "stuck": "{name}: разговор не дошёл до конца",
-        "next": "Свой бот: впишите токен от @BotFather в .env (BOT_TOKENS=…) и запустите `make run`.",
+        "next": "Попробовать самим, в браузере: `make sandbox`. "
+        "Свой бот: впишите токен от @BotFather в .env (BOT_TOKENS=…) и запустите `make run`.",
         "forever": "Начинается следующее утро; Ctrl-C закончит и покажет итог.",
         "api": "Пока оно идёт, всё то же видно и доступно по HTTP: {address}/docs",
     },

@@ -53,8 +53,9 @@ class Conversations:
         await self._pause(self.pace)
         card = await self._without_take(operator, bot, message_id)
         await operator.presses(card, callback_data=pressable(card, "close"))
-        is_closed: Callable[[SeenMessage], bool] = lambda seen: seen.id == message_id and not pressable(seen, "close")  # noqa: E731
-        await operator.sees(is_closed, bot=bot, timeout=PATIENCE)
+        await operator.sees(
+            lambda seen: seen.id == message_id and not pressable(seen, "close"), bot=bot, timeout=PATIENCE
+        )
         return operator
 
     async def _open(self, client: Person, bot: BotHandle, turns: list[tuple[str, Said]]) -> None:
