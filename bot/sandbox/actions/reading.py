@@ -21,7 +21,8 @@ def view(world: World, *, person: int, place: int) -> Json:
     """The messages that a person sees in a place, oldest first, and the number of its last transcript entry."""
     chat = world.place(person, place)
     messages = [wire(chat, chat.messages[message_id]) for message_id in sorted(chat.messages)]
-    return {"seq": chat.seq, "messages": messages, "actions": chat.actions}
+    pinned = [one for one in chat.pinned if one in chat.messages]
+    return {"seq": chat.seq, "messages": messages, "actions": chat.actions, "pinned": pinned}
 
 
 def keyboard(world: World, *, person: int, place: int) -> Json | None:

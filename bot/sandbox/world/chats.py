@@ -44,6 +44,7 @@ class Chat:
         self.last_id = 0
         self.keyboard: Json | None = None
         self.actions: list[str] = []
+        self.pinned: list[int] = []  # message ids, the one pinned last at the end
         self.seq = 0  # the transcript's number of the last thing that happened here
 
     def next_id(self) -> int:
