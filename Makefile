@@ -21,14 +21,17 @@ PIP_AUDIT := $(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requiremen
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run doctor quick test simulate mutants lint bench soak lock notices audit sbom clean
+.PHONY: help demo sandbox screenshots browser run doctor quick test simulate mutants lint bench soak lock notices audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+		printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 demo: $(VENV)/.runtime ## the whole product in your terminal: no token, no internet, half a minute
 	@$(BIN)/python -m bot demo
+
+sandbox: $(VENV)/.runtime ## the whole product in a browser: five telephones, no token, no internet
+	@$(BIN)/python -m bot sandbox
 
 run: $(VENV)/.runtime ## the real bot, from .env
 	@$(BIN)/python -m bot run
@@ -61,6 +64,12 @@ bench: $(VENV)/.dev ## a table of speeds, against a bare bot, a plain API and ra
 
 soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults; SEED=… again, DATABASE=postgres
 	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak
+
+browser: $(VENV)/.dev ## installs a Chromium for the tests of the page, where the system has none
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/python -m playwright install chromium
+
+screenshots: $(VENV)/.dev ## draws docs/images/chats anew, from the page of make sandbox
+	@$(BIN)/python -m tests.browser.screenshots
 
 lock: $(VENV)/.dev ## writes requirements*.txt anew from pyproject.toml
 	$(INSTALL) --require-hashes -r requirements-uv.txt

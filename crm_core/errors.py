@@ -114,6 +114,12 @@ class ClientHasOpen(CrmError):
     code, status = "client_has_open", 409
 
 
+class LateSettled(CrmError):
+    """What to do with the messages that came after a contact was closed was decided before."""
+
+    code, status = "late_settled", 409
+
+
 class CardOutdated(CrmError):
     """The button shows an older state of the contact; nothing was done, and the card is refreshed."""
 

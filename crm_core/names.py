@@ -19,8 +19,11 @@ _SLUG = re.compile(
 
 
 def normalise(name: str | None) -> str | None:
-    """A name in the form in which it is compared and searched: case-folded, ё as е, single spaces."""
-    return None if name is None else " ".join(name.casefold().replace("ё", "е").split())
+    """A name in the form in which it is compared and searched: case-folded, ё as е, ’ as ', single spaces."""
+    return None if name is None else " ".join(name.casefold().translate(_ALIKE).split())
+
+
+_ALIKE = str.maketrans("ё’ʼ`", "е'''")  # phones write ’ where a keyboard has '
 
 
 def without_invisible(text: str) -> str:
@@ -33,6 +36,11 @@ def without_invisible(text: str) -> str:
 def is_invisible(sign: str) -> bool:
     """Whether a character shows nothing by itself: a joiner, a direction mark, a filler; a space does not count."""
     return unicodedata.category(sign) == "Cf" or sign in _INVISIBLE
+
+
+def shows_something(text: str) -> bool:
+    """Whether anything of a text is seen: people have names of invisible signs alone."""
+    return (text.isascii() and text.isalpha()) or not all(sign.isspace() or is_invisible(sign) for sign in text)
 
 
 # Unicode's property Default_Ignorable_Code_Point has these besides the format characters; of BRAILLE PATTERN BLANK
@@ -92,12 +100,22 @@ def suggestions(name: str, known: Iterable[str]) -> list[str]:
 
 def read_number(text: str, *, field: str, minimum: int, maximum: int) -> int:
     """A whole number that somebody typed. Raises BadValue with the range, also for what is no number."""
-    if not _NUMBER.fullmatch(text):
+    number = typed_number(text)
+    if number is None:
         raise BadValue(field=field, minimum=minimum, maximum=maximum)
-    return check_number(int(text), field=field, minimum=minimum, maximum=maximum)
+    return check_number(int(number), field=field, minimum=minimum, maximum=maximum)
 
 
-_NUMBER = re.compile(r"[-+]?[0-9]{1,9}")
+_NUMBER = re.compile(r"[-+]?\d{1,9}")  # in the digits of any script, as `int` reads them
+_TYPED_NUMBER = re.compile(rf"({_NUMBER.pattern})[%٪]?")
+
+
+def typed_number(text: str) -> str | None:
+    """The number that a text is, in the digits 0 to 9 and without `%`; None if it is none."""
+    found = _TYPED_NUMBER.fullmatch(text.strip())
+    return None if found is None else str(int(found[1]))
+
+
 _CLOSING = {'"': '"', "'": "'", "«": "»", "“": "”", "„": "”“", "‘": "’", "”": "”"}  # „ closes in two ways
 
 
@@ -145,7 +163,8 @@ class TypedLine:
         """The names that the whole line can be: one quoted word without its quotes, and any line as it was typed."""
         if len(self.words) == 1 and self.words[0].is_quoted:
             return (self.words[0].text, self.raw)
-        return (self.raw,) if self.raw else ()
+        bare = self.raw.strip(" ,;")  # `Anna, 30`: a comma behind a name is not a part of it
+        return tuple(dict.fromkeys(one for one in (self.raw, bare) if one))
 
     @property
     def name(self) -> str:
@@ -156,7 +175,7 @@ class TypedLine:
     def number(self) -> str | None:
         """The last word, if it is a number outside of quotes."""
         last = self.words[-1] if self.words else None
-        return last.text if last and not last.is_quoted and _NUMBER.fullmatch(last.text) else None
+        return typed_number(last.text) if last and not last.is_quoted else None
 
     def splits(self) -> Iterator[tuple["TypedLine", "TypedLine"]]:
         """Every way to cut the line in two, with the longest first part first."""
@@ -214,6 +233,15 @@ def find_named(
     return None
 
 
+_NUMBERED = re.compile(r"(?:[#№]|No\.?)?\s*(\d{1,9})", re.IGNORECASE)
+
+
+def _is_number(text: str, number: int) -> bool:
+    """Whether a text is this number: `1`, `#1`, `№ 1`."""
+    found = _NUMBERED.fullmatch(text)
+    return found is not None and int(found[1]) == number
+
+
 class Named(Protocol):
     """Anything that people find by its name or its number."""
 
@@ -241,7 +269,10 @@ class Lookup(Generic[N]):
     def pick(self, known: Sequence[N], line: TypedLine) -> N | None:
         """The one that a typed line names, by its name, or else in another way or by its number."""
         return find_named(
-            line, known, name=lambda one: one.name, also=lambda one, text: text == str(one.id) or self.also(one, text)
+            line,
+            known,
+            name=lambda one: one.name,
+            also=lambda one, text: _is_number(text, one.id) or self.also(one, text),
         )
 
     def missed(self, known: Sequence[N], line: TypedLine) -> NotFound:

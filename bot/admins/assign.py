@@ -29,7 +29,7 @@ from crm_core.team import operators
 router = Router(name="admins.assign")
 router.include_router(weight_buttons.router)
 
-_NUMBER = re.compile(r"#([0-9]{1,9})")
+_NUMBER = re.compile(r"\s*[#№]\s*(\d{1,9})(?=\s|$)")
 
 
 @router.message(typed("assign", "weights", "give"))
@@ -41,9 +41,9 @@ async def on_assign(
     if not line:
         await act.answer(sources_to_choose(await read_as_admin(db, actor, sources.listing), _))
         return
-    number = _NUMBER.fullmatch(line.words[0].text)
+    number = _NUMBER.match(line.raw)
     if number is not None:
-        await _assign_contact(int(number[1]), line.from_word(1), act, actor, db, _)
+        await _assign_contact(int(number[1]), TypedLine.of(line.raw[number.end() :].strip()), act, actor, db, _)
         return
     known = await read_as_admin(db, actor, sources.listing)
     staff = await read_as_admin(db, actor, operators.listing)

@@ -3,16 +3,18 @@
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
+from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
+from bot.handling.typed_names import choose_typed
 from bot.screens.buttons import ShowExport, StartExport
 from bot.screens.keyboards import button, in_lines, keyboard, titled, typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.exports import about, form_name, order_name, what_name
-from bot.texts.phrases import period_name
+from bot.texts.phrases import not_understood, period_name, period_words
 from crm_core import statistics
 from crm_core.access.actors import Actor
 from crm_core.exports import jobs
@@ -23,7 +25,9 @@ from crm_core.storage.database import Database
 router = Router(name="admins.export")
 
 
-async def _screen(db: Database, act: Act, actor: Actor, what: What, period: Period, _: Translator) -> OutgoingMessage:
+async def _screen(
+    db: Database, act: Act, actor: Actor, what: What, period: Period, _: Translator, *, note: str = ""
+) -> OutgoingMessage:
     is_under_way = await read_as_admin(db, actor, jobs.is_under_way, asked_by=actor.telegram_id, now=act.clock())
     subjects = [_choice(what_name(one, _), one is what, ShowExport(what=one, period=period)) for one in What]
     times = [_choice(period_name(one, _), one is period, ShowExport(what=what, period=one)) for one in Period]
@@ -44,6 +48,7 @@ async def _screen(db: Database, act: Act, actor: Actor, what: What, period: Peri
                 hint,
                 *(["", _("⏳ Your previous export is still being prepared.")] if is_under_way else []),
             ],
+            note=note,
         ),
         keyboard=keyboard(*in_lines(subjects, 2), *in_lines(times, 2), forms),
     )
@@ -54,9 +59,17 @@ def _choice(label: str, is_chosen: bool, data: ShowExport) -> InlineKeyboardButt
 
 
 @router.message(typed("export"))
-async def on_export(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """Offers what can be exported."""
-    await act.answer(await _screen(db, act, actor, What.CONTACTS, Period.MONTH, _))
+async def on_export(
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Offers what can be exported: `/export`, `/export events 7 days`. What is not understood is named."""
+    words = (command.args or "").split()
+    what, others = choose_typed(words, What, lambda one: f"{one.value} {what_name(one, _)}")
+    period, unknown = choose_typed(others, Period, lambda one: period_words(one, _))
+    screen = await _screen(
+        db, act, actor, what or What.CONTACTS, period or Period.MONTH, _, note=not_understood(unknown, _)
+    )
+    await act.answer(screen)
 
 
 @router.callback_query(ShowExport.filter())

@@ -6,7 +6,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins import operator_actions
 from bot.admins.operator_screens import limits_screen, operator_screen, operators_screen, removal_screen
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddOperator,
@@ -67,9 +67,8 @@ async def on_limit(
     query: CallbackQuery, callback_data: AskLimit, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Offers limits."""
-    await act.show(
-        limits_screen(await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id), _)
-    )
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
+    await offer_numbers(act, actor, "operator_limit_offered", limits_screen(facts, _), operator_id=facts.id)
 
 
 @router.callback_query(SetLimit.filter())
@@ -96,6 +95,7 @@ async def on_type_limit(
     )
 
 
+@router.message(AnswersPrompt("operator_limit_offered"), IsNumber())
 @router.message(AnswersPrompt("operator_limit"))
 async def on_typed_limit(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed limit."""

@@ -6,13 +6,14 @@ from aiogram.types import Message
 
 from bot.admins import operator_actions, operator_buttons
 from bot.admins.operator_screens import operator_screen, operators_screen, removal_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, show_usage, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_operator
 from bot.screens.keyboards import typed
 from bot.texts import Translator
 from crm_core.access.actors import Actor
+from crm_core.errors import OperatorNotFound
 from crm_core.names import TypedLine
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -35,9 +36,15 @@ async def on_operators(
     if line.words[0].text.casefold() == "add":
         await operator_actions.add(act, actor, db, line.from_word(1), _)
         return
-    if await carry_out(Typed(line, act, actor, db, _), SUBJECT, VERBS, missing=_("Specify who you mean")):
+    wanted = Typed(line, act, actor, db, _)
+    if await carry_out(wanted, SUBJECT, VERBS, missing=_("Specify who you mean")):
         return
-    facts = await which_operator(db, actor, line)
+    try:
+        facts = await which_operator(db, actor, line)
+    except OperatorNotFound:
+        if await offer_similar(wanted, SUBJECT, VERBS):
+            return
+        raise
     await act.answer(operator_screen(await read_as_admin(db, actor, operators.details, operator_id=facts.id), _))
 
 
@@ -71,12 +78,13 @@ async def _ask_to_remove(typed: Typed) -> None:
 
 
 VERBS = {
-    "limit": Verb("limit Anna 15", _set_limit),
-    "on": Verb("on Anna", of_one(SUBJECT, _switch_on)),
-    "off": Verb("off Anna", of_one(SUBJECT, _switch_off)),
-    "remove": Verb("remove Anna", _ask_to_remove),
+    "limit": Verb(lambda _: _("limit Anna 15"), _set_limit),
+    "on": Verb(lambda _: _("on Anna"), of_one(SUBJECT, _switch_on)),
+    "off": Verb(lambda _: _("off Anna"), of_one(SUBJECT, _switch_off)),
+    "remove": Verb(lambda _: _("remove Anna"), _ask_to_remove),
     "rename": Verb(
-        "rename Anna = Anna Maria", with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them"))
+        lambda _: _("rename Anna = Anna Maria"),
+        with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them")),
     ),
-    "link": Verb("link Anna", of_one(SUBJECT, _invite)),
+    "link": Verb(lambda _: _("link Anna"), of_one(SUBJECT, _invite)),
 }

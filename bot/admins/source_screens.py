@@ -92,6 +92,11 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
     lines.append(
         _("Distribution: exact shares") if source.strategy == "exact" else _("Distribution: random, by weight")
     )
+    if source.late_hours:
+        late = _("Messages up to {n} h after closing join the closed request")
+        lines.append(late.format(n=source.late_hours))
+    else:
+        lines.append(_("After closing, every message opens a new request"))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines.append(_("ID for commands: {id}").format(id=number))

@@ -6,14 +6,15 @@ from aiogram.types import Message
 
 from bot.admins import source_actions, source_buttons
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
 from bot.screens.keyboards import typed
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.names import TypedLine
+from crm_core.errors import SourceNotFound
+from crm_core.names import TypedLine, read_number
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -36,9 +37,15 @@ async def on_sources(
     if line.words[0].text.casefold() == "link":
         await source_actions.add_link(act, actor, act.bot_id, line.from_word(1), _)
         return
-    if await carry_out(Typed(line, act, actor, db, _), SUBJECT, VERBS, missing=_("Specify the source")):
+    wanted = Typed(line, act, actor, db, _)
+    if await carry_out(wanted, SUBJECT, VERBS, missing=_("Specify the source")):
         return
-    source = await which_source(db, actor, line)
+    try:
+        source = await which_source(db, actor, line)
+    except SourceNotFound:
+        if await offer_similar(wanted, SUBJECT, VERBS):
+            return
+        raise
     await act.answer(source_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), _))
 
 
@@ -63,6 +70,15 @@ async def _show_weights(typed: Typed, source_id: int) -> None:
     await typed.act.answer(weights_screen(team.source, team.operators, typed._))
 
 
+async def _set_late_hours(typed: Typed) -> None:
+    if len(typed.line) < 2:
+        await show_usage(typed.act, typed._("Specify the source and the hours"), typed.example)
+        return
+    source = await which_source(typed.db, typed.actor, typed.line.from_word(0, -1))
+    hours = read_number(typed.line.words[-1].text, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST)
+    await source_actions.set_late_hours(typed.act, typed.actor, source.id, hours, typed._)
+
+
 async def _rename(typed: Typed, source_id: int, name: str) -> None:
     await source_actions.rename(typed.act, typed.actor, source_id, name, typed._)
 
@@ -72,16 +88,18 @@ async def _describe(typed: Typed, source_id: int, description: str) -> None:
 
 
 VERBS = {
-    "on": Verb("on shop_bot", of_one(SUBJECT, _switch_on)),
-    "off": Verb("off shop_bot", of_one(SUBJECT, _switch_off)),
-    "exact": Verb("exact shop_bot", of_one(SUBJECT, _set_exact)),
-    "random": Verb("random shop_bot", of_one(SUBJECT, _set_random)),
-    "weights": Verb("weights shop_bot", of_one(SUBJECT, _show_weights)),
+    "on": Verb(lambda _: "on shop_bot", of_one(SUBJECT, _switch_on)),
+    "off": Verb(lambda _: "off shop_bot", of_one(SUBJECT, _switch_off)),
+    "exact": Verb(lambda _: "exact shop_bot", of_one(SUBJECT, _set_exact)),
+    "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
+    "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
+    "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
-        "rename shop_bot = Shop", with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them"))
+        lambda _: _("rename shop_bot = Shop"),
+        with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them")),
     ),
     "describe": Verb(
-        "describe shop_bot = The bot of the shop",
+        lambda _: _("describe shop_bot = The bot of the shop"),
         with_text(SUBJECT, _describe, lambda _: _("Specify the source, = and the description")),
     ),
 }

@@ -4,17 +4,20 @@ from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
+from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
+from aiogram.utils.formatting import as_list
 
 from bot.admins.stats_text import overall_text, stats_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
+from bot.handling.typed_names import choose_typed
 from bot.screens.buttons import ShowStats, ShowStatsWords
 from bot.screens.keyboards import button, in_lines, keyboard, typed
 from bot.screens.message import OutgoingMessage, text_message, with_picture
 from bot.telegram.limits import CAPTION_LONGEST
 from bot.texts import Translator
-from bot.texts.phrases import period_name
+from bot.texts.phrases import not_understood, period_name, period_words
 from crm_core import statistics
 from crm_core.access.actors import Actor
 from crm_core.messaging.messages import utf16_units
@@ -56,9 +59,19 @@ async def _screen(
 
 
 @router.message(typed("stats"))
-async def on_stats(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
-    """The statistics of today."""
-    await act.answer(await _screen(act, db, actor, Period.TODAY, ZoneInfo(timezone), _))
+async def on_stats(
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
+) -> None:
+    """The statistics of today, or of a period: `/stats 7`. What is not understood is named, with what there is."""
+    period, unknown = choose_typed((command.args or "").split(), Period, lambda one: period_words(one, _))
+    if unknown:
+        numbers = await _numbers(act, db, actor, Period.TODAY, ZoneInfo(timezone))
+        choices = in_lines([button(period_name(one, _), ShowStats(period=one)) for one in Period], 2)
+        text = f"{not_understood(unknown, _)}\n\n"
+        answer = as_list(text, overall_text(numbers, Period.TODAY, _, now=act.clock()), sep="")
+        await act.answer(text_message(answer, keyboard=keyboard(*choices)))
+        return
+    await act.answer(await _screen(act, db, actor, period or Period.TODAY, ZoneInfo(timezone), _))
 
 
 @router.callback_query(ShowStats.filter())

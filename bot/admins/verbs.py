@@ -1,5 +1,6 @@
 """Typed commands of the form `/operators limit Anna 15`: a verb, whom it is about, and perhaps a value."""
 
+import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -47,11 +48,11 @@ class Verb:
     """A verb of a command.
 
     Attributes:
-        example: the verb as it is typed, without the command: `limit Anna 15`.
+        example: the verb as it is typed, without the command: `limit Anna 15`, with names of the reader's language.
         run: carries it out; gets the line after the verb, which is not empty.
     """
 
-    example: str
+    example: Callable[[Translator], str]
     run: Run
 
 
@@ -81,11 +82,21 @@ async def carry_out(typed: Typed, subject: Subject, verbs: Mapping[str, Verb], *
     verb = verbs.get(first.text.casefold())
     if verb is None or first.is_quoted:
         return False
-    example = f"{subject.command} {verb.example}"
+    example = f"{subject.command} {verb.example(typed._)}"
     if rest:
         await verb.run(replace(typed, line=rest, example=example))
     else:
         await show_usage(typed.act, missing, example)
+    return True
+
+
+async def offer_similar(typed: Typed, subject: Subject, verbs: Mapping[str, Verb]) -> bool:
+    """Offers the command with the verb that a line nearly begins with, `remov Anna`. Returns False if it has none."""
+    first, rest = typed.line.words[0], typed.line.from_word(1)
+    similar = difflib.get_close_matches(first.text.casefold(), verbs, n=1, cutoff=0.6)
+    if not rest or not similar or first.is_quoted:
+        return False
+    await show_usage(typed.act, typed._("Did you mean"), f"{subject.command} {similar[0]} {rest.raw}")
     return True
 
 

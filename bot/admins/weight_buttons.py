@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins.source_screens import sign, weight_screen, weights_screen
 from bot.admins.weights import set_weight
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AskWeight,
@@ -39,7 +39,7 @@ def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int
     page, shown = page_of(known, page)
     lines = [
         _("Which source's weights do you want to change?"),
-        _("As a command: /assign shop_bot Anna 30. To assign a request manually: /assign #15 Anna."),
+        _("As a command: /weights shop_bot Anna 30. To assign a request manually: /give #15 Anna."),
     ]
     buttons = keyboard(
         *in_lines([button(f"{sign(one)} {one.name}", WeightsAt(source_id=one.id)) for one in shown], 2),
@@ -103,7 +103,9 @@ async def on_weight(
     """Offers weights."""
     details = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id)
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
-    await act.show(weight_screen(details, facts, _))
+    screen = weight_screen(details, facts, _)
+    ids = {"source_id": callback_data.source_id, "operator_id": facts.id}
+    await offer_numbers(act, actor, "weight_offered", screen, **ids)
 
 
 @router.callback_query(SetWeight.filter())
@@ -132,6 +134,7 @@ async def on_type_weight(
     )
 
 
+@router.message(AnswersPrompt("weight_offered"), IsNumber())
 @router.message(AnswersPrompt("weight"))
 async def on_typed_weight(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed weight."""

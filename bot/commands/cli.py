@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_TOKENS = """\
 BOT_TOKENS is empty: write /newbot to @BotFather in Telegram, then put the token into .env as BOT_TOKENS=123456789:AA…
+(with an S at the end also for one bot; BOT_TOKEN is not read)
 To try everything without a token first: make demo"""
 
 
@@ -58,6 +59,16 @@ def demo(forever: bool, fast: bool) -> None:
     from bot.demo import play
 
     sys.exit(play(forever=forever, fast=fast))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the page; default: any that is free.")
+@click.option("--language", type=click.Choice(["ru", "en"]), help="Default: DEFAULT_LANGUAGE.")
+def sandbox(port: int, language: str | None) -> None:
+    """Serve the whole product in a browser until Ctrl-C, with no token and no internet."""
+    from bot.demo import play_in_browser
+
+    sys.exit(play_in_browser(port=port, language=language))
 
 
 @main.command()

@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.screens.buttons import CloseContact, CloseUntaken, KeepContact, ReopenContact, TakeContact
+from bot.screens.buttons import (
+    CloseContact,
+    CloseUntaken,
+    DismissLate,
+    KeepContact,
+    ReopenContact,
+    TakeContact,
+)
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
@@ -119,7 +126,10 @@ def _folded(contact: CardData, _: Translator, clock: _Clock) -> Styled:
         ended = _("closed {time} ({duration})")
         duration = lasted(contact.closed_at - contact.created_at, _)
         parts.append(ended.format(time=clock.at(contact.closed_at), duration=duration))
-    return _joined([Styled("✔️ "), _styled("bold", f"#{contact.id}"), Styled(" · ".join(filter(None, parts)))])
+    line = _joined([Styled("✔️ "), _styled("bold", f"#{contact.id}"), Styled(" · ".join(filter(None, parts)))])
+    if not contact.has_late:
+        return line
+    return _joined([line, Styled("↩️ " + _("The client has written again."))], "\n")
 
 
 def _first_words(contact: CardData, _: Translator) -> str:
@@ -131,7 +141,12 @@ def _first_words(contact: CardData, _: Translator) -> str:
 
 
 def _reachable_at(contact: CardData, _: Translator) -> list[str]:
-    lines = [] if contact.has_chat else ["🌐 " + _("No chat: call or e-mail")]
+    lines: list[str] = []
+    if not contact.has_chat:
+        is_reachable = contact.phone or contact.email
+        lines.append(
+            "🌐 " + (_("No chat: call or e-mail") if is_reachable else _("No chat: answer where the request came from"))
+        )
     if contact.phone:
         lines.append(f"📞 {one_line(contact.phone)}")
     if contact.email:
@@ -145,12 +160,15 @@ def _reachable_at(contact: CardData, _: Translator) -> list[str]:
 
 
 def _history(contact: CardData, _: Translator) -> list[str]:
+    before = []
+    if contact.previous_operator:
+        before.append("👥 " + _("{operator} had it before you").format(operator=contact.previous_operator))
     if not contact.earlier:
-        return []
+        return before
     earlier = _.plural("{n} earlier request", "{n} earlier requests", contact.earlier).format(n=contact.earlier)
     if contact.last_operator:
         earlier += _(", last with {operator}").format(operator=contact.last_operator)
-    return [f"🕘 {earlier}"]
+    return [*before, f"🕘 {earlier}"]
 
 
 ORIGIN_LONGEST, QUOTED_LONGEST = 80, 200  # characters of a name, and of quoted words, above a message
@@ -262,7 +280,10 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
             return {"inline_keyboard": [[close]]}
         case _closed:
             again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
-            return {"inline_keyboard": [[button(_("↩️ Reopen"), again)]]}
+            buttons = [button(_("↩️ Reopen"), again)]
+            if contact.has_late:
+                buttons.append(button(_("👌 Not needed"), f"{DismissLate.__prefix__}:{contact.id}"))
+            return {"inline_keyboard": [buttons]}
 
 
 def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:

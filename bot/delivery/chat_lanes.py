@@ -19,6 +19,7 @@ from crm_core.messaging.outbox import (
     MORE,
     OVERVIEW,
     PIN,
+    TALK,
     TO_CLIENT,
     TO_OPERATOR,
     PendingRow,
@@ -26,7 +27,7 @@ from crm_core.messaging.outbox import (
 
 # Our own retry delays are shorter, and longer waits of Telegram are gates: a later moment means a clock set back.
 LONGEST_PAUSE = timedelta(minutes=10)
-IN_ORDER = frozenset({CARD, TO_OPERATOR, MORE, TO_CLIENT, CLIENT_NOTICE, DELETE})  # within one request
+IN_ORDER = frozenset({CARD, TALK, TO_OPERATOR, MORE, TO_CLIENT, CLIENT_NOTICE, DELETE})  # within one request
 IN_TURNS = frozenset({TO_OPERATOR, MORE, COPY_EDIT})  # between the requests of one operator
 LAST = frozenset({MENU, OVERVIEW, PIN})  # nobody waits for these
 COPIES_AT_MOST = 20  # of one request that wait for its operator; more are counted in one line

@@ -66,6 +66,12 @@ def _taken(contact: CardData, _: Translator) -> Notice | None:
     return Notice(text.format(operator=contact.operator, id=contact.id))
 
 
+def _handed_on(contact: CardData, _: Translator) -> Notice | None:
+    if contact.operator is None or contact.status == "closed":
+        return None
+    return Notice(_("{operator} will answer you.").format(operator=contact.operator))
+
+
 def _closed(contact: CardData, _: Translator) -> Notice:
     text = _("Request #{id} is closed. Thank you! If you have another question, just write here.")
     return Notice(text.format(id=contact.id))
@@ -78,6 +84,7 @@ def _slowed(_: Translator) -> Notice:
 CLIENT_NOTICES: dict[str, ClientNotice] = {
     "registered": _registered,
     "taken": _about_contact(_taken),
+    "handed_on": _about_contact(_handed_on),
     "closed": _about_contact(_closed),
     "slowed": lambda contact, payload, _: _slowed(_),
 }

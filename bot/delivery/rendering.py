@@ -34,6 +34,7 @@ from bot.delivery.config import UTC_ZONE
 from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of
 from bot.delivery.overview import overview_message
 from bot.delivery.staff_notices import staff_buttons, staff_notice
+from bot.delivery.talk import talk
 from bot.screens.menus import commands_for
 from bot.telegram.methods import SendText
 from bot.texts import Translator
@@ -60,6 +61,8 @@ def render(
     match row.kind:
         case outbox.CARD | outbox.CARD_EDIT:
             return _card(row, _, now, zone)
+        case outbox.TALK:
+            return _talk(row, _, now, zone)
         case outbox.TO_OPERATOR | outbox.TO_CLIENT:
             return copy_of(row, _)
         case outbox.COPY_EDIT:
@@ -197,6 +200,13 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
         reply_markup=keyboard,
         link_preview_options=NO_PREVIEW,
     )
+
+
+def _talk(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> SendText:
+    if row.contact is None or row.contact.operator_chat != row.chat_id or not row.talk:
+        raise NothingToSend(row.kind)
+    text, entities = talk(row, _=_, now=now, zone=zone)
+    return SendText(chat_id=row.chat_id, text=text, entities=entities, link_preview_options=NO_PREVIEW_PLAIN)
 
 
 def _entities(given: Sequence[dict[str, Any]] | None) -> list[MessageEntity] | None:

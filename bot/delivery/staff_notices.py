@@ -8,7 +8,7 @@ from aiogram.types import InlineKeyboardMarkup
 
 from bot.delivery import operator_questions
 from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
-from bot.screens.contact_label import contact_label
+from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
 from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept
@@ -143,6 +143,12 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
         "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until they write again."
     ).format(id=p["contact"]),
     "client_waits": _client_waits,
+    "phone_shared": lambda p, _: _("📞 {client} shared a phone: {value}").format(
+        client=client_name(p["client"], _), value=one_line(str(p["value"]))
+    ),
+    "email_shared": lambda p, _: _("✉️ {client} gave an e-mail: {value}").format(
+        client=client_name(p["client"], _), value=one_line(str(p["value"]))
+    ),
     # messages
     "card_dead": lambda p, _: _(
         "💥 The card of #{id} can't be delivered. Assign the request manually: /assign #{id} …"

@@ -32,6 +32,24 @@ def play(*, forever: bool = False, fast: bool = False) -> int:
         return 130
 
 
+def play_in_browser(*, port: int, language: str | None) -> int:
+    """Serves a page with telephones, on which the whole product can be tried, until Ctrl-C.
+
+    Args:
+        port: of the page, on the loopback of this machine; 0 for any free one.
+        language: "ru" or "en"; None for that of the settings.
+
+    Returns the exit status.
+    """
+    from bot.demo.playground import serve
+
+    try:
+        asyncio.run(serve(port=port, language=language or _language()))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
 def _language() -> str:
     from bot.settings import BadSettings, load_settings
 

@@ -21,6 +21,7 @@ from bot.demo.dialogues import CARE, CASTS, SHOP
 from bot.demo.narrator import Channel, Colleague, Narrator
 from bot.demo.result import show_result
 from bot.demo.screen import Screen
+from bot.demo.slips import SLIPS, SlipScene
 from bot.logs import set_up_logging
 from bot.sandbox import BotHandle, Person, Sandbox, SeenMessage
 from bot.settings import Settings
@@ -35,6 +36,7 @@ RUSH_LIMIT = 150  # so large that the weights alone decide
 RUSH = {SHOP: 60, CARE: 30}
 SAMPLE = 6  # conversations of the rush hour that are shown
 BETWEEN_CLIENTS, RUSH_BEGINS = (0.35, 0.75), (0.0, 1.5)  # seconds
+INVITATION = re.compile(r"start=(\S+)")
 TOKENS = {SHOP: "710001:" + "shop" * 9, CARE: "710002:" + "care" * 9}
 
 
@@ -75,6 +77,7 @@ class Show:
                 async with App(self._settings(Path(folder)), limited=False) as self.app:
                     await self._open_shop()
                     await self._morning()
+                    await self._slips()
                     await self._rush()
                     if forever:
                         self.screen.note(self.captions["api"].format(address=self.app.http.address))
@@ -115,17 +118,17 @@ class Show:
         await self.sandbox.settles()
         self.screen.row(None, self.cast.admin, self.captions["admin"])
 
-    async def _command(self, command: str) -> SeenMessage:
-        """The admin types a command. Returns the answer."""
+    async def _command(self, command: str, wanted: re.Pattern[str] | None = None) -> SeenMessage:
+        """The admin types a command. Returns the answer: its newest message, or the one with what is wanted."""
         sent = await self.admin.says(command, to=self.bots[SHOP])
         self.screen.row(None, f"{self.cast.admin} → @{self.bots[SHOP].username}", command)
-        answer = await self.admin.sees(after=sent)
+        answer = await self.admin.sees(wanted, after=sent)
         await self.sandbox.settles()
         return answer
 
     async def _hire(self, name: str, weight: int, limit: int) -> None:
-        answer = await self._command(f"/operators add {name} {limit}")
-        invitation = re.search(r"start=(\S+)", answer.text)
+        answer = await self._command(f"/operators add {name} {limit}", INVITATION)
+        invitation = INVITATION.search(answer.text)
         assert invitation is not None, answer.text
         person = self._person(name)
         self.staff[person.id] = person
@@ -175,6 +178,24 @@ class Show:
                 client = self._client(dialogue.first_name, dialogue.last_name)
                 running.create_task(self.conversations.converse(client, self.bots[dialogue.bot], dialogue))
                 await self._pause(BETWEEN_CLIENTS)
+
+    async def _slips(self) -> None:
+        self.screen.heading(self.captions["slips"], self.captions["slips_note"])
+        *others, holder = self.staff.values()
+        scene = SlipScene(
+            self.screen,
+            self.captions,
+            self.arrivals,
+            self._pause,
+            bot=self.bots[SHOP],
+            operator=holder,
+            settle=self.sandbox.settles,
+        )
+        slip = SLIPS[self.language]
+        try:
+            await scene.play(slip, (self._client(*slip.first), self._client(*slip.second)), others)
+        except (TimeoutError, AssertionError):
+            self.conversations.stuck.append(self.captions["slips"])
 
     async def _rush(self) -> None:
         count = sum(RUSH.values())

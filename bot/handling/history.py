@@ -10,7 +10,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 from bot.handling.act import Act
 from bot.screens.contact_label import client_name, contact_label
 from bot.screens.keyboards import typed
-from bot.screens.message import OutgoingMessage, shorten, text_message
+from bot.screens.message import OutgoingMessage, text_message
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, moment
@@ -36,7 +36,7 @@ async def _on_history(message: Message, actor: Actor, act: Act, db: Database, ti
     """The newest messages of a request, oldest first."""
     number = _NUMBER.match(message.text or "")
     if number is None:
-        await act.answer(text_message(_("Name the request: /history #15. Your open ones: /my.")))
+        await act.answer(text_message(_("Add the number of the request: /history #15.")))
         return
     contact_id = int(number[1])
     found = await db.read(history.history, contact_id=contact_id, actor=actor, limit=SHOWN)
@@ -60,11 +60,11 @@ def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> O
 
 
 def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:
-    who = one.operator or client_name(found.lead, _)
+    who = one.operator or client_name(found.lead, _, longest=30)
     text = (one.text or "").strip()
     said = text if one.kind == "text" else f"[{kind_name(one.kind, _)}] {text}".strip()
     if one.is_withdrawn:
         said = _("(taken back)") + " " + said
     if len(said) > EACH_LONGEST:
         said = said[: EACH_LONGEST - 1] + "…"
-    return f"{moment(one.at.timestamp(), str(zone), _)} {shorten(who, 30)}: {said}"
+    return f"{moment(one.at.timestamp(), str(zone), _)} {who}: {said}"

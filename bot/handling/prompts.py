@@ -20,11 +20,12 @@ from aiogram.types import InlineKeyboardButton, Message, TelegramObject
 from sqlalchemy.orm import Session
 
 from bot.handling.act import Act
-from bot.screens.message import rows, text_message
+from bot.screens.message import OutgoingMessage, rows, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import prompts
 from crm_core.conversation.prompts import Asked, OpenPrompt, Role
+from crm_core.names import typed_number
 from crm_core.storage.database import Database
 
 REMEMBERED = 1.0  # seconds in which a question of another process may be unknown here: nobody answers as fast
@@ -64,6 +65,32 @@ async def ask(
         actor=actor,
         screen=lambda asked: text_message(text, keyboard=cancel),
     )
+
+
+async def offer_numbers(act: Act, actor: Actor, question: str, screen: OutgoingMessage, **data: Any) -> None:
+    """Shows an admin a screen with numbers to choose from. A number typed next is a choice, too; words are no answer.
+
+    Args:
+        question: its name; the handler of the answer takes the filters `AnswersPrompt` and `IsNumber`.
+        data: what the number is about: ids.
+    """
+    await act(
+        prompts.ask,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        question=question,
+        data=data,
+        role=Role.ADMIN,
+        actor=actor,
+        screen=lambda asked: screen,
+    )
+
+
+class IsNumber(BaseFilter):
+    """Passes texts that are a whole number, in any script, perhaps with `%`."""
+
+    async def __call__(self, message: Message) -> bool:
+        return typed_number(message.text or "") is not None
 
 
 class AnswersPrompt(BaseFilter):

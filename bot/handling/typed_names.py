@@ -1,13 +1,14 @@
 """Resolving what an admin typed: which operator, source or admin a line names, and where a line comes apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
 from bot.handling.queries import read_as_admin
 from crm_core.access.actors import Actor
 from crm_core.errors import AdminNotFound, AmbiguousNames, CrmError
-from crm_core.names import TypedLine, find_named, suggestions
+from crm_core.names import TypedLine, find_named, normalise, suggestions
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
@@ -16,6 +17,7 @@ from crm_core.team.accounts import Admin
 from crm_core.team.operators import OperatorFacts
 
 T = TypeVar("T")
+C = TypeVar("C", bound=StrEnum)
 BETWEEN = frozenset({"=", "->", "→"})
 
 
@@ -93,6 +95,26 @@ class TypedWeight:
         names = head if line.number is not None and head else line
         error, similar = _unknown(names, known, staff)
         raise UnknownPair(error, [cls(*pair, line.number) for pair in similar])
+
+
+def choose_typed(words: Iterable[str], choices: type[C], names: Callable[[C], str]) -> tuple[C | None, list[str]]:
+    """Which of some things a few typed words name, such as `7 days`.
+
+    Args:
+        names: all that each is called by, in one text.
+
+    Returns it, None for none, and the words that belong to none of them.
+    """
+    called = {one: set((normalise(names(one)) or "").split()) for one in choices}
+    chosen: C | None = None
+    unknown = []
+    for word in words:
+        meant = [one for one in called if (normalise(word) or "") in called[one]]
+        if not meant:
+            unknown.append(word)
+        elif len(meant) == 1:
+            chosen = meant[0]
+    return chosen, unknown
 
 
 class UnknownPair(Exception):

@@ -7,6 +7,7 @@ from bot.handling.act import Act
 from bot.screens.buttons import (
     CloseContact,
     CloseUntaken,
+    DismissLate,
     KeepContact,
     ReopenAndSend,
     ReopenContact,
@@ -19,7 +20,7 @@ from bot.screens.message import OutgoingMessage, rows, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import cards, closing, lifecycle, reopening
-from crm_core.conversation import operator_messages, taking_back
+from crm_core.conversation import late_messages, operator_messages, taking_back
 from crm_core.conversation.taking_back import TakenBack
 
 router = Router(name="operators.buttons")
@@ -31,7 +32,7 @@ async def on_take(query: CallbackQuery, callback_data: TakeContact, actor: Actor
     number = callback_data.contact_id
     taken = await act(lifecycle.take, contact_id=number, version=callback_data.version, actor=actor)
     if taken.chat_id is None:
-        return _("#{id} is yours. Phone and e-mail are on the card.").format(id=number)
+        return _("#{id} is yours. The card says how to reach the client.").format(id=number)
     return _("#{id} is yours. Reply to the card to write to the client.").format(id=number)
 
 
@@ -62,13 +63,6 @@ async def on_close_untaken(
     return _("#{id} is closed.").format(id=callback_data.contact_id)
 
 
-@router.callback_query(ReopenContact.filter())
-async def on_reopen(query: CallbackQuery, callback_data: ReopenContact, actor: Actor, act: Act, _: Translator) -> str:
-    """[Reopen]."""
-    await act(reopening.reopen, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
-    return _("#{id} is open again, and yours.").format(id=callback_data.contact_id)
-
-
 @router.callback_query(KeepContact.filter())
 async def on_keep(query: CallbackQuery, callback_data: KeepContact, actor: Actor, act: Act) -> None:
     """[No] under that question."""
@@ -80,6 +74,20 @@ async def on_keep(query: CallbackQuery, callback_data: KeepContact, actor: Actor
         message_id=act.pressed,
         actor=actor,
     )
+
+
+@router.callback_query(ReopenContact.filter())
+async def on_reopen(query: CallbackQuery, callback_data: ReopenContact, actor: Actor, act: Act, _: Translator) -> str:
+    """[Reopen]."""
+    await act(reopening.reopen, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    return _("#{id} is open again, and yours.").format(id=callback_data.contact_id)
+
+
+@router.callback_query(DismissLate.filter())
+async def on_not_needed(query: CallbackQuery, callback_data: DismissLate, actor: Actor, act: Act, _: Translator) -> str:
+    """[Not needed] about what a client wrote after closing."""
+    await act(late_messages.dismiss, contact_id=callback_data.contact_id, actor=actor)
+    return _("#{id} stays closed.").format(id=callback_data.contact_id)
 
 
 @router.callback_query(ShowCard.filter())

@@ -59,6 +59,7 @@ ABOUT_A_CARD = frozenset(
         "contact_already_yours",
         "contact_closed",
         "client_has_open",
+        "late_settled",
         "card_outdated",
         "contact_not_found",
     }

@@ -21,7 +21,7 @@ from bot.runtime.queue_slices import QueueSlices
 from bot.settings import Settings
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import overviews, prompts, questions, reminders
+from crm_core.conversation import late_messages, overviews, prompts, questions, reminders
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue, reach, wait_notices
@@ -121,6 +121,14 @@ async def _refresh_wait_notices(process: Process) -> None:
         await process.db.write(wait_notices.refresh, now=process.clock())
 
 
+async def _renew_late(process: Process) -> None:
+    """Opens new contacts of what clients wrote after closing, where nobody has said in time what to do with it."""
+    for contact_id, source_id in await process.db.read(late_messages.due, now=process.clock()):
+        await process.db.write(
+            late_messages.renew, contact_id=contact_id, source_id=source_id, now=process.clock(), rng=process.rng
+        )
+
+
 async def _tally(process: Process) -> None:
     """Keeps few events beyond the sums that statistics are read from; where those are missing, makes them."""
     while await process.db.read(statistics.backlog) >= TALLY_FROM:
@@ -202,6 +210,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
+    PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),
     PeriodicJob("wait_flushed", 2, Scope.EVERY_PROCESS, _wait_flushed),
     PeriodicJob("purge", 3600, Scope.EVERY_PROCESS, _purge),
     PeriodicJob("tally", 1, Scope.EVERY_PROCESS, _tally),

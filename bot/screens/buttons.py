@@ -27,13 +27,6 @@ class CloseContact(CallbackData, prefix="close"):
     version: Number
 
 
-class ReopenContact(CallbackData, prefix="reopen"):
-    """[Reopen] on the card of a closed contact: `reopen:15:5`."""
-
-    contact_id: Number
-    version: Number
-
-
 class CloseUntaken(CallbackData, prefix="close_new"):
     """Yes: closes a contact that nobody has taken, as its card asked."""
 
@@ -43,6 +36,19 @@ class CloseUntaken(CallbackData, prefix="close_new"):
 
 class KeepContact(CallbackData, prefix="keep"):
     """No: the card asks no more."""
+
+    contact_id: Number
+
+
+class ReopenContact(CallbackData, prefix="reopen"):
+    """[Reopen] on the card of a closed contact: `reopen:15:5`."""
+
+    contact_id: Number
+    version: Number
+
+
+class DismissLate(CallbackData, prefix="late_no"):
+    """[Not needed] about what came after closing: `late_no:15`."""
 
     contact_id: Number
 

@@ -5,6 +5,7 @@ import unicodedata
 from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import kind_name
+from crm_core.names import shows_something
 
 # Bidirectional classes of characters that change the direction of the text around them.
 TURNING = frozenset({"R", "AL", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -32,7 +33,8 @@ def client_name(
         instead: what stands for somebody without a name; else they are called so.
         longest: characters of the name, 0 for all.
     """
-    shown = one_line(shorten(name, longest) if longest else name or "") or one_line(instead or "") or _("No name")
+    shown = one_line(shorten(name, longest) if longest else name or "") if name and shows_something(name) else ""
+    shown = shown or one_line(instead or "") or _("No name")
     return f"{shown} @{username}" if username else shown
 
 

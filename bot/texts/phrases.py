@@ -1,5 +1,6 @@
 """Short phrases used in several texts: ages, kinds of content, why no operator is eligible."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 from zoneinfo import ZoneInfo
@@ -80,6 +81,16 @@ def assigned_note(assigned: Assigned, _: Translator) -> str:
 def period_name(period: str, _: Translator) -> str:
     """What a period of the statistics (`crm_core.statistics.Period`) is called."""
     return {"today": _("today"), "7d": _("7 days"), "30d": _("30 days"), "all": _("all time")}[period]
+
+
+def period_words(period: str, _: Translator) -> str:
+    """All words by which people may name a period: `7d 7 7 days`."""
+    return f"{period} {period.removesuffix('d')} {period_name(period, _)}"
+
+
+def not_understood(words: Sequence[str], _: Translator) -> str:
+    """What of a typed command was not understood, as a sentence; empty if all was."""
+    return _("⚠️ I don't understand “{words}”. Please choose below.").format(words=" ".join(words)) if words else ""
 
 
 def percent(part: float | None, _: Translator) -> str:

@@ -33,6 +33,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "sent_elsewhere": "The message went to another contact",
     "too_late_to_take_back": "It is too late to take the message back",
     "choice_ended": "The question has ended",
+    "late_settled": "No message of this contact waits for a decision",
     "client_has_open": lambda f: f"The client has another open contact at this source: {f['open']}",
     "export_under_way": "An export is in progress; try again when it is finished",
     "card_outdated": "The contact has changed in the meantime; read it again",

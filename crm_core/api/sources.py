@@ -41,6 +41,15 @@ class SourceChange(Body):
         default_factory=lambda: "random",
         description="How operators are chosen: `random` (weighted), or `exact` (the one furthest below their share).",
     )
+    late_hours: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=sources.LATE_LONGEST,
+            description="For so many hours after closing, a client's message joins the closed contact; 0: never.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=int)
 
 
 class SourceShown(Shown):
@@ -58,6 +67,7 @@ class SourceDetailsShown(SourceShown):
 
     is_active: bool
     strategy: str
+    late_hours: int
     bot: str | None
     slug: str | None
     waiting: int
@@ -145,7 +155,7 @@ SOURCE = Tagged(
     "source_id",
     _lock,
     sources.one,
-    lambda source: tag(source.name, source.description, source.is_active, source.strategy),
+    lambda source: tag(source.name, source.description, source.is_active, source.strategy, source.late_hours),
 )
 
 

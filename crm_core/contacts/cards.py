@@ -142,6 +142,17 @@ def replace(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_i
         outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
 
 
+def holder(s: Session, *, contact_id: int) -> tuple[int, int] | None:
+    """Where the operator of an open contact sees it: (bot_id, chat_id); None for nobody, or nobody in Telegram."""
+    query = (
+        select(Contact.bot_id, Staff.telegram_id)
+        .join(Staff, Staff.operator_id == Contact.operator_id)
+        .where(Contact.id == contact_id, Contact.status != "closed", Contact.bot_id.is_not(None))
+    )
+    row = s.execute(query).one_or_none()
+    return None if row is None or row.bot_id is None else (row.bot_id, row.telegram_id)
+
+
 def note_brief(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> None:
     """Stores that a card was shown again, so that its edits leave it short."""
     there = (_posted.c.bot_id == bot_id, _posted.c.chat_id == chat_id, _posted.c.message_id == message_id)

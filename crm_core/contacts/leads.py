@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import bindparam, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -15,7 +15,7 @@ from crm_core.contacts.emails import check_email, email_key
 from crm_core.contacts.phones import Phone
 from crm_core.errors import EmailTaken, LeadNotFound
 from crm_core.events import NewEvent
-from crm_core.storage.execute import execute, execute_count, prefetch
+from crm_core.storage.execute import execute, execute_count, prefetch, prefetch_id
 from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Lead
 
@@ -40,21 +40,30 @@ class LeadFacts:
 
 _BY_EXTERNAL_ID = _table.c.external_id == bindparam("external_id")
 _BY_EMAIL = _table.c.email_key == bindparam("email_key")
+# One for each set of what may be known: PostgreSQL would plan a comparison with NULL anew at each execution, which
+# takes ten times as long as the query itself.
+_SAME = {
+    ("external_id",): _BY_EXTERNAL_ID,
+    ("email_key",): _BY_EMAIL,
+    ("external_id", "email_key"): or_(_BY_EXTERNAL_ID, _BY_EMAIL),
+}
 _RECORD = select(
     _table.c.id, _table.c.external_id, _table.c.email, _table.c.phone, _table.c.full_name, _table.c.phone_key
 )
-# One for each set of what may be known: PostgreSQL would plan a comparison with NULL anew at each execution, which
-# takes ten times as long as the query itself.
+# Where the two name different leads, the external id says who it is.
+_FIRST = case((_BY_EXTERNAL_ID, 0), else_=1)
 _FIND = {
-    ("external_id",): Prepared(_RECORD.where(_BY_EXTERNAL_ID)),
-    ("email_key",): Prepared(_RECORD.where(_BY_EMAIL)),
-    # Where the two name different leads, the external id says who it is.
-    ("external_id", "email_key"): Prepared(
-        _RECORD.where(or_(_BY_EXTERNAL_ID, _BY_EMAIL)).order_by(case((_BY_EXTERNAL_ID, 0), else_=1)).limit(1)
-    ),
+    names: Prepared(_RECORD.where(same).order_by(_FIRST).limit(1) if len(names) > 1 else _RECORD.where(same))
+    for names, same in _SAME.items()
 }
 INSERT = prepared_insert(_table)
-"""A new lead. Who calls `create` may announce its id (`prefetch_ids`)."""
+"""A new lead."""
+
+_NEXT_ID = {
+    names: Prepared(select(case((exists().where(same), None), else_=func.nextval(INSERT.sequence))))
+    for names, same in _SAME.items()
+}
+"""The id of a lead that is to be added, NULL if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +83,24 @@ def telegram_external_id(user_id: int) -> str:
     return f"tg:{user_id}"
 
 
-def _query(facts: LeadFacts) -> tuple[Prepared | None, dict[str, Any]]:
-    """The query for a lead, None if nothing is known that would tell it from others."""
+def _known(facts: LeadFacts) -> dict[str, Any]:
+    """What tells a lead from others, by name; empty if nothing does."""
     known = {"external_id": facts.external_id, "email_key": None if facts.email is None else email_key(facts.email)}
-    values = {name: value for name, value in known.items() if value is not None}
-    return _FIND.get(tuple(values)), values
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def prefetch_lead(s: Session, facts: LeadFacts) -> None:
-    """Announces `find` or `find_or_create`, so that its query needs no round trip of its own."""
-    query, values = _query(facts)
-    if query is not None:
-        prefetch(s, query, values)
+    """Announces `find_or_create`, so that what it reads needs no round trip of its own."""
+    known = _known(facts)
+    if known:
+        prefetch(s, _FIND[tuple(known)], known)
+        prefetch_id(s, INSERT, _NEXT_ID[tuple(known)], known)
 
 
 def find(s: Session, facts: LeadFacts) -> LeadRecord | None:
     """The lead of an external id or e-mail, None if there is none; nothing changes."""
-    query, values = _query(facts)
-    row = None if query is None else execute(s, query, values).one_or_none()
+    known = _known(facts)
+    row = execute(s, _FIND[tuple(known)], known).one_or_none() if known else None
     return None if row is None else LeadRecord(*row)
 
 
@@ -205,17 +214,21 @@ def change(s: Session, *, lead_id: int, values: dict[str, Any], actor: Actor, no
         events.record(s, [NewEvent(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="corrected")])
 
 
-def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> None:
+def set_email(s: Session, *, lead_id: int, email: str, now: datetime) -> bool:
     """Stores the e-mail that a person named as their own.
 
     If another lead has it, nothing is merged, since anybody can type anybody's address: the operator sees it as a hint.
 
-    Raises BadEmail.
+    Returns False if they had named it before, in whichever spelling. Raises BadEmail.
     """
     address = check_email(email)
+    before = s.execute(select(_table.c.email_key, _table.c.email_hint).where(_table.c.id == lead_id)).one()
+    if email_key(address) in (before.email_key, before.email_hint and email_key(before.email_hint)):
+        return False
     is_free = _owner_of(s, address) in (None, lead_id)
     values: dict[str, str | None] = {"email_hint": address}
     if is_free:
         values = {"email": address, "email_key": email_key(address), "email_hint": None}
     s.execute(update(_table).where(_table.c.id == lead_id).values(values))
     events.record(s, [NewEvent(events.LEAD_CHANGED, now, events.CLIENT, lead_id=lead_id, reason="email")])
+    return True

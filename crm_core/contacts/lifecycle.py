@@ -1,5 +1,6 @@
 """A contact from its first message to its end: register, open, take, close. Each action happens whole or not at all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
-from crm_core.routing.choose import Choice
+from crm_core.routing.choose import Choice, SourceExclusion
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
@@ -37,6 +38,19 @@ class ClientChat:
 
     bot_id: int
     chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LateWords:
+    """Messages of a client that came after their contact was closed.
+
+    Attributes:
+        said: at least one, in order.
+        operator_id: who had that contact, and is preferred for a new one.
+    """
+
+    said: Sequence[messages.Original]
+    operator_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ def register(
     Raises SourceNotFound, SourceOff.
     """
     leads.prefetch_lead(s, lead)
-    _prefetch(s, source_id, content, leads.INSERT)
+    _prefetch(s, source_id, content)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
@@ -83,26 +97,24 @@ def open_contact(
     chat: ClientChat | None,
     now: datetime,
     rng: Rng,
+    late: LateWords | None = None,
 ) -> Opened:
     """Makes a contact and assigns it to an operator, or queues it. Every contact begins here.
 
     Args:
+        late: messages that came after an earlier contact was closed, which now open this one.
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
     _prefetch(s, source.id, content)
-    return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng)
+    return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng, late=late)
 
 
-def _prefetch(s: Session, source_id: int, content: MessageContent | None, *also: Prepared) -> None:
-    """Announces what opening a contact reads.
-
-    Args:
-        also: further rows that it may insert.
-    """
+def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
+    """Announces what opening a contact reads."""
     queue.prefetch_line(s, source_id)
     prefetch_candidates(s, source_id)
-    prefetch_ids(s, *also, _INSERT, *([] if content is None else [messages.INSERT]))
+    prefetch_ids(s, _INSERT, *([] if content is None else [messages.INSERT]))
 
 
 def _open(
@@ -114,11 +126,16 @@ def _open(
     chat: ClientChat | None,
     now: datetime,
     rng: Rng,
+    late: LateWords | None = None,
 ) -> Opened:
     """`open_contact`, after what it reads was announced."""
-    place = _reserve(s, source, rng)
-    contact_id = execute(s, _INSERT, _new_row(source, lead_id, content, chat, place, now)).scalar_one()
+    place = _reserve(s, source, rng, preferred=late.operator_id if late else None)
+    first = late.said[0].text if late else content.text if content else None
+    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
+    if late is not None:
+        messages.move(s, late.said, contact_id=contact_id)
+        said = [*late.said, *said]
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
@@ -145,9 +162,13 @@ def _open(
     return opened
 
 
-def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
+def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None) -> Reservation | Choice:
+    """A place of the preferred operator if they are eligible, else of whoever is chosen."""
+    if not source.is_active:
+        return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
     if not queue.is_behind_others(s, source):
-        place = assignment.reserve_operator(s, source, rng=rng)
+        same = assignment.reserve_preferred(s, source, operator_id=preferred) if preferred is not None else None
+        place = same or assignment.reserve_operator(s, source, rng=rng)
         if isinstance(place, Reservation):
             return place
     # Another transaction may free a place right now. Under the source's lock either we see that place, or it sees the
@@ -162,7 +183,7 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng) -> Reservation | Choice:
 def _new_row(
     source: SourceFacts,
     lead_id: int,
-    content: MessageContent | None,
+    first_text: str | None,
     chat: ClientChat | None,
     place: Reservation | Choice,
     now: datetime,
@@ -174,7 +195,7 @@ def _new_row(
         "operator_id": place.operator_id if isinstance(place, Reservation) else None,
         "status": "new",
         "version": 1,
-        "message": content.text if content else None,
+        "message": first_text,
         "bot_id": source.card_bot_id,
         "chat_id": chat.chat_id if chat else None,
         "created_at": now,

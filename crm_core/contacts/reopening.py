@@ -65,6 +65,7 @@ _REOPEN = (
         status="in_progress",
         version=_contact.c.version + 1,
         closed_at=None,
+        late_from=None,
         taken_at=func.coalesce(_contact.c.taken_at, bindparam("at", type_=_contact.c.taken_at.type)),
         current_assigned_at=bindparam("at", type_=_contact.c.taken_at.type),
     )
@@ -166,7 +167,7 @@ def _show(s: Session, contact: Row[Any], place: assignment.Reservation, *, now: 
         return
     chat = {"bot_id": contact.bot_id, "chat_id": place.chat_id, "contact_id": contact.id}
     if execute(s, _HAS_CARD, chat).first() is None:
-        said = messages.said_by_client(s, contact.id)
+        said = messages.said(s, contact.id)
         card = outbox.OutboxEntry(outbox.CARD, contact.bot_id, place.chat_id, contact.id)
         copies = messages.copies(said, contact_id=contact.id, bot_id=contact.bot_id, chat_id=place.chat_id)
         outbox.add(s, [card, *copies], now=now)

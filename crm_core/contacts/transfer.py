@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import Row, bindparam, func, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -25,6 +25,7 @@ from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
 from crm_core.routing.operator_locks import hold_operators
+from crm_core.routing.queue import handed_on
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
@@ -66,7 +67,8 @@ def assign_by_hand(
         place=reservation,
         actor=actor.label,
         now=now,
-        said=messages.said_by_client(s, contact_id),
+        said=messages.said(s, contact_id),
+        also=handed_on(contact, to=operator_id),
     )
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return reservation.name
@@ -131,7 +133,13 @@ def _reserve(s: Session, contact: Row[Any], chosen: NamedCandidate, *, confirmed
 _BY_HAND = (
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
-    .values({**ASSIGNED_VALUES, "status": "new"})
+    .values(
+        {
+            **ASSIGNED_VALUES,
+            "status": "new",
+            "previous_operator_id": func.coalesce(_contact.c.operator_id, _contact.c.previous_operator_id),
+        }
+    )
 )
 
 
@@ -158,6 +166,7 @@ _RETURN = (
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
         current_assigned_at=None,
+        previous_operator_id=_contact.c.operator_id,
     )
     .returning(_contact.c.id, _contact.c.source_id)
 )

@@ -4,24 +4,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from crm_core.access.actors import Actor
 from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
 from crm_core.contacts import cards, leads, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
-from crm_core.conversation import questions, recipients
+from crm_core.conversation import late_messages, prompts, questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Chat, Contact, FormerStaff, Lead, Source, Staff
+from crm_core.storage.tables import Chat, Contact, FormerStaff, Lead, Operator, Posted, Source, Staff
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -94,6 +96,7 @@ class KnownClient:
     version: int = 0
     operator_chat: int | None = None
     left_at: datetime | None = None
+    is_newcomer: bool = False
 
 
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
@@ -133,6 +136,7 @@ def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now
             None,
             source,
             left_at=row.left_at,
+            is_newcomer=True,
         )
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     assert known is not None, "the chat was stored a line above"
@@ -243,7 +247,8 @@ def start_chat(
     takes = known.contact_id is not None or known.source.is_active or _takes_requests(s, bot_id)
     if slug is None:
         return Started(None, takes)
-    wanted = (Source.slug == slug, Source.bot_id == bot_id, Source.is_active.is_(True))
+    # Links are printed, and read aloud, in capitals too; slugs are small letters.
+    wanted = (Source.slug == slug.casefold(), Source.bot_id == bot_id, Source.is_active.is_(True))
     source = s.execute(select(Source.id, Source.name).where(*wanted)).one_or_none()
     if source is None:
         return Started(None, takes)
@@ -255,6 +260,30 @@ def _takes_requests(s: Session, bot_id: int) -> bool:
     """Whether a bot's own source takes requests."""
     is_active = select(Source.is_active).where(Source.bot_id == bot_id, Source.slug.is_(None))
     return bool(s.execute(is_active).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a client's open contact stands: who has it, or its place in the queue."""
+
+    contact_id: int
+    operator: str | None
+    place: int
+
+
+def standing(s: Session, *, bot_id: int, chat_id: int) -> Standing | None:
+    """The open contact that the next message of a chat would join, None if it would open one."""
+    known = _known(s, bot_id=bot_id, chat_id=chat_id)
+    if known is None or known.contact_id is None:
+        return None
+    of_holder = (
+        select(Operator.name)
+        .join(_contact, _contact.c.operator_id == Operator.id)
+        .where(_contact.c.id == known.contact_id)
+    )
+    operator = s.execute(of_holder).scalar_one_or_none()
+    place = queue.position_of(s, contact_id=known.contact_id, source_id=known.source.id)
+    return Standing(known.contact_id, operator, place)
 
 
 def receive(
@@ -284,6 +313,16 @@ def receive(
         return ReceivedMessage(joined, known.lead_id, is_new=False)
     if is_command:
         raise UnknownCommand()
+    # Whoever came by a source link again means something new.
+    closed = None
+    if known.booked is None and not known.is_newcomer:
+        closed = late_messages.closed_lately(s, lead_id=known.lead_id, bot_id=bot_id, chat_id=chat_id, now=now)
+    if closed is not None:
+        is_late = late_messages.join(s, closed, content, now=now)
+        if is_late is None:
+            return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
+        if is_late:
+            return ReceivedMessage(closed.id, known.lead_id, is_new=False)
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)
@@ -353,24 +392,104 @@ def _pin_source(s: Session, bot_id: int, chat_id: int, source_id: int | None) ->
     s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(source_id=source_id))
 
 
-def share_phone(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, phone: Phone, now: datetime) -> None:
-    """A client shared their own phone: it is stored with the lead and shown on open cards."""
+def share_phone(
+    s: Session,
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    phone: Phone,
+    content: MessageContent,
+    now: datetime,
+    rng: Rng,
+) -> None:
+    """A client shared their own phone: it is stored with the lead and shown on open cards.
+
+    Where no contact is open, it opens one: whoever leaves nothing but a phone waits to be called.
+
+    Args:
+        content: the message by which they shared it.
+
+    Raises what `receive` raises; then nothing is stored.
+    """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
     leads.set_phone(s, lead_id=known.lead_id, phone=phone, now=now)
+    if known.contact_id is None and not _has_open(s, known.lead_id, bot_id):
+        receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
     _refresh_cards_of(s, known.lead_id, now)
+    _tell_holders(s, known.lead_id, code="phone_shared", value=phone.text, client=person.full_name, now=now)
 
 
-def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> None:
-    """A client named their e-mail: it is stored with the lead and shown on open cards. Raises BadEmail."""
+def _has_open(s: Session, lead_id: int, bot_id: int) -> bool:
+    """Whether a contact of a client is open at any source of a bot."""
+    theirs = (_contact.c.lead_id == lead_id, _contact.c.bot_id == bot_id, _contact.c.status != "closed")
+    return s.execute(select(_contact.c.id).where(*theirs).limit(1)).first() is not None
+
+
+EMAIL_QUESTION = "email"
+
+
+def ask_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, actor: Actor, now: datetime) -> None:
+    """Asks a client for their e-mail: if their next message is an address, it answers. The caller sends the text."""
+    identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    prompts.ask(
+        s,
+        bot_id=bot_id,
+        chat_id=chat_id,
+        question=EMAIL_QUESTION,
+        data={},
+        role=prompts.Role.CLIENT,
+        actor=actor,
+        now=now,
+    )
+
+
+def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, email: str, now: datetime) -> bool:
+    """A client named their e-mail: it is stored with the lead and shown on open cards.
+
+    Returns False if they had named the same one before. Raises BadEmail.
+    """
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
-    leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
-    _refresh_cards_of(s, known.lead_id, now)
+    is_new = leads.set_email(s, lead_id=known.lead_id, email=email, now=now)
+    if is_new:
+        _refresh_cards_of(s, known.lead_id, now)
+        _tell_holders(s, known.lead_id, code="email_shared", value=email, client=person.full_name, now=now)
+    return is_new
 
 
 def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
     mine = select(_contact.c.id).where(_contact.c.lead_id == lead_id, _contact.c.status != "closed")
     for contact_id in s.execute(mine).scalars().all():
         cards.refresh_all(s, contact_id=contact_id, now=now)
+
+
+_IN_PROGRESS = (
+    select(_contact.c.id, _contact.c.bot_id, Staff.telegram_id, func.max(Posted.message_id).label("card"))
+    .join(Staff, Staff.operator_id == _contact.c.operator_id)
+    .outerjoin(
+        Posted,
+        and_(
+            Posted.contact_id == _contact.c.id,
+            Posted.bot_id == _contact.c.bot_id,
+            Posted.chat_id == Staff.telegram_id,
+            Posted.is_card.is_(True),
+        ),
+    )
+    .where(
+        _contact.c.lead_id == bindparam("lead_id"),
+        _contact.c.status == "in_progress",
+        _contact.c.bot_id.is_not(None),
+    )
+    .group_by(_contact.c.id, _contact.c.bot_id, Staff.telegram_id)
+)
+
+
+def _tell_holders(s: Session, lead_id: int, *, code: str, value: str, client: str | None, now: datetime) -> None:
+    """A line at the card for whoever works on a contact: the card itself may be far above. Before the take, none."""
+    for row in s.execute(_IN_PROGRESS, {"lead_id": lead_id}).all():
+        payload = {"code": code, "contact": row.id, "client": client, "value": value, "reply_to": row.card}
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, row.bot_id, row.telegram_id, row.id, payload=payload)
+        outbox.add(s, [notice], now=now)
 
 
 SLOWED_AGAIN = timedelta(minutes=10)  # one notice for one flood

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
@@ -27,9 +27,9 @@ HOLDER_STAFF = aliased(Staff)
 
 LATEST_SHOWN = 5  # messages of both sides on a card that was shown again
 
-WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.CLIENT_NOTICE)
+WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
-    outbox.CARD, outbox.CARD_EDIT, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
+    outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
     outbox.NOTICE_EDIT, outbox.MENU, outbox.OVERVIEW,
 )  # fmt: skip
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
@@ -42,6 +42,8 @@ class CardData:
     Attributes:
         taken_at: the take of the operator who holds it now, if somebody else took it before them.
         has_chat: whether the client is in Telegram.
+        has_late: whether the client has written after it was closed, and nobody has said what to do with it.
+        previous_operator: who had it before it was handed on to who has it now.
     """
 
     id: int
@@ -67,6 +69,8 @@ class CardData:
     last_operator: str | None
     has_chat: bool = True
     current_assigned_at: datetime | None = None
+    has_late: bool = False
+    previous_operator: str | None = None
     queue_position: int | None = None
     first_forwarded_from: str | None = None
     first_about: dict[str, Any] | None = None
@@ -99,6 +103,16 @@ class MessageData:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What was said before a contact came to its operator; `operator` is the name of who said it, None: the client."""
+
+    at: datetime
+    operator: str | None
+    kind: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedRow:
     """A claimed row with the data for its text.
 
@@ -123,6 +137,7 @@ class ClaimedRow:
     contact: CardData | None = None
     message: MessageData | None = None
     roles: tuple[str, ...] = ()
+    talk: tuple[Line, ...] = ()
     latest: tuple[Said, ...] = ()
     is_over: bool = False
     overview: Shown | None = None
@@ -145,7 +160,8 @@ _first_message = (  # of the client: an operator may have written first, if the 
     .limit(1)
     .scalar_subquery()
 )
-_HOLDER = aliased(Operator)
+_HOLDER, _PREVIOUS = aliased(Operator), aliased(Operator)
+_before = and_(_PREVIOUS.id == Contact.previous_operator_id, _PREVIOUS.id != Contact.operator_id)
 
 _CONTACTS = PreparedForIds(
     lambda ids: (
@@ -173,6 +189,8 @@ _CONTACTS = PreparedForIds(
             _last_operator,
             Contact.chat_id.is_not(None),
             Contact.current_assigned_at,
+            Contact.late_from.is_not(None),
+            _PREVIOUS.name,
             FIRST.forwarded_from,
             FIRST.about,
             Contact.source_id,
@@ -180,6 +198,7 @@ _CONTACTS = PreparedForIds(
         .join(Source, Source.id == Contact.source_id)
         .join(Lead, Lead.id == Contact.lead_id)
         .outerjoin(_HOLDER, _HOLDER.id == Contact.operator_id)
+        .outerjoin(_PREVIOUS, _before)
         .outerjoin(HOLDER_STAFF, HOLDER_STAFF.operator_id == Contact.operator_id)
         .outerjoin(FIRST, FIRST.id == _first_message)
         .where(Contact.id.in_(ids))
@@ -257,6 +276,8 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
 
 def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     """What only some rows need, which are so rare that each may ask for itself."""
+    if row.kind == outbox.TALK:
+        return replace(row, talk=_talk(s, row))
     if row.payload.get("is_brief"):
         return _with_latest(s, row)
     if row.kind == outbox.OVERVIEW:
@@ -265,6 +286,21 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
     return row
+
+
+def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:
+    lines = (
+        select(Message.created_at, Operator.name, Message.kind, Message.text)
+        .outerjoin(Operator, Operator.id == Message.operator_id)
+        .where(
+            Message.contact_id == row.contact_id,
+            Message.id >= row.payload["first"],
+            Message.id <= row.payload["last"],
+            Message.withdrawn_at.is_(None),
+        )
+        .order_by(Message.id)
+    )
+    return tuple(Line(*one) for one in execute(s, lines))
 
 
 def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:
@@ -325,7 +361,7 @@ def _is_of_another(contact: CardData) -> bool:
 
 
 _TAKEN = select(func.max(Event.at)).where(
-    Event.contact_id == bindparam("contact_id"), Event.kind == events.CONTACT_TAKEN
+    Event.contact_id == bindparam("contact_id"), Event.kind.in_((events.CONTACT_TAKEN, events.CONTACT_REOPENED))
 )
 
 

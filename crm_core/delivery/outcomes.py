@@ -25,11 +25,11 @@ from crm_core.storage.prepared import PreparedForIds, prepared_upsert
 from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
 from crm_core.team import departure
 
+# For whoever holds the contact, and nobody else.
+OF_HOLDER = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE)
 # Messages between people, and cards: resent until delivery is confirmed (at least once). A duplicate is harmless, since
 # buttons carry contact and version.
-AT_LEAST_ONCE = frozenset(
-    {outbox.CARD, outbox.TO_OPERATOR, outbox.MORE, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE}
-)
+AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
 # Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset(
     {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
@@ -39,12 +39,11 @@ REPEATABLE = frozenset(
 FAILURES_AT_MOST = 5
 UNREACHABLE = frozenset({"blocked", "deactivated", "not_started", "chat_not_found"})
 WITH_MESSAGE_IDS = frozenset(
-    {outbox.CARD, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
+    {outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.CLIENT_NOTICE, outbox.STAFF_NOTICE}
 )
 
 
 TO_CLIENTS = (outbox.TO_CLIENT, outbox.CLIENT_NOTICE)
-OF_HOLDER = (outbox.CARD, outbox.TO_OPERATOR, outbox.MORE)  # for whoever holds the contact, and nobody else
 
 
 def after_unknown(kind: str, failures: int) -> str:
@@ -81,7 +80,7 @@ class Shut:
 # change. One has to wait for the other, or the card would stay outdated.
 _VERSIONS = PreparedForIds(
     lambda ids: (
-        select(Contact.id, Contact.version, Contact.message)
+        select(Contact.id, Contact.version, Contact.message, Contact.late_from.is_not(None))
         .where(Contact.id.in_(ids))
         .order_by(Contact.id)
         .with_for_update(key_share=True)
@@ -245,13 +244,15 @@ def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:
     """Redraws cards of contacts that have changed meanwhile."""
     # A contact may have changed while its card was being sent, when there was no card to update yet. Several cards of
     # one contact may have arrived at once: of its former operator, and of its present one.
-    shown: dict[int, set[tuple[int, str | None]]] = {}
+    shown: dict[int, set[tuple[int, str | None, bool]]] = {}
     for one in sent:
         if one.job.kind == outbox.CARD and one.job.contact_id and one.job.contact:
-            shown.setdefault(one.job.contact_id, set()).add((one.job.contact.version, one.job.contact.first_text))
+            contact = one.job.contact
+            seen = (contact.version, contact.first_text, contact.has_late)
+            shown.setdefault(one.job.contact_id, set()).add(seen)
     if shown:
-        for contact_id, version, message in execute(s, _VERSIONS, {"ids": sorted(shown)}):
-            if shown[contact_id] != {(version, message)}:
+        for contact_id, *newest in execute(s, _VERSIONS, {"ids": sorted(shown)}):
+            if shown[contact_id] != {tuple(newest)}:
                 cards.refresh_all(s, contact_id=contact_id, now=now)
 
 

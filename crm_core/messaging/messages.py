@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -64,6 +64,7 @@ class Original:
     text: str | None
     can_copy: bool
     has_origin: bool = False  # whether the card says whose words they are, or what they are about
+    author: str = "client"
 
 
 INSERT = prepared_insert(_message)
@@ -106,6 +107,33 @@ def store(
     return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
 
 
+_MOVE = update(_message).where(_message.c.id.in_(bindparam("ids", expanding=True))).values(contact_id=bindparam("to"))
+_MOVE_COPIES = (
+    update(_posted)
+    .where(_posted.c.message_ref.in_(bindparam("ids", expanding=True)))
+    .values(contact_id=bindparam("to"))
+)
+
+
+def move(s: Session, said: Sequence[Original], *, contact_id: int) -> None:
+    """Makes messages those of another contact of the same client; replies to their copies belong to it from now on."""
+    values = {"ids": [one.id for one in said], "to": contact_id}
+    execute(s, _MOVE, values)
+    execute(s, _MOVE_COPIES, values)
+
+
+_SINCE = (
+    select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy)
+    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.id >= bindparam("first"))
+    .order_by(_message.c.id)
+)
+
+
+def said_since(s: Session, *, contact_id: int, first: int) -> list[Original]:
+    """What was said in a contact from one message on."""
+    return [Original(*row) for row in execute(s, _SINCE, {"contact_id": contact_id, "first": first})]
+
+
 def is_known_already(error: IntegrityError) -> bool:
     """Whether an action failed because a message of Telegram is stored already: its update came again with a new id.
 
@@ -116,22 +144,23 @@ def is_known_already(error: IntegrityError) -> bool:
 
 
 _UNIQUE_MESSAGE = "uq_messages_bot_id_chat_id_message_id"
-_OF_CLIENT = (
+_SAID = (
     select(
         _message.c.id,
         _message.c.kind,
         _message.c.text,
         _message.c.can_copy,
         or_(_message.c.forwarded_from.is_not(None), _message.c.about.is_not(None)),
+        _message.c.author,
     )
-    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.author == "client")
+    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.withdrawn_at.is_(None))
     .order_by(_message.c.id)
 )
 
 
-def said_by_client(s: Session, contact_id: int) -> list[Original]:
-    """All messages of the client in a contact, in order: what its next operator must get."""
-    return [Original(*row) for row in execute(s, _OF_CLIENT, {"contact_id": contact_id})]
+def said(s: Session, contact_id: int) -> list[Original]:
+    """All that was said in a contact by both sides and not taken back, in order: what its next operator must get."""
+    return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id})]
 
 
 def fits_card(original: Original) -> bool:
@@ -156,9 +185,39 @@ def fits_units(text: str, units: int) -> str:
 
 
 def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.OutboxEntry]:
-    """Rows that copy a client's messages to an operator after the card, except a first one that the card shows."""
-    rest = said[1:] if said and fits_card(said[0]) else said
-    return [outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, chat_id, contact_id, original.id) for original in rest]
+    """Rows by which an operator gets what was said, after the card; a client's first message may be on the card.
+
+    What a client said while nobody answered is copied as it is. A talk of both sides comes in as few messages as fit,
+    and below them what these cannot show.
+    """
+    rest = said[1:] if said and said[0].author == "client" and fits_card(said[0]) else said
+    talk = _talk(rest) if any(one.author == "operator" for one in rest) else []
+    single = [one for one in rest if not talk or not _is_told(one)]
+    to = (bot_id, chat_id, contact_id)
+    pages = [outbox.OutboxEntry(outbox.TALK, *to, payload={"first": first, "last": last}) for first, last in talk]
+    return [*pages, *(outbox.OutboxEntry(outbox.TO_OPERATOR, *to, one.id) for one in single)]
+
+
+TALK_PAGE, TALK_LINE = 3_300, 130  # UTF-16 units of a message of the talk, and what a line adds to what was said
+TALK_TEXT = 2_500  # of one text within it; a longer one follows in full
+
+
+def _is_told(one: Original) -> bool:
+    """Whether a line of the talk says all of a message."""
+    return one.kind == "text" and utf16_units(one.text or "") <= TALK_TEXT
+
+
+def _talk(said: Sequence[Original]) -> list[tuple[int, int]]:
+    """Which messages stand in one message of the talk: the first and the last of each."""
+    pages: list[tuple[int, int]] = []
+    room = 0
+    for one in said:
+        room -= min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE
+        if room < 0 or not pages:
+            pages.append((one.id, one.id))
+            room = TALK_PAGE - min(utf16_units(one.text or ""), TALK_TEXT) - TALK_LINE
+        pages[-1] = (pages[-1][0], one.id)
+    return pages
 
 
 _POSTED = Prepared(

@@ -23,6 +23,7 @@ from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
 
 CARD = "card"  # a new card in an operator's chat
 CARD_EDIT = "card_edit"  # a card brought up to date
+TALK = "talk"  # what both sides said before a contact came to its operator, several messages in one
 TO_OPERATOR = "to_operator"  # an exact copy of a client's message
 MORE = "more"  # how many further messages of a client were not copied to their operator
 TO_CLIENT = "to_client"  # an exact copy of an operator's message
@@ -391,7 +392,7 @@ _DROP_CONTACT = (
     .where(
         _table.c.contact_id == bindparam("of_contact"),
         _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
-        _table.c.kind.in_((CARD, TO_OPERATOR, MORE)),
+        _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
         _table.c.state == "pending",
     )
     .values(state="dead", outcome=bindparam("why"), settled_at=bindparam("at"))

@@ -29,7 +29,7 @@ from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.routing.candidates import SourceFacts, candidates
-from crm_core.routing.choose import Candidate, Choice, Exclusion, choose
+from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, exclusion
 from crm_core.storage.execute import execute, expect
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
@@ -164,6 +164,20 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
             _count_dealt(s, source, chosen)
             return _reservation(chosen.operator_id, chosen.chat_id, claimed, choice)
         lost[chosen.operator_id] += 1
+
+
+def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> Reservation | None:
+    """A place of one operator, as if the choice had fallen on them. None if they are not eligible, or full by now."""
+    pool = candidates(s, source)
+    preferred = next((one for one in pool if one.operator_id == operator_id and exclusion(one) is None), None)
+    if preferred is None:
+        return None
+    claimed = unlock_unless_found(s, partial(_claim, s, preferred))
+    if claimed is None:
+        return None
+    _count_dealt(s, source, preferred)
+    excluded = choose(pool, 0.0, strategy=source.strategy).excluded
+    return _reservation(operator_id, preferred.chat_id, claimed, Choice(preferred, source.strategy, excluded))
 
 
 def _count_dealt(s: Session, source: SourceFacts, chosen: Candidate) -> None:

@@ -8,17 +8,17 @@ so to listeners when it is committed (`MoreToAssign`), and `bot.runtime.queue_sl
 then whoever is new waits behind the others (`is_behind_others`). If the process ends in between, `sweep` goes on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, text, update
+from sqlalchemy import Row, Select, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
-from crm_core.messaging import alerts, messages
+from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import assignment
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, candidates, source_facts
@@ -62,7 +62,15 @@ class MoreToAssign:
 
 
 _OLDEST = (
-    select(_contact.c.id, _contact.c.source_id, _contact.c.version, _contact.c.chat_id)
+    select(
+        _contact.c.id,
+        _contact.c.source_id,
+        _contact.c.version,
+        _contact.c.bot_id,
+        _contact.c.chat_id,
+        _contact.c.operator_id,
+        _contact.c.previous_operator_id,
+    )
     .where(
         *WAITS,
         _contact.c.source_id.in_(bindparam("source_ids", expanding=True)),
@@ -149,6 +157,7 @@ class _Slice:
                 place=place,
                 actor=self.actor,
                 now=self.now,
+                also=handed_on(oldest, to=place.operator_id),
             )
             self.given += 1
         return not_in_telegram
@@ -177,15 +186,29 @@ def assign(
     place: Reservation,
     actor: Actor,
     now: datetime,
+    also: Sequence[outbox.OutboxEntry] = (),
 ) -> None:
-    """Gives a waiting contact to the operator whose place was reserved, with all that was said meanwhile."""
+    """Gives a waiting contact to the operator whose place was reserved, with all that was said meanwhile.
+
+    Args:
+        also: rows of the same action.
+    """
     values = {"contact_id": contact_id, "seen": version, "to_operator": place.operator_id, "at": now}
     if execute_count(s, _ASSIGN, values) != 1:
         raise RuntimeError("a waiting contact changed under its source's lock")
-    said = messages.said_by_client(s, contact_id)
+    said = messages.said(s, contact_id)
     assignment.announce_assignment(
-        s, contact_id=contact_id, source=source, place=place, actor=actor.label, now=now, said=said
+        s, contact_id=contact_id, source=source, place=place, actor=actor.label, now=now, said=said, also=also
     )
+
+
+def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
+    """The notice to a client whom somebody else was to answer, that this operator will; none if nobody was."""
+    before = contact.operator_id or contact.previous_operator_id
+    if before in (None, to) or contact.chat_id is None:
+        return []
+    payload = {"code": "handed_on"}
+    return [outbox.OutboxEntry(outbox.CLIENT_NOTICE, contact.bot_id, contact.chat_id, contact.id, payload=payload)]
 
 
 _FIRST_IN_LINE = Prepared(

@@ -41,6 +41,7 @@ class SourceListed:
     is_active: bool
     strategy: str
     bot: str | None
+    late_hours: int = 24
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -61,6 +62,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.is_active,
             _source.c.strategy,
             Bot.username,
+            _source.c.late_hours,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -184,7 +186,7 @@ def change(
     """Changes what is given, all or nothing. Returns the source after the change.
 
     Args:
-        values: any of `name`, `description`, `is_active`, `strategy`.
+        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`.
 
     Raises NotAllowed, SourceNotFound, BadName, BadValue, NameTaken.
     """
@@ -198,6 +200,8 @@ def change(
         describe(s, description=values["description"] or "", **who)
     if values.get("strategy", before.strategy) != before.strategy:
         set_strategy(s, strategy=values["strategy"], **who)
+    if values.get("late_hours", before.late_hours) != before.late_hours:
+        set_late_hours(s, late_hours=values["late_hours"], **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -225,6 +229,20 @@ def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now
     _change(s, source_id, strategy=strategy)
     s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))  # only `exact` counts
     _record(s, source_id, f"strategy_{strategy}", actor, now)
+
+
+LATE_LONGEST = 24 * 31  # hours
+
+
+def set_late_hours(s: Session, *, source_id: int, late_hours: int, actor: Actor, now: datetime) -> None:
+    """Sets for how many hours after closing a client's message joins the closed contact; 0: every one opens a new one.
+
+    Raises NotAllowed, SourceNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    checked = check_number(late_hours, field="late_hours", minimum=0, maximum=LATE_LONGEST)
+    _change(s, source_id, late_hours=checked)
+    _record(s, source_id, "late_hours", actor, now)
 
 
 def set_weight(

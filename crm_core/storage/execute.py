@@ -91,6 +91,16 @@ def prefetch_ids(s: Session, *inserts: Prepared) -> None:
         pipeline.prefetch_ids(inserts)
 
 
+def prefetch_id(s: Session, insert: Prepared, query: Prepared, values: dict[str, Any]) -> None:
+    """Announces one new row of a `prepared_insert` that may turn out not to be needed.
+
+    Args:
+        query: finds the row's id, for PostgreSQL, or NULL if there is such a row already.
+    """
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.prefetch_id(insert, query, values)
+
+
 def expect(s: Session, statement: Prepared, values: dict[str, Any]) -> bool:
     """Executes an UPDATE without waiting for its result, where that is possible: on PostgreSQL, at the first attempt.
 

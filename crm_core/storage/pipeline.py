@@ -62,10 +62,9 @@ class Pipeline:
         """
         if isinstance(values, list):
             return self._execute_each(statement, values)
-        if statement.with_id is not None and statement in self._prefetched:
-            new_id = self._take(statement)[0]
-            self.execute(statement.with_id, {**values, "id": new_id[0]})
-            return Rows([new_id], 1)
+        if statement.with_id is not None and (found := self._take(statement)):
+            self.execute(statement.with_id, {**values, "id": found[0][0]})
+            return Rows(found, 1)
         values = values or {}
         plan = self._plan(statement, values)
         parameters = plan.bind(values)
@@ -136,11 +135,25 @@ class Pipeline:
         self._thens[len(self._waiting)] = keep
         self._waiting.append(Command(self._plan(next_ids(wanted), {}).text))
 
+    def prefetch_id(self, insert: Prepared, query: Prepared, values: dict[str, Any]) -> None:
+        """Announces a new row, whose id is what a query finds: NULL if the row is not to be inserted."""
+        plan = self._plan(query, values)
+
+        def keep(rows: list[tuple[Any, ...]]) -> None:
+            if rows[0][0] is None:
+                del self._prefetched[insert]
+            else:
+                self._prefetched[insert] = rows
+
+        self._prefetched[insert] = None
+        self._thens[len(self._waiting)] = keep
+        self._waiting.append(Command(plan.text, plan.bind(values)))
+
     def _take(self, key: Any) -> list[Any]:
-        """What was fetched, once; it is sent for now if it was only announced."""
-        if self._prefetched[key] is None:
+        """What was fetched, once; it is sent for now if it was only announced. Empty for what was not announced."""
+        if key in self._prefetched and self._prefetched[key] is None:
             self.send_waiting()
-        return self._prefetched.pop(key) or []
+        return self._prefetched.pop(key, None) or []
 
     def expect(self, statement: Prepared, values: dict[str, Any]) -> None:
         """Executes, with whatever is sent next, a statement that fails where it does not find what it expects."""

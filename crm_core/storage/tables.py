@@ -85,6 +85,9 @@ class Source(Base):
     slug: Mapped[str | None] = technical(unique=True, comment="start payload src_<slug>; the bot's own source has none")
     is_active: Mapped[bool] = technical(default=True)
     strategy: Mapped[str] = technical(default="random")
+    late_hours: Mapped[int] = technical(
+        default=24, comment="so long after closing, a client's message joins the closed contact; 0: never"
+    )
     created_at: Mapped[datetime] = technical()
 
 
@@ -282,6 +285,7 @@ class Contact(Base):
             **_where("status <> 'closed' AND chat_id IS NOT NULL"),
         ),
         Index("ix_contacts_queue", "source_id", "id", **_where("operator_id IS NULL AND status = 'new'")),
+        Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
         Index("ix_contacts_open_of_operator", "operator_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
         # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
@@ -310,6 +314,10 @@ class Contact(Base):
     taken_at: Mapped[datetime | None] = technical(comment="first take")
     replied_at: Mapped[datetime | None] = technical(comment="first reply")
     closed_at: Mapped[datetime | None] = technical()
+    late_from: Mapped[int | None] = technical(
+        comment="the first message after closing of which the operator has not yet said what to do with it"
+    )
+    previous_operator_id: Mapped[int | None] = technical(comment="who had it before it was handed on")
 
 
 class Message(Base):

@@ -37,6 +37,7 @@ may be replaced by another version, in an environment or image of one's own. The
 | what | where | licence |
 |---|---|---|
 | Swagger UI, © SmartBear Software Inc. | `crm_core/api/swagger_ui` | Apache-2.0, text and notices beside it |
+| htmx and its extension hx-sse, © Big Sky Software | `bot/sandbox/page/static` | 0BSD, text beside it |
 | DejaVu fonts, © Bitstream Inc. and others | `crm_core/pictures/fonts` | Bitstream Vera, Arev; text beside it |
 
 ## Packages

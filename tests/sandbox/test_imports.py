@@ -20,3 +20,12 @@ def test_importing_the_sandbox_loads_neither_aiogram_nor_the_product() -> None:
     assert {name for name in loaded if name.startswith("bot.")} == {
         name for name in loaded if name.startswith("bot.sandbox")
     }
+
+
+@pytest.mark.slow
+def test_production_loads_neither_the_sandbox_nor_its_page() -> None:
+    loads = "import sys, json, bot.commands.cli, bot.commands.run, bot.app; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    loaded = set(json.loads(done.stdout))
+    assert "bot.app" in loaded
+    assert not {name for name in loaded if name.startswith(("bot.sandbox", "bot.demo", "jinja2", "playwright"))}

@@ -109,6 +109,10 @@ class Actions:
         self.history.safety.may_exceed.add(operator + 1)
         self._press(operator, bot, which, "reopen:")
 
+    def dismiss(self, operator: int, bot: int, which: int) -> None:
+        """An operator says that what a client wrote after closing needs nothing."""
+        self._press(operator, bot, which, "late_no:")
+
     def press_old(self, operator: int, bot: int, which: int) -> None:
         """An operator presses what a card showed some time ago: the screen is slow."""
         account = OPERATOR_ACCOUNTS[operator]

@@ -9,8 +9,8 @@ CLIENTS, OPERATORS, BOTS = 4, 3, 2
 
 # How often each comes, in parts of the sum; an ordinary day is most of it.
 _PEOPLE = {
-    "say": 30, "take": 11, "close": 11, "reopen": 3, "answer": 14, "answer_plainly": 6, "edit": 3, "say_in_reply": 2,
-    "start": 1, "press_old": 2, "leave": 2, "come": 2, "block": 1, "operator_blocks": 1,
+    "say": 30, "take": 11, "close": 11, "reopen": 3, "dismiss": 3, "answer": 14, "answer_plainly": 6, "edit": 3,
+    "say_in_reply": 2, "start": 1, "press_old": 2, "leave": 2, "come": 2, "block": 1, "operator_blocks": 1,
 }  # fmt: skip
 _ADMIN = {"weight": 2, "limit": 3, "activity": 2, "source": 1, "give": 2, "register": 3}
 _TROUBLE = {
@@ -109,7 +109,7 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "to": rolls.choice((1_000, 500_000_000, None))}
         case "start" | "edit" | "say_in_reply" | "block":
             arguments = {"client": client, "bot": bot}
-        case "take" | "close" | "reopen" | "answer" | "press_old":
+        case "take" | "close" | "reopen" | "dismiss" | "answer" | "press_old":
             arguments = {"operator": operator, "bot": bot, "which": which}
         case "answer_plainly" | "leave" | "come" | "operator_blocks":
             arguments = {"operator": operator, "bot": bot}

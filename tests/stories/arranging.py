@@ -72,6 +72,12 @@ async def give(crm: RunningApp, contact_id: int, person: Person) -> None:
     )
 
 
+async def every_message_opens(crm: RunningApp) -> None:
+    """At every source, what a client writes after closing opens a new request."""
+    for source in await crm.db.read(sources.listing):
+        await crm.db.write(sources.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=crm.clock())
+
+
 async def closes(person: Person, card: SeenMessage) -> None:
     """Somebody takes a request and closes it at once; what the card says by then does not matter."""
     await person.presses(card, "Take", stale=True)

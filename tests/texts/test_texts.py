@@ -242,9 +242,10 @@ CONTACT = CardData(
     last_operator=None,
 )
 NOTICED: dict[str, Any] = {
-    **SAMPLES, "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5, "load": 5, "reply_to": 77,
-    "returned": 3, "said": [{"kind": "voice", "text": None}], "why": "full", "zone": "Europe/Moscow",
-    "contacts": [4, 5], "sources": ["shop_bot"], "username": "anna",
+    **SAMPLES, "client": "Ivan", "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5,
+    "load": 5, "reply_to": 77, "returned": 3, "said": [{"kind": "voice", "text": None}],
+    "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow", "contacts": [4, 5],
+    "sources": ["shop_bot"], "username": "anna",
 }  # fmt: skip
 
 

@@ -36,12 +36,14 @@ def test_only_unquoted_integer_at_line_end_is_a_number() -> None:
     assert TypedLine.of("Anna -3").number == "-3"
     assert TypedLine.of('Anna "10"').number is None
     assert TypedLine.of("Anna 1.5").number is None
-    assert TypedLine.of("Anna ١٠").number is None
+    assert TypedLine.of("Anna ١٠").number == TypedLine.of("Anna 10%").number == "10"
     assert TypedLine.of("").number is None
 
 
 def test_number_outside_its_range_or_malformed_is_refused() -> None:
     assert read_number("0", field="limit", minimum=0, maximum=1000) == 0
+    assert read_number("18%", field="weight", minimum=0, maximum=1000) == 18
+    assert read_number("٢٦", field="weight", minimum=0, maximum=1000) == 26
     for text in ("-1", "1001", "ten", "1.5", "", "9" * 40):
         with pytest.raises(BadValue):
             read_number(text, field="limit", minimum=0, maximum=1000)

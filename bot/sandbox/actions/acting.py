@@ -100,6 +100,7 @@ def _post(
         message |= {"message_thread_id": thread, "is_topic_message": True}
     if protected:
         message["has_protected_content"] = True
+    chat.force_reply = None
     stored = world.keep(chat, StoredMessage(message, kind))
     if kind == "poll":
         world.polls[message["poll"]["id"]] = (chat, stored.id)

@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -15,14 +16,42 @@ from bot.sandbox.world.command_menus import seen_commands
 from bot.sandbox.world.state import World
 
 Json = dict[str, Any]
+ACTION_SHOWN = 5  # seconds; https://core.telegram.org/bots/api#sendchataction
 
 
 def view(world: World, *, person: int, place: int) -> Json:
-    """The messages that a person sees in a place, oldest first, and the number of its last transcript entry."""
+    """What a person sees in a place: messages, oldest first, and what stands above and below them.
+
+    Returns it with `seq`, the number of the place's last transcript entry, and `time`, the Unix time.
+    """
     chat = world.place(person, place)
     messages = [wire(chat, chat.messages[message_id]) for message_id in sorted(chat.messages)]
-    pinned = [one for one in chat.pinned if one in chat.messages]
-    return {"seq": chat.seq, "messages": messages, "actions": chat.actions, "pinned": pinned}
+    private = chat if isinstance(chat, PrivateChat) else None
+    return {
+        "seq": chat.seq,
+        "messages": messages,
+        "actions": chat.actions,
+        "pinned": [one for one in chat.pinned if one in chat.messages],
+        "acting": chat.actions[-1] if chat.actions and world.now() - chat.acted_at < ACTION_SHOWN else None,
+        "keyboard": chat.keyboard,
+        "force_reply": chat.force_reply,
+        "started": private is None or private.started,
+        "blocked": private is not None and private.blocked,
+        "time": world.now(),
+    }
+
+
+def file(world: World, *, file_id: str) -> Json:
+    """The bytes behind a file id, in base64, and their MIME type as far as it was told."""
+    stored = world.files.behind(file_id)
+    if stored is None:
+        raise SandboxError("there is no such file")
+    return {"mime": stored.mime, "name": stored.name, "data": b64encode(stored.data).decode()}
+
+
+def time(world: World) -> float:
+    """The Unix time of this world."""
+    return world.now()
 
 
 def keyboard(world: World, *, person: int, place: int) -> Json | None:

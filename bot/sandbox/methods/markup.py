@@ -43,6 +43,9 @@ def apply_markup(call: Call, chat: Chat) -> Json | None:
         }
     elif markup.get("remove_keyboard"):
         chat.keyboard = None
+    elif markup.get("force_reply"):
+        asked = {"message_id": chat.last_id + 1, "placeholder": markup.get("input_field_placeholder")}
+        chat.force_reply = {name: value for name, value in asked.items() if value is not None}
     return None
 
 

@@ -166,4 +166,6 @@ def send_chat_action(call: Call) -> bool:
     if action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
     chat.actions.append(action)
+    chat.acted_at = call.world.now()
+    call.world.transcript.wake(call.bot.id, chat.id)
     return True

@@ -30,6 +30,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         acting.press,
         acting.vote,
         reading.view,
+        reading.file,
+        reading.time,
         reading.transcript,
         reading.stats,
         reading.refusals,

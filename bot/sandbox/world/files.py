@@ -7,7 +7,7 @@ bot's id, so that a foreign one can be refused.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
-from bot.sandbox.errors import bad_request
+from bot.sandbox.errors import ApiError, bad_request
 
 Json = dict[str, Any]
 
@@ -82,6 +82,14 @@ class Files:
         if owner != bot_id or not 0 <= number < len(self._files):
             raise bad_request("wrong file identifier/HTTP URL specified")
         return self._files[number]
+
+    def behind(self, file_id: str) -> StoredFile | None:
+        """The file behind an id of any bot; None for an unknown id."""
+        try:
+            _, number = _decode(file_id)
+        except ApiError:
+            return None
+        return self._files[number] if 0 <= number < len(self._files) else None
 
     def by_path(self, path: str) -> StoredFile | None:
         """The file behind a `file_path` of getFile."""

@@ -97,12 +97,16 @@ class Transcript:
         """Append an entry and wake those who wait for its chat. Returns its number."""
         self.entries.append(entry)
         entry.seq = len(self.entries)
-        if self._waiting:
-            self._wake((entry.bot_id, entry.chat_id))
-            self._wake((None, entry.chat_id))
+        self.wake(entry.bot_id, entry.chat_id)
         for listener in self.listeners:
             listener(entry)
         return entry.seq
+
+    def wake(self, bot_id: int | None, chat_id: int) -> None:
+        """Wake those who wait for a chat: it looks different now, also if nothing was written ("typing…")."""
+        if self._waiting:
+            self._wake((bot_id, chat_id))
+            self._wake((None, chat_id))
 
     def _wake(self, place: tuple[int | None, int]) -> None:
         for future in self._waiting.pop(place, ()):

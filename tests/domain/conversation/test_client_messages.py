@@ -27,6 +27,8 @@ async def test_message_during_a_close_opens_a_contact_of_the_bots_own_source(db:
     await db.write(sources.set_weight, **weight, actor=SYSTEM, now=NOW, rng=random.random)
     person = saying(1)["person"]
     await db.write(client_messages.start_chat, bot_id=BOT, chat_id=1, person=person, now=NOW, slug="vk")
+    for source in await db.read(sources.listing):
+        await db.write(sources.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=NOW)
     first = await db.write(client_messages.receive, **saying(1))
     closed, may_end = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()

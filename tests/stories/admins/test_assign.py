@@ -12,6 +12,7 @@ async def add(crm: RunningApp, *names: str) -> None:
         await types(crm, crm.olga, f"/operators add {name} 5")
 
 
+@pytest.mark.fault("F133")
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -28,6 +29,10 @@ async def add(crm: RunningApp, *names: str) -> None:
         ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: it is asked for
         ("/assign vk Agent 7 10", "Agent 7's weight at VK ads is now 10"),
         ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
+        ("/assign vk O’Brien 7", "O'Brien's weight at VK ads is now 7"),  # as phones write it
+        ("/assign shop_bot Anna, 18%", "Anna's weight at shop_bot is now 18"),
+        ("/assign shop_bot Anna ٢٦", "Anna's weight at shop_bot is now 26"),
+        ("/assign shop_bot №1 30", "Anna's weight at shop_bot is now 30"),
         ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),
     ],
 )
@@ -82,8 +87,8 @@ async def test_assign_shows_shares_and_zero_weight_removes_operator(crm: Running
             "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
             [],
         ),
-        ("/assign #1 Anna", "There is no request #1. See /queue and /my.", []),
-        ("/assign #999999999 Anna", "There is no request #999999999. See /queue and /my.", []),
+        ("/assign #1 Anna", "There is no request #1.", []),
+        ("/assign #999999999 Anna", "There is no request #999999999.", []),
     ],
 )
 async def test_invalid_assign_is_refused_with_reason_and_suggestion(

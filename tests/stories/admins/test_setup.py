@@ -64,8 +64,8 @@ async def test_admin_who_answers_alone_gets_what_waits_and_is_an_operator_once(c
 @pytest.mark.parametrize(
     ("language", "words", "send"),
     [
-        ("en", "Anna, this is your invitation as an operator of @shop_bot.", "📨 Send…"),
-        ("ru", "Anna, это приглашение: оператор в @shop_bot.", "📨 Отправить…"),
+        ("en", "Anna, you are invited to be an operator of @shop_bot.", "📨 Send…"),
+        ("ru", "Anna, вас приглашают в операторы @shop_bot.", "📨 Отправить…"),
     ],
 )
 async def test_invitation_is_a_message_of_its_own_with_a_button_that_sends_it(

@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import closes, count, link, now, switch, told
+from tests.stories.arranging import closes, count, every_message_opens, link, now, switch, told
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 COPYABLE = {
@@ -168,6 +168,7 @@ async def test_waiting_client_learns_their_place_and_messages_follow_the_card(cr
 
 
 async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(crm: RunningApp) -> None:
+    await every_message_opens(crm)
     anna = await crm.operator("Anna")
     ivan = crm.client()
     await ivan.says("First", to=crm.shop)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
-from tests.stories.arranging import closes, count, link, now, operator_id, switch, told, value
+from tests.stories.arranging import closes, count, every_message_opens, link, now, operator_id, switch, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -44,6 +44,7 @@ async def test_source_link_applies_to_one_contact(crm: RunningApp) -> None:
     await link(crm, "vk", "VK ads", boris)
     ivan = crm.client()
 
+    await every_message_opens(crm)
     await ivan.starts(crm.shop, "src_vk")
     await ivan.says("From your advertisement")
     card = await boris.sees("From your advertisement")
@@ -59,7 +60,7 @@ async def test_source_link_applies_to_one_contact(crm: RunningApp) -> None:
     assert boris.looks("Something else") is None
 
 
-@pytest.mark.parametrize("payload", ["src_gone", "src_", "anything", "src_VK", "op_", "src_vk and more"])
+@pytest.mark.parametrize("payload", ["src_gone", "src_", "anything", "op_", "src_vk and more"])
 async def test_unknown_start_payload_greets_the_client_and_uses_the_bots_source(crm: RunningApp, payload: str) -> None:
     anna = await crm.operator("Anna")
     await link(crm, "vk", "VK ads", anna)
@@ -89,7 +90,7 @@ async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: Runn
     await ivan.taps("Share my phone")
     await ivan.sees("saved your phone number")
     assert ivan.keyboard() is None
-    assert await count(crm, "contacts") == 0  # a phone number is no request
+    await anna.presses(await anna.sees("[phone contact]"), "Close")
 
     await ivan.sends(content.contact("+79995555555", "Maria"))
     card = await anna.sees("[phone contact]")
@@ -97,6 +98,76 @@ async def test_phone_is_saved_only_from_its_owner_and_shown_after_take(crm: Runn
     await anna.presses(card, "Take")
     await anna.sees("📞 +79990000001")
     assert await value(crm, "SELECT phone FROM leads") == "+79990000001"
+
+
+@pytest.mark.fault("F131")
+async def test_phone_shared_before_any_word_reaches_an_operator(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.starts(crm.shop)
+    await ivan.sees("Hello!")
+    await ivan.taps("Share my phone")
+    await ivan.sees("saved your phone number")
+    await ivan.sees("Your request is #1. Anna will answer you here.")
+    card = await anna.sees("[phone contact]")
+    assert "+7999" not in card.text
+    await anna.presses(card, "Take")
+    await anna.sees("📞 +79990000001")
+    await ivan.shares_phone()  # once more: it joins
+    await crm.settled()
+    assert await count(crm, "contacts") == 1
+
+
+@pytest.mark.fault("F131")
+@pytest.mark.parametrize("payload", ["SRC_VK", "src_VK", "Src_vk"])
+async def test_source_link_in_capitals_belongs_to_its_source(crm: RunningApp, payload: str) -> None:
+    anna = await crm.operator("Anna")
+    await link(crm, "vk", "VK ads", anna)
+    ivan = crm.client()
+    await ivan.starts(crm.shop, payload)
+    await ivan.says("Hello")
+    assert "VK ads" in (await anna.sees("Hello")).text
+
+
+@pytest.mark.fault("F131")
+@pytest.mark.parametrize("sent", ["ivan@example.com", "mailto:ivan@example.com", " ivan@example.com\u200b"])
+async def test_address_after_the_email_command_of_the_menu_completes_the_lead(crm: RunningApp, sent: str) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("/email", to=crm.shop)
+    await ivan.sees("What is your e-mail address?")
+    await ivan.says("ivan@exmaple")
+    await ivan.sees("doesn't look like an e-mail")
+    await ivan.says(sent)
+    await ivan.sees("saved your e-mail")
+    assert await value(crm, "SELECT email FROM leads") == "ivan@example.com"
+    assert await count(crm, "contacts") == 0
+    await ivan.says("/email Ivan@example.com")
+    await ivan.sees("We have this e-mail already")
+    await ivan.says("olga@example.com")  # nothing was asked: it is for the operator
+    await anna.sees("olga@example.com")
+
+
+@pytest.mark.fault("F131")
+async def test_words_after_the_email_command_go_to_the_operator(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.says("/email", to=crm.shop)
+    await ivan.says("I have none, please call me @ivan")
+    await anna.sees("I have none")
+    await ivan.says("late@example.com")  # the question ended with the words
+    await anna.sees("late@example.com")
+    assert await count(crm, "leads", "email IS NOT NULL") == 0
+
+
+async def test_help_shows_the_phone_button_that_it_speaks_of(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    ivan = crm.client()
+    await ivan.shares_phone(crm.shop)
+    await ivan.sees("saved your phone number")
+    await ivan.says("/help")
+    await ivan.sees("button below")
+    assert ivan.keyboard() is not None
 
 
 async def test_phone_without_plus_gets_one(crm: RunningApp) -> None:
@@ -205,6 +276,7 @@ async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp
 
 
 async def test_renamed_client_is_shown_with_the_new_name(crm: RunningApp) -> None:
+    await every_message_opens(crm)
     anna = await crm.operator("Anna")
     ivan = crm.client("Ivan", username="ivan")
     await ivan.says("Hello", to=crm.shop)

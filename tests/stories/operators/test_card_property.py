@@ -14,6 +14,7 @@ from bot.delivery.cards import card
 from bot.texts import translator
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, Original, fits_card, fits_units, utf16_units
+from crm_core.names import shows_something
 from tests.stories.operators.test_cards import HOSTILE
 
 ZONE = ZoneInfo("UTC")
@@ -122,7 +123,8 @@ def test_any_name_and_text_make_a_valid_card(
     # The name is one line, whatever is in it.
     name_line, source_line = shown.splitlines()[:2]
     assert source_line.startswith("📥 ")
-    assert " ".join("".join(" " if category(sign) == "Cc" else sign for sign in name).split()) in name_line
+    if shows_something(name):  # otherwise it is said that there is none
+        assert " ".join("".join(" " if category(sign) == "Cc" else sign for sign in name).split()) in name_line
 
 
 @pytest.mark.fault("F112")

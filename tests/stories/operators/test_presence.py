@@ -128,7 +128,7 @@ async def stands(crm: RunningApp, language: str) -> Person:
     ("language", "words"),
     [
         ("en", "You are no longer an operator here. Others take over #1, #2."),
-        ("ru", "Вы здесь больше не оператор. Дальше #1, #2 ведут другие."),
+        ("ru", "Вы здесь больше не оператор. Передаётся другим: #1, #2."),
     ],
 )
 async def test_removed_operator_is_told_and_their_words_open_no_request(

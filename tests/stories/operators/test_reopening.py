@@ -9,7 +9,18 @@ from bot.sandbox import Person, SeenMessage
 from crm_core import statistics
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.domain.recounting import recounted
-from tests.stories.arranging import count, give, link, now, operator_id, remove, told, value
+from tests.stories.arranging import (
+    closes,
+    count,
+    every_message_opens,
+    give,
+    link,
+    now,
+    operator_id,
+    remove,
+    told,
+    value,
+)
 from tests.support.people import RunningApp
 
 
@@ -96,8 +107,7 @@ async def test_only_the_operator_who_had_it_reopens_a_contact(crm: RunningApp) -
     await give(crm, 1, boris)
     card = await boris.sees("Hello")
     await crm.settled()
-    await boris.presses(card, "Close")
-    await boris.presses(await boris.sees("Nobody has taken this yet"), "Close it")
+    await closes(boris, card)
     await crm.settled()
     assert now(anna, old).labels == []
     version = await value(crm, "SELECT version FROM contacts")
@@ -114,6 +124,7 @@ async def test_only_the_operator_who_had_it_reopens_a_contact(crm: RunningApp) -
 
 @pytest.mark.fault("F152")
 async def test_contact_whose_client_has_a_newer_one_is_not_reopened(crm: RunningApp) -> None:
+    await every_message_opens(crm)
     anna, ivan = await crm.operator("Anna"), crm.client()
     card = await closed_card(crm, ivan, anna, "The first")
     await ivan.says("The second")

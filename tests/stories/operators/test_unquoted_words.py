@@ -6,6 +6,7 @@ from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import closes, count, give, now, remove, told, until, value
 from tests.stories.operators.test_replies import ask
+from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -145,7 +146,7 @@ async def test_words_to_a_number_that_is_not_theirs_go_to_nobody(crm: RunningApp
     await ask(crm, pavel, anna, "Pavel asks")
     await give(crm, 3, await crm.operator("Boris"))
     words = await anna.says(f"#{number} hello")
-    refused = await anna.sees(f"#{number} is no request of yours here, so this was not sent")
+    refused = await anna.sees(f"#{number} is not one of your requests here, so this was not sent")
     assert refused.reply_to == words.id
     await crm.settled()
     assert not any(got(one, "hello") for one in (ivan, maria, pavel))
@@ -460,6 +461,7 @@ async def test_words_to_an_old_contact_of_a_client_with_a_newer_one_are_refused(
     await crm.settled()
     await anna.replies(card, "Your order has arrived!")
     question = await anna.sees("#1 is closed, so this was not sent.")
+    await types(crm, crm.olga, "/sources late shop_bot 0")  # or it would join the first
     await ask(crm, ivan, anna, "The second")
     press = await anna.presses(question, "Reopen and send")
     assert "newer request with you: #2" in str(await press.answer())

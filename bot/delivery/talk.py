@@ -1,0 +1,39 @@
+"""What both sides said before a request came to its operator: a quote that opens at a touch."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.screens.contact_label import client_name
+from bot.screens.message import shorten
+from bot.telegram.limits import MESSAGE_LONGEST
+from bot.texts import Translator
+from bot.texts.phrases import clock_time, kind_name
+from crm_core.delivery.claims import ClaimedRow, Line
+from crm_core.messaging.messages import TALK_TEXT, fits_units, utf16_units
+
+NAME_LONGEST = 30
+
+
+def talk(row: ClaimedRow, *, _: Translator, now: datetime, zone: ZoneInfo) -> tuple[str, list[dict[str, Any]]]:
+    """The text and its entities."""
+    title = _("📜 #{id}: what was said before").format(id=row.contact_id)
+    client = client_name(row.contact.lead_name if row.contact else None, _, longest=NAME_LONGEST)
+    lines = [f"{clock_time(one.at, zone=zone, now=now, _=_)} {_said(one, client, _)}" for one in row.talk]
+    begins = utf16_units(title) + 1
+    quote = fits_units("\n".join(lines), MESSAGE_LONGEST - begins)
+    entities: list[dict[str, Any]] = [{"type": "bold", "offset": 0, "length": begins - 1}]
+    if quote:
+        entities.append({"type": "expandable_blockquote", "offset": begins, "length": utf16_units(quote)})
+    return f"{title}\n{quote}", entities
+
+
+def _said(one: Line, client: str, _: Translator) -> str:
+    text = (one.text or "").strip()
+    if utf16_units(text) > TALK_TEXT:
+        text = fits_units(text, TALK_TEXT) + "… " + _("in full below")
+    if one.kind != "text":
+        text = f"[{kind_name(one.kind, _)}] {text}".strip()
+    if one.operator is None:
+        return f"{client}: {text}"
+    return _("{operator} → client: {text}").format(operator=shorten(one.operator, NAME_LONGEST), text=text)

@@ -1,0 +1,98 @@
+"""A quarter of an hour in the shop, as the pictures of the documentation show it: the same in both languages."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from bot.demo.world import World
+from bot.sandbox import Person, SeenMessage
+from bot.sandbox.page.samples import picture
+from bot.sandbox.world.content import photo
+
+SAID: dict[str, dict[str, str]] = {
+    "en": {
+        "hello": "Good morning! Is the green desk lamp still in stock?",
+        "answer": "Good morning! Yes, three of them. Shall we put one aside for you?",
+        "please": "Please do. I'll come by after twelve.",
+        "done": "It'll be at the counter for you until tonight 🙂",
+        "crack": "It arrived with a crack, please have a look",
+    },
+    "ru": {
+        "hello": "Доброе утро! Зелёная настольная лампа ещё есть?",
+        "answer": "Доброе утро! Да, три штуки. Отложить для вас?",
+        "please": "Да, пожалуйста. Зайду после двенадцати.",
+        "done": "Будет ждать вас на кассе до вечера 🙂",
+        "crack": "Пришла с трещиной, посмотрите, пожалуйста",
+    },
+}
+PICTURES = ("admin", "client", "operator", "my", "stats")
+PHONES = {"admin": "admin", "client": "client", "operator": "operator", "my": "operator", "stats": "admin"}
+"""The telephone of each picture."""
+
+Take = Callable[[str], Awaitable[None]]
+
+
+async def play(world: World, take: Take) -> None:
+    """Plays it.
+
+    Args:
+        take: called when a chat shows what a picture is to show, with the name of that picture.
+    """
+    said, bot = SAID[world.language], world.bot
+    ivan, marina = world.clients
+    anna, boris = world.operators
+    await _answered(boris, "/offline", world)  # so that everything goes to Anna
+    await _answered(world.admin, "/start", world)
+    await take("admin")
+    await ivan.starts(bot)
+    await ivan.sees(bot=bot)
+    await ivan.says(said["hello"])
+    card = await anna.sees(said["hello"], bot=bot)
+    await anna.presses(card, callback_data=_press(card, "take"))
+    await anna.sees(lambda seen: seen.id == card.id and "take" not in str(seen.raw), bot=bot)
+    await _exchange(anna, ivan, card, said["answer"])
+    await ivan.says(said["please"])
+    asked = await anna.sees(said["please"], bot=bot)
+    await _exchange(anna, ivan, asked, said["done"])
+    await take("client")
+    await marina.starts(bot)
+    await marina.sends(photo(picture("box"), caption=said["crack"]))
+    await anna.sees(said["crack"], bot=bot, kind="photo")
+    await take("operator")
+    await _answered(anna, "/my", world)
+    await take("my")
+    sent = await world.admin.says("/stats", to=bot)
+    await world.admin.sees(bot=bot, kind="photo", after=sent)
+    await take("stats")
+
+
+async def _answered(person: Person, command: str, world: World) -> None:
+    sent = await person.says(command, to=world.bot)
+    await person.sees(bot=world.bot, after=sent)
+
+
+async def _exchange(operator: Person, client: Person, to: SeenMessage, text: str) -> None:
+    await operator.replies(to, text)
+    await client.sees(text)
+
+
+def _press(card: SeenMessage, action: str) -> str:
+    buttons = [one for row in card.raw["reply_markup"]["inline_keyboard"] for one in row]
+    return str(next(one["callback_data"] for one in buttons if one["callback_data"].startswith(action)))
+
+
+_CHANGING = (
+    (re.compile(r"\b\d{1,2}:\d{2}\b"), "00:00"),
+    (re.compile(r"start=\S+|/start \S+"), "start=…"),
+    (re.compile(r"\b\d+ (?:s|min|с|мин)\b"), "a moment"),
+)
+
+
+def words(person: Person, world: World) -> str:
+    """What a person's chat says, without times and codes: a line for each message, with the labels of its buttons."""
+    lines = [
+        f"{seen.kind}: {' '.join(seen.text.split())} {seen.labels or ''}".strip() for seen in person.chat(world.bot)
+    ]
+    text = "\n".join(lines)
+    for pattern, instead in _CHANGING:
+        text = pattern.sub(instead, text)
+    return text

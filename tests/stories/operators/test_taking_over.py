@@ -1,0 +1,114 @@
+"""Whoever takes a request over gets the whole talk, both sides in order, and the client learns who answers now."""
+
+import pytest
+
+from bot.sandbox import Person
+from bot.sandbox.world import content as kinds
+from crm_core.messaging.messages import TALK_TEXT
+from tests.stories.arranging import give, now, remove
+from tests.support.people import RunningApp
+
+
+async def promised(crm: RunningApp) -> tuple[Person, Person, Person]:
+    """Anna has promised something to Ivan; Boris knows nothing of it yet."""
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await ivan.says("I want my money back", to=crm.shop)
+    card = await anna.sees("I want my money back")
+    await anna.replies(card, "We refund 50 %, wait until Friday")
+    await ivan.sees("We refund 50 %")
+    await ivan.says("All right")
+    await anna.sees("All right")
+    await ivan.sends(kinds.photo(caption="The receipt"))
+    await anna.sees("The receipt")
+    await crm.settled()
+    return anna, boris, ivan
+
+
+@pytest.mark.fault("F157")
+@pytest.mark.parametrize("how", ["by hand", "removed", "blocked"])
+async def test_who_takes_over_gets_both_sides_in_order(crm: RunningApp, how: str) -> None:
+    anna, boris, ivan = await promised(crm)
+    await crm.weight(2, 1)
+    match how:
+        case "by hand":
+            await give(crm, 1, boris)
+        case "removed":
+            await remove(crm, anna)
+        case "blocked":
+            await anna.blocks(crm.shop)
+    card = await boris.sees("I want my money back", bot=crm.shop)
+    assert "👥 Anna had it before you" in card.text
+    talk = await boris.sees("📜 #1: what was said before", bot=crm.shop)
+    said = [line.partition(" ")[2] for line in talk.text.splitlines()[1:]]
+    assert said == ["Anna → client: We refund 50 %, wait until Friday", "Ivan: All right", "Ivan: [photo] The receipt"]
+    assert "expandable_blockquote" in [one["type"] for one in talk.entities]
+    assert (await boris.sees(kind="photo")).reply_to == card.id
+    assert (await ivan.sees("Boris will")).text == "Boris will answer you."
+    await ivan.says("So, what about Friday?")
+    await boris.sees("So, what about Friday?")
+    await boris.replies(talk, "On Friday it is")
+    await ivan.sees("On Friday it is")
+
+
+@pytest.mark.fault("F157")
+async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: RunningApp) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello")
+    await anna.replies(card, "What may I do?")
+    address = await ivan.says("Bring it to Garden street 12")
+    await anna.sees("Garden street 12")
+    await crm.settled()
+    await give(crm, 1, boris)
+    await boris.sees("📜 #1: what was said before", bot=crm.shop)
+    await ivan.edits(address, "Bring it to Garden street 21")
+    changed = await boris.sees("Bring it to Garden street 21")
+    await crm.settled()
+    await ivan.edits(address, "Bring it to Garden street 22")
+    assert (await boris.sees("Garden street 22")).id == changed.id
+
+
+@pytest.mark.fault("F157")
+async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan" * 16)
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello")
+    words = [f"word {number}: 🚲" + "🚲" * (40 * number) for number in range(20)]
+    for number, text in enumerate(words):
+        await (ivan.says(text) if number % 2 else anna.replies(card, text))
+        await (anna if number % 2 else ivan).sees(f"word {number}: ")
+    await ivan.says("b" * (TALK_TEXT + 1))
+    await crm.settled()
+    await give(crm, 1, boris)
+    await crm.settled()
+    seen = boris.chat(crm.shop)
+    pages = [one for one in seen if one.text.startswith("📜")]
+    told = "\n".join(one.text for one in pages)
+    assert len(pages) <= 8
+    assert all(text in told for text in words)
+    assert [told.index(text) for text in words] == sorted(told.index(text) for text in words)
+    assert seen[-1].text == "b" * (TALK_TEXT + 1)  # what is too long for a line follows in full
+
+
+@pytest.mark.fault("F157")
+async def test_talk_that_waits_is_not_shown_to_who_has_lost_the_request(crm: RunningApp) -> None:
+    anna, boris, ivan = await promised(crm)
+    await give(crm, 1, boris)
+    old = await boris.sees("I want my money back")
+    await crm.settled()
+    await give(crm, 1, anna)
+    await crm.settled()
+    assert "I want my money back" not in now(boris, old).text
+    assert any("👥 Boris had it before you" in one.text for one in anna.chat())
+    assert ivan.looks("Anna will answer you.") is not None
+
+
+async def test_client_nobody_answered_comes_as_true_copies(crm: RunningApp) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    said = await ivan.says("Anybody?")
+    await anna.sees("Anybody?")
+    await crm.settled()
+    await give(crm, 1, boris)
+    assert (await boris.sees("Anybody?", bot=crm.shop)).copied_from == (ivan.id, said.id)
