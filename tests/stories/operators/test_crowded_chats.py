@@ -60,7 +60,7 @@ async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp,
         assert set(turns[start : start + 3]) == {"Ivan", "Petra", "Maria"}
 
 
-@pytest.mark.fault("F155")
+@pytest.mark.fault("F152")
 async def test_card_is_redrawn_before_the_words_that_wait(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Ivan begins", to=crm.shop)

@@ -32,7 +32,7 @@ async def ask(crm: RunningApp, anna: Person, name: str) -> Person:
     return client
 
 
-@pytest.mark.fault("F170")
+@pytest.mark.fault("F166")
 async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, clock: MovableClock) -> None:
     clock.goes_to(12, 0)
     anna = await crm.operator("Anna")

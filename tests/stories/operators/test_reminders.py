@@ -32,7 +32,7 @@ async def asks(crm: RunningApp, anna: Person, words: str = "Are you open?") -> P
     return ivan
 
 
-@pytest.mark.fault("F169")
+@pytest.mark.fault("F165")
 async def test_operator_is_reminded_of_a_waiting_client_once_for_each_of_the_minutes(
     crm: RunningApp, clock: MovableClock
 ) -> None:

@@ -24,7 +24,7 @@ async def promised(crm: RunningApp) -> tuple[Person, Person, Person]:
     return anna, boris, ivan
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
 @pytest.mark.parametrize("how", ["by hand", "removed", "blocked"])
 async def test_who_takes_over_gets_both_sides_in_order(crm: RunningApp, how: str) -> None:
     anna, boris, ivan = await promised(crm)
@@ -50,7 +50,7 @@ async def test_who_takes_over_gets_both_sides_in_order(crm: RunningApp, how: str
     await ivan.sees("On Friday it is")
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
 async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
     await ivan.says("Hello", to=crm.shop)
@@ -68,7 +68,7 @@ async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: Ru
     assert (await boris.sees("Garden street 22")).id == changed.id
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
 async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan" * 16)
     await ivan.says("Hello", to=crm.shop)
@@ -90,7 +90,7 @@ async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) 
     assert seen[-1].text == "b" * (TALK_TEXT + 1)  # what is too long for a line follows in full
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
 async def test_talk_that_waits_is_not_shown_to_who_has_lost_the_request(crm: RunningApp) -> None:
     anna, boris, ivan = await promised(crm)
     await give(crm, 1, boris)
