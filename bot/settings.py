@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     default_language: Literal["ru", "en"] = "ru"
     default_region: str = DEFAULT_REGION
     timezone: str = "UTC"
+    remind_after: Annotated[list[int], NoDecode] = [5, 15]
     backup_keep: int = 7
     backup_at: str = "03:30"
     backup_dir: Path | None = None
@@ -108,6 +109,16 @@ class Settings(BaseSettings):
         if not all(one.isdecimal() for one in ids):
             raise ValueError("numeric Telegram ids are needed, comma separated; @usernames change hands")
         return ids
+
+    @field_validator("remind_after", mode="before")
+    @classmethod
+    def _split_minutes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        minutes = [one.strip() for one in value.split(",") if one.strip()]
+        if not all(re.fullmatch(r"[0-9]{1,4}", one) for one in minutes):
+            raise ValueError("minutes are needed, comma separated: 5,15; or 0 for no reminders")
+        return sorted({int(one) for one in minutes} - {0})
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

@@ -89,7 +89,7 @@ async def on_admins(
         case "remove" if len(line) > 1:
             await act.answer(_removal(which_admin(known, line.from_word(1)), _))
         case "remove":
-            await show_usage(act, _("Specify who you mean"), "/admins remove Peter")
+            await show_usage(act, _("Specify who you mean"), _("/admins remove Peter"))
         case _other:
             await show_usage(act, _("To invite an admin"), "/admins add")
 

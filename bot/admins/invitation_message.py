@@ -11,13 +11,13 @@ from bot.texts import Translator
 
 def operator_invitation(name: str, bot: str, address: str, _: Translator) -> OutgoingMessage:
     """The invitation of an operator, to be forwarded to them."""
-    text = _("{operator}, this is your invitation as an operator of @{bot}. Open it and press Start:")
+    text = _("{operator}, you are invited to be an operator of @{bot}. Open this link and press Start:")
     return _forwardable(text.format(operator=name, bot=bot), address, _)
 
 
 def admin_invitation(bot: str, address: str, _: Translator) -> OutgoingMessage:
     """The invitation of an admin, to be forwarded to them."""
-    text = _("This is your invitation as an admin of @{bot}. Open it and press Start:")
+    text = _("You are invited to be an admin of @{bot}. Open this link and press Start:")
     return _forwardable(text.format(bot=bot), address, _)
 
 

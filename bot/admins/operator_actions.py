@@ -80,7 +80,7 @@ async def rename(act: Act, actor: Actor, operator_id: int, name: str, _: Transla
 async def add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translator) -> None:
     """Adds an operator from a typed name and perhaps a limit, and answers with the invitation link."""
     if not line:
-        await show_usage(act, _("Specify the name and the limit"), "/operators add Anna 10")
+        await show_usage(act, _("Specify the name and the limit"), _("/operators add Anna 10"))
         return
     limit = line.number if len(line) > 1 else None
     name = line.from_word(0, -1).name if limit is not None else line.name

@@ -78,12 +78,13 @@ async def _ask_to_remove(typed: Typed) -> None:
 
 
 VERBS = {
-    "limit": Verb("limit Anna 15", _set_limit),
-    "on": Verb("on Anna", of_one(SUBJECT, _switch_on)),
-    "off": Verb("off Anna", of_one(SUBJECT, _switch_off)),
-    "remove": Verb("remove Anna", _ask_to_remove),
+    "limit": Verb(lambda _: _("limit Anna 15"), _set_limit),
+    "on": Verb(lambda _: _("on Anna"), of_one(SUBJECT, _switch_on)),
+    "off": Verb(lambda _: _("off Anna"), of_one(SUBJECT, _switch_off)),
+    "remove": Verb(lambda _: _("remove Anna"), _ask_to_remove),
     "rename": Verb(
-        "rename Anna = Anna Maria", with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them"))
+        lambda _: _("rename Anna = Anna Maria"),
+        with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them")),
     ),
-    "link": Verb("link Anna", of_one(SUBJECT, _invite)),
+    "link": Verb(lambda _: _("link Anna"), of_one(SUBJECT, _invite)),
 }

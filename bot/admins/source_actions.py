@@ -99,7 +99,7 @@ async def set_late_hours(act: Act, actor: Actor, source_id: int, late_hours: int
 async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:
     """Adds a link from its typed word and the name of its source."""
     if not line:
-        await show_usage(act, _("Specify a word for the link and a name"), "/sources link vk VK ads")
+        await show_usage(act, _("Specify a word for the link and a name"), _("/sources link vk VK ads"))
         return
     slug, name = line.from_word(0, 1).name, line.from_word(1).name or line.from_word(0, 1).name
 

@@ -88,17 +88,18 @@ async def _describe(typed: Typed, source_id: int, description: str) -> None:
 
 
 VERBS = {
-    "on": Verb("on shop_bot", of_one(SUBJECT, _switch_on)),
-    "off": Verb("off shop_bot", of_one(SUBJECT, _switch_off)),
-    "exact": Verb("exact shop_bot", of_one(SUBJECT, _set_exact)),
-    "random": Verb("random shop_bot", of_one(SUBJECT, _set_random)),
-    "late": Verb("late shop_bot 24", _set_late_hours),
-    "weights": Verb("weights shop_bot", of_one(SUBJECT, _show_weights)),
+    "on": Verb(lambda _: "on shop_bot", of_one(SUBJECT, _switch_on)),
+    "off": Verb(lambda _: "off shop_bot", of_one(SUBJECT, _switch_off)),
+    "exact": Verb(lambda _: "exact shop_bot", of_one(SUBJECT, _set_exact)),
+    "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
+    "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
+    "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
-        "rename shop_bot = Shop", with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them"))
+        lambda _: _("rename shop_bot = Shop"),
+        with_text(SUBJECT, _rename, lambda _: _("Specify both names with = between them")),
     ),
     "describe": Verb(
-        "describe shop_bot = The bot of the shop",
+        lambda _: _("describe shop_bot = The bot of the shop"),
         with_text(SUBJECT, _describe, lambda _: _("Specify the source, = and the description")),
     ),
 }

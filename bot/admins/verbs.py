@@ -48,11 +48,11 @@ class Verb:
     """A verb of a command.
 
     Attributes:
-        example: the verb as it is typed, without the command: `limit Anna 15`.
+        example: the verb as it is typed, without the command: `limit Anna 15`, with names of the reader's language.
         run: carries it out; gets the line after the verb, which is not empty.
     """
 
-    example: str
+    example: Callable[[Translator], str]
     run: Run
 
 
@@ -82,7 +82,7 @@ async def carry_out(typed: Typed, subject: Subject, verbs: Mapping[str, Verb], *
     verb = verbs.get(first.text.casefold())
     if verb is None or first.is_quoted:
         return False
-    example = f"{subject.command} {verb.example}"
+    example = f"{subject.command} {verb.example(typed._)}"
     if rest:
         await verb.run(replace(typed, line=rest, example=example))
     else:

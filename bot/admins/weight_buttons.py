@@ -39,7 +39,7 @@ def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int
     page, shown = page_of(known, page)
     lines = [
         _("Which source's weights do you want to change?"),
-        _("As a command: /assign shop_bot Anna 30. To assign a request manually: /assign #15 Anna."),
+        _("As a command: /weights shop_bot Anna 30. To assign a request manually: /give #15 Anna."),
     ]
     buttons = keyboard(
         *in_lines([button(f"{sign(one)} {one.name}", WeightsAt(source_id=one.id)) for one in shown], 2),

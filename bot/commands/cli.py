@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_TOKENS = """\
 BOT_TOKENS is empty: write /newbot to @BotFather in Telegram, then put the token into .env as BOT_TOKENS=123456789:AA…
+(with an S at the end also for one bot; BOT_TOKEN is not read)
 To try everything without a token first: make demo"""
 
 

@@ -124,9 +124,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )
     if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_WITH_TWO_WRITERS:
         yield Finding(
-            NOTE,
-            f"SQLite {sqlite3.sqlite_version}: below 3.51.3, two connections that write at once may damage a file",
-            "Mini-CRM writes through one connection only, so this is fine; let no other program write to the file.",
+            GOOD,
+            f"SQLite {sqlite3.sqlite_version} is fine as Mini-CRM uses it, with one connection that writes",
+            "Let no other program write to the file while it runs: below 3.51.3 two that write may damage it.",
         )
 
 

@@ -184,6 +184,8 @@ async def _print_first_link(app: "App") -> bool:
     if await app.db.read(accounts.has_admin):
         with contextlib.suppress(OSError):
             file.unlink()  # of an earlier start
+        if app.settings.admin_ids:
+            return _print_where_admins_start(app)
         return True
     link = await app.first_admin_link()
     if link is None:
@@ -198,6 +200,14 @@ async def _print_first_link(app: "App") -> bool:
     else:
         click.echo(FIRST_LINK.format(link=f"in the file {file}"))
     return True
+
+
+def _print_where_admins_start(app: "App") -> bool:
+    """Says where admins of the setting go: a bot cannot write to them first. Returns False if no bot is known yet."""
+    known = next((session.username for session in app.supervisor.sessions if session.username), None)
+    if known is not None:
+        click.echo(f"✓ Admins of ADMIN_IDS: open https://t.me/{known} and press Start")
+    return known is not None
 
 
 def admin_link_file(database_url: str) -> Path:

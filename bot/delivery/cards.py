@@ -141,7 +141,12 @@ def _first_words(contact: CardData, _: Translator) -> str:
 
 
 def _reachable_at(contact: CardData, _: Translator) -> list[str]:
-    lines = [] if contact.has_chat else ["🌐 " + _("No chat: call or e-mail")]
+    lines: list[str] = []
+    if not contact.has_chat:
+        is_reachable = contact.phone or contact.email
+        lines.append(
+            "🌐 " + (_("No chat: call or e-mail") if is_reachable else _("No chat: answer where the request came from"))
+        )
     if contact.phone:
         lines.append(f"📞 {one_line(contact.phone)}")
     if contact.email:

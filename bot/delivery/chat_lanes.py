@@ -17,6 +17,8 @@ from crm_core.messaging.outbox import (
     DELETE,
     MENU,
     MORE,
+    OVERVIEW,
+    PIN,
     TALK,
     TO_CLIENT,
     TO_OPERATOR,
@@ -27,6 +29,7 @@ from crm_core.messaging.outbox import (
 LONGEST_PAUSE = timedelta(minutes=10)
 IN_ORDER = frozenset({CARD, TALK, TO_OPERATOR, MORE, TO_CLIENT, CLIENT_NOTICE, DELETE})  # within one request
 IN_TURNS = frozenset({TO_OPERATOR, MORE, COPY_EDIT})  # between the requests of one operator
+LAST = frozenset({MENU, OVERVIEW, PIN})  # nobody waits for these
 COPIES_AT_MOST = 20  # of one request that wait for its operator; more are counted in one line
 TURNS_KEPT = 100  # of requests with nothing waiting
 
@@ -102,7 +105,7 @@ class ChatLanes:
     def _rank(self, row: PendingRow) -> tuple[int, int, int]:
         if row.kind in IN_TURNS:
             return 1, self._turns.get(row.contact_id or 0, 0), row.id
-        return (2 if row.kind == MENU else 0), 0, row.id
+        return (2 if row.kind in LAST else 0), 0, row.id
 
     def heads(self) -> Iterable[PendingRow]:
         """The first row of each lane."""

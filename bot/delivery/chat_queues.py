@@ -13,7 +13,17 @@ from datetime import datetime
 from bot.delivery.chat_lanes import ChatLanes
 from bot.delivery.rate_limit import SOON, RateLimiter
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging.outbox import CARD_EDIT, CLIENT_NOTICE, COPY_EDIT, NOTICE_EDIT, SCREEN, TO_OPERATOR, PendingRow
+from crm_core.messaging.outbox import (
+    CARD_EDIT,
+    CLIENT_NOTICE,
+    COPY_EDIT,
+    NOTICE_EDIT,
+    OVERVIEW,
+    PIN,
+    SCREEN,
+    TO_OPERATOR,
+    PendingRow,
+)
 
 # In a backlog our notices to clients yield to messages between people that came up to so many rows later, half a minute
 # at full rate: operators, whose chats take one message a second, are kept busy from its beginning on.
@@ -246,11 +256,11 @@ class ChatQueues:
 
 
 def _turn(row: PendingRow) -> int:
-    return row.id + YIELD_TO if row.kind == CLIENT_NOTICE else row.id
+    return row.id + YIELD_TO if row.kind in (CLIENT_NOTICE, OVERVIEW, PIN) else row.id
 
 
 def _harm(row: PendingRow) -> int:
     """How bad it is if the answer to this row is lost."""
-    if row.kind in (CARD_EDIT, COPY_EDIT, NOTICE_EDIT, SCREEN):
+    if row.kind in (CARD_EDIT, COPY_EDIT, NOTICE_EDIT, PIN, SCREEN):
         return 0
     return 2 if row.kind == CLIENT_NOTICE else 1

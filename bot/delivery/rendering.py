@@ -10,10 +10,12 @@ from aiogram.methods import (
     DeleteMyCommands,
     EditMessageMedia,
     EditMessageText,
+    PinChatMessage,
     SendMessage,
     SendPhoto,
     SetMyCommands,
     TelegramMethod,
+    UnpinChatMessage,
 )
 from aiogram.types import (
     BotCommandScopeChat,
@@ -30,6 +32,7 @@ from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
 from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of
+from bot.delivery.overview import overview_message
 from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.delivery.talk import talk
 from bot.screens.menus import commands_for
@@ -69,7 +72,7 @@ def render(
         case outbox.MORE:
             return SendMessage(chat_id=row.chat_id, text=_more(row.payload, _))
         case outbox.STAFF_NOTICE:
-            return _staff_notice(row, _)
+            return _staff_notice(row, _, now)
         case outbox.NOTICE_EDIT:
             return EditMessageText(
                 chat_id=row.chat_id,
@@ -85,18 +88,33 @@ def render(
             return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
         case outbox.MENU:
             return _menu(row, _)
+        case outbox.OVERVIEW:
+            return overview_message(row, _, now=now, zone=zone)
+        case outbox.PIN:
+            return _pin(row)
         case outbox.DELETE:
             return _deleting(row)
     raise NothingToSend(row.kind)
 
 
-def _staff_notice(row: ClaimedRow, _: Translator) -> SendMessage:
+def _staff_notice(row: ClaimedRow, _: Translator, now: datetime) -> SendMessage:
+    if row.is_over:
+        raise NothingToSend(row.kind)
     return SendMessage(
         chat_id=row.chat_id,
-        text=staff_notice(row.payload, _),
+        text=staff_notice({**row.payload, "now": now.timestamp()}, _),
         reply_markup=staff_buttons(row.payload, _),
         reply_parameters=_reply(row.payload.get("reply_to")),
         disable_notification=row.payload.get("is_silent"),
+    )
+
+
+def _pin(row: ClaimedRow) -> PinChatMessage | UnpinChatMessage:
+    message = {"chat_id": row.chat_id, "message_id": row.payload["message_id"]}
+    return (
+        UnpinChatMessage(**message)
+        if row.payload.get("is_off")
+        else PinChatMessage(**message, disable_notification=True)
     )
 
 

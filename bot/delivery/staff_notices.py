@@ -1,16 +1,17 @@
 """Notices to staff about what happened: a text for each code of `STAFF_NOTICES`."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from aiogram.types import InlineKeyboardMarkup
 
 from bot.delivery import operator_questions
 from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
-from bot.screens.contact_label import client_name, one_line
+from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
-from bot.texts.phrases import kind_name, moment, why_nobody, why_not_kept
+from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept
 
 StaffNotice = Callable[[dict[str, Any], Translator], str]
 
@@ -19,7 +20,7 @@ def staff_notice(payload: dict[str, Any], _: Translator) -> str:
     """The text of a notice; an unknown code, such as one of a later version, is shown as it is.
 
     Args:
-        payload: of the outbox row: the code, and the values of its text.
+        payload: of the outbox row: the code, and the values of its text; `now` is when it is sent.
     """
     code = payload["code"]
     notice = STAFF_NOTICES.get(code)
@@ -112,6 +113,12 @@ def _nobody_on_duty(p: dict[str, Any], _: Translator) -> str:
     return _("🌙 Nobody is on duty any more for {sources}. New requests from there wait.").format(sources=names)
 
 
+def _client_waits(p: dict[str, Any], _: Translator) -> str:
+    waited = age(timedelta(seconds=p["now"] - p["since"]), _)
+    request = contact_label(p["contact"], p["name"], _, longest=40)
+    return _("⏰ {request} has been waiting for {time}").format(request=request, time=waited)
+
+
 NAMED = 10  # requests or sources that a notice names
 
 
@@ -135,6 +142,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "client_unreachable": lambda p, _: _(
         "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until they write again."
     ).format(id=p["contact"]),
+    "client_waits": _client_waits,
     "phone_shared": lambda p, _: _("📞 {client} shared a phone: {value}").format(
         client=client_name(p["client"], _), value=one_line(str(p["value"]))
     ),

@@ -43,7 +43,7 @@ class Conversations:
         card = await operator.sees(lambda seen: seen.id == message_id, bot=bot, timeout=PATIENCE)
         await self._pause(self.pace)
         if self.pace is READING:  # in a hurry nobody presses Take: a reply takes the contact too
-            await operator.presses(card, callback_data=_button(card, "take"))
+            await operator.presses(card, callback_data=pressable(card, "take"))
             card = await self._without_take(operator, bot, message_id)
         for speaker, content in turns:
             await self._pause(self.pace)
@@ -52,9 +52,9 @@ class Conversations:
             await self.arrivals.copy(bot.id, sent.chat_id, sent.id, within=PATIENCE)
         await self._pause(self.pace)
         card = await self._without_take(operator, bot, message_id)
-        await operator.presses(card, callback_data=_button(card, "close"))
+        await operator.presses(card, callback_data=pressable(card, "close"))
         await operator.sees(
-            lambda seen: seen.id == message_id and not _button(seen, "close"), bot=bot, timeout=PATIENCE
+            lambda seen: seen.id == message_id and not pressable(seen, "close"), bot=bot, timeout=PATIENCE
         )
         return operator
 
@@ -67,7 +67,7 @@ class Conversations:
 
     async def _without_take(self, operator: Person, bot: BotHandle, message_id: int) -> SeenMessage:
         """The card once it shows that the contact is in progress; its buttons are of the newest version then."""
-        is_taken: Callable[[SeenMessage], bool] = lambda seen: seen.id == message_id and not _button(seen, "take")  # noqa: E731
+        is_taken: Callable[[SeenMessage], bool] = lambda seen: seen.id == message_id and not pressable(seen, "take")  # noqa: E731
         return await operator.sees(is_taken, bot=bot, timeout=PATIENCE)
 
 
@@ -75,8 +75,8 @@ def _content(said: Said) -> Content:
     return text(said) if isinstance(said, str) else said
 
 
-def _button(message: SeenMessage, action: str) -> str | None:
-    """The data of a card's button, whatever language its label is in."""
+def pressable(message: SeenMessage, action: str) -> str | None:
+    """The data of a message's button, whatever language its label is in."""
     rows = message.raw.get("reply_markup", {}).get("inline_keyboard", [])
     every = [button.get("callback_data", "") for row in rows for button in row]
     return next((data for data in every if data.startswith(f"{action}:")), None)

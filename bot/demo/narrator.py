@@ -17,11 +17,12 @@ ICONS = {"photo": "📷", "voice": "🎤", "video_note": "🎥", "document": "�
 
 @dataclass
 class Colleague:
-    """An operator as the narrator keeps track of them; `load` follows the events."""
+    """An operator as the narrator keeps track of them; `load` and `is_online` follow the events."""
 
     name: str
     limit: int
     load: int = 0
+    is_online: bool = True
 
 
 @dataclass
@@ -150,6 +151,8 @@ class Narrator:
                 self._row(
                     number, self.captions["queued"], self._loads(self.channels[event["source_id"]]), tone=QUEUE_TONE
                 )
+            case events.OPERATOR_CHANGED if event["reason"] in ("online", "offline"):
+                self.operators[operator_id].is_online = event["reason"] == "online"
             case events.OPERATOR_CHANGED if event["reason"] == "limit":
                 self.operators[operator_id].limit = event["data"]["limit"]
             case events.CONTACT_TAKEN:
@@ -182,7 +185,8 @@ class Narrator:
         return " · ".join(f"{one.name} {one.load}/{one.limit}" for one in those)
 
     def _has_room(self, operator_id: int) -> bool:
-        return self.operators[operator_id].load < self.operators[operator_id].limit
+        one = self.operators[operator_id]
+        return one.is_online and one.load < one.limit
 
     def _row(self, number: int | None, who: str, what: str, *, tone: str | None = None, quiet: bool = False) -> None:
         if not self.is_brief:

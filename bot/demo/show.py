@@ -21,6 +21,7 @@ from bot.demo.dialogues import CARE, CASTS, SHOP
 from bot.demo.narrator import Channel, Colleague, Narrator
 from bot.demo.result import show_result
 from bot.demo.screen import Screen
+from bot.demo.slips import SLIPS, SlipScene
 from bot.logs import set_up_logging
 from bot.sandbox import BotHandle, Person, Sandbox, SeenMessage
 from bot.settings import Settings
@@ -76,6 +77,7 @@ class Show:
                 async with App(self._settings(Path(folder)), limited=False) as self.app:
                     await self._open_shop()
                     await self._morning()
+                    await self._slips()
                     await self._rush()
                     if forever:
                         self.screen.note(self.captions["api"].format(address=self.app.http.address))
@@ -176,6 +178,24 @@ class Show:
                 client = self._client(dialogue.first_name, dialogue.last_name)
                 running.create_task(self.conversations.converse(client, self.bots[dialogue.bot], dialogue))
                 await self._pause(BETWEEN_CLIENTS)
+
+    async def _slips(self) -> None:
+        self.screen.heading(self.captions["slips"], self.captions["slips_note"])
+        *others, holder = self.staff.values()
+        scene = SlipScene(
+            self.screen,
+            self.captions,
+            self.arrivals,
+            self._pause,
+            bot=self.bots[SHOP],
+            operator=holder,
+            settle=self.sandbox.settles,
+        )
+        slip = SLIPS[self.language]
+        try:
+            await scene.play(slip, (self._client(*slip.first), self._client(*slip.second)), others)
+        except (TimeoutError, AssertionError):
+            self.conversations.stuck.append(self.captions["slips"])
 
     async def _rush(self) -> None:
         count = sum(RUSH.values())

@@ -36,7 +36,7 @@ async def _on_history(message: Message, actor: Actor, act: Act, db: Database, ti
     """The newest messages of a request, oldest first."""
     number = _NUMBER.match(message.text or "")
     if number is None:
-        await act.answer(text_message(_("Name the request: /history #15. Your open ones: /my.")))
+        await act.answer(text_message(_("Add the number of the request: /history #15.")))
         return
     contact_id = int(number[1])
     found = await db.read(history.history, contact_id=contact_id, actor=actor, limit=SHOWN)

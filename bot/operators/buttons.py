@@ -32,7 +32,7 @@ async def on_take(query: CallbackQuery, callback_data: TakeContact, actor: Actor
     number = callback_data.contact_id
     taken = await act(lifecycle.take, contact_id=number, version=callback_data.version, actor=actor)
     if taken.chat_id is None:
-        return _("#{id} is yours. Phone and e-mail are on the card.").format(id=number)
+        return _("#{id} is yours. The card says how to reach the client.").format(id=number)
     return _("#{id} is yours. Reply to the card to write to the client.").format(id=number)
 
 

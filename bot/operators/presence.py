@@ -116,5 +116,6 @@ def help_text(_: Translator) -> str:
                 "/my lists your open requests, /history and a number shows what was said in one. /offline stops new "
                 "ones, /online starts them again."
             ),
+            _("The pinned message says who waits for you; /overview switches it off or on."),
         ]
     )

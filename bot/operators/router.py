@@ -5,7 +5,7 @@ from aiogram import Router
 from bot.handling.filters import IsOperator
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
-from bot.operators import buttons, commands, my, presence, replies
+from bot.operators import buttons, commands, my, overview, presence, replies
 from crm_core.conversation.prompts import Role
 
 router = Router(name="operators")
@@ -13,4 +13,6 @@ for observer in (router.message, router.edited_message):
     observer.filter(IsOperator())
 router.callback_query.middleware(EndPromptMiddleware(Role.OPERATOR))
 router.callback_query.filter(IsOperator())
-router.include_routers(presence.router, my.router, history_router(), commands.router, buttons.router, replies.router)
+router.include_routers(
+    presence.router, my.router, overview.router, history_router(), commands.router, buttons.router, replies.router
+)

@@ -18,9 +18,10 @@ from fastapi import FastAPI
 from bot.logs import describe_error
 from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.queue_slices import QueueSlices
+from bot.settings import Settings
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import late_messages, prompts, questions
+from crm_core.conversation import late_messages, overviews, prompts, questions, reminders
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue, reach, wait_notices
@@ -42,6 +43,7 @@ PURGES = (
     inbox.purge,
     outbox.purge,
     questions.purge,
+    reminders.purge,
     idempotency.purge,
     prompts.purge,
     alerts.purge,
@@ -63,6 +65,7 @@ class Process(Protocol):
     """What jobs use of the running process."""
 
     db: Database
+    settings: Settings
     api: FastAPI
     clock: Callable[[], datetime]
     rng: Callable[[], float]
@@ -180,6 +183,19 @@ async def _end_questions(process: BotProcess) -> None:
         await process.db.write(questions.end_unanswered, now=process.clock())
 
 
+async def _remind(process: BotProcess) -> None:
+    """Reminds operators of clients who have waited for an answer as long as REMIND_AFTER says."""
+    after = process.settings.remind_after
+    for contact_id in await process.db.read(reminders.due, after=after, now=process.clock()):
+        await process.db.write(reminders.remind, contact_id=contact_id, after=after, now=process.clock())
+
+
+async def _refresh_overviews(process: BotProcess) -> None:
+    """Brings the pinned overviews in operators' chats up to date."""
+    for chat_id, bot_id in await process.db.read(overviews.outdated, now=process.clock()):
+        await process.db.write_unflushed(overviews.refresh, bot_id=bot_id, chat_id=chat_id, now=process.clock())
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -190,6 +206,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("check_ownership", 5, Scope.WITH_BOTS, _check_ownership),
     PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
     PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
+    PeriodicJob("remind", 15, Scope.WITH_BOTS, _remind),
+    PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),

@@ -18,6 +18,7 @@ def table_words(what: What, _: Translator) -> Words:
         columns=_columns(_),
         values={
             "new": _("new"),
+            "waiting": _("waiting"),
             "in_progress": _("in progress"),
             "closed": _("closed"),
             "true": _("yes"),

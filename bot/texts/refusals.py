@@ -41,7 +41,7 @@ REFUSALS: dict[str, Words] = {
     "not_found": lambda f, _: _("This does not exist here."),
     "not_allowed": lambda f, _: _("You are not allowed to do this. Ask an admin."),
     "is_staff": lambda f, _: _("You are now on the team. /help shows what you can do."),
-    "contact_not_found": lambda f, _: _("There is no request #{contact}. See /queue and /my.").format(**f),
+    "contact_not_found": lambda f, _: _("There is no request #{contact}.").format(**f),
     "lead_not_found": lambda f, _: _("There is no such client."),
     "key_not_found": lambda f, _: _("There is no API key “{key}”.").format(**f),
     "operator_not_found": lambda f, _: (
@@ -65,7 +65,9 @@ REFUSALS: dict[str, Words] = {
         "The card of #{contact} was out of date. It has been refreshed, please press again."
     ).format(**f),
     "outdated": lambda f, _: _("This has changed in the meantime; please look again."),
-    "contact_elsewhere": lambda f, _: _("That request is in @{bot}; please do it there.").format(**f),
+    "contact_elsewhere": lambda f, _: _(
+        "That request came to @{bot}, so nothing was sent or changed here. Please do it there."
+    ).format(**f),
     "needs_confirmation": lambda f, _: _("{operator} is not available for #{contact}: {why}. Assign anyway?").format(
         **{**f, "why": why_nobody(f["why"], _)}
     ),
@@ -80,7 +82,7 @@ REFUSALS: dict[str, Words] = {
         "The client of #{contact} has blocked the bot, so this was not delivered."
     ).format(**f),
     "contact_has_no_chat": lambda f, _: _(
-        "#{contact} came from a website, so the client has no chat here. Call or e-mail them."
+        "#{contact} did not come from Telegram, so the client has no chat here. The card says how to reach them."
     ).format(**f),
     "not_copyable": lambda f, _: _(
         "Telegram doesn't let bots forward this ({kind}). Please send it in another form."
@@ -108,7 +110,7 @@ REFUSALS: dict[str, Words] = {
     "source_in_use": lambda f, _: _("{source} is in use; switch it off instead.").format(**f),
     "email_taken": lambda f, _: _("Another client already has this e-mail."),
     "nothing_open": lambda f, _: _(
-        "This went to nobody: you have no open requests here. /my lists your requests in all bots."
+        "This went to nobody: you have no open request with a chat here. /my lists all that you have."
     ),
     "late_settled": lambda f, _: _("#{contact}: this was already decided.").format(**f),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
@@ -117,8 +119,8 @@ REFUSALS: dict[str, Words] = {
     ),
     "unknown_command": lambda f, _: _("I don't know that command. Just write your question."),
     "number_not_yours": lambda f, _: _(
-        "#{contact} is no request of yours here, so this was not sent. /my lists yours. Does your message just begin "
-        "like that? Then reply to the client's card."
+        "#{contact} is not one of your requests here, so this was not sent. /my lists yours. If your message just "
+        "begins like that, reply to the client's card."
     ).format(**f),
     "number_mismatch": lambda f, _: _(
         "You replied in #{contact} but wrote #{number}, so this was not sent. Please write it again with only one."

@@ -69,7 +69,7 @@ def _registered(made: Registered, message: str | None, now: datetime) -> Respons
         "phone": lead.phone,
         "full_name": lead.full_name,
     }
-    return Response(json.dumps(shown, ensure_ascii=False), 201, media_type="application/json")
+    return Response(json.dumps(shown, ensure_ascii=False, separators=(",", ":")), 201, media_type="application/json")
 
 
 def tag_header(contact: Any) -> dict[str, str]:

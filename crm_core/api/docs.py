@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from crm_core.access.scopes import READ
@@ -89,7 +89,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def routes() -> list[BaseRoute]:
     """The page and its files, which are public, and the schema, which is not."""
     files = [Route(f"/docs/{name}", _file(name)) for name in FILES]
-    return [Route("/docs", _page), Route("/docs/start.js", _start), *files, Route("/openapi.json", _schema)]
+    return [
+        Route("/", _home),
+        Route("/docs", _page),
+        Route("/docs/start.js", _start),
+        *files,
+        Route("/openapi.json", _schema),
+    ]
 
 
 @public
@@ -97,6 +103,11 @@ async def _page(request: Request) -> Response:
     # Addresses are relative, so that the page also works behind a proxy that adds a path prefix.
     up = "../" if request.scope["requested_path"].endswith("/") else ""
     return HTMLResponse(PAGE.replace("{up}", up), headers=HEADERS)
+
+
+@public
+async def _home(request: Request) -> Response:
+    return RedirectResponse("docs")  # relative, as in the page
 
 
 @public

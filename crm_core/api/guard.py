@@ -35,6 +35,10 @@ from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 
 METRICS = "/metrics"
+KEY_REQUIRED = (
+    "An API key is required: send it as `Authorization: Bearer mck_…`. "
+    "`mini-crm api-key create NAME --scope read` makes one"
+)
 WITHOUT_KEY = {"WWW-Authenticate": 'Bearer realm="Mini-CRM"'}
 
 log = logging.getLogger("api")
@@ -185,7 +189,7 @@ class Guard:
         key = self.keyring.find(given, now=now) if given else None
         if key is None:
             self._limit_unknown(scope, headers)
-            detail = "The API key is unknown, expired or revoked" if given else "An API key is required"
+            detail = "The API key is unknown, expired or revoked" if given else KEY_REQUIRED
             raise Refused(problem(401, detail, path=path, kind="no_key", headers=WITHOUT_KEY))
         if key.scope == FORM:
             self._limit_visitor(scope, headers)  # first: one visitor must not use up what all share

@@ -60,7 +60,7 @@ def problem(
     if status in REFERRED or status >= 500:
         body["reference"] = secrets.token_hex(4)
         headers = {**(headers or {}), REFERENCE: body["reference"]}
-    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return Response(text, status, {**(headers or {})}, MEDIA_TYPE)
 
 
@@ -135,6 +135,24 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return problem(422, detail, path=request.scope["requested_path"], kind="invalid", errors=errors)
 
 
+# What pydantic says in another tone than our own sentences do.
+_REASONS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this call",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a string",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+}
+
+
 def _field(place: Sequence[Any]) -> str:
     """Where in the request: the field's name; `body` for the whole body."""
     names = [str(one) for one in place if one not in ("body", "query", "path", "header") and not isinstance(one, int)]
@@ -144,6 +162,9 @@ def _field(place: Sequence[Any]) -> str:
 def _reason(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"This is not valid JSON: {error['ctx']['error']}"
+    reason = _REASONS.get(error["type"])
+    if reason is not None:
+        return reason.format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
 
 

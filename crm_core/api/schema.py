@@ -13,7 +13,7 @@ from crm_core.api.problems import MEDIA_TYPE, REASONS
 
 DESCRIPTION = """\
 Contacts are registered, assigned by the weights of their source and the limits of operators, and handled over this API
-or in Telegram. Everything is also described in `docs/api.md`.
+or in Telegram. How everything is meant, and how keys are made, is in the page `docs/api.md` that comes with Mini-CRM.
 
 **Keys.** `mini-crm api-key create NAME --scope read|write|admin` prints one; send it as `Authorization: Bearer …` or
 `X-API-Key: …`. Until the first key is created, calls from the same machine need none.

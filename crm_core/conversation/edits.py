@@ -50,6 +50,8 @@ def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int |
         s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=content.text))
         cards.refresh_all(s, contact_id=row.contact_id, now=now)
         _send_if_outgrown(s, row, content, now)
+    else:
+        _send_if_only_quoted(s, row, now)
     return int(row.contact_id)
 
 
@@ -189,14 +191,40 @@ def _send_if_outgrown(s: Session, row: Row[Any], content: MessageContent, now: d
     after = Original(row.id, content.kind, content.text, can_copy=True, has_origin=has_origin)
     if not messages.fits_card(before) or messages.fits_card(after):
         return
-    holder = s.execute(
+    _send_to_holder(s, row, now)
+
+
+def _send_if_only_quoted(s: Session, row: Row[Any], now: datetime) -> None:
+    """Sends a copy of an edited message that its operator has not got as one: they took over, and read it in a talk."""
+    holder = _holder_chat(s, row.contact_id)
+    if holder is None:
+        return
+    there = {"bot_id": holder[0], "chat_id": holder[1]}
+    copied = select(Posted.message_id).filter_by(message_ref=row.id, **there)
+    waiting = select(_outbox.c.id).where(
+        _outbox.c.message_ref == row.id,
+        _outbox.c.kind == outbox.TO_OPERATOR,
+        _outbox.c.state.in_(("pending", "sending")),
+        *(_outbox.c[name] == value for name, value in there.items()),
+    )
+    if s.execute(copied).first() is None and s.execute(waiting).first() is None:
+        _send_to_holder(s, row, now)
+
+
+def _send_to_holder(s: Session, row: Row[Any], now: datetime) -> None:
+    holder = _holder_chat(s, row.contact_id)
+    if holder is not None:
+        outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
+
+
+def _holder_chat(s: Session, contact_id: int) -> tuple[int, int] | None:
+    """Where the operator of an open contact reads it: (bot, chat); None if nobody does, in Telegram."""
+    row = s.execute(
         select(_contact.c.bot_id, Staff.telegram_id)
         .join(Staff, Staff.operator_id == _contact.c.operator_id)
-        .where(_contact.c.id == row.contact_id, _contact.c.status != "closed")
+        .where(_contact.c.id == contact_id, _contact.c.status != "closed", _contact.c.bot_id.is_not(None))
     ).one_or_none()
-    if holder is not None:
-        copy = outbox.OutboxEntry(outbox.TO_OPERATOR, holder.bot_id, holder.telegram_id, row.contact_id, row.id)
-        outbox.add(s, [copy], now=now)
+    return None if row is None else (row.bot_id, row.telegram_id)
 
 
 def _change_pending(s: Session, content: MessageContent) -> None:

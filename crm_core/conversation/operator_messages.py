@@ -28,6 +28,7 @@ from crm_core.errors import (
 )
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
+from crm_core.routing import queue
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Chat, Contact, Lead, Staff, StaffChat
@@ -181,12 +182,21 @@ def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
         raise NumberNotYours(contact=contact_id) from None
 
 
+def _check_no_site(s: Session, writer: _Writer) -> None:
+    """Raises ContactHasNoChat where all that the operator has open came without a chat: then it is said why."""
+    held = select(_contact.c.id, _contact.c.chat_id).where(_contact.c.operator_id == writer.operator_id, queue.OPEN)
+    rows = execute(s, held.order_by(_contact.c.id.desc())).all()
+    if rows and all(row.chat_id is None for row in rows):
+        raise ContactHasNoChat(contact=rows[0].id)
+
+
 def _by_itself(
     s: Session, content: MessageContent, writer: _Writer, *, album: str | None, now: datetime, can_guess: bool
 ) -> Routed:
     """Words without a recipient go by themselves if only one client can be meant, and nothing waits before them."""
     options = recipients.open_here(s, operator_id=writer.operator_id, bot_id=content.bot_id)
     if not options:
+        _check_no_site(s, writer)
         raise NothingOpen()
     meant = recipients.only_one(options) if content.reply_to is None and can_guess else None
     if meant is None or questions.is_waiting(s, content):

@@ -12,8 +12,9 @@ from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
-from crm_core.conversation import history
+from crm_core.conversation import history, overviews, reminders
 from crm_core.conversation.history import Said
+from crm_core.conversation.overviews import Shown
 from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.storage.execute import execute
@@ -29,7 +30,7 @@ LATEST_SHOWN = 5  # messages of both sides on a card that was shown again
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
     outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
-    outbox.NOTICE_EDIT, outbox.MENU,
+    outbox.NOTICE_EDIT, outbox.MENU, outbox.OVERVIEW,
 )  # fmt: skip
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
@@ -119,6 +120,8 @@ class ClaimedRow:
         language: the reader's, None if unknown.
         roles: the reader's on the staff: `operator`, `admin`.
         latest: the newest messages, for a card that was shown again.
+        is_over: whether what it would tell is no longer so.
+        overview: what an overview shows.
     """
 
     id: int
@@ -136,6 +139,8 @@ class ClaimedRow:
     roles: tuple[str, ...] = ()
     talk: tuple[Line, ...] = ()
     latest: tuple[Said, ...] = ()
+    is_over: bool = False
+    overview: Shown | None = None
 
 
 _earlier_count = (
@@ -266,14 +271,21 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
     found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
-    return [_with_history(s, row) for row in found]
+    return [_with_more(s, one) for one in found]
 
 
-def _with_history(s: Session, row: ClaimedRow) -> ClaimedRow:
-    """With what was said before, where the message shows it."""
+def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
+    """What only some rows need, which are so rare that each may ask for itself."""
     if row.kind == outbox.TALK:
         return replace(row, talk=_talk(s, row))
-    return _with_latest(s, row) if row.payload.get("is_brief") else row
+    if row.payload.get("is_brief"):
+        return _with_latest(s, row)
+    if row.kind == outbox.OVERVIEW:
+        return replace(row, overview=overviews.now_shown(s, bot_id=row.bot_id, chat_id=row.chat_id))
+    if row.payload.get("code") == "client_waits" and row.contact_id is not None:
+        about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
+        return replace(row, is_over=not reminders.is_still_so(s, **about))
+    return row
 
 
 def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:

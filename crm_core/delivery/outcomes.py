@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, edits, questions
+from crm_core.conversation import client_messages, edits, overviews, questions
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -33,7 +33,7 @@ AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.S
 # Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset(
     {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
-)
+) | {outbox.OVERVIEW, outbox.PIN}  # an overview that was sent twice leaves one message too many, without a sound
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5
@@ -119,6 +119,9 @@ def record(
     for one in outcomes:
         if one.job.id not in mine:
             continue
+        if one.job.kind == outbox.OVERVIEW and one.settled.state in ("dead", "uncertain"):
+            lost = one.job.payload.get("message_id")
+            overviews.forget_message(s, bot_id=bot_id, chat_id=one.job.chat_id, message_id=lost)
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
@@ -199,7 +202,9 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
 def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
     """Stores which message of the bot's is a short card, or asks or tells what is going to be edited."""
     code = job.payload.get("code")
-    if job.kind == outbox.CARD and job.payload.get("is_brief"):
+    if job.kind == outbox.OVERVIEW and "message_id" not in job.payload:
+        overviews.note_sent(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id, now=now)
+    elif job.kind == outbox.CARD and job.payload.get("is_brief"):
         cards.note_brief(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id)
     elif code == "to_whom":
         questions.note_asked(

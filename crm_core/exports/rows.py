@@ -17,6 +17,7 @@ from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, Source, Staff
 from crm_core.storage.types import EPOCH, MILLISECOND
 
+WAITING = "waiting"  # the status, to readers, of a new contact that nobody holds
 PAGE = 1000  # rows read at once
 
 
@@ -182,7 +183,8 @@ def _contacts(s: Session, span: Span, known: Known, after: int, size: int) -> It
         .limit(size),
     )
     for number, opened, source_id, status, operator_id, *rest in rows:
-        yield number, opened, known.sources.get(source_id), status, known.operators.get(operator_id), *rest
+        shown = WAITING if status == "new" and operator_id is None else status
+        yield number, opened, known.sources.get(source_id), shown, known.operators.get(operator_id), *rest
 
 
 _OF_THE_LEAD = _contact.c.lead_id == _lead.c.id

@@ -34,6 +34,8 @@ ANSWER = "answer"  # the finished answer to a command
 COPY_EDIT = "copy_edit"  # a copy whose original was edited
 DELETE = "delete"  # a message of ours taken out of a chat: a copy, or one that its payload names
 SCREEN = "screen"  # a screen of buttons changed in place
+OVERVIEW = "overview"  # the overview in an operator's chat: sent, or changed in place
+PIN = "pin"  # a message pinned in its chat, or no longer
 MENU = "menu"  # a person's list of commands
 
 # Written exactly as in the index: SQLite uses a partial index only for the very condition that it was made with.

@@ -366,6 +366,30 @@ class Posted(Base):
     )
 
 
+class Reminder(Base):
+    """What an operator was told of a client who waits: each of the minutes once in a wait."""
+
+    __tablename__ = "reminders"
+
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    message_ref: Mapped[int] = technical(comment="the first unanswered message; 0: none, the contact itself waits")
+    operator_id: Mapped[int] = technical(comment="who was told: somebody else is told anew")
+    minutes: Mapped[int] = technical(comment="the most minutes of waiting that were told")
+
+
+class Overview(Base):
+    """The pinned message in an operator's chat that says how many clients wait; it is edited in place."""
+
+    __tablename__ = "overviews"
+
+    chat_id: Mapped[int] = personal(BigInteger, primary_key=True, autoincrement=False)
+    bot_id: Mapped[int] = technical(BigInteger, primary_key=True, autoincrement=False)
+    message_id: Mapped[int | None] = technical(BigInteger, comment="NULL: it has not been sent, or is gone")
+    digest: Mapped[str] = technical(String(64), comment="of what it shows, or will show when it is sent")
+    is_off: Mapped[bool] = technical(comment="set by the operator: /overview")
+    sent_at: Mapped[datetime | None] = technical(comment="when it was last sent anew")
+
+
 class PendingReply(Base):
     """Messages of an operator that wait until they choose a contact or open one again; later, to which they went."""
 

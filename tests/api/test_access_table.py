@@ -19,7 +19,7 @@ from crm_core.api import guard
 from crm_core.api.app import PREFIX, create_app
 from crm_core.api.limits import KEY_RATE
 from crm_core.contacts import cards, lifecycle, reopening, transfer
-from crm_core.conversation import edits, operator_messages, prompts, waiting
+from crm_core.conversation import edits, operator_messages, overviews, prompts, waiting
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
 from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
@@ -237,6 +237,9 @@ TRIES: dict[str, Try] = {
     "order an export": _orders,
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
     "list one's own open requests (`/my`)": lambda s, one, who: waiting.open_talks(s, actor=who),
+    "switch off, on one's own pinned overview (`/overview`)": lambda s, one, who: overviews.toggle(
+        s, bot_id=BOT, actor=who, now=NOW
+    ),
     "add, change, remove operators": _each(
         lambda s, one, who: operators.add(s, name="Maria", actor=who, now=NOW),
         lambda s, one, who: operators.rename(s, operator_id=one.boris, name="Boris II", actor=who, now=NOW),

@@ -69,6 +69,28 @@ async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site
     assert (await site.get("/operators/")).json()[0]["current_leads"] == 0
 
 
+async def test_operator_is_told_truly_how_to_reach_a_client_without_chat(
+    crm: RunningApp, site: httpx2.AsyncClient
+) -> None:
+    """Another system may know its client by a number alone; and a chat that is not there cannot be written to."""
+    anna = await crm.operator("Anna")
+    await _works_for_the_site(crm, site, "Anna")
+    body = {"lead_external_id": "42", "source_id": await _site_id(crm), "message": "From the desk"}
+    assert (await site.post("/contacts/", json=body)).status_code == 201
+    card = await anna.sees("From the desk", bot=crm.shop)
+    press = await anna.presses(card, "Take")
+    assert await press.answer() == "#1 is yours. The card says how to reach the client."
+    await crm.settled()
+    card = await anna.sees("In progress")
+    assert "No chat: answer where the request came from" in card.text
+    await anna.replies(card, "Hello?")
+    await anna.sees("#1 did not come from Telegram, so the client has no chat here.")
+    await _requests(crm, site, "Call me")
+    await anna.presses(await anna.sees("Call me"), "Take")
+    await crm.settled()
+    assert "No chat: call or e-mail" in (await anna.sees("Call me")).text
+
+
 async def test_long_message_is_sent_in_full_below_the_card(crm: RunningApp, site: httpx2.AsyncClient) -> None:
     anna = await crm.operator("Anna")
     await _works_for_the_site(crm, site, "Anna")
@@ -137,3 +159,19 @@ async def test_operator_without_account_gets_api_but_not_telegram_contacts(
     assert held == {1: None, waits["id"]: boris.id, made["id"]: boris.id}
     anna = await crm.operator("Anna")
     assert "Hello from Telegram" in (await anna.sees("#1")).text
+
+
+async def test_operator_is_told_everywhere_that_a_contact_of_a_site_has_no_chat(
+    crm: RunningApp, site: httpx2.AsyncClient
+) -> None:
+    anna = await crm.operator("Anna")
+    await _works_for_the_site(crm, site, "Anna")
+    number = await _requests(crm, site, "Call me")
+    card = await anna.sees(f"#{number}", bot=crm.shop)
+    press = await anna.presses(card, "Take")
+    assert await press.answer() == f"#{number} is yours. The card says how to reach the client."
+    assert "🌐 No chat: call or e-mail" in (await anna.sees("In progress")).text
+    said = await anna.says("Hello?")
+    refused = await anna.sees(after=said)
+    assert f"#{number}" in refused.text
+    assert "no open requests" not in refused.text

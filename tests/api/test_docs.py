@@ -126,3 +126,8 @@ async def test_request_examples_are_valid(app: FastAPI, api: httpx2.AsyncClient)
 async def test_response_models_have_complete_examples(api: httpx2.AsyncClient, name: str) -> None:
     model = (await _schema(api))["components"]["schemas"][name]
     assert set(model["example"]) == set(model["properties"])
+
+
+async def test_bare_address_leads_to_the_docs(api: httpx2.AsyncClient) -> None:
+    answer = await api.get("/", follow_redirects=True)
+    assert (answer.status_code, answer.request.url.path) == (200, "/docs")

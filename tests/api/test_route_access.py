@@ -26,6 +26,7 @@ from tests.support.clock import MovableClock
 PUBLIC = {
     "/healthz",
     "/readyz",
+    "/",
     "/docs",
     "/docs/start.js",
     *(f"/docs/{name}" for name in docs.FILES),

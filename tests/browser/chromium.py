@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
@@ -12,16 +11,11 @@ ARGUMENTS = ["--no-sandbox", "--force-color-profile=srgb", "--font-render-hintin
 """Without the sandbox, because root may not have one; the page is our own."""
 
 
-def _path(installed: str) -> str | None:
-    found = next(filter(None, map(shutil.which, SYSTEM)), None)
-    return found or (installed if Path(installed).exists() else None)
-
-
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser | None]:
     """A browser; None where there is none."""
     async with async_playwright() as driver:
-        path = _path(driver.chromium.executable_path)
+        path = next(filter(None, map(shutil.which, (*SYSTEM, driver.chromium.executable_path))), None)
         if path is None:
             yield None
             return

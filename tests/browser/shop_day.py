@@ -41,6 +41,7 @@ async def play(world: World, take: Take) -> None:
     ivan, marina = world.clients
     anna, boris = world.operators
     await _answered(boris, "/offline", world)  # so that everything goes to Anna
+    await _answered(anna, "/overview", world)  # off: it comes within seconds, and so would be in some pictures only
     await _answered(world.admin, "/start", world)
     await take("admin")
     await ivan.starts(bot)

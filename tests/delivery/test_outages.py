@@ -7,7 +7,7 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
-from tests.stories.arranging import count
+from tests.stories.arranging import count, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 from tests.support.waiting import until_polled
@@ -93,7 +93,8 @@ async def test_outage_of_everything_loses_nothing_and_doubles_only_what_was_unde
     await write_in_vain(hasty, anna, clients)
     await until_asked(sandbox, hasty, 12)
     assert await count(hasty, "outbox", "failures > 0") == 0
-    under_way = await count(hasty, "outbox", "ambiguous > 0")
+    # A row may be tried again before the first question, by which the outage is known, is answered.
+    under_way = await value(hasty, "SELECT coalesce(sum(ambiguous), 0) FROM outbox")
     for number in outage:
         sandbox.clear_fault(number)
     await sees_everything(hasty, anna, clients)

@@ -9,7 +9,7 @@ from tests.support.people import RunningApp
 TOO_LONG = "Bad Request: message caption is too long"
 
 
-@pytest.mark.fault("F139")
+@pytest.mark.fault("F138")
 async def test_copy_refused_as_a_reply_is_sent_without_being_one(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     crm.sandbox.fail(kind="error", method="copyMessage", text=TOO_LONG)
@@ -22,7 +22,7 @@ async def test_copy_refused_as_a_reply_is_sent_without_being_one(crm: RunningApp
     assert told(anna, "could not be delivered") == 0
 
 
-@pytest.mark.fault("F139")
+@pytest.mark.fault("F138")
 @pytest.mark.parametrize("writer", ["client", "operator"])
 async def test_photo_and_its_words_arrive_apart_where_telegram_refuses_them_together(
     crm: RunningApp, writer: str
@@ -41,7 +41,7 @@ async def test_photo_and_its_words_arrive_apart_where_telegram_refuses_them_toge
     assert await count(crm, "outbox", "state = 'dead'") == 0
 
 
-@pytest.mark.fault("F139")
+@pytest.mark.fault("F138")
 async def test_words_of_what_cannot_be_copied_at_all_are_shown_with_its_kind(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -54,7 +54,7 @@ async def test_words_of_what_cannot_be_copied_at_all_are_shown_with_its_kind(crm
     await anna.sees("(sticker) could not be delivered")
 
 
-@pytest.mark.fault("F139")
+@pytest.mark.fault("F138")
 async def test_card_whose_formatting_telegram_refuses_is_sent_plain(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     crm.sandbox.fail(kind="error", method="sendMessage", chat=anna, text="Bad Request: can't parse entities")
@@ -62,7 +62,7 @@ async def test_card_whose_formatting_telegram_refuses_is_sent_plain(crm: Running
     assert (await anna.sees("Hello", bot=crm.shop)).entities == []
 
 
-@pytest.mark.fault("F142")
+@pytest.mark.fault("F141")
 async def test_checklist_and_unknown_content_arrive_as_words(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     tasks = [{"id": 1, "text": "Milk"}, {"id": 2, "text": "A lamp", "text_entities": []}]
@@ -76,7 +76,7 @@ async def test_checklist_and_unknown_content_arrive_as_words(crm: RunningApp) ->
     assert (await anna.sees("Buy a lamp")).text.endswith("unknown kind.\nMy board\n• Buy a lamp")
 
 
-@pytest.mark.fault("F143")
+@pytest.mark.fault("F142")
 async def test_poll_to_a_client_is_refused_before_it_goes(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -88,7 +88,7 @@ async def test_poll_to_a_client_is_refused_before_it_goes(crm: RunningApp) -> No
     assert ivan.looks(lambda seen: seen.kind == "poll") is None
 
 
-@pytest.mark.fault("F143")
+@pytest.mark.fault("F142")
 async def test_operator_who_gets_a_poll_learns_that_votes_do_not_come_back(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.sends(kinds.poll("Which colour?", "red", "blue"), to=crm.shop)
@@ -96,7 +96,7 @@ async def test_operator_who_gets_a_poll_learns_that_votes_do_not_come_back(crm: 
     assert (await anna.sees("doesn't see votes", after=copy)).reply_to == copy.id
 
 
-@pytest.mark.fault("F144")
+@pytest.mark.fault("F143")
 async def test_live_location_moves_at_the_operator_and_slows_nobody(crm: RunningApp) -> None:
     """The clock stands still, so whatever waited for a turn would wait for good."""
     anna, ivan = await crm.operator("Anna"), crm.client()

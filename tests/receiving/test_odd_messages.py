@@ -59,7 +59,7 @@ def of(person: Person, odd: Any) -> Any:
     return [of(person, one) for one in odd] if isinstance(odd, list) else odd
 
 
-@pytest.mark.fault("F135")
+@pytest.mark.fault("F134")
 @pytest.mark.parametrize("name", ODD)
 async def test_odd_part_of_a_message_costs_no_words_of_client_or_operator(crm: RunningApp, name: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -76,7 +76,7 @@ async def test_odd_part_of_a_message_costs_no_words_of_client_or_operator(crm: R
     assert await count(crm, "inbox", "state <> 'done'") == 0
 
 
-@pytest.mark.fault("F135")
+@pytest.mark.fault("F134")
 async def test_unreadable_content_is_passed_on_by_its_number(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     first = await ivan.sends(kinds.photo(), to=crm.shop, parts={"photo": "a picture of tomorrow"})
@@ -90,7 +90,7 @@ async def test_unreadable_content_is_passed_on_by_its_number(crm: RunningApp) ->
     assert await count(crm, "inbox", "state <> 'done'") == 0
 
 
-@pytest.mark.fault("F135")
+@pytest.mark.fault("F134")
 async def test_event_of_the_chat_that_cannot_be_read_is_nobodys_words(crm: RunningApp) -> None:
     ivan = crm.client()
     await ivan.sends(kinds.service("pinned_message", {"text": 5}), to=crm.shop)
@@ -99,7 +99,7 @@ async def test_event_of_the_chat_that_cannot_be_read_is_nobodys_words(crm: Runni
     assert await count(crm, "contacts") == 0
 
 
-@pytest.mark.fault("F135")
+@pytest.mark.fault("F134")
 async def test_press_on_an_unreadable_message_works(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -154,7 +154,7 @@ def mutilated(message: Json, path: tuple[Any, ...], wrong: Any) -> Json:
     return result
 
 
-@pytest.mark.fault("F135")
+@pytest.mark.fault("F134")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_any_mutilated_part_leaves_a_message_that_can_be_passed_on(sandbox: Sandbox, kind: str) -> None:
     shop, ivan = sandbox.add_bot(TOKEN, "shop_bot"), sandbox.person("Ivan", language_code="en", username="ivan")

@@ -20,7 +20,7 @@ from tests.support.clock import MovableClock
 LINK = "https://t.me/shop_bot?start=admin_code"
 
 
-def app(folder: Path, *, has_admin: bool = False) -> Any:
+def app(folder: Path, *, has_admin: bool = False, admin_ids: tuple[int, ...] = (), username: str | None = None) -> Any:
     """What the command needs of an application."""
 
     async def read(_: object) -> bool:
@@ -29,8 +29,11 @@ def app(folder: Path, *, has_admin: bool = False) -> Any:
     async def first_admin_link() -> str:
         return LINK
 
-    settings = SimpleNamespace(database_url=f"sqlite:///{folder}/crm.db")
-    return SimpleNamespace(db=SimpleNamespace(read=read), first_admin_link=first_admin_link, settings=settings)
+    settings = SimpleNamespace(database_url=f"sqlite:///{folder}/crm.db", admin_ids=list(admin_ids))
+    supervisor = SimpleNamespace(sessions=[SimpleNamespace(username=username)])
+    return SimpleNamespace(
+        db=SimpleNamespace(read=read), first_admin_link=first_admin_link, settings=settings, supervisor=supervisor
+    )
 
 
 async def test_link_is_printed_on_a_terminal_alone(
@@ -47,6 +50,16 @@ async def test_link_is_printed_on_a_terminal_alone(
     assert LINK in capsys.readouterr().out
     assert await _print_first_link(app(tmp_path, has_admin=True))
     assert (capsys.readouterr().out, file.exists()) == ("", False)
+
+
+async def test_admins_of_the_setting_are_told_where_to_press_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bot cannot write to them first."""
+    assert not await _print_first_link(app(tmp_path, has_admin=True, admin_ids=(7,)))  # Telegram has not answered yet
+    assert capsys.readouterr().out == ""
+    assert await _print_first_link(app(tmp_path, has_admin=True, admin_ids=(7,), username="shop_bot"))
+    assert capsys.readouterr().out == "✓ Admins of ADMIN_IDS: open https://t.me/shop_bot and press Start\n"
 
 
 async def test_link_follows_no_symbolic_link_and_replaces_a_file_of_others(tmp_path: Path) -> None:

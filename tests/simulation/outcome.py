@@ -97,7 +97,7 @@ _TRIED = """
 
 def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: Told) -> None:
     """I17, I18, I19: the last holder of a contact saw all of its words, in order, and doubles only after doubt."""
-    cards = _cards(history)
+    cards, quoted = _cards(history), _quoted(history)
     firsts: set[int] = set()
     order: dict[tuple[int, int], list[int]] = defaultdict(list)
     for ref, bot_id, chat_id, message_id, contact_id, _text, holder in history.ask(_SAID):
@@ -110,15 +110,16 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
                 raise Violation(
                     "doubled without doubt", f"{_text!r}: {len(seen)} copies for {account}, {allowed} allowed"
                 )
-            if seen:
+            is_quoted = any(ref in talk for talk in quoted[account])
+            if seen and not is_quoted:  # what was quoted comes as a copy only if it is edited, whenever that is
                 order[contact_id, account].append(seen[0])
             if account != holder:
                 continue
             has_card = cards.get((bot_id, account, contact_id)) or _excused(history, "card", contact_id, account)
             if is_first and not has_card:
                 raise Violation("a holder never saw the card", f"#{contact_id} for {account}")
-            has_words = seen or dead or is_first or _excused(history, "to_operator", contact_id, account)
-            if not has_words:
+            has_words = seen or dead or is_first or is_quoted
+            if not has_words and not _excused(history, "to_operator", contact_id, account):
                 raise Violation("a holder never saw a client's words", f"{_text!r} of #{contact_id} for {account}")
     for (contact_id, account), places in order.items():
         if places != sorted(places):
@@ -290,6 +291,16 @@ def _cards(history: "History") -> Counter[tuple[Any, ...]]:
         text = entry.message.get("text", "")
         if entry.event == NEW and entry.request_id is not None and text.startswith("#"):
             found[entry.bot_id, entry.chat_id, int(text[1:].split(" ")[0])] += 1
+    return found
+
+
+def _quoted(history: "History") -> dict[int, list[range]]:
+    """What operators who took over were shown of earlier talks: by account, stored messages from one to another."""
+    found: dict[int, list[range]] = defaultdict(list)
+    rows = history.ask("SELECT chat_id, payload FROM outbox WHERE kind = 'talk' AND state = 'sent'")
+    for account, payload in rows:
+        talk = json.loads(payload)
+        found[account].append(range(talk["first"], talk["last"] + 1))
     return found
 
 

@@ -35,7 +35,9 @@ def read(name: str) -> str:
 def default(name: str) -> str:
     """A setting's default as documentation shows it."""
     value = Settings.model_fields[name].default
-    return "" if value in (None, []) else str(value)
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def test_env_example_lists_every_setting_with_default_and_comment() -> None:

@@ -270,7 +270,7 @@ def test_every_notice_has_its_own_text_in_both_languages(
     def say(code: str, language: str) -> str | None:
         _ = translator(language)
         if not is_for_clients:
-            return staff_notice({**payload, "code": code}, _)
+            return staff_notice({**payload, "code": code, "now": 60.0}, _)
         notice = client_notice(code, None if code == "slowed" else CONTACT, payload, _)
         return notice.text if notice else None
 

@@ -31,6 +31,7 @@ def view(world: World, *, person: int, place: int) -> Json:
         "seq": chat.seq,
         "messages": messages,
         "actions": chat.actions,
+        "pinned": [one for one in chat.pinned if one in chat.messages],
         "acting": chat.actions[-1] if chat.actions and world.now() - chat.acted_at < ACTION_SHOWN else None,
         "keyboard": chat.keyboard,
         "force_reply": chat.force_reply,

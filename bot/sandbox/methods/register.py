@@ -3,9 +3,9 @@
 The modules below register their methods when they are imported.
 """
 
-from bot.sandbox.methods import account, callbacks, commands, copying, files, forum, media, messages, webhook
+from bot.sandbox.methods import account, callbacks, commands, copying, files, forum, media, messages, pins, webhook
 from bot.sandbox.methods.call import METHODS
 
-MODULES = (account, callbacks, commands, copying, files, forum, media, messages, webhook)
+MODULES = (account, callbacks, commands, copying, files, forum, media, messages, pins, webhook)
 
 __all__ = ["METHODS", "MODULES"]

@@ -290,6 +290,12 @@ class Person:
         view = self._control.ask("view", person=self.id, place=place)
         return [SeenMessage.from_wire(wire) for wire in view["messages"]], view["seq"]
 
+    def pinned(self, at: Place | None = None) -> list[SeenMessage]:
+        """The messages that are pinned in a chat now, the one pinned last at the end."""
+        view = self._control.ask("view", person=self.id, place=self._place(at))
+        seen = {wire["message"]["message_id"]: SeenMessage.from_wire(wire) for wire in view["messages"]}
+        return [seen[number] for number in view["pinned"]]
+
     def chat(self, at: Place | None = None) -> list[SeenMessage]:
         """All messages of a chat now, oldest first."""
         place = self._place(at)

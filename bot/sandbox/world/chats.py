@@ -45,6 +45,7 @@ class Chat:
         self.keyboard: Json | None = None
         self.force_reply: Json | None = None  # what the app asks to reply to: message_id, and a placeholder if any
         self.actions: list[str] = []
+        self.pinned: list[int] = []  # message ids, the one pinned last at the end
         self.acted_at = 0.0  # Unix time of the last action, which is shown for five seconds
         self.seq = 0  # the transcript's number of the last thing that happened here
 

@@ -92,7 +92,7 @@ async def test_contacts_export_contains_stored_values_in_local_time(db: Database
     taken = "2026-03-15 15:01:20" if form is Form.CSV else datetime(2026, 3, 15, 15, 1, 20)  # noqa: DTZ001
     assert (first["Открыто"], first["Взято"], first["Состояние"], first["Оператор"]) == (noon, taken, "закрыто", "Анна")
     assert (second["Клиент"], second["Первое сообщение"]) == ("Пётр Ёлкин", "Сколько стоит?\nИ когда?")
-    assert (second["Почта"], second["Состояние"]) == ("p@example.com", "новое")
+    assert (second["Почта"], second["Состояние"]) == ("p@example.com", "в очереди")
     nothing = "" if form is Form.CSV else None
     assert (second["Оператор"], second["Взято"]) == (nothing, nothing)
     assert second["Номер"] == ("2" if form is Form.CSV else 2)

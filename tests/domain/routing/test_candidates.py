@@ -74,7 +74,7 @@ def test_every_exclusion_that_can_be_stored_is_tried() -> None:
     assert set(Exclusion) - MAKES_INELIGIBLE.keys() == of_no_operator_alone
 
 
-@pytest.mark.fault("F161")
+@pytest.mark.fault("F157")
 async def test_client_of_a_contact_is_excluded_from_it_alone(db: Database) -> None:
     def story(s: Session) -> list[Exclusion | None]:
         source_id, operator_id = prepare(s)

@@ -87,8 +87,8 @@ async def test_assign_shows_shares_and_zero_weight_removes_operator(crm: Running
             "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
             [],
         ),
-        ("/assign #1 Anna", "There is no request #1. See /queue and /my.", []),
-        ("/assign #999999999 Anna", "There is no request #999999999. See /queue and /my.", []),
+        ("/assign #1 Anna", "There is no request #1.", []),
+        ("/assign #999999999 Anna", "There is no request #999999999.", []),
     ],
 )
 async def test_invalid_assign_is_refused_with_reason_and_suggestion(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stories.steering import presses, types
+from tests.stories.steering import invites, presses, types
 from tests.support.people import RunningApp
 
 
@@ -54,3 +54,28 @@ async def test_number_typed_at_a_screen_of_numbers_is_taken(crm: RunningApp) -> 
     assert "this went to nobody" in (await types(crm, crm.olga, "seven")).text
     assert "Anna can now have 8 open requests at once." in (await types(crm, crm.olga, "8")).text
     assert "this went to nobody" in (await types(crm, crm.olga, "9")).text  # it was answered
+
+
+@pytest.mark.parametrize(
+    ("typed", "example"),
+    [
+        ("/operators add", "/operators add Анна 10"),
+        ("/operators limit", "/operators limit Анна 15"),
+        ("/operators rename Анна", "/operators rename Анна = Анна Мария"),
+        ("/sources link", "/sources link vk Реклама ВКонтакте"),
+        ("/admins remove", "/admins remove Пётр"),
+        ("/weights", "/weights shop_bot Анна 30"),
+    ],
+)
+async def test_examples_have_names_of_the_readers_language(crm: RunningApp, typed: str, example: str) -> None:
+    boris = crm.sandbox.person("Борис", language_code="ru")
+    await boris.starts(crm.shop, await invites(crm, crm.olga, "/admins add"))
+    await crm.settled()
+    said = await boris.says(typed)
+    assert example in (await boris.sees(example, after=said)).text
+
+
+@pytest.mark.parametrize("typed", ["/history", "/history #15", "/assign #15 Anna"])
+async def test_admin_is_pointed_to_no_command_that_is_none_for_them(crm: RunningApp, typed: str) -> None:
+    """/my is for operators."""
+    assert "/my" not in (await types(crm, crm.olga, typed)).text

@@ -29,7 +29,7 @@ async def five_minutes_later(crm: RunningApp, clock: MovableClock) -> None:
     await crm.settled()
 
 
-@pytest.mark.fault("F156")
+@pytest.mark.fault("F153")
 async def test_thanks_after_closing_need_nothing_and_open_nothing(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     late = await says_after_closing(crm, ivan, anna, "Thanks!")
@@ -54,7 +54,7 @@ async def test_thanks_after_closing_need_nothing_and_open_nothing(crm: RunningAp
     assert await press.answer() == "#1: this was already decided."
 
 
-@pytest.mark.fault("F156")
+@pytest.mark.fault("F153")
 async def test_late_question_is_taken_up_by_reopening(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     late = await says_after_closing(crm, ivan, anna, "And skis?")
@@ -67,7 +67,7 @@ async def test_late_question_is_taken_up_by_reopening(crm: RunningApp, clock: Mo
     assert await count(crm, "contacts") == 1
 
 
-@pytest.mark.fault("F156")
+@pytest.mark.fault("F153")
 async def test_undecided_late_words_become_a_request_of_the_same_operator(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client()
     late = await says_after_closing(crm, ivan, anna, "And skis?")
@@ -88,7 +88,7 @@ async def test_undecided_late_words_become_a_request_of_the_same_operator(crm: R
     assert await press.answer() == "#1: this was already decided."
 
 
-@pytest.mark.fault("F156")
+@pytest.mark.fault("F153")
 @pytest.mark.parametrize("why", ["offline", "removed", "full"])
 async def test_late_words_to_who_is_not_there_open_a_request_at_once(crm: RunningApp, why: str) -> None:
     anna, boris = await crm.operator("Anna", limit=1), await crm.operator("Boris", weight=0)
@@ -111,7 +111,7 @@ async def test_late_words_to_who_is_not_there_open_a_request_at_once(crm: Runnin
     await ivan.sees("Boris will answer you here.")
 
 
-@pytest.mark.fault("F156")
+@pytest.mark.fault("F153")
 async def test_late_words_survive_a_restart(sandbox: Sandbox, database_url: str, clock: MovableClock) -> None:
     async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
@@ -122,7 +122,7 @@ async def test_late_words_survive_a_restart(sandbox: Sandbox, database_url: str,
         assert await count(crm, "contacts", "late_from IS NOT NULL") == 0
 
 
-@pytest.mark.fault("F156")
+@pytest.mark.fault("F153")
 async def test_press_at_the_last_moment_and_the_new_request_exclude_each_other(
     crm: RunningApp, clock: MovableClock
 ) -> None:

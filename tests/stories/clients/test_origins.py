@@ -27,7 +27,7 @@ ORIGINS: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.fault("F140")
+@pytest.mark.fault("F139")
 @pytest.mark.parametrize("name", ORIGINS)
 async def test_forwarded_words_are_marked_on_card_and_copy(crm: RunningApp, name: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -49,7 +49,7 @@ async def test_forwarded_words_are_marked_on_card_and_copy(crm: RunningApp, name
     await ivan.sees("What is it?")
 
 
-@pytest.mark.fault("F140")
+@pytest.mark.fault("F139")
 async def test_longest_forwarded_words_arrive_whole_and_are_marked(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -61,7 +61,7 @@ async def test_longest_forwarded_words_arrive_whole_and_are_marked(crm: RunningA
         assert (await anna.sees("Forwarded from Courier Ltd", after=copy)).reply_to == copy.id
 
 
-@pytest.mark.fault("F140")
+@pytest.mark.fault("F139")
 async def test_origin_is_in_the_api_and_own_words_have_none(crm: RunningApp) -> None:
     ivan = crm.client()
     await ivan.sends(kinds.text("Pay"), to=crm.shop, forward_origin=ORIGINS["hidden"][0])
@@ -71,7 +71,7 @@ async def test_origin_is_in_the_api_and_own_words_have_none(crm: RunningApp) -> 
     assert [one.forwarded_from for one in shown.rows] == ["Courier Ltd", None]
 
 
-@pytest.mark.fault("F141")
+@pytest.mark.fault("F140")
 async def test_question_about_a_channel_post_says_which(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     about = {
@@ -92,7 +92,7 @@ async def test_question_about_a_channel_post_says_which(crm: RunningApp) -> None
     assert (await anna.sees(kind="voice")).text == "💬 In reply to: text"
 
 
-@pytest.mark.fault("F141")
+@pytest.mark.fault("F140")
 async def test_quote_in_the_chat_is_the_same_quote_at_the_other_side(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -108,7 +108,7 @@ async def test_quote_in_the_chat_is_the_same_quote_at_the_other_side(crm: Runnin
     assert (copy.reply_to, copy.raw["quote"]["text"]) == (mine.id, "on Tuesday")
 
 
-@pytest.mark.fault("F141")
+@pytest.mark.fault("F140")
 async def test_quote_that_the_server_calls_invalid_is_dropped_and_the_words_arrive(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)

@@ -19,7 +19,7 @@ async def test_start_with_an_open_request_says_where_it_stands(crm: RunningApp) 
     assert "/start" not in [seen.text for seen in anna.chat(crm.shop)]
 
 
-@pytest.mark.fault("F158")
+@pytest.mark.fault("F155")
 async def test_phone_and_email_given_in_a_talk_are_told_at_the_card(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Hello", to=crm.shop)

@@ -35,7 +35,7 @@ def test_what_took_less_than_a_minute_says_so() -> None:
     assert lasted(timedelta(minutes=24), translator("en")) == "24 min"
 
 
-@pytest.mark.fault("F153")
+@pytest.mark.fault("F150")
 async def test_card_shows_times_of_the_time_zone(sandbox: Sandbox, database_url: str, clock: MovableClock) -> None:
     settings = {"timezone": "Asia/Kolkata"}
     async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings) as crm:
@@ -51,7 +51,7 @@ async def test_card_shows_times_of_the_time_zone(sandbox: Sandbox, database_url:
         assert "closed 20:35 (2 d)" in (await anna.sees("closed")).text
 
 
-@pytest.mark.fault("F153")
+@pytest.mark.fault("F150")
 async def test_card_of_an_earlier_day_shows_the_date(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client()
     clock.goes_to(14, 5)
@@ -63,7 +63,7 @@ async def test_card_of_an_earlier_day_shows_the_date(crm: RunningApp, clock: Mov
     assert f"🆕 New since {yesterday.day} {yesterday:%b}, 14:05" in (await boris.sees("Hello")).text
 
 
-@pytest.mark.fault("F153")
+@pytest.mark.fault("F150")
 async def test_card_counts_from_the_take_of_who_holds_it(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client()
     clock.goes_to(9, 0)

@@ -10,7 +10,7 @@ STATUS = "SELECT status FROM contacts"
 QUESTION = "Nobody has taken this yet. Close it anyway?"
 
 
-@pytest.mark.fault("F154")
+@pytest.mark.fault("F151")
 async def test_close_of_an_untaken_request_asks_on_the_card(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -32,7 +32,7 @@ async def test_close_of_an_untaken_request_asks_on_the_card(crm: RunningApp) -> 
     assert anna.chat()[-1].id == card.id  # nothing was added to the chat
 
 
-@pytest.mark.fault("F154")
+@pytest.mark.fault("F151")
 async def test_question_before_closing_survives_a_restart(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
@@ -46,7 +46,7 @@ async def test_question_before_closing_survives_a_restart(sandbox: Sandbox, data
         assert await value(crm, STATUS) == "closed"
 
 
-@pytest.mark.fault("F154")
+@pytest.mark.fault("F151")
 async def test_answer_after_the_question_takes_and_ends_it(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -64,7 +64,7 @@ async def test_answer_after_the_question_takes_and_ends_it(crm: RunningApp) -> N
     assert await press.answer() == "#1 is closed."
 
 
-@pytest.mark.fault("F155")
+@pytest.mark.fault("F152")
 @pytest.mark.parametrize("first", ["Take", "answer"])
 async def test_take_and_close_by_the_same_card_are_both_meant(crm: RunningApp, first: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()

@@ -60,7 +60,7 @@ async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp,
         assert set(turns[start : start + 3]) == {"Ivan", "Petra", "Maria"}
 
 
-@pytest.mark.fault("F155")
+@pytest.mark.fault("F152")
 async def test_card_is_redrawn_before_the_words_that_wait(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Ivan begins", to=crm.shop)
@@ -106,7 +106,7 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     await crm.olga.says("/History@shop_bot #1", to=crm.shop)
     await crm.olga.sees("Ivan: word 25", bot=crm.shop)
     await boris.says("/history", to=crm.shop)
-    await boris.sees("Name the request: /history #15", bot=crm.shop)
+    await boris.sees("Add the number of the request: /history #15", bot=crm.shop)
 
 
 @pytest.mark.fault("F117")

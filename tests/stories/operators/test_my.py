@@ -15,7 +15,7 @@ def clock_at(clock: MovableClock) -> str:
     return f"{clock():%H:%M}"
 
 
-@pytest.mark.fault("F167")
+@pytest.mark.fault("F163")
 async def test_my_command_puts_who_waits_first_with_their_last_words(crm: RunningApp, clock: MovableClock) -> None:
     clock.goes_to(12, 0)
     anna = await crm.operator("Anna")

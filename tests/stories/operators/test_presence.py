@@ -123,12 +123,12 @@ async def stands(crm: RunningApp, language: str) -> Person:
     return anna
 
 
-@pytest.mark.fault("F164")
+@pytest.mark.fault("F160")
 @pytest.mark.parametrize(
     ("language", "words"),
     [
         ("en", "You are no longer an operator here. Others take over #1, #2."),
-        ("ru", "Вы здесь больше не оператор. Дальше #1, #2 ведут другие."),
+        ("ru", "Вы здесь больше не оператор. Передаётся другим: #1, #2."),
     ],
 )
 async def test_removed_operator_is_told_and_their_words_open_no_request(
@@ -146,7 +146,7 @@ async def test_removed_operator_is_told_and_their_words_open_no_request(
     await anna.sees("#3")
 
 
-@pytest.mark.fault("F164")
+@pytest.mark.fault("F160")
 async def test_removed_operator_who_presses_start_is_a_client(crm: RunningApp) -> None:
     anna = await stands(crm, "en")
     await remove(crm, anna)
@@ -156,7 +156,7 @@ async def test_removed_operator_who_presses_start_is_a_client(crm: RunningApp) -
     await anna.sees("Your request is #3")
 
 
-@pytest.mark.fault("F164")
+@pytest.mark.fault("F160")
 async def test_operator_who_is_an_admin_too_is_told_and_stays_an_admin(crm: RunningApp) -> None:
     await crm.olga.starts(crm.shop, await invites(crm, crm.olga, "/operators add Olga 3"))
     await crm.settled()
@@ -165,7 +165,7 @@ async def test_operator_who_is_an_admin_too_is_told_and_stays_an_admin(crm: Runn
     assert "You are an admin" in (await types(crm, crm.olga, "Hello?")).text
 
 
-@pytest.mark.fault("F165")
+@pytest.mark.fault("F161")
 @pytest.mark.parametrize("how", ["offline", "off", "blocks", "removed", "weight"])
 async def test_admins_hear_at_once_that_the_last_operator_has_gone(crm: RunningApp, how: str) -> None:
     anna, boris = await crm.operator("Anna", limit=0), await crm.operator("Boris")
@@ -194,7 +194,7 @@ async def test_admins_hear_at_once_that_the_last_operator_has_gone(crm: RunningA
     assert told(crm.olga, "🌙") == 1
 
 
-@pytest.mark.fault("F165")
+@pytest.mark.fault("F161")
 async def test_admins_hear_which_source_is_left_alone(crm: RunningApp) -> None:
     anna, boris = await crm.operator("Anna"), await crm.operator("Boris")
     await types(crm, crm.olga, "/sources link vk VK ads")
@@ -205,7 +205,7 @@ async def test_admins_hear_which_source_is_left_alone(crm: RunningApp) -> None:
     await crm.olga.sees("🌙 Nobody is on duty any more. New requests wait.")
 
 
-@pytest.mark.fault("F165")
+@pytest.mark.fault("F161")
 @pytest.mark.parametrize(
     ("language", "away", "busy"),
     [("en", "Nobody is available right now", "busy"), ("ru", "Сейчас никого нет на месте", "заняты")],

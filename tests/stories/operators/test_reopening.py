@@ -36,7 +36,7 @@ async def closed_card(crm: RunningApp, client: Person, operator: Person, words: 
     return now(operator, card)
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_closed_contact_is_reopened_by_its_operator_and_goes_on(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna", limit=1), crm.client("Ivan")
     card = await closed_card(crm, ivan, anna, "Do you have bicycles?")
@@ -63,7 +63,7 @@ async def test_closed_contact_is_reopened_by_its_operator_and_goes_on(crm: Runni
     await crm.db.read(check_states)
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_reopening_exceeds_the_limit_and_counts_in_the_load(crm: RunningApp) -> None:
     anna, ivan, maria, oleg = await crm.operator("Anna", limit=1), crm.client(), crm.client("Maria"), crm.client("Oleg")
     card = await closed_card(crm, ivan, anna, "Ivan asks")
@@ -81,7 +81,7 @@ async def test_reopening_exceeds_the_limit_and_counts_in_the_load(crm: RunningAp
     await crm.db.read(check_loads)
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_repeated_and_old_presses_of_reopen_take_effect_once(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     card = await closed_card(crm, ivan, anna, "Hello")
@@ -97,7 +97,7 @@ async def test_repeated_and_old_presses_of_reopen_take_effect_once(crm: RunningA
     assert await value(crm, "SELECT current_leads FROM operators") == 0
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_only_the_operator_who_had_it_reopens_a_contact(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -122,7 +122,7 @@ async def test_only_the_operator_who_had_it_reopens_a_contact(crm: RunningApp) -
     assert await value(crm, "SELECT status FROM contacts") == "in_progress"
 
 
-@pytest.mark.fault("F152")
+@pytest.mark.fault("F149")
 async def test_contact_whose_client_has_a_newer_one_is_not_reopened(crm: RunningApp) -> None:
     await every_message_opens(crm)
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -138,7 +138,7 @@ async def test_contact_whose_client_has_a_newer_one_is_not_reopened(crm: Running
     assert await value(crm, "SELECT status FROM contacts WHERE id = 1") == "closed"
 
 
-@pytest.mark.fault("F152")
+@pytest.mark.fault("F149")
 async def test_reopening_beside_a_new_message_leaves_one_open_contact(crm: RunningApp) -> None:
     """Anna reopens while the client writes: whoever is first, the client has one open contact, and all words."""
     anna = await crm.operator("Anna", limit=50)
@@ -153,7 +153,7 @@ async def test_reopening_beside_a_new_message_leaves_one_open_contact(crm: Runni
     assert await count(crm, "contacts", "status <> 'closed'") == 6
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_words_after_reopening_join_the_contact_of_a_link(crm: RunningApp) -> None:
     """Closing ends the booking of a source link; reopening must bring it back, or the answer opens another contact."""
     anna = await crm.operator("Anna")
@@ -169,7 +169,7 @@ async def test_words_after_reopening_join_the_contact_of_a_link(crm: RunningApp)
     assert await count(crm, "contacts") == 1
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_reopening_leaves_statistics_exact(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     card = await closed_card(crm, ivan, anna, "Never taken")
@@ -191,7 +191,7 @@ async def test_reopening_leaves_statistics_exact(crm: RunningApp) -> None:
     await crm.db.read(check_states)
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopened(crm: RunningApp) -> None:
     """The card was never delivered, as the contact was closed before: then it comes, with all that was said."""
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -203,7 +203,7 @@ async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopene
     assert again.labels == ["✔️ Close"]
 
 
-@pytest.mark.fault("F151")
+@pytest.mark.fault("F148")
 async def test_contact_of_a_removed_operator_stays_closed(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     card = await closed_card(crm, ivan, anna, "Hello")

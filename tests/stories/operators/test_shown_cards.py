@@ -18,7 +18,7 @@ async def shows(crm: RunningApp, anna: Person, number: int = 1) -> SeenMessage:
     return now(anna, shown)
 
 
-@pytest.mark.fault("F168")
+@pytest.mark.fault("F164")
 async def test_shown_card_is_the_only_live_one(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Do you have bicycles?", to=crm.shop)

@@ -24,7 +24,7 @@ async def promised(crm: RunningApp) -> tuple[Person, Person, Person]:
     return anna, boris, ivan
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
 @pytest.mark.parametrize("how", ["by hand", "removed", "blocked"])
 async def test_who_takes_over_gets_both_sides_in_order(crm: RunningApp, how: str) -> None:
     anna, boris, ivan = await promised(crm)
@@ -50,7 +50,25 @@ async def test_who_takes_over_gets_both_sides_in_order(crm: RunningApp, how: str
     await ivan.sees("On Friday it is")
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
+async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: RunningApp) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello")
+    await anna.replies(card, "What may I do?")
+    address = await ivan.says("Bring it to Garden street 12")
+    await anna.sees("Garden street 12")
+    await crm.settled()
+    await give(crm, 1, boris)
+    await boris.sees("📜 #1: what was said before", bot=crm.shop)
+    await ivan.edits(address, "Bring it to Garden street 21")
+    changed = await boris.sees("Bring it to Garden street 21")
+    await crm.settled()
+    await ivan.edits(address, "Bring it to Garden street 22")
+    assert (await boris.sees("Garden street 22")).id == changed.id
+
+
+@pytest.mark.fault("F154")
 async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan" * 16)
     await ivan.says("Hello", to=crm.shop)
@@ -58,6 +76,7 @@ async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) 
     words = [f"word {number}: 🚲" + "🚲" * (40 * number) for number in range(20)]
     for number, text in enumerate(words):
         await (ivan.says(text) if number % 2 else anna.replies(card, text))
+        await (anna if number % 2 else ivan).sees(f"word {number}: ")
     await ivan.says("b" * (TALK_TEXT + 1))
     await crm.settled()
     await give(crm, 1, boris)
@@ -71,7 +90,7 @@ async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) 
     assert seen[-1].text == "b" * (TALK_TEXT + 1)  # what is too long for a line follows in full
 
 
-@pytest.mark.fault("F157")
+@pytest.mark.fault("F154")
 async def test_talk_that_waits_is_not_shown_to_who_has_lost_the_request(crm: RunningApp) -> None:
     anna, boris, ivan = await promised(crm)
     await give(crm, 1, boris)

@@ -9,7 +9,7 @@ from tests.support.people import RunningApp
 NO_COMMAND = "I don't know that command. Just write your question."
 
 
-@pytest.mark.fault("F136")
+@pytest.mark.fault("F135")
 @pytest.mark.parametrize(
     "typed", ["/EMAIL ivan@example.com", "/Email@Shop_Bot ivan@example.com", "/eMail@other_bot ivan@example.com"]
 )
@@ -26,7 +26,7 @@ async def test_clients_command_is_done_however_it_is_typed(crm: RunningApp, type
     assert await count(crm, "contacts") == 0
 
 
-@pytest.mark.fault("F136")
+@pytest.mark.fault("F135")
 async def test_operators_and_admins_command_is_done_however_it_is_typed(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     for word, answer in (
@@ -40,7 +40,7 @@ async def test_operators_and_admins_command_is_done_however_it_is_typed(crm: Run
     await crm.olga.sees("waiting")
 
 
-@pytest.mark.fault("F136")
+@pytest.mark.fault("F135")
 @pytest.mark.parametrize("word", ["/cancel", "/Stats@shop_bot", "/отмена", "/queue "])
 async def test_unknown_command_opens_no_contact_and_joins_an_open_one_as_words(crm: RunningApp, word: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -60,7 +60,7 @@ async def test_words_behind_a_slash_word_are_words(crm: RunningApp) -> None:
     await anna.sees("/cancel my order 15, please", bot=crm.shop)
 
 
-@pytest.mark.fault("F137")
+@pytest.mark.fault("F136")
 async def test_clients_command_corrected_by_editing_is_done(crm: RunningApp) -> None:
     ivan = crm.client()
     wrong = await ivan.says("/email ivan@exmaple", to=crm.shop)
@@ -70,7 +70,7 @@ async def test_clients_command_corrected_by_editing_is_done(crm: RunningApp) -> 
     assert await value(crm, "SELECT email FROM leads") == "ivan@example.com"
 
 
-@pytest.mark.fault("F137")
+@pytest.mark.fault("F136")
 async def test_clients_command_edited_into_words_opens_one_contact(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     said = await ivan.says("/help", to=crm.shop)
@@ -83,7 +83,7 @@ async def test_clients_command_edited_into_words_opens_one_contact(crm: RunningA
     assert await count(crm, "contacts") == 1
 
 
-@pytest.mark.fault("F137")
+@pytest.mark.fault("F136")
 async def test_operators_slash_edited_into_a_reply_goes_to_its_client(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("How much?", to=crm.shop)
@@ -98,7 +98,7 @@ async def test_operators_slash_edited_into_a_reply_goes_to_its_client(crm: Runni
     await anna.sees("You are online", after=wrong)
 
 
-@pytest.mark.fault("F137")
+@pytest.mark.fault("F136")
 async def test_words_that_were_no_reply_are_never_sent_by_an_edit_alone(crm: RunningApp) -> None:
     """What was edited may have answered a question of the bot: the operator says whom it is for."""
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -114,7 +114,7 @@ async def test_words_that_were_no_reply_are_never_sent_by_an_edit_alone(crm: Run
     await ivan.sees("It is 300")
 
 
-@pytest.mark.fault("F137")
+@pytest.mark.fault("F136")
 async def test_preview_loaded_for_a_command_is_no_correction(crm: RunningApp) -> None:
     ivan = crm.client()
     said = await ivan.sends(kinds.text("/help"), to=crm.shop)

@@ -12,6 +12,7 @@ from bot.demo.captions import CAPTIONS
 from bot.demo.dialogues import CASTS, CLIENT, OPERATOR
 from bot.demo.screen import cells, cut, fit
 from bot.demo.show import RUSH
+from bot.demo.slips import SAID_BY_CLIENTS, SAID_BY_OPERATORS, SLIPS
 from tests.support.processes import fresh_command
 
 SHOP, ANNA, IVAN = 700001, 11, 22
@@ -50,7 +51,13 @@ async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(langu
     assert found is not None
     quick = sum(RUSH.values())
     turns = [who for dialogue in cast.dialogues for who, _ in dialogue.turns]
-    assert (int(found[1]), int(found[2])) == (turns.count(CLIENT) + quick, turns.count(OPERATOR) + quick)
+    assert (int(found[1]), int(found[2])) == (
+        turns.count(CLIENT) + SAID_BY_CLIENTS + quick,
+        turns.count(OPERATOR) + SAID_BY_OPERATORS + quick,
+    )
+    slip = SLIPS[language]
+    for words in (slip.unquoted, slip.thanks, slip.mistake, slip.instead, slip.news):
+        assert words in everything
     assert all(cells(line) <= 99 for line in ended.out.splitlines() if line.startswith(("  ", " ")) and "#" in line)
 
 

@@ -16,7 +16,7 @@ def file_of(seen_raw: dict[str, Any]) -> str:
     return str(seen_raw["photo"][-1]["file_unique_id"])
 
 
-@pytest.mark.fault("F138")
+@pytest.mark.fault("F137")
 @pytest.mark.parametrize("caption", ["my receipt", "another receipt", None])
 async def test_photo_replaced_by_a_photo_is_replaced_in_the_operators_copy(
     crm: RunningApp, caption: str | None
@@ -31,7 +31,7 @@ async def test_photo_replaced_by_a_photo_is_replaced_in_the_operators_copy(
     assert copy.text == (caption or "")
 
 
-@pytest.mark.fault("F138")
+@pytest.mark.fault("F137")
 async def test_text_of_an_operator_that_becomes_a_photo_is_replaced_at_the_client(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("How much?", to=crm.shop)
@@ -46,7 +46,7 @@ async def test_text_of_an_operator_that_becomes_a_photo_is_replaced_at_the_clien
     assert (now(ivan, copy).kind, now(ivan, copy).text) == ("document", "")
 
 
-@pytest.mark.fault("F138")
+@pytest.mark.fault("F137")
 @pytest.mark.parametrize("caption", ["I want THIS lamp", None])
 async def test_first_words_that_become_a_photo_leave_no_blank_card(crm: RunningApp, caption: str | None) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -60,7 +60,7 @@ async def test_first_words_that_become_a_photo_leave_no_blank_card(crm: RunningA
     assert await value(crm, "SELECT kind FROM messages WHERE id = 1") == "photo"
 
 
-@pytest.mark.fault("F138")
+@pytest.mark.fault("F137")
 async def test_photo_that_becomes_a_text_is_sent_afresh_under_the_old_copy(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
@@ -75,7 +75,7 @@ async def test_photo_that_becomes_a_text_is_sent_afresh_under_the_old_copy(crm: 
     assert now(anna, fresh).text == "Other words"
 
 
-@pytest.mark.fault("F138")
+@pytest.mark.fault("F137")
 async def test_copy_that_telegram_does_not_change_is_sent_afresh(crm: RunningApp) -> None:
     """Also a caption of a Premium account, too long for a bot, and a copy that the client has deleted."""
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -94,7 +94,7 @@ async def test_copy_that_telegram_does_not_change_is_sent_afresh(crm: RunningApp
     assert told(anna, "#1") == 1  # the card alone: nothing went wrong that she would have to know
 
 
-@pytest.mark.fault("F138")
+@pytest.mark.fault("F137")
 async def test_edit_that_nobody_can_be_given_is_told_once(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("How much?", to=crm.shop)

@@ -48,7 +48,7 @@ async def becomes_operator(crm: RunningApp, who: Person, name: str, *, weight: i
     await crm.settled()
 
 
-@pytest.mark.fault("F160")
+@pytest.mark.fault("F156")
 async def test_client_who_becomes_an_operator_goes_on_being_the_client_of_their_open_request(crm: RunningApp) -> None:
     anna, vera = await crm.operator("Anna"), crm.client("Vera")
     await vera.says("Where is my lamp?", to=crm.shop)
@@ -71,7 +71,7 @@ async def test_client_who_becomes_an_operator_goes_on_being_the_client_of_their_
     assert await count(crm, "contacts") == 1
 
 
-@pytest.mark.fault("F160")
+@pytest.mark.fault("F156")
 async def test_edits_of_a_client_who_became_an_operator_reach_their_operator(crm: RunningApp) -> None:
     anna, vera = await crm.operator("Anna"), crm.client("Vera")
     await vera.says("Hello", to=crm.shop)
@@ -83,7 +83,7 @@ async def test_edits_of_a_client_who_became_an_operator_reach_their_operator(crm
     await anna.sees("7 Oak Street")
 
 
-@pytest.mark.fault("F160")
+@pytest.mark.fault("F156")
 async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_cards(crm: RunningApp) -> None:
     anna, vera = await crm.operator("Anna", limit=1), crm.client("Vera")
     await vera.says("Where is my lamp?", to=crm.shop)
@@ -111,7 +111,7 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
     await ivan.sees("is closed")
 
 
-@pytest.mark.fault("F161")
+@pytest.mark.fault("F157")
 @pytest.mark.parametrize("strategy", ["random", "exact"])
 async def test_own_waiting_request_is_never_given_to_its_client(crm: RunningApp, strategy: str) -> None:
     vera, ivan = crm.client("Vera"), crm.client("Ivan")
@@ -134,7 +134,7 @@ async def test_own_waiting_request_is_never_given_to_its_client(crm: RunningApp,
     await anna.sees("Where is my lamp?")
 
 
-@pytest.mark.fault("F161")
+@pytest.mark.fault("F157")
 async def test_admins_are_told_when_nobody_but_its_client_could_take_a_request(crm: RunningApp) -> None:
     anna, vera = await crm.operator("Anna"), crm.client("Vera")
     await vera.says("Where is my lamp?", to=crm.shop)
@@ -146,7 +146,7 @@ async def test_admins_are_told_when_nobody_but_its_client_could_take_a_request(c
     assert "it is their own request" in seen.text
 
 
-@pytest.mark.fault("F162")
+@pytest.mark.fault("F158")
 async def test_operator_of_one_bot_is_a_client_of_another(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url, tokens=TWO) as crm:
         shop, support = crm.bots
@@ -174,7 +174,7 @@ async def test_operator_of_one_bot_is_a_client_of_another(sandbox: Sandbox, data
         await anna.sees("Is this support?", bot=support)
 
 
-@pytest.mark.fault("F163")
+@pytest.mark.fault("F159")
 @pytest.mark.parametrize("language", ["en", "ru"])
 async def test_operator_is_reachable_at_once_where_they_have_written_as_a_client(
     sandbox: Sandbox, database_url: str, language: str
@@ -194,7 +194,7 @@ async def test_operator_is_reachable_at_once_where_they_have_written_as_a_client
         assert "has not pressed Start" not in (await types(crm, crm.olga, "/operators Anna", to=shop)).text
 
 
-@pytest.mark.fault("F163")
+@pytest.mark.fault("F159")
 async def test_chat_that_blocked_the_bot_is_not_taken_for_reachable(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url, tokens=TWO) as crm:
         shop, support = crm.bots
@@ -212,7 +212,7 @@ async def test_chat_that_blocked_the_bot_is_not_taken_for_reachable(sandbox: San
         assert "has not pressed Start" not in (await types(crm, crm.olga, "/operators Anna", to=shop)).text
 
 
-@pytest.mark.fault("F163")
+@pytest.mark.fault("F159")
 @pytest.mark.parametrize("round_", range(4))
 async def test_joining_and_start_in_the_next_bot_cross(sandbox: Sandbox, database_url: str, round_: int) -> None:
     async with await RunningApp.open(sandbox, database_url, tokens=TWO) as crm:

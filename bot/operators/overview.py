@@ -1,0 +1,25 @@
+"""/overview: the pinned overview, off and on again."""
+
+from aiogram import Router
+from aiogram.types import Message
+
+from bot.handling.act import Act
+from bot.screens.keyboards import typed
+from bot.screens.message import OutgoingMessage, text_message
+from bot.texts import Translator
+from crm_core.access.actors import Actor
+from crm_core.conversation import overviews
+
+router = Router(name="operators.overview")
+
+
+@router.message(typed("overview"))
+async def on_overview(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+    """Switches the overview of this chat off, or on again."""
+    await act(overviews.toggle, bot_id=act.bot_id, actor=actor, reply=lambda is_on: _answer(is_on, _))
+
+
+def _answer(is_on: bool, _: Translator) -> OutgoingMessage:
+    if is_on:
+        return text_message(_("The pinned overview is on: it comes with your next open request."))
+    return text_message(_("The pinned overview is off. /overview switches it on again."))

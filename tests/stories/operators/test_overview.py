@@ -1,0 +1,140 @@
+"""The pinned overview: who waits, in one message that is edited in place, without a sound."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.sandbox import Person, SeenMessage
+from tests.stories.arranging import count, now, remove, until
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
+
+
+async def looks_again(crm: RunningApp) -> None:
+    """The periodic job runs, and what it queued is sent."""
+    await crm.app.schedule.run("refresh_overviews")
+    await crm.settled()
+
+
+async def pinned(crm: RunningApp, anna: Person) -> SeenMessage:
+    """The one message that is pinned."""
+    await looks_again(crm)
+    found = anna.pinned(crm.shop)
+    assert len(found) == 1
+    return found[0]
+
+
+async def ask(crm: RunningApp, anna: Person, name: str) -> Person:
+    client = crm.client(name)
+    await client.says(f"Hello from {name}", to=crm.shop)
+    await anna.sees(f"Hello from {name}", bot=crm.shop)
+    await crm.settled()
+    return client
+
+
+@pytest.mark.fault("F166")
+async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, clock: MovableClock) -> None:
+    clock.goes_to(12, 0)
+    anna = await crm.operator("Anna")
+    await looks_again(crm)
+    assert anna.pinned(crm.shop) == []  # nothing is open yet
+    ivan, _maria = await ask(crm, anna, "Ivan"), await ask(crm, anna, "Maria")
+    overview = await pinned(crm, anna)
+    assert overview.text == "🔴 2 wait"
+    assert overview.labels == ["🔴 #1 Ivan · 12:00", "🔴 #2 Maria · 12:00"]
+    await anna.replies(await anna.sees("Hello from Ivan"), "Good day")
+    await ivan.sees("Good day")
+    await crm.settled()
+    again = await pinned(crm, anna)
+    assert (again.id, again.text) == (overview.id, "🔴 1 waits · 🟢 1 in progress")
+    assert again.labels == ["🔴 #2 Maria · 12:00", "🟢 #1 Ivan"]
+    # A button shows the card. What has not changed is not edited.
+    await anna.presses(again, "#2 Maria")
+    shown = await anna.sees("Hello from Maria", after=again)
+    await looks_again(crm)
+    assert now(anna, overview).request_id == again.request_id
+    await anna.presses(now(anna, shown), "Take")
+    await anna.sees(lambda seen: seen.id == shown.id and "In progress" in seen.text)
+    for card in (now(anna, shown), await anna.sees(lambda seen: "📥" in seen.text and "Hello from Ivan" in seen.text)):
+        await anna.presses(card, "Close")
+        await crm.settled()
+    assert (await pinned(crm, anna)).text == "✅ Nothing is open."
+    assert await count(crm, "outbox", "kind = 'overview'") == 3
+
+
+async def test_overview_comes_without_a_sound_and_in_the_operators_language(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", language="ru")
+    await ask(crm, anna, "Ivan")
+    assert (await pinned(crm, anna)).text == "🔴 ждёт 1"
+
+
+async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    await ask(crm, anna, "Ivan")
+    overview = await pinned(crm, anna)
+    await anna.deletes(overview)
+    await ask(crm, anna, "Maria")
+    await looks_again(crm)
+    await looks_again(crm)
+    assert anna.pinned(crm.shop) == []
+    clock.ahead += timedelta(minutes=10)
+    assert (await pinned(crm, anna)).text == "🔴 2 wait"
+
+
+async def test_overview_stays_where_pinning_is_refused(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await ask(crm, anna, "Ivan")
+    crm.sandbox.fail(kind="error", method="pinChatMessage", code=400, text="Bad Request: not enough rights", times=1)
+    await looks_again(crm)
+    assert anna.pinned(crm.shop) == []
+    overview = await anna.sees("🔴 1 waits")
+    await ask(crm, anna, "Maria")
+    await looks_again(crm)
+    assert now(anna, overview).text == "🔴 2 wait"
+
+
+async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await ask(crm, anna, "Ivan")
+    overview = await pinned(crm, anna)
+    await anna.says("/overview")
+    await anna.sees("The pinned overview is off")
+    await looks_again(crm)
+    assert anna.pinned(crm.shop) == []
+    assert (now(anna, overview).text, now(anna, overview).labels) == ("This overview is no longer kept.", [])
+    await ask(crm, anna, "Maria")
+    await looks_again(crm)
+    assert anna.pinned(crm.shop) == []
+    await anna.says("/overview")
+    await anna.sees("The pinned overview is on")
+    await crm.settled()
+    assert (await pinned(crm, anna)).text == "🔴 2 wait"
+
+
+async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await ask(crm, anna, "Ivan")
+    overview = await pinned(crm, anna)
+    await remove(crm, anna)
+    await looks_again(crm)
+    await looks_again(crm)
+    assert anna.pinned(crm.shop) == []
+    assert now(anna, overview).labels == []
+    assert await count(crm, "overviews") == 0
+
+
+async def test_overview_yields_to_what_people_write(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    ivan = await ask(crm, anna, "Ivan")
+    overview = await pinned(crm, anna)
+    await ask(crm, anna, "Maria")
+    crm.sandbox.fail(kind="flood", method="editMessageText", retry_after=30, chat=anna, times=1)
+    await crm.app.schedule.run("refresh_overviews")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'overview' AND state = 'pending'", 1)
+    await ivan.says("One more thing")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_operator' AND state = 'pending'", 1)
+    clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
+    copy = await anna.sees("One more thing")
+    await crm.settled()
+    assert (copy.request_id or 0) < (now(anna, overview).request_id or 0)
