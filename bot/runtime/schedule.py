@@ -26,7 +26,7 @@ from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
-from crm_core.storage.database import Database
+from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
 from crm_core.team import accounts, invitations
 
@@ -124,9 +124,14 @@ async def _refresh_wait_notices(process: Process) -> None:
 async def _renew_late(process: Process) -> None:
     """Opens new contacts of what clients wrote after closing, where nobody has said in time what to do with it."""
     for contact_id, source_id in await process.db.read(late_messages.due, now=process.clock()):
-        await process.db.write(
-            late_messages.renew, contact_id=contact_id, source_id=source_id, now=process.clock(), rng=process.rng
-        )
+        try:
+            await process.db.write(
+                late_messages.renew, contact_id=contact_id, source_id=source_id, now=process.clock(), rng=process.rng
+            )
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:  # one that fails again and again must not hold back the others
+            log.error("late_not_renewed", contact_id=contact_id, error=describe_error(error))
 
 
 async def _tally(process: Process) -> None:

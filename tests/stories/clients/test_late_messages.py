@@ -1,10 +1,13 @@
 """What clients write after closing: a thank-you is no new request, and nobody who asks something waits in vain."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox, SeenMessage
+from crm_core.conversation import late_messages
 from tests.stories.arranging import closes, count, link, now, remove, told, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -86,6 +89,28 @@ async def test_undecided_late_words_become_a_request_of_the_same_operator(crm: R
     assert await count(crm, "messages", "contact_id = 2 AND author = 'client'") == 2
     press = await anna.presses(late, "Not needed", stale=True)
     assert await press.answer() == "#1: this was already decided."
+
+
+@pytest.mark.fault("F153")
+async def test_late_words_that_fail_again_and_again_hold_back_no_others(
+    crm: RunningApp, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ivan, maria = await crm.operator("Anna"), crm.client(), crm.client("Maria")
+    await says_after_closing(crm, ivan, anna, "And skis?")
+    await says_after_closing(crm, maria, anna, "And boots?")
+    renew = late_messages.renew
+
+    def fails_for_the_first(s: Session, *, contact_id: int, **inputs: Any) -> Any:
+        if contact_id == 1:
+            raise RuntimeError("nobody expected this")
+        return renew(s, contact_id=contact_id, **inputs)
+
+    monkeypatch.setattr(late_messages, "renew", fails_for_the_first)
+    await five_minutes_later(crm, clock)
+    await maria.sees("Your request is #3")
+    monkeypatch.setattr(late_messages, "renew", renew)
+    await five_minutes_later(crm, clock)
+    await ivan.sees("Your request is #4")
 
 
 @pytest.mark.fault("F153")
