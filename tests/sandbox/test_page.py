@@ -159,6 +159,15 @@ async def test_edit_reply_and_reaction_are_shown(chat: Chat, page: Page) -> None
     assert "🔥" in html
 
 
+async def test_pinned_message_stands_above_the_chat(chat: Chat, page: Page) -> None:
+    sandbox, shop, ivan = chat
+    first = await ivan.says("Keep this in sight", to=shop)
+    sandbox.world.dialogue(shop.id, ivan.id).pinned.append(first.id)
+    bar = page.drawing.parts(page.drawing.scene.phones[0])["pin-client"]
+    assert "Pinned message" in bar
+    assert "Keep this in sight" in bar
+
+
 def test_chat_draws_its_newest_messages_only(chat: Chat) -> None:
     _, _, ivan = chat
     said = [

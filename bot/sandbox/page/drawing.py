@@ -49,11 +49,18 @@ class Drawing:
         return {
             f"log-{key}": self._render("log.html", bubbles=chat.bubbles(view["messages"]), phone=phone),
             f"status-{key}": self.captions.get(view["acting"] or "bot", self.captions["typing"]),
+            f"pin-{key}": self._pinned(chat, view, phone),
             f"menu-{key}": self._render("menu.html", commands=commands),
             f"keyboard-{key}": self._render("keyboard.html", keyboard=view["keyboard"], phone=phone),
             f"gate-{key}": self._render("gate.html", view=view, phone=phone),
             f"asked-{key}": self._render("asked.html", asked=asked, words=self._words(chat, view, asked)),
         }
+
+    def _pinned(self, chat: ChatView, view: Json, phone: Phone) -> str:
+        """The message that was pinned last."""
+        newest = view["pinned"][-1:]
+        found = next((one["message"] for one in view["messages"] if one["message"]["message_id"] in newest), None)
+        return self._render("pin.html", pinned=found, words=chat.summary(found) if found else "", phone=phone)
 
     @staticmethod
     def _words(chat: ChatView, view: Json, asked: Json | None) -> str:
