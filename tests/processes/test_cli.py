@@ -37,13 +37,14 @@ def shop(sandbox: Sandbox) -> BotHandle:
 # --- before anything runs ---------------------------------------------------------------------------------------------
 
 
-async def test_run_without_token_explains_what_to_do_in_two_lines(tmp_path: Path) -> None:
+async def test_run_without_token_explains_what_to_do_in_three_lines(tmp_path: Path) -> None:
     ended = await command("run", folder=tmp_path)
     assert ended.status == 2
     assert ended.out == ""
-    first, second = ended.err.splitlines()
+    first, second, third = ended.err.splitlines()
     assert "@BotFather" in first
-    assert "make demo" in second
+    assert "BOT_TOKEN is not read" in second
+    assert "make demo" in third
 
 
 async def test_invalid_settings_stop_commands_without_showing_values(tmp_path: Path) -> None:
