@@ -131,7 +131,10 @@ class Operator:
             self._open.append(desk)
             self._do(self._serve(desk))
         desk.cards[entry["message_id"]] = entry["presses"]
-        desk.is_closed = desk.is_closed or not _has(entry, "take:", "close:")
+        # On what nobody has taken the card asks first; the one that was shown before may be a line without buttons.
+        is_live = _has(entry, "take:", "close:", "close_new:")
+        is_newest = entry["message_id"] == max(desk.cards)
+        desk.is_closed = (desk.is_closed and not is_live) or (is_newest and not is_live)
         desk.changed.set()
 
     def _do(self, work: Any) -> None:
@@ -180,7 +183,7 @@ class Operator:
     async def _close(self, desk: Desk) -> None:
         await self._pause(1, 8)
         for _ in range(TRIES):
-            close = desk.press("close")
+            close = desk.press("close_new") or desk.press("close")
             if desk.is_closed:
                 return
             desk.changed.clear()
