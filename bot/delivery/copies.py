@@ -154,7 +154,8 @@ def _parameters(reply: Json | None) -> ReplyParameters | None:
     return None if reply is None else ReplyParameters(**reply)
 
 
-def _reply_to(message_id: int | None) -> ReplyParameters | None:
+def reply_to(message_id: int | None) -> ReplyParameters | None:
+    """The message may have been deleted meanwhile: then this is sent without being a reply."""
     if message_id is None:
         return None
     return ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
@@ -167,7 +168,7 @@ def _written_for_operator(row: ClaimedRow, message: MessageData, _: Translator) 
     return SendMessage(
         chat_id=row.chat_id,
         text=f"{title}\n{text}",
-        reply_parameters=_reply_to(message.reply_to),
+        reply_parameters=reply_to(message.reply_to),
         link_preview_options=NO_PREVIEW,
     )
 
@@ -180,18 +181,19 @@ def not_copyable(row: ClaimedRow, message: MessageData, _: Translator) -> SendMe
     if message.text:
         whole = utf16_units(message.text) <= QUOTED_CAPTION_LONGEST
         caption = message.text if whole else fits_units(message.text, QUOTED_CAPTION_LONGEST)
-        parts.append(Text.from_entities(caption, (_entities(message.entities) or []) if whole else []))
+        parts.append(Text.from_entities(caption, (entities_of(message.entities) or []) if whole else []))
     text, entities = as_list(*parts).render()
     return SendMessage(
         chat_id=row.chat_id,
         text=text,
         entities=entities,
-        reply_parameters=_reply_to(message.reply_to),
+        reply_parameters=reply_to(message.reply_to),
         link_preview_options=NO_PREVIEW,
     )
 
 
-def _entities(given: Sequence[Json] | None) -> list[MessageEntity] | None:
+def entities_of(given: Sequence[Json] | None) -> list[MessageEntity] | None:
+    """Formatting as it is stored, for aiogram."""
     return [MessageEntity(**one) for one in given] if given else None
 
 
@@ -299,7 +301,7 @@ def copy_edit(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
             return StopMessageLiveLocation(**target)
         return EditMessageLiveLocation(**target, **{name: one for name, one in point.items() if name != "live_period"})
     text, found = _beneath(above, message)
-    entities = _entities(found)
+    entities = entities_of(found)
     if message.kind == ContentType.TEXT and message.text is not None:
         return EditMessageText(**target, text=text, entities=entities, link_preview_options=NO_PREVIEW)
     file, make = (message.media or {}).get("file"), MEDIA.get(message.kind)

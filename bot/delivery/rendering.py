@@ -1,6 +1,5 @@
 """Renders a claimed row as a method of Telegram, in the reader's language and from the newest state. Pure."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,13 +24,12 @@ from aiogram.types import (
     MessageEntity,
     ReplyKeyboardMarkup,
     ReplyKeyboardRemove,
-    ReplyParameters,
 )
 
 from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
-from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of
+from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of, entities_of, reply_to
 from bot.delivery.overview import overview_message
 from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.delivery.talk import talk
@@ -82,7 +80,7 @@ def render(
             )
         case outbox.ANSWER:
             return SendMessage(
-                chat_id=row.chat_id, reply_parameters=_reply(row.payload.get("reply_to")), **_content(row.payload)
+                chat_id=row.chat_id, reply_parameters=reply_to(row.payload.get("reply_to")), **_content(row.payload)
             )
         case outbox.SCREEN:
             return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
@@ -104,7 +102,7 @@ def _staff_notice(row: ClaimedRow, _: Translator, now: datetime) -> SendMessage:
         chat_id=row.chat_id,
         text=staff_notice({**row.payload, "now": now.timestamp()}, _),
         reply_markup=staff_buttons(row.payload, _),
-        reply_parameters=_reply(row.payload.get("reply_to")),
+        reply_parameters=reply_to(row.payload.get("reply_to")),
         disable_notification=row.payload.get("is_silent"),
     )
 
@@ -196,7 +194,7 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
         chat_id=row.chat_id,
         message_id=row.payload["message_id"],
         text=card.text,
-        entities=_entities(card.entities),
+        entities=entities_of(card.entities),
         reply_markup=keyboard,
         link_preview_options=NO_PREVIEW,
     )
@@ -207,20 +205,6 @@ def _talk(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Send
         raise NothingToSend(row.kind)
     text, entities = talk(row, _=_, now=now, zone=zone)
     return SendText(chat_id=row.chat_id, text=text, entities=entities, link_preview_options=NO_PREVIEW_PLAIN)
-
-
-def _entities(given: Sequence[dict[str, Any]] | None) -> list[MessageEntity] | None:
-    return [MessageEntity(**one) for one in given] if given else None
-
-
-def _reply_to(message_id: int | None) -> dict[str, Any] | None:
-    """The message may have been deleted meanwhile: then this is sent without being a reply."""
-    return None if message_id is None else {"message_id": message_id, "allow_sending_without_reply": True}
-
-
-def _reply(message_id: int | None) -> ReplyParameters | None:
-    parameters = _reply_to(message_id)
-    return None if parameters is None else ReplyParameters(**parameters)
 
 
 def _content(payload: dict[str, Any]) -> dict[str, Any]:

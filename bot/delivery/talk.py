@@ -9,7 +9,8 @@ from bot.screens.message import shorten
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import clock_time, kind_name
-from crm_core.delivery.claims import ClaimedRow, Line
+from crm_core.conversation.history import Said
+from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging.messages import TALK_TEXT, fits_units, utf16_units
 
 NAME_LONGEST = 30
@@ -28,7 +29,7 @@ def talk(row: ClaimedRow, *, _: Translator, now: datetime, zone: ZoneInfo) -> tu
     return f"{title}\n{quote}", entities
 
 
-def _said(one: Line, client: str, _: Translator) -> str:
+def _said(one: Said, client: str, _: Translator) -> str:
     text = (one.text or "").strip()
     if utf16_units(text) > TALK_TEXT:
         text = fits_units(text, TALK_TEXT) + "… " + _("in full below")

@@ -55,16 +55,7 @@ async def ask(
         data: what the answer is about: ids.
     """
     cancel = rows([InlineKeyboardButton(text=_("✖️ Cancel"), callback_data=back)])
-    await act(
-        prompts.ask,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
-        question=question,
-        data=data,
-        role=role,
-        actor=actor,
-        screen=lambda asked: text_message(text, keyboard=cancel),
-    )
+    await _ask(act, actor, question, text_message(text, keyboard=cancel), role=role, data=data)
 
 
 async def offer_numbers(act: Act, actor: Actor, question: str, screen: OutgoingMessage, **data: Any) -> None:
@@ -74,13 +65,19 @@ async def offer_numbers(act: Act, actor: Actor, question: str, screen: OutgoingM
         question: its name; the handler of the answer takes the filters `AnswersPrompt` and `IsNumber`.
         data: what the number is about: ids.
     """
+    await _ask(act, actor, question, screen, role=Role.ADMIN, data=data)
+
+
+async def _ask(
+    act: Act, actor: Actor, question: str, screen: OutgoingMessage, *, role: Role, data: dict[str, Any]
+) -> None:
     await act(
         prompts.ask,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         question=question,
         data=data,
-        role=Role.ADMIN,
+        role=role,
         actor=actor,
         screen=lambda asked: screen,
     )

@@ -1,5 +1,7 @@
 """The buttons of a card."""
 
+from typing import Any
+
 from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardButton
 
@@ -29,11 +31,15 @@ router = Router(name="operators.buttons")
 @router.callback_query(TakeContact.filter())
 async def on_take(query: CallbackQuery, callback_data: TakeContact, actor: Actor, act: Act, _: Translator) -> str:
     """[Take]."""
-    number = callback_data.contact_id
-    taken = await act(lifecycle.take, contact_id=number, version=callback_data.version, actor=actor)
+    taken = await act(lifecycle.take, contact_id=callback_data.contact_id, version=callback_data.version, actor=actor)
+    return taken_text(taken, _)
+
+
+def taken_text(taken: Any, _: Translator) -> str:
+    """What an operator reads after taking a request, and how they reach its client."""
     if taken.chat_id is None:
-        return _("#{id} is yours. The card says how to reach the client.").format(id=number)
-    return _("#{id} is yours. Reply to the card to write to the client.").format(id=number)
+        return _("#{id} is yours. The card says how to reach the client.").format(id=taken.id)
+    return _("#{id} is yours. Reply to the card to write to the client.").format(id=taken.id)
 
 
 @router.callback_query(CloseContact.filter())

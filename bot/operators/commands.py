@@ -6,6 +6,7 @@ from aiogram import Router
 from aiogram.types import Message
 
 from bot.handling.act import Act
+from bot.operators.buttons import taken_text
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.texts import Translator
@@ -26,8 +27,13 @@ async def on_take_command(message: Message, actor: Actor, act: Act, db: Database
     if number is None:
         await act.answer(text_message(_("Reply to a card with /take, or add its number: /take 15.")))
         return
-    text = _("#{id} is yours. Reply to the card to write to the client.").format(id=number)
-    await act(lifecycle.take, contact_id=number, version=None, actor=actor, reply=lambda taken: text_message(text))
+    await act(
+        lifecycle.take,
+        contact_id=number,
+        version=None,
+        actor=actor,
+        reply=lambda taken: text_message(taken_text(taken, _)),
+    )
 
 
 @router.message(typed("close"))

@@ -49,19 +49,31 @@ def refresh(
     Args:
         is_brief: whether it is one that was shown again.
     """
+    _queue_edit(s, contact_id, (bot_id, chat_id, message_id), now, key=_KEY, is_brief=is_brief)
+
+
+_KEY = "card"
+Place = tuple[int, int, int]
+"""Where a card is: the bot, the chat, and Telegram's id of the message."""
+
+
+def _queue_edit(s: Session, contact_id: int, place: Place, now: datetime, *, key: str, **shows: bool) -> None:
+    """Queues an edit of a card.
+
+    Args:
+        key: edits of one card with the same key are one while they wait.
+        shows: what it shows besides the newest state, as `bot.delivery.cards` knows it.
+    """
+    bot_id, chat_id, message_id = place
+    payload = {"message_id": message_id, **{name: True for name, is_shown in shows.items() if is_shown}}
     edit = outbox.OutboxEntry(
-        outbox.CARD_EDIT,
-        bot_id,
-        chat_id,
-        contact_id,
-        payload={"message_id": message_id, **({"is_brief": True} if is_brief else {})},
-        dedup_key=_edit_key(bot_id, chat_id, message_id),
+        outbox.CARD_EDIT, bot_id, chat_id, contact_id, payload=payload, dedup_key=_edit_key(place, key)
     )
     outbox.add(s, [edit], now=now)
 
 
-def _edit_key(bot_id: int, chat_id: int, message_id: int) -> str:
-    return f"card:{bot_id}:{chat_id}:{message_id}"
+def _edit_key(place: Place, key: str = _KEY) -> str:
+    return ":".join(map(str, (key, *place)))
 
 
 def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
@@ -70,15 +82,8 @@ def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, mess
         *_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id
     )
     is_brief = bool(s.execute(brief).scalar_one_or_none())
-    edit = outbox.OutboxEntry(
-        outbox.CARD_EDIT,
-        bot_id,
-        chat_id,
-        contact_id,
-        payload={"message_id": message_id, "asks_to_close": True, **({"is_brief": True} if is_brief else {})},
-        dedup_key=f"card_asks:{bot_id}:{chat_id}:{message_id}",
-    )
-    outbox.add(s, [edit], now=now)
+    place = (bot_id, chat_id, message_id)
+    _queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
 
 
 def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
@@ -169,16 +174,13 @@ def fold_older(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: d
     for message_id in s.execute(found).scalars().all():
         s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
         # An edit that still waits would make it live again.
-        outbox.give_up_keyed(s, dedup_key=_edit_key(bot_id, chat_id, message_id), outcome="shown_again", now=now)
+        outbox.give_up_keyed(s, dedup_key=_edit_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
         fold(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
 def fold(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues the edit that says of an earlier card that there is a newer one below."""
-    payload = {"message_id": message_id, "is_below": True}
-    key = f"card_below:{bot_id}:{chat_id}:{message_id}"
-    edit = outbox.OutboxEntry(outbox.CARD_EDIT, bot_id, chat_id, contact_id, payload=payload, dedup_key=key)
-    outbox.add(s, [edit], now=now)
+    _queue_edit(s, contact_id, (bot_id, chat_id, message_id), now, key="card_below", is_below=True)
 
 
 def is_folded(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:

@@ -79,13 +79,20 @@ def register(
     Raises SourceNotFound, SourceOff.
     """
     leads.prefetch_lead(s, lead)
-    _prefetch(s, source_id, content)
+    announce_opening(s, source_id, content)
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
     known = leads.find_or_create(s, lead, now=now)
-    made = _open(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
+    made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
+
+
+def announce_opening(s: Session, source_id: int, content: MessageContent | None) -> None:
+    """Announces `open_contact`, so that what it reads first needs no round trip of its own."""
+    queue.prefetch_line(s, source_id)
+    prefetch_candidates(s, source_id)
+    prefetch_ids(s, _INSERT, *([] if content is None else [messages.INSERT]))
 
 
 def open_contact(
@@ -106,29 +113,6 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
-    _prefetch(s, source.id, content)
-    return _open(s, source=source, lead_id=lead_id, content=content, chat=chat, now=now, rng=rng, late=late)
-
-
-def _prefetch(s: Session, source_id: int, content: MessageContent | None) -> None:
-    """Announces what opening a contact reads."""
-    queue.prefetch_line(s, source_id)
-    prefetch_candidates(s, source_id)
-    prefetch_ids(s, _INSERT, *([] if content is None else [messages.INSERT]))
-
-
-def _open(
-    s: Session,
-    *,
-    source: SourceFacts,
-    lead_id: int,
-    content: MessageContent | None,
-    chat: ClientChat | None,
-    now: datetime,
-    rng: Rng,
-    late: LateWords | None = None,
-) -> Opened:
-    """`open_contact`, after what it reads was announced."""
     place = _reserve(s, source, rng, preferred=late.operator_id if late else None)
     first = late.said[0].text if late else content.text if content else None
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now)).scalar_one()

@@ -83,11 +83,16 @@ def _access_former(s: Session, actor: Actor, contact_id: int) -> int:
     return int(operator_id)
 
 
-_OTHER_OPEN = select(_contact.c.id, _contact.c.operator_id).where(
+_OPEN_THERE = select(_contact.c.id, _contact.c.operator_id).where(
     _contact.c.lead_id == bindparam("lead_id"),
     _contact.c.source_id == bindparam("source_id"),
     text("contacts.status <> 'closed' AND contacts.chat_id IS NOT NULL"),
 )
+
+
+def open_there(s: Session, contact: Row[Any]) -> Row[Any] | None:
+    """The open contact (`id`, `operator_id`) of a client in Telegram at the source of a closed one of theirs."""
+    return execute(s, _OPEN_THERE, {"lead_id": contact.lead_id, "source_id": contact.source_id}).one_or_none()
 
 
 def check_no_other_open(s: Session, contact: Row[Any]) -> None:
@@ -97,7 +102,7 @@ def check_no_other_open(s: Session, contact: Row[Any]) -> None:
     """
     if contact.chat_id is None:
         return
-    other = execute(s, _OTHER_OPEN, {"lead_id": contact.lead_id, "source_id": contact.source_id}).one_or_none()
+    other = open_there(s, contact)
     if other is not None:
         name = operator_name(s, other.operator_id)
         raise ClientHasOpen(

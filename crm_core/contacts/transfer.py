@@ -71,7 +71,7 @@ def assign_by_hand(
         also=handed_on(contact, to=operator_id),
     )
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
-    return reservation.name
+    return chosen.name
 
 
 def _lock_open(s: Session, contact_id: int, operator_id: int) -> tuple[Row[Any], set[int]]:

@@ -196,7 +196,7 @@ def _send_if_outgrown(s: Session, row: Row[Any], content: MessageContent, now: d
 
 def _send_if_only_quoted(s: Session, row: Row[Any], now: datetime) -> None:
     """Sends a copy of an edited message that its operator has not got as one: they took over, and read it in a talk."""
-    holder = _holder_chat(s, row.contact_id)
+    holder = cards.holder(s, contact_id=row.contact_id)
     if holder is None:
         return
     there = {"bot_id": holder[0], "chat_id": holder[1]}
@@ -212,19 +212,9 @@ def _send_if_only_quoted(s: Session, row: Row[Any], now: datetime) -> None:
 
 
 def _send_to_holder(s: Session, row: Row[Any], now: datetime) -> None:
-    holder = _holder_chat(s, row.contact_id)
+    holder = cards.holder(s, contact_id=row.contact_id)
     if holder is not None:
         outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
-
-
-def _holder_chat(s: Session, contact_id: int) -> tuple[int, int] | None:
-    """Where the operator of an open contact reads it: (bot, chat); None if nobody does, in Telegram."""
-    row = s.execute(
-        select(_contact.c.bot_id, Staff.telegram_id)
-        .join(Staff, Staff.operator_id == _contact.c.operator_id)
-        .where(_contact.c.id == contact_id, _contact.c.status != "closed", _contact.c.bot_id.is_not(None))
-    ).one_or_none()
-    return None if row is None else (row.bot_id, row.telegram_id)
 
 
 def _change_pending(s: Session, content: MessageContent) -> None:

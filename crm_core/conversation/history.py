@@ -50,16 +50,21 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
     return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit))
 
 
+_SAID = select(
+    Message.created_at, Operator.name, Message.kind, Message.text, Message.withdrawn_at.is_not(None)
+).outerjoin(Operator, Operator.id == Message.operator_id)
+
+
 def _newest(s: Session, *which: ColumnElement[bool], limit: int) -> list[Said]:
-    newest = (
-        select(Message.created_at, Operator.name, Message.kind, Message.text, Message.withdrawn_at.is_not(None))
-        .outerjoin(Operator, Operator.id == Message.operator_id)
-        .where(*which)
-        .order_by(Message.id.desc())
-        .limit(limit)
-    )
+    newest = _SAID.where(*which).order_by(Message.id.desc()).limit(limit)
     said = [Said(*row) for row in execute(s, newest)]
     return said[::-1]
+
+
+def between(s: Session, *, contact_id: int, first: int, last: int) -> list[Said]:
+    """What was said in a contact from one stored message to another, and was not taken back."""
+    which = (Message.contact_id == contact_id, Message.id.between(first, last), Message.withdrawn_at.is_(None))
+    return [Said(*row) for row in execute(s, _SAID.where(*which).order_by(Message.id))]
 
 
 def after_first(s: Session, *, contact_id: int, limit: int) -> list[Said]:

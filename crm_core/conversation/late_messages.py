@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.contacts import cards, lifecycle
+from crm_core.contacts import cards, lifecycle, reopening
 from crm_core.contacts.checks import check_former
 from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
 from crm_core.errors import LateSettled, OperatorNotFound
@@ -174,11 +174,11 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
     contact = access_contact(s, contact_id)
     if contact.late_from is None:
         return None
-    said = messages.said_since(s, contact_id=contact_id, first=contact.late_from)
+    said = messages.said(s, contact_id, first=contact.late_from)
     _settle(s, contact, late_from=None)
     outbox.drop_contact(s, contact_id=contact_id, outcome="renewed", now=now)
     cards.refresh_all(s, contact_id=contact_id, now=now)
-    other = execute(s, _OPEN_THERE, {"lead_id": contact.lead_id, "source_id": source_id}).one_or_none()
+    other = reopening.open_there(s, contact)
     if other is not None:
         _join(s, other, said, now=now)
         return None
@@ -192,14 +192,6 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
         rng=rng,
         late=LateWords(said, contact.operator_id),
     )
-
-
-_OPEN_THERE = select(_contact.c.id).where(
-    _contact.c.lead_id == bindparam("lead_id"),
-    _contact.c.source_id == bindparam("source_id"),
-    _contact.c.status != "closed",
-    _contact.c.chat_id.is_not(None),
-)
 
 
 def _join(s: Session, other: Row[Any], said: list[messages.Original], *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_operator
@@ -115,24 +115,31 @@ _MINE = (
 )
 
 
+def _here(bot_id: int, chat_id: int) -> tuple[ColumnElement[bool], ...]:
+    return _overview.c.chat_id == chat_id, _overview.c.bot_id == bot_id
+
+
+def _locked(s: Session, *, bot_id: int, chat_id: int) -> Row[Any]:
+    """The row of a chat, made if there is none, and locked until the transaction ends."""
+    fresh = dialect_insert(s, _overview).values(chat_id=chat_id, bot_id=bot_id, digest="", is_off=False)
+    execute(s, fresh.on_conflict_do_nothing())
+    return execute(s, _MINE.with_for_update(of=_overview), {"chat_id": chat_id, "in_bot": bot_id}).one()
+
+
 def refresh(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> bool:
     """Queues the overview of a chat, new or as an edit, unless it shows what is so. Returns whether it was queued."""
-    place = {"chat_id": chat_id, "bot_id": bot_id}
-    fresh = dialect_insert(s, _overview).values(**place, digest="", is_off=False)
-    execute(s, fresh.on_conflict_do_nothing())
-    row = execute(s, _MINE.with_for_update(of=_overview), {"chat_id": chat_id, "in_bot": bot_id}).one()
+    row = _locked(s, bot_id=bot_id, chat_id=chat_id)
     shown = now_shown(s, bot_id=bot_id, chat_id=chat_id)
     if row.is_off or shown.digest == row.digest:
         return False
-    here = (_overview.c.chat_id == chat_id, _overview.c.bot_id == bot_id)
     if not shown.is_kept:
-        execute(s, delete(_overview).where(*here))
+        execute(s, delete(_overview).where(*_here(bot_id, chat_id)))
         _end(s, row, now)
         return row.message_id is not None
     if row.message_id is None and (not shown.lines or _is_too_soon(row, now)):
         return False
     at = {} if row.message_id is not None else {"sent_at": now}
-    execute(s, update(_overview).where(*here).values(digest=shown.digest, **at))
+    execute(s, update(_overview).where(*_here(bot_id, chat_id)).values(digest=shown.digest, **at))
     _queue(s, row, now)
     return True
 
@@ -159,19 +166,19 @@ def _queue(s: Session, row: Row[Any], now: datetime) -> None:
 
 def note_sent(s: Session, *, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """The overview is in its chat: its message is stored, and pinned without a sound."""
-    here = (_overview.c.chat_id == chat_id, _overview.c.bot_id == bot_id)
-    if execute_count(s, update(_overview).where(*here, _overview.c.is_off.is_(False)).values(message_id=message_id)):
+    if execute_count(
+        s, update(_overview).where(*_here(bot_id, chat_id), _overview.c.is_off.is_(False)).values(message_id=message_id)
+    ):
         pin = outbox.OutboxEntry(outbox.PIN, bot_id, chat_id, payload={"message_id": message_id})
         outbox.add(s, [pin], now=now)
 
 
 def forget_message(s: Session, *, bot_id: int, chat_id: int, message_id: int | None) -> None:
     """The overview's message is gone, or nobody knows what it shows: the next look sends it, or edits it, anew."""
-    here = (_overview.c.chat_id == chat_id, _overview.c.bot_id == bot_id)
     if message_id is None:
-        execute(s, update(_overview).where(*here, _overview.c.message_id.is_(None)).values(digest=""))
+        execute(s, update(_overview).where(*_here(bot_id, chat_id), _overview.c.message_id.is_(None)).values(digest=""))
     else:
-        lost = update(_overview).where(*here, _overview.c.message_id == message_id)
+        lost = update(_overview).where(*_here(bot_id, chat_id), _overview.c.message_id == message_id)
         execute(s, lost.values(message_id=None, digest=""))
 
 
@@ -183,11 +190,8 @@ def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime) -> bool:
     access_operator(s, actor)
     chat_id = actor.telegram_id
     assert chat_id is not None
-    fresh = dialect_insert(s, _overview).values(chat_id=chat_id, bot_id=bot_id, digest="", is_off=False)
-    execute(s, fresh.on_conflict_do_nothing())
-    row = execute(s, _MINE.with_for_update(of=_overview), {"chat_id": chat_id, "in_bot": bot_id}).one()
-    here = (_overview.c.chat_id == chat_id, _overview.c.bot_id == bot_id)
+    row = _locked(s, bot_id=bot_id, chat_id=chat_id)
     values = {"is_off": not row.is_off, "digest": "", "message_id": None, "sent_at": None}
-    execute(s, update(_overview).where(*here).values(values))
+    execute(s, update(_overview).where(*_here(bot_id, chat_id)).values(values))
     _end(s, row, now)
     return bool(row.is_off)

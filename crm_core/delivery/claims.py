@@ -103,16 +103,6 @@ class MessageData:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What was said before a contact came to its operator; `operator` is the name of who said it, None: the client."""
-
-    at: datetime
-    operator: str | None
-    kind: str
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimedRow:
     """A claimed row with the data for its text.
 
@@ -137,7 +127,7 @@ class ClaimedRow:
     contact: CardData | None = None
     message: MessageData | None = None
     roles: tuple[str, ...] = ()
-    talk: tuple[Line, ...] = ()
+    talk: tuple[Said, ...] = ()
     latest: tuple[Said, ...] = ()
     is_over: bool = False
     overview: Shown | None = None
@@ -276,8 +266,9 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
 
 def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     """What only some rows need, which are so rare that each may ask for itself."""
-    if row.kind == outbox.TALK:
-        return replace(row, talk=_talk(s, row))
+    if row.kind == outbox.TALK and row.contact_id is not None:
+        about = {"contact_id": row.contact_id, "first": row.payload["first"], "last": row.payload["last"]}
+        return replace(row, talk=tuple(history.between(s, **about)))
     if row.payload.get("is_brief"):
         return _with_latest(s, row)
     if row.kind == outbox.OVERVIEW:
@@ -286,21 +277,6 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
     return row
-
-
-def _talk(s: Session, row: ClaimedRow) -> tuple[Line, ...]:
-    lines = (
-        select(Message.created_at, Operator.name, Message.kind, Message.text)
-        .outerjoin(Operator, Operator.id == Message.operator_id)
-        .where(
-            Message.contact_id == row.contact_id,
-            Message.id >= row.payload["first"],
-            Message.id <= row.payload["last"],
-            Message.withdrawn_at.is_(None),
-        )
-        .order_by(Message.id)
-    )
-    return tuple(Line(*one) for one in execute(s, lines))
 
 
 def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:

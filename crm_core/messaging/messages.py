@@ -122,18 +122,6 @@ def move(s: Session, said: Sequence[Original], *, contact_id: int) -> None:
     execute(s, _MOVE_COPIES, values)
 
 
-_SINCE = (
-    select(_message.c.id, _message.c.kind, _message.c.text, _message.c.can_copy)
-    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.id >= bindparam("first"))
-    .order_by(_message.c.id)
-)
-
-
-def said_since(s: Session, *, contact_id: int, first: int) -> list[Original]:
-    """What was said in a contact from one message on."""
-    return [Original(*row) for row in execute(s, _SINCE, {"contact_id": contact_id, "first": first})]
-
-
 def is_known_already(error: IntegrityError) -> bool:
     """Whether an action failed because a message of Telegram is stored already: its update came again with a new id.
 
@@ -153,14 +141,22 @@ _SAID = (
         or_(_message.c.forwarded_from.is_not(None), _message.c.about.is_not(None)),
         _message.c.author,
     )
-    .where(_message.c.contact_id == bindparam("contact_id"), _message.c.withdrawn_at.is_(None))
+    .where(
+        _message.c.contact_id == bindparam("contact_id"),
+        _message.c.id >= bindparam("first"),
+        _message.c.withdrawn_at.is_(None),
+    )
     .order_by(_message.c.id)
 )
 
 
-def said(s: Session, contact_id: int) -> list[Original]:
-    """All that was said in a contact by both sides and not taken back, in order: what its next operator must get."""
-    return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id})]
+def said(s: Session, contact_id: int, *, first: int = 0) -> list[Original]:
+    """What was said in a contact by both sides and not taken back, in order: what its next operator must get.
+
+    Args:
+        first: the stored message from which on; by default all.
+    """
+    return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id, "first": first})]
 
 
 def fits_card(original: Original) -> bool:

@@ -62,7 +62,7 @@ _CLAIM = Prepared(
         *_STILL_CHOSEN,
     )
     .values(current_leads=_ONE_MORE)
-    .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
+    .returning(_operator.c.current_leads, _operator.c.max_leads)
 )
 # The same for a place that is not the last one; it fails where it finds something else: see `_expect_place`.
 _CLAIM_EXPECTED = Prepared(
@@ -78,7 +78,7 @@ _CLAIM_BY_HAND = (
         _operator.c.reach_version == bindparam("seen_reach"),
     )
     .values(current_leads=_operator.c.current_leads + 1)
-    .returning(_operator.c.current_leads, _operator.c.max_leads, _operator.c.name)
+    .returning(_operator.c.current_leads, _operator.c.max_leads)
 )
 _FREE = Prepared(
     update(_operator)
@@ -99,7 +99,6 @@ class Reservation:
     Attributes:
         chat_id: the operator's private chat, None where they work through the API alone.
         load, limit: of the operator, this contact counted.
-        name: of the operator, empty if they have another place (`_expect_place`): then nobody asks for it.
         reason: `random`, `exact` or `by_hand`.
         excluded: who could not have got the contact instead, and why.
     """
@@ -108,16 +107,15 @@ class Reservation:
     chat_id: int | None
     load: int
     limit: int
-    name: str
     reason: str
     excluded: tuple[tuple[int, Exclusion], ...] = ()
 
 
 def _reservation(operator_id: int, chat_id: int | None, claimed: Any, choice: Choice | None) -> Reservation:
-    load, limit, name = claimed
+    load, limit = claimed
     if choice is None:
-        return Reservation(operator_id, chat_id, load, limit, name, "by_hand")
-    return Reservation(operator_id, chat_id, load, limit, name, choice.reason, choice.excluded)
+        return Reservation(operator_id, chat_id, load, limit, "by_hand")
+    return Reservation(operator_id, chat_id, load, limit, choice.reason, choice.excluded)
 
 
 def _expect_place(s: Session, chosen: Candidate) -> bool:
@@ -126,7 +124,7 @@ def _expect_place(s: Session, chosen: Candidate) -> bool:
     On PostgreSQL the UPDATE then goes to the server together with the new contact and COMMIT: a round trip less, and
     the operator's row is locked only while the server commits. Where a concurrent transaction has taken the places or
     changed the operator, the count becomes NULL, which the column forbids; nothing is stored or stays locked, and the
-    action is run again. Whoever takes the last place must know it (`limit_reached`), and therefore looks.
+    action is run again. Whoever takes the last place records it (`limit_reached`), and therefore looks.
     """
     if chosen.load + 1 >= chosen.limit:
         return False
@@ -158,7 +156,7 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         chosen = choice.operator
         if not lost and _expect_place(s, chosen):
             _count_dealt(s, source, chosen)
-            return _reservation(chosen.operator_id, chosen.chat_id, (chosen.load + 1, chosen.limit, ""), choice)
+            return _reservation(chosen.operator_id, chosen.chat_id, (chosen.load + 1, chosen.limit), choice)
         claimed = unlock_unless_found(s, partial(_claim, s, chosen))
         if claimed is not None:
             _count_dealt(s, source, chosen)

@@ -257,7 +257,8 @@ def set_weight(
     one(s, source_id=source_id)
     lock_team(s, [source_id], operator_ids=[operator_id])
     check_there(s, operator_id)
-    _change_weight(s, source_id, operator_id, checked, actor=actor, now=now)
+    with duty.watching(s, now=now):
+        _change_weight(s, source_id, operator_id, checked, actor=actor, now=now)
     reach.reach_known_chats(s, operator_id=operator_id, now=now)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
@@ -288,8 +289,7 @@ def check_there(s: Session, operator_id: int) -> None:
 
 def _change_weight(s: Session, source_id: int, operator_id: int, weight: int, *, actor: Actor, now: datetime) -> None:
     """Stores a weight; the operator is told of their first one at a source, and of losing it."""
-    with duty.watching(s, now=now):
-        had = weights_module.store(s, source_id=source_id, operator_id=operator_id, weight=weight, actor=actor, now=now)
+    had = weights_module.store(s, source_id=source_id, operator_id=operator_id, weight=weight, actor=actor, now=now)
     if had is not bool(weight):
         _notify_assigned(s, source_id, operator_id, is_assigned=not had, now=now)
 

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from crm_core.contacts.lead_words import words
+from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import exclusion
+from crm_core.storage.tables import OutboxRow
 
 
 def check_all(s: Session) -> None:
@@ -81,6 +83,17 @@ def check_nobody_waits_in_vain(s: Session) -> None:
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
 
 
+def _quoted(s: Session) -> dict[tuple[int, int], set[int]]:
+    """Texts that whoever took over reads in a talk of both sides: by contact and chat, the stored messages."""
+    pages = select(OutboxRow.contact_id, OutboxRow.chat_id, OutboxRow.payload).where(
+        OutboxRow.kind == outbox.TALK, OutboxRow.state == "pending"
+    )
+    found: dict[tuple[int, int], set[int]] = {}
+    for contact_id, chat_id, payload in s.execute(pages):
+        found.setdefault((contact_id, chat_id), set()).update(range(payload["first"], payload["last"] + 1))
+    return found
+
+
 def check_holders_are_told(s: Session) -> None:
     """While nothing is sent yet: the card and the messages of a contact are queued for its holder, and nobody else."""
     held = _rows(
@@ -102,10 +115,13 @@ def check_holders_are_told(s: Session) -> None:
     said: dict[int, list[int]] = {}
     for contact_id, message_id in _rows(s, "SELECT contact_id, id FROM messages WHERE author = 'client' ORDER BY id"):
         said.setdefault(contact_id, []).append(message_id)
+    quoted = _quoted(s)
     for contact_id, account in holder.items():
         due = [message_id for of, chat, message_id in copies if (of, chat) == (contact_id, account)]
-        assert due == said.get(contact_id, [])[1:], (
-            f"messages of {contact_id} for {account}: {due}, stored {said.get(contact_id)}"
+        in_talk = quoted.get((contact_id, account), set())
+        assert due == [one for one in said.get(contact_id, [])[1:] if one not in in_talk], (
+            f"messages of {contact_id} for {account}: {due}, stored {said.get(contact_id)}, in a talk {in_talk}"
         )
     foreign = [(of, chat) for of, chat, _ in copies if of in holder and holder[of] != chat]
+    foreign += [(of, chat) for of, chat in quoted if of in holder and holder[of] != chat]
     assert foreign == [], f"copies on their way to who does not hold the contact: {foreign}"
