@@ -286,6 +286,11 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
 def _drop_waiting(s: Session, contact: Row[Any], *, operator_id: int, now: datetime) -> None:
     """The operator gets no more messages of a closed contact, but a line that says how many there were."""
     missed = outbox.drop_contact(s, contact_id=contact.id, outcome="closed", now=now)
+    tell_missed(s, contact, missed, operator_id=operator_id, now=now)
+
+
+def tell_missed(s: Session, contact: Row[Any], missed: int, *, operator_id: int, now: datetime) -> None:
+    """Queues the line that says how many messages of a client an operator did not get, unless they got all."""
     chat_id = _chat_of(s, operator_id) if missed and contact.bot_id is not None else None
     if chat_id is not None:
         payload = {"contact": contact.id, "count": missed}

@@ -176,7 +176,7 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
         return None
     said = messages.said(s, contact_id, first=contact.late_from)
     _settle(s, contact, late_from=None)
-    outbox.drop_contact(s, contact_id=contact_id, outcome="renewed", now=now)
+    _drop_waiting(s, contact, now=now)
     cards.refresh_all(s, contact_id=contact_id, now=now)
     other = reopening.open_there(s, contact)
     if other is not None:
@@ -192,6 +192,14 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
         rng=rng,
         late=LateWords(said, contact.operator_id),
     )
+
+
+def _drop_waiting(s: Session, contact: Row[Any], *, now: datetime) -> None:
+    """Late words come again with the contact that they open; of what was not shown before closing, the line remains."""
+    missed = outbox.drop_contact(s, contact_id=contact.id, outcome="renewed", now=now)
+    missed -= outbox.given_up_since(s, contact_id=contact.id, first=contact.late_from)
+    if contact.operator_id is not None:
+        lifecycle.tell_missed(s, contact, missed, operator_id=contact.operator_id, now=now)
 
 
 def _join(s: Session, other: Row[Any], said: list[messages.Original], *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, null, or_, select, text, update
+from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, func, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
@@ -407,6 +407,19 @@ def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) ->
     """
     dropped = execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
     return sum(row.payload["count"] if row.kind == MORE else row.kind == TO_OPERATOR for row in dropped)
+
+
+_GIVEN_UP = select(func.count()).where(
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.kind == TO_OPERATOR,
+    _table.c.message_ref >= bindparam("first"),
+    _table.c.state == "dead",
+)
+
+
+def given_up_since(s: Session, *, contact_id: int, first: int) -> int:
+    """How many copies for the operator of a contact were given up, from a stored message on."""
+    return int(execute(s, _GIVEN_UP, {"of_contact": contact_id, "first": first}).scalar_one())
 
 
 def collapse(s: Session, *, bot_id: int, chat_id: int, contact_id: int, keep: int, now: datetime) -> list[int]:

@@ -29,12 +29,13 @@ class Desk:
         self.cards: dict[int, list[str]] = {}  # message: what its buttons say when they are pressed
         self.copies: list[int] = []
         self.is_closed = False
+        self.is_deciding = False  # what to do with words that came after closing
         self.changed = asyncio.Event()
 
     def press(self, action: str) -> tuple[int, str] | None:
         """The newest button of an action: the message that it stands on, and what pressing it says."""
         found = [
-            (int(data.split(":")[2]), message_id, data)
+            (int(data.split(":")[-1]), message_id, data)
             for message_id, presses in self.cards.items()
             for data in presses
             if data.startswith(f"{action}:")
@@ -128,14 +129,17 @@ class Operator:
         desk = self._desks.get(key)
         if desk is None:
             desk = self._desks[key] = Desk(key, card.client)
-            self._open.append(desk)
-            self._do(self._serve(desk))
         desk.cards[entry["message_id"]] = entry["presses"]
         # On what nobody has taken the card asks first; the one that was shown before may be a line without buttons.
         is_live = _has(entry, "take:", "close:", "close_new:")
         is_newest = entry["message_id"] == max(desk.cards)
         desk.is_closed = (desk.is_closed and not is_live) or (is_newest and not is_live)
         desk.changed.set()
+        if desk not in self._open and not desk.is_closed:  # new, or open again
+            self._open.append(desk)
+            self._do(self._serve(desk))
+        elif _has(entry, "late_no:") and not desk.is_deciding:
+            self._do(self._decide(desk))
 
     def _do(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -179,6 +183,17 @@ class Operator:
         for _ in range(self._chance.randint(0, 3)):
             await self._pause(1, 6)
             await self._answer(desk)
+
+    async def _decide(self, desk: Desk) -> None:
+        """Says what became of words that came after closing: they open the contact again, or are not needed."""
+        desk.is_deciding = True
+        try:
+            await self._pause(0.5, 5)
+            decision = desk.press("reopen" if self._chance.random() < 0.3 else "late_no")
+            if decision is not None:
+                await self._press(desk, *decision)
+        finally:
+            desk.is_deciding = False
 
     async def _close(self, desk: Desk) -> None:
         await self._pause(1, 8)
