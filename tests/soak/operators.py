@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections import defaultdict
 from random import Random
 from typing import Any
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 Key = tuple[int, int]  # bot, contact
 
 PATIENCE = 12.0  # seconds until somebody looks for a card that answers a press
+PATIENCE_LEAST = 5.0  # a chat takes one message a second, however much in a hurry people are
+_LINE = re.compile(r"(?P<closed>✔️ )?#(?P<number>\d+) ")
 TRIES = 12  # presses after which an operator leaves a contact alone: something is wrong, and the result will say so
 
 
@@ -61,7 +64,7 @@ class Operator:
 
     def __init__(self, setting: Setting, watcher: Watcher, audit: Audit, number: int, person: Person) -> None:
         self._setting, self._audit, self._number, self._person = setting, audit, number, person
-        self._patience = PATIENCE / setting.plan.hurry
+        self._patience = max(PATIENCE_LEAST, PATIENCE / setting.plan.hurry)
         self._bots = {bot.id: bot for bot in setting.bots}
         self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in setting.clients}
         self._chance: Random = setting.rng("operator", number)
@@ -122,13 +125,9 @@ class Operator:
                 desk.copies.append(entry["message_id"])
 
     def _notice_card(self, entry: Json) -> None:
-        card = read_card(entry["text"])
-        if card is None:
-            return
-        key = (entry["bot"], card.number)
-        desk = self._desks.get(key)
+        desk = self._desk_of(entry)
         if desk is None:
-            desk = self._desks[key] = Desk(key, card.client)
+            return
         desk.cards[entry["message_id"]] = entry["presses"]
         # On what nobody has taken the card asks first; the one that was shown before may be a line without buttons.
         is_live = _has(entry, "take:", "close:", "close_new:")
@@ -140,6 +139,17 @@ class Operator:
             self._do(self._serve(desk))
         elif _has(entry, "late_no:") and not desk.is_deciding:
             self._do(self._decide(desk))
+
+    def _desk_of(self, entry: Json) -> Desk | None:
+        """Whose card a message is; None if it is none. A closed contact's card is one line, and one folded, too."""
+        card, line = read_card(entry["text"]), _LINE.match(entry["text"])
+        if card is not None:
+            key = (entry["bot"], card.number)
+            return self._desks.setdefault(key, Desk(key, card.client))
+        desk = self._desks.get((entry["bot"], int(line["number"]))) if line is not None else None
+        if desk is None or line is None:
+            return None
+        return desk if line["closed"] or entry["message_id"] in desk.cards else None
 
     def _do(self, work: Any) -> None:
         task = asyncio.create_task(work)
