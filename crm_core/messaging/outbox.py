@@ -387,14 +387,26 @@ def drop_waiting(
     )
 
 
+_WAITS_FOR_HOLDER = (
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
+    _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
+    _table.c.state == "pending",
+)
+_HOLD_WAITING = select(_table.c.id).where(*_WAITS_FOR_HOLDER).order_by(_table.c.id).with_for_update()
+
+
+def hold_waiting(s: Session, *, contact_id: int) -> None:
+    """Locks what waits for the operator of a contact: until this transaction ends, no sender claims any of it.
+
+    What a sender was just claiming is being sent when this returns. The caller has locked the contact.
+    """
+    execute(s, _HOLD_WAITING, {"of_contact": contact_id}).all()
+
+
 _DROP_CONTACT = (
     update(_table)
-    .where(
-        _table.c.contact_id == bindparam("of_contact"),
-        _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
-        _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
-        _table.c.state == "pending",
-    )
+    .where(*_WAITS_FOR_HOLDER)
     .values(state="dead", outcome=bindparam("why"), settled_at=bindparam("at"))
     .returning(_table.c.kind, _table.c.payload)
 )
