@@ -358,13 +358,20 @@ def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
     )
 
 
+_KEYED = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
+
+
+def change_keyed(s: Session, *, dedup_key: str, payload: dict[str, Any]) -> None:
+    """Changes the payload of the row that waits under a key, if there is one: `add` would leave it as it is."""
+    execute(s, update(_table).where(_table.c.once == dedup_key, _KEYED).values(payload=payload))
+
+
 def give_up_keyed(s: Session, *, dedup_key: str, outcome: str, now: datetime) -> None:
     """Gives up the row that waits under a key, if there is one."""
-    keyed = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
     execute(
         s,
         update(_table)
-        .where(_table.c.once == dedup_key, keyed)
+        .where(_table.c.once == dedup_key, _KEYED)
         .values(state="dead", outcome=outcome, settled_at=now, once=null()),
     )
 
