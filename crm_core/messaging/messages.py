@@ -188,7 +188,7 @@ def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: i
     """
     rest = said[1:] if said and said[0].author == "client" and fits_card(said[0]) else said
     talk = _talk(rest) if any(one.author == "operator" for one in rest) else []
-    single = [one for one in rest if not talk or not _is_told(one)]
+    single = [one for one in rest if not talk or not is_told(one)]
     to = (bot_id, chat_id, contact_id)
     pages = [outbox.OutboxEntry(outbox.TALK, *to, payload={"first": first, "last": last}) for first, last in talk]
     return [*pages, *(outbox.OutboxEntry(outbox.TO_OPERATOR, *to, one.id) for one in single)]
@@ -198,7 +198,7 @@ TALK_PAGE, TALK_LINE = 3_300, 130  # UTF-16 units of a message of the talk, and 
 TALK_TEXT = 2_500  # of one text within it; a longer one follows in full
 
 
-def _is_told(one: Original) -> bool:
+def is_told(one: Original) -> bool:
     """Whether a line of the talk says all of a message."""
     return one.kind == "text" and utf16_units(one.text or "") <= TALK_TEXT
 

@@ -362,13 +362,20 @@ def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
     )
 
 
+_KEYED = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
+
+
+def change_keyed(s: Session, *, dedup_key: str, payload: dict[str, Any]) -> None:
+    """Changes the payload of the row that waits under a key, if there is one: `add` would leave it as it is."""
+    execute(s, update(_table).where(_table.c.once == dedup_key, _KEYED).values(payload=payload))
+
+
 def give_up_keyed(s: Session, *, dedup_key: str, outcome: str, now: datetime) -> None:
     """Gives up the row that waits under a key, if there is one."""
-    keyed = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
     execute(
         s,
         update(_table)
-        .where(_table.c.once == dedup_key, keyed)
+        .where(_table.c.once == dedup_key, _KEYED)
         .values(state="dead", outcome=outcome, settled_at=now, once=null()),
     )
 
@@ -391,14 +398,26 @@ def drop_waiting(
     )
 
 
+_WAITS_FOR_HOLDER = (
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
+    _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
+    _table.c.state == "pending",
+)
+_HOLD_WAITING = select(_table.c.id).where(*_WAITS_FOR_HOLDER).order_by(_table.c.id).with_for_update()
+
+
+def hold_waiting(s: Session, *, contact_id: int) -> None:
+    """Locks what waits for the operator of a contact: until this transaction ends, no sender claims any of it.
+
+    What a sender was just claiming is being sent when this returns. The caller has locked the contact.
+    """
+    execute(s, _HOLD_WAITING, {"of_contact": contact_id}).all()
+
+
 _DROP_CONTACT = (
     update(_table)
-    .where(
-        _table.c.contact_id == bindparam("of_contact"),
-        _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
-        _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
-        _table.c.state == "pending",
-    )
+    .where(*_WAITS_FOR_HOLDER)
     .values(state="dead", outcome=bindparam("why"), settled_at=bindparam("at"))
     .returning(_table.c.kind, _table.c.payload)
 )
