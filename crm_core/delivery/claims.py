@@ -35,9 +35,11 @@ FOR_STAFF = (
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardData:
     """A contact as a card or a notice shows it, at one version.
+
+    Its columns are given by name: by position, a new one once made cards name the wrong operator.
 
     Attributes:
         taken_at: the take of the operator who holds it now, if somebody else took it before them.
@@ -76,7 +78,7 @@ class CardData:
     first_about: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageData:
     """A stored message that is to be copied, and what the copy replies to in its new chat.
 
@@ -159,30 +161,30 @@ _CONTACTS = PreparedForIds(
             Contact.id,
             Contact.version,
             Contact.status,
-            Source.name,
+            Source.name.label("source"),
             Contact.bot_id,
             Contact.created_at,
             Contact.taken_at,
             Contact.closed_at,
-            _HOLDER.name,
-            HOLDER_STAFF.telegram_id,
-            Lead.full_name,
-            Lead.username,
-            Lead.language,
+            _HOLDER.name.label("operator"),
+            HOLDER_STAFF.telegram_id.label("operator_chat"),
+            Lead.full_name.label("lead_name"),
+            Lead.username.label("lead_username"),
+            Lead.language.label("lead_language"),
             Lead.phone,
             Lead.email,
             Lead.email_hint,
-            FIRST.kind,
-            FIRST.text,
-            FIRST.entities,
-            _earlier_count,
-            _last_operator,
-            Contact.chat_id.is_not(None),
+            FIRST.kind.label("first_kind"),
+            FIRST.text.label("first_text"),
+            FIRST.entities.label("first_entities"),
+            _earlier_count.label("earlier"),
+            _last_operator.label("last_operator"),
+            Contact.chat_id.is_not(None).label("has_chat"),
             Contact.current_assigned_at,
-            Contact.late_from.is_not(None),
-            _PREVIOUS.name,
-            FIRST.forwarded_from,
-            FIRST.about,
+            Contact.late_from.is_not(None).label("has_late"),
+            _PREVIOUS.name.label("previous_operator"),
+            FIRST.forwarded_from.label("first_forwarded_from"),
+            FIRST.about.label("first_about"),
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -211,7 +213,7 @@ def _newest_there(*conditions: Any) -> Any:
 _MESSAGES = PreparedForIds(
     lambda ids: (
         select(
-            OutboxRow.id,
+            OutboxRow.id.label("row_id"),
             Message.id,
             Message.kind,
             Message.text,
@@ -232,9 +234,9 @@ _MESSAGES = PreparedForIds(
                 _newest_there(Posted.message_ref == Message.reply_to),
                 # … or the card: in an operator's chat every copy replies to it. Clients have no cards.
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
-            ),
-            _newest_there(Posted.message_ref == Message.id),
-            Message.withdrawn_at.is_not(None),
+            ).label("reply_to"),
+            _newest_there(Posted.message_ref == Message.id).label("copy_id"),
+            Message.withdrawn_at.is_not(None).label("is_withdrawn"),
             Message.forwarded_from,
             Message.about,
             Message.media,
@@ -319,8 +321,10 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *columns, forwarded_from, about, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        contact = replace(CardData(*columns), first_forwarded_from=forwarded_from, first_about=about)
+    for row in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        columns = row._asdict()
+        source_id = columns.pop("source_id")
+        contact = CardData(**columns)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)
@@ -344,7 +348,8 @@ _TAKEN = select(func.max(Event.at)).where(
 def _messages(s: Session, ids: list[int]) -> dict[int, MessageData]:
     if not ids:
         return {}
-    return {row_id: MessageData(*fields) for row_id, *fields in execute(s, _MESSAGES, {"ids": ids})}
+    found = [row._asdict() for row in execute(s, _MESSAGES, {"ids": ids})]
+    return {columns.pop("row_id"): MessageData(**columns) for columns in found}
 
 
 def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:
