@@ -214,7 +214,7 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(cr
     assert ivan.looks("Hello from Anna") is None
 
     await boris.presses(card, "Take")
-    await ivan.sees("Boris is now taking care")
+    await boris.sees("In progress")
     await crm.settled()
     await boris.presses(now(boris, card), "Close")
     await ivan.sees("is closed")

@@ -112,3 +112,36 @@ async def test_client_nobody_answered_comes_as_true_copies(crm: RunningApp) -> N
     await crm.settled()
     await give(crm, 1, boris)
     assert (await boris.sees("Anybody?", bot=crm.shop)).copied_from == (ivan.id, said.id)
+
+
+async def test_client_reads_once_who_helps_now_after_a_hand_over(crm: RunningApp) -> None:
+    anna, boris, ivan = await promised(crm)
+    await give(crm, 1, boris)
+    await ivan.sees("Boris will answer you.")
+    await crm.settled()
+    before = len(ivan.chat(crm.shop))
+    await boris.presses(await boris.sees("I want my money back", bot=crm.shop), "Take")
+    await boris.sees("In progress")
+    await crm.settled()
+    assert len(ivan.chat(crm.shop)) == before
+    await give(crm, 1, anna)
+    await ivan.sees("Anna will answer you.")
+    card = next(seen for seen in reversed(anna.chat(crm.shop)) if "✋ Take" in seen.labels)
+    await anna.presses(card, "Take")
+    await crm.settled()
+    assert len(ivan.chat(crm.shop)) == before + 1
+
+
+async def test_client_reads_who_takes_what_came_back_to_the_same_operator(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    await ivan.sees("Anna will answer you here.")
+    await anna.sees("Hello")
+    await crm.settled()
+    await anna.blocks(crm.shop)
+    await crm.settled()
+    await anna.starts(crm.shop)
+    await crm.settled()
+    card = next(seen for seen in reversed(anna.chat(crm.shop)) if "✋ Take" in seen.labels)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care of your request #1.")
