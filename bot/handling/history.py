@@ -17,6 +17,7 @@ from bot.texts.phrases import kind_name, moment
 from crm_core.access.actors import Actor
 from crm_core.conversation import history
 from crm_core.conversation.history import History, Said
+from crm_core.graphemes import beginning
 from crm_core.messaging.messages import utf16_units
 from crm_core.storage.database import Database
 
@@ -66,5 +67,5 @@ def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:
     if one.is_withdrawn:
         said = _("(taken back)") + " " + said
     if len(said) > EACH_LONGEST:
-        said = said[: EACH_LONGEST - 1] + "…"
+        said = beginning(said, EACH_LONGEST - 1) + "…"
     return f"{moment(one.at.timestamp(), str(zone), _)} {who}: {said}"
