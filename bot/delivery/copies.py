@@ -30,7 +30,7 @@ from aiogram.types import (
 )
 from aiogram.utils.formatting import Text, as_list
 
-from bot.delivery.cards import origin_lines
+from bot.delivery.origins import origin_lines
 from bot.delivery.staff_notices import staff_notice
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText

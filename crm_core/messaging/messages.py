@@ -209,10 +209,11 @@ def _talk(said: Sequence[Original]) -> list[tuple[int, int]]:
     pages: list[tuple[int, int]] = []
     room = 0
     for one in said:
-        room -= min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE
+        length = min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE + (ORIGIN_ROOM if one.has_origin else 0)
+        room -= length
         if room < 0 or not pages:
             pages.append((one.id, one.id))
-            room = TALK_PAGE - min(utf16_units(one.text or ""), TALK_TEXT) - TALK_LINE
+            room = TALK_PAGE - length
         pages[-1] = (pages[-1][0], one.id)
     return pages
 
