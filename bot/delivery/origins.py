@@ -8,6 +8,7 @@ from bot.texts import Translator
 from bot.texts.phrases import kind_name
 from crm_core.conversation.history import Said
 
+NAME_LONGEST = 30  # characters of the name of an operator or a client
 ORIGIN_LONGEST, QUOTED_LONGEST = 80, 200  # characters of a name, and of quoted words, above a message
 
 
@@ -35,6 +36,12 @@ def origin_lines(
     if with_quote and "quote" in about:
         lines.append(f"❝ {one_line(shorten(str(about['quote'].get('text', '')), QUOTED_LONGEST))} ❞")
     return lines
+
+
+def from_operator(name: str, words: str, _: Translator) -> str:
+    """What an operator wrote to the client, as a colleague reads it."""
+    text = _("{operator} → client: {text}")
+    return text.format(operator=one_line(shorten(name, NAME_LONGEST)), text=words).rstrip()
 
 
 def marked(one: Said, words: str, _: Translator) -> str:

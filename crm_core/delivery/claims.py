@@ -86,6 +86,7 @@ class MessageData:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
         is_withdrawn: whether its operator has taken it back.
+        operator: the name of who wrote it, None for the client.
         forwarded_from, about, media: as in `MessageContent`.
     """
 
@@ -99,6 +100,7 @@ class MessageData:
     reply_to: int | None
     copy_id: int | None = None
     is_withdrawn: bool = False
+    operator: str | None = None
     forwarded_from: str | None = None
     about: dict[str, Any] | None = None
     media: dict[str, Any] | None = None
@@ -240,8 +242,10 @@ _MESSAGES = PreparedForIds(
             Message.forwarded_from,
             Message.about,
             Message.media,
+            Operator.name.label("operator"),
         )
         .join(Message, Message.id == OutboxRow.message_ref)
+        .outerjoin(Operator, Operator.id == Message.operator_id)
         .where(OutboxRow.id.in_(ids))
     )
 )

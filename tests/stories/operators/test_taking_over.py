@@ -103,6 +103,33 @@ async def test_talk_that_waits_is_not_shown_to_who_has_lost_the_request(crm: Run
     assert ivan.looks("Anna will answer you.") is not None
 
 
+@pytest.mark.fault("F154")
+async def test_media_of_a_colleague_say_whose_they_are(crm: RunningApp) -> None:
+    anna, boris, ivan = await promised(crm)
+    card = await anna.sees("I want my money back")
+    picture = await anna.sends(kinds.photo(caption="The form to fill in"), reply_to=card)
+    await anna.sends(kinds.sticker(), reply_to=card)
+    await anna.replies(card, "l" * (TALK_TEXT + 1))
+    await ivan.sees("l" * TALK_TEXT)
+    await ivan.sends(kinds.voice())
+    await anna.sees(kind="voice")
+    await crm.settled()
+    await give(crm, 1, boris)
+    copy = await boris.sees("The form to fill in", kind="photo", bot=crm.shop)
+    assert (copy.text, copy.copied_from) == ("Anna → client:\nThe form to fill in", (anna.id, picture.id))
+    await crm.settled()
+    below = [seen for seen in boris.chat(crm.shop) if seen.id > copy.id - 2]
+    assert [(seen.kind, seen.text[:20]) for seen in below] == [
+        ("photo", "The receipt"),
+        ("photo", "Anna → client:\nThe f"),
+        ("sticker", ""),
+        ("text", "Anna → client:"),
+        ("text", "Anna → client:\nlllll"),
+        ("voice", ""),
+    ]
+    assert below[3].reply_to == below[2].id
+
+
 async def test_client_nobody_answered_comes_as_true_copies(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
     await ivan.says("Hello", to=crm.shop)
