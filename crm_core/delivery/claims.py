@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
-from crm_core.conversation import history, overviews, reminders
+from crm_core.conversation import history, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overviews import Shown
 from crm_core.messaging import outbox
@@ -279,6 +279,9 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         return _with_latest(s, row)
     if row.kind == outbox.OVERVIEW:
         return replace(row, overview=overviews.now_shown(s, bot_id=row.bot_id, chat_id=row.chat_id))
+    if row.payload.get("code") == "clients_unanswered":
+        requests = unanswered.still_so(s, row.payload["requests"])
+        return replace(row, payload={**row.payload, "requests": requests}, is_over=not requests)
     if row.payload.get("code") == "client_waits" and row.contact_id is not None:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
