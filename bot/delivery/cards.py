@@ -24,6 +24,7 @@ from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.conversation.history import Said
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
+from crm_core.names import shows_something
 
 FOLDED_LONGEST = 40  # characters of the first words on the card of a closed request
 
@@ -196,7 +197,7 @@ def _message(contact: CardData, _: Translator, *, is_brief: bool = False) -> Sty
     if contact.first_kind != "text":
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     text = contact.first_text or ""
-    if not text:
+    if not shows_something(text):
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     limit = card_text_limit(contact.first_forwarded_from is not None or contact.first_about is not None)
     if is_brief and utf16_units(text) > BRIEF_LONGEST:
