@@ -252,8 +252,13 @@ def mark_taken(
     """
     _set_state(s, contact, "in_progress", taken=now)
     _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
-    if not by_answer:
+    if not by_answer and not _is_announced(contact, operator_id):
         _notify_client(s, contact, "taken", now=now)
+
+
+def _is_announced(contact: Row[Any], operator_id: int) -> bool:
+    """Whether the client was told, when the contact was handed on, that this operator answers (`queue.handed_on`)."""
+    return contact.previous_operator_id not in (None, operator_id)
 
 
 def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng) -> Row[Any]:

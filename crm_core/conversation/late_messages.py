@@ -95,8 +95,7 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     entries: list[tuple[str, int | None]] = [] if chat_id is None else [(outbox.TO_OPERATOR, original.id)]
     if closed.late_from is None:
         _settle(s, contact, late_from=original.id)
-        cards.refresh_all(s, contact_id=closed.id, now=now)
-        entries.insert(0, (outbox.CARD, None))
+        entries.insert(0, (outbox.CARD, None))  # no card changes before it is there: it folds the earlier one
     rows = [
         outbox.OutboxEntry(kind, contact.bot_id, chat_id, closed.id, message_ref=message)
         for kind, message in entries

@@ -57,6 +57,24 @@ async def test_thanks_after_closing_need_nothing_and_open_nothing(crm: RunningAp
     assert await press.answer() == "#1: this was already decided."
 
 
+async def test_late_words_leave_one_live_card_and_change_the_earlier_one_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Ivan has a question", to=crm.shop)
+    card = await anna.sees("Ivan has a question")
+    await closes(anna, card)
+    await ivan.sees("is closed")
+    await crm.settled()
+    edits = await count(crm, "outbox", "kind = 'card_edit'")
+    await ivan.says("Thanks!")
+    late = await anna.sees("The client has written again.")
+    await ivan.says("Really!")
+    await anna.sees("Really!")
+    await crm.settled()
+    assert late.id != card.id
+    assert (now(anna, card).text, now(anna, card).labels) == ("#1 Ivan · ⤵️ below", [])
+    assert await count(crm, "outbox", "kind = 'card_edit'") == edits + 1
+
+
 @pytest.mark.fault("F153")
 async def test_late_question_is_taken_up_by_reopening(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()

@@ -106,9 +106,23 @@ async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     await anna.says("/overview")
-    await anna.sees("The pinned overview is on")
+    answer = await anna.sees("The pinned overview is on")
+    assert answer.text == "The pinned overview is on."
     await crm.settled()
-    assert (await pinned(crm, anna)).text == "🔴 2 wait"
+    assert [one.text for one in anna.pinned(crm.shop)] == ["🔴 2 wait"]  # without waiting for the next look
+    await looks_again(crm)
+    assert await count(crm, "outbox", "kind = 'overview'") == 3
+
+
+async def test_overview_switched_on_with_nothing_open_says_when_it_appears(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    for words in ("The pinned overview is off", "The pinned overview is on. It appears as soon as a request is open."):
+        await anna.says("/overview")
+        await anna.sees(words)
+    await crm.settled()
+    assert anna.pinned(crm.shop) == []
+    await ask(crm, anna, "Ivan")
+    assert (await pinned(crm, anna)).text == "🔴 1 waits"
 
 
 async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
