@@ -85,7 +85,7 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     Returns False where it opens a new contact instead, since they are not there and nothing else waits for them; None
     if the contact was changed meanwhile, and is to be read again.
     """
-    chat_id = _chat_of_who_is_there(s, closed)
+    chat_id = _chat_of_who_had_it(s, closed)
     if chat_id is None and closed.late_from is None:
         return False
     if not lock_contact(s, closed.id, version=closed.version):
@@ -105,18 +105,24 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     return True
 
 
-_PRESENT = frozenset({None, Exclusion.NO_WEIGHT})  # who works on a contact need have no weight any more
+_CAN_READ = frozenset({Exclusion.OFFLINE, Exclusion.FULL})
 
 
-def _chat_of_who_is_there(s: Session, closed: Closed) -> int | None:
-    """The chat of the operator who had a contact; None if they are gone, off, offline, unreachable or full."""
+def _chat_of_who_had_it(s: Session, closed: Closed) -> int | None:
+    """The chat of the operator who had a contact; None if they are gone, off, offline, unreachable or full.
+
+    Where words are before them already, they get further ones though they are offline or full: they are not to decide
+    about what they have not seen.
+    """
     if closed.operator_id is None:
         return None
     try:
         had_it = one_candidate(s, source_facts(s, closed.source_id), operator_id=closed.operator_id).candidate
     except OperatorNotFound:
         return None
-    return had_it.chat_id if exclusion(had_it) in _PRESENT else None
+    why_not = exclusion(had_it)
+    is_there = why_not is None or (closed.late_from is not None and why_not in _CAN_READ)
+    return had_it.chat_id if is_there else None
 
 
 _SETTLE = (

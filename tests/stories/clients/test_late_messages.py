@@ -180,6 +180,17 @@ async def test_late_words_to_who_is_not_there_open_a_request_at_once(crm: Runnin
 
 
 @pytest.mark.fault("F153")
+async def test_operator_decides_nothing_that_they_have_not_seen(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    late = await says_after_closing(crm, ivan, anna, "Thanks!")
+    await anna.says("/offline")
+    away = await anna.sees("You are offline")
+    await ivan.says("And skis?")
+    words = await anna.sees("And skis?", after=away)
+    assert words.reply_to == late.id
+
+
+@pytest.mark.fault("F153")
 async def test_late_words_survive_a_restart(sandbox: Sandbox, database_url: str, clock: MovableClock) -> None:
     async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
