@@ -18,6 +18,8 @@ TOKEN = "710001:" + "shop" * 9
 WEIGHTS = (60, 40)
 LIMIT = 5
 INVITATION = re.compile(r"start=(\S+)")
+TYPING = 4  # seconds of this world between two messages while the shop opens: the bot's pace is never in the way
+OPENING = 30  # seconds of this world that it takes, at most
 
 
 class World:
@@ -44,7 +46,8 @@ class World:
             begins: the present moment in this world at its start; None for that of the machine.
         """
         self.language, self.zone = language, zone
-        self.clock = Clock(0 if begins is None else (begins - datetime.now(UTC)).total_seconds())
+        self._present = 0.0 if begins is None else (begins - datetime.now(UTC)).total_seconds()
+        self.clock = Clock(self._present - OPENING)
         self.key = new_key()
         self._stack = AsyncExitStack()
         self._away = 0
@@ -122,25 +125,37 @@ class World:
 
     def forward(self, seconds: float) -> None:
         """Lets time pass at once, for everybody."""
-        self.clock.ahead += seconds
-        self.product.set_ahead(self.clock.ahead)
+        self._set_ahead(self.clock.ahead + seconds)
+
+    def _set_ahead(self, seconds: float) -> None:
+        self.clock.ahead = seconds
+        self.product.set_ahead(seconds)
 
     # --- the shop opens --------------------------------------------------------------------------------------------
 
     async def _open_shop(self) -> None:
-        """An admin comes by the first link, invites two operators, and gives each a weight; as people would."""
+        """An admin comes by the first link, invites two operators, and gives each a weight; as people would.
+
+        It has happened just before the present moment, so that nobody waits while they type.
+        """
         assert self.product.link is not None
         admin, bot = self.admin, self.bot
         sent = await admin.starts(bot, self.product.link.partition("start=")[2])
         await admin.sees(after=sent)
         for operator, weight in zip(self.operators, WEIGHTS, strict=True):
+            self.forward(TYPING)
             sent = await admin.says(f"/operators add {operator.first_name} {LIMIT}")
             invitation = INVITATION.search((await admin.sees(INVITATION, after=sent)).text)
             assert invitation is not None
-            sent = await operator.starts(bot, invitation[1])
-            await operator.sees(after=sent)
+            self.forward(TYPING)
+            joined = await operator.starts(bot, invitation[1])
+            await operator.sees(after=joined)
+            await admin.sees("🎉", after=sent)
+            self.forward(TYPING)
             sent = await admin.says(f"/assign {bot.username} {operator.first_name} {weight}")
             await admin.sees(operator.first_name, after=sent)
+            await operator.sees(bot.username, after=joined)
+        self._set_ahead(self._present)
 
     def _person(self, first_name: str, username: str | None = None, last_name: str | None = None) -> Person:
         return self.sandbox.person(first_name, last_name, username, language_code=self.language)
