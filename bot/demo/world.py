@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,17 +39,26 @@ class World:
     sandbox: Sandbox
     product: ProductProcess
 
-    def __init__(self, language: str, zone: str, *, begins: datetime | None = None) -> None:
+    def __init__(
+        self,
+        language: str,
+        zone: str,
+        *,
+        begins: datetime | None = None,
+        product: Callable[[Path], ProductProcess] = ProductProcess,
+    ) -> None:
         """
         Args:
             language: "ru" or "en", of everybody.
             zone: of the product, by its IANA name.
             begins: the present moment in this world at its start; None for that of the machine.
+            product: makes the process of the product, which logs to that file.
         """
         self.language, self.zone = language, zone
         self._present = 0.0 if begins is None else (begins - datetime.now(UTC)).total_seconds()
         self.clock = Clock(self._present - OPENING)
         self.key = new_key()
+        self._new_product = product
         self._stack = AsyncExitStack()
         self._away = 0
         self._reviving: asyncio.Task[None] | None = None
@@ -67,7 +77,7 @@ class World:
             self.clients = [
                 self._person(one.first_name, last_name=one.last_name) for one in cast.dialogues[: len(WEIGHTS)]
             ]
-            self.product = ProductProcess(folder / "product.log")
+            self.product = self._new_product(folder / "product.log")
             self._stack.push_async_callback(self.product.stop)
             await self.start_product()
             await self._open_shop()

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Request, Response, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Request, Response, expect
 from playwright.async_api import Page as Tab
 
 from bot.demo.playground import Playground
 from tests.browser.chromium import chromium
+from tests.browser.forked_product import ForkedProduct
 
 expect.set_options(timeout=25_000)  # the machine may be busy; nothing waits longer than it has to
 
@@ -62,7 +64,6 @@ class Shown:
 
     def __init__(self, tab: Tab, playground: Playground) -> None:
         self.tab, self.playground = tab, playground
-        self.watch = Watch(tab, playground.address)
 
     async def open(self, query: str = "") -> None:
         await self.tab.goto(f"{self.playground.address}/{query}")
@@ -100,6 +101,16 @@ class Shown:
                 return
         raise AssertionError(f"Tab does not lead to {selector}")
 
+    def row(self, panel: str, label: str) -> Locator:
+        """A line of a pane."""
+        return self.tab.locator(f"#panel-{panel} div", has_text=label)
+
+    async def asks(self, who: str, text: str) -> str:
+        """Starts the bot, writes, and waits for the card. Returns on whose telephone it is."""
+        await self.starts(who)
+        await self.writes(who, text)
+        return await self.card(text)
+
     async def switch(self, key: str) -> None:
         await self.tab.click(f'[data-post="/switches/{key}"]')
 
@@ -112,21 +123,28 @@ class Shown:
         await self.writes(who, text)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 async def playground() -> AsyncIterator[Playground]:
-    """One world for all tests of a worker, since its start takes seconds."""
-    async with Playground(language="en", zone="UTC") as opened:
+    """A world in which nobody has written yet; it takes less than a second."""
+    async with Playground(language="en", zone="UTC", product=ForkedProduct) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def watched(browser: Browser, address: str) -> AsyncIterator[Tab]:
+    """A tab in which nothing may go wrong."""
+    context = await browser.new_context(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
+    tab = await context.new_page()
+    watch = Watch(tab, address)
+    yield tab
+    await context.close()
+    assert watch.wrong == []
 
 
 @pytest.fixture
 async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
-    """A tab; the telephones of the clients are those of people who have never written."""
-    world = playground.world
-    world.clients = [world.sandbox.person(one.first_name, language_code="en") for one in world.clients]
-    playground.page.show(playground.scene())
-    context = await browser.new_context(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
-    looked = Shown(await context.new_page(), playground)
-    yield looked
-    await context.close()
-    assert looked.watch.wrong == []
+    """The page in a tab."""
+    async with watched(browser, playground.address) as tab:
+        looked = Shown(tab, playground)
+        await looked.open()
+        yield looked

@@ -25,6 +25,7 @@ STATIC = {
     "htmx.min.js": "text/javascript; charset=utf-8",
     "hx-sse.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "pattern.svg": "image/svg+xml",
 }
 PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 PATIENCE = 10.0  # seconds for the answer to a pressed button
@@ -56,6 +57,7 @@ class Page:
                 Route("/static/{name}", _static),
                 Route("/files/{file_id}", self._file),
                 Route("/switches/{key}", self._switch, methods=["POST"]),
+                Route("/steps/{number:int}", self._step, methods=["POST"]),
                 *(
                     Route(f"/phones/{{key}}/{name}", self._acting(act), methods=["POST"], name=name)
                     for name, act in acts.items()
@@ -178,6 +180,13 @@ class Page:
             return Response(status_code=404)
         said = await switch.act()
         return HTMLResponse(self.drawing.toast(said) if said else "")
+
+    async def _step(self, request: Request) -> Response:
+        steps, number = self.drawing.scene.steps, request.path_params["number"]
+        if number >= len(steps):
+            return Response(status_code=404)
+        await steps[number].act()
+        return HTMLResponse("")
 
 
 async def _static(request: Request) -> Response:
