@@ -1,6 +1,7 @@
 """A browser that looks at a world, and a watch on what must not happen in it: errors, and requests to anywhere else."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -62,11 +63,8 @@ class Watch:
 class Shown:
     """A tab that shows the page of a world, with short ways to what people do on it."""
 
-    def __init__(self, tab: Tab, playground: Playground) -> None:
-        self.tab, self.playground = tab, playground
-
-    async def open(self, query: str = "") -> None:
-        await self.tab.goto(f"{self.playground.address}/{query}")
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
 
     async def writes(self, who: str, text: str) -> None:
         """Types on a telephone and presses Enter."""
@@ -101,6 +99,15 @@ class Shown:
                 return
         raise AssertionError(f"Tab does not lead to {selector}")
 
+    async def reads(self, panel: str, label: str, value: str | re.Pattern[str]) -> None:
+        """Waits until a line of a pane says something."""
+        await self.row(panel, label).filter(has_text=value).wait_for(timeout=25_000)
+
+    async def has_done(self, steps: int) -> None:
+        """Waits until the guided tour ticks off its first steps, and no further ones."""
+        await self.tab.locator(f"#steps .done:nth-child({steps})").wait_for(timeout=25_000)
+        assert await self.tab.locator("#steps .done").count() == steps
+
     def row(self, panel: str, label: str) -> Locator:
         """A line of a pane."""
         return self.tab.locator(f"#panel-{panel} div", has_text=label)
@@ -121,6 +128,13 @@ class Shown:
         await row.locator(".dots").click()
         await self.tab.click(f"#phone-{who} .actions [data-reply]")
         await self.writes(who, text)
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands beside the telephones is read so often that no story waits for it."""
+    monkeypatch.setattr("bot.sandbox.page.stream.LOOK", 0.1)
+    monkeypatch.setattr("bot.demo.inside.FRESH", 0.05)
 
 
 @pytest.fixture
@@ -145,6 +159,5 @@ async def watched(browser: Browser, address: str) -> AsyncIterator[Tab]:
 async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
     """The page in a tab."""
     async with watched(browser, playground.address) as tab:
-        looked = Shown(tab, playground)
-        await looked.open()
-        yield looked
+        await tab.goto(playground.address)
+        yield Shown(tab)

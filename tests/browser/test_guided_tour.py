@@ -11,35 +11,33 @@ QUESTION = "Is the green lamp in stock?"
 
 
 async def test_guided_tour_by_hand_ticks_off_each_step(shown: Shown) -> None:
-    done = shown.tab.locator("#steps .done")
-    await expect(done).to_have_count(0)
     operator = await shown.asks("client", QUESTION)
-    await expect(done).to_have_count(1)
+    await shown.has_done(1)
     await shown.presses(operator, QUESTION, "Take")
     await shown.sees("client", "is now taking care")
-    await expect(done).to_have_count(2)
+    await shown.has_done(2)
     await shown.replies(operator, QUESTION, "Yes, three of them")
     await shown.sees("client", "Yes, three of them")
-    await expect(done).to_have_count(3)
+    await shown.has_done(3)
     await shown.writes("client", "Then please keep one")
     await shown.switch("kill")
     await shown.sees(operator, "Then please keep one")
-    await expect(done).to_have_count(4)
+    await shown.has_done(4)
     await shown.presses(operator, QUESTION, "Close")
-    await expect(done).to_have_count(5)
+    await shown.has_done(5)
     await shown.writes("admin", "/stats")
     await shown.sees("admin", "Requests:")
-    await expect(done).to_have_count(6)
+    await shown.has_done(6)
     assert await shown.tab.locator("#steps .now").count() == 0
 
 
 async def test_guided_tour_does_each_step_for_whoever_looks_on(shown: Shown) -> None:
     for number in range(6):
         await shown.tab.click("#steps .now button")
-        await expect(shown.tab.locator("#steps .done")).to_have_count(number + 1)
+        await shown.has_done(number + 1)
     await shown.sees("client", "three of them")
     await expect(shown.tab.locator("#log-admin img")).to_be_visible()
-    await expect(shown.row("product", "Process")).to_contain_text("start no. 2")
+    await shown.reads("product", "Process", "start no. 2")
 
 
 async def test_newcomer_takes_a_card_ten_seconds_after_opening_the_page(shown: Shown) -> None:

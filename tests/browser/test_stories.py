@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from playwright.async_api import Browser, expect
 
-from bot.demo.playground import CROWD
-from bot.demo.world import LIMIT, WEIGHTS
+from bot.demo.playground import CROWD, Playground
+from bot.demo.world import LIMIT, WEIGHTS, World
 from tests.browser.conftest import Shown, watched
 from tests.browser.forked_product import ForkedProduct
 
@@ -16,9 +16,8 @@ pytestmark = pytest.mark.slow
 WAITING = CROWD - LIMIT * len(WEIGHTS)  # clients of the crowd for whom there is no room
 
 
-def cards(shown: Shown) -> Counter[str]:
+def cards(world: World) -> Counter[str]:
     """How often the card of each request stands on a telephone of an operator."""
-    world = shown.playground.world
     texts = [one.text for operator in world.operators for one in operator.chat(world.bot)]
     return Counter(found[0] for text in texts if (found := re.match(r"#\d+", text)))
 
@@ -56,8 +55,8 @@ async def test_crowd_fills_both_operators_and_the_rest_waits_its_turn(shown: Sho
     await expect(shown.tab.locator("#panel-decision")).to_contain_text("→ Anna")
 
 
-async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown) -> None:
-    product = shown.playground.world.product
+async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown, playground: Playground) -> None:
+    product = playground.world.product
     assert isinstance(product, ForkedProduct)
     operator = await shown.asks("client", "Is the green lamp in stock?")
     product.may_start.clear()
@@ -68,28 +67,28 @@ async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown) -> No
     await expect(shown.row("ways", "Held by Telegram")).to_have_class("waiting")
     product.may_start.set()
     await shown.sees(operator, "Written while it was dead")
-    await expect(shown.row("product", "Process")).to_contain_text("start no. 2")
-    await expect(shown.row("ways", "Clients in the queue")).to_contain_text(f"{WAITING + 1}, ")
-    await expect(shown.row("ways", "Outbox")).to_contain_text("0")
-    assert len(cards(shown)) == LIMIT * len(WEIGHTS)
+    await shown.reads("product", "Process", "start no. 2")
+    await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
+    await shown.reads("ways", "Outbox", "0")
+    assert len(cards(playground.world)) == LIMIT * len(WEIGHTS)
     assert await shown.tab.locator(f"#log-{operator} .in", has_text="Written while it was dead").count() == 1
 
 
-async def test_outage_of_telegram_keeps_messages_until_it_is_over(shown: Shown) -> None:
+async def test_outage_of_telegram_keeps_messages_until_it_is_over(shown: Shown, playground: Playground) -> None:
     await shown.starts("client2")
     await shown.switch("crowd")
     await shown.switch("away")
     await expect(shown.row("product", "Way to Telegram")).to_have_class("bad")
     await shown.writes("client2", "Written while Telegram was away")
-    shown.playground.world.forward(20)
-    await expect(shown.row("ways", "Outbox")).to_contain_text(re.compile(r"[1-9]\d*, the oldest for [23]\d s"))
+    playground.world.forward(20)
+    await shown.reads("ways", "Outbox", re.compile(r"[1-9]\d*, the oldest for [23]\d s"))
     await expect(shown.row("ways", "Held by Telegram")).to_have_class("waiting")
     await shown.switch("away")
-    await expect(shown.row("product", "Way to Telegram")).to_contain_text("works")
+    await shown.reads("product", "Way to Telegram", "works")
     await expect(shown.row("ways", "Held by Telegram")).to_have_class("")
     await expect(shown.row("ways", "Outbox")).to_have_class("")
-    await expect(shown.row("ways", "Clients in the queue")).to_contain_text(f"{WAITING + 1}, ")
-    assert cards(shown).keys() == {f"#{number}" for number in range(1, 1 + LIMIT * len(WEIGHTS))}
+    await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
+    assert cards(playground.world).keys() == {f"#{number}" for number in range(1, 1 + LIMIT * len(WEIGHTS))}
 
 
 async def test_flood_wait_shuts_a_gate_and_lost_answer_is_sent_again(
@@ -99,10 +98,10 @@ async def test_flood_wait_shuts_a_gate_and_lost_answer_is_sent_again(
     operator = await shown.asks("client", "A question with troubles")
     await shown.switch("flood")
     await shown.replies(operator, "A question with troubles", "An answer that waits")
-    await expect(shown.row("product", "Gates")).to_contain_text(re.compile(r"chats shut: 1 · \d s more"))
+    await shown.reads("product", "Gates", re.compile(r"chats shut: 1 · \d s more"))
     await shown.sees("client", "An answer that waits")
-    await expect(shown.row("product", "Gates")).to_contain_text("all open")
-    await expect(shown.row("ways", "Flood waits")).to_contain_text("1")
+    await shown.reads("product", "Gates", "all open")
+    await shown.reads("ways", "Flood waits", "1")
     await shown.switch("lost")
     await shown.switch("hour")
     await shown.writes("client", "And another one")
@@ -132,10 +131,12 @@ async def test_hour_passes_on_every_clock(shown: Shown) -> None:
     await shown.sees(operator, f"New since {hour}:")  # what the product says goes by it, too
 
 
-async def test_browsers_look_at_one_world_until_somebody_starts_over(browser: Browser, shown: Shown) -> None:
-    async with watched(browser, shown.playground.address) as tab:
-        other = Shown(tab, shown.playground)
-        await other.open()
+async def test_browsers_look_at_one_world_until_somebody_starts_over(
+    browser: Browser, shown: Shown, playground: Playground
+) -> None:
+    async with watched(browser, playground.address) as tab:
+        await tab.goto(playground.address)
+        other = Shown(tab)
         operator = await shown.asks("client", "Do you see me?")
         assert await other.card("Do you see me?") == operator
         await other.presses(operator, "Do you see me?", "Take")
@@ -143,4 +144,4 @@ async def test_browsers_look_at_one_world_until_somebody_starts_over(browser: Br
         await other.switch("restart")
         for one in (shown, other):
             await expect(one.tab.locator("#log-client")).to_contain_text("No messages here yet")
-            await expect(one.row("product", "Process")).to_contain_text("start no. 1")
+            await one.reads("product", "Process", "start no. 1")
