@@ -26,6 +26,11 @@ async def violations(tab: Tab) -> list[str]:
     ]
 
 
+LIGHT = 100_000  # bytes that a first view takes over the wire, with everything that five telephones show
+TRANSFERRED = """() => ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))
+    .reduce((sum, one) => sum + one.transferSize, 0)"""
+
+
 @pytest.fixture
 async def everything() -> AsyncIterator[Gallery]:
     async with gallery() as shown:
@@ -76,6 +81,11 @@ async def test_typing_is_shown_in_several_chats_at_once(browser: Browser, everyt
         await expect(tab.locator("#status-own")).to_have_text("bot")
         await everything.say("text", "Here I am")
         await expect(tab.locator("#status-text")).to_have_text("bot")
+
+
+async def test_first_view_is_light(shown: Shown) -> None:
+    await shown.reads("product", "Process", "running")
+    assert 20_000 < await shown.tab.evaluate(TRANSFERRED) < LIGHT
 
 
 @pytest.mark.parametrize("width", [360, 1500])

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -63,7 +64,7 @@ class Page:
                     for name, act in acts.items()
                 ),
             ],
-            middleware=[Middleware(Guard)],
+            middleware=[Middleware(Guard), Middleware(GZipMiddleware)],
         )
 
     def show(self, scene: Scene) -> None:
