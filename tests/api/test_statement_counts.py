@@ -6,21 +6,25 @@ import httpx2
 import pytest
 
 from tests.support.clock import MovableClock
+from tests.support.parameters import quick_first
 from tests.support.statements import counted
 
 
 @pytest.mark.parametrize(
     "address",
-    [
-        "/operators/",
-        "/sources/",
-        "/leads/",
-        "/leads/?name=lead",
-        "/leads/1/contacts",
-        "/api/v1/contacts/",
-        "/dashboard/operator_stats",
-        "/dashboard/source_stats",
-    ],
+    quick_first(
+        [
+            "/api/v1/contacts/",
+            "/leads/?name=lead",
+            "/operators/",
+            "/sources/",
+            "/leads/",
+            "/leads/1/contacts",
+            "/dashboard/operator_stats",
+            "/dashboard/source_stats",
+        ],
+        count=2,
+    ),
 )
 async def test_every_list_uses_constant_number_of_statements(api: httpx2.AsyncClient, address: str) -> None:
     async def grow(first: int, last: int) -> None:

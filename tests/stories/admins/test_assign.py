@@ -12,34 +12,34 @@ async def add(crm: RunningApp, *names: str) -> None:
         await types(crm, crm.olga, f"/operators add {name} 5")
 
 
+ACCEPTED = [
+    ("/assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30 (100% of its requests)."),
+    ("/assign @Shop_Bot anna 30", "Anna's weight at shop_bot is now 30"),
+    ("/assign 1 1 30", "Anna's weight at shop_bot is now 30"),
+    ("/assign shop_bot Anna Maria 30", "Anna Maria's weight at shop_bot is now 30"),
+    ('/assign shop_bot "Anna Maria" 30', "Anna Maria's weight at shop_bot is now 30"),
+    ("/assign «shop_bot» 'Anna Maria' 30", "Anna Maria's weight at shop_bot is now 30"),
+    ("/assign VK ads Anna Maria 7", "Anna Maria's weight at VK ads is now 7"),
+    ("/assign vk O'Brien 7", "O'Brien's weight at VK ads is now 7"),
+    ('/assign vk Boris "Razor" 7', 'Boris "Razor"\'s weight at VK ads is now 7'),
+    ("/Assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30"),
+    ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: it is asked for
+    ("/assign vk Agent 7 10", "Agent 7's weight at VK ads is now 10"),
+    ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
+    ("/assign vk O’Brien 7", "O'Brien's weight at VK ads is now 7"),  # as phones write it
+    ("/assign shop_bot Anna, 18%", "Anna's weight at shop_bot is now 18"),
+    ("/assign shop_bot Anna ٢٦", "Anna's weight at shop_bot is now 26"),
+    ("/assign shop_bot №1 30", "Anna's weight at shop_bot is now 30"),
+    ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),
+]
+
+
 @pytest.mark.fault("F133")
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ("/assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30 (100% of its requests)."),
-        ("/assign @Shop_Bot anna 30", "Anna's weight at shop_bot is now 30"),
-        ("/assign 1 1 30", "Anna's weight at shop_bot is now 30"),
-        ("/assign shop_bot Anna Maria 30", "Anna Maria's weight at shop_bot is now 30"),
-        ('/assign shop_bot "Anna Maria" 30', "Anna Maria's weight at shop_bot is now 30"),
-        ("/assign «shop_bot» 'Anna Maria' 30", "Anna Maria's weight at shop_bot is now 30"),
-        ("/assign VK ads Anna Maria 7", "Anna Maria's weight at VK ads is now 7"),
-        ("/assign vk O'Brien 7", "O'Brien's weight at VK ads is now 7"),
-        ('/assign vk Boris "Razor" 7', 'Boris "Razor"\'s weight at VK ads is now 7'),
-        ("/Assign shop_bot Anna 30", "Anna's weight at shop_bot is now 30"),
-        ("/assign vk Agent 7", "Agent 7 · VK ads"),  # an operator's whole name, not a weight: it is asked for
-        ("/assign vk Agent 7 10", "Agent 7's weight at VK ads is now 10"),
-        ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
-        ("/assign vk O’Brien 7", "O'Brien's weight at VK ads is now 7"),  # as phones write it
-        ("/assign shop_bot Anna, 18%", "Anna's weight at shop_bot is now 18"),
-        ("/assign shop_bot Anna ٢٦", "Anna's weight at shop_bot is now 26"),
-        ("/assign shop_bot №1 30", "Anna's weight at shop_bot is now 30"),
-        ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),
-    ],
-)
-async def test_assign_accepts_names_with_spaces_quotes_and_numbers(crm: RunningApp, typed: str, said: str) -> None:
+async def test_assign_accepts_names_with_spaces_quotes_and_numbers(crm: RunningApp) -> None:
     await add(crm, "Anna", "Anna Maria", "O'Brien", 'Boris "Razor"', '"Agent 7"', "Семён")
     await types(crm, crm.olga, "/sources link vk VK ads")
-    assert said in (await types(crm, crm.olga, typed)).text
+    for typed, said in ACCEPTED:
+        assert said in (await types(crm, crm.olga, typed)).text
 
 
 async def test_assign_shows_shares_and_zero_weight_removes_operator(crm: RunningApp) -> None:
@@ -52,52 +52,50 @@ async def test_assign_shows_shares_and_zero_weight_removes_operator(crm: Running
     assert "Clara:" not in screen.text
 
 
-@pytest.mark.parametrize(
-    ("typed", "said", "offered"),
-    [
-        (
-            "/assign shop_bot Ana 30",
-            "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?",
-            ["shop_bot · Anna · 30"],
-        ),
-        (
-            "/assign shopbot Anna 30",
-            "There is no source “shopbot”; /sources lists them. Did you mean “shop_bot”?",
-            ["shop_bot · Anna · 30"],
-        ),
-        ("/assign nothing nobody 30", "There is no source “nothing”; /sources lists them.", []),
-        ("/assign Anna", "There is no source “Anna”; /sources lists them.", []),
-        (
-            "/assign shop_bot Anna 1001",
-            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
-            [],
-        ),
-        (
-            "/assign shop_bot Anna -1",
-            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
-            [],
-        ),
-        (
-            "/assign shop_bot Anna 1.5",
-            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
-            [],
-        ),
-        (
-            "/assign shop_bot Anna half",
-            "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
-            [],
-        ),
-        ("/assign #1 Anna", "There is no request #1.", []),
-        ("/assign #999999999 Anna", "There is no request #999999999.", []),
-    ],
-)
-async def test_invalid_assign_is_refused_with_reason_and_suggestion(
-    crm: RunningApp, typed: str, said: str, offered: list[str]
-) -> None:
+REFUSED: list[tuple[str, str, list[str]]] = [
+    (
+        "/assign shop_bot Ana 30",
+        "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?",
+        ["shop_bot · Anna · 30"],
+    ),
+    (
+        "/assign shopbot Anna 30",
+        "There is no source “shopbot”; /sources lists them. Did you mean “shop_bot”?",
+        ["shop_bot · Anna · 30"],
+    ),
+    ("/assign nothing nobody 30", "There is no source “nothing”; /sources lists them.", []),
+    ("/assign Anna", "There is no source “Anna”; /sources lists them.", []),
+    (
+        "/assign shop_bot Anna 1001",
+        "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+        [],
+    ),
+    (
+        "/assign shop_bot Anna -1",
+        "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+        [],
+    ),
+    (
+        "/assign shop_bot Anna 1.5",
+        "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+        [],
+    ),
+    (
+        "/assign shop_bot Anna half",
+        "The weight must be a whole number from 0 to 1000; 0 removes the operator from the source.",
+        [],
+    ),
+    ("/assign #1 Anna", "There is no request #1.", []),
+    ("/assign #999999999 Anna", "There is no request #999999999.", []),
+]
+
+
+async def test_invalid_assign_is_refused_with_reason_and_suggestion(crm: RunningApp) -> None:
     await add(crm, "Anna", "Anna Maria")
-    answer = await types(crm, crm.olga, typed)
-    assert answer.text.startswith(said)
-    assert answer.labels == offered
+    for typed, said, offered in REFUSED:
+        answer = await types(crm, crm.olga, typed)
+        assert answer.text.startswith(said)
+        assert answer.labels == offered
     assert "Nobody is assigned here" in (await types(crm, crm.olga, "/sources shop_bot")).text
 
 
