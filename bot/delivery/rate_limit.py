@@ -107,6 +107,12 @@ class RateLimiter:
         now = self.clock()
         return max(_seconds(self.shut_until, now), _seconds(self.chats_shut.get(chat_id), now))
 
+    def shut_gates(self) -> dict[str, list[float]]:
+        """Seconds for which gates are still shut, by what they are of: "bot", "chat" or "method"."""
+        now = self.clock()
+        found = {"bot": [self.shut_until], "chat": self.chats_shut.values(), "method": self.methods_shut.values()}
+        return {of: [left for until in every if (left := _seconds(until, now)) > 0] for of, every in found.items()}
+
     def method_gate(self, method: str) -> float:
         """Seconds for which a method that concerns no chat must not be called."""
         return _seconds(self.methods_shut.get(method), self.clock())

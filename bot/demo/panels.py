@@ -1,182 +1,128 @@
-"""The panes beside the telephones: what happens inside the product, read from its API and its metrics alone."""
+"""The panes beside the telephones: what happens inside the product, in words."""
 
-import asyncio
-import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import aiohttp
-
+from bot.demo.inside import Inside, Insight
 from bot.demo.world import World
 from bot.sandbox.page.scene import Panel, Row
 
-Json = dict[str, Any]
 Texts = dict[str, str]
 
-FRESH = 0.3  # seconds for which all panes of all browsers share what was read
-WITHIN = 2.0  # seconds
-SAMPLE = re.compile(r"^mini_crm_(\w+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
-LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """What was read.
-
-    Attributes:
-        samples: metrics by name, each with its labels; names without `mini_crm_`.
-        last: the newest request with its events; None if there is none.
-    """
-
-    samples: dict[str, list[tuple[Texts, float]]] = field(default_factory=dict)
-    last: Json | None = None
-
-    def one(self, name: str) -> float:
-        """The sum of a metric over all its labels."""
-        return sum(value for _, value in self.samples.get(name, ()))
+DECISIONS = ("contact_assigned", "contact_queued")
+CIRCUIT_TONES = {"closed": "good", "open": "bad", "trial": "waiting"}
 
 
 class Panels:
-    """Reads and words them; `async with` closes the connection."""
+    """Words what `Insight` reads."""
 
-    def __init__(self, world: World, texts: Texts) -> None:
-        self._world, self._texts = world, texts
-        self._client: aiohttp.ClientSession | None = None
-        self._inside: Inside | None = None
-        self._read_at = float("-inf")
-        self._reading = asyncio.Lock()
+    def __init__(self, world: World, insight: Insight, texts: Texts) -> None:
+        self._world, self._insight, self._texts = world, insight, texts
 
     def all(self) -> list[Panel]:
         """The panes in their order."""
-        texts = self._texts
-        return [
-            Panel("product", texts["product"], self._product),
-            Panel("ways", texts["ways"], self._ways),
-            Panel("operators", texts["operators"], self._operators),
-            Panel("decision", texts["decision"], self._decision),
-        ]
-
-    async def close(self) -> None:
-        """Closes the connection."""
-        if self._client is not None:
-            await self._client.close()
-
-    # --- reading ---------------------------------------------------------------------------------------------------
-
-    async def _look(self) -> Inside | None:
-        """What is inside now; None while the product does not answer."""
-        async with self._reading:
-            now = asyncio.get_running_loop().time()
-            if now - self._read_at > FRESH:
-                try:
-                    self._inside = await self._read()
-                except (aiohttp.ClientError, TimeoutError, ValueError):
-                    self._inside = None
-                self._read_at = asyncio.get_running_loop().time()
-            return self._inside
-
-    async def _read(self) -> Inside | None:
-        address = self._world.product.address
-        if address is None:
-            return None
-        if self._client is None:
-            limit = aiohttp.ClientTimeout(WITHIN)
-            self._client = aiohttp.ClientSession(headers={"X-API-Key": self._world.key}, timeout=limit)
-        async with self._client.get(f"{address}/metrics") as answer:
-            samples = _samples(await answer.text())
-        async with self._client.get(f"{address}/api/v1/contacts/?limit=1") as answer:
-            newest = await answer.json()
-        if not newest:
-            return Inside(samples)
-        async with self._client.get(f"{address}/api/v1/contacts/{newest[0]['id']}") as answer:
-            return Inside(samples, await answer.json())
-
-    # --- wording ---------------------------------------------------------------------------------------------------
+        shown = {
+            "product": self._product,
+            "ways": self._ways,
+            "operators": self._operators,
+            "decision": self._decision,
+        }
+        return [Panel(key, self._texts[key], rows) for key, rows in shown.items()]
 
     async def _product(self) -> Sequence[Row]:
-        texts, inside, product = self._texts, await self._look(), self._world.product
+        """Process, bot, and what keeps it from sending."""
+        texts, inside, product = self._texts, await self._insight.look(), self._world.product
         if not product.is_up or inside is None:
             return [Row(texts["process"], texts["process_killed" if not product.is_up else "process_silent"], "bad")]
-        state = next((of["state"] for of, value in inside.samples.get("bot_state", ()) if value), "starting")
-        away = self._world.is_away
+        state, circuit = inside.state("bot_state") or "starting", inside.state("circuit_state")
         return [
             Row(texts["process"], texts["process_up"].format(starts=product.starts), "good"),
             Row(texts["bot"], texts.get(f"state_{state}", state), "good" if state == "running" else "bad"),
-            Row(texts["telegram"], texts["telegram_away" if away else "telegram_there"], "bad" if away else "good"),
+            Row(texts["circuit"], texts[f"circuit_{circuit}"], CIRCUIT_TONES.get(circuit or "", "")),
+            self._gates(inside),
         ]
 
+    def _gates(self, inside: Inside) -> Row:
+        texts = self._texts
+        shut = [texts[f"gates_{of['scope']}"].format(count=f"{n:.0f}") for of, n in inside.each("gates_shut") if n]
+        if not shut:
+            return Row(texts["gates"], texts["gates_open"], "good")
+        left = texts["gates_left"].format(seconds=f"{inside.one('gates_shut_seconds'):.0f}")
+        return Row(texts["gates"], f"{', '.join(shut)} · {left}", "waiting")
+
     async def _ways(self) -> Sequence[Row]:
-        texts, inside = self._texts, await self._look()
+        """What waits on its way in and out, and the verdicts on what was sent."""
+        texts, inside = self._texts, await self._insight.look()
         if inside is None:
             # What Telegram itself still has for the bot is known, whoever is away.
             return [self._held()]
         verdicts: defaultdict[str, float] = defaultdict(float)
-        for of, value in inside.samples.get("deliveries_total", ()):
+        for of, value in inside.each("deliveries_total"):
             verdicts[of["verdict"]] += value
         return [
             self._held(),
-            _waiting(texts["inbox"], inside.one("inbox_depth"), inside.one("inbox_oldest_age_seconds"), texts),
-            _waiting(texts["outbox"], inside.one("outbox_depth"), inside.one("outbox_oldest_age_seconds"), texts),
+            self._waiting("inbox", inside.one("inbox_depth"), inside.one("inbox_oldest_age_seconds")),
+            self._waiting("outbox", inside.one("outbox_depth"), inside.one("outbox_oldest_age_seconds")),
             *(
                 Row(texts.get(f"verdict_{name}", name), f"{count:.0f}", "" if name == "sent" else "waiting")
                 for name, count in sorted(verdicts.items())
             ),
             Row(texts["floods"], f"{inside.one('flood_waits_total'):.0f}"),
-            _waiting(texts["queue"], inside.one("queue_length"), inside.one("queue_oldest_age_seconds"), texts),
+            self._waiting("queue", inside.one("queue_length"), inside.one("queue_oldest_age_seconds")),
         ]
 
     def _held(self) -> Row:
         held = len(self._world.sandbox.world.bot(self._world.bot.id).queue.items)
         return Row(self._texts["held"], str(held), "waiting" if held else "")
 
+    def _waiting(self, key: str, count: float, age: float) -> Row:
+        label = self._texts[key]
+        if not count:
+            return Row(label, "0")
+        return Row(label, self._texts["waiting_for"].format(count=f"{count:.0f}", age=f"{age:.0f}"), "waiting")
+
     async def _operators(self) -> Sequence[Row]:
-        inside = await self._look()
+        """Their loads, and what keeps them from getting more."""
+        inside = await self._insight.look()
         if inside is None:
             return []
-        limits = {of["operator_id"]: value for of, value in inside.samples.get("operator_limit", ())}
-        kept = {
-            of["operator_id"]: self._texts.get(f"kept_{of['reason']}", of["reason"])
-            for of, value in inside.samples.get("operator_kept_out", ())
-            if value
-        }
+        limits = {of["operator_id"]: value for of, value in inside.each("operator_limit")}
+        kept = {of["operator_id"]: self._excluded(of["reason"]) for of, _ in inside.each("operator_kept_out")}
         rows = []
-        for of, load in inside.samples.get("operator_load", ()):
+        for of, load in inside.each("operator_load"):
             limit, why = limits.get(of["operator_id"], 0), kept.get(of["operator_id"])
             amount = self._texts["load"].format(load=f"{load:.0f}", limit=f"{limit:.0f}")
             value = f"{amount} · {why}" if why else amount
             rows.append(Row(of["operator"], value, "waiting" if why else "", min(1.0, load / limit) if limit else 0.0))
         return rows
 
+    def _excluded(self, reason: str) -> str:
+        """What excludes operators, by its name in the product; several are joined by a plus sign."""
+        return ", ".join(self._texts.get(f"kept_{one}", one) for one in reason.split("+"))
+
     async def _decision(self) -> Sequence[Row]:
-        texts, inside = self._texts, await self._look()
-        if inside is None or inside.last is None:
+        """Who got the request that was decided about last, and why."""
+        texts, inside = self._texts, await self._insight.look()
+        if inside is None:
+            return []
+        if inside.decided is None:
             return [Row(texts["no_decision"], "")]
-        request = inside.last
-        drawn = next((one for one in reversed(request["events"]) if one["kind"] == "contact_assigned"), None)
-        if drawn is None:
-            return [Row(f"#{request['id']} {request['full_name']}", texts["waits"], "waiting")]
-        planned = [
-            (of["operator"], value)
-            for of, value in inside.samples.get("share_planned", ())
-            if of["source_id"] == str(request["source_id"])
-        ]
+        request = inside.decided
+        label = f"#{request['id']} {request['full_name']}"
+        last = next((one for one in reversed(request["events"]) if one["kind"] in DECISIONS), None)
+        if last is None or last["kind"] == "contact_queued":
+            why = self._excluded(last["reason"] or "full") if last else ""
+            return [Row(label, texts["waits"], "waiting"), Row(texts["why"], why)]
         return [
-            Row(f"#{request['id']} {request['full_name']}", f"→ {request['operator_name'] or '…'}", "good"),
-            Row(texts["why"], texts.get(f"why_{drawn['reason']}", str(drawn["reason"]))),
-            *(Row(name, f"{share:.0%}", "", share) for name, share in planned),
+            Row(label, f"→ {request['operator_name'] or '…'}", "good"),
+            Row(texts["why"], texts.get(f"why_{last['reason']}", str(last["reason"]))),
+            *self._shares(inside, str(request["source_id"])),
         ]
 
-
-def _waiting(label: str, count: float, age: float, texts: Texts) -> Row:
-    if not count:
-        return Row(label, "0")
-    return Row(label, texts["waiting_for"].format(count=f"{count:.0f}", age=f"{age:.0f}"), "waiting")
-
-
-def _samples(text: str) -> dict[str, list[tuple[Texts, float]]]:
-    found: dict[str, list[tuple[Texts, float]]] = {}
-    for name, labels, value in SAMPLE.findall(text):
-        found.setdefault(name, []).append((dict(LABEL.findall(labels)), float(value)))
-    return found
+    def _shares(self, inside: Inside, source_id: str) -> Iterator[Row]:
+        """Each operator's share of a source: by weight, and of what it has brought so far."""
+        so_far = {of["operator_id"]: part for of, part in inside.each("share_actual") if of["source_id"] == source_id}
+        for of, planned in inside.each("share_planned"):
+            if of["source_id"] == source_id:
+                value = self._texts["share"].format(planned=planned, so_far=so_far.get(of["operator_id"], 0.0))
+                yield Row(of["operator"], value, "", planned)

@@ -5,14 +5,18 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
 import click
 from tzlocal import get_localzone_name
 
+from bot.demo.inside import Insight
 from bot.demo.panels import Panels
 from bot.demo.playground_texts import TEXTS
+from bot.demo.product_process import ProductProcess
+from bot.demo.tour import Tour
 from bot.demo.world import World
 from bot.sandbox.page.routes import Page
 from bot.sandbox.page.scene import Phone, Scene, Switch
@@ -38,14 +42,20 @@ class Playground:
     address: str
 
     def __init__(
-        self, *, language: str, port: int = 0, zone: str | None = None, begins: datetime | None = None
+        self,
+        *,
+        language: str,
+        port: int = 0,
+        zone: str | None = None,
+        begins: datetime | None = None,
+        product: Callable[[Path], ProductProcess] = ProductProcess,
     ) -> None:
         """
         Args:
-            language, zone, begins: see `World`; the zone of this machine by default.
+            language, zone, begins, product: see `World`; the zone of this machine by default.
             port: of the page; 0 for any free one.
         """
-        self._language, self._port, self._begins = language, port, begins
+        self._language, self._port, self._begins, self._new_product = language, port, begins, product
         self._zone = zone or get_localzone_name() or "UTC"
         self._starting = asyncio.Lock()
 
@@ -60,18 +70,20 @@ class Playground:
     async def __aexit__(self, *_: object) -> None:
         self.page.close()
         await self._http.stop()
-        await self._panels.close()
+        await self._insight.close()
         await self.world.__aexit__()
 
     async def _open_world(self) -> None:
-        self.world = await World(self._language, self._zone, begins=self._begins).__aenter__()
-        self._panels = Panels(self.world, TEXTS[self._language])
+        world = World(self._language, self._zone, begins=self._begins, product=self._new_product)
+        self.world = await world.__aenter__()
+        self._insight = Insight(self.world)
 
     def scene(self) -> Scene:
         """The telephones, panes and switches of the world as it is now."""
         world, texts = self.world, TEXTS[self._language]
-        people = [*world.clients, *world.operators, world.admin]
-        keys = ("client", "client2", "operator", "operator2", "admin")
+        people = [world.clients[0], *world.operators, *world.clients[1:], world.admin]
+        # Both operators beside the first client, so that the first card comes in sight, whoever gets it.
+        keys = ("client", "operator", "operator2", "client2", "admin")
         phones = [
             Phone(key, person.id, person.first_name, texts[key]) for key, person in zip(keys, people, strict=True)
         ]
@@ -81,9 +93,9 @@ class Playground:
             phones=phones,
             language=self._language,
             zone=ZoneInfo(self._zone),
-            panels=self._panels.all(),
+            panels=Panels(world, self._insight, texts).all(),
             switches=self._switches(),
-            steps=[texts[f"step{number}"] for number in range(1, 6)],
+            steps=Tour(world, self._insight, texts).steps(),
         )
 
     # --- what can be done to the world -----------------------------------------------------------------------------
@@ -137,10 +149,10 @@ class Playground:
     async def start_over(self) -> None:
         """Another world in place of this one."""
         async with self._starting:
-            before, panels = self.world, self._panels
+            before, insight = self.world, self._insight
             await self._open_world()
             self.page.show(self.scene())
-            await panels.close()
+            await insight.close()
             await before.__aexit__()
 
     async def _change_language(self) -> None:

@@ -53,5 +53,10 @@ async def main() -> None:
     await work(Order(**json.loads(await lines.readline())), lines)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Reads the order and works, to the end."""
     asyncio.run(main())
+
+
+if __name__ == "__main__":
+    run()

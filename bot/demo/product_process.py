@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 STARTED_WITHIN = 60.0  # seconds
 STOPPED_WITHIN = 10.0  # seconds
@@ -14,22 +14,39 @@ class NotStarted(Exception):
     """The product ended instead of working; the text is the end of what it logged."""
 
 
+class Input(Protocol):
+    """The standard input of a process."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def close(self) -> None: ...
+
+
+class Spawned(Protocol):
+    """What is needed of `asyncio.subprocess.Process`."""
+
+    @property
+    def stdin(self) -> Input | None: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def kill(self) -> None: ...
+    async def wait(self) -> int: ...
+
+
 class ProductProcess:
     """The process in which the product runs.
 
     Attributes:
+        log: the file that it writes its log to.
         address: of its API, while it runs.
         link: the first admin's, if there was no admin when it started.
         starts: how often it was started.
     """
 
     def __init__(self, log: Path) -> None:
-        """
-        Args:
-            log: the file that it writes its log to.
-        """
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self.log = log
+        self._process: Spawned | None = None
         self.address: str | None = None
         self.link: str | None = None
         self.starts = 0
@@ -45,25 +62,29 @@ class ProductProcess:
         Args:
             order: the first line of its input.
         """
-        with self._log.open("ab") as log:
-            self._process = process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.demo.product",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+        self._process = process = await self._spawn()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(order)
         line = await asyncio.wait_for(process.stdout.readline(), STARTED_WITHIN)
         if not line:
             await process.wait()
-            raise NotStarted(self._log.read_text(errors="replace")[-2000:])
+            raise NotStarted(self.log.read_text(errors="replace")[-2000:])
         ready: dict[str, Any] = json.loads(line)
         self.address, self.link = ready["address"], ready["link"]
         self.starts += 1
 
+    async def _spawn(self) -> Spawned:
+        with self.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot.demo.product",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+
     def set_ahead(self, seconds: float) -> None:
         """Moves its clock: so many seconds ahead of the machine's."""
-        if self._process is not None and self._process.stdin is not None:
+        if self._process is not None and self._process.returncode is None:
+            assert self._process.stdin is not None
             self._process.stdin.write(f"{seconds}\n".encode())
 
     async def kill(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ TOKEN = "710001:" + "shop" * 9
 WEIGHTS = (60, 40)
 LIMIT = 5
 INVITATION = re.compile(r"start=(\S+)")
+TYPING = 4  # seconds of this world between two messages while the shop opens: the bot's pace is never in the way
+OPENING = 30  # seconds of this world that it takes, at most
 
 
 class World:
@@ -36,16 +39,26 @@ class World:
     sandbox: Sandbox
     product: ProductProcess
 
-    def __init__(self, language: str, zone: str, *, begins: datetime | None = None) -> None:
+    def __init__(
+        self,
+        language: str,
+        zone: str,
+        *,
+        begins: datetime | None = None,
+        product: Callable[[Path], ProductProcess] = ProductProcess,
+    ) -> None:
         """
         Args:
             language: "ru" or "en", of everybody.
             zone: of the product, by its IANA name.
             begins: the present moment in this world at its start; None for that of the machine.
+            product: makes the process of the product, which logs to that file.
         """
         self.language, self.zone = language, zone
-        self.clock = Clock(0 if begins is None else (begins - datetime.now(UTC)).total_seconds())
+        self._present = 0.0 if begins is None else (begins - datetime.now(UTC)).total_seconds()
+        self.clock = Clock(self._present - OPENING)
         self.key = new_key()
+        self._new_product = product
         self._stack = AsyncExitStack()
         self._away = 0
         self._reviving: asyncio.Task[None] | None = None
@@ -64,7 +77,7 @@ class World:
             self.clients = [
                 self._person(one.first_name, last_name=one.last_name) for one in cast.dialogues[: len(WEIGHTS)]
             ]
-            self.product = ProductProcess(folder / "product.log")
+            self.product = self._new_product(folder / "product.log")
             self._stack.push_async_callback(self.product.stop)
             await self.start_product()
             await self._open_shop()
@@ -122,25 +135,37 @@ class World:
 
     def forward(self, seconds: float) -> None:
         """Lets time pass at once, for everybody."""
-        self.clock.ahead += seconds
-        self.product.set_ahead(self.clock.ahead)
+        self._set_ahead(self.clock.ahead + seconds)
+
+    def _set_ahead(self, seconds: float) -> None:
+        self.clock.ahead = seconds
+        self.product.set_ahead(seconds)
 
     # --- the shop opens --------------------------------------------------------------------------------------------
 
     async def _open_shop(self) -> None:
-        """An admin comes by the first link, invites two operators, and gives each a weight; as people would."""
+        """An admin comes by the first link, invites two operators, and gives each a weight; as people would.
+
+        It has happened just before the present moment, so that nobody waits while they type.
+        """
         assert self.product.link is not None
         admin, bot = self.admin, self.bot
         sent = await admin.starts(bot, self.product.link.partition("start=")[2])
         await admin.sees(after=sent)
         for operator, weight in zip(self.operators, WEIGHTS, strict=True):
+            self.forward(TYPING)
             sent = await admin.says(f"/operators add {operator.first_name} {LIMIT}")
             invitation = INVITATION.search((await admin.sees(INVITATION, after=sent)).text)
             assert invitation is not None
-            sent = await operator.starts(bot, invitation[1])
-            await operator.sees(after=sent)
+            self.forward(TYPING)
+            joined = await operator.starts(bot, invitation[1])
+            await operator.sees(after=joined)
+            await admin.sees("🎉", after=sent)
+            self.forward(TYPING)
             sent = await admin.says(f"/assign {bot.username} {operator.first_name} {weight}")
             await admin.sees(operator.first_name, after=sent)
+            await operator.sees(bot.username, after=joined)
+        self._set_ahead(self._present)
 
     def _person(self, first_name: str, username: str | None = None, last_name: str | None = None) -> Person:
         return self.sandbox.person(first_name, last_name, username, language_code=self.language)

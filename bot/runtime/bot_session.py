@@ -37,6 +37,7 @@ from bot.telegram.reach import is_outage, until_telegram_answers
 from bot.telegram.verdict import bounded_wait
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
+from crm_core.monitoring.process_counters import BotSeen
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.ownership import Ownership
 
@@ -120,6 +121,13 @@ class BotSession:
         """Sets the state, for whoever waits to see it."""
         self.state = state
         self.settled.set()
+
+    def seen(self) -> BotSeen:
+        """The bot as metrics show it."""
+        if self.sender is None:
+            return BotSeen(self.username, self.state)
+        gates = self.sender.rate_limiter.shut_gates()
+        return BotSeen(self.username, self.state, self.sender.circuit.way.value, gates)
 
     async def run(self) -> None:
         """Works for the bot until it is cancelled, from whatever state it is in."""

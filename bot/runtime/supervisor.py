@@ -33,7 +33,7 @@ class BotSupervisor:
         return self._tasks
 
     def _seen(self) -> dict[int, BotSeen]:
-        return {session.bot.id: BotSeen(session.username, session.state) for session in self.sessions}
+        return {session.bot.id: session.seen() for session in self.sessions}
 
     async def settled(self, *, within: float = 15) -> None:
         """Waits until the state of each bot is known, but not longer than `within` seconds."""

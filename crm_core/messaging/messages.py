@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from crm_core.graphemes import beginning
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared, prepared_insert
@@ -176,8 +177,8 @@ def utf16_units(text: str) -> int:
 
 
 def fits_units(text: str, units: int) -> str:
-    """The longest beginning of a text that fits into so many UTF-16 units; no character is split."""
-    return text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")
+    """The longest beginning of a text that fits into so many UTF-16 units; nothing that is one character is split."""
+    return beginning(text, len(text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")))
 
 
 def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.OutboxEntry]:
@@ -208,10 +209,11 @@ def _talk(said: Sequence[Original]) -> list[tuple[int, int]]:
     pages: list[tuple[int, int]] = []
     room = 0
     for one in said:
-        room -= min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE
+        length = min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE + (ORIGIN_ROOM if one.has_origin else 0)
+        room -= length
         if room < 0 or not pages:
             pages.append((one.id, one.id))
-            room = TALK_PAGE - min(utf16_units(one.text or ""), TALK_TEXT) - TALK_LINE
+            room = TALK_PAGE - length
         pages[-1] = (pages[-1][0], one.id)
     return pages
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, null, or_, select, text, update
+from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, func, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
@@ -226,6 +226,7 @@ class Settled:
         is_own_failure: whether others were sent meanwhile; only such failures are counted against a row.
         waits_for_telegram: as in `PendingRow`.
         also: Telegram's ids of further messages of the row, such as the words under a photo without them.
+        requests: how many this attempt took.
     """
 
     id: int
@@ -237,6 +238,7 @@ class Settled:
     is_own_failure: bool = False
     waits_for_telegram: bool = False
     also: tuple[int, ...] = ()
+    requests: int = 1
 
 
 _SETTLE = Prepared(
@@ -250,6 +252,7 @@ _SETTLE = Prepared(
         settled_at=bindparam("at"),
         ambiguous=_table.c.ambiguous + bindparam("unknown"),
         failures=_table.c.failures + bindparam("own"),
+        attempts=_table.c.attempts + bindparam("further"),
     )
 )
 
@@ -284,6 +287,7 @@ def settle(s: Session, *, settled: Sequence[Settled], fencing_token: int, now: d
             "due": one.not_before,
             "unknown": int(one.ambiguous),
             "own": int(one.is_own_failure),
+            "further": max(0, one.requests - 1),
             "at": None if one.state == "pending" else now,
         }
         for one in settled
@@ -317,7 +321,7 @@ def drop_moved(s: Session, *, ids: Sequence[int], now: datetime) -> None:
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
-    """Every attempt of a bot to send something: (chat, the latest moment at which it can have been made).
+    """Every request by which a bot tried to send something: (chat, the latest moment at which it can have been made).
 
     Of several attempts of a row only the last one's moment is stored, and none of a row that is being sent, or waits to
     be sent again: its attempts count as made now.
@@ -426,6 +430,19 @@ def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) ->
     """
     dropped = execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
     return sum(row.payload["count"] if row.kind == MORE else row.kind == TO_OPERATOR for row in dropped)
+
+
+_GIVEN_UP = select(func.count()).where(
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.kind == TO_OPERATOR,
+    _table.c.message_ref >= bindparam("first"),
+    _table.c.state == "dead",
+)
+
+
+def given_up_since(s: Session, *, contact_id: int, first: int) -> int:
+    """How many copies for the operator of a contact were given up, from a stored message on."""
+    return int(execute(s, _GIVEN_UP, {"of_contact": contact_id, "first": first}).scalar_one())
 
 
 def collapse(s: Session, *, bot_id: int, chat_id: int, contact_id: int, keep: int, now: datetime) -> list[int]:

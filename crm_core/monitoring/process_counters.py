@@ -6,7 +6,7 @@ stored: counters restart with the process, as Prometheus expects, and each of se
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crm_core.messaging.outbox import Settled
@@ -22,10 +22,14 @@ class BotSeen:
 
     Attributes:
         username: None until Telegram has sent it.
+        circuit: the state of the way to Telegram, `closed`, `open` or `trial`; None before the bot has sent anything.
+        gates: seconds for which gates are still shut, by what they are of: `bot`, `chat` or `method`.
     """
 
     username: str | None
     state: str
+    circuit: str | None = None
+    gates: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

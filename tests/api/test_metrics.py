@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, insert, make_url, text
 from sqlalchemy.orm import Session
 
+from bot.delivery.backoff import RetryDelays
 from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
 from crm_core import events, statistics
@@ -36,6 +37,7 @@ from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.statements import counted
 
 BOT = 700001
+SHORT = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,))
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs/operations.md"
 
 
@@ -156,6 +158,8 @@ async def test_flood_wait_is_counted_and_pending_message_is_shown(crm: RunningAp
     assert found("flood_waits_total") == 1
     assert found("deliveries_total", verdict="not_sent", reason="flood_wait") == 1
     assert found("inbox_depth") == 0
+    assert (found("gates_shut", scope="chat"), found("gates_shut", scope="bot")) == (1, 0)
+    assert 590 < found("gates_shut_seconds") <= 600
     clock.forward(seconds=500)
     assert 500 <= (await scraped(crm))("outbox_oldest_age_seconds") < 600
     clock.forward(seconds=101)
@@ -164,6 +168,20 @@ async def test_flood_wait_is_counted_and_pending_message_is_shown(crm: RunningAp
     found = await until(crm, lambda one: one("outbox_depth") == 0)
     assert found("deliveries_total", verdict="sent") >= before("deliveries_total", verdict="sent") + 2
     assert (found("outbox_oldest_age_seconds"), found("flood_waits_total")) == (0, 1)
+    assert (found("gates_shut", scope="chat"), found("gates_shut_seconds")) == (0, 0)
+
+
+async def test_outage_of_telegram_opens_the_circuit_until_it_is_over(sandbox: Sandbox, database_url: str) -> None:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=SHORT) as crm:
+        anna, ivan = await crm.operator("Anna"), crm.client()
+        assert (await scraped(crm))("circuit_state", state="closed") == 1
+        outage_begins = sandbox.fail(kind="cut", method="sendMessage", every=1)
+        await ivan.says("a question", to=crm.shop)
+        found = await until(crm, lambda one: one("circuit_state", state="closed") == 0)
+        assert found("circuit_state", state="open") + found("circuit_state", state="trial") == 1
+        sandbox.clear_fault(outage_begins)
+        await anna.sees("a question", bot=crm.shop)
+        await until(crm, lambda one: one("circuit_state", state="closed") == 1)
 
 
 async def test_flood_wait_of_get_updates_is_counted(sandbox: Sandbox, database_url: str) -> None:

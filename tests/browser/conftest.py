@@ -1,15 +1,18 @@
 """A browser that looks at a world, and a watch on what must not happen in it: errors, and requests to anywhere else."""
 
 import os
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Request, Response, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Request, Response, expect
 from playwright.async_api import Page as Tab
 
 from bot.demo.playground import Playground
 from tests.browser.chromium import chromium
+from tests.browser.forked_product import ForkedProduct
 
 expect.set_options(timeout=25_000)  # the machine may be busy; nothing waits longer than it has to
 
@@ -60,12 +63,8 @@ class Watch:
 class Shown:
     """A tab that shows the page of a world, with short ways to what people do on it."""
 
-    def __init__(self, tab: Tab, playground: Playground) -> None:
-        self.tab, self.playground = tab, playground
-        self.watch = Watch(tab, playground.address)
-
-    async def open(self, query: str = "") -> None:
-        await self.tab.goto(f"{self.playground.address}/{query}")
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
 
     async def writes(self, who: str, text: str) -> None:
         """Types on a telephone and presses Enter."""
@@ -100,6 +99,25 @@ class Shown:
                 return
         raise AssertionError(f"Tab does not lead to {selector}")
 
+    async def reads(self, panel: str, label: str, value: str | re.Pattern[str]) -> None:
+        """Waits until a line of a pane says something."""
+        await self.row(panel, label).filter(has_text=value).wait_for(timeout=25_000)
+
+    async def has_done(self, steps: int) -> None:
+        """Waits until the guided tour ticks off its first steps, and no further ones."""
+        await self.tab.locator(f"#steps .done:nth-child({steps})").wait_for(timeout=25_000)
+        assert await self.tab.locator("#steps .done").count() == steps
+
+    def row(self, panel: str, label: str) -> Locator:
+        """A line of a pane."""
+        return self.tab.locator(f"#panel-{panel} div", has_text=label)
+
+    async def asks(self, who: str, text: str) -> str:
+        """Starts the bot, writes, and waits for the card. Returns on whose telephone it is."""
+        await self.starts(who)
+        await self.writes(who, text)
+        return await self.card(text)
+
     async def switch(self, key: str) -> None:
         await self.tab.click(f'[data-post="/switches/{key}"]')
 
@@ -112,21 +130,34 @@ class Shown:
         await self.writes(who, text)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands beside the telephones is read so often that no story waits for it."""
+    monkeypatch.setattr("bot.sandbox.page.stream.LOOK", 0.1)
+    monkeypatch.setattr("bot.demo.inside.FRESH", 0.05)
+
+
+@pytest.fixture
 async def playground() -> AsyncIterator[Playground]:
-    """One world for all tests of a worker, since its start takes seconds."""
-    async with Playground(language="en", zone="UTC") as opened:
+    """A world in which nobody has written yet; it takes less than a second."""
+    async with Playground(language="en", zone="UTC", product=ForkedProduct) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def watched(browser: Browser, address: str) -> AsyncIterator[Tab]:
+    """A tab in which nothing may go wrong."""
+    context = await browser.new_context(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
+    tab = await context.new_page()
+    watch = Watch(tab, address)
+    yield tab
+    await context.close()
+    assert watch.wrong == []
 
 
 @pytest.fixture
 async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
-    """A tab; the telephones of the clients are those of people who have never written."""
-    world = playground.world
-    world.clients = [world.sandbox.person(one.first_name, language_code="en") for one in world.clients]
-    playground.page.show(playground.scene())
-    context = await browser.new_context(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
-    looked = Shown(await context.new_page(), playground)
-    yield looked
-    await context.close()
-    assert looked.watch.wrong == []
+    """The page in a tab."""
+    async with watched(browser, playground.address) as tab:
+        await tab.goto(playground.address)
+        yield Shown(tab)

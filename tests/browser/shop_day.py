@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 
-from bot.demo.world import World
+from bot.demo.world import TYPING, World
 from bot.sandbox import Person, SeenMessage
 from bot.sandbox.page.samples import picture
 from bot.sandbox.world.content import photo
@@ -40,6 +40,12 @@ async def play(world: World, take: Take) -> None:
     said, bot = SAID[world.language], world.bot
     ivan, marina = world.clients
     anna, boris = world.operators
+
+    async def exchange(card: SeenMessage, text: str) -> None:
+        world.forward(TYPING)
+        await anna.replies(card, text)
+        await ivan.sees(text)
+
     await _answered(boris, "/offline", world)  # so that everything goes to Anna
     await _answered(anna, "/overview", world)  # off: it comes within seconds, and so would be in some pictures only
     await _answered(world.admin, "/start", world)
@@ -50,30 +56,29 @@ async def play(world: World, take: Take) -> None:
     card = await anna.sees(said["hello"], bot=bot)
     await anna.presses(card, callback_data=_press(card, "take"))
     await anna.sees(lambda seen: seen.id == card.id and "take" not in str(seen.raw), bot=bot)
-    await _exchange(anna, ivan, card, said["answer"])
+    await exchange(card, said["answer"])
+    world.forward(TYPING)
     await ivan.says(said["please"])
     asked = await anna.sees(said["please"], bot=bot)
-    await _exchange(anna, ivan, asked, said["done"])
+    await exchange(asked, said["done"])
     await take("client")
+    world.forward(TYPING)
     await marina.starts(bot)
     await marina.sends(photo(picture("box"), caption=said["crack"]))
     await anna.sees(said["crack"], bot=bot, kind="photo")
     await take("operator")
     await _answered(anna, "/my", world)
     await take("my")
+    world.forward(TYPING)
     sent = await world.admin.says("/stats", to=bot)
     await world.admin.sees(bot=bot, kind="photo", after=sent)
     await take("stats")
 
 
 async def _answered(person: Person, command: str, world: World) -> None:
+    world.forward(TYPING)
     sent = await person.says(command, to=world.bot)
     await person.sees(bot=world.bot, after=sent)
-
-
-async def _exchange(operator: Person, client: Person, to: SeenMessage, text: str) -> None:
-    await operator.replies(to, text)
-    await client.sees(text)
 
 
 def _press(card: SeenMessage, action: str) -> str:

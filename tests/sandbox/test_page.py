@@ -65,6 +65,17 @@ def test_overlapping_entities_are_split_into_well_formed_elements() -> None:
     assert found == "<b>ab<i>cd</i></b><i>ef</i>"
 
 
+def test_nothing_to_press_is_inside_something_to_press() -> None:
+    found = as_html("see /my", [entity("text_link", 0, 7, url="https://x/"), entity("bot_command", 4, 3)])
+    assert found == (
+        '<a href="https://x/" target="_blank" rel="noreferrer noopener">see <span class="bot_command">/my</span></a>'
+    )
+
+
+def test_block_ends_its_line_once() -> None:
+    assert as_html("said\nand done", [entity("blockquote", 0, 4)]) == "<blockquote>said</blockquote>and done"
+
+
 def test_offsets_count_utf16_units() -> None:
     assert as_html("💡 on", [entity("bold", 3, 2)]) == "💡 <b>on</b>"
 
@@ -159,6 +170,17 @@ async def test_edit_reply_and_reaction_are_shown(chat: Chat, page: Page) -> None
     assert "🔥" in html
 
 
+async def test_any_keyboard_and_question_is_drawn(chat: Chat, page: Page) -> None:
+    sandbox, shop, ivan = chat
+    place = sandbox.world.dialogue(shop.id, ivan.id)
+    place.keyboard = {"keyboard": [[{"text": "Phone", "request_contact": True}, {"text": "Yes"}, "No"]]}
+    place.force_reply = {"message_id": 1}
+    parts = page.drawing.parts(page.drawing.scene.phones[0])
+    assert 'data-say="Yes"' in parts["keyboard-client"]
+    assert 'data-say="No"' in parts["keyboard-client"]
+    assert 'data-message="1"' in parts["asked-client"]
+
+
 async def test_pinned_message_stands_above_the_chat(chat: Chat, page: Page) -> None:
     sandbox, shop, ivan = chat
     first = await ivan.says("Keep this in sight", to=shop)
@@ -220,7 +242,7 @@ async def test_blocked_bot_can_be_unblocked(chat: Chat, page: Page, browser: htt
 
 async def test_first_view_is_light_and_asks_nobody_else(browser: httpx2.AsyncClient) -> None:
     answer = await browser.get("/")
-    loaded = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', answer.text)
     assert all(address.startswith("/static/") for address in loaded)
     assert len(answer.content) + sum((FOLDER / "static" / name).stat().st_size for name in STATIC) < LIGHT
     assert "unsafe" not in answer.headers["content-security-policy"]

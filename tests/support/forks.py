@@ -8,11 +8,13 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +22,7 @@ _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(
     [
         *(f"bot.commands.{name}" for name in ("api_keys", "backup", "doctor", "export", "invite", "restore", "run")),
+        "bot.demo.product",
         "bot.runtime.migrating",
         "alembic.command",
         "psycopg",
@@ -35,13 +38,17 @@ class Forked:
     """A process that was forked; what stories need of `asyncio.subprocess.Process`.
 
     Attributes:
+        stdin: what it is told, if that was asked for.
         stdout, stderr: what it says, if that was asked for.
         returncode: its exit status, None until it has ended.
     """
 
-    def __init__(self, process: BaseProcess, said: Sequence[asyncio.StreamReader]) -> None:
+    def __init__(
+        self, process: BaseProcess, said: Sequence[asyncio.StreamReader], stdin: BinaryIO | None = None
+    ) -> None:
         assert process.pid is not None
         self.pid = process.pid
+        self.stdin = stdin
         self.stdout: asyncio.StreamReader | None
         self.stderr: asyncio.StreamReader | None
         self.stdout, self.stderr = said or (None, None)
@@ -57,6 +64,8 @@ class Forked:
         status = self._process.exitcode
         assert status is not None
         self._process.close()
+        if self.stdin is not None:
+            self.stdin.close()
         self.returncode = status
         self._ended.set_result(status)
 
@@ -89,6 +98,7 @@ async def fork(
     folder: Path = ROOT,
     listen: bool = True,
     log: Path | None = None,
+    tell: bool = False,
 ) -> Forked:
     """Starts a process that does some work and ends.
 
@@ -98,14 +108,23 @@ async def fork(
         folder: its working directory.
         listen: whether what it says is wanted; otherwise it says it where the stories do.
         log: a file for what it says to its standard error instead.
+        tell: whether its standard input is wanted.
     """
+    reads, writes = _forking.Pipe(duplex=False) if tell else (None, None)
     heard = [_forking.Pipe(duplex=False) for _ in range(2)] if listen else []
     told = [writer for _, writer in heard]
-    process = _forking.Process(target=_become, args=(work, args, folder, dict(environment), told, log), daemon=True)
+    process = _forking.Process(
+        target=_become, args=(work, args, folder, dict(environment), reads, told, log), daemon=True
+    )
     process.start()
+    if reads is not None:
+        reads.close()
     for writer in told:
         writer.close()
-    return Forked(process, [await _reader(connection) for connection, _ in heard])
+    stdin = None if writes is None else os.fdopen(os.dup(writes.fileno()), "wb", 0)
+    if writes is not None:
+        writes.close()
+    return Forked(process, [await _reader(connection) for connection, _ in heard], stdin)
 
 
 def default_signals() -> None:
@@ -124,10 +143,15 @@ def _become(
     args: tuple[object, ...],
     folder: Path,
     environment: dict[str, str],
+    reads: Connection | None,
     told: list[Connection],
     log: Path | None,
 ) -> None:
     default_signals()
+    if reads is not None:
+        os.dup2(reads.fileno(), 0)
+        sys.stdin = os.fdopen(0)  # multiprocessing has put another one there
+        reads.close()
     for number, writer in enumerate(told, start=1):
         os.dup2(writer.fileno(), number)
         writer.close()

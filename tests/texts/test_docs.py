@@ -8,6 +8,7 @@ import pytest
 
 from bot import __version__
 from bot.commands.cli import main
+from bot.demo.playground_texts import TEXTS
 from bot.screens.menus import commands_for
 from bot.settings import SECRETS, Settings
 from bot.texts import translator
@@ -76,6 +77,15 @@ def test_guide_lists_every_menu_command(guide: str, roles: tuple[str, ...]) -> N
     for command in commands_for(roles, translator("en")):
         if command.command != "start":
             assert f"`/{command.command}" in text
+
+
+@pytest.mark.parametrize(("guide", "language"), [(GUIDES[0], "en"), (GUIDES[1], "ru")])
+def test_guide_lists_every_switch_of_the_sandbox(guide: str, language: str) -> None:
+    texts = TEXTS[language]
+    labels = [texts[name.removesuffix("_hint")] for name in texts if name.endswith("_hint") and name != "language_hint"]
+    rows = re.findall(r"^\| (.+?) \|", read(guide).partition("## ")[2].partition("\n## ")[0], re.MULTILINE)
+    assert rows[1:] == labels
+    assert all(texts[name] in read(guide) for name in ("held", "outbox", "circuit"))
 
 
 @pytest.mark.parametrize(("english", "russian"), [READMES, GUIDES, REFERENCES])

@@ -83,6 +83,11 @@ class Drawing:
         """A panel as it is now."""
         return self._render("panel.html", rows=await panel.rows())
 
+    async def steps(self) -> str:
+        """The guided tour: what is done, and what is next."""
+        done = [await step.is_done() for step in self.scene.steps]
+        return self._render("steps.html", done=done, next=done.index(False) if False in done else None)
+
     def switches(self) -> str:
         """The switches with their states."""
         return self._render("switches.html")

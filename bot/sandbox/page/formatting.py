@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 Json = dict[str, Any]
 
 _PLAIN = {"bold": "b", "italic": "i", "underline": "u", "strikethrough": "s", "code": "code"}
+_PRESSED = frozenset({"spoiler", "text_link", "url", "email", "phone_number", "bot_command"})
+_BLOCKS = frozenset({"pre", "blockquote", "expandable_blockquote"})
 _START = re.compile(r"https?://t\.me/(\w+)\?start=([\w-]+)")
 
 
@@ -23,15 +25,19 @@ def as_html(text: str, entities: Sequence[Json] = ()) -> Markup:
     units = text.encode("utf-16-le", "surrogatepass")
     spans = [(one["offset"], one["offset"] + one["length"], one) for one in entities]
     spans.sort(key=lambda span: (span[0], -span[1]))
-    return _render(units, 0, len(units) // 2, spans)
+    return _render(units, 0, len(units) // 2, spans, can_press=True)
 
 
 def _slice(units: bytes, start: int, end: int) -> str:
     return units[start * 2 : end * 2].decode("utf-16-le", "replace")
 
 
-def _render(units: bytes, start: int, end: int, spans: list[tuple[int, int, Json]]) -> Markup:
-    """One level: the outermost entities here, each around what lies inside it."""
+def _render(units: bytes, start: int, end: int, spans: list[tuple[int, int, Json]], *, can_press: bool) -> Markup:
+    """One level: the outermost entities here, each around what lies inside it.
+
+    Args:
+        can_press: False inside something that is pressed, in which HTML allows nothing else to be.
+    """
     parts: list[Markup] = []
     position = start
     waiting = list(spans)
@@ -45,8 +51,15 @@ def _render(units: bytes, start: int, end: int, spans: list[tuple[int, int, Json
         waiting = [one for one in waiting if one[0] >= last] + [(last, to, one) for _, to, one in inner if to > last]
         waiting.sort(key=lambda span: (span[0], -span[1]))
         parts.append(escape(_slice(units, position, first)))
-        parts.append(_wrap(entity, _slice(units, first, last), _render(units, first, last, inner)))
+        is_pressed = entity["type"] in _PRESSED
+        within = _render(units, first, last, inner, can_press=can_press and not is_pressed)
+        if is_pressed and not can_press:
+            parts.append(Markup('<span class="{}">{}</span>').format(entity["type"], within))
+        else:
+            parts.append(_wrap(entity, _slice(units, first, last), within))
         position = last
+        if entity["type"] in _BLOCKS and position < end and _slice(units, position, position + 1) == "\n":
+            position += 1  # a block ends its line anyway
     parts.append(escape(_slice(units, position, end)))
     return Markup("").join(parts)
 

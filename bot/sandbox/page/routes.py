@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -25,6 +26,7 @@ STATIC = {
     "htmx.min.js": "text/javascript; charset=utf-8",
     "hx-sse.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "pattern.svg": "image/svg+xml",
 }
 PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 PATIENCE = 10.0  # seconds for the answer to a pressed button
@@ -56,12 +58,13 @@ class Page:
                 Route("/static/{name}", _static),
                 Route("/files/{file_id}", self._file),
                 Route("/switches/{key}", self._switch, methods=["POST"]),
+                Route("/steps/{number:int}", self._step, methods=["POST"]),
                 *(
                     Route(f"/phones/{{key}}/{name}", self._acting(act), methods=["POST"], name=name)
                     for name, act in acts.items()
                 ),
             ],
-            middleware=[Middleware(Guard)],
+            middleware=[Middleware(Guard), Middleware(GZipMiddleware)],
         )
 
     def show(self, scene: Scene) -> None:
@@ -178,6 +181,13 @@ class Page:
             return Response(status_code=404)
         said = await switch.act()
         return HTMLResponse(self.drawing.toast(said) if said else "")
+
+    async def _step(self, request: Request) -> Response:
+        steps, number = self.drawing.scene.steps, request.path_params["number"]
+        if number >= len(steps):
+            return Response(status_code=404)
+        await steps[number].act()
+        return HTMLResponse("")
 
 
 async def _static(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """What the page shows: telephones in a world, and panels and switches that a program adds."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,21 @@ class Switch:
     hint: str
     act: Callable[[], Awaitable[str | None]]
     is_on: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the guided tour.
+
+    Attributes:
+        text: what to do.
+        is_done: whether that has been done.
+        act: does it, for whoever only looks on.
+    """
+
+    text: str
+    is_done: Callable[[], Awaitable[bool]]
+    act: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +108,7 @@ class Scene:
     zone: ZoneInfo
     panels: Sequence[Panel] = ()
     switches: Sequence[Switch] = ()
-    steps: Sequence[str] = ()
-    titles: Mapping[str, str] = field(default_factory=dict)
+    steps: Sequence[Step] = ()
 
     def phone(self, key: str) -> Phone | None:
         """The telephone of that name; None if there is none."""

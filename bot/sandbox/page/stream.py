@@ -6,7 +6,6 @@ first few events, in whatever order they come.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 
 from bot.sandbox.page.drawing import Drawing
 from bot.sandbox.page.scene import Phone
@@ -14,7 +13,7 @@ from bot.sandbox.page.scene import Phone
 QUIET = 15.0  # seconds without a change after which a telephone is looked at anyway
 ACTION = 5.0  # seconds that "typing…" is shown
 TOGETHER = 0.04  # seconds in which changes are gathered into one event
-LOOK = 0.5  # seconds between looks at the panels
+LOOK = 0.5  # seconds between looks at what stands beside them
 
 
 class Stream:
@@ -29,6 +28,7 @@ class Stream:
         self._drawing, self._over, self._is_end = drawing, over, is_end
         self._sent: dict[str, str] = {}
         self._dirty: set[str] = set()
+        self._beside: dict[str, str] = {}
         self._woken = asyncio.Event()
         self._number = 0
 
@@ -36,13 +36,18 @@ class Stream:
         """Events in the format of text/event-stream, until the scene is over."""
         scene = self._drawing.scene
         tasks = [asyncio.create_task(self._watch(phone)) for phone in scene.phones]
-        tasks += [asyncio.create_task(self._tick()), asyncio.create_task(self._end())]
+        tasks += [asyncio.create_task(self._look_beside()), asyncio.create_task(self._end())]
+        for task in tasks:
+            task.add_done_callback(lambda _: self._woken.set())
         try:
             while not self._over.is_set():
                 await self._woken.wait()
                 await asyncio.sleep(TOGETHER)
                 self._woken.clear()
-                parts = await self._changed()
+                for task in tasks:
+                    if task.done():
+                        task.result()  # raises what it has failed by
+                parts = self._changed()
                 if parts:
                     yield self._partials(parts)
             if not self._is_end():
@@ -62,9 +67,14 @@ class Stream:
                 timeout=ACTION if view["acting"] else QUIET,
             )  # fmt: skip
 
-    async def _tick(self) -> None:
+    async def _look_beside(self) -> None:
+        """Reads what stands beside the telephones, which never wait for it."""
+        drawing = self._drawing
         while True:
-            self._mark("")
+            self._beside = {"clock": drawing.clock(), "switches": drawing.switches(), "steps": await drawing.steps()}
+            for panel in drawing.scene.panels:
+                self._beside[f"panel-{panel.key}"] = await drawing.panel(panel)
+            self._woken.set()
             await asyncio.sleep(LOOK)
 
     async def _end(self) -> None:
@@ -75,18 +85,12 @@ class Stream:
         self._dirty.add(key)
         self._woken.set()
 
-    async def _changed(self) -> dict[str, str]:
+    def _changed(self) -> dict[str, str]:
         dirty, self._dirty = self._dirty, set()
-        parts: dict[str, str] = {}
+        parts = dict(self._beside)
         for phone in self._drawing.scene.phones:
             if phone.key in dirty:
                 parts |= self._drawing.parts(phone)
-        if "" in dirty:
-            parts["clock"] = self._drawing.clock()
-            parts["switches"] = self._drawing.switches()
-            for panel in self._drawing.scene.panels:
-                with suppress(OSError):  # what it asks is away for the moment; the panel stays as it was
-                    parts[f"panel-{panel.key}"] = await self._drawing.panel(panel)
         changed = {name: html for name, html in parts.items() if self._sent.get(name) != html}
         self._sent |= changed
         return changed

@@ -205,6 +205,8 @@ class World:
     def keep(self, chat: Chat, message: StoredMessage, actor: int | None = None) -> StoredMessage:
         """Add a new message to a chat and to the transcript."""
         chat.messages[message.id] = message
+        if actor is not None:
+            chat.acted_at = 0.0  # what a bot was about to do is done
         self.record(chat, message, NEW, actor)
         return message
 

@@ -46,6 +46,14 @@ METRICS: dict[str, tuple[str, Sequence[str], str]] = {
         "gauge", BOT, "How long the oldest unsent message has waited, including flood waits; 0 if there is none."
     ),
     "bot_state": ("gauge", (*BOT, "state"), "1 for the state of a bot in this process, 0 for all other states."),
+    "circuit_state": (
+        "gauge", (*BOT, "state"),
+        "1 for the state of a bot's way to Telegram: closed (it works), open (all waits), or trial.",
+    ),
+    "gates_shut": (
+        "gauge", (*BOT, "scope"), "Flood waits that are not over: of chats, of methods, or of the bot as a whole."
+    ),
+    "gates_shut_seconds": ("gauge", BOT, "Until the last of these flood waits is over; 0 if there is none."),
     "deliveries_total": ("counter", (*BOT, "verdict", "reason"), "Attempts to send, by verdict and reason."),
     "flood_waits_total": ("counter", BOT, "Requests of any kind that Telegram answered with 429."),
     "update_lag_seconds": (

@@ -1,9 +1,9 @@
 """The current values of each metric of `crm_core.api.metrics.exposition`, from the database and the process."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from crm_core.monitoring.metrics import Figures
 from crm_core.monitoring.process_counters import LAGS, ProcessCounters
@@ -13,6 +13,8 @@ DURATION_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400,
 """Bounds of the histograms of durations, in seconds."""
 
 STATES = ("starting", "running", "refused", "conflict", "away", "standby")
+CIRCUIT_STATES = ("closed", "open", "trial")
+GATES = ("bot", "chat", "method")
 REMOVED = ("removed", "removed")
 """Labels of all removed operators together, so that their series do not accumulate."""
 
@@ -40,10 +42,22 @@ def of_process(counts: ProcessCounters) -> dict[str, Rows]:
         "bot_state": [
             ((*named[bot_id], state), int(one.state == state)) for bot_id, one in bots.items() for state in STATES
         ],
+        "circuit_state": [
+            ((*named[bot_id], state), int(one.circuit == state))
+            for bot_id, one in bots.items()
+            for state in CIRCUIT_STATES
+        ],
+        "gates_shut": [
+            ((*named[bot_id], of), len(one.gates.get(of, ()))) for bot_id, one in bots.items() for of in GATES
+        ],
+        "gates_shut_seconds": [
+            (named[bot_id], max(itertools.chain.from_iterable(one.gates.values()), default=0.0))
+            for bot_id, one in bots.items()
+        ],
         "deliveries_total": [((*named[bot_id], *why), n) for (bot_id, *why), n in attempts.items() if bot_id in named],
         "flood_waits_total": [(labels, counts.flood_waits[bot_id]) for bot_id, labels in named.items()],
         "update_lag_seconds": [
-            (labels, HistogramValue(LAGS, accumulate(counts.lags[bot_id].numbers), counts.lags[bot_id].total))
+            (labels, HistogramValue(LAGS, itertools.accumulate(counts.lags[bot_id].numbers), counts.lags[bot_id].total))
             for bot_id, labels in named.items()
         ],
     }

@@ -230,10 +230,10 @@ async def test_words_are_taken_back_from_the_client(crm: RunningApp) -> None:
     line = await anna.sees("→ #1 Ivan")
     await crm.settled()
     press = await anna.presses(line, "Take back")
-    assert await press.answer() == "Taken back: deleted in the chat of #1."
+    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
     await crm.settled()
     assert not got(ivan, "An offer")
-    assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: deleted in the chat of #1.", [])
+    assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: it is being deleted in the chat of #1.", [])
     await anna.edits(words, "Another offer")
     await anna.presses(line, "Take back", stale=True)
     await crm.settled()

@@ -186,6 +186,23 @@ for (const asked of document.querySelectorAll(".asked")) {
   new MutationObserver(look).observe(asked, { childList: true, subtree: true, attributes: true });
   look();
 }
+// A telephone that is out of sight says by its name that something new has come.
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    target.dataset.inSight = isIntersecting ? "1" : "";
+    if (isIntersecting) document.querySelector(`.names [href="#${target.id}"] i`).hidden = true;
+  }
+}, { threshold: 0.3 });
+for (const phone of document.querySelectorAll(".phone")) {
+  const log = phone.querySelector(".log"), mark = document.querySelector(`.names [href="#${phone.id}"] i`);
+  const newest = () => [...log.querySelectorAll(".in")].at(-1)?.id;
+  let last = newest();
+  new MutationObserver(() => {
+    if (newest() !== last && !phone.dataset.inSight) mark.hidden = false;
+    last = newest();
+  }).observe(log, { childList: true });
+  seen.observe(phone);
+}
 const clock = document.getElementById("clock");
 new MutationObserver(() => {
   document.querySelectorAll(".clock").forEach((one) => { one.textContent = clock.textContent; });

@@ -1,0 +1,151 @@
+"""How the page of `make sandbox` looks: all that Telegram shows, languages, themes, any width; and without a mouse."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, expect
+from playwright.async_api import Page as Tab
+
+from tests.browser.conftest import Shown, watched
+from tests.browser.gallery import Gallery, gallery
+
+pytestmark = pytest.mark.slow
+
+TOO_WIDE = """() => [...document.querySelectorAll('body *')].filter((one) => !one.closest('.sr, .names')
+    && one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.className || one.tagName)"""
+
+
+async def violations(tab: Tab) -> list[str]:
+    """What axe finds."""
+    found = await Axe().run(tab)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for one in found.response["violations"]
+        for node in one["nodes"]
+    ]
+
+
+LIGHT = 100_000  # bytes that a first view takes over the wire, with everything that five telephones show
+TRANSFERRED = """() => ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))
+    .reduce((sum, one) => sum + one.transferSize, 0)"""
+
+
+@pytest.fixture
+async def everything() -> AsyncIterator[Gallery]:
+    async with gallery() as shown:
+        yield shown
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_everything_telegram_shows_is_accessible(browser: Browser, everything: Gallery, theme: str) -> None:
+    async with watched(browser, everything.address) as tab:
+        await tab.goto(f"{everything.address}/?theme={theme}")
+        await expect(tab.locator("#log-own .given")).to_contain_text("🔥")
+        assert await violations(tab) == []
+        await tab.click("#phone-keyboards .menu")
+        await expect(tab.locator("#menu-keyboards")).to_contain_text("your requests")
+        assert await violations(tab) == []
+        await tab.set_viewport_size({"width": 360, "height": 740})
+        assert await tab.evaluate(TOO_WIDE) == []
+
+
+async def test_chat_is_pressed_and_typed_as_in_telegram(browser: Browser, everything: Gallery) -> None:
+    async with watched(browser, everything.address) as tab:
+        await tab.goto(everything.address)
+        secret = tab.locator("#log-text .spoiler")
+        await secret.click()
+        await expect(secret).to_have_class("spoiler open")
+        quotation = tab.locator("#log-text .expandable")
+        folded = await quotation.evaluate("one => one.clientHeight")
+        await quotation.click()
+        assert await quotation.evaluate("one => one.clientHeight") > folded
+        await tab.click("#log-keyboards button:has-text('Copy')")
+        await expect(tab.locator("#toast-keyboards")).to_have_text("Copied")
+        await expect(tab.locator("#log-keyboards button:has-text('Not now')")).to_be_disabled()
+        await expect(tab.locator("#phone-keyboards textarea")).to_have_attribute("placeholder", "1-100")
+        await tab.fill("#phone-keyboards textarea", "42")
+        await tab.press("#phone-keyboards textarea", "Enter")
+        await expect(tab.locator("#log-keyboards .out .quoted")).to_contain_text("How much?")
+        await tab.click("#keyboard-keyboards button:has-text('No')")
+        await expect(tab.locator("#log-keyboards .out").last).to_contain_text("No")
+
+
+async def test_typing_is_shown_in_several_chats_at_once(browser: Browser, everything: Gallery) -> None:
+    async with watched(browser, everything.address) as tab:
+        await tab.goto(everything.address)
+        await everything.call("sendChatAction", "text", action="typing")
+        await everything.call("sendChatAction", "media", action="upload_photo")
+        await expect(tab.locator("#status-text")).to_have_text("typing…")
+        await expect(tab.locator("#status-media")).to_have_text("sending a photo…")
+        await expect(tab.locator("#status-own")).to_have_text("bot")
+        await everything.say("text", "Here I am")
+        await expect(tab.locator("#status-text")).to_have_text("bot")
+
+
+async def test_first_view_is_light(shown: Shown) -> None:
+    await shown.reads("product", "Process", "running")
+    assert 20_000 < await shown.tab.evaluate(TRANSFERRED) < LIGHT
+
+
+@pytest.mark.parametrize("width", [360, 1500])
+async def test_page_fits_any_width_and_names_lead_to_telephones(shown: Shown, width: int) -> None:
+    await shown.tab.set_viewport_size({"width": width, "height": 740})
+    await expect(shown.tab.locator("#panel-product")).to_contain_text("running")
+    operator = await shown.asks("client", "Is anybody there?")
+    assert await shown.tab.evaluate(TOO_WIDE) == []
+    if width == 360:
+        name = shown.tab.locator(f'.names [href="#phone-{operator}"]')
+        await expect(name.locator("i")).to_be_visible()  # something new has come, out of sight
+        await name.click()
+        await expect(shown.tab.locator(f"#phone-{operator}")).to_be_in_viewport(ratio=0.5)
+        await expect(name.locator("i")).to_be_hidden()
+    assert await violations(shown.tab) == []
+
+
+async def test_other_language_starts_over_in_it_in_the_same_theme(shown: Shown) -> None:
+    await shown.tab.click("#theme")
+    page = shown.tab.locator("html")
+    await expect(page).to_have_attribute("data-theme", "dark")
+    await shown.starts("client")
+    await shown.tab.click('[data-post="/switches/language"]')
+    await expect(page).to_have_attribute("lang", "ru")
+    await expect(page).to_have_attribute("data-theme", "dark")
+    await expect(shown.tab.locator("#log-client")).to_contain_text("Здесь пока ничего нет")
+    operator = await shown.asks("client", "Зелёная лампа ещё есть?")
+    await shown.presses(operator, "Зелёная лампа", "Взять")
+    await shown.sees("client", "С вами на связи")
+    await shown.reads("product", "Путь к Telegram", "работает")
+    assert await violations(shown.tab) == []
+
+
+async def test_everything_can_be_done_with_the_keyboard(shown: Shown) -> None:
+    keyboard, text = shown.tab.keyboard, "Written without a mouse"
+    await shown.tabs_to("#gate-client button")
+    await keyboard.press("Enter")
+    await shown.tabs_to("#phone-client textarea")
+    await keyboard.type(text)
+    await keyboard.press("Enter")
+    operator = await shown.card(text)
+    assert await shown.tab.evaluate("document.activeElement.tagName") == "TEXTAREA"  # drawing anew keeps the focus
+    row = f'#log-{operator} .in:has([data-text*="{text}"])'
+    await shown.tabs_to(f"{row} .buttons button")
+    await keyboard.press("Enter")
+    await expect(shown.tab.locator(row)).not_to_contain_text("Take")
+    await shown.tab.locator(f"#phone-{operator} .log").focus()
+    await shown.tabs_to(f"{row} .dots")
+    await keyboard.press("Enter")
+    await keyboard.press("Enter")  # Reply has the focus
+    await keyboard.type("Answered without a mouse")
+    await keyboard.press("Enter")
+    await shown.sees("client", "Answered without a mouse")
+    await keyboard.press("Escape")
+    await shown.tabs_to("#phone-admin .menu")
+    await keyboard.press("Enter")
+    await expect(shown.tab.locator("#menu-admin button", has_text="/stats")).to_be_visible()
+    await keyboard.press("Escape")
+    await expect(shown.tab.locator("#menu-admin")).to_be_hidden()
+    assert await shown.tab.evaluate("document.activeElement.matches('#phone-admin .menu')")
+    await shown.tabs_to('[data-post="/switches/hour"]')
+    await keyboard.press("Enter")
+    await expect(shown.tab.locator("#switched")).to_contain_text("an hour later")

@@ -1,0 +1,147 @@
+"""What people try on the page of `make sandbox`, and what the panes beside the telephones show meanwhile."""
+
+import re
+from collections import Counter
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from bot.demo.playground import CROWD, Playground
+from bot.demo.world import LIMIT, WEIGHTS, World
+from tests.browser.conftest import Shown, watched
+from tests.browser.forked_product import ForkedProduct
+
+pytestmark = pytest.mark.slow
+
+WAITING = CROWD - LIMIT * len(WEIGHTS)  # clients of the crowd for whom there is no room
+
+
+def cards(world: World) -> Counter[str]:
+    """How often the card of each request stands on a telephone of an operator."""
+    texts = [one.text for operator in world.operators for one in operator.chat(world.bot)]
+    return Counter(found[0] for text in texts if (found := re.match(r"#\d+", text)))
+
+
+async def test_request_goes_from_client_to_operator_and_back(shown: Shown) -> None:
+    first, second = "Is the green lamp in stock?", "Do you repair lamps?"
+    operator = await shown.asks("client", first)
+    other = await shown.asks("client2", second)
+    await shown.presses(operator, first, "Take")
+    await shown.presses(other, second, "Take")
+    await shown.replies(operator, first, "Yes, three of them")
+    await shown.replies(other, second, "We do, on Mondays")
+    await shown.sees("client", "Yes, three of them")
+    await shown.sees("client2", "We do, on Mondays")
+    decision = shown.tab.locator("#panel-decision")
+    await expect(decision).to_contain_text("#2")
+    await expect(decision).to_contain_text("by chance, by weight")
+    await shown.presses(operator, first, "Close")
+    await shown.presses(other, second, "Close")
+    await expect(shown.tab.locator("#panel-operators")).not_to_contain_text("1 of 5")
+    assert "We do" not in await shown.tab.inner_text("#log-client")
+
+
+async def test_crowd_fills_both_operators_and_the_rest_waits_its_turn(shown: Shown) -> None:
+    await shown.switch("crowd")
+    operators, queue = shown.tab.locator("#panel-operators"), shown.row("ways", "Clients in the queue")
+    await expect(operators.locator("div", has_text="5 of 5 · no room")).to_have_count(2)
+    await expect(queue).to_contain_text(f"{WAITING}, the oldest for")
+    await expect(shown.tab.locator("#panel-decision")).to_contain_text("no room")
+    one = await shown.tab.locator("#log-operator .in:has(.buttons)").first.get_attribute("id")
+    await shown.tab.locator(f"#{one} button", has_text="Take").click()
+    await expect(shown.tab.locator(f"#{one}")).to_contain_text("In progress")
+    await shown.tab.locator(f"#{one} button", has_text="Close").click()
+    await expect(queue).to_contain_text(f"{WAITING - 1}, the oldest for")
+    await expect(shown.tab.locator("#panel-decision")).to_contain_text("→ Anna")
+
+
+async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown, playground: Playground) -> None:
+    product = playground.world.product
+    assert isinstance(product, ForkedProduct)
+    operator = await shown.asks("client", "Is the green lamp in stock?")
+    product.may_start.clear()
+    await shown.switch("crowd")
+    await shown.switch("kill")
+    await shown.writes("client", "Written while it was dead")
+    await expect(shown.tab.locator("#panel-product")).to_contain_text("killed; starts again")
+    await expect(shown.row("ways", "Held by Telegram")).to_have_class("waiting")
+    product.may_start.set()
+    await shown.sees(operator, "Written while it was dead")
+    await shown.reads("product", "Process", "start no. 2")
+    await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
+    await shown.reads("ways", "Outbox", "0")
+    assert len(cards(playground.world)) == LIMIT * len(WEIGHTS)
+    assert await shown.tab.locator(f"#log-{operator} .in", has_text="Written while it was dead").count() == 1
+
+
+async def test_outage_of_telegram_keeps_messages_until_it_is_over(shown: Shown, playground: Playground) -> None:
+    await shown.starts("client2")
+    await shown.switch("crowd")
+    await shown.switch("away")
+    await expect(shown.row("product", "Way to Telegram")).to_have_class("bad")
+    await shown.writes("client2", "Written while Telegram was away")
+    playground.world.forward(20)
+    await shown.reads("ways", "Outbox", re.compile(r"[1-9]\d*, the oldest for [23]\d s"))
+    await expect(shown.row("ways", "Held by Telegram")).to_have_class("waiting")
+    await shown.switch("away")
+    await shown.reads("product", "Way to Telegram", "works")
+    await expect(shown.row("ways", "Held by Telegram")).to_have_class("")
+    await expect(shown.row("ways", "Outbox")).to_have_class("")
+    await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
+    assert cards(playground.world).keys() == {f"#{number}" for number in range(1, 1 + LIMIT * len(WEIGHTS))}
+
+
+async def test_flood_wait_shuts_a_gate_and_lost_answer_is_sent_again(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.demo.playground.FLOOD_WAIT", 2)
+    operator = await shown.asks("client", "A question with troubles")
+    await shown.switch("flood")
+    await shown.replies(operator, "A question with troubles", "An answer that waits")
+    await shown.reads("product", "Gates", re.compile(r"chats shut: 1 · \d s more"))
+    await shown.sees("client", "An answer that waits")
+    await shown.reads("product", "Gates", "all open")
+    await shown.reads("ways", "Flood waits", "1")
+    await shown.switch("lost")
+    await shown.switch("hour")
+    await shown.writes("client", "And another one")
+    await expect(shown.row("ways", "Answer lost")).to_have_class("waiting")
+    await shown.sees(operator, "And another one")
+
+
+async def test_operator_is_told_that_the_client_has_blocked_the_bot(shown: Shown) -> None:
+    operator = await shown.asks("client", "A question, and goodbye")
+    await shown.switch("block")
+    await expect(shown.tab.locator("#gate-client button")).to_have_text("UNBLOCK")
+    await expect(shown.tab.locator('[data-post="/switches/block"]')).to_have_attribute("aria-pressed", "true")
+    await shown.replies(operator, "A question, and goodbye", "Nobody reads this")
+    await shown.sees(operator, "blocked")
+    await shown.tab.click("#gate-client button")
+    await expect(shown.tab.locator("#gate-client button")).to_have_count(0)
+
+
+async def test_hour_passes_on_every_clock(shown: Shown) -> None:
+    clocks = shown.tab.locator(".clock")
+    before = int((await clocks.first.inner_text())[:2])
+    await shown.switch("hour")
+    await expect(clocks.first).to_have_text(re.compile(f"^{(before + 1) % 24:02}:|^{(before + 2) % 24:02}:00"))
+    assert len(set(await clocks.all_inner_texts())) == 1
+    hour = (await clocks.first.inner_text())[:2]
+    operator = await shown.asks("client", "What time is it?")
+    await shown.sees(operator, f"New since {hour}:")  # what the product says goes by it, too
+
+
+async def test_browsers_look_at_one_world_until_somebody_starts_over(
+    browser: Browser, shown: Shown, playground: Playground
+) -> None:
+    async with watched(browser, playground.address) as tab:
+        await tab.goto(playground.address)
+        other = Shown(tab)
+        operator = await shown.asks("client", "Do you see me?")
+        assert await other.card("Do you see me?") == operator
+        await other.presses(operator, "Do you see me?", "Take")
+        await shown.sees("client", "is now taking care")
+        await other.switch("restart")
+        for one in (shown, other):
+            await expect(one.tab.locator("#log-client")).to_contain_text("No messages here yet")
+            await one.reads("product", "Process", "start no. 1")
