@@ -24,6 +24,9 @@ from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
 from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
+from tests.support.random_histories import choose_profile
+
+choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
 DATABASES = ("sqlite", "postgres")
 STARTS_PROCESSES = ("tests.support.processes", "tests.support.forks", "tests.processes")

@@ -69,7 +69,7 @@ class ConversationWorker:
         self._held, self._pacing = HeldUpdates(), Pacing(clock)
         self._slots = asyncio.Semaphore(PARALLEL)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._stopping = asyncio.Event()
+        self._stopping, self._has_stopped = asyncio.Event(), False
         self._attempts = Attempts(
             db=db,
             handle=lambda row: self.handle(row),
@@ -187,7 +187,8 @@ class ConversationWorker:
             self._set_if_idle()
 
     def _set_if_idle(self) -> None:
-        if not self._queues and not self._catching_up:
+        # What waits when it has stopped is the next session's.
+        if self._has_stopped or (not self._queues and not self._catching_up):
             self.idle.set()
 
     def _take(self, rows: Sequence[StoredUpdate]) -> None:
@@ -222,7 +223,8 @@ class ConversationWorker:
             task.cancel()
         if self._tasks or reading:
             await asyncio.wait(self._tasks | reading)
-        self.idle.set()  # what still waits is the next session's
+        self._has_stopped = True
+        self._set_if_idle()
 
     # --- an update that is not stored yet -----------------------------------------------------------------------------
 

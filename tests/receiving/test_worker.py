@@ -197,6 +197,8 @@ async def test_stopped_worker_is_idle_while_updates_wait_in_the_inbox(db: Databa
     await stopping
     assert await states(db) == ["done", "new"]
     assert worker.idle.is_set()
+    worker.add(await store(db, update(3, chat=9)))  # a webhook may bring one yet
+    await worker.idle.wait()
 
 
 async def test_failing_update_delays_only_its_conversation_and_becomes_dead_letter(db: Database) -> None:
