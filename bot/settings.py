@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     default_region: str = DEFAULT_REGION
     timezone: str = "UTC"
     remind_after: Annotated[list[int], NoDecode] = [5, 15]
+    remind_admins_after: int = 20
     backup_keep: int = 7
     backup_at: str = "03:30"
     backup_dir: Path | None = None
@@ -172,6 +173,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("a name such as Europe/Moscow is needed") from None
+        return value
+
+    @field_validator("remind_admins_after")
+    @classmethod
+    def _check_minutes(cls, value: int) -> int:
+        if not 0 <= value <= 9999:
+            raise ValueError("a number of minutes from 1 to 9999 is needed, or 0 for never")
         return value
 
     @field_validator("backup_keep")

@@ -49,7 +49,7 @@ class AdminNotFound(NotFound):
 
 
 class AmbiguousNames(CrmError):
-    """What was typed can be cut into known names in several ways. `example` shows quotes."""
+    """What was typed can be cut into known names in several ways."""
 
     code, status = "ambiguous_names", 422
 

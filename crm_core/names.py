@@ -19,8 +19,14 @@ _SLUG = re.compile(
 
 
 def normalise(name: str | None) -> str | None:
-    """A name in the form in which it is compared and searched: case-folded, ё as е, ’ as ', single spaces."""
-    return None if name is None else " ".join(name.casefold().translate(_ALIKE).split())
+    """A name in the form in which it is compared and searched: case-folded, ё as е, ’ as ', single spaces.
+
+    Format characters are left out: names copied from a chat have them, and `check_name` lets none in.
+    """
+    if name is None:
+        return None
+    visible = name if name.isascii() else "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
+    return " ".join(visible.casefold().translate(_ALIKE).split())
 
 
 _ALIKE = str.maketrans("ё’ʼ`", "е'''")  # phones write ’ where a keyboard has '

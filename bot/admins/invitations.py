@@ -67,7 +67,7 @@ async def on_withdraw(
     """Ends the invitation and shows the others."""
 
     def done(is_ended: bool, found: Sequence[OpenInvitation]) -> OutgoingMessage:
-        note = _("The invitation has been withdrawn.") if is_ended else _("This invitation is not open any more.")
+        note = _("The invitation has been withdrawn.") if is_ended else _("This invitation is no longer open.")
         return _screen(found, act, _, note=note)
 
     await act(

@@ -6,6 +6,7 @@ from bot.admins.invitation_message import operator_invitation
 from bot.admins.operator_screens import operator_screen, operators_screen
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
+from bot.handling.prompts import await_correction
 from bot.random_codes import new_code
 from bot.screens.keyboards import sentences
 from bot.screens.links import OPERATOR_PAYLOAD, link
@@ -94,6 +95,7 @@ async def add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translat
         note = text.format(operator=added.facts.name, limit=added.facts.max_leads)
         return operator_screen(added, _, note=sentences(note, _("Forward the next message to them.")))
 
+    await_correction(act, actor, "operator_added", name=name)
     await act(
         invitations.invite_operator,
         name=name,

@@ -1,6 +1,7 @@
 """The buttons of `/operators`, and the answers to the questions that they ask."""
 
 from aiogram import Router
+from aiogram.filters import BaseFilter
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins import operator_actions
@@ -8,6 +9,7 @@ from bot.admins.operator_screens import limits_screen, operator_screen, operator
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
 from bot.handling.queries import read_as_admin
+from bot.handling.typed_names import which_operator
 from bot.screens.buttons import (
     AddOperator,
     AskLimit,
@@ -24,7 +26,7 @@ from bot.screens.buttons import (
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
-from crm_core.names import TypedLine
+from crm_core.names import TypedLine, normalise
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from crm_core.team.operators import LIMIT_LARGEST
@@ -60,6 +62,22 @@ async def on_add(query: CallbackQuery, actor: Actor, act: Act, _: Translator) ->
 async def on_added(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """Adds the operator of the typed name and limit."""
     await operator_actions.add(act, actor, db, TypedLine.of(message.text or ""), _)
+
+
+class RepeatsName(BaseFilter):
+    """Passes the name of the operator who was just added, and a number: a limit that was forgotten, or is another."""
+
+    async def __call__(self, message: Message, asked: OpenPrompt) -> bool:
+        line = TypedLine.of(message.text or "")
+        return line.number is not None and normalise(line.from_word(0, -1).name) == normalise(asked.data["name"])
+
+
+@router.message(AnswersPrompt("operator_added"), RepeatsName())
+async def on_corrected(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """`Anna 3` after Anna was added: sets the limit."""
+    line = TypedLine.of(message.text or "")
+    facts = await which_operator(db, actor, line.from_word(0, -1))
+    await operator_actions.set_limit(act, actor, facts.id, line.words[-1].text, _)
 
 
 @router.callback_query(AskLimit.filter())

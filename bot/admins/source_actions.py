@@ -10,7 +10,7 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
-from crm_core.names import TypedLine
+from crm_core.names import TypedLine, read_number
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
@@ -84,12 +84,12 @@ async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _
     )
 
 
-async def set_late_hours(act: Act, actor: Actor, source_id: int, late_hours: int, _: Translator) -> None:
-    """Sets for how many hours after closing messages join the closed request."""
+async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
+    """Sets for how many hours after closing messages join the closed request. Raises BadValue."""
     await act(
         sources.set_late_hours,
         source_id=source_id,
-        late_hours=late_hours,
+        late_hours=read_number(typed, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST),
         actor=actor,
         then_read=partial(sources.details, source_id=source_id),
         screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),

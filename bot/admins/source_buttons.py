@@ -4,18 +4,21 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins import source_actions
-from bot.admins.source_screens import source_screen, sources_screen
+from bot.admins.source_screens import late_hours_screen, source_screen, sources_screen
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, ask
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddLink,
+    AskLateHours,
     DescribeSource,
     ListSources,
     RenameSource,
+    SetLateHours,
     SetStrategy,
     ShowSource,
     SwitchSource,
+    TypeLateHours,
 )
 from bot.screens.keyboards import back, button, in_lines, keyboard
 from bot.screens.message import text_message
@@ -90,6 +93,42 @@ async def on_describe(
 async def on_described(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed description."""
     await source_actions.describe(act, actor, asked.data["source_id"], message.text or "", _)
+
+
+@router.callback_query(AskLateHours.filter())
+async def on_late_hours(
+    query: CallbackQuery, callback_data: AskLateHours, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Offers hours."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    await offer_numbers(act, actor, "late_hours_offered", late_hours_screen(source, _), source_id=source.id)
+
+
+@router.callback_query(SetLateHours.filter())
+async def on_set_late_hours(
+    query: CallbackQuery, callback_data: SetLateHours, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Sets one of the offered hours."""
+    await source_actions.set_late_hours(act, actor, callback_data.source_id, str(callback_data.hours), _)
+
+
+@router.callback_query(TypeLateHours.filter())
+async def on_type_late_hours(
+    query: CallbackQuery, callback_data: TypeLateHours, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Asks for other hours."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    text = _("Send for how many hours after closing messages join the closed request of {source}, from 0 to {largest}.")
+    text = text.format(source=source.name, largest=sources.LATE_LONGEST)
+    await ask(act, actor, "late_hours", text, back=ShowSource(source_id=source.id).pack(), _=_, source_id=source.id)
+
+
+@router.message(AnswersPrompt("late_hours_offered"), IsNumber())
+@router.message(AnswersPrompt("late_hours"))
+async def on_typed_late_hours(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed hours."""
+    typed = (message.text or "").strip()
+    await source_actions.set_late_hours(act, actor, asked.data["source_id"], typed, _)
 
 
 @router.callback_query(AddLink.filter())

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from bot.admins.operator_screens import mark
 from bot.screens.buttons import (
     AddLink,
+    AskLateHours,
     AskWeight,
     DescribeSource,
     ListSources,
     RenameSource,
+    SetLateHours,
     SetStrategy,
     SetWeight,
     ShowSource,
     SwitchSource,
+    TypeLateHours,
     TypeWeight,
     WeightsAt,
 )
@@ -24,6 +27,7 @@ from bot.texts.phrases import percent
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.team.operators import OperatorFacts
 
+LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)
 WEIGHTS = (0, 1, 5, 10, 20, 30, 50, 100)
 NAMED = 4  # operators of a source in the list
 SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights
@@ -115,10 +119,28 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             button(_("⛔️ Switch off"), SwitchSource(source_id=number, is_on=False))
             if source.is_active
             else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True)),
+            button(_("🕘 After closing"), AskLateHours(source_id=number)),
         ],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
+
+
+def late_hours_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
+    """Hours to choose from."""
+    lines = [
+        _("For how many hours after closing does a client's message join the closed request? Now: {hours}.").format(
+            hours=source.late_hours
+        ),
+        _("With 0, every message after closing opens a new request."),
+    ]
+    offered = [button(str(one), SetLateHours(source_id=source.id, hours=one)) for one in LATE_HOURS]
+    buttons = keyboard(
+        *in_lines(offered, 4),
+        [button(_("Another number…"), TypeLateHours(source_id=source.id))],
+        back(source.name, ShowSource(source_id=source.id)),
+    )
+    return text_message(titled(f"{sign(source)} {source.name}", lines), keyboard=buttons)
 
 
 def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:

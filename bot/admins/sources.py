@@ -14,7 +14,7 @@ from bot.screens.keyboards import typed
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.errors import SourceNotFound
-from crm_core.names import TypedLine, read_number
+from crm_core.names import TypedLine
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -75,8 +75,7 @@ async def _set_late_hours(typed: Typed) -> None:
         await show_usage(typed.act, typed._("Specify the source and the hours"), typed.example)
         return
     source = await which_source(typed.db, typed.actor, typed.line.from_word(0, -1))
-    hours = read_number(typed.line.words[-1].text, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST)
-    await source_actions.set_late_hours(typed.act, typed.actor, source.id, hours, typed._)
+    await source_actions.set_late_hours(typed.act, typed.actor, source.id, typed.line.words[-1].text, typed._)
 
 
 async def _rename(typed: Typed, source_id: int, name: str) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiogram import Bot
@@ -28,6 +29,19 @@ log = structlog.get_logger("delivery")
 REQUEST_TIMEOUT, UPLOAD_TIMEOUT = 10.0, 60.0  # seconds for one request, and for one that carries a picture
 
 
+class Attempted(NamedTuple):
+    """What came of an attempt.
+
+    Attributes:
+        is_own: whether a failure is the row's own (`Circuit.note`).
+        requests: how many it took: what is refused one way may be sent another, and a copy may need a note.
+    """
+
+    verdict: Verdict
+    is_own: bool
+    requests: int
+
+
 class Attempts:
     """Makes the requests of one bot's sender."""
 
@@ -48,15 +62,21 @@ class Attempts:
         self._menus = menus
         self._bot, self._rate_limiter, self._circuit, self._config = bot, rate_limiter, circuit, config
         self._stopping = stopping
+        self._requests: Counter[int] = Counter()  # of the attempts that are being made, by row
 
-    async def attempt(self, row: ClaimedRow, after: float) -> tuple[Verdict, bool]:
+    async def attempt(self, row: ClaimedRow, after: float) -> Attempted:
         """Sends a row.
 
         Args:
             after: seconds until its turn, as booked with the rate limiter.
-
-        Returns the verdict, and whether a failure is the row's own (`Circuit.note`).
         """
+        try:
+            verdict, is_own = await self._attempt(row, after)
+        finally:
+            requests = self._requests.pop(row.id, 0)
+        return Attempted(verdict, is_own, requests)
+
+    async def _attempt(self, row: ClaimedRow, after: float) -> tuple[Verdict, bool]:
         _ = translator(pick_language(row.language, self._config.default_language))
         photo = await self._photo(row, _)
         method = await self._prepare(row, after, photo, _)
@@ -149,6 +169,7 @@ class Attempts:
     ) -> Verdict:
         """Makes one request; `is_paced` if its turn was booked with the rate limiter when the row was picked."""
         already_paced.set(is_paced)
+        self._requests[row.id] += 1
         try:
             within = UPLOAD_TIMEOUT if photo else REQUEST_TIMEOUT
             result = await self._bot(method, request_timeout=within)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
+from bot.delivery.origins import marked, origin_lines
 from bot.screens.buttons import (
     CloseContact,
     CloseUntaken,
@@ -23,6 +24,7 @@ from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.conversation.history import Said
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
+from crm_core.names import shows_something
 
 FOLDED_LONGEST = 40  # characters of the first words on the card of a closed request
 
@@ -171,35 +173,6 @@ def _history(contact: CardData, _: Translator) -> list[str]:
     return [*before, f"🕘 {earlier}"]
 
 
-ORIGIN_LONGEST, QUOTED_LONGEST = 80, 200  # characters of a name, and of quoted words, above a message
-
-
-def origin_lines(
-    forwarded_from: str | None, about: dict[str, Any] | None, _: Translator, *, with_quote: bool = True
-) -> list[str]:
-    """What is to be known of a message before it is read: whose words they are, and what it replies to elsewhere.
-
-    Args:
-        with_quote: whether the quoted words are shown; where the copy itself quotes them they are not.
-    """
-    lines = []
-    if forwarded_from is not None:
-        name = one_line(shorten(forwarded_from, ORIGIN_LONGEST))
-        lines.append("↪️ " + (_("Forwarded from {name}").format(name=name) if name else _("Forwarded, author unknown")))
-    about = about or {}
-    if about.get("elsewhere"):
-        author = one_line(shorten(str(about.get("from", "")), ORIGIN_LONGEST))
-        what = [
-            kind_name(str(about.get("kind", "text")), _),
-            author,
-            shorten(str(about.get("link", "")), ORIGIN_LONGEST),
-        ]
-        lines.append("💬 " + _("In reply to: {what}").format(what=" · ".join(filter(None, what))))
-    if with_quote and "quote" in about:
-        lines.append(f"❝ {one_line(shorten(str(about['quote'].get('text', '')), QUOTED_LONGEST))} ❞")
-    return lines
-
-
 BRIEF_LONGEST = 300  # characters of the first message on a card that was shown again
 SAID_LONGEST = 100  # characters of each of the last messages there
 
@@ -208,11 +181,7 @@ def _said(one: Said, contact: CardData, clock: "_Clock") -> Styled:
     """One of the last messages: when, who, and what."""
     _ = clock.translator
     who = one_line(shorten(one.operator, 24)) if one.operator else client_name(contact.lead_name, _, longest=24)
-    words = one_line(shorten(one.text, SAID_LONGEST))
-    if one.kind != "text":
-        words = f"[{kind_name(one.kind, _)}] {words}".strip()
-    if one.is_withdrawn:
-        words = f"{_('(taken back)')} {words}"
+    words = marked(one, one_line(shorten(one.text, SAID_LONGEST)), _)
     return _joined([Styled(f"{clock.at(one.at)} "), _styled("bold", who), Styled(f": {words}")])
 
 
@@ -228,7 +197,7 @@ def _message(contact: CardData, _: Translator, *, is_brief: bool = False) -> Sty
     if contact.first_kind != "text":
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     text = contact.first_text or ""
-    if not text:
+    if not shows_something(text):
         return _styled("italic", f"[{kind_name(contact.first_kind, _)}]")
     limit = card_text_limit(contact.first_forwarded_from is not None or contact.first_about is not None)
     if is_brief and utf16_units(text) > BRIEF_LONGEST:

@@ -30,7 +30,7 @@ from aiogram.types import (
 )
 from aiogram.utils.formatting import Text, as_list
 
-from bot.delivery.cards import origin_lines
+from bot.delivery.origins import from_operator, origin_lines
 from bot.delivery.staff_notices import staff_notice
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
@@ -109,11 +109,12 @@ def _as_text(row: ClaimedRow, message: MessageData, above: str, reply: Json | No
 
 
 def _above(row: ClaimedRow, message: MessageData, _: Translator) -> str:
-    """What an operator must know of a client's message besides; nothing for a client."""
+    """What an operator must know of a message besides: that a colleague wrote it, its origin. Nothing for a client."""
     if row.kind != outbox.TO_OPERATOR and not row.payload.get("to_operator"):
         return ""
     is_quoted = _quote(message) is not None and message.reply_to is not None
-    return "\n".join(origin_lines(message.forwarded_from, message.about, _, with_quote=not is_quoted))
+    lines = origin_lines(message.forwarded_from, message.about, _, with_quote=not is_quoted)
+    return "\n".join(lines if message.operator is None else [from_operator(message.operator, "", _), *lines])
 
 
 def _fits(above: str, message: MessageData, longest: int) -> bool:

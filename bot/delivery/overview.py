@@ -40,7 +40,7 @@ def _text(shown: Shown, _: Translator) -> str:
     others = len(shown.lines) - waits
     parts = []
     if waits:
-        parts.append(_.plural("🔴 {n} waits", "🔴 {n} wait", waits).format(n=waits))
+        parts.append(_.plural("🔴 {n} waiting", "🔴 {n} waiting", waits).format(n=waits))
     if others:
         parts.append(_("🟢 {n} in progress").format(n=others))
     if len(shown.lines) > BUTTONS:

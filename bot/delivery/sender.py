@@ -7,6 +7,7 @@ in a transaction of the sender's own, or in the very one that creates the row (`
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -269,16 +270,18 @@ class Sender:
             await asyncio.sleep(0)
         verdict: Verdict
         try:
-            verdict, is_own = await self._attempts.attempt(row, after)
+            verdict, is_own, requests = await self._attempts.attempt(row, after)
         except Exception as error:  # whatever it was, the chat must not wait for this row for ever
             log.error("attempt_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             self.circuit.end_trial(row.id)
-            verdict, is_own = OutcomeUnknown(f"internal_{type(error).__name__}"), True
+            verdict, is_own, requests = OutcomeUnknown(f"internal_{type(error).__name__}"), True, 1
         self.rate_limiter.note_response(row.chat_id)
         if isinstance(verdict, TokenRefused):
             self._on_refused()
         delays, rng = self._config.delays, self._config.rng
         settled = settle(row, verdict, is_own=is_own, now=self.clock(), delays=delays, rng=rng)
+        if requests > 1:
+            settled = replace(settled, requests=requests)
         self._recorder.outcome(Outcome(row, settled))
 
     def _conclude(self, recorded: list[Outcome]) -> None:

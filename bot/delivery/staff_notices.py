@@ -119,6 +119,17 @@ def _client_waits(p: dict[str, Any], _: Translator) -> str:
     return _("⏰ {request} has been waiting for {time}").format(request=request, time=waited)
 
 
+def _clients_unanswered(p: dict[str, Any], _: Translator) -> str:
+    lines = [_("⏰ Unanswered for {minutes} min or longer:").format(minutes=p["minutes"])]
+    for one in p["requests"][:NAMED]:
+        waited = age(timedelta(seconds=p["now"] - one["since"]), _)
+        lines.append(f"{contact_label(one['contact'], one['name'], _)} · {one['operator']} · {waited}")
+    if len(p["requests"]) > NAMED:
+        lines.append(_("… and {n} more").format(n=len(p["requests"]) - NAMED))
+    hint = _("/history #{id} shows what was said, /give #{id} assigns it to somebody else.")
+    return "\n".join([*lines, "", hint.format(id=p["requests"][0]["contact"])])
+
+
 NAMED = 10  # requests or sources that a notice names
 
 
@@ -143,6 +154,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
         "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until they write again."
     ).format(id=p["contact"]),
     "client_waits": _client_waits,
+    "clients_unanswered": _clients_unanswered,
     "phone_shared": lambda p, _: _("📞 {client} shared a phone: {value}").format(
         client=client_name(p["client"], _), value=one_line(str(p["value"]))
     ),

@@ -4,16 +4,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.delivery.origins import NAME_LONGEST, from_operator, marked
 from bot.screens.contact_label import client_name
-from bot.screens.message import shorten
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
-from bot.texts.phrases import clock_time, kind_name
+from bot.texts.phrases import clock_time
 from crm_core.conversation.history import Said
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging.messages import TALK_TEXT, fits_units, utf16_units
-
-NAME_LONGEST = 30
 
 
 def talk(row: ClaimedRow, *, _: Translator, now: datetime, zone: ZoneInfo) -> tuple[str, list[dict[str, Any]]]:
@@ -33,8 +31,7 @@ def _said(one: Said, client: str, _: Translator) -> str:
     text = (one.text or "").strip()
     if utf16_units(text) > TALK_TEXT:
         text = fits_units(text, TALK_TEXT) + "… " + _("in full below")
-    if one.kind != "text":
-        text = f"[{kind_name(one.kind, _)}] {text}".strip()
+    text = marked(one, text, _)
     if one.operator is None:
         return f"{client}: {text}"
-    return _("{operator} → client: {text}").format(operator=shorten(one.operator, NAME_LONGEST), text=text)
+    return from_operator(one.operator, text, _)

@@ -7,16 +7,18 @@ from aiogram import Router
 from aiogram.types import Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
+from bot.delivery.origins import marked
 from bot.handling.act import Act
 from bot.screens.contact_label import client_name, contact_label
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
-from bot.texts.phrases import kind_name, moment
+from bot.texts.phrases import moment
 from crm_core.access.actors import Actor
 from crm_core.conversation import history
 from crm_core.conversation.history import History, Said
+from crm_core.graphemes import beginning
 from crm_core.messaging.messages import utf16_units
 from crm_core.storage.database import Database
 
@@ -61,10 +63,7 @@ def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> O
 
 def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:
     who = one.operator or client_name(found.lead, _, longest=30)
-    text = (one.text or "").strip()
-    said = text if one.kind == "text" else f"[{kind_name(one.kind, _)}] {text}".strip()
-    if one.is_withdrawn:
-        said = _("(taken back)") + " " + said
+    said = marked(one, (one.text or "").strip(), _)
     if len(said) > EACH_LONGEST:
-        said = said[: EACH_LONGEST - 1] + "…"
+        said = beginning(said, EACH_LONGEST - 1) + "…"
     return f"{moment(one.at.timestamp(), str(zone), _)} {who}: {said}"

@@ -8,6 +8,7 @@ from aiogram.types import Message, User
 
 from bot.handling import origins
 from crm_core.contacts.leads import LeadFacts, telegram_external_id
+from crm_core.graphemes import beginning
 from crm_core.messaging.messages import MessageContent
 from crm_core.team.accounts import Account
 
@@ -110,7 +111,7 @@ def words_within(raw: dict[str, Any]) -> str | None:
     Args:
         raw: a message as Telegram sent it; what it replies to, and who wrote it, is not looked at.
     """
-    return "\n".join(_lines(raw))[:WORDS_LONGEST] or None
+    return beginning("\n".join(_lines(raw)), WORDS_LONGEST) or None
 
 
 # Parts of a message that are not what is said in it.

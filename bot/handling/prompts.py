@@ -68,6 +68,24 @@ async def offer_numbers(act: Act, actor: Actor, question: str, screen: OutgoingM
     await _ask(act, actor, question, screen, role=Role.ADMIN, data=data)
 
 
+def await_correction(act: Act, actor: Actor, question: str, **data: Any) -> None:
+    """Lets the next text correct what this update is about to do, if it succeeds; the question that it answers ends.
+
+    Args:
+        question: its name; the handler takes the filter `AnswersPrompt` and one for what corrects it.
+        data: what it is about.
+    """
+    end_answered = act.on_success
+
+    def end_and_ask(s: Session) -> None:
+        if end_answered is not None:
+            end_answered(s)
+        chat = {"bot_id": act.bot_id, "chat_id": act.chat_id}
+        prompts.ask(s, **chat, question=question, data=data, role=Role.ADMIN, actor=actor, now=act.clock())
+
+    act.on_success = end_and_ask
+
+
 async def _ask(
     act: Act, actor: Actor, question: str, screen: OutgoingMessage, *, role: Role, data: dict[str, Any]
 ) -> None:

@@ -141,7 +141,7 @@ def _pair(line: TypedLine, known: Sequence[SourceListed], staff: Sequence[Operat
         if source is not None and facts is not None:
             found[source.id, facts.id] = (source, facts)
     if len(found) > 1:
-        raise AmbiguousNames(example='/assign "shop" "Anna Maria" 30')
+        raise AmbiguousNames
     return next(iter(found.values()), None)
 
 

@@ -23,7 +23,7 @@ async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act)
     if member is not None:
         await act(departure.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
-        await act(client_messages.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=True)
+        await act(client_messages.block, bot_id=act.bot_id, chat_id=act.chat_id)
 
 
 async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:

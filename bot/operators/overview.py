@@ -9,6 +9,7 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import overviews
+from crm_core.conversation.overviews import Shown
 
 router = Router(name="operators.overview")
 
@@ -16,10 +17,12 @@ router = Router(name="operators.overview")
 @router.message(typed("overview"))
 async def on_overview(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """Switches the overview of this chat off, or on again."""
-    await act(overviews.toggle, bot_id=act.bot_id, actor=actor, reply=lambda is_on: _answer(is_on, _))
+    await act(overviews.toggle, bot_id=act.bot_id, actor=actor, reply=lambda shown: _answer(shown, _))
 
 
-def _answer(is_on: bool, _: Translator) -> OutgoingMessage:
-    if is_on:
-        return text_message(_("The pinned overview is on: it comes with your next open request."))
-    return text_message(_("The pinned overview is off. /overview switches it on again."))
+def _answer(shown: Shown, _: Translator) -> OutgoingMessage:
+    if not shown.is_kept:
+        return text_message(_("The pinned overview is off. /overview switches it on again."))
+    if not shown.lines:
+        return text_message(_("The pinned overview is on. It appears as soon as a request is open."))
+    return text_message(_("The pinned overview is on."))

@@ -42,6 +42,7 @@ from crm_core.contacts import cards
 from crm_core.conversation import client_messages, edits
 from crm_core.conversation.prompts import Role
 from crm_core.errors import CrmError, InvitationInvalid, IsStaff, NotAllowed, NotFound
+from crm_core.graphemes import beginning
 from crm_core.messaging import messages
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
 from crm_core.messaging.messages import UNKNOWN_MESSAGE
@@ -263,7 +264,7 @@ class UpdateDispatcher:
     async def _answer_query(self, bot: Bot, query_id: str, text: str | None) -> None:
         try:
             await bot(
-                AnswerCallbackQuery(callback_query_id=query_id, text=(text or "")[:TOAST_LONGEST] or None),
+                AnswerCallbackQuery(callback_query_id=query_id, text=beginning(text or "", TOAST_LONGEST) or None),
                 request_timeout=10,
             )
         except Exception as error:

@@ -37,7 +37,7 @@ class ConversationWorker:
 
     Attributes:
         handle: handles an update and finishes it; tests put something around it.
-        idle: set while every update that was handed over is finished.
+        idle: set while every update that was handed over is finished, and once it has stopped.
     """
 
     def __init__(
@@ -222,6 +222,7 @@ class ConversationWorker:
             task.cancel()
         if self._tasks or reading:
             await asyncio.wait(self._tasks | reading)
+        self.idle.set()  # what still waits is the next session's
 
     # --- an update that is not stored yet -----------------------------------------------------------------------------
 

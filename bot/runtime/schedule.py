@@ -21,7 +21,7 @@ from bot.runtime.queue_slices import QueueSlices
 from bot.settings import Settings
 from crm_core import statistics
 from crm_core.api import idempotency
-from crm_core.conversation import late_messages, overviews, prompts, questions, reminders
+from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import queue, reach, wait_notices
@@ -195,6 +195,13 @@ async def _remind(process: BotProcess) -> None:
         await process.db.write(reminders.remind, contact_id=contact_id, after=after, now=process.clock())
 
 
+async def _tell_of_unanswered(process: BotProcess) -> None:
+    """Tells admins of clients whom an operator leaves without an answer as long as REMIND_ADMINS_AFTER says."""
+    minutes = process.settings.remind_admins_after
+    if await process.db.read(unanswered.untold, minutes=minutes, now=process.clock()):
+        await process.db.write(unanswered.tell, minutes=minutes, now=process.clock())
+
+
 async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
     for chat_id, bot_id in await process.db.read(overviews.outdated, now=process.clock()):
@@ -212,6 +219,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("look_for_exports", 2, Scope.WITH_BOTS, _look_for_exports),
     PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
     PeriodicJob("remind", 15, Scope.WITH_BOTS, _remind),
+    PeriodicJob("tell_of_unanswered", 15, Scope.WITH_BOTS, _tell_of_unanswered),
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),

@@ -225,6 +225,25 @@ class SetStrategy(CallbackData, prefix="src_how"):
     is_exact: bool
 
 
+class AskLateHours(CallbackData, prefix="src_late"):
+    """Offers for how many hours after closing messages join the closed request."""
+
+    source_id: Number
+
+
+class TypeLateHours(CallbackData, prefix="src_lat"):
+    """Asks for a number of hours that was not offered."""
+
+    source_id: Number
+
+
+class SetLateHours(CallbackData, prefix="src_hours"):
+    """A number of hours that was offered."""
+
+    source_id: Number
+    hours: Number
+
+
 class AddLink(CallbackData, prefix="src_add"):
     """Asks for the slug and the name of a new source link into a bot; without a bot, for the bot first."""
 

@@ -45,6 +45,6 @@ def contact_label(number: int, name: str | None, _: Translator, *, longest: int 
 
 def said_words(kind: str | None, text: str | None, _: Translator, *, longest: int = 40) -> str:
     """The beginning of a message, or what it is where it has no text: `When are you open?`, `[photo]`."""
-    if text:
+    if text and shows_something(text):
         return one_line(shorten(text, longest))
     return f"[{kind_name(kind, _)}]" if kind else ""

@@ -7,6 +7,8 @@ from typing import Any
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyKeyboardMarkup, ReplyKeyboardRemove
 from aiogram.utils.formatting import Text
 
+from crm_core.graphemes import beginning
+
 Keyboard = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
 
 
@@ -63,4 +65,4 @@ def rows(buttons: Sequence[InlineKeyboardButton], *, each: int = 1) -> InlineKey
 def shorten(text: str | None, length: int = 40) -> str:
     """The beginning of a text, in one line, for a button or a list."""
     line = " ".join((text or "").split())
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+    return line if len(line) <= length else beginning(line, length - 1).rstrip() + "…"

@@ -182,5 +182,6 @@ def why_not_kept(reason: str, _: Translator) -> str:
         "no_folder": _("the backup folder is missing"),
         "not_writable": _("the backup folder is not writable"),
         "not_made": _("the backup process ended unexpectedly"),
+        "not_readable": _("the database could not be read"),
     }
-    return names.get(reason, reason)
+    return names.get(reason) or _("the log says why: backup_failed, {reason}").format(reason=reason)

@@ -2,7 +2,15 @@
 
 READ, WRITE, ADMIN, FORM = "read", "write", "admin", "form"
 SCOPES = (READ, WRITE, ADMIN, FORM)
-_INCLUDES = {READ: (READ,), WRITE: (READ, WRITE), ADMIN: (READ, WRITE, ADMIN), FORM: (FORM,)}
+OWNER = "owner"
+"""What commands on the same machine may do, with the running process's own key; no API key has this scope."""
+_INCLUDES = {
+    READ: (READ,),
+    WRITE: (READ, WRITE),
+    ADMIN: (READ, WRITE, ADMIN),
+    FORM: (FORM,),
+    OWNER: (READ, WRITE, ADMIN, OWNER),
+}
 
 
 def includes(held: str, wanted: str) -> bool:

@@ -10,7 +10,19 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from crm_core.api import contact_actions, contacts, docs, forms, health, keys, leads, operators, sources, statistics
+from crm_core.api import (
+    contact_actions,
+    contacts,
+    docs,
+    forms,
+    health,
+    invitations,
+    keys,
+    leads,
+    operators,
+    sources,
+    statistics,
+)
 from crm_core.api.call import ApiContext
 from crm_core.api.callers import networks
 from crm_core.api.guard import Guard
@@ -29,7 +41,7 @@ from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
 # The most frequent calls come first: routes are tried one after another.
-NOUNS = (leads, contacts, contact_actions, forms, operators, sources, statistics, keys)
+NOUNS = (leads, contacts, contact_actions, forms, operators, sources, statistics, keys, invitations)
 ROUTERS: Sequence[APIRouter] = [one.router for one in NOUNS]
 
 FIRST_DOCUMENT = {

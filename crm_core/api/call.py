@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from crm_core.access.actors import Actor
-from crm_core.access.scopes import ADMIN, FORM, READ, WRITE, includes
+from crm_core.access.scopes import ADMIN, FORM, OWNER, READ, WRITE, includes
 from crm_core.api.idempotency import RepeatableCall
 from crm_core.contacts.phones import Phone, check_phone
 from crm_core.errors import NotAllowed
@@ -103,6 +103,9 @@ Administering = Annotated[RequestContext, Depends(Needs(ADMIN))]
 
 Submitting = Annotated[RequestContext, Depends(Needs(FORM))]
 """The call of the one route that a public form may use, with a key of its own."""
+
+Owning = Annotated[RequestContext, Depends(Needs(OWNER))]
+"""The call of a route that only commands on the same machine may use, with the running process's own key."""
 
 
 def scope_of(route: APIRoute) -> str | None:

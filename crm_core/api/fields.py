@@ -19,7 +19,7 @@ from starlette.responses import Response
 from crm_core.contacts.emails import EMAIL_LONGEST, check_email
 from crm_core.errors import BadEmail
 from crm_core.messaging.messages import TEXT_LONGEST, utf16_units
-from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
+from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST, shows_something
 
 # Both databases count to 2**63; bounds in the schema are floating-point numbers, which represent this one exactly.
 INTEGER = 9 * 10**18
@@ -46,7 +46,7 @@ def _is_sendable(text: str) -> str:
 
 
 def _is_not_blank(text: str) -> str:
-    if not text.strip():
+    if not shows_something(text):
         raise ValueError("must not be blank")
     return text
 
@@ -107,7 +107,7 @@ class FilledIn(Body):
     @classmethod
     def _is_blank(cls, name: str, value: Any) -> bool:
         field = cls.model_fields.get(name)
-        return field is not None and not field.is_required() and isinstance(value, str) and not value.strip()
+        return field is not None and not field.is_required() and isinstance(value, str) and not shows_something(value)
 
 
 class Shown(BaseModel):

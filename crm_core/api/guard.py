@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.access.actors import LOCAL_API, SYSTEM, api
-from crm_core.access.scopes import ADMIN, FORM
+from crm_core.access.scopes import ADMIN, FORM, OWNER
 from crm_core.api import idempotent
 from crm_core.api.access import Access, AccessTable
 from crm_core.api.call import ApiContext, RequestContext
@@ -143,7 +143,7 @@ class Guard:
         """
         headers, now, path = Headers(scope=scope), self.context.clock(), scope["requested_path"]
         if is_owner:
-            call = RequestContext(self.context, SYSTEM, ADMIN, None, now, path)
+            call = RequestContext(self.context, SYSTEM, OWNER, None, now, path)
         else:
             call = await self._identify(scope, headers, given, now)
         if access is Access.CLOSED:  # after the key: an outsider does not learn which addresses there are

@@ -201,7 +201,8 @@ def keep(
 def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
     """Sends the card of a contact to its operator again, at the end of their chat; also of one that they have closed.
 
-    It is short, and has the last messages of both sides. When it is there, earlier ones are no longer live.
+    It is short, and has the last messages of both sides. When it is there, earlier ones are no longer live. Asked for
+    again while it waits, it comes once: who sees nothing come presses again, and each further card makes it worse.
 
     Raises NotAllowed, ContactNotFound, ContactHeld, ContactElsewhere.
     """
@@ -210,5 +211,6 @@ def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetim
     check_former(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
-        card = outbox.OutboxEntry(outbox.CARD, bot_id, actor.telegram_id, contact_id, payload={"is_brief": True})
-        outbox.add(s, [card], now=now)
+        place = (bot_id, actor.telegram_id, contact_id)
+        key = ":".join(map(str, ("card_again", *place)))
+        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload={"is_brief": True}, dedup_key=key)], now=now)

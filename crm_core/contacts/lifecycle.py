@@ -252,8 +252,13 @@ def mark_taken(
     """
     _set_state(s, contact, "in_progress", taken=now)
     _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
-    if not by_answer:
+    if not by_answer and not _is_announced(contact, operator_id):
         _notify_client(s, contact, "taken", now=now)
+
+
+def _is_announced(contact: Row[Any], operator_id: int) -> bool:
+    """Whether the client was told, when the contact was handed on, that this operator answers (`queue.handed_on`)."""
+    return contact.previous_operator_id not in (None, operator_id)
 
 
 def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng) -> Row[Any]:
@@ -286,6 +291,11 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
 def _drop_waiting(s: Session, contact: Row[Any], *, operator_id: int, now: datetime) -> None:
     """The operator gets no more messages of a closed contact, but a line that says how many there were."""
     missed = outbox.drop_contact(s, contact_id=contact.id, outcome="closed", now=now)
+    tell_missed(s, contact, missed, operator_id=operator_id, now=now)
+
+
+def tell_missed(s: Session, contact: Row[Any], missed: int, *, operator_id: int, now: datetime) -> None:
+    """Queues the line that says how many messages of a client an operator did not get, unless they got all."""
     chat_id = _chat_of(s, operator_id) if missed and contact.bot_id is not None else None
     if chat_id is not None:
         payload = {"contact": contact.id, "count": missed}

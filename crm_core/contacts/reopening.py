@@ -170,8 +170,11 @@ def _show(s: Session, contact: Row[Any], place: assignment.Reservation, *, now: 
     cards.refresh_all(s, contact_id=contact.id, now=now)
     if place.chat_id is None or contact.bot_id is None:
         return
+    outbox.hold_waiting(s, contact_id=contact.id)
     chat = {"bot_id": contact.bot_id, "chat_id": place.chat_id, "contact_id": contact.id}
     if execute(s, _HAS_CARD, chat).first() is None:
+        # What waits there is among all that was said: late messages with their card, the line that counts the earlier.
+        outbox.drop_contact(s, contact_id=contact.id, outcome="reopened", now=now)
         said = messages.said(s, contact.id)
         card = outbox.OutboxEntry(outbox.CARD, contact.bot_id, place.chat_id, contact.id)
         copies = messages.copies(said, contact_id=contact.id, bot_id=contact.bot_id, chat_id=place.chat_id)

@@ -517,6 +517,23 @@ def notify_slowed(s: Session, *, bot_id: int, chat_id: int, language: str | None
     return bool(is_due)
 
 
-def set_blocked(s: Session, *, bot_id: int, chat_id: int, is_blocked: bool) -> None:
-    """Stores whether a client has blocked the bot."""
-    s.execute(update(_chat).where(_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id).values(is_blocked=is_blocked))
+def set_blocked(s: Session, *, bot_id: int, chat_id: int, is_blocked: bool) -> bool:
+    """Stores whether a client has blocked the bot. Returns whether that is news."""
+    here = (_chat.c.bot_id == bot_id, _chat.c.chat_id == chat_id, _chat.c.is_blocked != is_blocked)
+    return execute_count(s, update(_chat).where(*here).values(is_blocked=is_blocked)) == 1
+
+
+_HELD_THERE = select(_contact.c.id).where(
+    _contact.c.bot_id == bindparam("bot_id"), _contact.c.chat_id == bindparam("chat_id"), queue.OPEN
+)
+
+
+def block(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> None:
+    """A client has blocked the bot: whoever has their open contact is told, without a sound, and waits no longer."""
+    if not set_blocked(s, bot_id=bot_id, chat_id=chat_id, is_blocked=True):
+        return
+    for contact_id in execute(s, _HELD_THERE, {"bot_id": bot_id, "chat_id": chat_id}).scalars().all():
+        holder = cards.holder(s, contact_id=contact_id)
+        if holder is not None:
+            payload = {"code": "client_unreachable", "contact": contact_id, "is_silent": True}
+            outbox.add(s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, *holder, contact_id, payload=payload)], now=now)

@@ -8,15 +8,16 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
-from crm_core.conversation import recipients
+from crm_core.conversation import copies, recipients
+from crm_core.conversation.copies import Copies
 from crm_core.errors import SentElsewhere
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Contact, Message, OutboxRow, PendingReply, Posted, Staff
+from crm_core.storage.locks import lock_contact
+from crm_core.storage.tables import Contact, Message, PendingReply, Staff
 
-_contact, _message, _outbox = Contact.__table__, Message.__table__, OutboxRow.__table__
-_pending = PendingReply.__table__
+_contact, _message, _pending = Contact.__table__, Message.__table__, PendingReply.__table__
 
 _FIND = select(
     _message.c.id,
@@ -39,19 +40,18 @@ _FIND = select(
 
 def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int | None:
     """A client edited a message. Returns the id of its contact, None if it belongs to none."""
-    row = _find(s, content, author="client")
+    row = _lock(s, content, author="client")
     if row is None or not _is_changed(row, content):
         return None
-    _change(s, row, content, now)
+    found = _change(s, row, content, now)
     if (row.kind, row.text, row.entities) == (content.kind, content.text, content.entities):
         return int(row.contact_id)  # another file, or a location that moves: the card shows neither
     first = s.execute(select(func.min(_message.c.id)).where(_message.c.contact_id == row.contact_id)).scalar_one()
     if first == row.id:
         s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=content.text))
         cards.refresh_all(s, contact_id=row.contact_id, now=now)
-        _send_if_outgrown(s, row, content, now)
-    else:
-        _send_if_only_quoted(s, row, now)
+    if first != row.id or not messages.fits_card(_original(row, content)):
+        _send_where_missing(s, row, found, now)
     return int(row.contact_id)
 
 
@@ -63,7 +63,7 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
     Raises NotAllowed, ContactClosed, ContactHeld, SentElsewhere.
     """
     operator = access_operator(s, actor)
-    row = _find(s, content, author="operator")
+    row = _lock(s, content, author="operator")
     if row is None:
         _change_pending(s, content)
         return None
@@ -113,6 +113,18 @@ def _find(s: Session, content: MessageContent, *, author: str) -> Row[Any] | Non
     return execute(s, _FIND, {**original, "author": author}).one_or_none()
 
 
+def _lock(s: Session, content: MessageContent, *, author: str) -> Row[Any] | None:
+    """A stored message, with its contact locked: nobody sends it to another operator, or moves it, meanwhile."""
+    row = _find(s, content, author=author)
+    while row is not None:
+        lock_contact(s, row.contact_id)
+        again = _find(s, content, author=author)
+        if again is None or again.contact_id == row.contact_id:
+            return again
+        row = again  # late words, which have just become a request of their own
+    return None
+
+
 def _is_changed(row: Row[Any], content: MessageContent) -> bool:
     """Telegram also reports edits that change nothing that was said, such as a link preview that was loaded."""
     return (row.text, row.entities) != (content.text, content.entities) or _is_other_medium(row, content)
@@ -128,48 +140,49 @@ def _is_other_medium(row: Row[Any], content: MessageContent) -> bool:
     return row.kind != content.kind or (is_known and (before.get("id") != after.get("id")))
 
 
-def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> None:
+def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> Copies:
+    """Stores a message as it is now, and queues the edits of its copies. Returns where these are."""
     changed = {name: getattr(content, name) for name in ("kind", "text", "entities", "can_copy", "media")}
     s.execute(update(_message).where(_message.c.id == row.id).values(**changed))
-    payload = {"to_operator": row.author == "client", "media": _is_other_medium(row, content)}
-    if content.is_rewritten:
-        payload["is_rewritten"] = True
-    there = select(Posted.bot_id, Posted.chat_id).where(Posted.message_ref == row.id)
-    # A copy that is being sent may have the old text: the edit is queued after it, and its message id is known then.
-    being_sent = select(_outbox.c.bot_id, _outbox.c.chat_id).where(
-        _outbox.c.message_ref == row.id,
-        _outbox.c.kind.in_((outbox.TO_OPERATOR, outbox.TO_CLIENT)),
-        _outbox.c.state == "sending",
+    assert content.bot_id is not None
+    found = copies.hold(
+        s,
+        _original(row, content),
+        contact_id=row.contact_id,
+        bot_id=content.bot_id,
+        is_rewritten=content.is_rewritten,
     )
-    for bot_id, chat_id in s.execute(there.union(being_sent)).all():
+    has_other_medium = _is_other_medium(row, content)
+    payload = {"to_operator": row.author == "client", "media": has_other_medium}
+    for bot_id, chat_id in sorted(found.to_edit):
         key = f"copy:{bot_id}:{chat_id}:{row.id}"
-        if payload["media"]:  # an edit that waits may know only of other words
-            s.execute(
-                update(_outbox).where(_outbox.c.once == key, _outbox.c.state == "pending").values(payload=payload)
-            )
+        if has_other_medium:
+            outbox.change_keyed(s, dedup_key=key, payload=payload)  # an edit that waits may know only of other words
         edit = outbox.OutboxEntry(
             outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, payload=payload, dedup_key=key
         )
         outbox.add(s, [edit], now=now)
+    return found
 
 
-def send_again(
-    s: Session, *, message_ref: int, bot_id: int, chat_id: int, now: datetime, is_rewritten: bool = False
-) -> None:
+def _original(row: Row[Any], content: MessageContent) -> Original:
+    has_origin = row.forwarded_from is not None or row.about is not None
+    return Original(row.id, content.kind, content.text, content.can_copy, has_origin, row.author)
+
+
+def send_again(s: Session, *, message_ref: int, bot_id: int, chat_id: int, now: datetime) -> None:
     """Sends an edited message afresh, as a reply to its copy, where Telegram does not change the copy.
 
     To an operator only while they hold the contact.
-
-    Args:
-        is_rewritten: as in `MessageContent`.
     """
     row: Any = execute(s, _HOLDER, {"message_ref": message_ref}).one_or_none()
     if row is None or row.status == "closed" or (row.author == "client" and chat_id != row.telegram_id):
         return
     kind = outbox.TO_OPERATOR if row.author == "client" else outbox.TO_CLIENT
-    copy = outbox.OutboxEntry(
-        kind, bot_id, chat_id, row.contact_id, message_ref, payload={"again": True, "is_rewritten": is_rewritten}
-    )
+    # The operator's own message may have a number before it by now, which is not for the client.
+    payload = {"again": True, "is_rewritten": row.author == "operator"}
+    key = f"again:{bot_id}:{chat_id}:{message_ref}"  # one that waits will have the newest words, too
+    copy = outbox.OutboxEntry(kind, bot_id, chat_id, row.contact_id, message_ref, payload=payload, dedup_key=key)
     outbox.add(s, [copy], now=now)
 
 
@@ -181,39 +194,14 @@ _HOLDER = (
 )
 
 
-def _send_if_outgrown(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> None:
-    """Sends a copy of a first text that the card showed in full before the edit and cannot any more.
+def _send_where_missing(s: Session, row: Row[Any], found: Copies, now: datetime) -> None:
+    """Sends a copy of an edited message to its operator if they neither have one nor are to get it yet.
 
-    It may have become too long, or a photo.
+    They read it in a talk when they took over; or it was a first message, which the card showed in full before the edit
+    and cannot any more, as it is too long by now, or a photo.
     """
-    has_origin = row.forwarded_from is not None or row.about is not None
-    before = Original(row.id, row.kind, row.text, can_copy=True, has_origin=has_origin)
-    after = Original(row.id, content.kind, content.text, can_copy=True, has_origin=has_origin)
-    if not messages.fits_card(before) or messages.fits_card(after):
-        return
-    _send_to_holder(s, row, now)
-
-
-def _send_if_only_quoted(s: Session, row: Row[Any], now: datetime) -> None:
-    """Sends a copy of an edited message that its operator has not got as one: they took over, and read it in a talk."""
     holder = cards.holder(s, contact_id=row.contact_id)
-    if holder is None:
-        return
-    there = {"bot_id": holder[0], "chat_id": holder[1]}
-    copied = select(Posted.message_id).filter_by(message_ref=row.id, **there)
-    waiting = select(_outbox.c.id).where(
-        _outbox.c.message_ref == row.id,
-        _outbox.c.kind == outbox.TO_OPERATOR,
-        _outbox.c.state.in_(("pending", "sending")),
-        *(_outbox.c[name] == value for name, value in there.items()),
-    )
-    if s.execute(copied).first() is None and s.execute(waiting).first() is None:
-        _send_to_holder(s, row, now)
-
-
-def _send_to_holder(s: Session, row: Row[Any], now: datetime) -> None:
-    holder = cards.holder(s, contact_id=row.contact_id)
-    if holder is not None:
+    if holder is not None and holder not in found:
         outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
 
 

@@ -21,6 +21,7 @@ class Said:
         operator: the name of who wrote it; None for the client.
         kind: Telegram's content type.
         is_withdrawn: whether its operator took it back.
+        forwarded_from, about: as in `MessageContent`.
     """
 
     at: datetime
@@ -28,6 +29,8 @@ class Said:
     kind: str
     text: str | None
     is_withdrawn: bool = False
+    forwarded_from: str | None = None
+    about: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,26 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
 
 
 _SAID = select(
-    Message.created_at, Operator.name, Message.kind, Message.text, Message.withdrawn_at.is_not(None)
+    Message.created_at.label("at"),
+    Operator.name.label("operator"),
+    Message.kind,
+    Message.text,
+    Message.withdrawn_at.is_not(None).label("is_withdrawn"),
+    Message.forwarded_from,
+    Message.about,
 ).outerjoin(Operator, Operator.id == Message.operator_id)
 
 
 def _newest(s: Session, *which: ColumnElement[bool], limit: int) -> list[Said]:
     newest = _SAID.where(*which).order_by(Message.id.desc()).limit(limit)
-    said = [Said(*row) for row in execute(s, newest)]
+    said = [Said(**row._mapping) for row in execute(s, newest)]
     return said[::-1]
 
 
 def between(s: Session, *, contact_id: int, first: int, last: int) -> list[Said]:
     """What was said in a contact from one stored message to another, and was not taken back."""
     which = (Message.contact_id == contact_id, Message.id.between(first, last), Message.withdrawn_at.is_(None))
-    return [Said(*row) for row in execute(s, _SAID.where(*which).order_by(Message.id))]
+    return [Said(**row._mapping) for row in execute(s, _SAID.where(*which).order_by(Message.id))]
 
 
 def after_first(s: Session, *, contact_id: int, limit: int) -> list[Said]:

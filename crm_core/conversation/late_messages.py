@@ -85,7 +85,7 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     Returns False where it opens a new contact instead, since they are not there and nothing else waits for them; None
     if the contact was changed meanwhile, and is to be read again.
     """
-    chat_id = _chat_of_who_is_there(s, closed)
+    chat_id = _chat_of_who_had_it(s, closed)
     if chat_id is None and closed.late_from is None:
         return False
     if not lock_contact(s, closed.id, version=closed.version):
@@ -95,8 +95,7 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     entries: list[tuple[str, int | None]] = [] if chat_id is None else [(outbox.TO_OPERATOR, original.id)]
     if closed.late_from is None:
         _settle(s, contact, late_from=original.id)
-        cards.refresh_all(s, contact_id=closed.id, now=now)
-        entries.insert(0, (outbox.CARD, None))
+        entries.insert(0, (outbox.CARD, None))  # no card changes before it is there: it folds the earlier one
     rows = [
         outbox.OutboxEntry(kind, contact.bot_id, chat_id, closed.id, message_ref=message)
         for kind, message in entries
@@ -106,18 +105,24 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     return True
 
 
-_PRESENT = frozenset({None, Exclusion.NO_WEIGHT})  # who works on a contact need have no weight any more
+_CAN_READ = frozenset({Exclusion.OFFLINE, Exclusion.FULL})
 
 
-def _chat_of_who_is_there(s: Session, closed: Closed) -> int | None:
-    """The chat of the operator who had a contact; None if they are gone, off, offline, unreachable or full."""
+def _chat_of_who_had_it(s: Session, closed: Closed) -> int | None:
+    """The chat of the operator who had a contact; None if they are gone, off, offline, unreachable or full.
+
+    Where words are before them already, they get further ones though they are offline or full: they are not to decide
+    about what they have not seen.
+    """
     if closed.operator_id is None:
         return None
     try:
         had_it = one_candidate(s, source_facts(s, closed.source_id), operator_id=closed.operator_id).candidate
     except OperatorNotFound:
         return None
-    return had_it.chat_id if exclusion(had_it) in _PRESENT else None
+    why_not = exclusion(had_it)
+    is_there = why_not is None or (closed.late_from is not None and why_not in _CAN_READ)
+    return had_it.chat_id if is_there else None
 
 
 _SETTLE = (
@@ -176,7 +181,7 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
         return None
     said = messages.said(s, contact_id, first=contact.late_from)
     _settle(s, contact, late_from=None)
-    outbox.drop_contact(s, contact_id=contact_id, outcome="renewed", now=now)
+    _drop_waiting(s, contact, now=now)
     cards.refresh_all(s, contact_id=contact_id, now=now)
     other = reopening.open_there(s, contact)
     if other is not None:
@@ -192,6 +197,14 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
         rng=rng,
         late=LateWords(said, contact.operator_id),
     )
+
+
+def _drop_waiting(s: Session, contact: Row[Any], *, now: datetime) -> None:
+    """Late words come again with the contact that they open; of what was not shown before closing, the line remains."""
+    missed = outbox.drop_contact(s, contact_id=contact.id, outcome="renewed", now=now)
+    missed -= outbox.given_up_since(s, contact_id=contact.id, first=contact.late_from)
+    if contact.operator_id is not None:
+        lifecycle.tell_missed(s, contact, missed, operator_id=contact.operator_id, now=now)
 
 
 def _join(s: Session, other: Row[Any], said: list[messages.Original], *, now: datetime) -> None:

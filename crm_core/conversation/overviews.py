@@ -182,10 +182,10 @@ def forget_message(s: Session, *, bot_id: int, chat_id: int, message_id: int | N
         execute(s, lost.values(message_id=None, digest=""))
 
 
-def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime) -> bool:
-    """The operator switches their overview in a bot's chat off, or on again. Returns whether it is on now.
+def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime) -> Shown:
+    """The operator switches their overview in a bot's chat off, or on again: then it is sent, if anything is open.
 
-    Raises NotAllowed.
+    Returns what it shows now; one that is off is not kept. Raises NotAllowed.
     """
     access_operator(s, actor)
     chat_id = actor.telegram_id
@@ -194,4 +194,5 @@ def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime) -> bool:
     values = {"is_off": not row.is_off, "digest": "", "message_id": None, "sent_at": None}
     execute(s, update(_overview).where(*_here(bot_id, chat_id)).values(values))
     _end(s, row, now)
-    return bool(row.is_off)
+    refresh(s, bot_id=bot_id, chat_id=chat_id, now=now)
+    return now_shown(s, bot_id=bot_id, chat_id=chat_id)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.conversation.recipients import Option
 from crm_core.errors import ChoiceEnded, ChoiceExpired
+from crm_core.graphemes import beginning
 from crm_core.messaging import outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.execute import change_one, execute
@@ -144,7 +145,7 @@ def hold_for_closed(s: Session, content: MessageContent, contact_id: int, *, alb
 
 def _short(text: str | None) -> str | None:
     """Enough of a text for a line or a button."""
-    return None if text is None else text[: 2 * WORDS_SHOWN]
+    return None if text is None else beginning(text, 2 * WORDS_SHOWN)
 
 
 def _notify(

@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
-from crm_core.conversation import history, overviews, reminders
+from crm_core.conversation import history, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overviews import Shown
 from crm_core.messaging import outbox
@@ -35,9 +35,11 @@ FOR_STAFF = (
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardData:
     """A contact as a card or a notice shows it, at one version.
+
+    Its columns are given by name: by position, a new one once made cards name the wrong operator.
 
     Attributes:
         taken_at: the take of the operator who holds it now, if somebody else took it before them.
@@ -76,7 +78,7 @@ class CardData:
     first_about: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageData:
     """A stored message that is to be copied, and what the copy replies to in its new chat.
 
@@ -84,6 +86,7 @@ class MessageData:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
         is_withdrawn: whether its operator has taken it back.
+        operator: the name of who wrote it, None for the client.
         forwarded_from, about, media: as in `MessageContent`.
     """
 
@@ -97,6 +100,7 @@ class MessageData:
     reply_to: int | None
     copy_id: int | None = None
     is_withdrawn: bool = False
+    operator: str | None = None
     forwarded_from: str | None = None
     about: dict[str, Any] | None = None
     media: dict[str, Any] | None = None
@@ -159,30 +163,30 @@ _CONTACTS = PreparedForIds(
             Contact.id,
             Contact.version,
             Contact.status,
-            Source.name,
+            Source.name.label("source"),
             Contact.bot_id,
             Contact.created_at,
             Contact.taken_at,
             Contact.closed_at,
-            _HOLDER.name,
-            HOLDER_STAFF.telegram_id,
-            Lead.full_name,
-            Lead.username,
-            Lead.language,
+            _HOLDER.name.label("operator"),
+            HOLDER_STAFF.telegram_id.label("operator_chat"),
+            Lead.full_name.label("lead_name"),
+            Lead.username.label("lead_username"),
+            Lead.language.label("lead_language"),
             Lead.phone,
             Lead.email,
             Lead.email_hint,
-            FIRST.kind,
-            FIRST.text,
-            FIRST.entities,
-            _earlier_count,
-            _last_operator,
-            Contact.chat_id.is_not(None),
+            FIRST.kind.label("first_kind"),
+            FIRST.text.label("first_text"),
+            FIRST.entities.label("first_entities"),
+            _earlier_count.label("earlier"),
+            _last_operator.label("last_operator"),
+            Contact.chat_id.is_not(None).label("has_chat"),
             Contact.current_assigned_at,
-            Contact.late_from.is_not(None),
-            _PREVIOUS.name,
-            FIRST.forwarded_from,
-            FIRST.about,
+            Contact.late_from.is_not(None).label("has_late"),
+            _PREVIOUS.name.label("previous_operator"),
+            FIRST.forwarded_from.label("first_forwarded_from"),
+            FIRST.about.label("first_about"),
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -211,7 +215,7 @@ def _newest_there(*conditions: Any) -> Any:
 _MESSAGES = PreparedForIds(
     lambda ids: (
         select(
-            OutboxRow.id,
+            OutboxRow.id.label("row_id"),
             Message.id,
             Message.kind,
             Message.text,
@@ -232,14 +236,16 @@ _MESSAGES = PreparedForIds(
                 _newest_there(Posted.message_ref == Message.reply_to),
                 # … or the card: in an operator's chat every copy replies to it. Clients have no cards.
                 _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
-            ),
-            _newest_there(Posted.message_ref == Message.id),
-            Message.withdrawn_at.is_not(None),
+            ).label("reply_to"),
+            _newest_there(Posted.message_ref == Message.id).label("copy_id"),
+            Message.withdrawn_at.is_not(None).label("is_withdrawn"),
             Message.forwarded_from,
             Message.about,
             Message.media,
+            Operator.name.label("operator"),
         )
         .join(Message, Message.id == OutboxRow.message_ref)
+        .outerjoin(Operator, Operator.id == Message.operator_id)
         .where(OutboxRow.id.in_(ids))
     )
 )
@@ -273,6 +279,9 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         return _with_latest(s, row)
     if row.kind == outbox.OVERVIEW:
         return replace(row, overview=overviews.now_shown(s, bot_id=row.bot_id, chat_id=row.chat_id))
+    if row.payload.get("code") == "clients_unanswered":
+        requests = unanswered.still_so(s, row.payload["requests"])
+        return replace(row, payload={**row.payload, "requests": requests}, is_over=not requests)
     if row.payload.get("code") == "client_waits" and row.contact_id is not None:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
@@ -319,8 +328,10 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
     if not ids:
         return {}
     found: dict[int | None, CardData] = {}
-    for *columns, forwarded_from, about, source_id in execute(s, _CONTACTS, {"ids": sorted(ids)}):
-        contact = replace(CardData(*columns), first_forwarded_from=forwarded_from, first_about=about)
+    for row in execute(s, _CONTACTS, {"ids": sorted(ids)}):
+        columns = row._asdict()
+        source_id = columns.pop("source_id")
+        contact = CardData(**columns)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
             position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)
@@ -344,7 +355,8 @@ _TAKEN = select(func.max(Event.at)).where(
 def _messages(s: Session, ids: list[int]) -> dict[int, MessageData]:
     if not ids:
         return {}
-    return {row_id: MessageData(*fields) for row_id, *fields in execute(s, _MESSAGES, {"ids": ids})}
+    found = [row._asdict() for row in execute(s, _MESSAGES, {"ids": ids})]
+    return {columns.pop("row_id"): MessageData(**columns) for columns in found}
 
 
 def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:

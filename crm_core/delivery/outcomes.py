@@ -273,7 +273,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         if is_staff:
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         if not is_staff or job.kind in TO_CLIENTS:
-            client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
+            is_news = client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
             message = execute(s, _FIRST_MESSAGE, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
             outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
             if job.kind == outbox.TO_CLIENT:
@@ -286,7 +286,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
                     outbox.STAFF_NOTICE, job.bot_id, message.chat_id, message.contact_id, payload=payload
                 )
                 outbox.add(s, [notice], now=now)
-            elif job.contact_id is not None:
+            elif job.contact_id is not None and is_news:
                 _notify_holder(s, job, "client_unreachable", now)
     elif job.message is not None and job.message.is_withdrawn:
         if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
@@ -295,9 +295,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.COPY_EDIT and why != "nothing_to_send" and job.message is not None:
         if job.message.kind != "location":  # one that has stopped, or whose copy was deleted
-            rewritten = bool(job.payload.get("is_rewritten"))
-            there = {"bot_id": job.bot_id, "chat_id": job.chat_id}
-            edits.send_again(s, message_ref=job.message.id, **there, is_rewritten=rewritten, now=now)
+            edits.send_again(s, message_ref=job.message.id, bot_id=job.bot_id, chat_id=job.chat_id, now=now)
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
     elif job.kind == outbox.NOTICE_EDIT:

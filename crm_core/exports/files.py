@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from crm_core.exports.inert import inert, is_formula_like
 from crm_core.exports.kinds import What
 from crm_core.exports.rows import COLUMNS, Cells, Kind
+from crm_core.graphemes import beginning
 
 CELL_LONGEST = 32_767  # characters (Excel)
 SHEET_LONGEST = 1_048_576  # rows (Excel)
@@ -231,6 +232,6 @@ class XlsxFile(TableFile):
                 self._sheet.write_datetime(self._row, place, self.moment(value), self._date)
                 self.size += 24
             case _:
-                text = (self.word(value) if kind is Kind.WORD else value)[:CELL_LONGEST]
+                text = beginning(self.word(value) if kind is Kind.WORD else value, CELL_LONGEST)
                 self._sheet.write_string(self._row, place, text, self._inert if is_formula_like(text) else None)
                 self.size += len(text.encode()) + 16

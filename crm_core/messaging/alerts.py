@@ -61,22 +61,36 @@ def notify_admins(
 
     Returns whether notices were queued.
     """
-    statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
-    is_due = is_past(Alert.__table__.c.told_at, quiet, now=now)
-    statement = statement.on_conflict_do_update(index_elements=["cause"], set_={"told_at": now}, where=is_due)
-    if execute(s, statement.returning(Alert.__table__.c.cause)).first() is None:
+    if not claim_cause(s, cause=cause, now=now, quiet=quiet):
         return False
-    chats: dict[int, int] = {}
-    for telegram_id, sending_bot in execute(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
-        if telegram_id != besides:
-            chats.setdefault(telegram_id, sending_bot)
     payload = {"code": code, **fields}
+    chats = admin_chats(s, bot_id=bot_id)
     outbox.add(
         s,
-        [outbox.OutboxEntry(outbox.STAFF_NOTICE, bot, chat, payload=payload) for chat, bot in chats.items()],
+        [
+            outbox.OutboxEntry(outbox.STAFF_NOTICE, bot, chat, payload=payload)
+            for chat, bot in chats.items()
+            if chat != besides
+        ],
         now=now,
     )
     return True
+
+
+def claim_cause(s: Session, *, cause: str, now: datetime, quiet: timedelta = QUIET) -> bool:
+    """Stores that admins are notified of a cause now. Returns False if they were notified of it a moment ago."""
+    statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
+    is_due = is_past(Alert.__table__.c.told_at, quiet, now=now)
+    statement = statement.on_conflict_do_update(index_elements=["cause"], set_={"told_at": now}, where=is_due)
+    return execute(s, statement.returning(Alert.__table__.c.cause)).first() is not None
+
+
+def admin_chats(s: Session, *, bot_id: int | None = None) -> dict[int, int]:
+    """The chat of each admin who can be reached, and the bot that writes there: this one, if it can."""
+    chats: dict[int, int] = {}
+    for telegram_id, sending_bot in execute(s, _ADMIN_CHATS, {"preferred": bot_id or 0}):
+        chats.setdefault(telegram_id, sending_bot)
+    return chats
 
 
 _CHATS = (

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from crm_core.graphemes import beginning
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared, prepared_insert
@@ -176,8 +177,8 @@ def utf16_units(text: str) -> int:
 
 
 def fits_units(text: str, units: int) -> str:
-    """The longest beginning of a text that fits into so many UTF-16 units; no character is split."""
-    return text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")
+    """The longest beginning of a text that fits into so many UTF-16 units; nothing that is one character is split."""
+    return beginning(text, len(text.encode("utf-16-le")[: units * 2].decode("utf-16-le", errors="ignore")))
 
 
 def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: int) -> list[outbox.OutboxEntry]:
@@ -188,7 +189,7 @@ def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: i
     """
     rest = said[1:] if said and said[0].author == "client" and fits_card(said[0]) else said
     talk = _talk(rest) if any(one.author == "operator" for one in rest) else []
-    single = [one for one in rest if not talk or not _is_told(one)]
+    single = [one for one in rest if not talk or not is_told(one)]
     to = (bot_id, chat_id, contact_id)
     pages = [outbox.OutboxEntry(outbox.TALK, *to, payload={"first": first, "last": last}) for first, last in talk]
     return [*pages, *(outbox.OutboxEntry(outbox.TO_OPERATOR, *to, one.id) for one in single)]
@@ -198,7 +199,7 @@ TALK_PAGE, TALK_LINE = 3_300, 130  # UTF-16 units of a message of the talk, and 
 TALK_TEXT = 2_500  # of one text within it; a longer one follows in full
 
 
-def _is_told(one: Original) -> bool:
+def is_told(one: Original) -> bool:
     """Whether a line of the talk says all of a message."""
     return one.kind == "text" and utf16_units(one.text or "") <= TALK_TEXT
 
@@ -208,10 +209,11 @@ def _talk(said: Sequence[Original]) -> list[tuple[int, int]]:
     pages: list[tuple[int, int]] = []
     room = 0
     for one in said:
-        room -= min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE
+        length = min(utf16_units(one.text or ""), TALK_TEXT) + TALK_LINE + (ORIGIN_ROOM if one.has_origin else 0)
+        room -= length
         if room < 0 or not pages:
             pages.append((one.id, one.id))
-            room = TALK_PAGE - min(utf16_units(one.text or ""), TALK_TEXT) - TALK_LINE
+            room = TALK_PAGE - length
         pages[-1] = (pages[-1][0], one.id)
     return pages
 

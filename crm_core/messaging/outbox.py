@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, null, or_, select, text, update
+from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, func, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
@@ -226,6 +226,7 @@ class Settled:
         is_own_failure: whether others were sent meanwhile; only such failures are counted against a row.
         waits_for_telegram: as in `PendingRow`.
         also: Telegram's ids of further messages of the row, such as the words under a photo without them.
+        requests: how many this attempt took.
     """
 
     id: int
@@ -237,6 +238,7 @@ class Settled:
     is_own_failure: bool = False
     waits_for_telegram: bool = False
     also: tuple[int, ...] = ()
+    requests: int = 1
 
 
 _SETTLE = Prepared(
@@ -250,6 +252,7 @@ _SETTLE = Prepared(
         settled_at=bindparam("at"),
         ambiguous=_table.c.ambiguous + bindparam("unknown"),
         failures=_table.c.failures + bindparam("own"),
+        attempts=_table.c.attempts + bindparam("further"),
     )
 )
 
@@ -284,6 +287,7 @@ def settle(s: Session, *, settled: Sequence[Settled], fencing_token: int, now: d
             "due": one.not_before,
             "unknown": int(one.ambiguous),
             "own": int(one.is_own_failure),
+            "further": max(0, one.requests - 1),
             "at": None if one.state == "pending" else now,
         }
         for one in settled
@@ -317,7 +321,7 @@ def drop_moved(s: Session, *, ids: Sequence[int], now: datetime) -> None:
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
-    """Every attempt of a bot to send something: (chat, the latest moment at which it can have been made).
+    """Every request by which a bot tried to send something: (chat, the latest moment at which it can have been made).
 
     Of several attempts of a row only the last one's moment is stored, and none of a row that is being sent, or waits to
     be sent again: its attempts count as made now.
@@ -358,13 +362,20 @@ def give_up(s: Session, *, row_id: int, outcome: str, now: datetime) -> None:
     )
 
 
+_KEYED = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
+
+
+def change_keyed(s: Session, *, dedup_key: str, payload: dict[str, Any]) -> None:
+    """Changes the payload of the row that waits under a key, if there is one: `add` would leave it as it is."""
+    execute(s, update(_table).where(_table.c.once == dedup_key, _KEYED).values(payload=payload))
+
+
 def give_up_keyed(s: Session, *, dedup_key: str, outcome: str, now: datetime) -> None:
     """Gives up the row that waits under a key, if there is one."""
-    keyed = text("outbox.state = 'pending' AND outbox.once IS NOT NULL")
     execute(
         s,
         update(_table)
-        .where(_table.c.once == dedup_key, keyed)
+        .where(_table.c.once == dedup_key, _KEYED)
         .values(state="dead", outcome=outcome, settled_at=now, once=null()),
     )
 
@@ -387,14 +398,26 @@ def drop_waiting(
     )
 
 
+_WAITS_FOR_HOLDER = (
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
+    _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
+    _table.c.state == "pending",
+)
+_HOLD_WAITING = select(_table.c.id).where(*_WAITS_FOR_HOLDER).order_by(_table.c.id).with_for_update()
+
+
+def hold_waiting(s: Session, *, contact_id: int) -> None:
+    """Locks what waits for the operator of a contact: until this transaction ends, no sender claims any of it.
+
+    What a sender was just claiming is being sent when this returns. The caller has locked the contact.
+    """
+    execute(s, _HOLD_WAITING, {"of_contact": contact_id}).all()
+
+
 _DROP_CONTACT = (
     update(_table)
-    .where(
-        _table.c.contact_id == bindparam("of_contact"),
-        _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
-        _table.c.kind.in_((CARD, TALK, TO_OPERATOR, MORE)),
-        _table.c.state == "pending",
-    )
+    .where(*_WAITS_FOR_HOLDER)
     .values(state="dead", outcome=bindparam("why"), settled_at=bindparam("at"))
     .returning(_table.c.kind, _table.c.payload)
 )
@@ -407,6 +430,19 @@ def drop_contact(s: Session, *, contact_id: int, outcome: str, now: datetime) ->
     """
     dropped = execute(s, _DROP_CONTACT, {"of_contact": contact_id, "why": outcome, "at": now})
     return sum(row.payload["count"] if row.kind == MORE else row.kind == TO_OPERATOR for row in dropped)
+
+
+_GIVEN_UP = select(func.count()).where(
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.kind == TO_OPERATOR,
+    _table.c.message_ref >= bindparam("first"),
+    _table.c.state == "dead",
+)
+
+
+def given_up_since(s: Session, *, contact_id: int, first: int) -> int:
+    """How many copies for the operator of a contact were given up, from a stored message on."""
+    return int(execute(s, _GIVEN_UP, {"of_contact": contact_id, "first": first}).scalar_one())
 
 
 def collapse(s: Session, *, bot_id: int, chat_id: int, contact_id: int, keep: int, now: datetime) -> list[int]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from crm_core.graphemes import beginning
+
 FAMILY = "DejaVu Sans Condensed"
 FOLDER = Path(__file__).parent / "fonts"
 REGULAR, BOLD = FOLDER / "DejaVuSansCondensed.ttf", FOLDER / "DejaVuSansCondensed-Bold.ttf"
@@ -69,5 +71,5 @@ def fitting(text: str, room: float, size: float, *, bold: bool = False) -> str:
     if width(text, size, bold=bold) <= room:
         return text
     while text and width(text + "…", size, bold=bold) > room:
-        text = text[:-1]
+        text = beginning(text, len(text) - 1)
     return text.rstrip(" ,.-–") + "…"

@@ -583,7 +583,7 @@ class OutboxRow(Base):
     payload: Mapped[dict[str, Any]] = content()
     once: Mapped[str | None] = technical(String(64), comment="deduplication key, until the row is claimed")
     state: Mapped[str] = technical(String(16), default="pending", comment="pending, sending, sent, uncertain, dead")
-    attempts: Mapped[int] = technical(default=0)
+    attempts: Mapped[int] = technical(default=0, comment="to send it; further requests of an attempt count, too")
     ambiguous: Mapped[int] = technical(default=0, comment="attempts whose outcome nobody knows")
     # As with `receiver`.
     failures: Mapped[int] = technical(server_default="0", comment="those of them that failed while others were sent")

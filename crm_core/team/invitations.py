@@ -119,20 +119,6 @@ def withdraw(s: Session, *, handle: str, actor: Actor, now: datetime) -> bool:
     return bool(ended)
 
 
-def invite_named(s: Session, *, code: str, operator: str | None, actor: Actor, now: datetime) -> str:
-    """Invites the operator of a name or number, or an admin if it is None. Returns the role.
-
-    Raises NotAllowed, OperatorNotFound with close names.
-    """
-    if operator is None:
-        # Not `first_admin`: that link would stop working when the next start prints its own.
-        invite(s, code=code, role="admin", actor=actor, now=now)
-        return "admin"
-    operator_id = operators.find(s, name=operator).id
-    invite(s, code=code, role="operator", operator_id=operator_id, actor=actor, now=now)
-    return "operator"
-
-
 def invite_operator(
     s: Session, *, name: str, max_leads: int, code: str, actor: Actor, now: datetime
 ) -> OperatorDetails:

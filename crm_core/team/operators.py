@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin, access_operator
 from crm_core.errors import OperatorNotFound
+from crm_core.graphemes import beginning
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
 from crm_core.routing import duty, queue, sources
@@ -216,7 +217,7 @@ def add_named_like(s: Session, *, name: str, actor: Actor, now: datetime) -> int
     Raises NotAllowed.
     """
     printable = "".join(filter(str.isprintable, " ".join(name.split())))
-    plain = printable.lstrip("/# ")[:NAME_KEPT].strip() or "Operator"
+    plain = beginning(printable.lstrip("/# "), NAME_KEPT).strip() or "Operator"
     taken = set(map(normalise, _names(s)))
     names = chain([plain], (f"{plain} {number}" for number in count(2)))
     return add(s, name=next(one for one in names if normalise(one) not in taken), actor=actor, now=now)

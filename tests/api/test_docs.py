@@ -83,7 +83,8 @@ async def test_schema_lists_every_route_once(app: FastAPI, api: httpx2.AsyncClie
         (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()
     }
     assert shown <= routes
-    assert {(method, path) for method, path in routes if path.startswith(PREFIX)} <= shown
+    for_commands = {("POST", f"{PREFIX}/invitations/")}  # of our own command line
+    assert {(method, path) for method, path in routes if path.startswith(PREFIX)} - for_commands <= shown
     at_root = {(method, path) for method, path in shown if not path.startswith(PREFIX)}
     assert at_root - FIRST_DOCUMENT <= {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
     assert all((method, PREFIX + path) in shown for method, path in at_root & FIRST_DOCUMENT)

@@ -147,6 +147,7 @@ NEEDS = {
         ("GET", "/keys/"), ("POST", "/keys/"), ("DELETE", "/keys/{key_id}"),
     },
     "form": {("POST", "/forms/")},
+    "owner": {("POST", "/invitations/")},
 }  # fmt: skip
 MAY = {"read": {"read"}, "write": {"read", "write"}, "admin": {"read", "write", "admin"}, "form": {"form"}}
 

@@ -10,8 +10,10 @@ from aiogram.types import BotCommand
 from sqlalchemy import func, select, update
 
 from bot.delivery import menus, rendering
+from bot.delivery.rate_limit import LONGEST_WINDOW
 from bot.delivery.rate_limit_middleware import chat_of
-from bot.sandbox import Sandbox
+from bot.sandbox import Person, Sandbox
+from bot.sandbox.world import content
 from crm_core.messaging import outbox
 from crm_core.storage.tables import OutboxRow, ShownMenu
 from tests.stories.arranging import count, until
@@ -246,3 +248,28 @@ async def test_menus_are_set_only_when_they_have_changed(
 
         await until_committed(crm.db, all_changed)
         assert menus_set(crm) == first + 3
+
+
+@pytest.mark.fault("F167")
+@pytest.mark.parametrize("refusals", [0, 1])
+async def test_next_process_counts_every_request_of_a_copy(crm: RunningApp, refusals: int) -> None:
+    """A copy may take several: a note about votes, or another way where Telegram refuses the first."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Do you have bicycles?", to=crm.shop)
+    card = await anna.sees("bicycles", bot=crm.shop)
+    await crm.settled()
+    before, counted = await requests_to(crm, anna), calls(crm)
+    if refusals:
+        crm.sandbox.fail(kind="error", code=400, text="Bad Request: no", method="copyMessage", times=refusals)
+    await ivan.sends(content.poll("Which one?", "red", "blue"))
+    await anna.sees("doesn't see votes", after=card)
+    await crm.settled()
+    made = calls(crm) - counted
+    assert (await requests_to(crm, anna) - before, made) == (made, 2 + refusals)
+
+
+async def requests_to(crm: RunningApp, anna: Person) -> int:
+    """How many requests to a chat a process counts that starts now."""
+    now = crm.app.clock()
+    sent = await crm.app.db.read(outbox.sent_since, bot_id=crm.shop.id, since=now - LONGEST_WINDOW, now=now)
+    return sum(chat_id == anna.id for chat_id, _ in sent)

@@ -45,6 +45,24 @@ async def test_blocked_client_stops_delivery_and_notifies_operator_once(
     assert await count(crm, "chats", f"chat_id = {ivan.id} AND is_blocked") == 1
 
 
+@pytest.mark.fault("F34")
+async def test_operator_learns_at_once_that_a_client_has_blocked_the_bot_and_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care")
+    await crm.settled()
+    await ivan.blocks(crm.shop)
+    await anna.sees("🚫 #1: the client has blocked the bot. Nothing can be delivered until they write again.")
+    await anna.presses(now(anna, card), "Close")
+    await crm.settled()
+    assert told(anna, "has blocked the bot") == 1  # the notice about closing was refused, which is no news
+    await ivan.unblocks(crm.shop)
+    await ivan.blocks(crm.shop)
+    await crm.settled()
+    assert told(anna, "has blocked the bot") == 1  # nothing is open
+
+
 @pytest.mark.fault("F41")
 @pytest.mark.parametrize("why", ["message to edit not found", "message can't be edited"])
 async def test_missing_or_uneditable_card_is_replaced_once(crm: RunningApp, why: str) -> None:

@@ -6,11 +6,13 @@ They are forked (`tests.support.forks`): ten restarts take a second instead of h
 import asyncio
 import os
 import signal
+from datetime import timedelta
 
 from bot.app import App
 from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
 from bot.logs import set_up_logging
 from bot.settings import load_settings
+from crm_core.conversation import late_messages
 from tests.processes.crash_points import arm
 
 HURRIED = RetryDelays(
@@ -24,13 +26,16 @@ HURRIED = RetryDelays(
     connect=0.2,
     standby=0.1,
 )
+DECIDED_SOON = timedelta(seconds=20)  # words that came after closing open a new contact then
 
 
 async def _run() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     limited = os.environ.get("TEST_LIMITED") == "1"
-    retry_delays = HURRIED if os.environ.get("TEST_HURRIED") == "1" else DEFAULT_RETRY_DELAYS
+    retry_delays = DEFAULT_RETRY_DELAYS
+    if os.environ.get("TEST_HURRIED") == "1":
+        retry_delays, late_messages.DECIDED_WITHIN = HURRIED, DECIDED_SOON
     async with App(load_settings(), limited=limited, retry_delays=retry_delays):
         await stop.wait()
 

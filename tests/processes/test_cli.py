@@ -258,6 +258,27 @@ async def test_invite_command_prints_working_links(
         assert (await bot.stop()).status == 0
 
 
+async def test_invite_command_prints_working_links_while_the_bot_runs(
+    sandbox: Sandbox, shop: BotHandle, database_url: str, tmp_path: Path
+) -> None:
+    """Where a second process may not write (SQLite before 3.51.3), the running one stores the invitation."""
+    settings = {"DATABASE_URL": database_url, "TELEGRAM_API_URL": sandbox.url, "BOT_TOKENS": TOKEN}
+    await command("migrate", folder=tmp_path, **settings)
+    await hire(database_url, 1, "Anna")
+    async with running("run", folder=tmp_path, **settings) as bot:
+        await bot.says("is running")
+        for_admin = await command("invite", folder=tmp_path, **settings)
+        for_anna = await command("invite", "Anna", folder=tmp_path, **settings)
+        assert "Did you mean Anna?" in (await command("invite", "Ana", folder=tmp_path, **settings)).err
+        for name, invited, welcome in (("Olga", for_admin, "now an admin"), ("Anna", for_anna, "Welcome, Anna!")):
+            assert invited.status == 0, invited.err
+            payload = invited.out.strip().removeprefix("https://t.me/shop_bot?start=")
+            person = sandbox.person(name, language_code="en")
+            await person.starts(shop, payload)
+            await person.sees(welcome)
+        assert (await bot.stop()).status == 0
+
+
 def test_console_script_and_module_run_the_same_command() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'mini-crm = "bot.commands.cli:main"' in text

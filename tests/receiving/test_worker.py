@@ -179,6 +179,26 @@ async def test_worker_processes_no_further_updates_of_a_bot_it_left(db: Database
     assert worker.held == 0
 
 
+async def test_stopped_worker_is_idle_while_updates_wait_in_the_inbox(db: Database) -> None:
+    """They are the next session's; whoever waits for this one would wait for ever."""
+    desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
+    worker = desk.worker()
+
+    async def wait(_: IncomingUpdate) -> None:
+        begun.set()
+        await gate.wait()
+
+    desk.before = wait
+    await worker.start(BOT)
+    worker.add(await store(db, update(1), update(2)))
+    await begun.wait()
+    stopping = asyncio.create_task(worker.stop())
+    gate.set()
+    await stopping
+    assert await states(db) == ["done", "new"]
+    assert worker.idle.is_set()
+
+
 async def test_failing_update_delays_only_its_conversation_and_becomes_dead_letter(db: Database) -> None:
     desk = Desk(db)
     worker = desk.worker(retries=(0.01, 0.01))

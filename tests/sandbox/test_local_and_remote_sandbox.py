@@ -116,6 +116,21 @@ async def test_sees_nothing_new_fails_when_a_message_arrives(anywhere: SandboxAp
     await client.get_updates(offset=offset)
 
 
+async def test_program_that_never_settles_fails_in_time(anywhere: SandboxApi, client: Bot) -> None:
+    class Program:
+        async def idle(self) -> None:
+            await asyncio.Event().wait()
+
+    anywhere.settles_when(Program().idle)
+    poll = asyncio.create_task(client.get_updates(offset=-1, timeout=30))
+    await anywhere.online(anywhere.bots()[0])
+    with pytest.raises(AssertionError, match=r"the program is not idle after 0.2 s: .*Program.idle"):
+        await anywhere.settles(timeout=0.2)
+    anywhere.cut_all()
+    with pytest.raises(TelegramNetworkError):
+        await poll
+
+
 async def test_stats_preload_and_transcript_work_in_process_and_over_http(anywhere: SandboxApi, client: Bot) -> None:
     shop = anywhere.bots()[0]
     await client.get_me()

@@ -33,6 +33,7 @@ class Shown:
     """A message of a bot as it stands now; `time` is when that was said.
 
     Attributes:
+        is_card: whether it is a card, or was one.
         asks: whether it asks, or has asked, whom an operator's words are for.
     """
 
@@ -82,8 +83,12 @@ class Audit:
     def _hear_bot(self, entry: Json, key: Key) -> None:
         text = entry["text"]
         card = read_card(text) if entry["chat"] in self._operators and not entry["copied_from"] else None
+        before = self.shown.get(key)  # a card may have become a line that says that there is a newer one
         self.shown[key] = Shown(
-            entry["time"], text, is_card=card is not None, asks=self._asks(key) or "send:" in " ".join(entry["presses"])
+            entry["time"],
+            text,
+            is_card=card is not None or (before is not None and before.is_card),
+            asks="send:" in " ".join(entry["presses"]) or (before is not None and before.asks),
         )
         if entry["event"] != "new":
             return
@@ -99,9 +104,6 @@ class Audit:
             whose = self._unread.get((entry["bot"], words)) or self._unread.get((entry["bot"], words.split("\n")[-1]))
             if whose is not None:
                 self._arrived(whose, entry, key)
-
-    def _asks(self, key: Key) -> bool:
-        return key in self.shown and self.shown[key].asks
 
     def _arrived(self, whose: Key, entry: Json, key: Key) -> None:
         if whose in self.said:

@@ -29,11 +29,12 @@ def broken(s: Session) -> list[str]:
 
 
 def unfinished(s: Session) -> dict[str, int]:
-    """What is still to be done: updates, requests to Telegram, contacts that wait."""
+    """What is still to be done: updates, requests to Telegram, contacts that wait, words that came after closing."""
     queries = {
         "updates": "SELECT count(*) FROM inbox WHERE state = 'new'",
         "requests": "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')",
         "queue": "SELECT count(*) FROM contacts WHERE operator_id IS NULL AND status = 'new'",
+        "undecided": "SELECT count(*) FROM contacts WHERE late_from IS NOT NULL",
     }
     return {name: int(s.execute(text(query)).scalar_one()) for name, query in queries.items()}
 
@@ -166,11 +167,14 @@ def history(s: Session, key: Key) -> list[tuple[object, ...]]:
 
 
 def given_up(s: Session) -> list[tuple[str, str, str, int]]:
-    """Rows that nobody will send any more: (kind, state, why, how many); not those that a line stands for."""
+    """Rows that nobody will send any more: (kind, state, why, how many).
+
+    Not those that a line stands for, nor those whose words came again with another contact.
+    """
     rows = s.execute(
         text(
             "SELECT kind, state, outcome, count(*) FROM outbox WHERE state IN ('dead', 'uncertain') "
-            "AND outcome NOT IN ('closed', 'collapsed') GROUP BY kind, state, outcome ORDER BY 1, 2, 3"
+            "AND outcome NOT IN ('closed', 'collapsed', 'renewed') GROUP BY kind, state, outcome ORDER BY 1, 2, 3"
         )
     )
     return [(kind, state, why, int(count)) for kind, state, why, count in rows]

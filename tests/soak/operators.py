@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections import defaultdict
 from random import Random
 from typing import Any
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 Key = tuple[int, int]  # bot, contact
 
 PATIENCE = 12.0  # seconds until somebody looks for a card that answers a press
+PATIENCE_LEAST = 5.0  # a chat takes one message a second, however much in a hurry people are
+_LINE = re.compile(r"(?P<closed>✔️ )?#(?P<number>\d+) ")
 TRIES = 12  # presses after which an operator leaves a contact alone: something is wrong, and the result will say so
 
 
@@ -29,12 +32,13 @@ class Desk:
         self.cards: dict[int, list[str]] = {}  # message: what its buttons say when they are pressed
         self.copies: list[int] = []
         self.is_closed = False
+        self.is_deciding = False  # what to do with words that came after closing
         self.changed = asyncio.Event()
 
     def press(self, action: str) -> tuple[int, str] | None:
         """The newest button of an action: the message that it stands on, and what pressing it says."""
         found = [
-            (int(data.split(":")[2]), message_id, data)
+            (int(data.split(":")[-1]), message_id, data)
             for message_id, presses in self.cards.items()
             for data in presses
             if data.startswith(f"{action}:")
@@ -60,7 +64,7 @@ class Operator:
 
     def __init__(self, setting: Setting, watcher: Watcher, audit: Audit, number: int, person: Person) -> None:
         self._setting, self._audit, self._number, self._person = setting, audit, number, person
-        self._patience = PATIENCE / setting.plan.hurry
+        self._patience = max(PATIENCE_LEAST, PATIENCE / setting.plan.hurry)
         self._bots = {bot.id: bot for bot in setting.bots}
         self._names = {one.id: f"{one.first_name} {one.user['last_name']}" for one in setting.clients}
         self._chance: Random = setting.rng("operator", number)
@@ -121,21 +125,31 @@ class Operator:
                 desk.copies.append(entry["message_id"])
 
     def _notice_card(self, entry: Json) -> None:
-        card = read_card(entry["text"])
-        if card is None:
-            return
-        key = (entry["bot"], card.number)
-        desk = self._desks.get(key)
+        desk = self._desk_of(entry)
         if desk is None:
-            desk = self._desks[key] = Desk(key, card.client)
-            self._open.append(desk)
-            self._do(self._serve(desk))
+            return
         desk.cards[entry["message_id"]] = entry["presses"]
         # On what nobody has taken the card asks first; the one that was shown before may be a line without buttons.
         is_live = _has(entry, "take:", "close:", "close_new:")
         is_newest = entry["message_id"] == max(desk.cards)
         desk.is_closed = (desk.is_closed and not is_live) or (is_newest and not is_live)
         desk.changed.set()
+        if desk not in self._open and not desk.is_closed:  # new, or open again
+            self._open.append(desk)
+            self._do(self._serve(desk))
+        elif _has(entry, "late_no:") and not desk.is_deciding:
+            self._do(self._decide(desk))
+
+    def _desk_of(self, entry: Json) -> Desk | None:
+        """Whose card a message is; None if it is none. A closed contact's card is one line, and one folded, too."""
+        card, line = read_card(entry["text"]), _LINE.match(entry["text"])
+        if card is not None:
+            key = (entry["bot"], card.number)
+            return self._desks.setdefault(key, Desk(key, card.client))
+        desk = self._desks.get((entry["bot"], int(line["number"]))) if line is not None else None
+        if desk is None or line is None:
+            return None
+        return desk if line["closed"] or entry["message_id"] in desk.cards else None
 
     def _do(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -179,6 +193,17 @@ class Operator:
         for _ in range(self._chance.randint(0, 3)):
             await self._pause(1, 6)
             await self._answer(desk)
+
+    async def _decide(self, desk: Desk) -> None:
+        """Says what became of words that came after closing: they open the contact again, or are not needed."""
+        desk.is_deciding = True
+        try:
+            await self._pause(0.5, 5)
+            decision = desk.press("reopen" if self._chance.random() < 0.3 else "late_no")
+            if decision is not None:
+                await self._press(desk, *decision)
+        finally:
+            desk.is_deciding = False
 
     async def _close(self, desk: Desk) -> None:
         await self._pause(1, 8)

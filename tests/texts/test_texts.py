@@ -14,7 +14,7 @@ from bot.delivery.client_notices import CLIENT_NOTICES, client_notice
 from bot.delivery.staff_notices import STAFF_NOTICES, staff_notice
 from bot.handling.incoming import SPOKEN
 from bot.texts import LANGUAGES, catalogue, translator
-from bot.texts.phrases import kind_name, why_nobody
+from bot.texts.phrases import kind_name, why_nobody, why_not_kept
 from bot.texts.refusals import REFUSALS, refusal
 from bot.texts.translator import CATALOGUES
 from crm_core import errors
@@ -175,7 +175,7 @@ def test_button_labels_are_found_in_code() -> None:
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 SAMPLES: dict[str, Any] = {
-    "bot": "shop_bot", "close": ["Анна", "Анна Мария"], "contact": 15, "example": '/assign "shop" "Анна Мария" 30',
+    "bot": "shop_bot", "close": ["Анна", "Анна Мария"], "contact": 15,
     "field": "limit", "kind": "photo", "maximum": 64, "minimum": 0, "name": "Ана", "operator": "Анна", "role": "admin",
     "slug": "vk", "source": "shop_bot", "version": 3, "why": "full+offline",
 }  # fmt: skip
@@ -246,6 +246,7 @@ NOTICED: dict[str, Any] = {
     "load": 5, "reply_to": 77, "returned": 3, "said": [{"kind": "voice", "text": None}],
     "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow", "contacts": [4, 5],
     "sources": ["shop_bot"], "username": "anna",
+    "requests": [{"contact": 15, "name": "Ivan", "operator": "Anna", "since": 0.0, "unanswered": 1}],
 }  # fmt: skip
 
 
@@ -306,6 +307,11 @@ def test_waiting_client_notice_shows_queue_position(place: int) -> None:
 @pytest.mark.parametrize("kind", sorted(kind.value for kind in SPOKEN))
 def test_every_message_kind_has_a_name(kind: str) -> None:
     assert CYRILLIC.search(kind_name(kind, RU))
+
+
+@pytest.mark.parametrize("why", ["no_space", "no_folder", "not_writable", "not_made", "not_readable", "foreign"])
+def test_every_reason_of_a_failed_backup_is_said_in_words(why: str) -> None:
+    assert CYRILLIC.search(why_not_kept(why, RU))
 
 
 @pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off"])

@@ -3,7 +3,7 @@
 import pytest
 
 from crm_core.errors import BadName, BadSlug, BadValue
-from crm_core.names import TypedLine, check_name, check_slug, read_number, suggestions
+from crm_core.names import TypedLine, check_name, check_slug, normalise, read_number, suggestions
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,11 @@ def test_typed_line_is_split_at_spaces_outside_quotes(typed: str, words: list[st
 def test_name_may_contain_quotes() -> None:
     assert TypedLine.of('Anna "Boss" 5').from_word(0, 2).readings == ('Anna "Boss"',)
     assert TypedLine.of('"Anna Maria"').readings == ("Anna Maria", '"Anna Maria"')
+
+
+@pytest.mark.parametrize("typed", ["Anna\u200b", "\u2060anna", "\u202aAnna\u202c", "O’Brien\u200e"])
+def test_name_copied_with_invisible_signs_is_found(typed: str) -> None:
+    assert normalise(typed) in ("anna", "o'brien")
 
 
 def test_only_unquoted_integer_at_line_end_is_a_number() -> None:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ASYNC109 - these timeouts end with a failure that says what was expected
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Self
@@ -203,7 +204,11 @@ class SandboxApi:
         if not await self._control.wait("settled", timeout=timeout):
             raise AssertionError(f"the bots are not idle after {timeout} s: {self.stats()['bots']}")
         for hook in self._settled:
-            await hook()
+            try:
+                async with asyncio.timeout(timeout):
+                    await hook()
+            except TimeoutError:
+                raise AssertionError(f"the program is not idle after {timeout} s: {hook!r}") from None
 
 
 class Sandbox(SandboxApi):

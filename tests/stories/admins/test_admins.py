@@ -112,5 +112,5 @@ async def test_used_invitation_is_not_listed_and_cannot_be_withdrawn(crm: Runnin
     await peter.starts(crm.shop, code)
     await peter.sees("Welcome! You are now an admin.")
     screen = await presses(crm, crm.olga, screen, "Withdraw 1")
-    assert screen.text == "This invitation is not open any more.\n\n✉️ Open invitations: 0"
+    assert screen.text == "This invitation is no longer open.\n\n✉️ Open invitations: 0"
     assert "Peter (you)" in (await types(crm, peter, "/admins")).text

@@ -27,6 +27,22 @@ async def test_source_link_contacts_use_its_own_source_and_weights(crm: RunningA
     assert "Waiting: 0" in (await types(crm, crm.olga, "/sources vk")).text
 
 
+async def test_hours_after_closing_are_set_by_buttons_and_typed(crm: RunningApp) -> None:
+    screen = await types(crm, crm.olga, "/sources shop_bot")
+    offered = await presses(crm, crm.olga, screen, "After closing")
+    assert "Now: 24." in offered.text
+    assert "Messages up to 4 h after closing" in (await presses(crm, crm.olga, offered, "4")).text
+    await presses(crm, crm.olga, screen, "After closing")
+    assert "Messages up to 36 h after closing" in (await types(crm, crm.olga, "36")).text
+    screen = await types(crm, crm.olga, "/sources shop_bot")
+    await presses(crm, crm.olga, await presses(crm, crm.olga, screen, "After closing"), "Another number")
+    assert "from 0 to 744" in (await types(crm, crm.olga, "745")).text
+    assert "every message opens a new request" in (await types(crm, crm.olga, "0")).text
+    screen = await types(crm, crm.olga, "/sources shop_bot")
+    offered = await presses(crm, crm.olga, screen, "After closing")
+    assert (await presses(crm, crm.olga, offered, "◀️ shop_bot")).text == screen.text
+
+
 async def test_source_link_is_added_by_buttons(crm: RunningApp) -> None:
     screen = await types(crm, crm.olga, "/sources")
     assert screen.text == "📥 Sources: 1\n⚠️ 🤖 shop_bot · nobody is assigned"

@@ -56,6 +56,34 @@ async def test_number_typed_at_a_screen_of_numbers_is_taken(crm: RunningApp) -> 
     assert "this went to nobody" in (await types(crm, crm.olga, "9")).text  # it was answered
 
 
+@pytest.mark.fault("F133")
+@pytest.mark.parametrize("by_button", [True, False])
+async def test_name_and_number_typed_after_adding_correct_the_limit(crm: RunningApp, by_button: bool) -> None:
+    if by_button:
+        screen = await types(crm, crm.olga, "/operators")
+        await presses(crm, crm.olga, screen, "Add an operator")
+        added = await types(crm, crm.olga, "Anna")
+    else:
+        added = await types(crm, crm.olga, "/operators add Anna")
+    assert "Anna has been added, with a limit of 10." in added.text
+    assert "this went to nobody" in (await types(crm, crm.olga, "Boris 3")).text
+    assert "Anna can now have 3 open requests at once." in (await types(crm, crm.olga, "anna 3")).text
+    assert "this went to nobody" in (await types(crm, crm.olga, "Anna 4")).text  # it was corrected
+
+
+async def test_admin_who_answers_clients_corrects_the_limit_and_writes_to_them_as_before(crm: RunningApp) -> None:
+    await crm.olga.presses(await types(crm, crm.olga, "/start"), "I'll answer myself")
+    await crm.settled()
+    ivan = crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    await crm.olga.sees("Hello")
+    await types(crm, crm.olga, "/operators add Anna")
+    assert "Anna can now have 3 open requests at once." in (await types(crm, crm.olga, "Anna 3")).text
+    await crm.olga.says("Three days")
+    await ivan.sees("Three days")
+    assert ivan.looks("Anna 3") is None
+
+
 @pytest.mark.parametrize(
     ("typed", "example"),
     [

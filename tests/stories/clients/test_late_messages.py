@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core.conversation import late_messages
-from tests.stories.arranging import closes, count, link, now, remove, told, value
+from tests.stories.arranging import closes, count, link, now, remove, told, until, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -57,6 +57,24 @@ async def test_thanks_after_closing_need_nothing_and_open_nothing(crm: RunningAp
     assert await press.answer() == "#1: this was already decided."
 
 
+async def test_late_words_leave_one_live_card_and_change_the_earlier_one_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Ivan has a question", to=crm.shop)
+    card = await anna.sees("Ivan has a question")
+    await closes(anna, card)
+    await ivan.sees("is closed")
+    await crm.settled()
+    edits = await count(crm, "outbox", "kind = 'card_edit'")
+    await ivan.says("Thanks!")
+    late = await anna.sees("The client has written again.")
+    await ivan.says("Really!")
+    await anna.sees("Really!")
+    await crm.settled()
+    assert late.id != card.id
+    assert (now(anna, card).text, now(anna, card).labels) == ("#1 Ivan · ⤵️ below", [])
+    assert await count(crm, "outbox", "kind = 'card_edit'") == edits + 1
+
+
 @pytest.mark.fault("F153")
 async def test_late_question_is_taken_up_by_reopening(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -68,6 +86,31 @@ async def test_late_question_is_taken_up_by_reopening(crm: RunningApp, clock: Mo
     await ivan.sees("Both")
     await five_minutes_later(crm, clock)
     assert await count(crm, "contacts") == 1
+
+
+@pytest.mark.fault("F153")
+async def test_line_about_unseen_words_survives_a_late_question(crm: RunningApp, clock: MovableClock) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Ivan begins", to=crm.shop)
+    card = await anna.sees("Ivan begins", bot=crm.shop)
+    await crm.settled()
+    last = anna.chat(crm.shop)[-1].id
+    crm.sandbox.fail(kind="flood", retry_after=600, method="copyMessage", chat=anna)
+    for words in ("One", "Two", "Three"):
+        await ivan.says(words)
+    await until(crm, "SELECT count(*) FROM gates", 1)
+    await closes(anna, card)
+    await ivan.sees("is closed")
+    await ivan.says("And skis?")
+    await until(crm, "SELECT count(*) FROM contacts WHERE late_from IS NOT NULL", 1)
+    clock.forward(minutes=5, seconds=1)
+    await crm.app.schedule.run("renew_late")
+    clock.forward(minutes=5, seconds=1)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    seen = [one.text for one in anna.chat(crm.shop) if one.id > last and one.sender != anna.id]
+    assert [one for one in seen if one.startswith("…")] == ["… and 3 more messages in #1: /history #1"]
+    assert sum("And skis?" in one for one in seen) == 1
 
 
 @pytest.mark.fault("F153")
@@ -134,6 +177,17 @@ async def test_late_words_to_who_is_not_there_open_a_request_at_once(crm: Runnin
     await ivan.says("And skis?")
     assert "And skis?" in (await boris.sees("And skis?", bot=crm.shop)).text
     await ivan.sees("Boris will answer you here.")
+
+
+@pytest.mark.fault("F153")
+async def test_operator_decides_nothing_that_they_have_not_seen(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    late = await says_after_closing(crm, ivan, anna, "Thanks!")
+    await anna.says("/offline")
+    away = await anna.sees("You are offline")
+    await ivan.says("And skis?")
+    words = await anna.sees("And skis?", after=away)
+    assert words.reply_to == late.id
 
 
 @pytest.mark.fault("F153")

@@ -282,6 +282,20 @@ async def test_edit_too_long_for_the_card_is_sent_as_a_copy(crm: RunningApp) -> 
     assert "in full below" in now(anna, card).text
 
 
+async def test_first_text_that_outgrows_the_card_again_keeps_its_one_copy(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    first = await ivan.says("Short", to=crm.shop)
+    await anna.sees("Short")
+    await crm.settled()
+    await ivan.edits(first, "Long " * 800)
+    copy = await anna.sees("Long " * 700)
+    await ivan.edits(first, "Short again")
+    await crm.settled()
+    await ivan.edits(first, "Endless " * 500)
+    await crm.settled()
+    assert (now(anna, copy).text, told(anna, "Endless " * 450)) == (("Endless " * 500).strip(), 1)
+
+
 async def test_live_location_updates_are_not_passed_on(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     ivan = crm.client()

@@ -7,7 +7,7 @@ import pytest
 from bot.sandbox import Person
 from bot.sandbox.world import content as kinds
 from crm_core.contacts import details
-from tests.stories.arranging import count
+from tests.stories.arranging import count, give
 from tests.support.people import RunningApp
 
 CHANNEL = {"id": -1001, "type": "channel", "title": "Lamp Shop", "username": "lampshop"}
@@ -47,6 +47,33 @@ async def test_forwarded_words_are_marked_on_card_and_copy(crm: RunningApp, name
     assert (copy.copied_from, note.reply_to) == ((ivan.id, sticker.id), copy.id)
     await anna.replies(note, "What is it?")
     await ivan.sees("What is it?")
+
+
+@pytest.mark.fault("F139")
+async def test_forwarded_words_are_marked_wherever_the_talk_is_read_again(crm: RunningApp) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    card = await anna.sees("Hello")
+    for name in ("hidden", "nameless"):
+        await ivan.sends(kinds.text(f"Pay {name}"), forward_origin=ORIGINS[name][0])
+        await anna.sees(f"Pay {name}")
+    await ivan.sends(kinds.photo(caption="the parcel"), forward_origin=ORIGINS["channel"][0])
+    await anna.sees("the parcel")
+    await anna.replies(card, "Do not pay")
+    await ivan.sees("Do not pay")
+    lines = [
+        "Ivan: (↪️ Forwarded from Courier Ltd) Pay hidden",
+        "Ivan: (↪️ Forwarded, author unknown) Pay nameless",
+        "Ivan: (↪️ Forwarded from Lamp Shop @lampshop, Vera) [photo] the parcel",
+    ]
+    for who, command, seen in ((anna, "/history #1", "Hello"), (crm.olga, "/history #1", "Hello"), (anna, "#1", "📥")):
+        said = await who.says(command)
+        shown = await who.sees(seen, after=said)
+        assert [line for line in lines if line not in shown.text] == [], command
+    await crm.settled()
+    await give(crm, 1, boris)
+    talk = await boris.sees("📜 #1: what was said before", bot=crm.shop)
+    assert [line for line in lines if line not in talk.text] == []
 
 
 @pytest.mark.fault("F139")

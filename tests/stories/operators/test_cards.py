@@ -7,6 +7,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content
+from crm_core.messaging.messages import CARD_TEXT_LIMIT
 from tests.stories.arranging import (
     UNKNOWN_PRESS,
     closes,
@@ -214,7 +215,7 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(cr
     assert ivan.looks("Hello from Anna") is None
 
     await boris.presses(card, "Take")
-    await ivan.sees("Boris is now taking care")
+    await boris.sees("In progress")
     await crm.settled()
     await boris.presses(now(boris, card), "Close")
     await ivan.sees("is closed")
@@ -398,6 +399,20 @@ async def test_operator_gets_no_contacts_in_a_bot_not_started_yet(sandbox: Sandb
         await anna.says("/start", to=shop)
         await crm.settled()
         assert "@help_bot" not in (anna.chat(shop)[-1]).text
+
+
+@pytest.mark.fault("F170")
+async def test_joined_emoji_at_the_cut_of_a_card_is_left_out_whole(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("и\u0306" * 26)  # й as a Mac writes it
+    text = "a" * (CARD_TEXT_LIMIT - 4) + "👨‍👩‍👧‍👦 and more"
+    await ivan.says(text, to=crm.shop)
+    card = await anna.sees("aaa")
+    assert "a… in full below" in card.text
+    await crm.settled()
+    said = await anna.says("/my")
+    listed = await anna.sees("open request", after=said)
+    assert "и\u0306…" in listed.text
+    assert all(label.endswith("и\u0306…") for label in listed.labels)
 
 
 @pytest.mark.fault("F36")

@@ -32,6 +32,15 @@ async def test_name_that_shows_nothing_is_called_no_name_everywhere(crm: Running
         assert "No name" in text
 
 
+async def test_words_that_show_nothing_are_named_by_their_kind(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await crm.client("Ivan").says("\u3164", to=crm.shop)
+    card = await anna.sees("#1 Ivan", bot=crm.shop)
+    assert "[text]" in card.text
+    said = await anna.says("/my")
+    assert "[text]" in (await anna.sees("open request", after=said)).text
+
+
 @pytest.mark.fault("F132")
 @pytest.mark.parametrize("name", ["محمد", "\u202eevil"])
 async def test_name_from_right_to_left_is_isolated_everywhere(crm: RunningApp, name: str) -> None:

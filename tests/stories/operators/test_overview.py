@@ -40,13 +40,13 @@ async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, cloc
     assert anna.pinned(crm.shop) == []  # nothing is open yet
     ivan, _maria = await ask(crm, anna, "Ivan"), await ask(crm, anna, "Maria")
     overview = await pinned(crm, anna)
-    assert overview.text == "🔴 2 wait"
+    assert overview.text == "🔴 2 waiting"
     assert overview.labels == ["🔴 #1 Ivan · 12:00", "🔴 #2 Maria · 12:00"]
     await anna.replies(await anna.sees("Hello from Ivan"), "Good day")
     await ivan.sees("Good day")
     await crm.settled()
     again = await pinned(crm, anna)
-    assert (again.id, again.text) == (overview.id, "🔴 1 waits · 🟢 1 in progress")
+    assert (again.id, again.text) == (overview.id, "🔴 1 waiting · 🟢 1 in progress")
     assert again.labels == ["🔴 #2 Maria · 12:00", "🟢 #1 Ivan"]
     # A button shows the card. What has not changed is not edited.
     await anna.presses(again, "#2 Maria")
@@ -78,7 +78,7 @@ async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, c
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     clock.ahead += timedelta(minutes=10)
-    assert (await pinned(crm, anna)).text == "🔴 2 wait"
+    assert (await pinned(crm, anna)).text == "🔴 2 waiting"
 
 
 async def test_overview_stays_where_pinning_is_refused(crm: RunningApp) -> None:
@@ -87,10 +87,10 @@ async def test_overview_stays_where_pinning_is_refused(crm: RunningApp) -> None:
     crm.sandbox.fail(kind="error", method="pinChatMessage", code=400, text="Bad Request: not enough rights", times=1)
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
-    overview = await anna.sees("🔴 1 waits")
+    overview = await anna.sees("🔴 1 waiting")
     await ask(crm, anna, "Maria")
     await looks_again(crm)
-    assert now(anna, overview).text == "🔴 2 wait"
+    assert now(anna, overview).text == "🔴 2 waiting"
 
 
 async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
@@ -106,9 +106,23 @@ async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     await anna.says("/overview")
-    await anna.sees("The pinned overview is on")
+    answer = await anna.sees("The pinned overview is on")
+    assert answer.text == "The pinned overview is on."
     await crm.settled()
-    assert (await pinned(crm, anna)).text == "🔴 2 wait"
+    assert [one.text for one in anna.pinned(crm.shop)] == ["🔴 2 waiting"]  # without waiting for the next look
+    await looks_again(crm)
+    assert await count(crm, "outbox", "kind = 'overview'") == 3
+
+
+async def test_overview_switched_on_with_nothing_open_says_when_it_appears(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    for words in ("The pinned overview is off", "The pinned overview is on. It appears as soon as a request is open."):
+        await anna.says("/overview")
+        await anna.sees(words)
+    await crm.settled()
+    assert anna.pinned(crm.shop) == []
+    await ask(crm, anna, "Ivan")
+    assert (await pinned(crm, anna)).text == "🔴 1 waiting"
 
 
 async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:

@@ -1,12 +1,17 @@
 """A closed contact is opened again: by a slip of the finger nobody loses a client, and it stays the contact it was."""
 
 import asyncio
+import random
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from bot.sandbox import Person, SeenMessage
 from crm_core import statistics
+from crm_core.access.actors import telegram
+from crm_core.contacts import lifecycle, reopening
+from crm_core.conversation import operator_messages
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.domain.recounting import recounted
 from tests.stories.arranging import (
@@ -19,8 +24,10 @@ from tests.stories.arranging import (
     operator_id,
     remove,
     told,
+    until,
     value,
 )
+from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
 
@@ -201,6 +208,33 @@ async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopene
     await crm.settled()
     again = await anna.sees("Hello", after=card)
     assert again.labels == ["✔️ Close"]
+
+
+@pytest.mark.fault("F148", "F153")
+@pytest.mark.parametrize("is_answered", [False, True], ids=["copies", "talk"])
+async def test_reopening_before_late_words_arrive_sends_each_word_once(
+    crm: RunningApp, clock: MovableClock, is_answered: bool
+) -> None:
+    """Anna's chat takes nothing: of the closed request she has neither the card, nor what came after it."""
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    crm.sandbox.fail(kind="flood", retry_after=60, method="sendMessage", chat=anna)
+    for words in ("Hello", "And skis?"):
+        await ivan.says(words, to=crm.shop)
+    await until(crm, "SELECT count(*) FROM messages", 2)
+    await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
+    act: dict[str, Any] = {"actor": telegram(anna.id), "now": crm.clock()}
+    if is_answered:
+        await crm.db.write(operator_messages.reply_via_api, contact_id=1, text="Both.", operator_id=1, **act)
+    await crm.db.write(lifecycle.close, contact_id=1, version=None, rng=random.random, **act)
+    await ivan.says("Thank you!")
+    await until(crm, "SELECT count(*) FROM messages WHERE author = 'client'", 3)
+    await crm.db.write(reopening.reopen, contact_id=1, version=None, **act)
+    clock.forward(seconds=61)
+    await crm.app.supervisor.look_again()
+    await anna.sees("Thank you!", bot=crm.shop)
+    await crm.settled()
+    assert [told(anna, words) for words in ("Hello", "And skis?", "Thank you!")] == [1, 1, 1]
+    assert told(anna, "further message") == 0  # of none it is said that it did not come
 
 
 @pytest.mark.fault("F148")

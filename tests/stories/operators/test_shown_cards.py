@@ -3,7 +3,7 @@
 import pytest
 
 from bot.sandbox import Person, SeenMessage
-from tests.stories.arranging import count, give, now
+from tests.stories.arranging import count, give, now, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -119,3 +119,22 @@ async def test_card_stays_live_until_the_newer_one_has_arrived(crm: RunningApp) 
     await crm.settled()
     assert now(anna, card).labels == ["✋ Take", "✔️ Close"]
     assert await count(crm, "posted", "is_card AND NOT is_brief") == 1
+
+
+@pytest.mark.fault("F164")
+async def test_card_asked_for_while_one_waits_comes_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Do you have bicycles?", to=crm.shop)
+    await anna.sees("Do you have bicycles?", bot=crm.shop)
+    await crm.settled()
+    await anna.says("/my")
+    mine = await anna.sees("1 open request")
+    await crm.settled()
+    crm.sandbox.fail(kind="flood", retry_after=1, method="copyMessage", chat=anna)
+    await ivan.says("Red ones, perhaps?")
+    await until(crm, "SELECT count(*) FROM gates", 1)
+    for _ in range(3):  # nothing comes at once, so Anna presses again
+        await anna.presses(mine, "#1 Ivan")
+    await anna.sees(lambda seen: bool(seen.labels) and "📥" in seen.text, after=mine)
+    await crm.settled()
+    assert await count(crm, "outbox", "kind = 'card'") == 2

@@ -103,6 +103,33 @@ async def test_talk_that_waits_is_not_shown_to_who_has_lost_the_request(crm: Run
     assert ivan.looks("Anna will answer you.") is not None
 
 
+@pytest.mark.fault("F154")
+async def test_media_of_a_colleague_say_whose_they_are(crm: RunningApp) -> None:
+    anna, boris, ivan = await promised(crm)
+    card = await anna.sees("I want my money back")
+    picture = await anna.sends(kinds.photo(caption="The form to fill in"), reply_to=card)
+    await anna.sends(kinds.sticker(), reply_to=card)
+    await anna.replies(card, "l" * (TALK_TEXT + 1))
+    await ivan.sees("l" * TALK_TEXT)
+    await ivan.sends(kinds.voice())
+    await anna.sees(kind="voice")
+    await crm.settled()
+    await give(crm, 1, boris)
+    copy = await boris.sees("The form to fill in", kind="photo", bot=crm.shop)
+    assert (copy.text, copy.copied_from) == ("Anna → client:\nThe form to fill in", (anna.id, picture.id))
+    await crm.settled()
+    below = [seen for seen in boris.chat(crm.shop) if seen.id > copy.id - 2]
+    assert [(seen.kind, seen.text[:20]) for seen in below] == [
+        ("photo", "The receipt"),
+        ("photo", "Anna → client:\nThe f"),
+        ("sticker", ""),
+        ("text", "Anna → client:"),
+        ("text", "Anna → client:\nlllll"),
+        ("voice", ""),
+    ]
+    assert below[3].reply_to == below[2].id
+
+
 async def test_client_nobody_answered_comes_as_true_copies(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
     await ivan.says("Hello", to=crm.shop)
@@ -112,3 +139,36 @@ async def test_client_nobody_answered_comes_as_true_copies(crm: RunningApp) -> N
     await crm.settled()
     await give(crm, 1, boris)
     assert (await boris.sees("Anybody?", bot=crm.shop)).copied_from == (ivan.id, said.id)
+
+
+async def test_client_reads_once_who_helps_now_after_a_hand_over(crm: RunningApp) -> None:
+    anna, boris, ivan = await promised(crm)
+    await give(crm, 1, boris)
+    await ivan.sees("Boris will answer you.")
+    await crm.settled()
+    before = len(ivan.chat(crm.shop))
+    await boris.presses(await boris.sees("I want my money back", bot=crm.shop), "Take")
+    await boris.sees("In progress")
+    await crm.settled()
+    assert len(ivan.chat(crm.shop)) == before
+    await give(crm, 1, anna)
+    await ivan.sees("Anna will answer you.")
+    card = next(seen for seen in reversed(anna.chat(crm.shop)) if "✋ Take" in seen.labels)
+    await anna.presses(card, "Take")
+    await crm.settled()
+    assert len(ivan.chat(crm.shop)) == before + 1
+
+
+async def test_client_reads_who_takes_what_came_back_to_the_same_operator(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    await ivan.sees("Anna will answer you here.")
+    await anna.sees("Hello")
+    await crm.settled()
+    await anna.blocks(crm.shop)
+    await crm.settled()
+    await anna.starts(crm.shop)
+    await crm.settled()
+    card = next(seen for seen in reversed(anna.chat(crm.shop)) if "✋ Take" in seen.labels)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care of your request #1.")

@@ -138,6 +138,35 @@ async def test_edit_of_numbered_words_keeps_the_number_from_the_client(crm: Runn
 
 
 @pytest.mark.fault("F145")
+@pytest.mark.parametrize("is_sent", [False, True], ids=["the copy waits", "an edit waits"])
+async def test_number_put_before_words_that_wait_stays_from_the_client(
+    crm: RunningApp, clock: MovableClock, is_sent: bool
+) -> None:
+    """Neither the copy nor, where its edit is refused, the fresh one has the number that came with the edit."""
+    anna, ivan, _, card = await two_taken(crm)
+    if is_sent:
+        words = await anna.replies(card, "fifty")
+        await ivan.sees("fifty")
+        await crm.settled()
+        crm.sandbox.fail(kind="flood", retry_after=30, method="editMessageText", chat=ivan)
+        await anna.edits(words, "fourteen")
+        await until(crm, "SELECT count(*) > 0 FROM outbox WHERE outcome = 'flood_wait'", True)
+        refusal = "Bad Request: message can't be edited"
+        crm.sandbox.fail(kind="error", code=400, text=refusal, method="editMessageText", chat=ivan)
+    else:
+        crm.sandbox.fail(kind="flood", retry_after=30, method="copyMessage", chat=ivan)
+        words = await anna.replies(card, "fifty")
+        await until(crm, "SELECT count(*) > 0 FROM outbox WHERE outcome = 'flood_wait'", True)
+    await anna.edits(words, "#1 fifteen")
+    await until(crm, "SELECT count(*) FROM messages WHERE text = 'fifteen'", 1)
+    clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
+    assert (await ivan.sees("fifteen")).text == "fifteen"
+    await crm.settled()
+    assert told(ivan, "#1 fifteen") == 0
+
+
+@pytest.mark.fault("F145")
 @pytest.mark.parametrize("number", [3, 4, 99, 10**12])
 async def test_words_to_a_number_that_is_not_theirs_go_to_nobody(crm: RunningApp, number: int) -> None:
     """Of a colleague, of nobody, absurd: all alike, so that nobody learns what exists."""
@@ -201,10 +230,10 @@ async def test_words_are_taken_back_from_the_client(crm: RunningApp) -> None:
     line = await anna.sees("→ #1 Ivan")
     await crm.settled()
     press = await anna.presses(line, "Take back")
-    assert await press.answer() == "Taken back: deleted in the chat of #1."
+    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
     await crm.settled()
     assert not got(ivan, "An offer")
-    assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: deleted in the chat of #1.", [])
+    assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: it is being deleted in the chat of #1.", [])
     await anna.edits(words, "Another offer")
     await anna.presses(line, "Take back", stale=True)
     await crm.settled()
