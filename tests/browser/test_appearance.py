@@ -7,7 +7,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 from playwright.async_api import Page as Tab
 
-from tests.browser.conftest import Shown, watched
+from tests.browser.conftest import Shown, Watch, watched
 from tests.browser.gallery import Gallery, gallery
 
 pytestmark = pytest.mark.slow
@@ -149,3 +149,16 @@ async def test_everything_can_be_done_with_the_keyboard(shown: Shown) -> None:
     await shown.tabs_to('[data-post="/switches/hour"]')
     await keyboard.press("Enter")
     await expect(shown.tab.locator("#switched")).to_contain_text("an hour later")
+
+
+async def test_watch_notices_whatever_must_not_happen(browser: Browser, everything: Gallery) -> None:
+    tab = await browser.new_page()
+    watch = Watch(tab, everything.address)
+    await tab.goto(everything.address)
+    await tab.evaluate("setTimeout(() => { throw new Error('a mistake') })")
+    await tab.evaluate("fetch('/nowhere')")
+    await tab.evaluate("document.body.append(Object.assign(new Image(), { src: 'http://127.0.0.2:9/' }))")
+    await tab.close()
+    said = "\n".join(watch.wrong)
+    for wanted in ("a mistake", "404 ", "violates the following Content Security Policy directive", "127.0.0.2"):
+        assert wanted in said

@@ -107,6 +107,7 @@ async def test_flood_wait_shuts_a_gate_and_lost_answer_is_sent_again(
     await shown.writes("client", "And another one")
     await expect(shown.row("ways", "Answer lost")).to_have_class("waiting")
     await shown.sees(operator, "And another one")
+    await shown.sees(operator, "may have arrived twice")
 
 
 async def test_operator_is_told_that_the_client_has_blocked_the_bot(shown: Shown) -> None:
