@@ -207,7 +207,8 @@ def _send_if_only_quoted(s: Session, row: Row[Any], now: datetime) -> None:
         _outbox.c.state.in_(("pending", "sending")),
         *(_outbox.c[name] == value for name, value in there.items()),
     )
-    if s.execute(copied).first() is None and s.execute(waiting).first() is None:
+    # In this order: a copy that is recorded between the two is seen by the second. The other way round by neither.
+    if s.execute(waiting).first() is None and s.execute(copied).first() is None:
         _send_to_holder(s, row, now)
 
 
