@@ -27,7 +27,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.fault("F170")
+@pytest.mark.fault("F168")
 @pytest.mark.parametrize("sign", WHOLE.values(), ids=WHOLE)
 def test_no_cut_falls_inside_a_character(sign: str) -> None:
     said = f"ab{sign}{sign}c"
@@ -61,7 +61,7 @@ def test_text_of_nothing_but_marks_does_not_vanish() -> None:
     assert utf16_units(fits_units(joined, 3_000)) > 2_900
 
 
-@pytest.mark.fault("F170")
+@pytest.mark.fault("F168")
 @given(st.text(), st.integers(0, 60))
 def test_cut_is_a_beginning_that_fits(text: str, length: int) -> None:
     cut = beginning(text, length)

@@ -26,7 +26,7 @@ async def asks(crm: RunningApp, name: str, operator: Person) -> Person:
     return client
 
 
-@pytest.mark.fault("F171")
+@pytest.mark.fault("F169")
 async def test_admins_hear_of_unanswered_requests_once_and_together(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     ivan = await asks(crm, "Ivan", anna)
@@ -63,7 +63,7 @@ async def test_admins_hear_of_unanswered_requests_once_and_together(crm: Running
     assert "#1 Ivan · Anna · 21 min" in (await crm.olga.sees("#1 Ivan · Anna · 21")).text
 
 
-@pytest.mark.fault("F171")
+@pytest.mark.fault("F169")
 async def test_answered_closed_and_waiting_in_the_queue_are_not_told(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna", limit=2)
     ivan = await asks(crm, "Ivan", anna)
@@ -93,7 +93,7 @@ async def test_admin_who_answers_is_not_told_of_their_own_but_other_admins_are(
     assert told(crm.olga, "⏰ Unanswered") == 0
 
 
-@pytest.mark.fault("F171")
+@pytest.mark.fault("F169")
 async def test_two_processes_tell_of_unanswered_requests_once(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     await asks(crm, "Ivan", anna)
@@ -105,7 +105,7 @@ async def test_two_processes_tell_of_unanswered_requests_once(crm: RunningApp, c
     assert told(crm.olga, "⏰") == 1
 
 
-@pytest.mark.fault("F171")
+@pytest.mark.fault("F169")
 async def test_alert_that_was_held_up_names_only_who_still_waits(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     ivan = await asks(crm, "Ivan", anna)

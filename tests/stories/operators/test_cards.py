@@ -403,7 +403,7 @@ async def test_operator_gets_no_contacts_in_a_bot_not_started_yet(sandbox: Sandb
         assert "@help_bot" not in (anna.chat(shop)[-1]).text
 
 
-@pytest.mark.fault("F170")
+@pytest.mark.fault("F168")
 async def test_joined_emoji_at_the_cut_of_a_card_is_left_out_whole(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("и\u0306" * 26)  # й as a Mac writes it
     text = "a" * (CARD_TEXT_LIMIT - 4) + "👨‍👩‍👧‍👦 and more"
