@@ -23,6 +23,12 @@ def _copies(s: Session, contact_id: int) -> list[tuple[int, int]]:
     return [(row.id, row.message_ref) for row in s.execute(found)]
 
 
+def _edits(s: Session, message_ref: int) -> int:
+    """How many edits of a message's copies there are."""
+    edited = select(func.count()).where(OutboxRow.message_ref == message_ref, OutboxRow.kind == outbox.COPY_EDIT)
+    return s.execute(edited).scalar_one()
+
+
 def _being_sent(s: Session, client: int) -> tuple[int, int, int]:
     """A client's second message, whose copy is being sent: (contact, row, message)."""
     contact_id = say(s, client).contact_id
@@ -50,8 +56,7 @@ async def test_edit_while_a_copy_is_recorded_sends_no_second_copy(db: Database) 
         record = partial(_recorded, office=office, contact_id=contact_id, row_id=row_id, message_ref=message_ref)
         outcome = await interleave(db, edit, record, at=boundary)
         assert await db.read(_copies, contact_id=contact_id) == [(row_id, message_ref)], boundary
-        edited = select(func.count()).where(OutboxRow.message_ref == message_ref, OutboxRow.kind == outbox.COPY_EDIT)
-        assert await db.read(lambda s, edited=edited: s.execute(edited).scalar_one()) == 1, boundary
+        assert await db.read(_edits, message_ref=message_ref) == 1, boundary
         if not outcome.paused:
             break
     assert boundary >= (1 if db.url.get_backend_name() == "sqlite" else 6)
