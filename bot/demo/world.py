@@ -105,6 +105,7 @@ class World:
             ahead=self.clock.ahead,
         )
         await self.product.start(order.line())
+        self.product.set_ahead(self.clock.ahead)  # time may have passed meanwhile
 
     async def kill_product(self) -> None:
         """SIGKILL in the middle of whatever it does. It is started again, as a service manager does."""

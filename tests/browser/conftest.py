@@ -11,6 +11,7 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Request, Resp
 from playwright.async_api import Page as Tab
 
 from bot.demo.playground import Playground
+from bot.demo.world import TYPING
 from tests.browser.chromium import chromium
 from tests.browser.forked_product import ForkedProduct
 
@@ -63,11 +64,17 @@ class Watch:
 class Shown:
     """A tab that shows the page of a world, with short ways to what people do on it."""
 
-    def __init__(self, tab: Tab) -> None:
-        self.tab = tab
+    def __init__(self, tab: Tab, playground: Playground | None = None) -> None:
+        self.tab, self._playground = tab, playground
+
+    def _takes_time(self) -> None:
+        """People take seconds to type and press: without them, much would wait for the bot's pace in a chat."""
+        if self._playground is not None:
+            self._playground.world.forward(TYPING)
 
     async def writes(self, who: str, text: str) -> None:
         """Types on a telephone and presses Enter."""
+        self._takes_time()
         field = self.tab.locator(f"#phone-{who} textarea")
         await field.fill(text)
         await field.press("Enter")
@@ -88,6 +95,7 @@ class Shown:
 
     async def presses(self, who: str, text: str, label: str) -> None:
         """Presses a button below the newest message with a text."""
+        self._takes_time()
         row = self.tab.locator(f"#log-{who} .in", has_text=text).locator(".buttons button", has_text=label)
         await row.last.click()
 
@@ -160,4 +168,4 @@ async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown
     """The page in a tab."""
     async with watched(browser, playground.address) as tab:
         await tab.goto(playground.address)
-        yield Shown(tab)
+        yield Shown(tab, playground)

@@ -121,13 +121,19 @@ async def test_operator_is_told_that_the_client_has_blocked_the_bot(shown: Shown
     await expect(shown.tab.locator("#gate-client button")).to_have_count(0)
 
 
-async def test_hour_passes_on_every_clock(shown: Shown) -> None:
+async def test_hour_passes_on_every_clock_even_of_a_process_that_starts(shown: Shown, playground: Playground) -> None:
+    product = playground.world.product
+    assert isinstance(product, ForkedProduct)
     clocks = shown.tab.locator(".clock")
     before = int((await clocks.first.inner_text())[:2])
+    product.may_start.clear()
+    await shown.switch("kill")
+    await shown.reads("product", "Process", "killed")
     await shown.switch("hour")
     await expect(clocks.first).to_have_text(re.compile(f"^{(before + 1) % 24:02}:|^{(before + 2) % 24:02}:00"))
     assert len(set(await clocks.all_inner_texts())) == 1
     hour = (await clocks.first.inner_text())[:2]
+    product.may_start.set()
     operator = await shown.asks("client", "What time is it?")
     await shown.sees(operator, f"New since {hour}:")  # what the product says goes by it, too
 
