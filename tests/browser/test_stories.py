@@ -135,9 +135,8 @@ async def test_hour_passes_on_every_clock_even_of_a_process_that_starts(shown: S
     hour = (await clocks.first.inner_text())[:2]
     product.may_start.set()
     await playground.world.clients[0].says("What time is it?", to=playground.world.bot)
-    await shown.sees(
-        await shown.card("What time is it?"), f"New since {hour}:"
-    )  # what the product says goes by it, too
+    operator = await shown.card("What time is it?")
+    await shown.sees(operator, f"New since {hour}:")  # what the product says goes by it, too
 
 
 async def test_browsers_look_at_one_world_until_somebody_starts_over(
