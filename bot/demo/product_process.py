@@ -82,8 +82,9 @@ class ProductProcess:
             )  # fmt: skip
 
     def set_ahead(self, seconds: float) -> None:
-        """Moves its clock: so many seconds ahead of the machine's."""
-        if self._process is not None and self._process.returncode is None:
+        """Moves its clock, if it works: so many seconds ahead of the machine's."""
+        if self.is_up:
+            assert self._process is not None
             assert self._process.stdin is not None
             self._process.stdin.write(f"{seconds}\n".encode())
 

@@ -134,7 +134,8 @@ async def test_hour_passes_on_every_clock_even_of_a_process_that_starts(shown: S
     assert len(set(await clocks.all_inner_texts())) == 1
     hour = (await clocks.first.inner_text())[:2]
     product.may_start.set()
-    operator = await shown.asks("client", "What time is it?")
+    await playground.world.clients[0].says("What time is it?", to=playground.world.bot)
+    operator = await shown.card("What time is it?")
     await shown.sees(operator, f"New since {hour}:")  # what the product says goes by it, too
 
 
