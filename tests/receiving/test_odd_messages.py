@@ -14,6 +14,7 @@ from bot.receiving.reading import read_event
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count
+from tests.support.parameters import quick_first
 from tests.support.people import TOKEN, RunningApp
 
 Json = dict[str, Any]
@@ -60,7 +61,7 @@ def of(person: Person, odd: Any) -> Any:
 
 
 @pytest.mark.fault("F134")
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", quick_first(list(ODD), count=6))
 async def test_odd_part_of_a_message_costs_no_words_of_client_or_operator(crm: RunningApp, name: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.sends(kinds.text("Here is the warranty text"), to=crm.shop, parts=of(ivan, ODD[name]))

@@ -32,6 +32,7 @@ def imported() -> set[str]:
 
 
 @pytest.mark.fault("F107")
+@pytest.mark.slow
 def test_every_imported_package_is_declared_and_every_declared_one_is_used() -> None:
     assert imported() - declared() == set()
     assert declared() - imported() - NOT_IMPORTED == set()
