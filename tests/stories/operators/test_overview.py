@@ -144,7 +144,7 @@ async def test_overview_yields_to_what_people_write(crm: RunningApp, clock: Mova
     await ask(crm, anna, "Maria")
     crm.sandbox.fail(kind="flood", method="editMessageText", retry_after=30, chat=anna, times=1)
     await crm.app.schedule.run("refresh_overviews")
-    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'overview' AND state = 'pending'", 1)
+    await until(crm, "SELECT count(*) FROM gates", 1)
     await ivan.says("One more thing")
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_operator' AND state = 'pending'", 1)
     clock.forward(seconds=31)
