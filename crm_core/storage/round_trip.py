@@ -19,7 +19,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import InFailedSqlTransaction, error_from_result
 from psycopg.generators import fetch_many
 from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
-from psycopg.waiting import READY_R, WAIT_RW
+from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +115,20 @@ class Way:
                 pgconn.consume_input()
 
         failed: list[Any] = []
-        for _ in outdated:
-            yield from _next(pgconn, failed)
-        if begins:
-            yield from _next(pgconn, failed)
+        before = len(outdated) + begins  # statements of ours, whose results nobody asked for
+        taken: list[Any] = []
+        for _ in range(before + len(commands) + len(new) + commits):
+            if pgconn.is_busy():  # mostly all of it has arrived with the first
+                yield from _arrival(pgconn)
+            taken.append(_take(pgconn, failed))
         results = []
+        found = iter(taken[before:])
         for one, name in zip(commands, preparing, strict=True):
-            if name is not None and (yield from _next(pgconn, failed)) is not None:
+            if name is not None and next(found) is not None:
                 self._names[one.sql] = name
-            if (result := (yield from _next(pgconn, failed))) is not None:
+            if (result := next(found)) is not None:
                 results.append(_read(converter, result))
-        committed = (yield from _next(pgconn, failed)) if commits else None
+        committed = next(found) if commits else None
         yield from fetch_many(pgconn)  # the end of the pipeline
         pgconn.exit_pipeline_mode()
         if failed:
@@ -154,9 +157,21 @@ class Way:
         return name
 
 
-def _next(pgconn: Any, failed: list[Any]) -> Generator[Any, Any, Any]:
-    """The result of the next statement, None if it failed, which is noted, or was not executed after another one."""
-    result = (yield from fetch_many(pgconn))[-1]
+def _arrival(pgconn: Any) -> Generator[Any, Any, None]:
+    """Waits until the next result has arrived."""
+    while pgconn.is_busy():
+        ready = yield WAIT_R
+        if ready:
+            pgconn.consume_input()
+
+
+def _take(pgconn: Any, failed: list[Any]) -> Any:
+    """The result of the next statement, None if it failed, which is noted, or was not executed after another one.
+
+    It has arrived. The driver's own `fetch_many` makes several generators for each, a tenth of the time of a trip.
+    """
+    result = pgconn.get_result()
+    pgconn.get_result()  # None: the end of this statement's results, of which there is one
     if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         return result
     if result.status == ExecStatus.FATAL_ERROR:

@@ -42,8 +42,8 @@ RELIED_ON: dict[str, Callable[[Any], object]] = {
     "AsyncConnection._get_tx_start_command(): BEGIN with the isolation of the connection": lambda raw: (
         raw._get_tx_start_command() == b"BEGIN"
     ),
-    "psycopg.generators.fetch_many(): the results of one statement": lambda _: callable(generators.fetch_many),
-    "psycopg.waiting.WAIT_RW, READY_R": lambda _: waiting.WAIT_RW and waiting.READY_R,
+    "psycopg.generators.fetch_many(): what ends a pipeline": lambda _: callable(generators.fetch_many),
+    "psycopg.waiting.WAIT_R, WAIT_RW, READY_R": lambda _: waiting.WAIT_R and waiting.WAIT_RW and waiting.READY_R,
     "psycopg.errors.error_from_result()": lambda _: callable(errors.error_from_result),
     "psycopg.adapt.Transformer: values to text and back": lambda raw: (
         adapt.Transformer(raw).dump_sequence([5, "x", None], [adapt.PyFormat.TEXT] * 3) == [b"5", b"x", None]
