@@ -156,11 +156,25 @@ class Audit:
         return found
 
     def not_shown(self, side: list[Said]) -> list[Said]:
-        """What arrived and was corrected, though its newest words stand nowhere on the other side."""
+        """What arrived and was corrected, though its newest words stand nowhere on the other side.
+
+        A card may have become a line that points to a newer one: then the words stand there.
+        """
+        there: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+        for (bot, chat, _), one in self.shown.items():
+            there[bot, chat].append(one.text)
+
+        def stands(said: Said) -> bool:
+            chats = {(bot, chat) for _, (bot, chat, _) in said.arrivals}
+            return any(said.text in text for chat in chats for text in there[chat])
+
         return [
             one
             for one in side
-            if one.is_edited and one.arrivals and not any(self._shows(key, one.text) for _, key in one.arrivals)
+            if one.is_edited
+            and one.arrivals
+            and not any(self._shows(key, one.text) for _, key in one.arrivals)
+            and not stands(one)
         ]
 
 
