@@ -241,6 +241,8 @@ def _cards_are_new(history: "History") -> None:
         shown = button_data(card.json)
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
         due += [f"late_no:{contact_id}"] if is_late and is_his else []
+        if is_late and is_his and _excused(history, "card", contact_id, chat_id):
+            continue  # late words bring a card of their own, which could not be sent
         if status == "new" and is_his and shown == [f"close_new:{contact_id}:{version}", f"keep:{contact_id}"]:
             continue  # it asks whether to close what nobody has taken
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
