@@ -10,6 +10,7 @@ from bot.sandbox.page.scene import Panel, Row
 Texts = dict[str, str]
 
 DECISIONS = ("contact_assigned", "contact_queued")
+UNITS = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
 CIRCUIT_TONES = {"closed": "good", "open": "bad", "trial": "waiting"}
 
 
@@ -38,9 +39,15 @@ class Panels:
         return [
             Row(texts["process"], texts["process_up"].format(starts=product.starts), "good"),
             Row(texts["bot"], texts.get(f"state_{state}", state), "good" if state == "running" else "bad"),
-            Row(texts["circuit"], texts[f"circuit_{circuit}"], CIRCUIT_TONES.get(circuit or "", "")),
+            self._circuit(circuit),
             self._gates(inside),
         ]
+
+    def _circuit(self, state: str | None) -> Row:
+        # The product learns that the way is cut when it sends something; whoever has cut it knows before.
+        if self._world.is_away and state in (None, "closed"):
+            return Row(self._texts["circuit"], self._texts["circuit_cut"], "waiting")
+        return Row(self._texts["circuit"], self._texts[f"circuit_{state}"], CIRCUIT_TONES.get(state or "", ""))
 
     def _gates(self, inside: Inside) -> Row:
         texts = self._texts
@@ -79,7 +86,12 @@ class Panels:
         label = self._texts[key]
         if not count:
             return Row(label, "0")
-        return Row(label, self._texts["waiting_for"].format(count=f"{count:.0f}", age=f"{age:.0f}"), "waiting")
+        return Row(label, self._texts["waiting_for"].format(count=f"{count:.0f}", age=self._age(age)), "waiting")
+
+    def _age(self, seconds: float) -> str:
+        """An age in the unit in which it is read at a glance."""
+        unit, name = next((unit, name) for unit, name in UNITS if seconds >= 2 * unit or unit == 1)
+        return self._texts[name].format(count=f"{seconds // unit:.0f}")
 
     async def _operators(self) -> Sequence[Row]:
         """Their loads, and what keeps them from getting more."""

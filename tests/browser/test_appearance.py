@@ -16,6 +16,9 @@ pytestmark = pytest.mark.slow
 TOO_WIDE = """() => [...document.querySelectorAll('body *')].filter((one) => !one.closest('.sr, .names')
     && one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.className || one.tagName)"""
 
+FROM_THE_END = """(() => { const log = document.getElementById('log-text');
+    return log.scrollHeight - log.scrollTop - log.clientHeight; })()"""
+
 
 async def violations(tab: Tab) -> list[str]:
     """What axe finds."""
@@ -70,6 +73,23 @@ async def test_chat_is_pressed_and_typed_as_in_telegram(browser: Browser, everyt
         await expect(tab.locator("#log-keyboards .out .quoted")).to_contain_text("How much?")
         await tab.click("#keyboard-keyboards button:has-text('No')")
         await expect(tab.locator("#log-keyboards .out").last).to_contain_text("No")
+
+
+async def test_sample_replies_to_what_was_picked_and_is_seen(browser: Browser, everything: Gallery) -> None:
+    async with watched(browser, everything.address) as tab:
+        await tab.goto(everything.address)
+        picked = tab.locator("#log-text .in .bubble").first
+        words = await picked.get_attribute("data-text")
+        await picked.dblclick(position={"x": 4, "y": 4})
+        await expect(tab.locator("#phone-text .replybar")).to_be_visible()
+        assert await tab.evaluate(FROM_THE_END) > 100  # it was scrolled up to
+        await tab.click('#phone-text [data-toggle="attach-text"]')
+        await tab.click('#attach-text button:has-text("sample photo")')
+        sent = tab.locator("#log-text .out").last
+        await expect(sent.locator(".photo")).to_be_visible()
+        await expect(sent.locator(".quoted span")).to_contain_text((words or "").split()[0])
+        await expect(tab.locator("#phone-text .replybar")).to_be_hidden()
+        await tab.wait_for_function(f"{FROM_THE_END} < 2")
 
 
 async def test_typing_is_shown_in_several_chats_at_once(browser: Browser, everything: Gallery) -> None:

@@ -74,6 +74,21 @@ async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown, playg
     assert await shown.tab.locator(f"#log-{operator} .in", has_text="Written while it was dead").count() == 1
 
 
+async def test_ages_and_the_way_to_telegram_are_told_as_they_are(shown: Shown, playground: Playground) -> None:
+    await shown.switch("crowd")
+    queue = shown.row("ways", "Clients in the queue")
+    await expect(queue).to_contain_text(f"{WAITING}, the oldest for")
+    await shown.reads("ways", "Outbox", "0")
+    playground.world.forward(2 * 60 * 60)
+    await expect(queue).to_contain_text("the oldest for 2 h")
+    await shown.switch("away")
+    await expect(shown.row("product", "Way to Telegram")).to_have_class(
+        re.compile("waiting|bad")
+    )  # something may be due
+    await shown.switch("away")
+    await shown.reads("product", "Way to Telegram", "works")
+
+
 async def test_outage_of_telegram_keeps_messages_until_it_is_over(shown: Shown, playground: Playground) -> None:
     await shown.starts("client2")
     await shown.switch("crowd")

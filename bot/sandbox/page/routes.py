@@ -18,7 +18,7 @@ from bot.sandbox.page.samples import SAMPLES
 from bot.sandbox.page.scene import Phone, Scene
 from bot.sandbox.page.stream import Stream
 from bot.sandbox.wire import forms
-from bot.sandbox.world.content import contact, document, photo, text
+from bot.sandbox.world.content import Content, contact, document, photo, text
 
 STATIC = {
     "page.css": "text/css; charset=utf-8",
@@ -125,7 +125,7 @@ class Page:
         return await scene.control.act(action, person=phone.person, place=scene.bot.id, **arguments)
 
     async def _send(self, phone: Phone, fields: Fields, uploads: forms.Uploads) -> str:
-        words, reply_to = str(fields.get("text", "")).strip(), fields.get("reply_to")
+        words = str(fields.get("text", "")).strip()
         found = uploads.get("file")
         if found is not None and found.data:
             pictured = found.data.startswith(tuple(PICTURES))
@@ -138,14 +138,18 @@ class Page:
             content = text(words)
         else:
             return ""
-        await self._do("send", phone, content=content.wire(), reply_to=int(reply_to) if reply_to else None)
-        return ""
+        return await self._pass_on(phone, content, fields)
 
     async def _sample(self, phone: Phone, fields: Fields, _: forms.Uploads) -> str:
         kind = fields["kind"]
         number = f"+7 999 000-{phone.person % 10_000:04}"
         content = contact(number, phone.name, user_id=phone.person) if kind == "contact" else SAMPLES[kind]()
-        await self._do("send", phone, content=content.wire())
+        return await self._pass_on(phone, content, fields)
+
+    async def _pass_on(self, phone: Phone, content: Content, fields: Fields) -> str:
+        """Sends something, as a reply where one was picked."""
+        reply_to = fields.get("reply_to")
+        await self._do("send", phone, content=content.wire(), reply_to=int(reply_to) if reply_to else None)
         return ""
 
     async def _press(self, phone: Phone, fields: Fields, _: forms.Uploads) -> str:

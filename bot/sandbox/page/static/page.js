@@ -9,7 +9,14 @@ const post = (phone, act, values = {}) => {
   posted = htmx.ajax("POST", path, { values, target, swap: "innerHTML" });
   return posted;
 };
-const say = (phone, text, more = {}) => post(phone, "send", { text, ...more });
+const say = (phone, text, more = {}) => { comeDown(phone); return post(phone, "send", { text, ...more }); };
+
+// Whoever sends something sees it, wherever they were reading.
+function comeDown(phone) {
+  const log = phone.querySelector(".log");
+  log.scrollTop = log.scrollHeight;
+  log.dispatchEvent(new Event("scroll"));
+}
 
 // --- the bar above the input field: what is replied to, or edited ---------------------------------------------------
 
@@ -41,9 +48,17 @@ function submit(form) {
     body.append("text", words);
     body.append("file", file.files[0]);
     if (mode === "reply") body.append("reply_to", message);
+    comeDown(phone);
     fetch(`/phones/${phone.dataset.key}/send`, { method: "POST", headers: { "HX-Request": "true" }, body });
   } else say(phone, words, mode === "reply" ? { reply_to: message } : {});
   text.value = file.value = "";
+  unpick(phone);
+}
+
+function sendSample(phone, values) {
+  const { mode, message } = phone.querySelector("form").dataset;
+  comeDown(phone);
+  post(phone, "sample", mode === "reply" ? { ...values, reply_to: message } : values);
   unpick(phone);
 }
 
@@ -116,6 +131,7 @@ document.addEventListener("click", (event) => {
   if ("actions" in data) return openActions(at);
   if (pop?.classList.contains("actions")) return act(pop, at);
   if ("say" in data) say(phone, data.say);
+  else if (data.post === "sample") sendSample(phone, JSON.parse(data.values));
   else if ("post" in data) post(phone, data.post, JSON.parse(data.values || "{}"));
   else if ("copies" in data) copy(phone, data.copies);
   else if ("file" in data) phone.querySelector("input[type=file]").click();
