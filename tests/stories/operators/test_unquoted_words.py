@@ -108,6 +108,53 @@ async def test_words_after_a_number_go_there_without_it(crm: RunningApp, words: 
 
 
 @pytest.mark.fault("F145")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "\u200e#2 Good morning",
+        "#\u200f2 Good morning",
+        "#2\u200b Good morning",
+        "#  2 Good morning",
+        "＃2 Good morning",
+        "#٢ Good morning",
+        "#\ufe0f2:\u200b Good morning",
+    ],
+    ids=["before it", "within it", "after it", "two spaces", "wide", "Arabic", "several"],
+)
+async def test_number_among_unseen_signs_sends_words_to_nobody_else(crm: RunningApp, words: str) -> None:
+    """Ivan alone waits for an answer, so without the number the words would be his."""
+    anna, ivan, maria, _ = await two_taken(crm)
+    await anna.says("#2 Yes, Maria")
+    await maria.sees("Yes, Maria")
+    await anna.says(words)
+    assert (await maria.sees("Good morning")).text == "Good morning"
+    await crm.settled()
+    assert not got(ivan, "Good morning")
+
+
+@pytest.mark.fault("F144", "F145")
+@pytest.mark.parametrize("words", ["#2:Good morning", "(#2) Good morning", "#2- Good morning", "#2!Good morning"])
+async def test_words_that_may_begin_with_a_number_are_asked_about(crm: RunningApp, words: str) -> None:
+    anna, ivan, maria, _ = await two_taken(crm)
+    await anna.says("#2 Yes, Maria")
+    await maria.sees("Yes, Maria")
+    await anna.says(words)
+    await anna.sees("Who is this for?")
+    await crm.settled()
+    assert not got(ivan, "Good morning")
+
+
+@pytest.mark.fault("F144")
+@pytest.mark.parametrize("words", ["#6pack is on sale", "#1:Good morning", "#wow"])
+async def test_words_that_name_nobody_else_go_by_themselves(crm: RunningApp, words: str) -> None:
+    anna, ivan, maria, _ = await two_taken(crm)
+    await anna.says("#2 Yes, Maria")
+    await maria.sees("Yes, Maria")
+    await anna.says(words)
+    assert (await ivan.sees(words)).text == words
+
+
+@pytest.mark.fault("F145")
 async def test_formatting_and_captions_after_a_number_are_kept(crm: RunningApp) -> None:
     anna, ivan, maria, _ = await two_taken(crm)
     await anna.sends(kinds.text("<b>#1 all</b> 😀 <i>fine</i>", parse_mode="HTML"))
@@ -374,6 +421,24 @@ async def test_words_wait_behind_those_that_are_asked_about(crm: RunningApp) -> 
     await anna.presses(await anna.sees("Who are these 2 messages for?"), "#2")
     await maria.sees("Second")
     assert [seen.text for seen in maria.chat() if seen.copied_from] == ["First", "Second"]
+
+
+@pytest.mark.fault("F145", "F147")
+async def test_number_put_before_words_that_are_asked_about_is_obeyed(crm: RunningApp) -> None:
+    """Nobody gets the number, and whoever it does not name gets nothing."""
+    anna, ivan, maria, _ = await two_taken(crm)
+    words = await anna.says("Good morning")
+    question = await anna.sees("Who is this for?")
+    await crm.settled()
+    await anna.edits(words, "#1 Good morning")
+    await crm.settled()
+    press = await anna.presses(question, "#2")
+    assert await press.answer() == "Not sent to #2, as #1 stands before the words. Press #1, or edit them."
+    await crm.settled()
+    assert not got(maria, "Good morning")
+    await anna.presses(question, "#1")
+    assert (await ivan.sees("Good morning")).text == "Good morning"
+    assert told(maria, "Good morning") == 0
 
 
 @pytest.mark.fault("F147")
