@@ -338,6 +338,35 @@ async def test_words_that_are_being_sent_are_deleted_after_they_have_arrived(crm
 
 
 @pytest.mark.fault("F146")
+@pytest.mark.parametrize("arrives", [True, False], ids=["has come again", "waits to come again"])
+async def test_words_that_came_again_after_an_edit_are_taken_back_entirely(crm: RunningApp, arrives: bool) -> None:
+    """Telegram does not change the copy, so the new words are sent below it; both are what the operator wrote."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    words = await anna.says("An offer")
+    await ivan.sees("An offer")
+    line = await anna.sees("→ #1 Ivan")
+    await crm.settled()
+    text = "Bad Request: message can't be edited"
+    crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=text, chat=ivan)
+    if not arrives:
+        crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=600)
+    await anna.edits(words, "Another offer")
+    if arrives:
+        await ivan.sees("Another offer")
+        await crm.settled()
+    else:
+        await until(crm, "SELECT count(*) FROM gates", 1)
+    press = await anna.presses(line, "Take back")
+    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'delete'", 2 if arrives else 1)
+    if arrives:
+        await crm.settled()
+        assert not got(ivan, "offer")
+    assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F146")
 async def test_taking_back_after_two_days_says_that_it_is_too_late(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ask(crm, ivan, anna, "Ivan asks")
