@@ -283,6 +283,12 @@ class NumberMismatch(CrmError):
     code, status = "number_mismatch", 409
 
 
+class NumberNotChosen(CrmError):
+    """A waiting message begins with the number of another open contact than the chosen one: `contact`, `number`."""
+
+    code, status = "number_not_chosen", 409
+
+
 class SentElsewhere(CrmError):
     """An edited message begins with another number than that of the contact to which it went. `contact`."""
 

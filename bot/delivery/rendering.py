@@ -117,7 +117,8 @@ def _pin(row: ClaimedRow) -> PinChatMessage | UnpinChatMessage:
 
 
 def _deleting(row: ClaimedRow) -> DeleteMessage:
-    message_id = row.message.copy_id if row.message is not None else row.payload.get("message_id")
+    copy_id = row.message.copy_id if row.message is not None else None
+    message_id = row.payload.get("message_id", copy_id)
     if message_id is None:
         raise NothingToSend(row.kind)
     return DeleteMessage(chat_id=row.chat_id, message_id=message_id)

@@ -125,6 +125,9 @@ REFUSALS: dict[str, Words] = {
     "number_mismatch": lambda f, _: _(
         "You replied in #{contact} but wrote #{number}, so this was not sent. Please write it again with only one."
     ).format(**f),
+    "number_not_chosen": lambda f, _: _(
+        "Not sent to #{contact}, as #{number} stands before the words. Press #{number}, or edit them."
+    ).format(**f),
     "sent_elsewhere": lambda f, _: _(
         "This was sent to #{contact} and stays there as it was. Take it back, and write a new message."
     ).format(**f),

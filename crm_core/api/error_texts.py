@@ -30,6 +30,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "contact_closed": "The contact is closed",
     "number_not_yours": "There is no such contact",
     "number_mismatch": "The message names two contacts",
+    "number_not_chosen": "The message names another contact than the chosen one",
     "sent_elsewhere": "The message went to another contact",
     "too_late_to_take_back": "It is too late to take the message back",
     "choice_ended": "The question has ended",

@@ -23,6 +23,7 @@ from crm_core.errors import (
     NotCopyable,
     NothingOpen,
     NumberMismatch,
+    NumberNotChosen,
     NumberNotYours,
     PollNotSent,
 )
@@ -199,6 +200,8 @@ def _by_itself(
         _check_no_site(s, writer)
         raise NothingOpen()
     meant = recipients.only_one(options) if content.reply_to is None and can_guess else None
+    if meant is not None and recipients.may_name_another(content, options, meant):
+        meant = None
     if meant is None or questions.is_waiting(s, content):
         return Waits(questions.ask(s, content, options, album=album, now=now))
     return _deliver(s, content, Target(meant.contact_id, None), writer, album=album, now=now, says_to_whom=True)
@@ -397,14 +400,24 @@ def send_pending(
     Args:
         bot_id, chat_id: of the pressed button; only what they wrote in that chat is theirs to send.
 
-    Raises ChoiceExpired where they were sent already, ChoiceEnded where the question is not open any more, and what
-    `send_to_client` raises; then they go on waiting.
+    Raises ChoiceExpired where they were sent already, ChoiceEnded where the question is not open any more,
+    NumberNotChosen where one begins with the number of another contact by now, and what `send_to_client` raises; then
+    they go on waiting.
     """
     writer = _Writer(access_operator(s, actor).id, actor)
     rows = questions.chosen(s, pending_id=pending_id, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id)
-    refs = [_send(s, contact_id, content, writer, now=now) for content in questions.contents(rows)]
+    said = [_unnumbered(s, content, contact_id, writer) for content in questions.contents(rows)]
+    refs = [_send(s, contact_id, content, writer, now=now) for content in said]
     questions.note_sent(s, pending_id, refs)
     return len(refs)
+
+
+def _unnumbered(s: Session, content: MessageContent, contact_id: int, writer: _Writer) -> MessageContent:
+    """A message that waited, without the number that an edit has put before it. Raises NumberNotChosen."""
+    try:
+        return _check_number(s, content, Target(contact_id, None), recipients.numbered(content), writer)
+    except NumberMismatch as error:
+        raise NumberNotChosen(contact=contact_id, number=error.fields["number"]) from None
 
 
 def reopen_and_send(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime) -> int:

@@ -96,8 +96,11 @@ class Numbered:
     is_bare: bool
 
 
-# `#6 hello`, `# 6: hello`, `№6, hello`; `#6pack` and `#6.5` are words.
-_NUMBER = re.compile(r"\s*[#№]\s?([0-9]{1,18})(?:[.,:;)](?=\s|$))?(?:\s+|$)")
+_UNSEEN = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\u061c\ufe0e\ufe0f\ufeff]"  # spaces, joiners and direction marks
+# `#6 hello`, `# 6: hello`, `№6, hello`, also in the signs of other keyboards; `#6pack` and `#6.5` are words.
+_NUMBER = re.compile(rf"{_UNSEEN}*[#№＃﹟]{_UNSEEN}*(\d{{1,18}})(?:[.,:;)](?={_UNSEEN}|$))?(?:{_UNSEEN}+|$)")
+# `#6:hello`, `(#6) hello`, `#6- hello`: a number may be meant, so whom the words are for is not clear.
+_LIKE_NUMBER = re.compile(r"\W{0,16}?[#№＃﹟]\W{0,16}(\d{1,18})")
 
 
 def numbered(content: MessageContent) -> Numbered | None:
@@ -109,6 +112,17 @@ def numbered(content: MessageContent) -> Numbered | None:
     entities = _shifted(content.entities or [], utf16_units(found[0]))
     stripped = replace(content, text=rest, entities=entities or None, is_rewritten=True)
     return Numbered(int(found[1]), stripped, is_bare=not rest and content.kind == "text")
+
+
+def may_name_another(content: MessageContent, options: Sequence[Option], meant: Option) -> bool:
+    """Whether words begin with what looks like the number of an open contact other than the one that they would go to.
+
+    It is not written as a number is (`numbered`), so it may be a part of the words: the operator knows.
+    """
+    found = _LIKE_NUMBER.match(content.text or "")
+    if found is None or int(found[1]) == meant.contact_id:
+        return False
+    return any(one.contact_id == int(found[1]) for one in options)
 
 
 def _shifted(entities: Sequence[dict[str, Any]], by: int) -> list[dict[str, Any]]:

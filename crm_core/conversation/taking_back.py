@@ -15,11 +15,11 @@ from crm_core.errors import TooLateToTakeBack
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.tables import Message, OutboxRow
+from crm_core.storage.tables import Message, OutboxRow, Posted
 
 DELETABLE_FOR = timedelta(hours=48)  # https://core.telegram.org/bots/api#deletemessage
 
-_message, _outbox = Message.__table__, OutboxRow.__table__
+_message, _outbox, _posted = Message.__table__, OutboxRow.__table__, Posted.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +75,47 @@ _DROP = (
     )
     .values(state="dead", outcome="withdrawn", settled_at=bindparam("at", type_=_outbox.c.settled_at.type))
 )
-_NEVER_ARRIVED = select(_outbox.c.message_ref).where(
+_COPIES = select(_outbox.c.message_ref, _outbox.c.state, _outbox.c.ambiguous).where(
     _outbox.c.contact_id == bindparam("of_contact"),
     _outbox.c.message_ref.in_(bindparam("refs", expanding=True)),
     _outbox.c.kind == outbox.TO_CLIENT,
-    _outbox.c.state == "dead",
-    _outbox.c.ambiguous == 0,
+    _outbox.c.state.in_(("dead", "sending")),
+)
+_THERE = (
+    select(_posted.c.message_ref, _posted.c.message_id)
+    .where(
+        _posted.c.message_ref.in_(bindparam("refs", expanding=True)),
+        _posted.c.bot_id + 0 == bindparam("of_bot"),  # or SQLite reads everything that was posted in the chat
+        _posted.c.chat_id == bindparam("of_chat"),
+    )
+    .order_by(_posted.c.message_id)
 )
 
 
 def _remove(s: Session, contact: Row[Any], refs: Sequence[int], now: datetime) -> bool:
     """Gives up what waits to be sent, and has the rest deleted. Returns whether all of it was still waiting.
 
-    What is being sent right now is deleted after it: rows of one request go in their order.
+    What is being sent right now is deleted after it: rows of one request go in their order. Of words that came again,
+    as Telegram did not change their copy after an edit, every copy is deleted.
     """
     these = {"of_contact": contact.id, "refs": list(refs)}
     execute(s, _DROP, {**these, "at": now})
-    unsent = set(execute(s, _NEVER_ARRIVED, these).scalars())
-    rest = [ref for ref in refs if ref not in unsent]
+    copies = execute(s, _COPIES, these).all()
+    sending = {one.message_ref for one in copies if one.state == "sending"}
+    place = {"of_bot": contact.bot_id, "of_chat": contact.chat_id}
+    there: dict[int, list[int]] = {}
+    for row in execute(s, _THERE, {**place, "refs": list(refs)}).all():
+        there.setdefault(row.message_ref, []).append(row.message_id)
+    lost = {one.message_ref for one in copies if one.state == "dead" and not one.ambiguous}
+    rest = [ref for ref in refs if ref not in lost - sending - there.keys()]
     if contact.chat_id is not None:
-        entries = [outbox.OutboxEntry(outbox.DELETE, contact.bot_id, contact.chat_id, contact.id, ref) for ref in rest]
-        outbox.add(s, entries, now=now)
+        for ref in rest:
+            posted = there.get(ref, [])
+            earlier = posted if ref in sending else posted[:-1]  # the newest is known when it is deleted
+            payloads: list[dict[str, Any]] = [*({"message_id": one} for one in earlier), {}]
+            entries = [
+                outbox.OutboxEntry(outbox.DELETE, contact.bot_id, contact.chat_id, contact.id, ref, payload=payload)
+                for payload in payloads
+            ]
+            outbox.add(s, entries, now=now)
     return not rest

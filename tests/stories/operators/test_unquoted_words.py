@@ -108,6 +108,53 @@ async def test_words_after_a_number_go_there_without_it(crm: RunningApp, words: 
 
 
 @pytest.mark.fault("F145")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "\u200e#2 Good morning",
+        "#\u200f2 Good morning",
+        "#2\u200b Good morning",
+        "#  2 Good morning",
+        "＃2 Good morning",
+        "#٢ Good morning",
+        "#\ufe0f2:\u200b Good morning",
+    ],
+    ids=["before it", "within it", "after it", "two spaces", "wide", "Arabic", "several"],
+)
+async def test_number_among_unseen_signs_sends_words_to_nobody_else(crm: RunningApp, words: str) -> None:
+    """Ivan alone waits for an answer, so without the number the words would be his."""
+    anna, ivan, maria, _ = await two_taken(crm)
+    await anna.says("#2 Yes, Maria")
+    await maria.sees("Yes, Maria")
+    await anna.says(words)
+    assert (await maria.sees("Good morning")).text == "Good morning"
+    await crm.settled()
+    assert not got(ivan, "Good morning")
+
+
+@pytest.mark.fault("F144", "F145")
+@pytest.mark.parametrize("words", ["#2:Good morning", "(#2) Good morning", "#2- Good morning", "#2!Good morning"])
+async def test_words_that_may_begin_with_a_number_are_asked_about(crm: RunningApp, words: str) -> None:
+    anna, ivan, maria, _ = await two_taken(crm)
+    await anna.says("#2 Yes, Maria")
+    await maria.sees("Yes, Maria")
+    await anna.says(words)
+    await anna.sees("Who is this for?")
+    await crm.settled()
+    assert not got(ivan, "Good morning")
+
+
+@pytest.mark.fault("F144")
+@pytest.mark.parametrize("words", ["#6pack is on sale", "#1:Good morning", "#wow"])
+async def test_words_that_name_nobody_else_go_by_themselves(crm: RunningApp, words: str) -> None:
+    anna, ivan, maria, _ = await two_taken(crm)
+    await anna.says("#2 Yes, Maria")
+    await maria.sees("Yes, Maria")
+    await anna.says(words)
+    assert (await ivan.sees(words)).text == words
+
+
+@pytest.mark.fault("F145")
 async def test_formatting_and_captions_after_a_number_are_kept(crm: RunningApp) -> None:
     anna, ivan, maria, _ = await two_taken(crm)
     await anna.sends(kinds.text("<b>#1 all</b> 😀 <i>fine</i>", parse_mode="HTML"))
@@ -291,6 +338,35 @@ async def test_words_that_are_being_sent_are_deleted_after_they_have_arrived(crm
 
 
 @pytest.mark.fault("F146")
+@pytest.mark.parametrize("arrives", [True, False], ids=["has come again", "waits to come again"])
+async def test_words_that_came_again_after_an_edit_are_taken_back_entirely(crm: RunningApp, arrives: bool) -> None:
+    """Telegram does not change the copy, so the new words are sent below it; both are what the operator wrote."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    words = await anna.says("An offer")
+    await ivan.sees("An offer")
+    line = await anna.sees("→ #1 Ivan")
+    await crm.settled()
+    text = "Bad Request: message can't be edited"
+    crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=text, chat=ivan)
+    if not arrives:
+        crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=600)
+    await anna.edits(words, "Another offer")
+    if arrives:
+        await ivan.sees("Another offer")
+        await crm.settled()
+    else:
+        await until(crm, "SELECT count(*) FROM gates", 1)
+    press = await anna.presses(line, "Take back")
+    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'delete'", 2 if arrives else 1)
+    if arrives:
+        await crm.settled()
+        assert not got(ivan, "offer")
+    assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F146")
 async def test_taking_back_after_two_days_says_that_it_is_too_late(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ask(crm, ivan, anna, "Ivan asks")
@@ -374,6 +450,24 @@ async def test_words_wait_behind_those_that_are_asked_about(crm: RunningApp) -> 
     await anna.presses(await anna.sees("Who are these 2 messages for?"), "#2")
     await maria.sees("Second")
     assert [seen.text for seen in maria.chat() if seen.copied_from] == ["First", "Second"]
+
+
+@pytest.mark.fault("F145", "F147")
+async def test_number_put_before_words_that_are_asked_about_is_obeyed(crm: RunningApp) -> None:
+    """Nobody gets the number, and whoever it does not name gets nothing."""
+    anna, ivan, maria, _ = await two_taken(crm)
+    words = await anna.says("Good morning")
+    question = await anna.sees("Who is this for?")
+    await crm.settled()
+    await anna.edits(words, "#1 Good morning")
+    await crm.settled()
+    press = await anna.presses(question, "#2")
+    assert await press.answer() == "Not sent to #2, as #1 stands before the words. Press #1, or edit them."
+    await crm.settled()
+    assert not got(maria, "Good morning")
+    await anna.presses(question, "#1")
+    assert (await ivan.sees("Good morning")).text == "Good morning"
+    assert told(maria, "Good morning") == 0
 
 
 @pytest.mark.fault("F147")
