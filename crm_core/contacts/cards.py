@@ -67,12 +67,12 @@ def _queue_edit(s: Session, contact_id: int, place: Place, now: datetime, *, key
     bot_id, chat_id, message_id = place
     payload = {"message_id": message_id, **{name: True for name, is_shown in shows.items() if is_shown}}
     edit = outbox.OutboxEntry(
-        outbox.CARD_EDIT, bot_id, chat_id, contact_id, payload=payload, dedup_key=_edit_key(place, key)
+        outbox.CARD_EDIT, bot_id, chat_id, contact_id, payload=payload, dedup_key=_dedup_key(place, key)
     )
     outbox.add(s, [edit], now=now)
 
 
-def _edit_key(place: Place, key: str = _KEY) -> str:
+def _dedup_key(place: tuple[int, int, int], key: str = _KEY) -> str:
     return ":".join(map(str, (key, *place)))
 
 
@@ -174,7 +174,7 @@ def fold_older(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: d
     for message_id in s.execute(found).scalars().all():
         s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
         # An edit that still waits would make it live again.
-        outbox.give_up_keyed(s, dedup_key=_edit_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
+        outbox.give_up_keyed(s, dedup_key=_dedup_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
         fold(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
@@ -212,5 +212,5 @@ def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetim
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
         place = (bot_id, actor.telegram_id, contact_id)
-        key = ":".join(map(str, ("card_again", *place)))
+        key = _dedup_key(place, "card_again")
         outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload={"is_brief": True}, dedup_key=key)], now=now)

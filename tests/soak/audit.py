@@ -126,9 +126,6 @@ class Audit:
         """Whether an operator was asked whom a message is for: then it may come later than the next ones."""
         return any(self.shown[key].asks for key in self.told[said.asked_at])
 
-    def _shows(self, key: Key, text: str) -> bool:
-        return key not in self.shown or text in self.shown[key].text
-
     def is_copy(self, key: Key) -> bool:
         """Whether a message is a bot's and no card. What Telegram took without saying where counts as read where it was
         said.
@@ -165,17 +162,12 @@ class Audit:
             there[bot, chat].append(one.text)
 
         def stands(said: Said) -> bool:
+            if any(key not in self.shown for _, key in said.arrivals):
+                return True  # Telegram took it without saying where
             chats = {(bot, chat) for _, (bot, chat, _) in said.arrivals}
             return any(said.text in text for chat in chats for text in there[chat])
 
-        return [
-            one
-            for one in side
-            if one.is_edited
-            and one.arrivals
-            and not any(self._shows(key, one.text) for _, key in one.arrivals)
-            and not stands(one)
-        ]
+        return [one for one in side if one.is_edited and one.arrivals and not stands(one)]
 
 
 def waits(side: list[Said]) -> list[float]:
