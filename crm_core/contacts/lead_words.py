@@ -3,6 +3,7 @@
 Whoever writes a lead's name stores its words in the same transaction.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 from unicodedata import category, normalize
@@ -24,6 +25,9 @@ LOOKED_AT = 20_000
 """Leads with its rarest word that a search looks at: half a million would keep a database busy for a second."""
 
 _AFTER_ALL = "\U0010ffff"  # no letter is or will be this; both databases compare by code points
+_PLAIN = re.compile(r"[\w -/:-@\[-`{-~]*")
+"""A name of letters, digits and ASCII's other printable characters alone: no mark and no invisible sign among them."""
+_PLAIN_WORDS = re.compile(r"[^\W_]+")
 _word = LeadWord.__table__
 
 
@@ -37,8 +41,9 @@ def words(text: str | None) -> tuple[str, ...]:
         return ()
     folded = normalize("NFKC", normalize("NFKC", text).casefold())
     folded = folded.replace("i\u0307", "i").replace("ı", "i").replace("ё", "е")
-    found = dict.fromkeys(word[:WORD_LONGEST] for word in "".join(_letters(folded)).split())
-    return tuple(found)[:WORDS_MOST]
+    # Looking at each character takes ten times as long, and hardly any name needs it.
+    apart = _PLAIN_WORDS.findall(folded) if _PLAIN.fullmatch(folded) else "".join(_letters(folded)).split()
+    return tuple(dict.fromkeys(word[:WORD_LONGEST] for word in apart))[:WORDS_MOST]
 
 
 def _letters(folded: str) -> Iterator[str]:

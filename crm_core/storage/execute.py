@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from sqlalchemy import Connection, CursorResult, Executable
+from sqlalchemy import Connection, CursorResult, Dialect, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -23,9 +23,10 @@ from crm_core.storage.prepared import Prepared, PreparedForIds, Rows
 if TYPE_CHECKING:  # it loads PostgreSQL's driver, which an installation on SQLite does not need
     from crm_core.storage.pipeline import Pipeline
 
-CONNECTION, PIPELINE, MAY_EXPECT = "connection", "pipeline", "may expect"
-"""Keys of a session's `info`: under them whoever opens a transaction keeps its connection, its pipeline if any, and
-whether it will run the action again if what `expect` was told turns out not to be so."""
+CONNECTION, DRIVER, PIPELINE, MAY_EXPECT = "connection", "driver", "pipeline", "may expect"
+"""Keys of a session's `info`: under them whoever opens a transaction keeps its connection, SQLite's own connection with
+the dialect, the pipeline to PostgreSQL, and whether it will run the action again if what `expect` was told turns out
+not to be so."""
 
 # By default SQLAlchemy keeps the row count of an INSERT on SQLite, but not on PostgreSQL (-1 there).
 _COUNTED = {"preserve_rowcount": True}
@@ -50,9 +51,12 @@ def execute(
         statement, values = statement.spread(values)
     if not isinstance(statement, Prepared):
         return _connection(s).execute(statement, values)
+    driver: tuple[sqlite3.Connection, Dialect] | None = s.info.get(DRIVER)
+    if driver is not None:
+        return statement.execute(driver[0], driver[1], values)
     if (pipeline := _pipeline(s)) is not None:
         return pipeline.execute(statement, values)
-    connection = _connection(s)
+    connection = _connection(s)  # of a session that only reads, perhaps
     raw: object = connection.connection.dbapi_connection
     if isinstance(raw, sqlite3.Connection):
         return statement.execute(raw, connection.dialect, values)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import cache
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, ClauseElement, Dialect, Insert, bindparam, func, insert, literal_column, select
@@ -101,13 +102,16 @@ class Prepared:
 
         Raises what SQLAlchemy raises for the driver's errors.
         """
-        many = values if isinstance(values, list) else [values or {}]
-        if self._plan is None:
-            self._plan = _Plan(self.statement, dialect, many[0], self._gives_id)
+        plan = self._plan
+        if plan is None:
+            first = values[0] if isinstance(values, list) else values or {}
+            plan = self._plan = _Plan(self.statement, dialect, first, self._gives_id)
         try:
-            return self._plan.execute(connection, many)
+            if isinstance(values, list):
+                return plan.execute_each(connection, values)
+            return plan.execute(connection, values or {})
         except sqlite3.Error as error:
-            raise as_sqlalchemy(error, self._plan.sql, dialect) from error
+            raise as_sqlalchemy(error, plan.sql, dialect) from error
 
     def plan_on_postgresql(self, dialect: Dialect, values: Any) -> "PostgresPlan":
         """The statement as PostgreSQL's driver takes it.
@@ -198,6 +202,13 @@ class PreparedForIds:
         return statement, given
 
 
+def _in_order(names: Sequence[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """What picks these values out of a dictionary, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)  # an `itemgetter` of one name makes no tuple
+
+
 def _with_literals(statement: ClauseElement, dialect: Dialect) -> ClauseElement:
     """The statement with its constants written out, not bound.
 
@@ -232,7 +243,8 @@ class _Compiled:
         for column in compiled.insert_prefetch:  # defaults of columns that are not given
             constants[column.key] = cast(Any, column.default).arg
         names = compiled.positiontup or ()
-        self._parameters = [(name, constants.get(name)) for name in names]
+        self._constants = {name: constants.get(name) for name in names}
+        self._in_order = _in_order(names)
         converts: dict[str, Any] = dict(compiled._bind_processors)
         self._binds: list[tuple[int, Convert]] = [
             (place, converts[name]) for place, name in enumerate(names) if converts.get(name) is not None
@@ -249,7 +261,7 @@ class _Compiled:
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         """The parameters of one execution, in the order of the text."""
-        bound = [values.get(name, constant) for name, constant in self._parameters]
+        bound = list(self._in_order({**self._constants, **values}))
         for place, convert in self._binds:
             bound[place] = convert(bound[place])
         return bound
@@ -272,19 +284,18 @@ class _Plan(_Compiled):
         super().__init__(statement, dialect, values)
         self._gives_id = gives_id
 
-    def execute(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
+    def execute(self, connection: sqlite3.Connection, values: dict[str, Any]) -> Rows:
+        cursor = connection.execute(self.sql, self.bind(values))
         if self._gives_id:
-            return Rows([(connection.execute(self.sql, self.bind(one)).lastrowid,) for one in many], len(many))
-        if not self.has_rows and len(many) > 1:
+            return Rows([(cursor.lastrowid,)], 1)
+        return Rows(self.rows(cursor.fetchall()) if self.has_rows else [], cursor.rowcount)
+
+    def execute_each(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
+        """Executes it for each of a list of parameters; what results comes in their order."""
+        if not (self._gives_id or self.has_rows):
             return Rows([], connection.executemany(self.sql, [self.bind(values) for values in many]).rowcount)
-        rows: list[Any] = []
-        count = 0
-        for values in many:  # with RETURNING, one by one: results come in the order of the parameters
-            cursor = connection.execute(self.sql, self.bind(values))
-            if self.has_rows:
-                rows += self.rows(cursor.fetchall())
-            count += cursor.rowcount
-        return Rows(rows, count)
+        results = [self.execute(connection, values) for values in many]
+        return Rows([row for one in results for row in one], sum(one.rowcount for one in results))
 
 
 class PostgresPlan(_Compiled):

@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from crm_core.storage.config import POOLS, Pool, current_pool
 from crm_core.storage.database import PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.deadlines import cut_sqlite, watch
-from crm_core.storage.execute import CONNECTION
+from crm_core.storage.execute import CONNECTION, DRIVER
 from crm_core.storage.prepared import as_sqlalchemy
 from crm_core.storage.private_files import tighten
 from crm_core.storage.turns import Turns
@@ -368,7 +368,9 @@ def _session_of(connection: Connection) -> Session:
     """The one session of the writing connection: making one for each commit takes 12 µs."""
     session = connection.info.get(SESSION)
     if session is None:
-        session = Session(connection, autoflush=False, expire_on_commit=False, info={CONNECTION: connection})
+        driver = (connection.connection.dbapi_connection, connection.dialect)
+        info = {CONNECTION: connection, DRIVER: driver}
+        session = Session(connection, autoflush=False, expire_on_commit=False, info=info)
         connection.info[SESSION] = session
     return session
 

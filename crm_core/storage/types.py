@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,11 +28,27 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs its time zone; use datetime.now(UTC)")
-        return (value - EPOCH) // MILLISECOND
+        return _to_milliseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + MILLISECOND * int(value)
+        return _to_moment(value)
+
+    # The same without two functions of SQLAlchemy's in between, which take longer than the conversion.
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], int | None]:
+        return _to_milliseconds
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
+        return _to_moment
+
+
+def _to_milliseconds(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs its time zone; use datetime.now(UTC)")
+    return (moment - EPOCH) // MILLISECOND
+
+
+def _to_moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else EPOCH + MILLISECOND * int(milliseconds)

@@ -127,6 +127,14 @@ def test_words_of_any_name_are_bounded_and_find_it(name: str) -> None:
         assert any(word.startswith(beginning) for word in known)
 
 
+@given(name=st.text(max_size=40) | st.text(alphabet=ALPHABET, max_size=40))
+def test_plain_name_has_the_words_that_looking_at_each_character_finds(name: str) -> None:
+    known = lead_words.words(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lead_words, "_PLAIN", re.compile("(?!)"))  # no name is plain
+        assert lead_words.words(name) == known
+
+
 async def test_search_finds_what_a_plain_comparison_finds(db: Database) -> None:
     """Names and queries of random characters, compared with every name in Python, page by page."""
     dice = random.Random(5)
