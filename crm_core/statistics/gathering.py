@@ -52,12 +52,6 @@ class Facts:
 _event, _contact = Event.__table__, Contact.__table__
 _earlier = aliased(Event.__table__)
 
-
-# An expression, so that SQLite does not use the index on kinds: it would read all events of all time.
-def _kind(table: Any) -> Any:
-    return table.c.kind + ""
-
-
 _QUARTER = (type_coerce(_contact.c.created_at, BigInteger) // QUARTER_MS).label("quarter")
 _BETWEEN = and_(_event.c.id > bindparam("after"), _event.c.id <= bindparam("until"))
 _OF_CONTACTS = _event.join(_contact, _contact.c.id == _event.c.contact_id)
@@ -76,7 +70,7 @@ _WHAT = (
 _MOVED = (
     select(*_WHAT, func.count().label("times"))
     .select_from(_OF_CONTACTS)
-    .where(_BETWEEN, _kind(_event).in_(_MOVES))
+    .where(_BETWEEN, _event.c.kind.in_(_MOVES))
     .group_by(*_WHAT)
     .order_by("event_id")
 )
@@ -86,7 +80,7 @@ _FORMER = (
     .where(
         _earlier.c.contact_id == _event.c.contact_id,
         _earlier.c.id < _event.c.id,
-        _kind(_earlier).in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
+        _earlier.c.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
     )
     .order_by(_earlier.c.id.desc())
     .limit(1)
@@ -95,7 +89,7 @@ _FORMER = (
 _BY_HAND = (
     select(_event.c.source_id, _FORMER.label("former"), _QUARTER)
     .select_from(_OF_CONTACTS)
-    .where(_BETWEEN, _kind(_event) == events.CONTACT_ASSIGNED, _event.c.reason == "by_hand")
+    .where(_BETWEEN, _event.c.kind == events.CONTACT_ASSIGNED, _event.c.reason == "by_hand")
 )
 
 _BEFORE = (
@@ -103,7 +97,7 @@ _BEFORE = (
     .where(
         _earlier.c.contact_id == _event.c.contact_id,
         _earlier.c.id < _event.c.id,
-        _kind(_earlier) == _event.c.kind,
+        _earlier.c.kind == _event.c.kind,
     )
     .exists()
 )
@@ -111,7 +105,7 @@ _PASSED = (type_coerce(_event.c.at, BigInteger) - type_coerce(_contact.c.created
 _TOOK = (
     select(_event.c.kind, _PASSED, _QUARTER, func.count().label("times"))
     .select_from(_OF_CONTACTS)
-    .where(_BETWEEN, _kind(_event).in_(LENGTHS), ~_BEFORE)
+    .where(_BETWEEN, _event.c.kind.in_(LENGTHS), ~_BEFORE)
     .group_by(_event.c.kind, _PASSED, _QUARTER)
 )
 
@@ -119,8 +113,8 @@ _WEIGHTS_CHANGED = (
     select(_event.c.id, _event.c.kind, _event.c.source_id, _event.c.operator_id, _event.c.data)
     .where(
         _BETWEEN,
-        (_kind(_event) == events.WEIGHT_CHANGED)
-        | and_(_kind(_event).in_((events.OPERATOR_CHANGED, events.SOURCE_CHANGED)), _event.c.reason == "removed"),
+        (_event.c.kind == events.WEIGHT_CHANGED)
+        | and_(_event.c.kind.in_((events.OPERATOR_CHANGED, events.SOURCE_CHANGED)), _event.c.reason == "removed"),
     )
     .order_by(_event.c.id)
 )

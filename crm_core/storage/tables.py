@@ -428,7 +428,6 @@ class Event(Base):
     """Who changed what, when and why. Rows are only added; statistics and logs are made from them."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_kind_at", "kind", "at"),)
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     at: Mapped[datetime] = technical()
