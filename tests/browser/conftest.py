@@ -61,6 +61,13 @@ class Watch:
             self.wrong.append(f"failed: {request.url} {request.failure}")
 
 
+COVERED = """() => {
+    const at = document.activeElement, { left, top, width, height } = at.getBoundingClientRect();
+    const on = document.elementFromPoint(left + width / 2, top + height / 2);
+    return !on || at.contains(on) || on.contains(at) ? null : `${at.outerHTML} is below ${on.outerHTML}`;
+}"""  # what has the focus and cannot be seen
+
+
 class Shown:
     """A tab that shows the page of a world, with short ways to what people do on it."""
 
@@ -100,9 +107,10 @@ class Shown:
         await row.last.click()
 
     async def tabs_to(self, selector: str) -> None:
-        """Presses Tab until an element has the focus, as somebody without a mouse does."""
+        """Presses Tab until an element has the focus, as somebody without a mouse does; nothing covered ever has it."""
         for _ in range(200):
             await self.tab.keyboard.press("Tab")
+            assert await self.tab.evaluate(COVERED) is None
             if await self.tab.evaluate("what => document.activeElement.matches(what)", selector):
                 return
         raise AssertionError(f"Tab does not lead to {selector}")
