@@ -70,6 +70,8 @@ async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown, playg
     await shown.reads("product", "Process", "start no. 2")
     await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
     await shown.reads("ways", "Outbox", "0")
+    await expect(shown.tab.locator("#title-since")).to_contain_text("since this start")
+    await shown.has_done(1)  # a kill before its turn in the tour is no step of it yet
     assert len(cards(playground.world)) == LIMIT * len(WEIGHTS)
     assert await shown.tab.locator(f"#log-{operator} .in", has_text="Written while it was dead").count() == 1
 
@@ -111,16 +113,20 @@ async def test_flood_wait_shuts_a_gate_and_lost_answer_is_sent_again(
 ) -> None:
     monkeypatch.setattr("bot.demo.playground.FLOOD_WAIT", 2)
     operator = await shown.asks("client", "A question with troubles")
+    await shown.presses(operator, "A question with troubles", "Take")
+    await shown.has_done(2)
     await shown.switch("flood")
     await shown.replies(operator, "A question with troubles", "An answer that waits")
     await shown.reads("product", "Gates", re.compile(r"chats shut: 1 · \d s more"))
+    await shown.has_done(2)  # the tour goes by what the client sees
     await shown.sees("client", "An answer that waits")
+    await shown.has_done(3)
     await shown.reads("product", "Gates", "all open")
-    await shown.reads("ways", "Flood waits", "1")
+    await shown.reads("since", "Flood waits", "1")
     await shown.switch("lost")
     await shown.switch("hour")
     await shown.writes("client", "And another one")
-    await expect(shown.row("ways", "Answer lost")).to_have_class("waiting")
+    await expect(shown.row("since", "Answer lost")).to_have_class("waiting")
     await shown.sees(operator, "And another one")
     await shown.sees(operator, "may have arrived twice")
 
@@ -130,6 +136,7 @@ async def test_operator_is_told_that_the_client_has_blocked_the_bot(shown: Shown
     await shown.switch("block")
     await expect(shown.tab.locator("#gate-client button")).to_have_text("UNBLOCK")
     await expect(shown.tab.locator('[data-post="/switches/block"]')).to_have_attribute("aria-pressed", "true")
+    await expect(shown.tab.locator("#switched")).to_contain_text("only while a request of his is open")
     await shown.replies(operator, "A question, and goodbye", "Nobody reads this")
     await shown.sees(operator, "blocked")
     await shown.tab.click("#gate-client button")
