@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 from playwright.async_api import Page as Tab
 
 from bot.demo.playground import Playground
-from tests.browser.conftest import Shown, Watch, watched
+from tests.browser.conftest import Shown, Watch, new_playground, shown_page, watched
 from tests.browser.gallery import Gallery, gallery
 
 pytestmark = pytest.mark.slow
@@ -52,9 +52,24 @@ TRANSFERRED = """() => ['navigation', 'resource'].flatMap((kind) => performance.
     .reduce((sum, one) => sum + one.transferSize, 0)"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def everything() -> AsyncIterator[Gallery]:
+    """One for all: each story changes another chat of it, or nothing."""
     async with gallery() as shown:
+        yield shown
+
+
+@pytest.fixture(scope="module")
+async def opened_shop() -> AsyncIterator[Playground]:
+    """A world for stories that leave each other alone."""
+    async with new_playground() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def page(browser: Browser, opened_shop: Playground) -> AsyncIterator[Shown]:
+    """The page of that world in a tab of its own."""
+    async with shown_page(browser, opened_shop) as shown:
         yield shown
 
 
@@ -143,25 +158,25 @@ async def test_typing_is_shown_in_several_chats_at_once(browser: Browser, everyt
         await expect(tab.locator("#status-text")).to_have_text("bot")
 
 
-async def test_first_view_is_light(shown: Shown) -> None:
-    await shown.reads("product", "Process", "running")
-    assert 20_000 < await shown.tab.evaluate(TRANSFERRED) < LIGHT
+async def test_first_view_is_light(page: Shown) -> None:
+    await page.reads("product", "Process", "running")
+    assert 20_000 < await page.tab.evaluate(TRANSFERRED) < LIGHT
 
 
-@pytest.mark.parametrize("width", [360, 1500])
-async def test_page_fits_any_width(shown: Shown, width: int) -> None:
-    await shown.tab.set_viewport_size({"width": width, "height": 740})
-    await expect(shown.tab.locator("#panel-product")).to_contain_text("running")
-    await shown.asks("client", "Is anybody there?")
-    assert await shown.tab.evaluate(TOO_WIDE) == []
-    assert await violations(shown.tab) == []
+@pytest.mark.parametrize(("width", "who"), [(360, "client"), (1500, "client2")])
+async def test_page_fits_any_width(page: Shown, width: int, who: str) -> None:
+    await page.tab.set_viewport_size({"width": width, "height": 740})
+    await expect(page.tab.locator("#panel-product")).to_contain_text("running")
+    await page.asks(who, f"Is anybody there, at {width} pixels?")
+    assert await page.tab.evaluate(TOO_WIDE) == []
+    assert await violations(page.tab) == []
 
 
-async def test_name_says_what_has_come_out_of_sight_and_leads_to_it(shown: Shown, playground: Playground) -> None:
-    await shown.tab.set_viewport_size({"width": 360, "height": 740})
-    phone, name = shown.tab.locator("#phone-admin"), shown.tab.locator('.names [href="#phone-admin"]')
+async def test_name_says_what_has_come_out_of_sight_and_leads_to_it(page: Shown, opened_shop: Playground) -> None:
+    await page.tab.set_viewport_size({"width": 360, "height": 740})
+    phone, name = page.tab.locator("#phone-admin"), page.tab.locator('.names [href="#phone-admin"]')
     await expect(phone).to_have_attribute("data-in-sight", "")
-    await playground.world.admin.says("/queue")
+    await opened_shop.world.admin.says("/queue")
     await expect(name.locator("i")).to_be_visible()
     await name.click()
     await expect(phone).to_be_in_viewport(ratio=0.5)
