@@ -113,7 +113,8 @@ def read_number(text: str, *, field: str, minimum: int, maximum: int) -> int:
 
 
 _NUMBER = re.compile(r"[-+]?\d{1,9}")  # in the digits of any script, as `int` reads them
-_TYPED_NUMBER = re.compile(rf"({_NUMBER.pattern})[%٪]?")
+_PERCENT = re.compile(r"\s*[%٪](?!\S)")  # `18%`, or `18 %` as Russian has it
+_TYPED_NUMBER = re.compile(rf"({_NUMBER.pattern})(?:{_PERCENT.pattern})?")
 
 
 def typed_number(text: str) -> str | None:
@@ -202,6 +203,9 @@ def _split(raw: str) -> Iterator[TypedWord]:
             end = at
             while end < len(raw) and not raw[end].isspace():
                 end += 1
+            behind = _PERCENT.match(raw, end)
+            if behind is not None and _NUMBER.fullmatch(raw, at, end):
+                end = behind.end()
             yield TypedWord(at, end, raw[at:end])
         at = end
 

@@ -56,16 +56,21 @@ class Insight:
         self._inside: Inside | None = None
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
+        self._is_closed = False
 
     async def close(self) -> None:
-        """Closes the connection."""
-        if self._client is not None:
-            await self._client.close()
+        """Closes the connection; whoever still looks sees nothing."""
+        async with self._reading:
+            self._is_closed = True
+            if self._client is not None:
+                await self._client.close()
 
     async def look(self) -> Inside | None:
-        """What is inside now; None while the product does not answer."""
+        """What is inside now; None while the product does not answer, and once this is closed."""
         time = asyncio.get_running_loop().time
         async with self._reading:
+            if self._is_closed:
+                return None
             if time() - self._read_at > FRESH:
                 try:
                     self._inside = await self._read()

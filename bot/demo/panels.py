@@ -25,6 +25,7 @@ class Panels:
         shown = {
             "product": self._product,
             "ways": self._ways,
+            "since": self._since,
             "operators": self._operators,
             "decision": self._decision,
         }
@@ -58,24 +59,32 @@ class Panels:
         return Row(texts["gates"], f"{', '.join(shut)} · {left}", "waiting")
 
     async def _ways(self) -> Sequence[Row]:
-        """What waits on its way in and out, and the verdicts on what was sent."""
-        texts, inside = self._texts, await self._insight.look()
+        """What waits on its way in and out."""
+        inside = await self._insight.look()
         if inside is None:
             # What Telegram itself still has for the bot is known, whoever is away.
             return [self._held()]
-        verdicts: defaultdict[str, float] = defaultdict(float)
-        for of, value in inside.each("deliveries_total"):
-            verdicts[of["verdict"]] += value
         return [
             self._held(),
             self._waiting("inbox", inside.one("inbox_depth"), inside.one("inbox_oldest_age_seconds")),
             self._waiting("outbox", inside.one("outbox_depth"), inside.one("outbox_oldest_age_seconds")),
+            self._waiting("queue", inside.one("queue_length"), inside.one("queue_oldest_age_seconds")),
+        ]
+
+    async def _since(self) -> Sequence[Row]:
+        """The verdicts on what was sent. They are counters of the process, which begin anew with it."""
+        texts, inside = self._texts, await self._insight.look()
+        if inside is None:
+            return []
+        verdicts: defaultdict[str, float] = defaultdict(float)
+        for of, value in inside.each("deliveries_total"):
+            verdicts[of["verdict"]] += value
+        return [
             *(
                 Row(texts.get(f"verdict_{name}", name), f"{count:.0f}", "" if name == "sent" else "waiting")
                 for name, count in sorted(verdicts.items())
             ),
             Row(texts["floods"], f"{inside.one('flood_waits_total'):.0f}"),
-            self._waiting("queue", inside.one("queue_length"), inside.one("queue_oldest_age_seconds")),
         ]
 
     def _held(self) -> Row:
@@ -136,5 +145,9 @@ class Panels:
         so_far = {of["operator_id"]: part for of, part in inside.each("share_actual") if of["source_id"] == source_id}
         for of, planned in inside.each("share_planned"):
             if of["source_id"] == source_id:
-                value = self._texts["share"].format(planned=planned, so_far=so_far.get(of["operator_id"], 0.0))
+                part = self._percent(planned), self._percent(so_far.get(of["operator_id"], 0.0))
+                value = self._texts["share"].format(planned=part[0], so_far=part[1])
                 yield Row(of["operator"], value, "", planned)
+
+    def _percent(self, part: float) -> str:
+        return self._texts["percent"].format(count=round(part * 100))

@@ -12,15 +12,12 @@ Texts = dict[str, str]
 
 
 class Tour:
-    """Six steps, each of which stays done once it is."""
+    """Six steps, done one after another, each of which stays done once it is."""
 
     def __init__(self, world: World, insight: Insight, texts: Texts) -> None:
         self._world, self._insight, self._texts = world, insight, texts
         self._done: set[str] = set()
-
-    def steps(self) -> list[Step]:
-        """The steps in their order."""
-        acts: dict[str, Callable[[], Awaitable[None]]] = {
+        self._acts: dict[str, Callable[[], Awaitable[None]]] = {
             "write": self._write,
             "take": self._take,
             "answer": self._answer,
@@ -28,32 +25,50 @@ class Tour:
             "close": self._close,
             "stats": self._stats,
         }
-        return [Step(self._texts[f"tour_{key}"], self._is_done(key), act) for key, act in acts.items()]
+
+    def steps(self) -> list[Step]:
+        """The steps in their order."""
+        return [Step(self._texts[f"tour_{key}"], self._is_done(key), act) for key, act in self._acts.items()]
 
     def _is_done(self, key: str) -> Callable[[], Awaitable[bool]]:
         async def is_done() -> bool:
-            if key not in self._done and await self._has_happened(key):
+            if key == self._next() and await self._has_happened(key):
                 self._done.add(key)
             return key in self._done
 
         return is_done
 
+    def _next(self) -> str | None:
+        """The first step that is not done; what happens before its turn counts when that comes."""
+        return next((key for key in self._acts if key not in self._done), None)
+
     async def _has_happened(self, key: str) -> bool:
-        world, inside = self._world, await self._insight.look()
-        if inside is None:
-            return False
+        """Whether the telephones show it, wherever a telephone does."""
+        world = self._world
         match key:
             case "write":
-                return inside.one("contacts_opened_total") > 0
+                return bool(self._cards("take") or self._cards("close"))
             case "take":
-                return inside.one("time_to_take_seconds_count") > 0
+                return any(not pressable(card, "take") for _, card in self._cards("close"))
             case "answer":
-                return inside.one("time_to_first_reply_seconds_count") > 0
+                return self._is_answered()
             case "kill":
                 return world.product.starts > 1
             case "close":
-                return inside.is_closed
+                inside = await self._insight.look()
+                return inside is not None and inside.is_closed
         return any(one.kind == "photo" for one in world.admin.chat(world.bot))
+
+    def _is_answered(self) -> bool:
+        """Whether the telephone of a client shows what an operator has said: as a copy, or in the bot's own message."""
+        bot, operators = self._world.bot, {one.id: one for one in self._world.operators}
+        said = [seen.text for one in operators.values() for seen in one.chat(bot) if seen.sender == one.id]
+        shown = [seen for one in self._world.clients for seen in one.chat(bot) if seen.sender != one.id]
+        return any(
+            (seen.copied_from and seen.copied_from[0] in operators)
+            or (seen.text and any(text.endswith(seen.text) for text in said))
+            for seen in shown
+        )
 
     # --- each step, done by itself ---------------------------------------------------------------------------------
 

@@ -94,10 +94,11 @@ def not_understood(words: Sequence[str], _: Translator) -> str:
 
 
 def percent(part: float | None, _: Translator) -> str:
-    """A share from 0 to 1 in whole per cent, `60%` or in Russian `60 %`; a dash where there is none."""
+    """A share from 0 to 1 in whole per cent, `60%` or in Russian `60 %`, unbroken; a dash where there is none."""
     if part is None:
         return "–"
-    return f"{round(part * 100)} %" if _.language == "ru" else f"{round(part * 100)}%"
+    space = "\N{NO-BREAK SPACE}" if _.language == "ru" else ""
+    return f"{round(part * 100)}{space}%"
 
 
 def kind_name(kind: str, _: Translator) -> str:

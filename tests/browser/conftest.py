@@ -15,7 +15,8 @@ from bot.demo.world import TYPING
 from tests.browser.chromium import chromium
 from tests.browser.forked_product import ForkedProduct
 
-expect.set_options(timeout=25_000)  # the machine may be busy; nothing waits longer than it has to
+WITHIN = 25_000  # milliseconds: the machine may be busy; nothing waits longer than it has to
+expect.set_options(timeout=WITHIN)
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +62,22 @@ class Watch:
             self.wrong.append(f"failed: {request.url} {request.failure}")
 
 
+COVERED = """() => {
+    const at = document.activeElement, { left, top, width, height } = at.getBoundingClientRect();
+    const on = document.elementFromPoint(left + width / 2, top + height / 2);
+    return !on || at.contains(on) || on.contains(at) ? null : `${at.outerHTML} is below ${on.outerHTML}`;
+}"""  # what has the focus and cannot be seen
+
+
+APPEARS = """([selector, wanted, tone]) => [...document.querySelectorAll(selector)].some((one) =>
+    new RegExp(wanted).test(one.textContent.replace(/\\s+/g, ' ')) && new RegExp(tone).test(one.className))"""
+
+
+def pattern(text: str | re.Pattern[str]) -> str:
+    """A text, or a pattern of one, as a pattern."""
+    return text.pattern if isinstance(text, re.Pattern) else re.escape(text)
+
+
 class Shown:
     """A tab that shows the page of a world, with short ways to what people do on it."""
 
@@ -81,16 +98,24 @@ class Shown:
 
     async def starts(self, who: str) -> None:
         await self.tab.click(f"#gate-{who} button")
-        await self.tab.locator(f"#log-{who} .in").first.wait_for()
+        await self.appears(f"#log-{who} .in", "")
+
+    async def appears(self, selector: str, text: str, *, tone: str = "") -> None:
+        """Waits until an element shows a text, a pattern, in classes of a pattern.
+
+        The page itself looks with each frame; Playwright would look twice a second.
+        """
+        await self.tab.wait_for_function(APPEARS, arg=[selector, text, tone], timeout=WITHIN)
 
     async def sees(self, who: str, text: str) -> None:
         """Waits until somebody else's message, or an edited one, shows a text."""
-        await self.tab.locator(f"#log-{who} .in", has_text=text).last.wait_for(timeout=25_000)
+        await self.appears(f"#log-{who} .in", pattern(text))
 
     async def card(self, text: str) -> str:
         """Waits for the card with a text. Returns on whose telephone it is."""
-        found = self.tab.locator("[id^=log-operator] .in:has(.buttons)", has_text=text).last
-        await found.wait_for(timeout=25_000)
+        cards = "[id^=log-operator] .in:has(.buttons)"
+        await self.appears(cards, pattern(text))
+        found = self.tab.locator(cards, has_text=text).last
         return str(await found.evaluate("one => one.closest('.phone').dataset.key"))
 
     async def presses(self, who: str, text: str, label: str) -> None:
@@ -100,20 +125,25 @@ class Shown:
         await row.last.click()
 
     async def tabs_to(self, selector: str) -> None:
-        """Presses Tab until an element has the focus, as somebody without a mouse does."""
+        """Presses Tab until an element has the focus, as somebody without a mouse does; nothing covered ever has it."""
         for _ in range(200):
             await self.tab.keyboard.press("Tab")
+            assert await self.tab.evaluate(COVERED) is None
             if await self.tab.evaluate("what => document.activeElement.matches(what)", selector):
                 return
         raise AssertionError(f"Tab does not lead to {selector}")
 
     async def reads(self, panel: str, label: str, value: str | re.Pattern[str]) -> None:
         """Waits until a line of a pane says something."""
-        await self.row(panel, label).filter(has_text=value).wait_for(timeout=25_000)
+        await self.appears(f"#panel-{panel} div", f"{re.escape(label)}.*{pattern(value)}")
+
+    async def turns(self, panel: str, label: str, tone: str) -> None:
+        """Waits until a line of a pane has a tone, a pattern; "^$" for none."""
+        await self.appears(f"#panel-{panel} div", re.escape(label), tone=tone)
 
     async def has_done(self, steps: int) -> None:
         """Waits until the guided tour ticks off its first steps, and no further ones."""
-        await self.tab.locator(f"#steps .done:nth-child({steps})").wait_for(timeout=25_000)
+        await self.appears(f"#steps .done:nth-child({steps})", "")
         assert await self.tab.locator("#steps .done").count() == steps
 
     def row(self, panel: str, label: str) -> Locator:
@@ -145,10 +175,15 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.demo.inside.FRESH", 0.05)
 
 
+def new_playground() -> Playground:
+    """A world in which nobody has written yet; it takes less than a second."""
+    return Playground(language="en", zone="UTC", product=ForkedProduct)
+
+
 @pytest.fixture
 async def playground() -> AsyncIterator[Playground]:
-    """A world in which nobody has written yet; it takes less than a second."""
-    async with Playground(language="en", zone="UTC", product=ForkedProduct) as opened:
+    """A world of one story."""
+    async with new_playground() as opened:
         yield opened
 
 
@@ -163,9 +198,16 @@ async def watched(browser: Browser, address: str) -> AsyncIterator[Tab]:
     assert watch.wrong == []
 
 
-@pytest.fixture
-async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
-    """The page in a tab."""
+@asynccontextmanager
+async def shown_page(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
+    """The page of a world in a tab."""
     async with watched(browser, playground.address) as tab:
         await tab.goto(playground.address)
         yield Shown(tab, playground)
+
+
+@pytest.fixture
+async def shown(browser: Browser, playground: Playground) -> AsyncIterator[Shown]:
+    """The page of the story's world."""
+    async with shown_page(browser, playground) as shown:
+        yield shown

@@ -77,6 +77,17 @@ class Gallery:
         """The bot says a text. Returns the id of the message."""
         return int((await self.call("sendMessage", who, text=text, **more))["message_id"])
 
+    async def alerts(self, text: str) -> None:
+        """The bot answers the next press of a button by an alert."""
+        after = 0
+        while True:
+            for update in await self.call("getUpdates", "text", offset=after, timeout=10):
+                after = update["update_id"] + 1
+                if "callback_query" in update:
+                    answer = {"callback_query_id": update["callback_query"]["id"], "text": text, "show_alert": True}
+                    await self.call("answerCallbackQuery", "text", **answer)
+                    return
+
     async def fill(self, now: datetime) -> None:
         """Everybody says everything."""
         for person in self.people.values():
@@ -91,8 +102,8 @@ class Gallery:
         quote = [{"type": "blockquote", "offset": 0, "length": 17}]
         await self.say("text", "A short quotation\nand what it is about", entities=quote)
         await self.say("text", LONG, entities=[{"type": "expandable_blockquote", "offset": 0, "length": len(LONG)}])
-        at = {"type": "date_time", "offset": 11, "length": 8, "unix_time": int(now.timestamp())}
-        await self.say("text", "We open at tomorrow", entities=[at])
+        at = {"type": "date_time", "offset": 8, "length": 8, "unix_time": int(now.timestamp()) + 7500}
+        await self.say("text", "We open tomorrow", entities=[at | {"date_time_format": "r"}])
         await self.say("text", "An answer", reply_parameters={"message_id": first, "quote": "italic both"})
         changed = await self.say("text", "Before")
         await self.call("editMessageText", "text", message_id=changed, text="After")

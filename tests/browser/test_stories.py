@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 from playwright.async_api import Browser, expect
 
+from bot.demo.inside import Insight
 from bot.demo.playground import CROWD, Playground
-from bot.demo.world import LIMIT, WEIGHTS, World
+from bot.demo.world import LIMIT, TYPING, WEIGHTS, World
 from tests.browser.conftest import Shown, watched
 from tests.browser.forked_product import ForkedProduct
 
@@ -32,27 +33,34 @@ async def test_request_goes_from_client_to_operator_and_back(shown: Shown) -> No
     await shown.replies(other, second, "We do, on Mondays")
     await shown.sees("client", "Yes, three of them")
     await shown.sees("client2", "We do, on Mondays")
-    decision = shown.tab.locator("#panel-decision")
-    await expect(decision).to_contain_text("#2")
-    await expect(decision).to_contain_text("by chance, by weight")
+    await shown.reads("decision", "#2", "→")
+    await shown.reads("decision", "Why", "by chance, by weight")
     await shown.presses(operator, first, "Close")
     await shown.presses(other, second, "Close")
     await expect(shown.tab.locator("#panel-operators")).not_to_contain_text("1 of 5")
     assert "We do" not in await shown.tab.inner_text("#log-client")
 
 
-async def test_crowd_fills_both_operators_and_the_rest_waits_its_turn(shown: Shown) -> None:
+async def test_crowd_fills_both_operators_and_the_rest_waits_its_turn(shown: Shown, playground: Playground) -> None:
     await shown.switch("crowd")
-    operators, queue = shown.tab.locator("#panel-operators"), shown.row("ways", "Clients in the queue")
-    await expect(operators.locator("div", has_text="5 of 5 · no room")).to_have_count(2)
-    await expect(queue).to_contain_text(f"{WAITING}, the oldest for")
-    await expect(shown.tab.locator("#panel-decision")).to_contain_text("no room")
+    for operator in ("Anna", "Boris"):
+        await shown.reads("operators", operator, "5 of 5 · no room")
+    await shown.reads("ways", "Clients in the queue", f"{WAITING}, the oldest for")
+    await shown.reads("decision", "Why", "no room")
+    playground.world.forward(LIMIT * TYPING)  # the cards take the bot's pace
     one = await shown.tab.locator("#log-operator .in:has(.buttons)").first.get_attribute("id")
     await shown.tab.locator(f"#{one} button", has_text="Take").click()
-    await expect(shown.tab.locator(f"#{one}")).to_contain_text("In progress")
+    await shown.appears(f"#{one}", "In progress")
     await shown.tab.locator(f"#{one} button", has_text="Close").click()
-    await expect(queue).to_contain_text(f"{WAITING - 1}, the oldest for")
-    await expect(shown.tab.locator("#panel-decision")).to_contain_text("→ Anna")
+    await shown.reads("ways", "Clients in the queue", f"{WAITING - 1}, the oldest for")
+    await shown.reads("decision", "#", "→ Anna")
+    await shown.reads("ways", "Outbox", "0")
+    playground.world.forward(2 * 60 * 60)
+    await shown.reads("ways", "Clients in the queue", "the oldest for 2 h")
+    await shown.switch("away")
+    await shown.turns("product", "Way to Telegram", "waiting|bad")  # something may be due
+    await shown.switch("away")
+    await shown.reads("product", "Way to Telegram", "works")
 
 
 async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown, playground: Playground) -> None:
@@ -63,45 +71,33 @@ async def test_killed_process_comes_back_and_nothing_is_lost(shown: Shown, playg
     await shown.switch("crowd")
     await shown.switch("kill")
     await shown.writes("client", "Written while it was dead")
-    await expect(shown.tab.locator("#panel-product")).to_contain_text("killed; starts again")
-    await expect(shown.row("ways", "Held by Telegram")).to_have_class("waiting")
+    await shown.reads("product", "Process", "killed; starts again")
+    await shown.turns("ways", "Held by Telegram", "waiting")
+    playground.world.forward(LIMIT * TYPING)
     product.may_start.set()
     await shown.sees(operator, "Written while it was dead")
     await shown.reads("product", "Process", "start no. 2")
     await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
     await shown.reads("ways", "Outbox", "0")
+    await expect(shown.tab.locator("#title-since")).to_contain_text("since this start")
+    await shown.has_done(1)  # a kill before its turn in the tour is no step of it yet
     assert len(cards(playground.world)) == LIMIT * len(WEIGHTS)
     assert await shown.tab.locator(f"#log-{operator} .in", has_text="Written while it was dead").count() == 1
-
-
-async def test_ages_and_the_way_to_telegram_are_told_as_they_are(shown: Shown, playground: Playground) -> None:
-    await shown.switch("crowd")
-    queue = shown.row("ways", "Clients in the queue")
-    await expect(queue).to_contain_text(f"{WAITING}, the oldest for")
-    await shown.reads("ways", "Outbox", "0")
-    playground.world.forward(2 * 60 * 60)
-    await expect(queue).to_contain_text("the oldest for 2 h")
-    await shown.switch("away")
-    await expect(shown.row("product", "Way to Telegram")).to_have_class(
-        re.compile("waiting|bad")
-    )  # something may be due
-    await shown.switch("away")
-    await shown.reads("product", "Way to Telegram", "works")
 
 
 async def test_outage_of_telegram_keeps_messages_until_it_is_over(shown: Shown, playground: Playground) -> None:
     await shown.starts("client2")
     await shown.switch("crowd")
     await shown.switch("away")
-    await expect(shown.row("product", "Way to Telegram")).to_have_class("bad")
+    await shown.turns("product", "Way to Telegram", "bad")
     await shown.writes("client2", "Written while Telegram was away")
     playground.world.forward(20)
     await shown.reads("ways", "Outbox", re.compile(r"[1-9]\d*, the oldest for [23]\d s"))
-    await expect(shown.row("ways", "Held by Telegram")).to_have_class("waiting")
+    await shown.turns("ways", "Held by Telegram", "waiting")
     await shown.switch("away")
     await shown.reads("product", "Way to Telegram", "works")
-    await expect(shown.row("ways", "Held by Telegram")).to_have_class("")
-    await expect(shown.row("ways", "Outbox")).to_have_class("")
+    await shown.turns("ways", "Held by Telegram", "^$")
+    await shown.turns("ways", "Outbox", "^$")
     await shown.reads("ways", "Clients in the queue", f"{WAITING + 1}, ")
     assert cards(playground.world).keys() == {f"#{number}" for number in range(1, 1 + LIMIT * len(WEIGHTS))}
 
@@ -111,16 +107,20 @@ async def test_flood_wait_shuts_a_gate_and_lost_answer_is_sent_again(
 ) -> None:
     monkeypatch.setattr("bot.demo.playground.FLOOD_WAIT", 2)
     operator = await shown.asks("client", "A question with troubles")
+    await shown.presses(operator, "A question with troubles", "Take")
+    await shown.has_done(2)
     await shown.switch("flood")
     await shown.replies(operator, "A question with troubles", "An answer that waits")
     await shown.reads("product", "Gates", re.compile(r"chats shut: 1 · \d s more"))
+    await shown.has_done(2)  # the tour goes by what the client sees
     await shown.sees("client", "An answer that waits")
+    await shown.has_done(3)
     await shown.reads("product", "Gates", "all open")
-    await shown.reads("ways", "Flood waits", "1")
+    await shown.reads("since", "Flood waits", "1")
     await shown.switch("lost")
     await shown.switch("hour")
     await shown.writes("client", "And another one")
-    await expect(shown.row("ways", "Answer lost")).to_have_class("waiting")
+    await shown.turns("since", "Answer lost", "waiting")
     await shown.sees(operator, "And another one")
     await shown.sees(operator, "may have arrived twice")
 
@@ -130,6 +130,7 @@ async def test_operator_is_told_that_the_client_has_blocked_the_bot(shown: Shown
     await shown.switch("block")
     await expect(shown.tab.locator("#gate-client button")).to_have_text("UNBLOCK")
     await expect(shown.tab.locator('[data-post="/switches/block"]')).to_have_attribute("aria-pressed", "true")
+    await expect(shown.tab.locator("#switched")).to_contain_text("only while a request of his is open")
     await shown.replies(operator, "A question, and goodbye", "Nobody reads this")
     await shown.sees(operator, "blocked")
     await shown.tab.click("#gate-client button")
@@ -164,7 +165,11 @@ async def test_browsers_look_at_one_world_until_somebody_starts_over(
         assert await other.card("Do you see me?") == operator
         await other.presses(operator, "Do you see me?", "Take")
         await shown.sees("client", "is now taking care")
+        insight = Insight(playground.world)
+        assert await insight.look() is not None
+        await insight.close()
+        assert await insight.look() is None  # as for a browser that still looks while the world is replaced
         await other.switch("restart")
         for one in (shown, other):
-            await expect(one.tab.locator("#log-client")).to_contain_text("No messages here yet")
+            await one.appears("#log-client", "No messages here yet")
             await one.reads("product", "Process", "start no. 1")

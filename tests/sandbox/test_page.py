@@ -2,22 +2,27 @@
 
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
 
 from bot.sandbox import BotHandle, Person, Sandbox
+from bot.sandbox.page import formatting
 from bot.sandbox.page.bubbles import ChatView
 from bot.sandbox.page.captions import CAPTIONS
+from bot.sandbox.page.dates import Dates
 from bot.sandbox.page.drawing import FOLDER
-from bot.sandbox.page.formatting import as_html
 from bot.sandbox.page.routes import STATIC, Page
 from bot.sandbox.page.scene import Phone, Scene
 from bot.sandbox.people.control_client import InProcessControlClient
 from bot.sandbox.world import content
 from bot.sandbox.world.content import Content
 
+AT = 1_647_531_900  # Thursday, March 17, 2022, 15:45 in UTC
+DATES = {language: Dates(language, ZoneInfo("Europe/Moscow"), AT) for language in ("en", "ru")}
+as_html = partial(formatting.as_html, dates=DATES["en"])
 LIGHT = 100_000  # bytes of a first view
 MARKED = {"HX-Request": "true"}
 Chat = tuple[Sandbox, BotHandle, Person]
@@ -108,6 +113,30 @@ def test_every_kind_of_entity_is_shown(kind: str, shown: str) -> None:
     found = as_html("/my", [entity(kind, 0, 3)])
     assert shown in found
     assert "/my" in found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "english", "russian"),
+    [
+        ("", "/my", "/my"),
+        ("r", "in 3 hours", "через 3 часа"),
+        ("w", "Thursday", "четверг"),
+        ("d", "17.03.22", "17.03.22"),
+        ("D", "March 17, 2022", "17 марта 2022\N{NARROW NO-BREAK SPACE}г."),
+        ("t", "21:45", "21:45"),
+        ("wdT", "Thursday, 21:45:00, 17.03.22", "четверг, 21:45:00, 17.03.22"),
+        ("of tomorrow", "/my", "/my"),
+    ],
+)
+def test_moment_is_worded_in_the_format_of_its_entity(wanted: str, english: str, russian: str) -> None:
+    moment = entity("date_time", 0, 3, unix_time=AT + 3 * 60 * 60, date_time_format=wanted)
+    for language, words in (("en", english), ("ru", russian)):
+        assert f">{words}</time>" in formatting.as_html("/my", [moment], dates=DATES[language])
+        assert DATES[language].in_place("💡 /my", [moment | {"offset": 3}]) == f"💡 {words}"
+
+
+def test_moment_beyond_all_calendars_is_shown() -> None:
+    assert "<time" in as_html("/my", [entity("date_time", 0, 3, unix_time=10**15, date_time_format="wDT")])
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------

@@ -12,9 +12,13 @@ from babel.messages.catalog import Catalog, Message
 
 from bot.delivery.client_notices import CLIENT_NOTICES, client_notice
 from bot.delivery.staff_notices import STAFF_NOTICES, staff_notice
+from bot.demo.captions import CAPTIONS
+from bot.demo.dialogues import CASTS
+from bot.demo.playground_texts import TEXTS
 from bot.handling.incoming import SPOKEN
+from bot.sandbox.page.captions import CAPTIONS as PAGE
 from bot.texts import LANGUAGES, catalogue, translator
-from bot.texts.phrases import kind_name, why_nobody, why_not_kept
+from bot.texts.phrases import kind_name, percent, why_nobody, why_not_kept
 from bot.texts.refusals import REFUSALS, refusal
 from bot.texts.translator import CATALOGUES
 from crm_core import errors
@@ -94,6 +98,24 @@ def test_translation_uses_the_same_placeholders() -> None:
         if [fields(form) for form in catalogue.forms(message)] != [wanted] * (3 if message.pluralizable else 1):
             wrong[named(message)] = message.string
     assert wrong == {}
+
+
+def written(language: str) -> Iterator[str]:
+    """Everything that is written in a language for people to read."""
+    for message in ENTRIES:
+        yield from ids(message) if language == "en" else catalogue.forms(message)
+    for texts in (TEXTS, CAPTIONS):
+        yield from texts[language].values()
+    yield from PAGE[language].texts.values()
+    for dialogue in CASTS[language].dialogues:
+        yield from (said for _, said in dialogue.turns if isinstance(said, str))
+    yield percent(0.6, translator(language))
+    yield TEXTS[language]["percent"].format(count=60)
+
+
+@pytest.mark.parametrize(("language", "wrong"), [("en", r"\s%"), ("ru", r"(?<!\N{NO-BREAK SPACE})%")])
+def test_percentages_are_written_as_the_language_does(language: str, wrong: str) -> None:
+    assert [text for text in written(language) if re.search(wrong, text)] == []
 
 
 COMMAND = re.compile(r"(?<![\w/])/[a-z]+")

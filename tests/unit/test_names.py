@@ -42,6 +42,8 @@ def test_only_unquoted_integer_at_line_end_is_a_number() -> None:
     assert TypedLine.of('Anna "10"').number is None
     assert TypedLine.of("Anna 1.5").number is None
     assert TypedLine.of("Anna ١٠").number == TypedLine.of("Anna 10%").number == "10"
+    assert TypedLine.of("Anna 10 %").number == TypedLine.of("Anna 10\N{NO-BREAK SPACE}%").number == "10"
+    assert [word.text for word in TypedLine.of("Anna % 10 %s").words] == ["Anna", "%", "10", "%s"]
     assert TypedLine.of("").number is None
 
 

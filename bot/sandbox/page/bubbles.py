@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from bot.sandbox.page.captions import Captions
+from bot.sandbox.page.dates import Dates
 from bot.sandbox.page.formatting import as_html, link
 
 Json = dict[str, Any]
@@ -95,6 +96,7 @@ class ChatView:
     def __init__(self, person: int, captions: Captions, zone: ZoneInfo, now: float) -> None:
         self._person, self._captions, self._zone = person, captions, zone
         self._today = datetime.fromtimestamp(now, zone).date()
+        self._dates = Dates(captions.language, zone, now)
 
     def bubbles(self, messages: Sequence[Json]) -> list[Bubble]:
         """The bubbles of the newest messages, oldest first; `messages` are those of the action `view`."""
@@ -142,7 +144,7 @@ class ChatView:
             kind=kind,
             time=f"{when:%H:%M}",
             day=when.date(),
-            text=as_html(text, entities),
+            text=as_html(text, entities, dates=self._dates),
             media=self._media(message, kind),
             reply=self._reply(message),
             forwarded=self._origin(message.get("forward_origin")),
@@ -211,14 +213,15 @@ class ChatView:
         replied = message.get("reply_to_message")
         if replied is None:
             return None
-        sender = replied.get("from", {})
-        quoted = message.get("quote", {}).get("text")
-        return sender.get("first_name", "?"), quoted or self.summary(replied), replied["message_id"]
+        sender, quoted = replied.get("from", {}), message.get("quote")
+        # A quotation has a text and entities of its own, as a message has.
+        return sender.get("first_name", "?"), self.summary(quoted or replied), replied["message_id"]
 
     def summary(self, message: Json) -> str:
         """A message in a line, as replies and chat lists show it."""
         text = str(message.get("text", message.get("caption", "")))
         if text:
+            text = self._dates.in_place(text, message.get("entities") or message.get("caption_entities") or ())
             return " ".join(text.split())[:120]
         return next((self._captions.kind(name) for name in message if name not in _ENVELOPE), "…")
 

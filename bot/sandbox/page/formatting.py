@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
+
+from bot.sandbox.page.dates import Dates
 
 Json = dict[str, Any]
 
@@ -16,23 +17,26 @@ _BLOCKS = frozenset({"pre", "blockquote", "expandable_blockquote"})
 _START = re.compile(r"https?://t\.me/(\w+)\?start=([\w-]+)")
 
 
-def as_html(text: str, entities: Sequence[Json] = ()) -> Markup:
+def as_html(text: str, entities: Sequence[Json] = (), *, dates: Dates) -> Markup:
     """Text and its entities, which may stand inside one another or overlap, as HTML.
 
     Args:
         entities: as the Bot API has them; offsets and lengths are UTF-16 code units.
+        dates: words the moments in it.
     """
     units = text.encode("utf-16-le", "surrogatepass")
     spans = [(one["offset"], one["offset"] + one["length"], one) for one in entities]
     spans.sort(key=lambda span: (span[0], -span[1]))
-    return _render(units, 0, len(units) // 2, spans, can_press=True)
+    return _render(units, 0, len(units) // 2, spans, dates, can_press=True)
 
 
 def _slice(units: bytes, start: int, end: int) -> str:
     return units[start * 2 : end * 2].decode("utf-16-le", "replace")
 
 
-def _render(units: bytes, start: int, end: int, spans: list[tuple[int, int, Json]], *, can_press: bool) -> Markup:
+def _render(
+    units: bytes, start: int, end: int, spans: list[tuple[int, int, Json]], dates: Dates, *, can_press: bool
+) -> Markup:
     """One level: the outermost entities here, each around what lies inside it.
 
     Args:
@@ -52,11 +56,11 @@ def _render(units: bytes, start: int, end: int, spans: list[tuple[int, int, Json
         waiting.sort(key=lambda span: (span[0], -span[1]))
         parts.append(escape(_slice(units, position, first)))
         is_pressed = entity["type"] in _PRESSED
-        within = _render(units, first, last, inner, can_press=can_press and not is_pressed)
+        within = _render(units, first, last, inner, dates, can_press=can_press and not is_pressed)
         if is_pressed and not can_press:
             parts.append(Markup('<span class="{}">{}</span>').format(entity["type"], within))
         else:
-            parts.append(_wrap(entity, _slice(units, first, last), within))
+            parts.append(_wrap(entity, _slice(units, first, last), within, dates))
         position = last
         if entity["type"] in _BLOCKS and position < end and _slice(units, position, position + 1) == "\n":
             position += 1  # a block ends its line anyway
@@ -64,7 +68,7 @@ def _render(units: bytes, start: int, end: int, spans: list[tuple[int, int, Json
     return Markup("").join(parts)
 
 
-def _wrap(entity: Json, text: str, inner: Markup) -> Markup:
+def _wrap(entity: Json, text: str, inner: Markup, dates: Dates) -> Markup:
     kind = entity["type"]
     if kind in _PLAIN:
         return Markup("<{tag}>{inner}</{tag}>").format(tag=_PLAIN[kind], inner=inner)
@@ -93,8 +97,9 @@ def _wrap(entity: Json, text: str, inner: Markup) -> Markup:
         case "custom_emoji":  # the text is the emoji to show where the picture is not there
             return Markup('<span class="custom-emoji">{}</span>').format(inner)
         case "date_time":
-            when = datetime.fromtimestamp(entity.get("unix_time", 0), UTC)
-            return Markup('<time class="date" datetime="{}">{}</time>').format(when.isoformat(), inner)
+            words = dates.words(entity)
+            shown = inner if words is None else escape(words)
+            return Markup('<time class="date" datetime="{}">{}</time>').format(dates.at(entity).isoformat(), shown)
     return Markup('<span data-entity="{}">{}</span>').format(kind, inner)
 
 

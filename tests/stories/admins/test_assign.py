@@ -28,6 +28,7 @@ ACCEPTED = [
     ("/assign vk семен 7", "Семён's weight at VK ads is now 7"),
     ("/assign vk O’Brien 7", "O'Brien's weight at VK ads is now 7"),  # as phones write it
     ("/assign shop_bot Anna, 18%", "Anna's weight at shop_bot is now 18"),
+    ("/assign shop_bot Anna 19 %", "Anna's weight at shop_bot is now 19"),
     ("/assign shop_bot Anna ٢٦", "Anna's weight at shop_bot is now 26"),
     ("/assign shop_bot №1 30", "Anna's weight at shop_bot is now 30"),
     ("/assign shop_bot Anna 0", "Anna no longer gets requests from shop_bot."),

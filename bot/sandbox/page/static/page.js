@@ -18,6 +18,13 @@ function comeDown(phone) {
   log.dispatchEvent(new Event("scroll"));
 }
 
+// The round button: down, and on with the chat, since the button itself goes away.
+function goDown(button) {
+  const phone = phoneOf(button);
+  comeDown(phone);
+  phone.querySelector(".log").focus({ preventScroll: true });
+}
+
 // --- the bar above the input field: what is replied to, or edited ---------------------------------------------------
 
 function pick(phone, mode, id, words, text = "") {
@@ -136,7 +143,8 @@ document.addEventListener("click", (event) => {
   else if ("copies" in data) copy(phone, data.copies);
   else if ("file" in data) phone.querySelector("input[type=file]").click();
   else if ("cancel" in data) unpick(phone);
-  else if ("dismiss" in data) at.closest(".alert").remove();
+  else if ("dismiss" in data) at.closest(".alert").close();
+  else if ("down" in data) goDown(at);
   else if ("reveal" in data || "expand" in data) at.classList.toggle("open");
   else if ("goto" in data) document.getElementById(data.goto)?.scrollIntoView({ block: "center" });
   else if (at.id === "theme") setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
@@ -156,7 +164,6 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     const opener = document.querySelector('[aria-expanded="true"]');
     close();
-    document.querySelectorAll(".alert").forEach((one) => one.remove());
     if (field) unpick(phoneOf(field));
     opener?.focus();
   } else if (event.key === "Enter" && field && !event.shiftKey && !event.isComposing) {
@@ -179,14 +186,43 @@ document.addEventListener("error", (event) => {
 
 // --- what the server sends ------------------------------------------------------------------------------------------
 
+// A chat stays at its end, or where somebody reads; there a button says how much has come below, and leads to it.
 for (const log of document.querySelectorAll(".log")) {
-  let stays = true;
-  const down = () => { if (stays) log.scrollTop = log.scrollHeight; };
-  log.addEventListener("scroll", () => { stays = log.scrollHeight - log.scrollTop - log.clientHeight < 60; });
+  const button = phoneOf(log).querySelector(".down"), count = button.querySelector(".count");
+  const others = () => [...log.querySelectorAll(".in")];
+  const isBelow = (row) => row.offsetTop + row.offsetHeight > log.scrollTop + log.clientHeight + 1;
+  let stays = true, known = new Set(others().map((row) => row.id)), fresh = new Set();
+  const show = () => {
+    fresh = new Set(stays ? [] : others().filter((row) => fresh.has(row.id) && isBelow(row)).map((row) => row.id));
+    button.hidden = stays;
+    count.hidden = !fresh.size;
+    count.textContent = fresh.size || "";
+    const { name, named } = button.dataset;
+    button.setAttribute("aria-label", fresh.size ? named.replace("{count}", fresh.size) : name);
+  };
+  const down = () => { if (stays) log.scrollTop = log.scrollHeight; show(); };
+  log.addEventListener("scroll", () => {
+    stays = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    show();
+  });
   log.addEventListener("load", down, true);
-  new MutationObserver(down).observe(log, { childList: true, subtree: true, characterData: true });
+  new MutationObserver(() => {
+    const rows = others().map((row) => row.id);
+    rows.forEach((id) => { if (!known.has(id)) fresh.add(id); });
+    known = new Set(rows);
+    down();
+  }).observe(log, { childList: true, subtree: true, characterData: true });
   new ResizeObserver(down).observe(log);
   down();
+}
+// An alert is answered before anything else: whatever lies below it cannot be reached.
+for (const toast of document.querySelectorAll(".toast")) {
+  new MutationObserver(() => {
+    const alert = toast.querySelector("dialog:not([open])");
+    if (!alert) return;
+    alert.addEventListener("close", () => alert.remove());
+    alert.showModal();
+  }).observe(toast, { childList: true });
 }
 for (const asked of document.querySelectorAll(".asked")) {
   const look = () => {
