@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, edits, overviews, questions
+from crm_core.conversation import client_messages, edits, overviews, questions, taking_back
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -114,8 +114,7 @@ def record(
         return
     mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
-    sent = [one for one in outcomes if one.settled.state == "sent"]
-    _store_message_ids(s, sent, now)
+    _store_message_ids(s, outcomes, now)
     for one in outcomes:
         if one.job.id not in mine:
             continue
@@ -125,7 +124,7 @@ def record(
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
-            _notify_author(s, one, "not_taken_back", now)
+            _on_not_deleted(s, one, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
@@ -163,8 +162,9 @@ def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
 _STORE_IDS = prepared_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
 
 
-def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
+def _store_message_ids(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Stores which message in which chat belongs to what, so that replies to it find their contact."""
+    sent = [one for one in outcomes if one.settled.state == "sent"]
     rows = [
         {
             "bot_id": one.job.bot_id,
@@ -186,17 +186,35 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
             "is_card": False,
             "message_ref": None,  # edits are for the copy itself
         }
-        for one in sent
+        for one in outcomes
         for number in one.settled.also
         if one.job.contact_id
     ]
     if rows:
         execute(s, _STORE_IDS, rows)
+    _store_parts(s, outcomes, now)
     for one in sent:
         if one.settled.result_id:
             _note_message(s, one.job, one.settled.result_id, now)
     _refresh_outdated(s, sent, now)
     _fold_older(s, sent, now)
+
+
+def _store_parts(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Stores what copies consist of besides, since all of it may be taken back."""
+    for one in sorted(outcomes, key=lambda one: one.job.contact_id or 0):
+        job, parts = one.job, one.settled.also
+        if parts and job.contact_id is not None and job.message is not None:
+            place = (job.bot_id, job.chat_id)
+            taking_back.note_parts(
+                s,
+                row_id=job.id,
+                contact_id=job.contact_id,
+                message_ref=job.message.id,
+                place=place,
+                parts=parts,
+                now=now,
+            )
 
 
 def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
@@ -290,7 +308,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
                 _notify_holder(s, job, "client_unreachable", now)
     elif job.message is not None and job.message.is_withdrawn:
         if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
-            _notify_author(s, one, "not_taken_back", now)
+            _on_not_deleted(s, one, now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.COPY_EDIT and why != "nothing_to_send" and job.message is not None:
@@ -302,6 +320,18 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         wait_notices.forget(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"])
     elif job.kind == outbox.CARD_EDIT and why == "message_gone":
         _replace_card(s, job, now)
+
+
+def _on_not_deleted(s: Session, one: Outcome, now: datetime) -> None:
+    """Notifies whoever took words back that the client may still see them; a colleague's copy does not matter."""
+    job = one.job
+    if job.contact_id is None or job.message is None or not _is_clients_chat(s, job):
+        return
+    is_nowhere = one.settled.outcome == "nothing_to_send" and not taking_back.may_be_there(
+        s, contact_id=job.contact_id, message_ref=job.message.id
+    )
+    if not is_nowhere:
+        _notify_author(s, one, "not_taken_back", now)
 
 
 def _replace_card(s: Session, job: ClaimedRow, now: datetime) -> None:

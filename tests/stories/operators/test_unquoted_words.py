@@ -320,6 +320,120 @@ async def test_words_that_wait_are_taken_back_before_they_are_sent(crm: RunningA
     assert await press.answer() == "Taken back before it was sent to #1."
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client' AND outcome = 'withdrawn'", 1)
     assert await count(crm, "outbox", "kind = 'delete'") == 0
+    press = await anna.presses(line, "Take back", stale=True)
+    assert await press.answer() == "Taken back before it was sent to #1."
+
+
+@pytest.mark.fault("F170")
+@pytest.mark.parametrize("went", [True, False])
+async def test_taking_back_again_after_days_says_what_became_of_the_words(
+    crm: RunningApp, clock: MovableClock, went: bool
+) -> None:
+    """It is not too late for words that were taken back in time."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    if not went:
+        crm.sandbox.fail(kind="flood", method="copyMessage", chat=ivan, retry_after=600)
+    await anna.says("Not for Ivan")
+    line = await anna.sees("→ #1 Ivan")
+    if went:
+        await ivan.sees("Not for Ivan")
+        await crm.settled()
+    else:
+        await until(crm, "SELECT count(*) FROM gates", 1)
+    first = await (await anna.presses(line, "Take back")).answer()
+    clock.forward(hours=49)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    assert not got(ivan, "Not for Ivan")
+    said = "Taken back: it is being deleted in the chat of #1." if went else "Taken back before it was sent to #1."
+    assert [first, await (await anna.presses(line, "Take back", stale=True)).answer()] == [said, said]
+
+
+@pytest.mark.fault("F170")
+async def test_words_whose_sending_fails_after_they_were_taken_back_are_no_worry(crm: RunningApp) -> None:
+    """They were on their way, so a deletion was queued; Telegram took nothing, so there is nothing to delete."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=1.0, applied=False)
+    words = await anna.says("Not for Ivan")
+    line = await anna.sees("→ #1 Ivan")
+    await anna.deletes(words)  # so that Telegram cannot copy them any more
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert not got(ivan, "Not for Ivan")
+    assert told(anna, "could not be taken back") == 0
+    press = await anna.presses(line, "Take back", stale=True)
+    assert await press.answer() == "Taken back before it was sent to #1."
+
+
+CAPTION_REFUSED = "Bad Request: message caption is too long"
+
+
+def photos(person: Person) -> list[SeenMessage]:
+    """The photos that somebody has."""
+    return [seen for seen in person.chat() if seen.kind == "photo"]
+
+
+@pytest.mark.fault("F171")
+@pytest.mark.parametrize("moment", ["it has arrived", "it is being sent", "it came twice"])
+async def test_photo_whose_words_went_apart_is_taken_back_entirely(
+    crm: RunningApp, clock: MovableClock, moment: str
+) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    if moment == "it is being sent":
+        crm.sandbox.fail(kind="slow", method="sendMessage", chat=ivan, delay=1.0, times=1)
+    elif moment == "it came twice":
+        crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=30)
+    await anna.sends(kinds.photo(caption="The offer for Maria"))
+    line = await anna.sees("→ #1 Ivan")
+    await ivan.sees(kind="photo")
+    if moment == "it came twice":
+        await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
+        clock.forward(seconds=31)
+        await crm.app.supervisor.look_again()
+    if moment != "it is being sent":
+        await crm.settled()
+        assert len(photos(ivan)) == (2 if moment == "it came twice" else 1)
+        assert got(ivan, "The offer for Maria")
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert not got(ivan, "The offer for Maria")
+    assert photos(ivan) == []
+    assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F171")
+async def test_photo_whose_words_never_came_is_taken_back(crm: RunningApp, clock: MovableClock) -> None:
+    """The words wait for a flood wait to end; the photo is at the client already."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=30)
+    await anna.sends(kinds.photo(caption="The offer for Maria"))
+    line = await anna.sees("→ #1 Ivan")
+    await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
+    press = await anna.presses(line, "Take back")
+    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    assert photos(ivan) == []
+    assert not got(ivan, "The offer for Maria")
 
 
 @pytest.mark.fault("F146")
