@@ -278,13 +278,16 @@ class NumberNotYours(CrmError):
 
 
 class NumberMismatch(CrmError):
-    """A message replied to one contact and began with the number of another open one: `contact`, `number`."""
+    """A message replied to one contact and began with the number of another open one: `contact`, `number`, `name`."""
 
     code, status = "number_mismatch", 409
 
 
 class NumberNotChosen(CrmError):
-    """A waiting message begins with the number of another open contact than the chosen one: `contact`, `number`."""
+    """A waiting message begins with the number of another open contact than the chosen one.
+
+    `contact` was chosen; `number` is the other one, with its client's `name`.
+    """
 
     code, status = "number_not_chosen", 409
 

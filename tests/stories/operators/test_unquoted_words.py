@@ -584,6 +584,29 @@ async def test_number_put_before_words_that_are_asked_about_is_obeyed(crm: Runni
     assert told(maria, "Good morning") == 0
 
 
+@pytest.mark.fault("F173")
+async def test_number_of_a_request_that_the_question_did_not_offer_gets_a_button(crm: RunningApp) -> None:
+    """It was opened after the question."""
+    anna, ivan, maria, _ = await two_taken(crm)
+    words = await anna.says("Good morning")
+    question = await anna.sees("Who is this for?")
+    olga = crm.client("Olga")
+    await ask(crm, olga, anna, "Olga asks")
+    await anna.edits(words, "#3 Good morning")
+    await crm.settled()
+    for _again in range(2):
+        press = await anna.presses(question, "#2")
+        assert await press.answer() == "Not sent to #2, as #3 stands before the words. Press #3, or edit them."
+        await crm.settled()
+    question = now(anna, question)
+    assert question.text == "Who is this for? Pick one and I'll send it."
+    assert question.labels == ["#3 Olga", "#1 Ivan · Ivan asks", "#2 Maria · Maria asks"]
+    await anna.presses(question, "#3")
+    assert (await olga.sees("Good morning")).text == "Good morning"
+    await crm.settled()
+    assert [told(client, "Good morning") for client in (ivan, maria)] == [0, 0]
+
+
 @pytest.mark.fault("F147")
 async def test_unanswered_question_ends_and_says_once_what_was_not_sent(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan, maria, _ = await two_taken(crm)
@@ -673,6 +696,32 @@ async def test_words_to_a_closed_contact_are_sent_once_it_is_reopened(crm: Runni
     await anna.sees("Thank you")
     assert await count(crm, "contacts") == 1
     assert told(ivan, "Your order") == 1
+
+
+@pytest.mark.fault("F173")
+async def test_number_put_before_words_to_a_closed_contact_gets_a_button(crm: RunningApp) -> None:
+    anna, ivan, maria, card = await two_taken(crm)
+    await anna.presses(card, "Close")
+    await ivan.sees("is closed")
+    await crm.settled()
+    words = await anna.replies(card, "Good morning")
+    question = await anna.sees("#1 is closed, so this was not sent.")
+    await anna.edits(words, "#2 Good morning")
+    await crm.settled()
+    press = await anna.presses(question, "Reopen and send")
+    assert await press.answer() == "Not sent to #1, as #2 stands before the words. Press #2, or edit them."
+    await crm.settled()
+    question = now(anna, question)
+    assert (question.text, question.labels) == (
+        "#1 is closed, so this was not sent.",
+        ["#2 Maria", "↩️ Reopen and send"],
+    )
+    assert await value(crm, "SELECT status FROM contacts WHERE id = 1") == "closed"
+    await anna.presses(question, "#2")
+    assert (await maria.sees("Good morning")).text == "Good morning"
+    await crm.settled()
+    assert not got(ivan, "Good morning")
+    assert now(anna, question).labels == ["↩️ Take back"]
 
 
 @pytest.mark.fault("F148")
