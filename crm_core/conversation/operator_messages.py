@@ -418,7 +418,7 @@ def _unnumbered(s: Session, content: MessageContent, contact_id: int, writer: _W
     try:
         return _check_number(s, content, Target(contact_id, None), recipients.numbered(content), writer)
     except NumberMismatch as error:
-        raise NumberNotChosen(**error.fields) from None
+        raise NumberNotChosen(contact=contact_id, number=error.fields["number"], name=error.fields["name"]) from None
 
 
 def reopen_and_send(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime) -> int:
