@@ -3,8 +3,8 @@
 import pytest
 
 from bot.delivery.backoff import RetryDelays
-from bot.sandbox import Person, Sandbox, SeenMessage
-from tests.stories.arranging import count, give, now, told, until
+from bot.sandbox import Sandbox
+from tests.stories.arranging import ask, count, give, now, told, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -12,13 +12,6 @@ from tests.support.people import RunningApp
 def calls(crm: RunningApp, method: str) -> int:
     counted: dict[str, int] = crm.sandbox.stats()["bots"][str(crm.shop.id)]["calls"]
     return counted.get(method, 0)
-
-
-async def ask(crm: RunningApp, ivan: Person, anna: Person, words: str = "My question") -> SeenMessage:
-    await ivan.says(words, to=crm.shop)
-    card = await anna.sees(words, bot=crm.shop)
-    await crm.settled()
-    return card
 
 
 @pytest.mark.fault("F34", "F35")

@@ -4,8 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import closes, count, give, now, remove, told, until, value
-from tests.stories.operators.test_replies import ask
+from tests.stories.arranging import ask, closes, count, give, now, remove, told, until, value
 from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
