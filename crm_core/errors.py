@@ -298,6 +298,12 @@ class SentElsewhere(CrmError):
     code, status = "sent_elsewhere", 409
 
 
+class EditedAfterTakingBack(CrmError):
+    """An operator edited what they had taken back: nobody gets the new words. `contact`."""
+
+    code, status = "edited_after_taking_back", 409
+
+
 class TooLateToTakeBack(CrmError):
     """Telegram lets a bot delete its messages for 48 hours only."""
 

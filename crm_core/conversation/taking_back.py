@@ -90,7 +90,13 @@ _DROP = (
     .values(state="dead", outcome="withdrawn", settled_at=bindparam("at", type_=_outbox.c.settled_at.type))
 )
 _ROWS = select(
-    _outbox.c.bot_id, _outbox.c.chat_id, _outbox.c.message_ref, _outbox.c.state, _outbox.c.ambiguous, _outbox.c.payload
+    _outbox.c.bot_id,
+    _outbox.c.chat_id,
+    _outbox.c.kind,
+    _outbox.c.message_ref,
+    _outbox.c.state,
+    _outbox.c.ambiguous,
+    _outbox.c.payload,
 ).where(*_ROWS_OF, _outbox.c.kind.in_(_COPIED))
 _THERE = (
     select(_posted.c.bot_id, _posted.c.chat_id, _posted.c.message_ref, _posted.c.message_id)
@@ -178,6 +184,33 @@ def note_parts(
     withdrawn = select(_message.c.withdrawn_at).where(_message.c.id == message_ref)
     if execute(s, withdrawn).scalar_one() is not None:
         _delete(s, contact_id, place, message_ref, parts, now)
+
+
+def delete_parts(s: Session, *, contact_id: int, message_ref: int, now: datetime) -> None:
+    """Has deleted at the client's what a copy has besides, since the copy itself is about to be edited.
+
+    A photo gets its new words as a caption, or comes again with them.
+    """
+    for row in execute(s, _ROWS, {"of_contact": contact_id, "refs": [message_ref]}).all():
+        if row.kind == outbox.TO_CLIENT and PARTS in row.payload:
+            there = [{"message_id": number} for number in row.payload[PARTS]]
+            place = (outbox.DELETE, row.bot_id, row.chat_id, contact_id)
+            outbox.add(s, [outbox.OutboxEntry(*place, payload=part) for part in there], now=now)
+
+
+def was_refused(s: Session, *, row_id: int, message_ref: int, chat_id: int) -> bool:
+    """Whether an earlier deletion of a part of the same message has failed already."""
+    return execute(s, _REFUSED, {"ref": message_ref, "in_chat": chat_id, "row_id": row_id}).first() is not None
+
+
+_REFUSED = select(_outbox.c.id).where(
+    _outbox.c.message_ref == bindparam("ref"),
+    _outbox.c.chat_id == bindparam("in_chat"),
+    _outbox.c.kind == outbox.DELETE,
+    _outbox.c.state.in_(("dead", "uncertain")),
+    _outbox.c.outcome != "nothing_to_send",
+    _outbox.c.id < bindparam("row_id"),
+)
 
 
 def may_be_there(s: Session, *, contact_id: int, message_ref: int) -> bool:

@@ -311,14 +311,15 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
 
 
 def _on_not_deleted(s: Session, one: Outcome, now: datetime) -> None:
-    """Notifies whoever took words back that the client may still see them; a colleague's copy does not matter."""
+    """Notifies once whoever took words back that the client may still see them; a colleague's copy does not matter."""
     job = one.job
     if job.contact_id is None or job.message is None or not _is_clients_chat(s, job):
         return
     is_nowhere = one.settled.outcome == "nothing_to_send" and not taking_back.may_be_there(
         s, contact_id=job.contact_id, message_ref=job.message.id
     )
-    if not is_nowhere:
+    about = {"message_ref": job.message.id, "chat_id": job.chat_id}
+    if not is_nowhere and not taking_back.was_refused(s, row_id=job.id, **about):
         _notify_author(s, one, "not_taken_back", now)
 
 

@@ -281,6 +281,8 @@ async def test_words_are_taken_back_from_the_client(crm: RunningApp) -> None:
     assert not got(ivan, "An offer")
     assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: it is being deleted in the chat of #1.", [])
     await anna.edits(words, "Another offer")
+    refused = await anna.sees("This was taken back from #1, so the new words went to nobody.")
+    assert refused.reply_to == words.id
     await anna.presses(line, "Take back", stale=True)
     await crm.settled()
     assert not got(ivan, "offer")
@@ -411,6 +413,42 @@ async def test_photo_whose_words_went_apart_is_taken_back_entirely(
     assert not got(ivan, "The offer for Maria")
     assert photos(ivan) == []
     assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F171")
+async def test_photo_whose_words_went_apart_has_only_the_new_ones_after_an_edit(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    words = await anna.sends(kinds.photo(caption="The first price"))
+    await ivan.sees("The first price")
+    line = await anna.sees("→ #1 Ivan")
+    await crm.settled()
+    await anna.edits(words, "The last price")
+    await ivan.sees("The last price")
+    await crm.settled()
+    assert not got(ivan, "The first price")
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert photos(ivan) == []
+    assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F171")
+async def test_refused_deletion_of_a_photo_and_its_words_is_told_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    await anna.sends(kinds.photo(caption="The offer for Maria"))
+    line = await anna.sees("→ #1 Ivan")
+    await ivan.sees("The offer for Maria")
+    await crm.settled()
+    text = "Bad Request: message can't be deleted for everyone"
+    crm.sandbox.fail(kind="error", method="deleteMessage", code=400, text=text, chat=ivan, times=2)
+    await anna.presses(line, "Take back")
+    await anna.sees("could not be taken back")
+    await crm.settled()
+    assert told(anna, "could not be taken back") == 1
 
 
 @pytest.mark.fault("F171")
@@ -698,12 +736,16 @@ async def test_words_to_a_closed_contact_are_sent_once_it_is_reopened(crm: Runni
 
 
 @pytest.mark.fault("F173")
-async def test_number_put_before_words_to_a_closed_contact_gets_a_button(crm: RunningApp) -> None:
+@pytest.mark.parametrize("way", ["a reply to the card", "its number"])
+async def test_number_put_before_words_to_a_closed_contact_gets_a_button(crm: RunningApp, way: str) -> None:
     anna, ivan, maria, card = await two_taken(crm)
     await anna.presses(card, "Close")
     await ivan.sees("is closed")
     await crm.settled()
-    words = await anna.replies(card, "Good morning")
+    if way == "its number":
+        words = await anna.says("#1 Good morning")
+    else:
+        words = await anna.replies(card, "Good morning")
     question = await anna.sees("#1 is closed, so this was not sent.")
     await anna.edits(words, "#2 Good morning")
     await crm.settled()
