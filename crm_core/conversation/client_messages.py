@@ -541,36 +541,36 @@ def hold_chats(s: Session, *, bot_id: int, chat_ids: Collection[int]) -> None:
     s.execute(here.order_by(_chat.c.chat_id).with_for_update()).all()
 
 
-_HELD_THERE = (
-    select(_contact.c.id)
-    .where(_contact.c.bot_id == bindparam("bot_id"), _contact.c.chat_id == bindparam("chat_id"), queue.OPEN)
-    .order_by(_contact.c.id)
+_HELD_THERE = select(_contact.c.id).where(
+    _contact.c.bot_id == bindparam("bot_id"), _contact.c.chat_id == bindparam("chat_id"), queue.OPEN
 )
-_WRITTEN = (
-    select(
-        Message.contact_id,
-        func.coalesce(Message.chat_id, Staff.telegram_id).label("author_chat"),
-        # One that was written through the API is shown to the operator in whose name it is.
-        func.coalesce(
-            Message.message_id,
-            select(func.max(Posted.message_id))
-            .where(
-                Posted.message_ref == Message.id,
-                Posted.bot_id == OutboxRow.bot_id,
-                Posted.chat_id == Staff.telegram_id,
-            )
-            .scalar_subquery(),
-        ).label("message_id"),
+
+
+def _written(*which: Any) -> Any:
+    """Messages of operators to a client that some rows of the outbox are to deliver, and where their authors are."""
+    shown = select(func.max(Posted.message_id)).where(
+        Posted.message_ref == Message.id,
+        Posted.bot_id + 0 == OutboxRow.bot_id,  # or SQLite reads everything that was posted in the chat
+        Posted.chat_id == Staff.telegram_id,
     )
-    .select_from(OutboxRow)
-    .join(Message, Message.id == OutboxRow.message_ref)
-    .join(Contact, Contact.id == Message.contact_id)
-    .outerjoin(Staff, Staff.operator_id == Contact.operator_id)
-    .where(OutboxRow.kind == outbox.TO_CLIENT, Message.withdrawn_at.is_(None))
-    .order_by(OutboxRow.id)
-)
-_REFUSED = _WRITTEN.where(OutboxRow.id == bindparam("row_id"))
-_ON_THEIR_WAY = _WRITTEN.where(
+    return (
+        select(
+            Message.contact_id,
+            func.coalesce(Message.chat_id, Staff.telegram_id).label("author_chat"),
+            # One that was written through the API is shown to the operator in whose name it is.
+            func.coalesce(Message.message_id, shown.scalar_subquery()).label("message_id"),
+        )
+        .select_from(OutboxRow)
+        .join(Message, Message.id == OutboxRow.message_ref)
+        .join(Contact, Contact.id == Message.contact_id)
+        .outerjoin(Staff, Staff.operator_id == Contact.operator_id)
+        .where(OutboxRow.kind == outbox.TO_CLIENT, Message.withdrawn_at.is_(None), *which)
+        .order_by(OutboxRow.id)
+    )
+
+
+_REFUSED = _written(OutboxRow.id == bindparam("row_id"))
+_ON_THEIR_WAY = _written(
     OutboxRow.bot_id == bindparam("bot_id"), OutboxRow.chat_id == bindparam("chat_id"), outbox.UNSETTLED
 )
 
@@ -590,7 +590,7 @@ def block(
     is_news = set_blocked(s, bot_id=bot_id, chat_id=chat_id, is_blocked=True)
     if is_news:
         here = {"bot_id": bot_id, "chat_id": chat_id}
-        held = execute(s, _HELD_THERE, here).scalars().all()
+        held = sorted(execute(s, _HELD_THERE, here).scalars())
         for contact_id in held:
             lock_contact(s, contact_id)  # an operator who is writing is seen here, or sees that the client is gone
         written = [] if refused is None else execute(s, _REFUSED, {"row_id": refused}).all()
