@@ -278,13 +278,16 @@ class NumberNotYours(CrmError):
 
 
 class NumberMismatch(CrmError):
-    """A message replied to one contact and began with the number of another open one: `contact`, `number`."""
+    """A message replied to one contact and began with the number of another open one: `contact`, `number`, `name`."""
 
     code, status = "number_mismatch", 409
 
 
 class NumberNotChosen(CrmError):
-    """A waiting message begins with the number of another open contact than the chosen one: `contact`, `number`."""
+    """A waiting message begins with the number of another open contact than the chosen one.
+
+    `contact` was chosen; `number` is the other one, with its client's `name`.
+    """
 
     code, status = "number_not_chosen", 409
 
@@ -293,6 +296,12 @@ class SentElsewhere(CrmError):
     """An edited message begins with another number than that of the contact to which it went. `contact`."""
 
     code, status = "sent_elsewhere", 409
+
+
+class EditedAfterTakingBack(CrmError):
+    """An operator edited what they had taken back: nobody gets the new words. `contact`."""
+
+    code, status = "edited_after_taking_back", 409
 
 
 class TooLateToTakeBack(CrmError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -35,11 +35,13 @@ class Attempted(NamedTuple):
     Attributes:
         is_own: whether a failure is the row's own (`Circuit.note`).
         requests: how many it took: what is refused one way may be sent another, and a copy may need a note.
+        parts: Telegram's ids of what arrived although not all did: a photo without its words, for instance.
     """
 
     verdict: Verdict
     is_own: bool
     requests: int
+    parts: tuple[int, ...] = ()
 
 
 class Attempts:
@@ -62,7 +64,9 @@ class Attempts:
         self._menus = menus
         self._bot, self._rate_limiter, self._circuit, self._config = bot, rate_limiter, circuit, config
         self._stopping = stopping
-        self._requests: Counter[int] = Counter()  # of the attempts that are being made, by row
+        # Of the attempts that are being made, by row.
+        self._requests: Counter[int] = Counter()
+        self._parts: dict[int, list[int]] = defaultdict(list)
 
     async def attempt(self, row: ClaimedRow, after: float) -> Attempted:
         """Sends a row.
@@ -73,8 +77,8 @@ class Attempts:
         try:
             verdict, is_own = await self._attempt(row, after)
         finally:
-            requests = self._requests.pop(row.id, 0)
-        return Attempted(verdict, is_own, requests)
+            requests, parts = self._requests.pop(row.id, 0), self._parts.pop(row.id, [])
+        return Attempted(verdict, is_own, requests, tuple(parts))
 
     async def _attempt(self, row: ClaimedRow, after: float) -> tuple[Verdict, bool]:
         _ = translator(pick_language(row.language, self._config.default_language))
@@ -151,8 +155,9 @@ class Attempts:
             if not isinstance(verdict, Sent):
                 return verdict
             further = await self._request(row, method, None, is_paced=False)
-            if not isinstance(further, Sent):
-                return further  # what was sent already comes again with the rest: better twice than never
+            if not isinstance(further, Sent):  # what was sent already comes again with the rest: better so than never
+                self._parts[row.id] += [one for one in (verdict.message_id, *verdict.also) if one is not None]
+                return further
             verdict = _together(verdict, further)
         return verdict
 

@@ -72,7 +72,7 @@ def copy_of(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     message = row.message
     if message is None:
         raise NothingToSend(row.kind)
-    if message.is_withdrawn and row.kind == outbox.TO_CLIENT:
+    if message.is_withdrawn:
         raise NothingToSend(row.kind)
     if row.payload.get("in_your_name"):
         return _written_for_operator(row, message, _)

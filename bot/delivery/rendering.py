@@ -201,10 +201,13 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
     )
 
 
-def _talk(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> SendText:
+def _talk(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> SendText | EditMessageText:
     if row.contact is None or row.contact.operator_chat != row.chat_id or not row.talk:
         raise NothingToSend(row.kind)
     text, entities = talk(row, _=_, now=now, zone=zone)
+    if "message_id" in row.payload:
+        place = {"chat_id": row.chat_id, "message_id": row.payload["message_id"]}
+        return EditMessageText(**place, text=text, entities=entities_of(entities), link_preview_options=NO_PREVIEW)
     return SendText(chat_id=row.chat_id, text=text, entities=entities, link_preview_options=NO_PREVIEW_PLAIN)
 
 

@@ -269,8 +269,9 @@ class Sender:
             # the first is written: a new client's card left 0.27 ms later, when the client's notice was made, too.
             await asyncio.sleep(0)
         verdict: Verdict
+        parts: tuple[int, ...] = ()
         try:
-            verdict, is_own, requests = await self._attempts.attempt(row, after)
+            verdict, is_own, requests, parts = await self._attempts.attempt(row, after)
         except Exception as error:  # whatever it was, the chat must not wait for this row for ever
             log.error("attempt_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             self.circuit.end_trial(row.id)
@@ -281,7 +282,7 @@ class Sender:
         delays, rng = self._config.delays, self._config.rng
         settled = settle(row, verdict, is_own=is_own, now=self.clock(), delays=delays, rng=rng)
         if requests > 1:
-            settled = replace(settled, requests=requests)
+            settled = replace(settled, requests=requests, also=(*settled.also, *parts))
         self._recorder.outcome(Outcome(row, settled))
 
     def _conclude(self, recorded: list[Outcome]) -> None:

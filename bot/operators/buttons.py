@@ -1,9 +1,10 @@
 """The buttons of a card."""
 
+from collections.abc import Callable
 from typing import Any
 
 from aiogram import Router
-from aiogram.types import CallbackQuery, InlineKeyboardButton
+from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot.handling.act import Act
 from bot.screens.buttons import (
@@ -18,12 +19,15 @@ from bot.screens.buttons import (
     TakeBack,
     TakeContact,
 )
+from bot.screens.contact_label import contact_label
 from bot.screens.message import OutgoingMessage, rows, text_message
 from bot.texts import Translator
+from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
 from crm_core.contacts import cards, closing, lifecycle, reopening
 from crm_core.conversation import late_messages, operator_messages, taking_back
 from crm_core.conversation.taking_back import TakenBack
+from crm_core.errors import NumberNotChosen
 
 router = Router(name="operators.buttons")
 
@@ -106,12 +110,13 @@ async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Act
 async def on_send_to(query: CallbackQuery, callback_data: SendTo, actor: Actor, act: Act, _: Translator) -> str:
     """The contact that waiting messages are for."""
     text = _("Sent to #{id}.").format(id=callback_data.contact_id)
-    await act(
+    await _send(
         operator_messages.send_pending,
-        pending_id=callback_data.pending_id,
+        query,
+        callback_data.pending_id,
+        act,
+        _,
         contact_id=callback_data.contact_id,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
         actor=actor,
         screen=lambda sent: _with_take_back(text, callback_data.pending_id, _),
     )
@@ -124,15 +129,40 @@ async def on_reopen_and_send(
 ) -> str:
     """[Reopen and send] under what was written to a closed contact."""
     text = _("#{id} is open again. Sent.")
-    contact_id = await act(
+    contact_id = await _send(
         operator_messages.reopen_and_send,
-        pending_id=callback_data.pending_id,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
+        query,
+        callback_data.pending_id,
+        act,
+        _,
         actor=actor,
         screen=lambda contact_id: _with_take_back(text.format(id=contact_id), callback_data.pending_id, _),
     )
     return text.format(id=contact_id)
+
+
+async def _send(
+    action: Callable[..., int], query: CallbackQuery, pending_id: int, act: Act, _: Translator, **inputs: Any
+) -> int:
+    """Sends what waits, or adds a button of the request that it names. Raises what the action raises."""
+    try:
+        return await act(action, pending_id=pending_id, bot_id=act.bot_id, chat_id=act.chat_id, **inputs)
+    except NumberNotChosen as error:
+        await act.show(_with_named(query.message, error, pending_id, _))
+        raise
+
+
+def _with_named(pressed: Any, error: NumberNotChosen, pending_id: int, _: Translator) -> OutgoingMessage:
+    """The pressed message as it stands, with a button of the request whose number stands before the words."""
+    number = error.fields["number"]
+    send = SendTo(contact_id=number, pending_id=pending_id).pack()
+    button = InlineKeyboardButton(text=contact_label(number, error.fields["name"], _), callback_data=send)
+    if not isinstance(pressed, Message) or pressed.text is None:  # too old for Telegram to show it to bots
+        return text_message(refusal(error, _), keyboard=rows([button]))
+    before = pressed.reply_markup.inline_keyboard if pressed.reply_markup is not None else []
+    is_there = any(one.callback_data == send for line in before for one in line)
+    lines = before if is_there else [[button], *before]
+    return text_message(pressed.text, keyboard=InlineKeyboardMarkup(inline_keyboard=lines))
 
 
 def _with_take_back(text: str, pending_id: int, _: Translator) -> OutgoingMessage:

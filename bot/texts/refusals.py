@@ -131,6 +131,9 @@ REFUSALS: dict[str, Words] = {
     "sent_elsewhere": lambda f, _: _(
         "This was sent to #{contact} and stays there as it was. Take it back, and write a new message."
     ).format(**f),
+    "edited_after_taking_back": lambda f, _: _(
+        "This was taken back from #{contact}, so the new words went to nobody. Please write a new message."
+    ).format(**f),
     "too_late_to_take_back": lambda f, _: _(
         "Too late: Telegram lets a bot delete a message for 48 hours only, so the client still sees it."
     ),

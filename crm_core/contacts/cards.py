@@ -20,9 +20,15 @@ _CARDS = Prepared(
 )
 
 
-def refresh_all(s: Session, *, contact_id: int, now: datetime) -> None:
-    """Queues an edit of every card of a contact, those of operators who held it before included."""
+def refresh_all(s: Session, *, contact_id: int, now: datetime, only_brief: bool = False) -> None:
+    """Queues an edit of every card of a contact, those of operators who held it before included.
+
+    Args:
+        only_brief: only of cards that were shown again, which have the last messages.
+    """
     for bot_id, chat_id, message_id, is_brief in execute(s, _CARDS, {"contact_id": contact_id}):
+        if only_brief and not is_brief:
+            continue
         refresh(
             s,
             contact_id=contact_id,

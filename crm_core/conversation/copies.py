@@ -71,6 +71,8 @@ def hold(s: Session, original: Original, *, contact_id: int, bot_id: int, is_rew
     to_come: set[Chat] = set()
     for row in execute(s, _WAITING, about).all():
         if row.kind == outbox.TALK:
+            if "of_row" in row.payload:  # the edit of one that is there
+                continue
             is_in_it = row.payload["first"] <= original.id <= row.payload["last"] and messages.is_told(original)
         else:
             is_in_it = True

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
-from crm_core.conversation import copies, recipients
+from crm_core.conversation import copies, recipients, taking_back
 from crm_core.conversation.copies import Copies
-from crm_core.errors import SentElsewhere
+from crm_core.errors import EditedAfterTakingBack, SentElsewhere
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
@@ -60,7 +60,7 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
 
     A message that still waits for the operator to choose a contact is changed where it waits; then None is returned.
 
-    Raises NotAllowed, ContactClosed, ContactHeld, SentElsewhere.
+    Raises NotAllowed, ContactClosed, ContactHeld, SentElsewhere, EditedAfterTakingBack.
     """
     operator = access_operator(s, actor)
     row = _lock(s, content, author="operator")
@@ -68,6 +68,8 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
         _change_pending(s, content)
         return None
     if row.withdrawn_at is not None:
+        if _is_changed(row, _uncut(content, row.contact_id)):
+            raise EditedAfterTakingBack(contact=row.contact_id)
         return None
     content = _without_number(content, row.contact_id)
     if not _is_changed(row, content):
@@ -100,6 +102,13 @@ def _without_number(content: MessageContent, contact_id: int) -> MessageContent:
     if numbered.contact_id != contact_id:
         raise SentElsewhere(contact=contact_id)
     return numbered.content
+
+
+def _uncut(content: MessageContent, contact_id: int) -> MessageContent:
+    """An edited text without the number of its own contact, which was not stored."""
+    numbered = recipients.numbered(content)
+    is_own = numbered is not None and numbered.contact_id == contact_id and not numbered.is_bare
+    return numbered.content if numbered is not None and is_own else content
 
 
 def is_of_client(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
@@ -162,6 +171,8 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
             outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, payload=payload, dedup_key=key
         )
         outbox.add(s, [edit], now=now)
+    if row.author == "operator":
+        taking_back.delete_parts(s, contact_id=row.contact_id, message_ref=row.id, now=now)
     return found
 
 
@@ -206,21 +217,25 @@ def _send_where_missing(s: Session, row: Row[Any], found: Copies, now: datetime)
 
 
 def _change_pending(s: Session, content: MessageContent) -> None:
-    mine = select(_pending.c.id, _pending.c.messages).where(
+    mine = select(_pending.c.id, _pending.c.messages, _pending.c.closed_contact_id).where(
         _pending.c.bot_id == content.bot_id, _pending.c.chat_id == content.chat_id
     )
     for row in s.execute(mine).all():
         if any(kept.get("message_id") == content.message_id for kept in row.messages):
             changed = [
-                _edited(kept, content) if kept.get("message_id") == content.message_id else kept
+                _edited(kept, content, row.closed_contact_id) if kept.get("message_id") == content.message_id else kept
                 for kept in row.messages
             ]
             s.execute(update(_pending).where(_pending.c.id == row.id).values(messages=changed))
             return
 
 
-def _edited(kept: dict[str, Any], content: MessageContent) -> dict[str, Any]:
-    """A waiting message after its edit; the number that was cut off before does not come back."""
+def _edited(kept: dict[str, Any], content: MessageContent, contact_id: int | None) -> dict[str, Any]:
+    """A waiting message after its edit; the number of its contact that was cut off before does not come back.
+
+    The number of another contact stays: whoever sends the message is asked for it.
+    """
     numbered = recipients.numbered(content) if kept.get("is_rewritten") else None
-    new = content if numbered is None else numbered.content
+    is_cut = numbered is not None and numbered.contact_id == contact_id and not numbered.is_bare
+    new = numbered.content if numbered is not None and is_cut else content
     return {**kept, "kind": new.kind, "text": new.text, "entities": new.entities, "media": new.media}

@@ -70,9 +70,15 @@ def _newest(s: Session, *which: ColumnElement[bool], limit: int) -> list[Said]:
     return said[::-1]
 
 
-def between(s: Session, *, contact_id: int, first: int, last: int) -> list[Said]:
-    """What was said in a contact from one stored message to another, and was not taken back."""
-    which = (Message.contact_id == contact_id, Message.id.between(first, last), Message.withdrawn_at.is_(None))
+def between(s: Session, *, contact_id: int, first: int, last: int, with_withdrawn: bool = False) -> list[Said]:
+    """What was said in a contact from one stored message to another.
+
+    Args:
+        with_withdrawn: whether what was taken back is part of it.
+    """
+    which = [Message.contact_id == contact_id, Message.id.between(first, last)]
+    if not with_withdrawn:
+        which.append(Message.withdrawn_at.is_(None))
     return [Said(**row._mapping) for row in execute(s, _SAID.where(*which).order_by(Message.id))]
 
 

@@ -153,8 +153,9 @@ def _check_number(
     if numbered.contact_id == target.contact_id:
         return numbered.content
     open_here = recipients.open_here(s, operator_id=writer.operator_id, bot_id=content.bot_id)
-    if any(one.contact_id == numbered.contact_id for one in open_here):
-        raise NumberMismatch(contact=target.contact_id, number=numbered.contact_id)
+    for one in open_here:
+        if one.contact_id == numbered.contact_id:
+            raise NumberMismatch(contact=target.contact_id, number=one.contact_id, name=one.lead_name)
     return content
 
 
@@ -417,7 +418,7 @@ def _unnumbered(s: Session, content: MessageContent, contact_id: int, writer: _W
     try:
         return _check_number(s, content, Target(contact_id, None), recipients.numbered(content), writer)
     except NumberMismatch as error:
-        raise NumberNotChosen(contact=contact_id, number=error.fields["number"]) from None
+        raise NumberNotChosen(contact=contact_id, number=error.fields["number"], name=error.fields["name"]) from None
 
 
 def reopen_and_send(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime) -> int:

@@ -273,8 +273,7 @@ def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed
 def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     """What only some rows need, which are so rare that each may ask for itself."""
     if row.kind == outbox.TALK and row.contact_id is not None:
-        about = {"contact_id": row.contact_id, "first": row.payload["first"], "last": row.payload["last"]}
-        return replace(row, talk=tuple(history.between(s, **about)))
+        return _with_talk(s, row, row.contact_id)
     if row.payload.get("is_brief"):
         return _with_latest(s, row)
     if row.kind == outbox.OVERVIEW:
@@ -286,6 +285,19 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
     return row
+
+
+def _with_talk(s: Session, row: ClaimedRow, contact_id: int) -> ClaimedRow:
+    """What both sides said; of one that is in the chat already, also which message it is, and what was taken back."""
+    about = {"contact_id": contact_id, "first": row.payload["first"], "last": row.payload["last"]}
+    before = row.payload.get("of_row")
+    if before is None:
+        return replace(row, talk=tuple(history.between(s, **about)))
+    shown_as = execute(s, select(OutboxRow.result_id).where(OutboxRow.id == before)).scalar_one_or_none()
+    if shown_as is None:
+        return row
+    talk = tuple(history.between(s, **about, with_withdrawn=True))
+    return replace(row, talk=talk, payload={**row.payload, "message_id": shown_as})
 
 
 def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, edits, overviews, questions
+from crm_core.conversation import client_messages, edits, overviews, questions, taking_back
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -22,7 +22,7 @@ from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import PreparedForIds, prepared_upsert
-from crm_core.storage.tables import Contact, Message, OutboxRow, Posted, Staff
+from crm_core.storage.tables import Contact, Message, Posted, Staff
 from crm_core.team import departure
 
 # For whoever holds the contact, and nobody else.
@@ -102,7 +102,7 @@ def record(
 
     Of attempts of an earlier session only message ids are stored: a message is in its chat, whichever session sent it.
     """
-    _hold_who_is_gone(s, outcomes)
+    _hold_who_is_gone(s, bot_id, outcomes)
     for gate in gates:
         if gate.method is not None:
             bots.shut_method(s, bot_id=bot_id, method=gate.method, until=gate.until)
@@ -114,8 +114,7 @@ def record(
         return
     mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
-    sent = [one for one in outcomes if one.settled.state == "sent"]
-    _store_message_ids(s, sent, now)
+    _store_message_ids(s, outcomes, now)
     for one in outcomes:
         if one.job.id not in mine:
             continue
@@ -125,7 +124,7 @@ def record(
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
-            _notify_author(s, one, "not_taken_back", now)
+            _on_not_deleted(s, one, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
@@ -140,11 +139,12 @@ def record(
             _notify_author(s, one, "maybe_doubled", now)
 
 
-def _hold_who_is_gone(s: Session, outcomes: Sequence[Outcome]) -> None:
-    """Locks operators who turn out to be unreachable, before any row is changed (`crm_core.storage.locks`)."""
+def _hold_who_is_gone(s: Session, bot_id: int, outcomes: Sequence[Outcome]) -> None:
+    """Locks whoever turns out to be unreachable, before any row is changed (`crm_core.storage.locks`)."""
     gone = {one.job.chat_id for one in outcomes if one.settled.state == "dead" and one.settled.outcome in UNREACHABLE}
     if gone:
         departure.hold_accounts(s, telegram_ids=gone)
+        client_messages.hold_chats(s, bot_id=bot_id, chat_ids=gone)
 
 
 def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
@@ -163,8 +163,9 @@ def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
 _STORE_IDS = prepared_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
 
 
-def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
+def _store_message_ids(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Stores which message in which chat belongs to what, so that replies to it find their contact."""
+    sent = [one for one in outcomes if one.settled.state == "sent"]
     rows = [
         {
             "bot_id": one.job.bot_id,
@@ -186,10 +187,11 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
             "is_card": False,
             "message_ref": None,  # edits are for the copy itself
         }
-        for one in sent
+        for one in outcomes
         for number in one.settled.also
         if one.job.contact_id
     ]
+    _store_parts(s, outcomes, now)  # locks contacts, which the next statement only shares
     if rows:
         execute(s, _STORE_IDS, rows)
     for one in sent:
@@ -197,6 +199,23 @@ def _store_message_ids(s: Session, sent: list[Outcome], now: datetime) -> None:
             _note_message(s, one.job, one.settled.result_id, now)
     _refresh_outdated(s, sent, now)
     _fold_older(s, sent, now)
+
+
+def _store_parts(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Stores what copies consist of besides, since all of it may be taken back."""
+    for one in sorted(outcomes, key=lambda one: one.job.contact_id or 0):
+        job, parts = one.job, one.settled.also
+        if parts and job.contact_id is not None and job.message is not None:
+            place = (job.bot_id, job.chat_id)
+            taking_back.note_parts(
+                s,
+                row_id=job.id,
+                contact_id=job.contact_id,
+                message_ref=job.message.id,
+                place=place,
+                parts=parts,
+                now=now,
+            )
 
 
 def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
@@ -273,24 +292,11 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         if is_staff:
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         if not is_staff or job.kind in TO_CLIENTS:
-            is_news = client_messages.set_blocked(s, bot_id=job.bot_id, chat_id=job.chat_id, is_blocked=True)
-            message = execute(s, _FIRST_MESSAGE, {"bot_id": job.bot_id, "chat_id": job.chat_id}).one_or_none()
-            outbox.drop_waiting(s, bot_id=job.bot_id, chat_id=job.chat_id, outcome=why, now=now)
-            if job.kind == outbox.TO_CLIENT:
-                _notify_author(s, one, "client_unreachable", now)
-            elif (
-                message is not None
-            ):  # a notice of the bot was refused, while an operator's message waits for the same chat
-                payload = {"code": "client_unreachable", "contact": message.contact_id, "reply_to": message.message_id}
-                notice = outbox.OutboxEntry(
-                    outbox.STAFF_NOTICE, job.bot_id, message.chat_id, message.contact_id, payload=payload
-                )
-                outbox.add(s, [notice], now=now)
-            elif job.contact_id is not None and is_news:
-                _notify_holder(s, job, "client_unreachable", now)
+            refused = job.id if job.kind == outbox.TO_CLIENT else None
+            client_messages.block(s, bot_id=job.bot_id, chat_id=job.chat_id, now=now, refused=refused, outcome=why)
     elif job.message is not None and job.message.is_withdrawn:
         if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
-            _notify_author(s, one, "not_taken_back", now)
+            _on_not_deleted(s, one, now)
     elif job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR):
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.COPY_EDIT and why != "nothing_to_send" and job.message is not None:
@@ -304,6 +310,19 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         _replace_card(s, job, now)
 
 
+def _on_not_deleted(s: Session, one: Outcome, now: datetime) -> None:
+    """Notifies once whoever took words back that the client may still see them; a colleague's copy does not matter."""
+    job = one.job
+    if job.contact_id is None or job.message is None or not _is_clients_chat(s, job):
+        return
+    is_nowhere = one.settled.outcome == "nothing_to_send" and not taking_back.may_be_there(
+        s, contact_id=job.contact_id, message_ref=job.message.id
+    )
+    about = {"message_ref": job.message.id, "chat_id": job.chat_id}
+    if not is_nowhere and not taking_back.was_refused(s, row_id=job.id, **about):
+        _notify_author(s, one, "not_taken_back", now)
+
+
 def _replace_card(s: Session, job: ClaimedRow, now: datetime) -> None:
     if job.contact_id is not None:
         cards.replace(
@@ -314,22 +333,6 @@ def _replace_card(s: Session, job: ClaimedRow, now: datetime) -> None:
             message_id=job.payload["message_id"],
             now=now,
         )
-
-
-_FIRST_MESSAGE = (
-    select(Message.contact_id, Message.chat_id, Message.message_id)
-    .join(OutboxRow, OutboxRow.message_ref == Message.id)
-    .where(
-        OutboxRow.bot_id == bindparam("bot_id"),
-        OutboxRow.chat_id == bindparam("chat_id"),
-        OutboxRow.kind == outbox.TO_CLIENT,
-        outbox.UNSETTLED,
-        OutboxRow.state == "pending",
-        Message.chat_id.is_not(None),
-    )
-    .order_by(OutboxRow.id)
-    .limit(1)
-)
 
 
 def _notify_card_dead(s: Session, bot_id: int, contact_id: int | None, now: datetime) -> None:
@@ -387,17 +390,6 @@ def _holder_chat(s: Session, contact_id: int | None) -> int | None:
         .join(Contact, Contact.operator_id == Staff.operator_id)
         .where(Contact.id == contact_id),
     ).scalar_one_or_none()
-
-
-def _notify_holder(s: Session, job: ClaimedRow, code: str, now: datetime) -> None:
-    holder = _holder_chat(s, job.contact_id)
-    if holder is not None:
-        payload: dict[str, Any] = {"code": code, "contact": job.contact_id}
-        key = f"{code}:{job.contact_id}"
-        notice = outbox.OutboxEntry(
-            outbox.STAFF_NOTICE, job.bot_id, holder, job.contact_id, payload=payload, dedup_key=key
-        )
-        outbox.add(s, [notice], now=now)
 
 
 def recover(

@@ -225,7 +225,8 @@ class Settled:
         ambiguous: whether nobody knows if this attempt was applied.
         is_own_failure: whether others were sent meanwhile; only such failures are counted against a row.
         waits_for_telegram: as in `PendingRow`.
-        also: Telegram's ids of further messages of the row, such as the words under a photo without them.
+        also: Telegram's ids of further messages of the row, such as the words under a photo without them; of a row that
+            is not sent, what has arrived of it nevertheless.
         requests: how many this attempt took.
     """
 

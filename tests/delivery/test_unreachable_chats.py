@@ -3,8 +3,8 @@
 import pytest
 
 from bot.delivery.backoff import RetryDelays
-from bot.sandbox import Person, Sandbox, SeenMessage
-from tests.stories.arranging import count, give, now, told, until
+from bot.sandbox import Sandbox
+from tests.stories.arranging import ask, count, give, now, told, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -12,13 +12,6 @@ from tests.support.people import RunningApp
 def calls(crm: RunningApp, method: str) -> int:
     counted: dict[str, int] = crm.sandbox.stats()["bots"][str(crm.shop.id)]["calls"]
     return counted.get(method, 0)
-
-
-async def ask(crm: RunningApp, ivan: Person, anna: Person, words: str = "My question") -> SeenMessage:
-    await ivan.says(words, to=crm.shop)
-    card = await anna.sees(words, bot=crm.shop)
-    await crm.settled()
-    return card
 
 
 @pytest.mark.fault("F34", "F35")
@@ -61,6 +54,56 @@ async def test_operator_learns_at_once_that_a_client_has_blocked_the_bot_and_onc
     await ivan.blocks(crm.shop)
     await crm.settled()
     assert told(anna, "has blocked the bot") == 1  # nothing is open
+
+
+@pytest.mark.fault("F174")
+@pytest.mark.parametrize("first", ["the update", "a refusal"])
+async def test_operator_whose_messages_wait_for_a_client_who_blocks_the_bot_is_told_once(
+    crm: RunningApp, clock: MovableClock, first: str
+) -> None:
+    """In reply to the first of them, whichever way Telegram says it first."""
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="flood", retry_after=60, method="copyMessage", chat=ivan)
+    words = [await anna.replies(card, f"answer {number}") for number in range(3)]
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client'", 3)
+    await until(crm, "SELECT count(*) > 0 FROM outbox WHERE outcome = 'flood_wait'", True)
+    if first == "the update":
+        await ivan.blocks(crm.shop)
+        notice = await anna.sees("the client has blocked the bot")
+    else:
+        refusal = "Forbidden: bot was blocked by the user"
+        crm.sandbox.fail(kind="error", method="copyMessage", code=403, text=refusal, chat=ivan)
+    clock.forward(seconds=61)
+    await crm.app.supervisor.look_again()
+    if first == "a refusal":
+        notice = await anna.sees("the client has blocked the bot")
+        await ivan.blocks(crm.shop)
+    await crm.settled()
+    assert notice.reply_to == words[0].id
+    assert not notice.raw.get("disable_notification", False)
+    assert told(anna, "has blocked the bot") == 1
+    assert await count(crm, "outbox", "kind = 'to_client' AND state = 'dead'") == 3
+
+
+@pytest.mark.fault("F174")
+async def test_operator_whose_message_is_being_sent_to_a_client_who_blocks_is_told_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="slow", delay=1.0, applied=False, method="copyMessage", chat=ivan)
+    words = await anna.replies(card, "answer")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client' AND state = 'sending'", 1)
+    await ivan.blocks(crm.shop)
+    assert (await anna.sees("the client has blocked the bot")).reply_to == words.id
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client' AND state = 'dead'", 1)
+    await crm.settled()
+    assert told(anna, "has blocked the bot") == 1
 
 
 @pytest.mark.fault("F41")

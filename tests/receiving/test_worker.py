@@ -66,6 +66,17 @@ class Desk:
         finally:
             self._busy.discard(row.conversation)
 
+    def hold(self) -> tuple[asyncio.Event, asyncio.Event]:
+        """From now on updates wait. Returns what is set when one has begun, and what is to be set so that they end."""
+        begun, gate = asyncio.Event(), asyncio.Event()
+
+        async def wait(_: IncomingUpdate) -> None:
+            begun.set()
+            await gate.wait()
+
+        self.before = wait
+        return begun, gate
+
     def worker(self, **options: Any) -> ConversationWorker:
         async def is_paced(_: IncomingUpdate) -> bool:
             return False
@@ -141,13 +152,8 @@ async def test_updates_received_during_backlog_read_do_not_overtake_it(db: Datab
 
 
 async def test_restarted_bot_processes_no_update_twice(db: Database) -> None:
-    desk, gate = Desk(db), asyncio.Event()
-    worker = desk.worker()
-
-    async def wait(_: IncomingUpdate) -> None:
-        await gate.wait()
-
-    desk.before = wait
+    desk = Desk(db)
+    worker, (_begun, gate) = desk.worker(), desk.hold()
     await worker.start(BOT)
     worker.add(await store(db, update(1), update(2), update(3)))
     await worker.start(BOT)  # it starts over: everything is still unfinished
@@ -160,14 +166,8 @@ async def test_restarted_bot_processes_no_update_twice(db: Database) -> None:
 
 
 async def test_worker_processes_no_further_updates_of_a_bot_it_left(db: Database) -> None:
-    desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
-    worker = desk.worker()
-
-    async def wait(_: IncomingUpdate) -> None:
-        begun.set()
-        await gate.wait()
-
-    desk.before = wait
+    desk = Desk(db)
+    worker, (begun, gate) = desk.worker(), desk.hold()
     await worker.start(BOT)
     worker.add(await store(db, *(update(number) for number in range(1, 80))))
     await begun.wait()
@@ -181,14 +181,8 @@ async def test_worker_processes_no_further_updates_of_a_bot_it_left(db: Database
 
 async def test_stopped_worker_is_idle_while_updates_wait_in_the_inbox(db: Database) -> None:
     """They are the next session's; whoever waits for this one would wait for ever."""
-    desk, begun, gate = Desk(db), asyncio.Event(), asyncio.Event()
-    worker = desk.worker()
-
-    async def wait(_: IncomingUpdate) -> None:
-        begun.set()
-        await gate.wait()
-
-    desk.before = wait
+    desk = Desk(db)
+    worker, (begun, gate) = desk.worker(), desk.hold()
     await worker.start(BOT)
     worker.add(await store(db, update(1), update(2)))
     await begun.wait()

@@ -72,6 +72,29 @@ async def give(crm: RunningApp, contact_id: int, person: Person) -> None:
     )
 
 
+async def ask(crm: RunningApp, client: Person, operator: Person, words: str = "My question") -> SeenMessage:
+    """A client's request comes to an operator. Returns the card."""
+    await client.says(words, to=crm.shop)
+    card = await operator.sees(words, bot=crm.shop)
+    await crm.settled()
+    return card
+
+
+async def asks(crm: RunningApp, name: str, operator: Person) -> Person:
+    """A new client, whose request has come to an operator: `Ivan asks`."""
+    client = crm.client(name)
+    await ask(crm, client, operator, f"{name} asks")
+    return client
+
+
+async def shut_chat(crm: RunningApp, operator: Person, client: Person, *said: str, seconds: int) -> None:
+    """From what a client says now, everything for an operator waits until the clock is moved on by so many seconds."""
+    crm.sandbox.fail(kind="flood", retry_after=seconds, method="copyMessage", chat=operator)
+    for words in said:
+        await client.says(words, to=crm.shop)
+    await until(crm, "SELECT count(*) FROM gates", 1)
+
+
 async def every_message_opens(crm: RunningApp) -> None:
     """At every source, what a client writes after closing opens a new request."""
     for source in await crm.db.read(sources.listing):

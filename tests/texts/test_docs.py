@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "docs/ru/README.md")
 GUIDES = ("docs/using.md", "docs/ru/using.md")
 REFERENCES = ("docs/reference.md", "docs/ru/reference.md")
+OPERATIONS = ("docs/operations.md", "docs/ru/operations.md")
 README_LINES = 90  # two screens
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGE_IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
@@ -88,13 +89,39 @@ def test_guide_lists_every_switch_of_the_sandbox(guide: str, language: str) -> N
     assert all(texts[name] in read(guide) for name in ("held", "outbox", "circuit"))
 
 
-@pytest.mark.parametrize(("english", "russian"), [READMES, GUIDES, REFERENCES])
+@pytest.mark.parametrize(("english", "russian"), [READMES, GUIDES, REFERENCES, OPERATIONS])
 def test_both_languages_have_the_same_structure(english: str, russian: str) -> None:
     def parts(name: str) -> list[str]:
         starts = ("#", "```", "|", "* ", "1.", "2.", "3.", "4.", "5.", "6.", "<img")
         return [line.split(" ")[0] for line in read(name).splitlines() if line.lstrip().startswith(starts)]
 
     assert parts(russian) == parts(english)
+
+
+def test_both_pages_on_running_say_the_same_to_machines() -> None:
+    """What is typed, configured or scraped, and all codes and figures of tables, do not depend on the language."""
+
+    def commands(name: str) -> list[str]:
+        """The blocks of code without their comments."""
+        blocks = re.findall(r"^```\w*\n(.*?)^```$", read(name), re.MULTILINE | re.DOTALL)
+        return [re.sub(r" *(?:#(?!\{)|--) .*$", "", block, flags=re.MULTILINE) for block in blocks]
+
+    def metrics(name: str) -> list[str]:
+        return re.findall(r"^(\| `mini_crm_\w+` \| \w+ \| .*? \|)", read(name), re.MULTILINE)
+
+    def figures(name: str) -> list[list[str]]:
+        rows = [line for line in read(name).splitlines() if line.startswith("| ") and "mini_crm_" not in line]
+        return [re.findall(r"\d+(?:[.,]\d+)?", line.replace(",", ".")) for line in rows]
+
+    def codes(name: str) -> set[str]:
+        prose = _FENCE.sub("", read(name))
+        return {one for one in re.findall(r"`([^`]+)`", prose) if one.isascii() and "<" not in one}
+
+    english, russian = OPERATIONS
+    assert commands(russian) == commands(english)
+    assert metrics(russian) == metrics(english)
+    assert figures(russian) == figures(english)
+    assert codes(russian) ^ codes(english) == set()
 
 
 @pytest.mark.parametrize("readme", READMES)

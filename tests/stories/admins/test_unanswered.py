@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from bot.sandbox import Person, Sandbox
+from bot.sandbox import Sandbox
 from crm_core.conversation import unanswered
-from tests.stories.arranging import closes, told, until
+from tests.stories.arranging import asks, closes, told, until
 from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -16,14 +16,6 @@ async def ticks(crm: RunningApp) -> None:
     """The periodic job looks, and what it queued is sent."""
     await crm.app.schedule.run("tell_of_unanswered")
     await crm.settled()
-
-
-async def asks(crm: RunningApp, name: str, operator: Person) -> Person:
-    client = crm.client(name)
-    await client.says(f"{name} asks", to=crm.shop)
-    await operator.sees(f"{name} asks", bot=crm.shop)
-    await crm.settled()
-    return client
 
 
 @pytest.mark.fault("F169")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core.conversation import late_messages
-from tests.stories.arranging import closes, count, link, now, remove, told, until, value
+from tests.stories.arranging import closes, count, link, now, remove, shut_chat, told, until, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -95,10 +95,7 @@ async def test_line_about_unseen_words_survives_a_late_question(crm: RunningApp,
     card = await anna.sees("Ivan begins", bot=crm.shop)
     await crm.settled()
     last = anna.chat(crm.shop)[-1].id
-    crm.sandbox.fail(kind="flood", retry_after=600, method="copyMessage", chat=anna)
-    for words in ("One", "Two", "Three"):
-        await ivan.says(words)
-    await until(crm, "SELECT count(*) FROM gates", 1)
+    await shut_chat(crm, anna, ivan, "One", "Two", "Three", seconds=600)
     await closes(anna, card)
     await ivan.sees("is closed")
     await ivan.says("And skis?")

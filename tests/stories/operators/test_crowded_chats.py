@@ -4,18 +4,11 @@ import pytest
 
 from bot.delivery.chat_lanes import COPIES_AT_MOST
 from bot.sandbox import Person, Sandbox
-from tests.stories.arranging import closes, until
+from tests.stories.arranging import closes, shut_chat, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
 WAIT = 60  # seconds for which Telegram takes nothing for the operator's chat
-
-
-async def shut_chat(crm: RunningApp, anna: Person, ivan: Person) -> None:
-    """From now on everything for Anna waits until the clock is moved on."""
-    crm.sandbox.fail(kind="flood", retry_after=WAIT, method="copyMessage", chat=anna)
-    await ivan.says("first", to=crm.shop)
-    await until(crm, "SELECT count(*) FROM gates", 1)
 
 
 async def open_chat(crm: RunningApp, clock: MovableClock) -> None:
@@ -42,7 +35,7 @@ async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp,
         await anna.sees(f"{one.first_name} begins", bot=crm.shop)
     await crm.settled()
     last = anna.chat(crm.shop)[-1].id
-    await shut_chat(crm, anna, flooders[0])
+    await shut_chat(crm, anna, flooders[0], "first", seconds=WAIT)
     for one in flooders:
         for number in range(10):
             await one.says(f"{one.first_name} {number}", to=crm.shop)
@@ -66,7 +59,7 @@ async def test_card_is_redrawn_before_the_words_that_wait(crm: RunningApp, clock
     await ivan.says("Ivan begins", to=crm.shop)
     card = await anna.sees("Ivan begins", bot=crm.shop)
     await crm.settled()
-    await shut_chat(crm, anna, ivan)
+    await shut_chat(crm, anna, ivan, "first", seconds=WAIT)
     for number in range(8):
         await ivan.says(f"word {number}", to=crm.shop)
     await until_written(crm, "word 7")
@@ -88,7 +81,7 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     await anna.sees("Ivan begins", bot=crm.shop)
     await crm.settled()
     last = anna.chat(crm.shop)[-1].id
-    await shut_chat(crm, anna, ivan)
+    await shut_chat(crm, anna, ivan, "first", seconds=WAIT)
     for number in range(COPIES_AT_MOST + 6):
         await ivan.says(f"word {number}", to=crm.shop)
     await until_written(crm, f"word {COPIES_AT_MOST + 5}")
@@ -115,7 +108,7 @@ async def test_close_drops_what_waits_and_says_how_much(crm: RunningApp, clock: 
     await ivan.says("Ivan begins", to=crm.shop)
     card = await anna.sees("Ivan begins", bot=crm.shop)
     await crm.settled()
-    await shut_chat(crm, anna, ivan)
+    await shut_chat(crm, anna, ivan, "first", seconds=WAIT)
     for number in range(COPIES_AT_MOST + 4):
         await ivan.says(f"word {number}", to=crm.shop)
     await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'collapsed'", 5)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.sandbox import Person, SeenMessage
-from tests.stories.arranging import count, now, remove, until
+from tests.stories.arranging import asks, count, now, remove, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -24,25 +24,17 @@ async def pinned(crm: RunningApp, anna: Person) -> SeenMessage:
     return found[0]
 
 
-async def ask(crm: RunningApp, anna: Person, name: str) -> Person:
-    client = crm.client(name)
-    await client.says(f"Hello from {name}", to=crm.shop)
-    await anna.sees(f"Hello from {name}", bot=crm.shop)
-    await crm.settled()
-    return client
-
-
 @pytest.mark.fault("F166")
 async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, clock: MovableClock) -> None:
     clock.goes_to(12, 0)
     anna = await crm.operator("Anna")
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []  # nothing is open yet
-    ivan, _maria = await ask(crm, anna, "Ivan"), await ask(crm, anna, "Maria")
+    ivan, _maria = await asks(crm, "Ivan", anna), await asks(crm, "Maria", anna)
     overview = await pinned(crm, anna)
     assert overview.text == "🔴 2 waiting"
     assert overview.labels == ["🔴 #1 Ivan · 12:00", "🔴 #2 Maria · 12:00"]
-    await anna.replies(await anna.sees("Hello from Ivan"), "Good day")
+    await anna.replies(await anna.sees("Ivan asks"), "Good day")
     await ivan.sees("Good day")
     await crm.settled()
     again = await pinned(crm, anna)
@@ -50,12 +42,12 @@ async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, cloc
     assert again.labels == ["🔴 #2 Maria · 12:00", "🟢 #1 Ivan"]
     # A button shows the card. What has not changed is not edited.
     await anna.presses(again, "#2 Maria")
-    shown = await anna.sees("Hello from Maria", after=again)
+    shown = await anna.sees("Maria asks", after=again)
     await looks_again(crm)
     assert now(anna, overview).request_id == again.request_id
     await anna.presses(now(anna, shown), "Take")
     await anna.sees(lambda seen: seen.id == shown.id and "In progress" in seen.text)
-    for card in (now(anna, shown), await anna.sees(lambda seen: "📥" in seen.text and "Hello from Ivan" in seen.text)):
+    for card in (now(anna, shown), await anna.sees(lambda seen: "📥" in seen.text and "Ivan asks" in seen.text)):
         await anna.presses(card, "Close")
         await crm.settled()
     assert (await pinned(crm, anna)).text == "✅ Nothing is open."
@@ -64,16 +56,16 @@ async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, cloc
 
 async def test_overview_comes_without_a_sound_and_in_the_operators_language(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", language="ru")
-    await ask(crm, anna, "Ivan")
+    await asks(crm, "Ivan", anna)
     assert (await pinned(crm, anna)).text == "🔴 ждёт 1"
 
 
 async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
-    await ask(crm, anna, "Ivan")
+    await asks(crm, "Ivan", anna)
     overview = await pinned(crm, anna)
     await anna.deletes(overview)
-    await ask(crm, anna, "Maria")
+    await asks(crm, "Maria", anna)
     await looks_again(crm)
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
@@ -83,26 +75,26 @@ async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, c
 
 async def test_overview_stays_where_pinning_is_refused(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
-    await ask(crm, anna, "Ivan")
+    await asks(crm, "Ivan", anna)
     crm.sandbox.fail(kind="error", method="pinChatMessage", code=400, text="Bad Request: not enough rights", times=1)
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     overview = await anna.sees("🔴 1 waiting")
-    await ask(crm, anna, "Maria")
+    await asks(crm, "Maria", anna)
     await looks_again(crm)
     assert now(anna, overview).text == "🔴 2 waiting"
 
 
 async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
-    await ask(crm, anna, "Ivan")
+    await asks(crm, "Ivan", anna)
     overview = await pinned(crm, anna)
     await anna.says("/overview")
     await anna.sees("The pinned overview is off")
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     assert (now(anna, overview).text, now(anna, overview).labels) == ("This overview is no longer kept.", [])
-    await ask(crm, anna, "Maria")
+    await asks(crm, "Maria", anna)
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     await anna.says("/overview")
@@ -121,13 +113,13 @@ async def test_overview_switched_on_with_nothing_open_says_when_it_appears(crm: 
         await anna.sees(words)
     await crm.settled()
     assert anna.pinned(crm.shop) == []
-    await ask(crm, anna, "Ivan")
+    await asks(crm, "Ivan", anna)
     assert (await pinned(crm, anna)).text == "🔴 1 waiting"
 
 
 async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
-    await ask(crm, anna, "Ivan")
+    await asks(crm, "Ivan", anna)
     overview = await pinned(crm, anna)
     await remove(crm, anna)
     await looks_again(crm)
@@ -139,9 +131,9 @@ async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
 
 async def test_overview_yields_to_what_people_write(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
-    ivan = await ask(crm, anna, "Ivan")
+    ivan = await asks(crm, "Ivan", anna)
     overview = await pinned(crm, anna)
-    await ask(crm, anna, "Maria")
+    await asks(crm, "Maria", anna)
     crm.sandbox.fail(kind="flood", method="editMessageText", retry_after=30, chat=anna, times=1)
     await crm.app.schedule.run("refresh_overviews")
     await until(crm, "SELECT count(*) FROM gates", 1)

@@ -4,21 +4,13 @@ import re
 
 import pytest
 
-from bot.sandbox import Person, Sandbox, SeenMessage
+from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import UNKNOWN_PRESS, closes, count, give, now, remove, told, value
+from tests.stories.arranging import UNKNOWN_PRESS, ask, closes, count, give, now, remove, told, value
 from tests.stories.clients.test_messages import COPYABLE, NOT_COPYABLE
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 ENDED = "This question has ended, and nothing was sent. Please write your message again."
-
-
-async def ask(crm: RunningApp, client: Person, operator: Person, words: str) -> SeenMessage:
-    """A client's request, and its card."""
-    await client.says(words, to=crm.shop)
-    card = await operator.sees(words, bot=crm.shop)
-    await crm.settled()
-    return card
 
 
 async def test_operator_joins_by_link_and_gets_help(crm: RunningApp) -> None:

@@ -5,7 +5,8 @@ import pytest
 from bot.sandbox import Person
 from bot.sandbox.world import content as kinds
 from crm_core.messaging.messages import TALK_TEXT
-from tests.stories.arranging import give, now, remove
+from tests.stories.arranging import give, now, remove, told, until
+from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
 
@@ -68,6 +69,77 @@ async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: Ru
     assert (await boris.sees("Garden street 22")).id == changed.id
 
 
+@pytest.mark.fault("F172")
+@pytest.mark.parametrize("moment", ["it is read", "it is being sent", "it waits"])
+async def test_words_taken_back_after_a_hand_over_are_so_in_the_talk(
+    crm: RunningApp, clock: MovableClock, moment: str
+) -> None:
+    """Boris would rely on what the client no longer has."""
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    await crm.settled()
+    await anna.says("We refund 90 %")
+    await ivan.sees("We refund 90 %")
+    await anna.sends(kinds.photo(caption="The form"))
+    await ivan.sees(kind="photo")
+    await ivan.says("Fine")
+    await crm.settled()
+    lines = [seen for seen in anna.chat(crm.shop) if seen.labels == ["↩️ Take back"]]
+    if moment == "it is being sent":
+        crm.sandbox.fail(kind="slow", method="sendMessage", chat=boris, delay=1.0, every=2, times=1)
+    elif moment == "it waits":
+        crm.sandbox.fail(kind="flood", method="sendMessage", chat=boris, retry_after=30)
+    await give(crm, 1, boris)
+    if moment == "it is read":
+        await boris.sees(kind="photo", bot=crm.shop)
+        await crm.settled()
+        talk = await boris.sees("Anna → client: We refund 90 %")
+    elif moment == "it waits":
+        await until(crm, "SELECT count(*) FROM gates", 1)
+    else:
+        await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'talk' AND state = 'sending'", 1)
+    for line in lines:
+        await (await anna.presses(line, "Take back")).answer()
+    clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    pages = [seen for seen in boris.chat(crm.shop) if seen.text.startswith("📜")]
+    assert [seen for seen in boris.chat(crm.shop) if seen.kind == "photo"] == []
+    assert [seen for seen in ivan.chat(crm.shop) if seen.kind == "photo"] == []
+    told_now = [line.partition(" ")[2] for seen in pages for line in seen.text.splitlines()[1:]]
+    if moment == "it waits":
+        assert "refund" not in " ".join(told_now)
+        return
+    assert told_now == [
+        "Anna → client: (taken back) We refund 90 %",
+        "Anna → client: (taken back) [photo] The form",
+        "Ivan: Fine",
+    ]
+    assert len(pages) == 1
+    if moment == "it is read":
+        assert pages[0].id == talk.id
+    assert told(anna, "could not be taken back") == 0
+    await boris.replies(pages[0], "How may I help?")
+    await ivan.sees("How may I help?")
+
+
+@pytest.mark.fault("F172")
+async def test_words_taken_back_are_so_on_a_card_shown_again(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    await crm.settled()
+    await anna.says("We refund 90 %")
+    line = await anna.sees("→ #1 Ivan")
+    await crm.settled()
+    asked = await anna.says("#1")
+    card = await anna.sees("We refund 90 %", after=asked)
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert "Anna: (taken back) We refund 90 %" in now(anna, card).text
+
+
 @pytest.mark.fault("F154")
 async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan" * 16)
@@ -83,10 +155,10 @@ async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) 
     await crm.settled()
     seen = boris.chat(crm.shop)
     pages = [one for one in seen if one.text.startswith("📜")]
-    told = "\n".join(one.text for one in pages)
+    shown = "\n".join(one.text for one in pages)
     assert len(pages) <= 8
-    assert all(text in told for text in words)
-    assert [told.index(text) for text in words] == sorted(told.index(text) for text in words)
+    assert all(text in shown for text in words)
+    assert [shown.index(text) for text in words] == sorted(shown.index(text) for text in words)
     assert seen[-1].text == "b" * (TALK_TEXT + 1)  # what is too long for a line follows in full
 
 

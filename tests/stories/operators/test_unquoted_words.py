@@ -4,8 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import closes, count, give, now, remove, told, until, value
-from tests.stories.operators.test_replies import ask
+from tests.stories.arranging import ask, closes, count, give, now, remove, told, until, value
 from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -282,6 +281,8 @@ async def test_words_are_taken_back_from_the_client(crm: RunningApp) -> None:
     assert not got(ivan, "An offer")
     assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: it is being deleted in the chat of #1.", [])
     await anna.edits(words, "Another offer")
+    refused = await anna.sees("This was taken back from #1, so the new words went to nobody.")
+    assert refused.reply_to == words.id
     await anna.presses(line, "Take back", stale=True)
     await crm.settled()
     assert not got(ivan, "offer")
@@ -320,6 +321,156 @@ async def test_words_that_wait_are_taken_back_before_they_are_sent(crm: RunningA
     assert await press.answer() == "Taken back before it was sent to #1."
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client' AND outcome = 'withdrawn'", 1)
     assert await count(crm, "outbox", "kind = 'delete'") == 0
+    press = await anna.presses(line, "Take back", stale=True)
+    assert await press.answer() == "Taken back before it was sent to #1."
+
+
+@pytest.mark.fault("F170")
+@pytest.mark.parametrize("went", [True, False])
+async def test_taking_back_again_after_days_says_what_became_of_the_words(
+    crm: RunningApp, clock: MovableClock, went: bool
+) -> None:
+    """It is not too late for words that were taken back in time."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    if not went:
+        crm.sandbox.fail(kind="flood", method="copyMessage", chat=ivan, retry_after=600)
+    await anna.says("Not for Ivan")
+    line = await anna.sees("→ #1 Ivan")
+    if went:
+        await ivan.sees("Not for Ivan")
+        await crm.settled()
+    else:
+        await until(crm, "SELECT count(*) FROM gates", 1)
+    first = await (await anna.presses(line, "Take back")).answer()
+    clock.forward(hours=49)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    assert not got(ivan, "Not for Ivan")
+    said = "Taken back: it is being deleted in the chat of #1." if went else "Taken back before it was sent to #1."
+    assert [first, await (await anna.presses(line, "Take back", stale=True)).answer()] == [said, said]
+
+
+@pytest.mark.fault("F170")
+async def test_words_whose_sending_fails_after_they_were_taken_back_are_no_worry(crm: RunningApp) -> None:
+    """They were on their way, so a deletion was queued; Telegram took nothing, so there is nothing to delete."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=1.0, applied=False)
+    words = await anna.says("Not for Ivan")
+    line = await anna.sees("→ #1 Ivan")
+    await anna.deletes(words)  # so that Telegram cannot copy them any more
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert not got(ivan, "Not for Ivan")
+    assert told(anna, "could not be taken back") == 0
+    press = await anna.presses(line, "Take back", stale=True)
+    assert await press.answer() == "Taken back before it was sent to #1."
+
+
+CAPTION_REFUSED = "Bad Request: message caption is too long"
+
+
+def photos(person: Person) -> list[SeenMessage]:
+    """The photos that somebody has."""
+    return [seen for seen in person.chat() if seen.kind == "photo"]
+
+
+@pytest.mark.fault("F171")
+@pytest.mark.parametrize("moment", ["it has arrived", "it is being sent", "it came twice"])
+async def test_photo_whose_words_went_apart_is_taken_back_entirely(
+    crm: RunningApp, clock: MovableClock, moment: str
+) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    if moment == "it is being sent":
+        crm.sandbox.fail(kind="slow", method="sendMessage", chat=ivan, delay=1.0, times=1)
+    elif moment == "it came twice":
+        crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=30)
+    await anna.sends(kinds.photo(caption="The offer for Maria"))
+    line = await anna.sees("→ #1 Ivan")
+    await ivan.sees(kind="photo")
+    if moment == "it came twice":
+        await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
+        clock.forward(seconds=31)
+        await crm.app.supervisor.look_again()
+    if moment != "it is being sent":
+        await crm.settled()
+        assert len(photos(ivan)) == (2 if moment == "it came twice" else 1)
+        assert got(ivan, "The offer for Maria")
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert not got(ivan, "The offer for Maria")
+    assert photos(ivan) == []
+    assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F171")
+async def test_photo_whose_words_went_apart_has_only_the_new_ones_after_an_edit(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    words = await anna.sends(kinds.photo(caption="The first price"))
+    await ivan.sees("The first price")
+    line = await anna.sees("→ #1 Ivan")
+    await crm.settled()
+    await anna.edits(words, "The last price")
+    await ivan.sees("The last price")
+    await crm.settled()
+    assert not got(ivan, "The first price")
+    await anna.presses(line, "Take back")
+    await crm.settled()
+    assert photos(ivan) == []
+    assert told(anna, "could not be taken back") == 0
+
+
+@pytest.mark.fault("F171")
+async def test_refused_deletion_of_a_photo_and_its_words_is_told_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ask(crm, ivan, anna, "Ivan asks")
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    await anna.sends(kinds.photo(caption="The offer for Maria"))
+    line = await anna.sees("→ #1 Ivan")
+    await ivan.sees("The offer for Maria")
+    await crm.settled()
+    text = "Bad Request: message can't be deleted for everyone"
+    crm.sandbox.fail(kind="error", method="deleteMessage", code=400, text=text, chat=ivan, times=2)
+    await anna.presses(line, "Take back")
+    await anna.sees("could not be taken back")
+    await crm.settled()
+    assert told(anna, "could not be taken back") == 1
+
+
+@pytest.mark.fault("F171")
+async def test_photo_whose_words_never_came_is_taken_back(crm: RunningApp, clock: MovableClock) -> None:
+    """The words wait for a flood wait to end; the photo is at the client already."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.presses(card, "Take")
+    await ivan.sees("taking care")
+    await crm.settled()
+    crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
+    crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=30)
+    await anna.sends(kinds.photo(caption="The offer for Maria"))
+    line = await anna.sees("→ #1 Ivan")
+    await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
+    press = await anna.presses(line, "Take back")
+    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    assert photos(ivan) == []
+    assert not got(ivan, "The offer for Maria")
 
 
 @pytest.mark.fault("F146")
@@ -470,6 +621,29 @@ async def test_number_put_before_words_that_are_asked_about_is_obeyed(crm: Runni
     assert told(maria, "Good morning") == 0
 
 
+@pytest.mark.fault("F173")
+async def test_number_of_a_request_that_the_question_did_not_offer_gets_a_button(crm: RunningApp) -> None:
+    """It was opened after the question."""
+    anna, ivan, maria, _ = await two_taken(crm)
+    words = await anna.says("Good morning")
+    question = await anna.sees("Who is this for?")
+    olga = crm.client("Olga")
+    await ask(crm, olga, anna, "Olga asks")
+    await anna.edits(words, "#3 Good morning")
+    await crm.settled()
+    for _again in range(2):
+        press = await anna.presses(question, "#2")
+        assert await press.answer() == "Not sent to #2, as #3 stands before the words. Press #3, or edit them."
+        await crm.settled()
+    question = now(anna, question)
+    assert question.text == "Who is this for? Pick one and I'll send it."
+    assert question.labels == ["#3 Olga", "#1 Ivan · Ivan asks", "#2 Maria · Maria asks"]
+    await anna.presses(question, "#3")
+    assert (await olga.sees("Good morning")).text == "Good morning"
+    await crm.settled()
+    assert [told(client, "Good morning") for client in (ivan, maria)] == [0, 0]
+
+
 @pytest.mark.fault("F147")
 async def test_unanswered_question_ends_and_says_once_what_was_not_sent(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan, maria, _ = await two_taken(crm)
@@ -559,6 +733,36 @@ async def test_words_to_a_closed_contact_are_sent_once_it_is_reopened(crm: Runni
     await anna.sees("Thank you")
     assert await count(crm, "contacts") == 1
     assert told(ivan, "Your order") == 1
+
+
+@pytest.mark.fault("F173")
+@pytest.mark.parametrize("way", ["a reply to the card", "its number"])
+async def test_number_put_before_words_to_a_closed_contact_gets_a_button(crm: RunningApp, way: str) -> None:
+    anna, ivan, maria, card = await two_taken(crm)
+    await anna.presses(card, "Close")
+    await ivan.sees("is closed")
+    await crm.settled()
+    if way == "its number":
+        words = await anna.says("#1 Good morning")
+    else:
+        words = await anna.replies(card, "Good morning")
+    question = await anna.sees("#1 is closed, so this was not sent.")
+    await anna.edits(words, "#2 Good morning")
+    await crm.settled()
+    press = await anna.presses(question, "Reopen and send")
+    assert await press.answer() == "Not sent to #1, as #2 stands before the words. Press #2, or edit them."
+    await crm.settled()
+    question = now(anna, question)
+    assert (question.text, question.labels) == (
+        "#1 is closed, so this was not sent.",
+        ["#2 Maria", "↩️ Reopen and send"],
+    )
+    assert await value(crm, "SELECT status FROM contacts WHERE id = 1") == "closed"
+    await anna.presses(question, "#2")
+    assert (await maria.sees("Good morning")).text == "Good morning"
+    await crm.settled()
+    assert not got(ivan, "Good morning")
+    assert now(anna, question).labels == ["↩️ Take back"]
 
 
 @pytest.mark.fault("F148")
