@@ -64,10 +64,19 @@ def _can_start_processes(module: ModuleType | None) -> bool:
     return any(name.startswith(STARTS_PROCESSES) for name in {*origins, module.__name__})
 
 
-def pytest_collection_finish() -> None:
-    """Spares the garbage collector what stays until the end, thousands of models and tests: a sixth of the time."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spares the garbage collector what stays until the end, thousands of models and tests.
+
+    Looking through it again and again takes a fifth of the time of collecting, and a sixth of that of the tests.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.collect()
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
