@@ -25,6 +25,7 @@ from tests.support.clock import MovableClock
 from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
 from tests.support.random_histories import choose_profile
+from tests.support.running_order import in_running_order
 
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
@@ -38,17 +39,18 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what starts processes as slow, and what runs on PostgreSQL as postgres; slow tests come first.
-
-    The whole run is over when its last test is, and one at the end could keep a single core busy for a minute.
-    """
-    items.sort(key=lambda item: not _is_slow(item))
+    """Marks what starts processes as slow, and what runs on PostgreSQL as postgres; puts the tests in order."""
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if parameters.get("database_url") == "postgres":
             item.add_marker("postgres")
+    items[:] = in_running_order(items, is_slow=_is_slow, is_in_browser=_is_in_browser)
+
+
+def _is_in_browser(item: pytest.Item) -> bool:
+    return "browser" in getattr(item, "fixturenames", ()) and _is_slow(item)
 
 
 def _is_slow(item: pytest.Item) -> bool:
