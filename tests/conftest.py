@@ -24,9 +24,11 @@ from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
 from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
+from tests.support.deferred_models import defer_models
 from tests.support.random_histories import choose_profile
 from tests.support.running_order import in_running_order
 
+defer_models()
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
 DATABASES = ("sqlite", "postgres")
