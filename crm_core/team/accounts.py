@@ -72,7 +72,7 @@ class Member:
 
 def members(s: Session) -> list[Member]:
     """All members of staff, in the order of joining."""
-    chats, bots = _bots_by_account(s, _CHATS), _bots_by_account(s, _REACHABLE)
+    chats, bots = _chats_by_account(s)
     works_at, own = _bots_by_account(s, _WORKS_AT), _bots_by_account(s, _OWN_REQUESTS)
     rows = s.execute(
         select(
@@ -90,8 +90,7 @@ def members(s: Session) -> list[Member]:
     ]
 
 
-_CHATS = select(_reach.c.telegram_id, _reach.c.bot_id)
-_REACHABLE = _CHATS.where(_reach.c.is_reachable.is_(True))
+_CHATS = select(_reach.c.telegram_id, _reach.c.bot_id, _reach.c.is_reachable)
 _WORKS_AT = (
     select(_staff.c.telegram_id, SPEAKER)
     .distinct()
@@ -106,6 +105,17 @@ _OWN_REQUESTS = (
     .join(Chat, (Chat.bot_id == Bot.id) & (Chat.chat_id == _staff.c.telegram_id))
     .join(Contact, of_own_request())
 )
+
+
+def _chats_by_account(s: Session) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
+    """For each account the bots where it has ever had a chat as one of the staff, and those that can write to it."""
+    known: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    reachable: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    for telegram_id, bot_id, is_reachable in s.execute(_CHATS):
+        known[telegram_id] |= {bot_id}
+        if is_reachable:
+            reachable[telegram_id] |= {bot_id}
+    return known, reachable
 
 
 def _bots_by_account(s: Session, query: Select[Any]) -> defaultdict[int, frozenset[int]]:

@@ -8,7 +8,7 @@ from tests.simulation.search import search
 
 def main(seeds: int, processes: int) -> None:
     """At most so many histories, in so many processes (0: one for each processor)."""
-    found, _ = search(1, is_enough=lambda found, _: found.histories >= seeds, processes=processes or None)
+    found, _ = search(1, seeds=seeds, processes=processes or None)
     seed = min(found.failures, default=None)
     print(json.dumps({"seed": seed, "rule": None if seed is None else found.failures[seed], "seen": found.histories}))
 

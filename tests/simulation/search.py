@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -79,13 +80,11 @@ def live_through(seeds: Sequence[int]) -> Found:
     return found
 
 
-def search(
-    first: int, *, is_enough: Callable[[Found, float], bool], processes: int | None = None
-) -> tuple[Found, float]:
-    """Goes through seeds, from `first` on, until it is enough or something is wrong.
+def search(first: int, *, seeds: int, processes: int | None = None) -> tuple[Found, float]:
+    """Plays one seed after another, from `first` on, until something is wrong.
 
     Args:
-        is_enough: told what was found so far, and in how many seconds.
+        seeds: how many, if nothing is.
         processes: how many at once; by default one for each processor.
 
     Returns what was found, and in how many seconds.
@@ -94,22 +93,20 @@ def search(
     template()
     live_through([first])  # what is imported and compiled on the way is so for all processes
     gc.freeze()
-    began, found, next_seed = time.monotonic(), Found(), first
+    began, found = time.monotonic(), Found()
     workers = processes or len(os.sched_getaffinity(0))
+    every = range(first, first + seeds)
+    parts = iter([every[start : start + AT_A_TIME] for start in range(0, seeds, AT_A_TIME)])
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        under_way: set[Future[Found]] = set()
-        while True:
-            while len(under_way) < 2 * workers:
-                under_way.add(pool.submit(live_through, range(next_seed, next_seed + AT_A_TIME)))
-                next_seed += AT_A_TIME
+        under_way = {pool.submit(live_through, part) for part in islice(parts, 2 * workers)}
+        while under_way and not found.failures:
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             for one in done:
                 found.add(one.result())
-            seconds = time.monotonic() - began
-            if found.failures or is_enough(found, seconds):
-                for one in under_way:
-                    one.cancel()
-                return found, seconds
+            under_way |= {pool.submit(live_through, part) for part in islice(parts, len(done))}
+        for one in under_way:
+            one.cancel()
+    return found, time.monotonic() - began
 
 
 def shorten(seed: int, rule: str, folder: Path) -> tuple[Sequence[Step], History]:

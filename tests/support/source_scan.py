@@ -1,7 +1,8 @@
 """What the code says, read from the code: labels of buttons, errors that are raised, codes that are announced."""
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,12 +19,22 @@ ERRORS = {
 }
 
 
-def modules(*packages: str, without: str = "") -> Iterator[ast.Module]:
-    """The parsed code; the sandbox is not ours to speak."""
+@cache
+def _sources(package: str) -> list[tuple[Path, str]]:
+    return [(path, path.read_text(encoding="utf-8")) for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def modules(*packages: str, without: str = "", calling: Iterable[str] = ()) -> Iterator[ast.Module]:
+    """The parsed code; the sandbox is not ours to speak.
+
+    Args:
+        calling: only modules that call one of these; each process of a test run parses what it is given here.
+    """
+    mentions = re.compile("|".join(rf"\b{name}\s*\(" for name in calling))
     for package in packages:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            if not {"sandbox", "migrations", without} & {*path.parts}:
-                yield ast.parse(path.read_text(encoding="utf-8"))
+        for path, text in _sources(package):
+            if not {"sandbox", "migrations", without} & {*path.parts} and mentions.search(text):
+                yield ast.parse(text)
 
 
 def called(call: ast.Call) -> str:
@@ -38,10 +49,10 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 def labels() -> set[str]:
     """The English texts that stand on buttons."""
-    found = set()
-    for tree in modules("bot"):
+    found, buttons = set(), ("button", "back", "InlineKeyboardButton", "KeyboardButton")
+    for tree in modules("bot", calling=buttons):
         for call in calls(tree):
-            if called(call) in ("button", "back", "InlineKeyboardButton", "KeyboardButton"):
+            if called(call) in buttons:
                 where = [*call.args[:1], *(one.value for one in call.keywords if one.arg == "text")]
                 texts = [one.args[0] for part in where for one in calls(part) if called(one) == "_"]
                 found |= {str(text.value) for text in texts if isinstance(text, ast.Constant)}
@@ -53,7 +64,7 @@ def raised() -> list[tuple[str, tuple[str, ...]]]:
     """Every error with the fields that it is given, wherever one is made; without fields where none ever is."""
     found = {
         (called(call), tuple(sorted(one.arg for one in call.keywords if one.arg)))
-        for tree in modules("crm_core", "bot")
+        for tree in modules("crm_core", "bot", calling=ERRORS)
         for call in calls(tree)
         if called(call) in ERRORS
     }
