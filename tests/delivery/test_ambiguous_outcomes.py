@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from bot.delivery import cards
 from bot.delivery.backoff import RetryDelays
@@ -74,9 +75,12 @@ async def test_message_is_resent_after_any_answer_that_no_document_describes(
     await hasty.settled()
     for number, (code, body) in enumerate(ODD):
         hasty.sandbox.fail(kind="reply", code=code, text=body, applied=applied, method="copyMessage", chat=anna)
-        await ivan.says(f"word {number}.", to=hasty.shop)
-        await hasty.settled()
+        with capture_logs() as lines:
+            await ivan.says(f"word {number}.", to=hasty.shop)
+            await hasty.settled()
         assert count(anna, hasty, f"word {number}.") == 1 + applied, (code, body)
+        # It is no refusal either, after which the same words would be sent another way.
+        assert [line for line in lines if line["event"] == "not_deliverable"] == [], (code, body)
 
 
 @pytest.mark.fault("F126")
