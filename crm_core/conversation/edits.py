@@ -209,10 +209,13 @@ def _send_where_missing(s: Session, row: Row[Any], found: Copies, now: datetime)
     """Sends a copy of an edited message to its operator if they neither have one nor are to get it yet.
 
     They read it in a talk when they took over; or it was a first message, which the card showed in full before the edit
-    and cannot any more, as it is too long by now, or a photo.
+    and cannot any more, as it is too long by now, or a photo. One of many, for which they get a line that points to the
+    history, stays there: alone, and after later ones, it would mislead.
     """
     holder = cards.holder(s, contact_id=row.contact_id)
-    if holder is not None and holder not in found:
+    if holder is None or holder in found:
+        return
+    if not outbox.is_collapsed(s, chat_id=holder[1], contact_id=row.contact_id, message_ref=row.id):
         outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
 
 

@@ -470,6 +470,20 @@ def collapse(s: Session, *, bot_id: int, chat_id: int, contact_id: int, keep: in
     return beyond
 
 
+_IN_LINE = select(_table.c.id).where(
+    _table.c.contact_id == bindparam("of_contact"),
+    _table.c.chat_id == bindparam("in_chat"),
+    _table.c.message_ref == bindparam("ref"),
+    _table.c.outcome == "collapsed",
+)
+
+
+def is_collapsed(s: Session, *, chat_id: int, contact_id: int, message_ref: int) -> bool:
+    """Whether a message is one of those that a line counts in its operator's chat instead of its copy."""
+    about = {"of_contact": contact_id, "in_chat": chat_id, "ref": message_ref}
+    return execute(s, _IN_LINE, about).first() is not None
+
+
 def purge(s: Session, *, now: datetime, keep: timedelta = timedelta(days=7), at_most: int = BATCH) -> int:
     """Deletes rows of any receiver settled longer ago than `keep`, at most so many; `messages` keeps its own.
 

@@ -103,6 +103,29 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
 
 
 @pytest.mark.fault("F117")
+async def test_edited_message_of_the_line_shows_in_the_history_alone(crm: RunningApp, clock: MovableClock) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("Ivan begins", to=crm.shop)
+    await anna.sees("Ivan begins", bot=crm.shop)
+    await crm.settled()
+    await shut_chat(crm, anna, ivan, "first", seconds=WAIT)
+    said = [await ivan.says(f"word {number}", to=crm.shop) for number in range(COPIES_AT_MOST + 2)]
+    await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'collapsed'", 3)
+    await ivan.edits(said[-2], "the last but one, mended while it waits")
+    await until_written(crm, "the last but one, mended while it waits")
+    await open_chat(crm, clock)
+    line = await anna.sees("… and 3 more messages in #1: /history #1", bot=crm.shop)
+    await ivan.says("one more thing", to=crm.shop)
+    await anna.sees("one more thing", bot=crm.shop)
+    await ivan.edits(said[-1], "the last one, mended afterwards")
+    await crm.settled()
+    assert shown(crm, anna, line.id) == ["one more thing"]
+    await anna.says("/history #1")
+    history = await anna.sees("Ivan: the last one, mended afterwards", bot=crm.shop)
+    assert "Ivan: the last but one, mended while it waits" in history.text
+
+
+@pytest.mark.fault("F117")
 async def test_close_drops_what_waits_and_says_how_much(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Ivan begins", to=crm.shop)
