@@ -1,13 +1,15 @@
 """Real databases for every test, and what a run leaves out.
 
 Each test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
-processes, or take seconds, are marked `slow`. `make quick` leaves both out.
+processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first few are marked
+`further`. `make quick` leaves these out.
 """
 
 import asyncio
 import gc
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -32,6 +34,8 @@ defer_models()
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
 DATABASES = ("sqlite", "postgres")
+COSTLY = frozenset({"sandbox", "database_url"})  # fixtures that take longer than most tests
+QUICK_CASES = 3  # of a test with such fixtures that are in the inner loop: further ones seldom find what these do not
 STARTS_PROCESSES = ("tests.support.processes", "tests.support.forks", "tests.processes")
 
 
@@ -41,13 +45,22 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what starts processes as slow, and what runs on PostgreSQL as postgres; puts the tests in order."""
+    """Marks what starts processes as slow, what runs on PostgreSQL as postgres, further cases of a story as further.
+
+    Puts the tests in order.
+    """
+    cases: Counter[tuple[str, str, object]] = Counter()
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if parameters.get("database_url") == "postgres":
             item.add_marker("postgres")
+        if parameters and not COSTLY.isdisjoint(getattr(item, "fixturenames", ())):
+            case = item.path.name, getattr(item, "originalname", item.name), parameters.get("database_url")
+            cases[case] += 1
+            if cases[case] > QUICK_CASES:
+                item.add_marker("further")
     items[:] = in_running_order(items, is_slow=_is_slow, is_in_browser=_is_in_browser)
 
 
@@ -79,6 +92,7 @@ def pytest_collection() -> Iterator[None]:
         yield
         gc.collect()
         gc.freeze()
+        gc.set_threshold(20_000, 20, 50)  # as `mini-crm run` does
     finally:
         gc.enable()
 
