@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import func, select
 
-from bot.receiving import attempts, conversation_queue
+from bot.receiving import attempts, conversation_queue, worker
 from bot.sandbox import Sandbox
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate
 from crm_core.storage.tables import Contact, InboxRow
@@ -19,25 +19,26 @@ async def test_backlog_is_fetched_only_as_fast_as_it_is_processed(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversation_queue, "HELD_ALL", 150)
+    monkeypatch.setattr(worker, "BATCH", 100)  # what finds no room is read from the inbox, as much at once
     crm = await RunningApp.open(sandbox, database_url, admin=False)
     people = sandbox.preload(crm.shop, people=300, each=3)
     is_full, most = asyncio.Event(), 0
     async with crm:
-        worker = crm.app.worker
-        handle, add = worker.handle, worker.add
+        working = crm.app.worker
+        handle, add = working.handle, working.add
 
         def taken(rows: Sequence[StoredUpdate]) -> None:
             nonlocal most
             add(rows)
-            most = max(most, worker.held)
-            if worker.held >= 150:
+            most = max(most, working.held)
+            if working.held >= 150:
                 is_full.set()
 
         async def patient(row: IncomingUpdate) -> None:
             await is_full.wait()  # however quickly this machine works
             await handle(row)
 
-        worker.add, worker.handle = taken, patient  # type: ignore[method-assign]
+        working.add, working.handle = taken, patient  # type: ignore[method-assign]
         await sandbox.settles(timeout=60)
         assert 150 <= most < 150 + 100  # what was held when the last batch was asked for, and that batch
         opened = await crm.db.read(lambda s: s.execute(select(func.count(Contact.id))).scalar_one())
