@@ -104,15 +104,20 @@ def find(s: Session, facts: LeadFacts) -> LeadRecord | None:
     return None if row is None else LeadRecord(*row)
 
 
-def find_or_create(s: Session, facts: LeadFacts, *, now: datetime) -> LeadRecord:
+def find_or_create(
+    s: Session, facts: LeadFacts, *, now: datetime, happened: list[NewEvent] | None = None
+) -> LeadRecord:
     """The lead of an external id or e-mail, created if there is none. Fields that were unknown are completed.
 
     Fields that are known stay as they are; otherwise anybody who can name an address could change whose it is.
+
+    Args:
+        happened: see `create`.
     """
     known = find(s, facts)
     given = _given(facts)
     if known is None:
-        return LeadRecord(create(s, facts, now=now), **given)
+        return LeadRecord(create(s, facts, now=now, happened=happened), **given)
     news = {name: value for name, value in given.items() if value is not None and getattr(known, name) is None}
     if known.phone is not None:
         news.pop("phone_key", None)  # an earlier phone may have none
@@ -153,8 +158,12 @@ def _owner_of(s: Session, email: str) -> int | None:
     return owner
 
 
-def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
-    """Creates a lead, for a caller who has found none. Returns its id."""
+def create(s: Session, facts: LeadFacts, *, now: datetime, happened: list[NewEvent] | None = None) -> int:
+    """Creates a lead, for a caller who has found none. Returns its id.
+
+    Args:
+        happened: gets the event, for a caller who records it with others of the same action, in one statement.
+    """
     lead_id: int = execute(
         s,
         INSERT,
@@ -167,7 +176,11 @@ def create(s: Session, facts: LeadFacts, *, now: datetime) -> int:
         },
     ).scalar_one()
     lead_words.store(s, lead_id=lead_id, name=facts.full_name)
-    events.record(s, [NewEvent(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)])
+    created = NewEvent(events.LEAD_CREATED, now, events.CLIENT, lead_id=lead_id)
+    if happened is None:
+        events.record(s, [created])
+    else:
+        happened.append(created)
     return lead_id
 
 

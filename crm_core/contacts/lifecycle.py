@@ -14,6 +14,7 @@ from crm_core.contacts import cards, leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
+from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, duty, queue
@@ -83,8 +84,11 @@ def register(
     source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
     if not source.is_active:
         raise SourceOff(source=source.name)
-    known = leads.find_or_create(s, lead, now=now)
-    made = open_contact(s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng)
+    happened: list[NewEvent] = []
+    known = leads.find_or_create(s, lead, now=now, happened=happened)
+    made = open_contact(
+        s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng, happened=happened
+    )
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
 
@@ -105,10 +109,12 @@ def open_contact(
     now: datetime,
     rng: Rng,
     late: LateWords | None = None,
+    happened: Sequence[NewEvent] = (),
 ) -> Opened:
     """Makes a contact and assigns it to an operator, or queues it. Every contact begins here.
 
     Args:
+        happened: what has happened before in the same action, to be recorded with the rest.
         late: messages that came after an earlier contact was closed, which now open this one.
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
@@ -135,11 +141,11 @@ def open_contact(
             now=now,
             said=said,
             also=greeting,
-            happened=[created],
+            happened=[*happened, created],
         )
     else:
         waits = events.of_contact(events.CONTACT_QUEUED, opened, actor=events.SYSTEM, now=now, reason=place.reason)
-        events.record(s, [created, waits])
+        events.record(s, [*happened, created, waits])
         outbox.add(s, greeting, now=now)
         if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
