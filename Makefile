@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 AUDIT := .venv-audit
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links -q $(UPGRADE)
-PIP_AUDIT := $(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
+PIP_AUDIT := $(AUDIT)/bin/pip-audit --require-hashes --disable-pip
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -83,10 +83,11 @@ notices: $(VENV)/.dev ## writes THIRD-PARTY-NOTICES.md anew, after a change of r
 	@$(BIN)/python -m tests.notices
 
 audit: $(AUDIT)/.installed ## asks public lists whether a locked package has a known vulnerability; needs the internet
-	$(PIP_AUDIT) --strict
+	@failed=0; for lock in requirements.txt requirements-dev.txt requirements-audit.txt requirements-uv.txt; do \
+		echo "$$lock:"; $(PIP_AUDIT) -r $$lock --strict || failed=1; done; exit $$failed
 
 sbom: $(AUDIT)/.installed ## writes sbom.json: what is installed, as CycloneDX
-	$(PIP_AUDIT) --format cyclonedx-json --output sbom.json
+	$(PIP_AUDIT) -r requirements.txt --format cyclonedx-json --output sbom.json
 
 clean: ## removes .venv and caches; never data/
 	rm -rf $(VENV) $(AUDIT) sbom.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

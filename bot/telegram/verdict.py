@@ -23,6 +23,7 @@ from aiogram.exceptions import (
 from aiohttp import ClientConnectorError, ConnectionTimeoutError
 
 from bot.telegram.session import PROXY_ERRORS, Redirected
+from crm_core.messaging.outbox import TOKEN_REFUSED
 
 DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
 LONGEST_FLOOD_WAIT = 86_400.0  # seconds; Telegram is asked again then, whatever it said
@@ -61,7 +62,7 @@ class OutcomeUnknown:
 class TokenRefused:
     """The bot itself is refused: its token is not valid (any more)."""
 
-    reason: str = "token_refused"
+    reason: str = TOKEN_REFUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ _bot, _gate, _method_gate = Bot.__table__, Gate.__table__, MethodGate.__table__
 def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
     """Begins a session of a bot whose token Telegram accepts: it is stored, has its source, and is fenced.
 
+    What an earlier token could not send is due at once.
+
     Returns the session's fencing token; earlier sessions can no longer claim or settle anything.
     """
     shown = {"username": username, "name": name, "position": position, "state": RUNNING}
@@ -33,6 +35,7 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
     fencing_token: int = execute(
         s, update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
     ).scalar_one()
+    outbox.release_refused(s, bot_id=bot_id)
     return fencing_token
 
 

@@ -170,6 +170,25 @@ def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
     return [PendingRow(*row) for row in rows]
 
 
+TOKEN_REFUSED = "token_refused"  # noqa: S105 - an outcome
+_RELEASE_REFUSED = (
+    update(_table)
+    .where(
+        _table.c.bot_id == bindparam("of_bot"),
+        UNSETTLED,
+        _table.c.state == "pending",
+        _table.c.outcome == TOKEN_REFUSED,
+        _table.c.not_before.is_not(None),
+    )
+    .values(not_before=null())
+)
+
+
+def release_refused(s: Session, *, bot_id: int) -> None:
+    """Makes due what waits only because Telegram refused the bot's token: it accepts the one of now."""
+    execute(s, _RELEASE_REFUSED, {"of_bot": bot_id})
+
+
 def claiming(ids: list[Any], newest_token: ScalarSelect[int]) -> Any:
     """The UPDATE that marks rows of any receiver as being sent by a session, if no newer session has begun.
 

@@ -168,6 +168,7 @@ async def test_head_is_answered_like_get(api: httpx2.AsyncClient) -> None:
     assert (await api.head("/operators/")).headers["X-Total-Count"] == "0"
 
 
+@pytest.mark.fault("F180")
 async def test_database_outage_returns_503_with_retry_after(db: Database, calling: Calling) -> None:
     await db.close()
     api = calling()
@@ -186,6 +187,7 @@ async def test_database_outage_returns_503_with_retry_after(db: Database, callin
     assert (await api.get("/healthz")).status_code == 200
 
 
+@pytest.mark.fault("F180")
 async def test_change_whose_commit_is_unknown_is_not_called_undone(db: Database, api: httpx2.AsyncClient) -> None:
     """The commit reached the disk, its answer did not arrive: a repeated call must not be encouraged without a key."""
     write = db.write

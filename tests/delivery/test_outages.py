@@ -106,11 +106,11 @@ async def test_outage_of_everything_loses_nothing_and_doubles_only_what_was_unde
 
 
 @pytest.mark.fault("F113")
-@pytest.mark.parametrize("fault", quick_first(REFUSED), ids=name)
+@pytest.mark.parametrize("fault", quick_first([*REFUSED, *APPLIED]), ids=name)
 async def test_outage_of_sending_alone_gives_nothing_up(
     hasty: RunningApp, sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    """Telegram answers every question, but takes no message."""
+    """Telegram answers every question, but takes no message, or does not say that it has."""
     anna, clients = await talk(hasty)
     outage = [sandbox.fail(**fault, method=method, probability=1.0) for method in SENDING]
     await write_in_vain(hasty, anna, clients)

@@ -4,11 +4,13 @@ People act on what stands before them: an operator presses a button of a card th
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.actions import acting
+from bot.sandbox.methods.call import METHODS
 from bot.sandbox.world import content
 from bot.sandbox.world.chats import PrivateChat
 from bot.sandbox.world.faults import Fault
@@ -23,12 +25,17 @@ from crm_core.routing import sources
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators
 from tests.simulation.loop import PROCESS
+from tests.simulation.outcome import check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
 
 Json = dict[str, Any]
+
+LONG_OUTAGE = 3600.0  # seconds
+UNDER_WAY = 150.0  # seconds after which whatever was sent before an outage has been answered, or nobody waits for it
+SENDING = [method.name for method in METHODS.values() if not re.match("get|answer|.*Webhook", method.name)]
 
 
 class Actions:
@@ -330,6 +337,29 @@ class Actions:
             self.history.wire.is_down = False
 
         self.history.loop.call_later(seconds, mend)
+
+    def long_outage(
+        self, fault: Json, is_of_sending: bool, callbacks: int, clients: Sequence[int], operator: int, which: int
+    ) -> None:
+        """For an hour Telegram, or something before it, fails; meanwhile people write, and the process is killed.
+
+        Args:
+            is_of_sending: whether Telegram goes on answering whatever sends and changes nothing.
+        """
+        self.world.faults.remove()  # what answers otherwise would end the outage
+        for method in SENDING if is_of_sending else (None,):
+            self.world.faults.add(Fault(**fault, method=method, probability=1.0))
+        self.history.pass_time(UNDER_WAY)
+        before = delivery(self.history)
+        first, second = clients
+        self.say(first, 0, "text", 2)
+        self.answer(operator, 0, which)
+        self.history.pass_time(LONG_OUTAGE / 2)
+        self.history.kill(callbacks, power_cut=False)
+        self.say(second, 0, "text", 1)
+        self.history.pass_time(LONG_OUTAGE / 2)
+        check_outage(before, delivery(self.history))
+        self.world.faults.remove()
 
     def trouble(self, fault: Json, methods: Sequence[str] | None, seconds: float) -> None:
         """For some time Telegram, or something before it, fails at every call of these methods (None: of any)."""

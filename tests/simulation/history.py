@@ -16,7 +16,7 @@ from tests.simulation.outcome import check_outcome
 from tests.simulation.plan import CLIENTS, QUIET, Step, bots_of
 from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, settings, template
 from tests.simulation.safety import Safety, Violation
-from tests.simulation.simulated_app import SimulatedApp
+from tests.simulation.simulated_app import PATIENT, RETRY_DELAYS, SimulatedApp
 from tests.simulation.storage import File, SimulatedDatabase
 from tests.simulation.telegram import Wire
 
@@ -48,6 +48,7 @@ class History:
         self.clients: list[int] = []
         self.choices: dict[str, int] = {}  # the contact that an operator chose for their words when the bot asked
         self._settings = settings(bots_of(seed))
+        self._retry_delays = PATIENT if any(step.what == "long_outage" for step in plan) else RETRY_DELAYS
         self._meet()
         self.safety = Safety(self)
         self.people = Actions(self)
@@ -118,7 +119,13 @@ class History:
         self._note(f"process {self.processes}")
         self.db = SimulatedDatabase(self.file, self.loop)
         self.app = SimulatedApp(
-            self._settings, loop=self.loop, wire=self.wire, db=self.db, clock=self.clock, rng=self.rolls.random
+            self._settings,
+            loop=self.loop,
+            wire=self.wire,
+            db=self.db,
+            clock=self.clock,
+            rng=self.rolls.random,
+            retry_delays=self._retry_delays,
         )
         self.safety.begin_life(self.db)
         with self.loop.owned_by(PROCESS):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from bot.sandbox.world.transcript import EDITED, NEW, button_data
+from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
 from tests.domain import invariants
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
@@ -23,7 +24,11 @@ Copies = dict[tuple[int, int, int, int], list[int]]
 Told = dict[tuple[int, int], set[int]]
 """(bot, person) → the messages at which they were told something."""
 
+Delivery = dict[int, tuple[str, str, str, int]]
+"""Row of the outbox → its kind, state, outcome, and how many failures are counted against it."""
+
 FORGOTTEN = 5  # attempts of one row, doubtful ones too, whose record a power cut may take away
+OF_OUTAGES = {"server_error", "no_answer", "unreadable_answer", "api_error", "no_connection", "process_ended"}
 
 
 def check_outcome(history: "History") -> None:
@@ -36,6 +41,26 @@ def check_outcome(history: "History") -> None:
     _operators_are_heard(history, tried, copies, told)
     _notices_come_once(history)
     _cards_are_new(history)
+
+
+def delivery(history: "History") -> Delivery:
+    """How all rows of the outbox stand."""
+    rows = history.ask("SELECT id, kind, state, coalesce(outcome, ''), failures FROM outbox")
+    return {row_id: (kind, state, outcome, failures) for row_id, kind, state, outcome, failures in rows}
+
+
+def check_outage(before: Delivery, after: Delivery) -> None:
+    """I37: between two moments of an outage, with no success between them, nothing is given up or has a failure more.
+
+    Excepted are notices that are sent at most once (I18). Raises Violation.
+    """
+    for row_id, (kind, state, outcome, failures) in after.items():
+        _, state_before, _, failures_before = before.get(row_id, (kind, "", "", 0))
+        if failures > failures_before:
+            raise Violation("an outage was counted against a row", f"{kind} {row_id}: {failures_before} → {failures}")
+        is_given_up = state == "uncertain" or (state == "dead" and outcome in OF_OUTAGES)
+        if is_given_up and state != state_before and kind in AT_LEAST_ONCE | REPEATABLE:
+            raise Violation("given up in an outage", f"{kind} {row_id}: {state}, {outcome}")
 
 
 def _everything_is_finished(history: "History") -> None:

@@ -41,6 +41,11 @@ FAULTS = (
     {"kind": "html_502"}, {"kind": "html_502", "applied": True},
 )  # fmt: skip
 
+LONG_OUTAGES = (
+    {"kind": "http_500"}, {"kind": "html_502"}, {"kind": "silent"}, {"kind": "garbage"},
+    {"kind": "http_500", "applied": True}, {"kind": "html_502", "applied": True},
+)  # fmt: skip
+
 LATE = (20.0, 45.0, 65.0, 130.0)
 """Seconds after which an answer comes; whoever asked has waited long enough before most of them."""
 
@@ -84,7 +89,22 @@ QUIET = 99
 def draw(seed: int) -> Sequence[Step]:
     """The plan of a seed."""
     rolls = Random(seed)
-    return [_step(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
+    plan = [_step(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
+    if seed % 9 == 0:  # of bots of both numbers; not by weight, since an hour costs as much as several other histories
+        plan.insert(rolls.randrange(1, len(plan) + 1), _long_outage(rolls))
+    return plan
+
+
+def _long_outage(rolls: Random) -> Step:
+    arguments = {
+        "fault": rolls.choice(LONG_OUTAGES),
+        "is_of_sending": rolls.random() < 0.5,
+        "callbacks": rolls.choice((0, 1, 3, 8, 30)),
+        "clients": (rolls.randrange(CLIENTS), rolls.randrange(CLIENTS)),
+        "operator": rolls.randrange(OPERATORS),
+        "which": rolls.randrange(8),
+    }
+    return Step(rolls.choice((0, 2, 5, QUIET)), "long_outage", arguments)
 
 
 def bots_of(seed: int) -> int:

@@ -7,7 +7,20 @@ from tests.simulation.history import History
 from tests.simulation.plan import Step
 from tests.simulation.search import Found
 
-_ACCIDENTS = ("crash", "power_cut", "stop", "fault", "flood", "outage", "trouble", "late", "odd", "disk", "clock")
+_ACCIDENTS = (
+    "crash",
+    "power_cut",
+    "stop",
+    "fault",
+    "flood",
+    "outage",
+    "long_outage",
+    "trouble",
+    "late",
+    "odd",
+    "disk",
+    "clock",
+)
 
 
 def report_found(found: Found, seconds: float) -> str:

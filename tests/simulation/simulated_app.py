@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.app import App
@@ -28,6 +29,9 @@ RETRY_DELAYS = RetryDelays(
     connect=0.5,
     standby=0.5,
 )
+
+# Where an outage lasts an hour: with the pauses above Telegram would be asked five thousand times.
+PATIENT = replace(RETRY_DELAYS, outage=(20.0, 80.0))
 
 polling.LONG_POLL = 25  # an hour of flood wait is five times as many moves with the product's own
 
@@ -60,8 +64,9 @@ class SimulatedApp(App):
         db: Database,
         clock: Callable[[], datetime],
         rng: Callable[[], float],
+        retry_delays: RetryDelays,
     ) -> None:
-        super().__init__(settings, clock=clock, rng=rng, retry_delays=RETRY_DELAYS)
+        super().__init__(settings, clock=clock, rng=rng, retry_delays=retry_delays)
         self._loop, self._wire = loop, wire
         self.db = db
         self._ticks: list[tuple[PeriodicJob, float]] = []

@@ -17,7 +17,7 @@ async def _simulate(*options: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode()
 
 
-@pytest.mark.fault("F1", "F2", "F3", "F4", "F5", "F6", "F7", "F65")
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5", "F6", "F7", "F65", "F113")
 @pytest.mark.timeout(500)
 async def test_simulated_histories_violate_no_rule() -> None:
     status, said = await _simulate("--seeds", str(HISTORIES))

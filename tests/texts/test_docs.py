@@ -204,6 +204,22 @@ def test_compose_file_overrides_what_env_example_sets_against_the_image() -> Non
     assert "- crm-data:/data\n" in read("compose.yaml")
 
 
+def test_no_page_puts_a_token_into_the_environment_of_a_container() -> None:
+    """`docker inspect` shows the environment to whoever may use Docker."""
+    compose = read("compose.yaml")
+    (place,) = re.findall(r"^      BOT_TOKENS_FILE: (\S+)$", compose, re.MULTILINE)
+    assert '\n      BOT_TOKENS: ""\n' in compose  # whatever .env says
+    assert place == "/run/secrets/bot_tokens"
+    assert re.search(r"^secrets:\n  bot_tokens:\n    file: \./bot_tokens$", compose, re.MULTILINE)
+    assert "    secrets:\n      - bot_tokens\n" in compose
+    account = re.search(r"^USER (\d+):", read("Dockerfile"), re.MULTILINE)
+    assert account is not None
+    for page in (*READMES, "docs/operations.md", "docs/ru/operations.md", "compose.yaml"):
+        assert "-e BOT_TOKENS=" not in read(page), page
+        assert f"sudo install -m 400 -o {account[1]} /dev/stdin bot_tokens" in read(page), page
+    assert "bot_tokens" in read(".gitignore").splitlines()
+
+
 def test_api_page_states_the_actual_limits() -> None:
     text = " ".join(read("docs/api.md").split())
     for rate in (KEY_RATE, FORM_RATE):

@@ -116,10 +116,13 @@ class World:
     # Bots and people
 
     def add_bot(self, token: str, username: str, name: str) -> BotAccount:
-        """Create a bot. A second token of the same id replaces a revoked one and keeps the account's chats."""
+        """Create a bot. A second token of the same id replaces a revoked one and keeps the chats and what waits."""
         if not token.partition(":")[0].isdigit():
             raise SandboxError(f"a token is <digits>:<secret>, not {token[:12]}…")
         bot = BotAccount(token, username, name, self.random, self.now)
+        former = self.bots_by_id.get(bot.id)
+        if former is not None:
+            bot.queue, bot.commands = former.queue, former.commands
         self.bots[token] = self.bots_by_id[bot.id] = bot
         return bot
 

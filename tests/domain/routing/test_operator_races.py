@@ -17,7 +17,11 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
+from crm_core.delivery import claims, outcomes
+from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import CrmError
+from crm_core.messaging.outbox import Settled
 from crm_core.routing import queue, sources
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
@@ -28,6 +32,7 @@ from tests.support.interleaving import DEADLOCK, interleave
 
 WHEN: dict[str, Any] = {"now": NOW, "rng": lambda: 0.0}  # the first of those who are eligible: Boris
 TO_ANNA = 0.999  # the last of them: Anna
+TOKEN = 1  # of the bot's first session
 NEW, HELD = 2_000, 1_000  # clients; each round has others
 
 Act = Callable[..., Any]  # of a session and a scene
@@ -39,6 +44,7 @@ class Scene:
     def __init__(self, office: Office, number: int, anna: int, contact_id: int) -> None:
         self.office, self.number, self.anna, self.contact_id = office, number, anna, contact_id
         self.account = office.account(anna)
+        self.claimed: list[ClaimedRow] = []
 
 
 def set_up(s: Session, office: Office, number: int) -> Scene:
@@ -51,6 +57,15 @@ def set_up(s: Session, office: Office, number: int) -> Scene:
     scene.contact_id = client_messages.receive(s, **saying(HELD + number)).contact_id
     operators.set_active(s, operator_id=boris, is_active=True, actor=SYSTEM, **WHEN)
     invitations.invite(s, code=f"second {number}", role="operator", operator_id=anna, actor=SYSTEM, now=NOW)
+    return scene
+
+
+def set_up_sending(s: Session, office: Office, number: int) -> Scene:
+    """As above, and a sender is sending Anna the card of the contact."""
+    scene = set_up(s, office, number)
+    waiting = "SELECT id FROM outbox WHERE chat_id = :chat AND kind = 'card' AND state = 'pending'"
+    card = s.execute(text(waiting), {"chat": scene.account}).scalar_one()
+    scene.claimed = claims.claim(s, ids=[card], fencing_token=TOKEN)
     return scene
 
 
@@ -95,6 +110,12 @@ def lose_reach(s: Session, scene: Scene) -> Any:
     return departure.mark_unreachable(s, telegram_id=scene.account, bot_id=BOT, **WHEN)
 
 
+def refuse(s: Session, scene: Scene) -> None:
+    """Telegram refuses what was being sent: Anna has blocked the bot."""
+    refused = [Outcome(row, Settled(row.id, "dead", "blocked")) for row in scene.claimed]
+    outcomes.record(s, bot_id=BOT, fencing_token=TOKEN, outcomes=refused, gates=[], **WHEN)
+
+
 def remove(s: Session, scene: Scene) -> Any:
     return departure.remove(s, operator_id=scene.anna, actor=SYSTEM, **WHEN)
 
@@ -129,11 +150,11 @@ def check_holders(s: Session) -> None:
     assert bound == [], f"accounts of removed operators: {bound}"
 
 
-async def check_every_order(db: Database, first: Act, second: Act) -> int:
+async def check_every_order(db: Database, first: Act, second: Act, arrange: Act = set_up) -> int:
     """Runs both in every order of statements, in a scene of its own each. Returns how many orders there were."""
     office = await db.write(open_office, weights=[1], limit=1_000)
     for boundary in itertools.count(1):
-        scene = await db.write(set_up, office, boundary)
+        scene = await db.write(arrange, office, boundary)
         outcome = await interleave(db, partial(first, scene=scene), partial(second, scene=scene), at=boundary)
         broken = [one for one in outcome.results if isinstance(one, Exception) and not isinstance(one, CrmError)]
         assert broken == [], f"at statement {boundary}"
@@ -166,6 +187,18 @@ async def test_lost_operator_keeps_no_contact_given_in_that_moment(db: Database,
 async def test_contact_given_while_an_operator_is_being_lost_goes_to_another(db: Database, loss: Act) -> None:
     orders = await check_every_order(db, loss, write_first)
     assert orders > 5 or db.url.get_backend_name() == "sqlite"
+
+
+@pytest.mark.fault("F97")
+@pytest.mark.parametrize("other", [close, lose_reach, remove, write_first], ids=lambda one: one.__name__)
+async def test_card_refused_beside_any_change_leaves_nothing_with_the_lost(db: Database, other: Act) -> None:
+    await check_every_order(db, other, refuse, arrange=set_up_sending)
+
+
+@pytest.mark.fault("F97")
+@pytest.mark.parametrize("other", [close, write_first], ids=lambda one: one.__name__)
+async def test_change_beside_a_card_that_is_refused_leaves_nothing_with_the_lost(db: Database, other: Act) -> None:
+    await check_every_order(db, refuse, other, arrange=set_up_sending)
 
 
 @pytest.mark.fault("F98")
