@@ -243,7 +243,8 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
         found = await db.read(look_through)
         has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
         had_key = await db.read(api_keys.exist)
-        conflicts = await db.read(bots.in_conflict)
+        conflicts = await db.read(bots.in_state, state=bots.CONFLICT)
+        unhooked = await db.read(bots.in_state, state=bots.NO_WEBHOOK)
     finally:
         await db.close()
     for polled_bot in conflicts:
@@ -251,6 +252,12 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
             BAD,
             f"@{polled_bot}: another program reads its messages (409 Conflict)",
             "Stop the other program, or get a new token from @BotFather (/revoke) and put it into BOT_TOKENS.",
+        )
+    for pushed_bot in unhooked:
+        yield Finding(
+            BAD,
+            f"@{pushed_bot}: Telegram refuses its webhook",
+            "Check WEBHOOK_URL, and its name and certificate from outside; the log says why (webhook_refused).",
         )
     if not found.has_admin and not settings.admin_ids:
         yield Finding(

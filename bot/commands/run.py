@@ -35,6 +35,7 @@ LOOK_AGAIN = 2.0  # seconds between looks for a bot that could carry the first a
 STATES = {
     bots.RUNNING: "✓ {bot} is running",
     bots.CONFLICT: "! {bot}: another program reads its messages, or a webhook is left set; see `mini-crm doctor`",
+    bots.NO_WEBHOOK: "✗ {bot}: Telegram refuses its webhook; check WEBHOOK_URL, the log says why (webhook_refused)",
     bots.REFUSED: "✗ {bot}: Telegram refuses its token; take a valid one from @BotFather (BOT_TOKENS) and restart",
     bots.AWAY: "! {bot} waits for Telegram, which cannot be reached; it starts as soon as Telegram answers",
     "starting": "! {bot} waits for Telegram, which has not answered yet; it starts as soon as Telegram answers",
@@ -57,7 +58,8 @@ NO_LINK_FILE = (
     "\nThere is no admin yet, and {file} cannot be written ({why}): set ADMIN_IDS, or run `mini-crm invite`.\n"
 )
 
-WAITING = (bots.AWAY, "starting")  # what it becomes is printed, once
+WAITING = (bots.AWAY, "starting")  # for Telegram: what it becomes is printed, once
+UNDECIDED = (*WAITING, bots.REFUSED)  # one refusal proves nothing
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -157,16 +159,17 @@ def _print_address(installation: Installation) -> None:
 
 async def _print_bots(app: "App") -> None:
     await app.supervisor.settled()
-    waiting = []
+    printed = {}
     for session in app.supervisor.sessions:
+        printed[session] = session.state
         _print_bot(session)
-        if session.state in WAITING:
-            waiting.append(session)
     has_link = False
-    while waiting or not has_link:
-        for session in [one for one in waiting if one.state not in WAITING]:
-            _print_bot(session)
-            waiting.remove(session)
+    while printed or not has_link:
+        printed = {session: state for session, state in printed.items() if state in UNDECIDED}
+        for session, state in printed.items():
+            if session.state != state and session.state not in WAITING:
+                printed[session] = session.state
+                _print_bot(session)
         has_link = has_link or await _print_first_link(app)
         await asyncio.sleep(LOOK_AGAIN)
 

@@ -192,11 +192,17 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "bot_conflict": lambda p, _: _(
         "👥 Another program is reading the messages of @{bot}. Stop it, or get a new token from @BotFather."
     ).format(**p),
+    "bot_no_webhook": lambda p, _: _(
+        "🪝 Telegram refuses the webhook of @{bot}, so nothing new may come in. Check WEBHOOK_URL; the log says why."
+    ).format(**p),
     "refused_over": lambda p, _: _("✅ Telegram accepts the token of @{bot} again. What waited is being sent.").format(
         **p
     ),
     "conflict_over": lambda p, _: _(
         "✅ No other program reads the messages of @{bot} any more. What it had read did not come here."
+    ).format(**p),
+    "no_webhook_over": lambda p, _: _(
+        "✅ Telegram accepts the webhook of @{bot} again. What waited is coming in."
     ).format(**p),
     "update_dead": lambda p, _: _(
         "💥 An update could not be processed and was set aside (inbox {inbox}, {error}). Nothing else is delayed."

@@ -11,14 +11,16 @@ from aiogram.exceptions import TelegramConflictError, TelegramNotFound, Telegram
 
 from bot.logs import describe_error
 from bot.receiving.last_received import LastReceived
+from bot.receiving.shown_state import ShownState
 from bot.receiving.updates import to_update
 from bot.receiving.worker import ConversationWorker
 from bot.telegram.methods import GetRawUpdates
+from bot.telegram.pauses import Pauses
 from bot.telegram.verdict import bounded_wait
 from crm_core.delivery import bots
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate, Update
-from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
+from crm_core.storage.database import Database
 
 log = structlog.get_logger("receiving")
 
@@ -27,7 +29,6 @@ log = structlog.get_logger("receiving")
 LONG_POLL = 3
 HANGS_FIRST, HANGS_LAST = 2.0, 16.0  # seconds beyond that until the answer is lost; more where Telegram proves slow
 ANSWERS_WITHIN = 30.0  # seconds for an answer that is not held
-REFUSED_FIRST, REFUSED_LAST = 2.0, 60.0  # seconds between tries of a token that is refused, doubling: once is no proof
 CONFLICT_OVER = timedelta(minutes=1)  # without another 409: two programs that poll the same bot succeed in turns
 SAME_AGAIN = 0.5  # seconds before updates are asked for again that have just come
 
@@ -57,12 +58,12 @@ class Poller:
             on_state: called with each new state.
         """
         self.bot, self.db, self.worker, self.clock = bot, db, worker, clock
-        self._ask, self._pause, self._on_state = ask, pause, on_state
+        self._ask, self._pause = ask, pause
         # None at first: after a restart Telegram serves from the head of its queue, and stored updates are recognised.
         self._offset: int | None = None
-        self._state = bots.RUNNING
+        self._state = ShownState(db=db, bot_id=bot.id, clock=clock, on_state=on_state)
         self._last_received = LastReceived(db=db, bot_id=bot.id, clock=clock)
-        self._refused_delay = REFUSED_FIRST
+        self._refusals = Pauses()
         self._conflict_at: datetime | None = None
         self._is_failing = False
         self._hangs_after = HANGS_FIRST
@@ -81,18 +82,18 @@ class Poller:
                 await self._receive()
                 if self._conflict_at is None or abs(self.clock() - self._conflict_at) >= CONFLICT_OVER:
                     self._conflict_at = None
-                    await self._show(bots.RUNNING)
+                    await self._state.show(bots.RUNNING)
                 await self._last_received.touch()
-                self._is_failing, self._refused_delay = False, REFUSED_FIRST
+                self._is_failing = False
+                self._refusals.reset()
             except TelegramRetryAfter as error:
                 await asyncio.sleep(bounded_wait(error.retry_after))
             except (TelegramUnauthorizedError, TelegramNotFound):
-                await self._show(bots.REFUSED)
-                await asyncio.sleep(self._refused_delay)
-                self._refused_delay = min(REFUSED_LAST, 2 * self._refused_delay)
+                await self._state.show(bots.REFUSED)
+                await asyncio.sleep(self._refusals.next())
             except TelegramConflictError:
                 self._conflict_at = self.clock()
-                await self._show(bots.CONFLICT)
+                await self._state.show(bots.CONFLICT)
                 await asyncio.sleep(self._pause())
             except _Abandoned:
                 log.debug("polling_anew", bot_id=self.bot.id)
@@ -151,13 +152,3 @@ class Poller:
         stored = await self.db.write_unflushed(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
         self.worker.add(stored)
         return bool(stored)
-
-    async def _show(self, state: str) -> None:
-        if state != self._state:
-            self._on_state(state)
-            log.warning("bot_state", bot_id=self.bot.id, state=state)
-            try:
-                await self.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=self.clock())
-                self._state = state
-            except DATABASE_UNAVAILABLE as error:  # it is stored next time
-                log.error("state_not_shown", bot_id=self.bot.id, error=describe_error(error))

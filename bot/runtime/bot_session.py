@@ -1,24 +1,13 @@
 """One bot of this process: connects, receives and sends, and starts over whenever something ends that."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from aiogram import Bot
-from aiogram.exceptions import (
-    ClientDecodeError,
-    TelegramNetworkError,
-    TelegramNotFound,
-    TelegramRetryAfter,
-    TelegramServerError,
-    TelegramUnauthorizedError,
-)
-from aiogram.methods import GetWebhookInfo, SetWebhook
-from aiogram.types import User
 
 from bot.delivery.circuit import Way
 from bot.delivery.config import SenderConfig
@@ -31,21 +20,20 @@ from bot.logs import describe_error
 from bot.receiving.dispatcher import UpdateDispatcher
 from bot.receiving.last_received import LastReceived
 from bot.receiving.polling import Poller
+from bot.receiving.shown_state import ShownState
+from bot.receiving.webhook_setting import WebhookSetting, warn_of_webhook
 from bot.receiving.worker import ConversationWorker
-from bot.telegram.methods import ALLOWED_UPDATES
+from bot.telegram.pauses import Pauses
 from bot.telegram.reach import is_outage, until_telegram_answers
-from bot.telegram.verdict import bounded_wait
+from bot.telegram.verdict import FloodWait, TokenRefused, judge
 from crm_core.delivery import bots
+from crm_core.delivery.bots import Identity
 from crm_core.messaging import outbox
 from crm_core.monitoring.process_counters import BotSeen
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.ownership import Ownership
 
 log = structlog.get_logger("fleet")
-
-REFUSED_DELAY = 300.0  # seconds between tries of a token that is refused: it may have been restored
-WATCH_EVERY = 60.0  # seconds between looks at a bot that Telegram delivers to: nothing else would show a refused token
-ASK_TIMEOUT = 15  # seconds for a question to Telegram
 
 
 class OwnershipLost(Exception):
@@ -115,6 +103,8 @@ class BotSession:
         self.username: str | None = None
         self.sender: Sender | None = None
         self._poller: Poller | None = None
+        self._found = bots.RUNNING  # the state as whoever receives finds it, which an outage only covers
+        self._refusals = Pauses()
         self.settled, self.doubted, self.lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def show(self, state: str) -> None:
@@ -155,29 +145,37 @@ class BotSession:
             parts.worker.leave(self.bot.id)
             self.show("standby")
             return 0.0
-        except (TelegramUnauthorizedError, TelegramNotFound):
-            self.show(bots.REFUSED)
-            log.error("token_refused", bot_id=self.bot.id)
-            await parts.db.write(bots.refuse, bot_id=self.bot.id, now=parts.clock())
-            return REFUSED_DELAY
-        except TelegramRetryAfter as error:
-            self.show(bots.AWAY)
-            log.warning("bot_told_to_wait", bot_id=self.bot.id, seconds=error.retry_after)
-            return bounded_wait(error.retry_after)
         except Exception as error:
-            self.show(bots.AWAY)
-            if is_outage(error) or isinstance(error, DATABASE_UNAVAILABLE):
-                log.warning("bot_away", bot_id=self.bot.id, error=describe_error(error))
-            else:
-                log.error("session_failed", bot_id=self.bot.id, error=describe_error(error))
-        return parts.config.delays.connect
+            return await self._pause_after(error)
+
+    async def _pause_after(self, error: Exception) -> float:
+        """Shows why a session ended. Returns after how many seconds the next one may begin."""
+        parts = self._parts
+        match judge(error):
+            case TokenRefused():
+                if self.state != bots.REFUSED:
+                    log.error("token_refused", bot_id=self.bot.id)
+                self.show(bots.REFUSED)
+                await parts.db.write(bots.refuse, bot_id=self.bot.id, now=parts.clock())
+                return self._refusals.next()
+            case FloodWait(after):
+                self.show(bots.AWAY)
+                log.warning("bot_told_to_wait", bot_id=self.bot.id, seconds=after)
+                return after
+            case _:
+                self.show(bots.AWAY)
+                if is_outage(error) or isinstance(error, DATABASE_UNAVAILABLE):
+                    log.warning("bot_away", bot_id=self.bot.id, error=describe_error(error))
+                else:
+                    log.error("session_failed", bot_id=self.bot.id, error=describe_error(error))
+                return parts.config.delays.connect
 
     async def _connect(self) -> None:
         """Waits until this process owns the bot, and gets it a sender with a new fencing token."""
         parts = self._parts
-        me = await until_telegram_answers(self.bot, pause=self._pause, on_silence=self._show_away)
+        me = await self._identity()
         self.username = me.username
-        while not await parts.owner.claim(me.id):
+        while not await parts.owner.claim(self.bot.id):
             self.show("standby")
             await asyncio.sleep(parts.config.delays.standby)
         fencing_token = await self._start(me)
@@ -191,14 +189,33 @@ class BotSession:
             on_refused=self.doubted.set,
             on_way=self._on_way,
         )
-        parts.senders.by_bot[me.id] = self.sender
-        parts.dispatcher.bots[me.id] = self.bot
+        parts.senders.by_bot[self.bot.id] = self.sender
+        parts.dispatcher.bots[self.bot.id] = self.bot
+
+    async def _identity(self) -> Identity:
+        """Who the bot is: as Telegram says or, where it wants to be asked less often, as it said before."""
+        try:
+            me = await until_telegram_answers(self.bot, pause=self._pause, on_silence=self._show_away)
+        except Exception as error:
+            verdict = judge(error)
+            if not isinstance(verdict, FloodWait):
+                raise
+            known = await self._parts.db.read(bots.identity, bot_id=self.bot.id)
+            if known is None:
+                raise
+            log.warning("identity_not_asked", bot_id=self.bot.id, seconds=verdict.after)
+            return known
+        return Identity(me.username or str(me.id), me.full_name)
 
     def _pause(self) -> float:
         return self._parts.config.delays.outage_pause(self._parts.config.rng)
 
     async def _until_answered(self) -> None:
-        await until_telegram_answers(self.bot, pause=self._pause)
+        try:
+            await until_telegram_answers(self.bot, pause=self._pause)
+        except Exception as error:
+            if not isinstance(judge(error), FloodWait):  # which is an answer: only this question is to wait
+                raise
 
     def _on_way(self, way: Way) -> None:
         """The way to Telegram has failed, or works again."""
@@ -206,7 +223,7 @@ class BotSession:
             self._show_away()
         elif way is Way.CLOSED:
             if self.state == bots.AWAY:
-                self.show(bots.RUNNING)
+                self.show(self._found)
             if self._poller is not None:
                 self._poller.poll_anew()
 
@@ -215,13 +232,17 @@ class BotSession:
             self.show(bots.AWAY)
             log.warning("bot_away", bot_id=self.bot.id)
 
-    async def _start(self, me: User) -> int:
+    def _show_found(self, state: str) -> None:
+        self._found = state
+        self.show(state)
+
+    async def _start(self, me: Identity) -> int:
         """Stores who the bot is, and that a new session of it begins. Returns its fencing token."""
         return await self._parts.db.write(
             bots.start,
-            bot_id=me.id,
-            username=me.username or str(me.id),
-            name=me.full_name,
+            bot_id=self.bot.id,
+            username=me.username,
+            name=me.name,
             position=self.position,
             now=self._parts.clock(),
         )
@@ -239,7 +260,7 @@ class BotSession:
         limiter.shut_until, limiter.chats_shut, limiter.methods_shut = gates.bot, gates.chats, gates.methods
         return limiter
 
-    async def _work(self) -> None:
+    async def _work(self) -> NoReturn:
         """Receives and sends until one of them fails or the ownership is lost; raises what ended it."""
         parts, sender = self._parts, self.sender
         assert sender is not None
@@ -247,13 +268,16 @@ class BotSession:
         others: list[asyncio.Task[Any]] = []
         try:
             await parts.worker.start(self.bot.id)
-            self.show(bots.RUNNING)
+            self._show_found(bots.RUNNING)
+            self._refusals.reset()
             log.info("bot_running", bot_id=self.bot.id, username=self.username)
             receiving = asyncio.create_task(self._receive(), name=f"receiver-{self.bot.id}")
             losing = asyncio.create_task(self.lost.wait(), name=f"lost-{self.bot.id}")
             menus = show_default_menus(self.bot, sender.menus, default_language=parts.config.default_language)
-            # Beside the work, and not before it: it may be told to wait.
+            # Beside the work, and not before it: they may be told to wait, or fail for ever.
             others += [receiving, losing, asyncio.create_task(menus, name=f"menus-{self.bot.id}")]
+            if parts.webhook is None:
+                others.append(asyncio.create_task(warn_of_webhook(self.bot), name=f"webhook-{self.bot.id}"))
             await asyncio.wait({sending, receiving, losing}, return_when=asyncio.FIRST_COMPLETED)
             for task in (sending, receiving):  # neither ends by itself: whatever ended it is raised
                 if task.done():
@@ -272,46 +296,24 @@ class BotSession:
     async def _receive(self) -> None:
         parts = self._parts
         if parts.webhook is None:
-            info = await self.bot(GetWebhookInfo(), request_timeout=ASK_TIMEOUT)
-            if info.url:
-                # Another program may rely on it, so it is removed only on request.
-                log.error("webhook_left_set", bot_id=self.bot.id, hint="mini-crm doctor --remove-webhooks")
-                self.show(bots.CONFLICT)
-            poller = Poller(
+            self._poller = Poller(
                 bot=self.bot,
                 db=parts.db,
                 worker=parts.worker,
                 clock=parts.clock,
                 ask=self._until_answered,
                 pause=self._pause,
-                on_state=self.show,
+                on_state=self._show_found,
             )
-            self._poller = poller
-            await poller.run()
+            await self._poller.run()
         else:
-            address = f"{parts.webhook.address}/telegram/{self.bot.id}"
-            secret = parts.webhook.secret
-            await self.bot(SetWebhook(url=address, secret_token=secret, allowed_updates=ALLOWED_UPDATES))
-            await self._watch_webhook(address)
-
-    async def _watch_webhook(self, address: str) -> None:
-        """While the HTTP server receives: raises once the token is refused, and shows when the webhook is not ours."""
-        parts, state = self._parts, bots.RUNNING
-        last_received = LastReceived(db=parts.db, bot_id=self.bot.id, clock=parts.clock)
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.doubted.wait(), WATCH_EVERY)
-            self.doubted.clear()
-            try:
-                info = await self.bot(GetWebhookInfo(), request_timeout=ASK_TIMEOUT)
-            except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
-                log.warning("bot_not_seen", bot_id=self.bot.id, error=describe_error(error))
-                continue
-            seen = bots.RUNNING if info.url == address else bots.CONFLICT
-            if seen == bots.RUNNING and not info.pending_update_count:
-                await last_received.touch()
-            if seen != state:
-                state = seen
-                self.show(state)
-                log.warning("bot_state", bot_id=self.bot.id, state=state)
-                await parts.db.write(bots.set_state, bot_id=self.bot.id, state=state, now=parts.clock())
+            known: dict[str, Any] = {"db": parts.db, "bot_id": self.bot.id, "clock": parts.clock}
+            setting = WebhookSetting(
+                bot=self.bot,
+                address=f"{parts.webhook.address}/telegram/{self.bot.id}",
+                secret=parts.webhook.secret,
+                state=ShownState(**known, on_state=self._show_found),
+                last_received=LastReceived(**known),
+                doubted=self.doubted,
+            )
+            await setting.run()

@@ -14,23 +14,42 @@ from crm_core.storage.execute import dialect_insert, execute, execute_count
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Bot, Gate, InboxRow, MethodGate, OutboxRow
 
-RUNNING, REFUSED, CONFLICT, AWAY = "running", "refused", "conflict", "away"
+RUNNING, REFUSED, CONFLICT, NO_WEBHOOK, AWAY = "running", "refused", "conflict", "no_webhook", "away"
+TROUBLES = (REFUSED, CONFLICT, NO_WEBHOOK)  # of which admins are told, and when they are over
 
 KEPT_BY_TELEGRAM = timedelta(hours=24)  # https://core.telegram.org/bots/api#getting-updates
 
 _bot, _gate, _method_gate = Bot.__table__, Gate.__table__, MethodGate.__table__
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a bot is, as Telegram said."""
+
+    username: str
+    name: str
+
+
+def identity(s: Session, *, bot_id: int) -> Identity | None:
+    """Who a bot was when it last began a session; None if it never has."""
+    row = execute(s, select(_bot.c.username, _bot.c.name).where(_bot.c.id == bot_id)).one_or_none()
+    return None if row is None else Identity(*row)
+
+
 def start(s: Session, *, bot_id: int, username: str, name: str, position: int, now: datetime) -> int:
     """Begins a session of a bot whose token Telegram accepts: it is stored, has its source, and is fenced.
 
-    What an earlier token could not send is due at once.
+    What an earlier token could not send is due at once. Admins who were told that it was refused are told that this is
+    over.
 
     Returns the session's fencing token; earlier sessions can no longer claim or settle anything.
     """
+    was = execute(s, select(_bot.c.state).where(_bot.c.id == bot_id)).scalar_one_or_none()
     shown = {"username": username, "name": name, "position": position, "state": RUNNING}
     statement = dialect_insert(s, _bot).values(id=bot_id, fence=0, **shown)
     execute(s, statement.on_conflict_do_update(index_elements=["id"], set_=shown))
+    if was == REFUSED:
+        notify_admins(s, cause=f"refused_over:{bot_id}", code="refused_over", now=now, bot=username)
     sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
     fencing_token: int = execute(
         s, update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
@@ -42,20 +61,20 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
 def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
     """Stores a bot's state.
 
-    Admins are notified when its token is refused, when another program polls it, and when that is over.
+    Admins are notified when its token or its webhook is refused, when another program polls it, and when that is over.
     """
     before = execute(s, select(_bot.c.state, _bot.c.username).where(_bot.c.id == bot_id)).one()
     is_news = execute_count(s, update(_bot).where(_bot.c.id == bot_id, _bot.c.state != state).values(state=state)) == 1
-    if is_news and state in (REFUSED, CONFLICT):
+    if is_news and state in TROUBLES:
         notify_admins(s, cause=f"{state}:{bot_id}", code=f"bot_{state}", now=now, bot=before.username)
-    elif is_news and state == RUNNING and before.state in (REFUSED, CONFLICT):
+    elif is_news and state == RUNNING and before.state in TROUBLES:
         over = f"{before.state}_over"
         notify_admins(s, cause=f"{over}:{bot_id}", code=over, now=now, bot=before.username)
 
 
-def in_conflict(s: Session) -> list[str]:
-    """The usernames of the bots that another program polls, as far as their own process has noticed."""
-    rows = execute(s, select(_bot.c.username).where(_bot.c.state == CONFLICT).order_by(_bot.c.position))
+def in_state(s: Session, *, state: str) -> list[str]:
+    """The usernames of the bots that are in a state, as far as their own process has noticed."""
+    rows = execute(s, select(_bot.c.username).where(_bot.c.state == state).order_by(_bot.c.position))
     return list(rows.scalars())
 
 

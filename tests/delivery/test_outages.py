@@ -1,10 +1,12 @@
 """Telegram does not work for a while: nothing is given up, and all of it goes on as soon as Telegram answers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from bot.commands import run
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Person, Sandbox
 from tests.stories.arranging import count, value
@@ -142,16 +144,29 @@ async def test_hour_of_outage_with_a_restart_inside_gives_nothing_up(
 
 
 @pytest.mark.fault("F114")
-async def test_start_during_an_outage_works_as_soon_as_telegram_answers(sandbox: Sandbox, database_url: str) -> None:
-    sandbox.fail(kind="http_500", probability=1.0)
-    async with await RunningApp.open(sandbox, database_url, retry_delays=HASTY, admin=False) as crm:
-        await until_asked(sandbox, crm, 5)
+@pytest.mark.parametrize(
+    "fault", quick_first([{"kind": "http_500"}, {"kind": "slow", "delay": 60}]), ids=lambda one: str(one["kind"])
+)
+async def test_start_during_an_outage_works_as_soon_as_telegram_answers(
+    sandbox: Sandbox,
+    database_url: str,
+    fault: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(run, "LOOK_AGAIN", 0.01)
+    sandbox.fail(**fault, probability=1.0)
+    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:  # with the usual pauses
+        printing = asyncio.create_task(run._print_status(crm.app))
+        await until_asked(sandbox, crm, 1)
         (session,) = crm.app.supervisor.sessions
         assert session.state == "away"
         sandbox.clear_fault()
-        session.settled.clear()
-        await session.settled.wait()
-        assert session.state == "running"
         ivan = crm.client()
         await ivan.says("Hello", to=crm.shop)
-        await ivan.sees("#1", bot=crm.shop)
+        await ivan.sees("#1", bot=crm.shop, timeout=5)
+        assert session.state == "running"
+        await printing
+    printed = capsys.readouterr().out
+    assert printed.count("waits for Telegram") == 1
+    assert printed.count("is running") == 1

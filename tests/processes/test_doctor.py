@@ -59,11 +59,19 @@ async def test_doctor_reports_healthy_installation(crm: RunningApp) -> None:
     assert TOKEN not in ended.out
 
 
-async def test_doctor_names_bots_that_another_program_polls(crm: RunningApp) -> None:
-    await crm.db.write(bots.set_state, bot_id=crm.shop.id, state=bots.CONFLICT, now=crm.clock())
+@pytest.mark.fault("F178")
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (bots.CONFLICT, "another program reads its messages (409 Conflict)"),
+        (bots.NO_WEBHOOK, "Telegram refuses its webhook"),
+    ],
+)
+async def test_doctor_names_bots_that_do_not_receive(crm: RunningApp, state: str, said: str) -> None:
+    await crm.db.write(bots.set_state, bot_id=crm.shop.id, state=state, now=crm.clock())
     ended = await examine(crm)
     assert ended.is_bad
-    assert "✗ @shop_bot: another program reads its messages (409 Conflict)" in ended.out
+    assert f"✗ @shop_bot: {said}" in ended.out
 
 
 async def test_doctor_names_unreachable_operators_and_sources_without_weights(crm: RunningApp) -> None:

@@ -11,8 +11,7 @@ from aiogram.types import User
 
 from bot.delivery import attempts as delivery_attempts
 from bot.delivery.backoff import RetryDelays
-from bot.receiving import polling
-from bot.runtime import bot_session
+from bot.receiving import polling, webhook_setting
 from bot.sandbox import Person, Sandbox
 from bot.telegram import reach
 from crm_core.access.actors import telegram
@@ -142,7 +141,7 @@ async def test_running_process_without_updates_for_30h_alerts_admins(
 async def test_webhook_outage_over_24h_alerts_admins(
     sandbox: Sandbox, database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    monkeypatch.setattr(bot_session, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(webhook_setting, "WATCH_EVERY", 0.05)
     sandbox.configure(webhook_second=0.02)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     settings = {"webhook_url": address, "webhook_secret": "a-secret-of-the-webhook", "http_port": unused_tcp_port}

@@ -73,10 +73,10 @@ def raised() -> list[tuple[str, tuple[str, ...]]]:
 
 # A code that is put together where it is used.
 PUT_TOGETHER = {
-    "f'bot_{state}'": (f"bot_{bots.REFUSED}", f"bot_{bots.CONFLICT}"),
+    "f'bot_{state}'": tuple(f"bot_{state}" for state in bots.TROUBLES),
     "'switched_on' if is_active else 'switched_off'": ("switched_on", "switched_off"),
     "'source_given' if is_assigned else 'source_taken'": ("source_given", "source_taken"),
-    "over": (f"{bots.REFUSED}_over", f"{bots.CONFLICT}_over"),
+    "over": tuple(f"{state}_over" for state in bots.TROUBLES),
 }
 NOT_SAID = {"code", "cause", "now", "bot_id", "quiet", "besides"}  # what `tell_admins` keeps to itself
 

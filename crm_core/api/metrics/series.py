@@ -12,7 +12,7 @@ from crm_core.statistics import Durations, ShareNumbers, Statistics
 DURATION_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200)
 """Bounds of the histograms of durations, in seconds."""
 
-STATES = ("starting", "running", "refused", "conflict", "away", "standby")
+STATES = ("starting", "running", "refused", "conflict", "no_webhook", "away", "standby")
 CIRCUIT_STATES = ("closed", "open", "trial")
 GATES = ("bot", "chat", "method")
 REMOVED = ("removed", "removed")
