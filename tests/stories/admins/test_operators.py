@@ -251,5 +251,5 @@ async def test_operator_screen_shows_bots_not_started_yet(sandbox: Sandbox, data
     async with await RunningApp.open(sandbox, database_url, tokens=two) as crm:
         await crm.operator("Anna")
         screen = await types(crm, crm.olga, "/assign help_bot Anna 5")
-        assert "⚠️ Anna: has not pressed Start in @help_bot." in screen.text
-        assert "has not pressed Start in @help_bot" in (await types(crm, crm.olga, "/operators Anna")).text
+        assert "⚠️ Anna: has not started or has blocked @help_bot." in screen.text
+        assert "has not started or has blocked @help_bot" in (await types(crm, crm.olga, "/operators Anna")).text
