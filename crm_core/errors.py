@@ -154,7 +154,10 @@ class OwnRequest(CrmError):
 
 
 class OperatorUnreachable(CrmError):
-    """The operator has not started the bot that speaks for this contact, so no card can reach them. `operator`."""
+    """The operator has not started the bot that speaks for this contact, or has blocked it: no card can reach them.
+
+    `operator` is their name.
+    """
 
     code, status = "operator_unreachable", 409
 
@@ -166,7 +169,10 @@ class ClientUnreachable(CrmError):
 
 
 class ContactHasNoChat(CrmError):
-    """The contact came through the API: there is no chat in which the client could read an answer."""
+    """The contact came through the API: there is no chat in which the client could read an answer.
+
+    `is_new`: nobody has taken it yet, so the card does not show how to reach the client.
+    """
 
     code, status = "contact_has_no_chat", 409
 

@@ -49,11 +49,11 @@ def state(facts: OperatorFacts, _: Translator) -> str:
 
 
 def unreached(facts: OperatorFacts, _: Translator) -> str:
-    """Which bots an operator has yet to start; empty if none."""
+    """Which bots cannot write to an operator; empty if none."""
     if facts.telegram_id is None or not facts.missing_bots:
         return ""
     bots = ", ".join(f"@{name}" for name in facts.missing_bots)
-    return _("has not pressed Start in {bots}").format(bots=bots)
+    return _("has not started or has blocked {bots}").format(bots=bots)
 
 
 def load(facts: OperatorFacts, _: Translator) -> str:
@@ -153,8 +153,8 @@ def removal_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     text = _("Remove {operator} for good?").format(operator=facts.name)
     if facts.current_leads:
         text += " " + _.plural(
-            "{n} open request will go back to the queue and on to other operators.",
-            "{n} open requests will go back to the queue and on to other operators.",
+            "{n} open request will go back to the queue.",
+            "{n} open requests will go back to the queue.",
             facts.current_leads,
         ).format(n=facts.current_leads)
     buttons = keyboard(

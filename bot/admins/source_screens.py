@@ -145,7 +145,7 @@ def late_hours_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
 
 def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
     if not shares:
-        return [_("⚠️ Nobody is assigned here, so requests wait. Tap Weights.")]
+        return [_("⚠️ Nobody is assigned here, so requests wait.")]
     lines = [_("Weights:")]
     lines += [f"  {share.operator}: {share.weight} ({percent(share.part, _)})" for share in shares[:SHOWN]]
     if len(shares) > SHOWN:

@@ -87,8 +87,7 @@ def card(
     if contact.status == "closed":
         return Card(*_folded(contact, _, clock), _buttons(contact, _))
     lines = [_title(contact, _), Styled(f"📥 {contact.source}")]
-    if contact.status != "new":
-        lines += map(Styled, _reachable_at(contact, _))
+    lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
     origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
     lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]
@@ -149,6 +148,8 @@ def _reachable_at(contact: CardData, _: Translator) -> list[str]:
         lines.append(
             "🌐 " + (_("No chat: call or e-mail") if is_reachable else _("No chat: answer where the request came from"))
         )
+    if contact.status == "new":
+        return lines  # until they have taken it, operators see no phone or e-mail
     if contact.phone:
         lines.append(f"📞 {one_line(contact.phone)}")
     if contact.email:

@@ -78,7 +78,7 @@ def _closed(contact: CardData, _: Translator) -> Notice:
 
 
 def _slowed(_: Translator) -> Notice:
-    return Notice(_("You are writing very fast. Nothing is lost: your messages will be forwarded one by one."))
+    return Notice(_("You are writing very fast. Nothing is lost: what you write now arrives a little later."))
 
 
 CLIENT_NOTICES: dict[str, ClientNotice] = {

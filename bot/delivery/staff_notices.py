@@ -87,7 +87,7 @@ def _operator_removed(p: dict[str, Any], _: Translator) -> str:
     held = p.get("contacts") or []
     if not held:
         return _("You are no longer an operator here.")
-    text = _("You are no longer an operator here. Others take over {requests}.")
+    text = _("You are no longer an operator here. {requests} went back to the queue.")
     shown = ", ".join(f"#{one}" for one in held[:NAMED])
     return text.format(requests=shown + (" …" if len(held) > NAMED else ""))
 
@@ -151,7 +151,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "operator_joined": _operator_joined,
     "nobody_on_duty": _nobody_on_duty,
     "client_unreachable": lambda p, _: _(
-        "🚫 #{id}: the client has blocked the bot. Nothing can be delivered until they write again."
+        "🚫 #{id}: the client has blocked the bot or left Telegram. Nothing can be delivered unless they unblock it."
     ).format(id=p["contact"]),
     "client_waits": _client_waits,
     "clients_unanswered": _clients_unanswered,

@@ -9,8 +9,9 @@ from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.delivery.origins import marked
 from bot.handling.act import Act
+from bot.screens.buttons import ShowCard
 from bot.screens.contact_label import client_name, contact_label
-from bot.screens.keyboards import typed
+from bot.screens.keyboards import button, keyboard, typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
@@ -58,7 +59,9 @@ def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> O
     earlier = found.total - len(shown)
     if earlier:
         shown.insert(0, _.plural("… {n} earlier message", "… {n} earlier messages", earlier).format(n=earlier))
-    return text_message(as_list(Bold(title), *(Text(line) for line in shown)))
+    card = button(_("📇 Card"), ShowCard(contact_id=contact_id))  # from there it goes on, also after closing
+    buttons = keyboard([card]) if found.is_own else None
+    return text_message(as_list(Bold(title), *(Text(line) for line in shown)), keyboard=buttons)
 
 
 def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:

@@ -1,5 +1,7 @@
 """/overview: the pinned overview, off and on again."""
 
+from zoneinfo import ZoneInfo
+
 from aiogram import Router
 from aiogram.types import Message
 
@@ -15,9 +17,11 @@ router = Router(name="operators.overview")
 
 
 @router.message(typed("overview"))
-async def on_overview(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+async def on_overview(message: Message, actor: Actor, act: Act, timezone: str, _: Translator) -> None:
     """Switches the overview of this chat off, or on again."""
-    await act(overviews.toggle, bot_id=act.bot_id, actor=actor, reply=lambda shown: _answer(shown, _))
+    await act(
+        overviews.toggle, bot_id=act.bot_id, actor=actor, zone=ZoneInfo(timezone), reply=lambda shown: _answer(shown, _)
+    )
 
 
 def _answer(shown: Shown, _: Translator) -> OutgoingMessage:

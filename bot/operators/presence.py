@@ -48,10 +48,16 @@ def _what_comes(standing: Standing, _: Translator) -> str:
         return _("⚠️ You are online, but your sources are switched off: nothing will come. Tell your admin.")
     if not standing.sources:
         return _("⚠️ You are online, but not assigned to any source yet: nothing will come. Tell your admin.")
+    if not standing.is_reached:
+        return _("⚠️ You are online, but nothing can come yet.")  # `unstarted` says what is to be done
     if not facts.max_leads:
         return _("⚠️ You are online, but your limit is 0: nothing will come. Tell your admin.")
+    if facts.current_leads > facts.max_leads:
+        return _(
+            "🟢 You are online. You hold {load} of {limit}: the next one can come when you hold fewer than {limit}."
+        ).format(**numbers)
     if not facts.free:
-        return _("🟢 You are online. You hold {load} of {limit}: the next one comes when you close one.").format(
+        return _("🟢 You are online. You hold {load} of {limit}: the next one can come when you close one.").format(
             **numbers
         )
     return _("🟢 You are online: new requests will come to you. You hold {load} of {limit}.").format(**numbers)

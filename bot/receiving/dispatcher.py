@@ -276,7 +276,7 @@ class UpdateDispatcher:
         return user is not None and await self._member_at(row.bot_id, user) is None
 
     async def notify_slowed(self, row: IncomingUpdate) -> None:
-        """Notifies a client who floods that their messages are forwarded one by one."""
+        """Notifies a client who floods that their messages arrive later."""
         user = writer_of(row.raw)
         if user is not None:
             await self.db.write(

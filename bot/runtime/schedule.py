@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -204,8 +205,11 @@ async def _tell_of_unanswered(process: BotProcess) -> None:
 
 async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
-    for chat_id, bot_id in await process.db.read(overviews.outdated, now=process.clock()):
-        await process.db.write_unflushed(overviews.refresh, bot_id=bot_id, chat_id=chat_id, now=process.clock())
+    zone = ZoneInfo(process.settings.timezone)
+    for chat_id, bot_id in await process.db.read(overviews.outdated, now=process.clock(), zone=zone):
+        await process.db.write_unflushed(
+            overviews.refresh, bot_id=bot_id, chat_id=chat_id, now=process.clock(), zone=zone
+        )
 
 
 async def _look_for_exports(process: BotProcess) -> None:

@@ -76,13 +76,20 @@ REFUSALS: dict[str, Words] = {
     ),
     "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(
-        "{operator} has not pressed Start in this source's bot, so cards can't reach them."
+        "{operator} has not pressed Start in this source's bot, or has blocked it, so cards can't reach them."
     ).format(**f),
     "client_unreachable": lambda f, _: _(
-        "The client of #{contact} has blocked the bot, so this was not delivered."
+        "The client of #{contact} has blocked the bot or left Telegram, so this was not delivered."
     ).format(**f),
-    "contact_has_no_chat": lambda f, _: _(
-        "#{contact} did not come from Telegram, so the client has no chat here. The card says how to reach them."
+    "contact_has_no_chat": lambda f, _: (
+        _(
+            "#{contact} did not come from Telegram, so the client has no chat here. Take it first: then the card says "
+            "how to reach them."
+        )
+        if f["is_new"]
+        else _(
+            "#{contact} did not come from Telegram, so the client has no chat here. The card says how to reach them."
+        )
     ).format(**f),
     "not_copyable": lambda f, _: _(
         "Telegram doesn't let bots forward this ({kind}). Please send it in another form."

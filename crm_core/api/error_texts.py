@@ -47,7 +47,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "no_longer_operator": "This account was on the staff until some days ago",
     "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (
-        f"{f['operator']} has not started this source's bot and cannot receive its contacts"
+        f"{f['operator']} has not started, or has blocked, this source's bot and cannot receive its contacts"
     ),
     "client_unreachable": "The client has blocked the bot or left Telegram",
     "contact_has_no_chat": "The client has no chat in Telegram",

@@ -77,7 +77,7 @@ class OperatorDetails(OperatorShown):
     """An operator with all settings.
 
     `is_online` is switched by the operator (/online, /offline in Telegram), `telegram_id` is their account once they
-    have joined, `missing_bots` are bots that they should work with but have not started.
+    have joined, `missing_bots` are bots that they should work with but have not started or have blocked.
     """
 
     is_online: bool

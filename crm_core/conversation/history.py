@@ -1,10 +1,11 @@
 """What was said in a contact, for whoever may read it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core.access.actors import Actor, access_admin, access_contact, access_operator
@@ -35,11 +36,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The newest messages of a contact, oldest first, and how many there are in all."""
+    """The newest messages of a contact, oldest first, and how many there are in all.
+
+    Attributes:
+        is_own: whether who reads it holds the contact as an operator, or held it when it was closed.
+    """
 
     lead: str | None
     total: int
     said: list[Said]
+    is_own: bool
 
 
 def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History:
@@ -47,10 +53,15 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
 
     Raises NotAllowed, ContactNotFound (also where it is somebody else's).
     """
-    contact = access_contact(s, contact_id) if _is_admin(s, actor) else _access_own(s, actor, contact_id)
+    is_admin = _may(access_admin, s, actor)
+    is_operator = not is_admin or _may(access_operator, s, actor)
+    contact = access_contact(s, contact_id)
+    is_own = is_operator and contact.operator_id == access_operator(s, actor).id
+    if not (is_admin or is_own):
+        raise ContactNotFound(contact=contact_id)
     lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
     total = execute(s, select(func.count()).where(Message.contact_id == contact_id)).scalar_one()
-    return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit))
+    return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit), is_own)
 
 
 _SAID = select(
@@ -90,17 +101,9 @@ def after_first(s: Session, *, contact_id: int, limit: int) -> list[Said]:
     return _newest(s, Message.contact_id == contact_id, besides, limit=limit)
 
 
-def _is_admin(s: Session, actor: Actor) -> bool:
+def _may(access: Callable[[Session, Actor], object], s: Session, actor: Actor) -> bool:
     try:
-        access_admin(s, actor)
+        access(s, actor)
     except NotAllowed:
         return False
     return True
-
-
-def _access_own(s: Session, actor: Actor, contact_id: int) -> Row[Any]:
-    operator = access_operator(s, actor)
-    contact = access_contact(s, contact_id)
-    if contact.operator_id != operator.id:
-        raise ContactNotFound(contact=contact_id)
-    return contact

@@ -186,10 +186,12 @@ def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
 
 def _check_no_site(s: Session, writer: _Writer) -> None:
     """Raises ContactHasNoChat where all that the operator has open came without a chat: then it is said why."""
-    held = select(_contact.c.id, _contact.c.chat_id).where(_contact.c.operator_id == writer.operator_id, queue.OPEN)
+    held = select(_contact.c.id, _contact.c.chat_id, _contact.c.status).where(
+        _contact.c.operator_id == writer.operator_id, queue.OPEN
+    )
     rows = execute(s, held.order_by(_contact.c.id.desc())).all()
     if rows and all(row.chat_id is None for row in rows):
-        raise ContactHasNoChat(contact=rows[0].id)
+        raise ContactHasNoChat(contact=rows[0].id, is_new=rows[0].status == "new")
 
 
 def _by_itself(
@@ -293,7 +295,7 @@ def _send(
     contact = access_contact(s, contact_id)
     checks.check_holder(s, contact, writer.operator_id)
     if contact.chat_id is None:
-        raise ContactHasNoChat(contact=contact_id)
+        raise ContactHasNoChat(contact=contact_id, is_new=contact.status == "new")
     checks.check_bot(s, contact, content.bot_id)  # a bot can copy only messages of its own chats
     return _append(s, contact, content, writer, now=now, reply_to=reply_to)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
@@ -40,11 +41,18 @@ class Shown:
     lines: tuple[Line, ...] = ()
     is_kept: bool = True
 
-    @property
-    def digest(self) -> str:
-        """Tells apart what is shown; no two overviews that look different have the same."""
-        said = "\n".join(f"{one.contact_id} {one.lead_name} {one.waits_since}" for one in self.lines)
-        return sha256(f"{self.is_kept}\n{said}".encode()).hexdigest()
+    def digest(self, *, now: datetime, zone: ZoneInfo) -> str:
+        """Tells apart what is shown; no two overviews that look different have the same.
+
+        A clock time has its date unless that is today, and its year unless that is this one: so the day counts, too.
+        """
+        today = now.astimezone(zone).date()
+        said = [str(self.is_kept)]
+        for one in self.lines:
+            since = one.waits_since and one.waits_since.astimezone(zone).date()
+            how = since and (since == today, since.year == today.year)
+            said.append(f"{one.contact_id} {one.lead_name} {one.waits_since} {how}")
+        return sha256("\n".join(said).encode()).hexdigest()
 
 
 _LINES = (
@@ -76,8 +84,12 @@ Place = tuple[int, int]
 """A chat and the bot that writes there."""
 
 
-def outdated(s: Session, *, now: datetime) -> list[Place]:
-    """The chats whose overview does not show what is so; also those of somebody who is no longer an operator."""
+def outdated(s: Session, *, now: datetime, zone: ZoneInfo) -> list[Place]:
+    """The chats whose overview does not show what is so; also those of somebody who is no longer an operator.
+
+    Args:
+        zone: by whose clocks times are shown.
+    """
     lines = _by_place(execute(s, _LINES).all())
     stored = {(row.chat_id, row.bot_id): row for row in execute(s, _STORED)}
     found = [place for place, shown in lines.items() if place not in stored]
@@ -88,7 +100,7 @@ def outdated(s: Session, *, now: datetime) -> list[Place]:
         is_missing = row.message_id is None and shown.is_kept
         if is_missing and (not shown.lines or _is_too_soon(row, now)):
             continue
-        if shown.digest != row.digest:
+        if shown.digest(now=now, zone=zone) != row.digest:
             found.append(place)
     return found
 
@@ -126,11 +138,16 @@ def _locked(s: Session, *, bot_id: int, chat_id: int) -> Row[Any]:
     return execute(s, _MINE.with_for_update(of=_overview), {"chat_id": chat_id, "in_bot": bot_id}).one()
 
 
-def refresh(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> bool:
-    """Queues the overview of a chat, new or as an edit, unless it shows what is so. Returns whether it was queued."""
+def refresh(s: Session, *, bot_id: int, chat_id: int, now: datetime, zone: ZoneInfo) -> bool:
+    """Queues the overview of a chat, new or as an edit, unless it shows what is so. Returns whether it was queued.
+
+    Args:
+        zone: by whose clocks times are shown.
+    """
     row = _locked(s, bot_id=bot_id, chat_id=chat_id)
     shown = now_shown(s, bot_id=bot_id, chat_id=chat_id)
-    if row.is_off or shown.digest == row.digest:
+    digest = shown.digest(now=now, zone=zone)
+    if row.is_off or digest == row.digest:
         return False
     if not shown.is_kept:
         execute(s, delete(_overview).where(*_here(bot_id, chat_id)))
@@ -139,7 +156,7 @@ def refresh(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> bool:
     if row.message_id is None and (not shown.lines or _is_too_soon(row, now)):
         return False
     at = {} if row.message_id is not None else {"sent_at": now}
-    execute(s, update(_overview).where(*_here(bot_id, chat_id)).values(digest=shown.digest, **at))
+    execute(s, update(_overview).where(*_here(bot_id, chat_id)).values(digest=digest, **at))
     _queue(s, row, now)
     return True
 
@@ -182,7 +199,7 @@ def forget_message(s: Session, *, bot_id: int, chat_id: int, message_id: int | N
         execute(s, lost.values(message_id=None, digest=""))
 
 
-def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime) -> Shown:
+def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime, zone: ZoneInfo) -> Shown:
     """The operator switches their overview in a bot's chat off, or on again: then it is sent, if anything is open.
 
     Returns what it shows now; one that is off is not kept. Raises NotAllowed.
@@ -194,5 +211,5 @@ def toggle(s: Session, *, bot_id: int, actor: Actor, now: datetime) -> Shown:
     values = {"is_off": not row.is_off, "digest": "", "message_id": None, "sent_at": None}
     execute(s, update(_overview).where(*_here(bot_id, chat_id)).values(values))
     _end(s, row, now)
-    refresh(s, bot_id=bot_id, chat_id=chat_id, now=now)
+    refresh(s, bot_id=bot_id, chat_id=chat_id, now=now, zone=zone)
     return now_shown(s, bot_id=bot_id, chat_id=chat_id)

@@ -24,7 +24,7 @@ class WrongLoad:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """An operator whom contacts cannot reach: they have not joined, or not started some bots that they should serve."""
+    """An operator whom contacts cannot reach: not joined, or not started, or blocked, a bot that they serve."""
 
     name: str
     has_joined: bool

@@ -312,7 +312,7 @@ def update_profile(s: Session, *, account: Account) -> None:
 
 
 def unstarted_bots(s: Session, *, telegram_id: int) -> list[str]:
-    """Usernames of the bots that an operator should serve but has not started; none for other people."""
+    """Usernames of the bots that an operator should serve but has not started or has blocked; none for other people."""
     operator_id = s.execute(
         select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id)
     ).scalar_one_or_none()

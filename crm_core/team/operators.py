@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin, access_operator
+from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound
 from crm_core.graphemes import beginning
 from crm_core.messaging import alerts
@@ -37,7 +38,8 @@ class OperatorFacts:
 
     Attributes:
         telegram_id: of their account, None until they have opened their invitation.
-        missing_bots: usernames of the bots that they should serve, by their weights, but have not started.
+        missing_bots: usernames of the bots that they should serve, by their weights, but have not started or have
+            blocked.
     """
 
     id: int
@@ -101,10 +103,11 @@ def _missing_bots(s: Session) -> dict[int, list[str]]:
         select(Weight.operator_id, Bot.username)
         .distinct()
         .join(Source, Source.id == Weight.source_id)
-        .join(Bot, Bot.id == Source.bot_id)
+        .join(Bot, Bot.id == SPEAKER)
         .outerjoin(Staff, Staff.operator_id == Weight.operator_id)
         .outerjoin(StaffChat, (StaffChat.telegram_id == Staff.telegram_id) & (StaffChat.bot_id == Bot.id))
-        .where(StaffChat.is_reachable.is_not(True))
+        # Who has no account works through the API, and can do so for sources that are no bot.
+        .where(StaffChat.is_reachable.is_not(True), Staff.telegram_id.is_not(None) | Source.bot_id.is_not(None))
         .order_by(Bot.username)
     )
     missing: dict[int, list[str]] = {}
@@ -167,24 +170,29 @@ class Standing:
     Attributes:
         sources: names of the active sources where they have a weight.
         off_sources: names of those that are switched off.
+        is_reached: whether a card can reach them from any of the active sources.
     """
 
     facts: OperatorFacts
     sources: tuple[str, ...]
     off_sources: tuple[str, ...]
+    is_reached: bool
 
 
 def standing(s: Session, *, actor: Actor) -> Standing:
     """How the operator of an account stands. Raises NotAllowed."""
     operator = access_operator(s, actor)
     found = s.execute(
-        select(Source.name, Source.is_active)
+        select(Source.name, Source.is_active, Bot.username)
         .join(Weight, Weight.source_id == Source.id)
+        .outerjoin(Bot, Bot.id == SPEAKER)
         .where(Weight.operator_id == operator.id)
         .order_by(Source.id)
     ).all()
+    facts = one(s, operator_id=operator.id)
     names = {is_on: tuple(row.name for row in found if row.is_active is is_on) for is_on in (True, False)}
-    return Standing(one(s, operator_id=operator.id), names[True], names[False])
+    is_reached = any(row.is_active and row.username not in facts.missing_bots for row in found)
+    return Standing(facts, names[True], names[False], is_reached)
 
 
 def add(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
@@ -238,7 +239,7 @@ TRIES: dict[str, Try] = {
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
     "list one's own open requests (`/my`)": lambda s, one, who: waiting.open_talks(s, actor=who),
     "switch off, on one's own pinned overview (`/overview`)": lambda s, one, who: overviews.toggle(
-        s, bot_id=BOT, actor=who, now=NOW
+        s, bot_id=BOT, actor=who, now=NOW, zone=ZoneInfo("UTC")
     ),
     "add, change, remove operators": _each(
         lambda s, one, who: operators.add(s, name="Maria", actor=who, now=NOW),

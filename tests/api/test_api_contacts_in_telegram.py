@@ -1,14 +1,17 @@
 """A contact that came through the API is worked on in Telegram, exactly as one that came from there."""
 
+import random
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
 from bot.sandbox import Sandbox
+from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
 from crm_core.team import operators
 from tests.stories.arranging import closes
+from tests.stories.steering import types
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 
@@ -48,6 +51,7 @@ async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site
     assert "Site" in card.text
     assert "Ann Lee" in card.text
     assert "Do you have bicycles?" in card.text
+    assert "🌐 No chat: call or e-mail" in card.text
     assert "+7999" not in card.text  # the client's phone is shown once the contact is taken
     assert card.labels == ["✋ Take", "✔️ Close"]
 
@@ -78,13 +82,17 @@ async def test_operator_is_told_truly_how_to_reach_a_client_without_chat(
     body = {"lead_external_id": "42", "source_id": await _site_id(crm), "message": "From the desk"}
     assert (await site.post("/contacts/", json=body)).status_code == 201
     card = await anna.sees("From the desk", bot=crm.shop)
+    assert "🌐 No chat: answer where the request came from" in card.text
+    for said in (await anna.replies(card, "Hello?"), await anna.says("Hello?", to=crm.shop)):
+        refused = await anna.sees("so the client has no chat here.", after=said)
+        assert "Take it first: then the card says how to reach them." in refused.text
     press = await anna.presses(card, "Take")
     assert await press.answer() == "#1 is yours. The card says how to reach the client."
     await crm.settled()
     card = await anna.sees("In progress")
     assert "No chat: answer where the request came from" in card.text
     await anna.replies(card, "Hello?")
-    await anna.sees("#1 did not come from Telegram, so the client has no chat here.")
+    await anna.sees("#1 did not come from Telegram, so the client has no chat here. The card says how to reach them.")
     await _requests(crm, site, "Call me")
     await anna.presses(await anna.sees("Call me"), "Take")
     await crm.settled()
@@ -122,6 +130,18 @@ async def test_operator_gets_api_contacts_only_after_starting_first_bot(sandbox:
         number = await _requests(crm, site, "Hello")
         (contact,) = (await site.get("/leads/1/contacts")).json()
         assert contact["operator_id"] is None
+        await crm.db.write(
+            sources.set_active,
+            source_id=await crm.source_id(crm.bots[1]),
+            is_active=False,
+            actor=SYSTEM,
+            now=crm.clock(),
+            rng=random.random,
+        )
+        assert (await types(crm, anna, "/online", to=crm.bots[1])).text == (
+            "⚠️ You are online, but nothing can come yet. "
+            "Please press Start in these bots too, or their requests can't reach you: @shop_bot"
+        )
         await anna.starts(crm.shop)
         card = await anna.sees(f"#{number}", bot=crm.shop)
         assert card.labels == ["✋ Take", "✔️ Close"]

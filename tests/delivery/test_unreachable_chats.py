@@ -46,7 +46,9 @@ async def test_operator_learns_at_once_that_a_client_has_blocked_the_bot_and_onc
     await ivan.sees("Anna is now taking care")
     await crm.settled()
     await ivan.blocks(crm.shop)
-    await anna.sees("🚫 #1: the client has blocked the bot. Nothing can be delivered until they write again.")
+    await anna.sees(
+        "🚫 #1: the client has blocked the bot or left Telegram. Nothing can be delivered unless they unblock it."
+    )
     await anna.presses(now(anna, card), "Close")
     await crm.settled()
     assert told(anna, "has blocked the bot") == 1  # the notice about closing was refused, which is no news

@@ -213,7 +213,9 @@ async def test_assigning_to_unreachable_operator_is_refused_outright(crm: Runnin
     await crm.client("Ivan").says("Hello", to=crm.shop)
     await crm.settled()
     answer = await types(crm, crm.olga, "/assign #1 Anna")
-    assert answer.text == "Anna has not pressed Start in this source's bot, so cards can't reach them."
+    assert answer.text == (
+        "Anna has not pressed Start in this source's bot, or has blocked it, so cards can't reach them."
+    )
     assert answer.labels == []
 
 

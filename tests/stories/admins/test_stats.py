@@ -128,7 +128,8 @@ async def test_stats_show_operator_states_and_bots_not_started(sandbox: Sandbox,
         await crm.settled()
         text = (await types(crm, crm.olga, "/stats")).text
         assert (
-            "⚪️ Anna: offline\n      0 of 10, 10 free; 0 requests\n      ⚠️ has not pressed Start in @help_bot" in text
+            "⚪️ Anna: offline\n      0 of 10, 10 free; 0 requests\n"
+            "      ⚠️ has not started or has blocked @help_bot" in text
         )
         assert "⛔️ Boris: switched off" in text
         assert "🟢 Clara: online" in text

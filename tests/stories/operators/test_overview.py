@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox import Person, SeenMessage
+from bot.sandbox import Person, Sandbox, SeenMessage
 from tests.stories.arranging import asks, count, now, remove, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -52,6 +52,26 @@ async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, cloc
         await crm.settled()
     assert (await pinned(crm, anna)).text == "✅ Nothing is open."
     assert await count(crm, "outbox", "kind = 'overview'") == 3
+
+
+@pytest.mark.fault("F150")
+async def test_overview_of_an_earlier_day_shows_the_date(
+    sandbox: Sandbox, database_url: str, clock: MovableClock
+) -> None:
+    clock.goes_to(12, 0)
+    settings = {"timezone": "Asia/Kolkata"}  # 17:30 there, so that the next day begins in six and a half hours
+    async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings) as crm:
+        anna, day = await crm.operator("Anna"), clock()
+        await asks(crm, "Ivan", anna)
+        overview = await pinned(crm, anna)
+        assert overview.labels == ["🔴 #1 Ivan · 17:30"]
+        clock.forward(hours=6)
+        assert (await pinned(crm, anna)).request_id == overview.request_id
+        clock.forward(hours=1)
+        dated = await pinned(crm, anna)
+        assert (dated.id, dated.labels) == (overview.id, [f"🔴 #1 Ivan · {day.day} {day:%b}, 17:30"])
+        clock.forward(days=1)
+        assert (await pinned(crm, anna)).request_id == dated.request_id
 
 
 async def test_overview_comes_without_a_sound_and_in_the_operators_language(crm: RunningApp) -> None:

@@ -25,7 +25,11 @@ async def test_online_says_how_many_an_operator_holds_and_when_the_next_one_come
         await crm.client(name).says("Hello", to=crm.shop)
         await crm.settled()
     assert (await types(crm, anna, "/online")).text == (
-        "🟢 You are online. You hold 2 of 2: the next one comes when you close one."
+        "🟢 You are online. You hold 2 of 2: the next one can come when you close one."
+    )
+    await types(crm, crm.olga, "/operators limit Anna 1")
+    assert (await types(crm, anna, "/online")).text == (
+        "🟢 You are online. You hold 2 of 1: the next one can come when you hold fewer than 1."
     )
     await types(crm, crm.olga, "/operators limit Anna 0")
     assert "your limit is 0" in (await types(crm, anna, "/online")).text
@@ -58,7 +62,14 @@ async def test_online_names_the_bots_that_are_still_to_be_started(sandbox: Sandb
         anna = await crm.operator("Anna")
         await crm.weight(await operator_id(crm, anna), 5, bot=crm.bots[1])
         await crm.settled()
-        assert (await types(crm, anna, "/online", to=crm.shop)).text.endswith("can't reach you: @help_bot")
+        start = "Please press Start in these bots too, or their requests can't reach you: @help_bot"
+        assert (await types(crm, anna, "/online", to=crm.shop)).text == (
+            f"🟢 You are online: new requests will come to you. You hold 0 of 10. {start}"
+        )
+        await types(crm, crm.olga, "/assign shop_bot Anna 0", to=crm.shop)
+        assert (await types(crm, anna, "/online", to=crm.shop)).text == (
+            f"⚠️ You are online, but nothing can come yet. {start}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -127,8 +138,8 @@ async def stands(crm: RunningApp, language: str) -> Person:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", "You are no longer an operator here. Others take over #1, #2."),
-        ("ru", "Вы здесь больше не оператор. Передаётся другим: #1, #2."),
+        ("en", "You are no longer an operator here. #1, #2 went back to the queue."),
+        ("ru", "Вы здесь больше не оператор. В очередь возвращено: #1, #2."),
     ],
 )
 async def test_removed_operator_is_told_and_their_words_open_no_request(

@@ -27,6 +27,7 @@ from tests.stories.arranging import (
     until,
     value,
 )
+from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -68,6 +69,44 @@ async def test_closed_contact_is_reopened_by_its_operator_and_goes_on(crm: Runni
     assert await value(crm, "SELECT current_leads FROM operators") == 0
     await crm.db.read(check_loads)
     await crm.db.read(check_states)
+
+
+@pytest.mark.fault("F148")
+async def test_operator_writes_first_to_a_client_of_long_ago(crm: RunningApp, clock: MovableClock) -> None:
+    anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client("Ivan")
+    await closed_card(crm, ivan, anna, "Do you have bicycles?")
+    clock.forward(days=200)
+    await crm.app.schedule.run("purge")
+    refused = await types(crm, boris, "#1 We have bicycles")
+    assert refused.text.startswith("#1 is not one of your requests here, so this was not sent.")
+
+    held = await types(crm, anna, "#1 We have bicycles now")
+    assert (held.text, held.labels) == ("#1 is closed, so this was not sent.", ["↩️ Reopen and send"])
+    await anna.presses(held, "Reopen and send")
+    await ivan.sees("We have bicycles now")
+    await crm.settled()
+    await anna.presses(await anna.sees("🟢 In progress", bot=crm.shop), "Close")
+    await crm.settled()
+
+    clock.forward(days=200)
+    await crm.app.schedule.run("purge")
+    said = await types(crm, anna, "/history #1")
+    assert "We have bicycles now" in said.text
+    await anna.presses(said, "Card")
+    card = await anna.sees("✔️ #1 Ivan", after=said)
+    await anna.presses(card, "Reopen")
+    await anna.sees("🟢 In progress", after=said)
+    await anna.replies(now(anna, card), "And skis")
+    await ivan.sees("And skis")
+    assert await count(crm, "contacts") == 1
+
+
+async def test_history_offers_a_card_only_to_whose_it_is(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await anna.sees("Hello")
+    assert (await types(crm, crm.olga, "/history #1")).labels == []
+    assert (await types(crm, anna, "/history #1")).labels == ["📇 Card"]
 
 
 @pytest.mark.fault("F148")

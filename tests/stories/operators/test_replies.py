@@ -320,7 +320,9 @@ async def test_deactivated_client_is_reported_once_and_later_messages_refused(cr
     first = await anna.replies(card, "Are you there?")
     notice = await anna.sees("has blocked the bot")
     assert notice.reply_to == first.id
-    assert notice.text == "🚫 #1: the client has blocked the bot. Nothing can be delivered until they write again."
+    assert notice.text == (
+        "🚫 #1: the client has blocked the bot or left Telegram. Nothing can be delivered unless they unblock it."
+    )
     await crm.settled()
     assert told(anna, "has blocked the bot") == 1
     second = await anna.replies(notice, "Hello?")
