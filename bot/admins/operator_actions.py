@@ -28,7 +28,7 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Tra
     """Sets how many open requests an operator can have. Raises BadValue if what was typed is not such a number."""
 
     def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
-        text = _("{operator} can now have {limit} open requests at once.")
+        text = _("{operator}'s limit of open requests is now {limit}.")
         note = text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
         return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
 

@@ -90,7 +90,7 @@ async def test_raised_limit_assigns_waiting_contacts(crm: RunningApp) -> None:
         await crm.settled()
 
     done = await types(crm, crm.olga, "/operators limit anna 2")
-    assert "Anna can now have 2 open requests at once. 1 waiting request has been assigned." in done.text
+    assert "Anna's limit of open requests is now 2. 1 waiting request has been assigned." in done.text
     await anna.sees("#2")
     screen = await presses(crm, crm.olga, done, "Limit")
     assert "Now: 2." in screen.text
@@ -107,7 +107,7 @@ async def test_limit_can_be_typed_after_pressing_a_button(crm: RunningApp) -> No
     question = await presses(crm, crm.olga, screen, "Another number")
     assert "from 0 to 1000" in question.text
     assert (await types(crm, crm.olga, "a lot")).text == "The limit must be a whole number from 0 to 1000."
-    assert "Anna can now have 7" in (await types(crm, crm.olga, "7")).text
+    assert "limit of open requests is now 7" in (await types(crm, crm.olga, "7")).text
 
 
 async def test_switched_off_operator_gets_no_new_contacts_until_switched_on(crm: RunningApp) -> None:

@@ -49,10 +49,10 @@ async def test_number_typed_at_a_screen_of_numbers_is_taken(crm: RunningApp) -> 
     await crm.operator("Anna")
     screen = await types(crm, crm.olga, "/operators Anna")
     await presses(crm, crm.olga, screen, "Limit")
-    assert "Anna can now have 7 open requests at once." in (await types(crm, crm.olga, "7")).text
+    assert "Anna's limit of open requests is now 7." in (await types(crm, crm.olga, "7")).text
     await presses(crm, crm.olga, await types(crm, crm.olga, "/operators Anna"), "Limit")
     assert "this went to nobody" in (await types(crm, crm.olga, "seven")).text
-    assert "Anna can now have 8 open requests at once." in (await types(crm, crm.olga, "8")).text
+    assert "Anna's limit of open requests is now 8." in (await types(crm, crm.olga, "8")).text
     assert "this went to nobody" in (await types(crm, crm.olga, "9")).text  # it was answered
 
 
@@ -67,7 +67,7 @@ async def test_name_and_number_typed_after_adding_correct_the_limit(crm: Running
         added = await types(crm, crm.olga, "/operators add Anna")
     assert "Anna has been added, with a limit of 10." in added.text
     assert "this went to nobody" in (await types(crm, crm.olga, "Boris 3")).text
-    assert "Anna can now have 3 open requests at once." in (await types(crm, crm.olga, "anna 3")).text
+    assert "Anna's limit of open requests is now 3." in (await types(crm, crm.olga, "anna 3")).text
     assert "this went to nobody" in (await types(crm, crm.olga, "Anna 4")).text  # it was corrected
 
 
@@ -78,7 +78,7 @@ async def test_admin_who_answers_clients_corrects_the_limit_and_writes_to_them_a
     await ivan.says("Hello", to=crm.shop)
     await crm.olga.sees("Hello")
     await types(crm, crm.olga, "/operators add Anna")
-    assert "Anna can now have 3 open requests at once." in (await types(crm, crm.olga, "Anna 3")).text
+    assert "Anna's limit of open requests is now 3." in (await types(crm, crm.olga, "Anna 3")).text
     await crm.olga.says("Three days")
     await ivan.sees("Three days")
     assert ivan.looks("Anna 3") is None
