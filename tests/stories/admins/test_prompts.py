@@ -41,7 +41,7 @@ async def test_cancel_ends_a_prompt(crm: RunningApp) -> None:
 async def test_prompt_is_answered_only_once(crm: RunningApp) -> None:
     await crm.operator("Anna")
     await asked_for_a_limit(crm)
-    assert "Anna can now have 7" in (await types(crm, crm.olga, "7")).text
+    assert "Anna's limit of open requests is now 7" in (await types(crm, crm.olga, "7")).text
     assert "this went to nobody" in (await types(crm, crm.olga, "8")).text
 
 
@@ -50,7 +50,7 @@ async def test_invalid_answer_keeps_the_prompt_open(crm: RunningApp) -> None:
     await asked_for_a_limit(crm)
     for words in ("seven", "-1", "1001"):
         assert (await types(crm, crm.olga, words)).text == "The limit must be a whole number from 0 to 1000."
-    assert "Anna can now have 7" in (await types(crm, crm.olga, " 7 ")).text
+    assert "Anna's limit of open requests is now 7" in (await types(crm, crm.olga, " 7 ")).text
 
 
 async def test_prompt_expires_after_15_minutes(crm: RunningApp, clock: MovableClock) -> None:
@@ -65,7 +65,7 @@ async def test_photo_does_not_answer_a_prompt_and_keeps_it_open(crm: RunningApp)
     await asked_for_a_limit(crm)
     await crm.olga.sends(content.photo())
     await crm.olga.sees("this went to nobody")
-    assert "Anna can now have 7" in (await types(crm, crm.olga, "7")).text
+    assert "Anna's limit of open requests is now 7" in (await types(crm, crm.olga, "7")).text
 
 
 async def test_removing_an_operator_by_button_ends_the_prompt(crm: RunningApp) -> None:
@@ -85,7 +85,7 @@ async def test_prompt_survives_a_restart(sandbox: Sandbox, database_url: str) ->
     again = RunningApp(sandbox, settings, MovableClock())
     again.bots, again.olga = sandbox.bots(), olga
     async with again:
-        assert "Anna can now have 7" in (await types(again, olga, "7")).text
+        assert "Anna's limit of open requests is now 7" in (await types(again, olga, "7")).text
 
 
 async def admin_who_is_an_operator(crm: RunningApp) -> Person:
@@ -107,7 +107,7 @@ async def test_reply_to_a_card_goes_to_the_client_while_a_prompt_is_open(crm: Ru
     await olga.replies(card, "15")
     await ivan.sees("15")
     await olga.replies(screen, "7")  # a reply to the question answers it
-    await olga.sees("Olga can now have 7")
+    await olga.sees("Olga's limit of open requests is now 7")
     await olga.says("Sixteen, sorry")  # and further words go to the client, as always
     await ivan.sees("Sixteen, sorry")
 

@@ -266,7 +266,7 @@ async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp
     lost = await anna.replies(card, "Are you there?")
     told_so = await anna.sees("so this was not delivered")
     assert told_so.reply_to == lost.id
-    assert told_so.text == "The client of #1 has blocked the bot, so this was not delivered."
+    assert told_so.text == "The client of #1 has blocked the bot or left Telegram, so this was not delivered."
 
     await ivan.says("I am back")
     await anna.sees("I am back")
