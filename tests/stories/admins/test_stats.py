@@ -84,7 +84,7 @@ async def test_stats_explain_share_gaps_in_both_languages(
         await crm.client(f"Client {number}").says("Hello", to=crm.shop)
     await crm.settled()
     text = (await types(crm, crm.olga, "/stats")).text
-    sign = " %" if language == "ru" else "%"
+    sign = "\u00a0%" if language == "ru" else "%"
     assert f"Anna: 75{sign} → 100{sign} (8) · {of_anna}\n" in text
     assert text.endswith(f"Boris: 25{sign} → 0{sign} (0) · {of_boris}")
 
