@@ -3,7 +3,7 @@
 TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "starting": "Starting a local Telegram, the product and an empty database…",
-        "address": "Open {address}/ in a browser; Ctrl-C ends it.",
+        "address": "Open {address}/ in a browser. Ctrl-C ends it.",
         "client": "a client",
         "client2": "another client",
         "operator": "an operator",
@@ -106,7 +106,7 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "ru": {
         "starting": "Запускаем местный Telegram, продукт и пустую базу…",
-        "address": "Откройте в браузере {address}/; Ctrl-C завершит работу.",
+        "address": "Откройте {address}/ в браузере. Ctrl-C завершит работу.",
         "client": "клиент",
         "client2": "ещё один клиент",
         "operator": "оператор",
