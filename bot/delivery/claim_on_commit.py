@@ -11,7 +11,8 @@ Inside the transaction, after the action has added its rows (`_claim`):
    claims as in step 6.
 2. `pending_on_commit` has the rows that the transaction has created so far; `Senders` finds the sender of each.
 3. `ChatQueues.reserve` chooses those that may be sent at once: nothing else waits in their chats, and the rate limit
-   has room. It changes memory only, and keeps these chats from being picked meanwhile.
+   has room. It changes memory only, and keeps these chats from being picked meanwhile. Chats for which an earlier
+   action in the same commit has rows are left out: no queue knows these rows yet, and they go first.
 4. `claims.claim` marks them as `sending` and reads what their messages need: committed, or rolled back, with the rows.
 
 On commit (`_send`):
@@ -39,7 +40,7 @@ from bot.delivery.senders import Senders
 from crm_core.delivery import claims
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging.outbox import PendingRow
-from crm_core.storage.database import Database, pending_on_commit
+from crm_core.storage.database import Database, earlier_in_commit, pending_on_commit
 
 T = TypeVar("T")
 
@@ -85,7 +86,9 @@ def _claim(s: Session, senders: Senders, made: list[Claim]) -> None:
 
 
 def _claim_for(sender: Sender, rows: Sequence[PendingRow], s: Session) -> list[ClaimedRow]:
-    reserved = sender.queues.reserve(rows) if sender.may_claim_early else []
+    taken = {one.chat_id for one in earlier_in_commit(s) if isinstance(one, PendingRow) and one.bot_id == sender.bot.id}
+    free = [row for row in rows if row.chat_id not in taken]
+    reserved = sender.queues.reserve(free) if sender.may_claim_early else []
     if not reserved:
         return []
     try:

@@ -38,7 +38,7 @@ DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, NoFreeConnection, Unwr
 None of it is the fault of what was to be written: the caller waits and tries again, and gives nothing up for it.
 """
 
-PENDING_ON_COMMIT = "announcements"
+PENDING_ON_COMMIT, EARLIER_IN_COMMIT = "announcements", "announcements of earlier actions"
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,12 @@ def pending_on_commit(s: Session) -> list[Any]:
     """The facts that the transaction will pass to listeners when it is committed."""
     send_waiting(s)
     found: list[Any] = s.info[PENDING_ON_COMMIT]
+    return found
+
+
+def earlier_in_commit(s: Session) -> list[Any]:
+    """The facts of actions before this one whose commit it shares (on SQLite): no listener knows them yet."""
+    found: list[Any] = s.info.get(EARLIER_IN_COMMIT, [])
     return found
 
 

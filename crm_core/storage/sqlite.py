@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from crm_core.storage.config import POOLS, Pool, current_pool
-from crm_core.storage.database import PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
+from crm_core.storage.database import EARLIER_IN_COMMIT, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.deadlines import cut_sqlite, watch
 from crm_core.storage.execute import CONNECTION, DRIVER
 from crm_core.storage.prepared import as_sqlalchemy
@@ -383,6 +383,8 @@ def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Pen
     session = _session_of(connection)
     is_shared = len(batch) > 1
     undo = "ROLLBACK TO body" if is_shared else "ROLLBACK"
+    earlier: list[Any] = []
+    session.info[EARLIER_IN_COMMIT] = earlier
     for job in batch:
         session.info[PENDING_ON_COMMIT] = job.announcements
         if is_shared:
@@ -396,6 +398,8 @@ def _run_bodies(connection: Connection, raw: sqlite3.Connection, batch: list[Pen
             if _is_damage(error):
                 raise Unwritable(_why(error)) from error
             job.error = error
+        else:
+            earlier += job.announcements
         if is_shared:
             raw.execute("RELEASE body")
         if session.in_transaction():  # objects that ORM statements loaded belong to this body alone

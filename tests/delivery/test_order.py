@@ -10,9 +10,11 @@ from aiogram.methods import SendMessage, TelegramMethod
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session
 
+from bot.delivery.claim_on_commit import write_and_send
 from bot.delivery.config import SenderConfig
 from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.sender import Sender
+from bot.delivery.senders import Senders
 from bot.sandbox import Sandbox
 from crm_core.delivery import bots
 from crm_core.messaging import outbox
@@ -68,6 +70,29 @@ async def test_backlog_is_sent_before_rows_announced_at_start(db: Database) -> N
     one.stop()
     await running
     assert pen.said == ["1", "2", "3", "4"]
+
+
+@pytest.mark.fault("F182")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_row_overtakes_none_of_an_earlier_action_in_the_same_commit(db: Database) -> None:
+    pen = Pen()
+    one = await sender(db, pen)
+    senders = Senders(db)
+    senders.by_bot[BOT] = one
+    running = asyncio.create_task(one.run())
+    await one.look_again()
+    later = [OutboxEntry(outbox.ANSWER, BOT, 5, payload={"text": "later"})]
+    elsewhere = [OutboxEntry(outbox.ANSWER, BOT, 6, payload={"text": "elsewhere"})]
+    await asyncio.gather(  # none has begun when the next is added, so that all share a commit
+        put(db, "earlier"),
+        write_and_send(db, senders, lambda s: outbox.add(s, later, now=NOW)),
+        write_and_send(db, senders, lambda s: outbox.add(s, elsewhere, now=NOW)),
+    )
+    await one.idle.wait()
+    one.stop()
+    await running
+    assert [text for text in pen.said if text != "elsewhere"] == ["earlier", "later"]
+    assert sorted(pen.said) == ["earlier", "elsewhere", "later"]
 
 
 async def test_rereading_the_outbox_while_sending_causes_no_duplicates(db: Database) -> None:
