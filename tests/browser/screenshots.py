@@ -9,7 +9,7 @@ from playwright.async_api import Page as Tab
 from bot.demo.playground import Playground
 from tests.browser import pictures
 from tests.browser.chromium import chromium
-from tests.browser.shop_day import PHONES, play, words
+from tests.browser.shop_day import FROM_THE_START, PHONES, play, words
 
 BEGINS = datetime(2026, 11, 30, 7, 5, tzinfo=UTC)
 ZONE = "Europe/Moscow"
@@ -26,11 +26,14 @@ async def draw(tab: Tab, language: str) -> None:
         async def take(name: str) -> None:
             shown = words(people[PHONES[name]], world)
             await tab.wait_for_timeout(1500)  # until the page has drawn it, and no toast is left
+            if name in FROM_THE_START:
+                await tab.locator(f"#phone-{PHONES[name]} .log").evaluate("log => { log.scrollTop = 0; }")
             for theme in pictures.THEMES:
                 await tab.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
                 file = pictures.path(name, language, theme)
                 await tab.locator(f"#phone-{PHONES[name]} .device").screenshot(path=file)
                 pictures.keep(file, shown)
+            await tab.locator(f"#phone-{PHONES[name]} .log").evaluate("log => { log.scrollTop = log.scrollHeight; }")
 
         await play(world, take)
 
