@@ -133,7 +133,7 @@ def test_readme_fits_two_screens(readme: str) -> None:
 def test_readme_shows_chats_in_its_own_language(readme: str, language: str) -> None:
     """What they show is what the product says: tests/browser/test_pictures.py."""
     shown = re.findall(r"images/chats/(\w+)\.(\w+)\.light\.png", read(readme))
-    assert shown == [(name, language) for name in ("client", "operator", "my")]
+    assert shown == [(name, language) for name in ("client", "operator", "my", "admin")]
 
 
 def anchors(page: Path) -> set[str]:
