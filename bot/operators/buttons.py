@@ -187,4 +187,4 @@ async def on_take_back(query: CallbackQuery, callback_data: TakeBack, actor: Act
 def _taken_back(taken_back: TakenBack, _: Translator) -> str:
     if taken_back.was_unsent:
         return _("Taken back before it was sent to #{id}.").format(id=taken_back.contact_id)
-    return _("Taken back: it is being deleted in the chat of #{id}.").format(id=taken_back.contact_id)
+    return _("Taken back: the bot asks Telegram to delete it in the chat of #{id}.").format(id=taken_back.contact_id)

@@ -9,6 +9,8 @@ from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
+ASKED_TO_DELETE = "Taken back: the bot asks Telegram to delete it in the chat of #1."
+
 
 def got(person: Person, words: str) -> bool:
     """Whether somebody has a message with these words."""
@@ -276,10 +278,10 @@ async def test_words_are_taken_back_from_the_client(crm: RunningApp) -> None:
     line = await anna.sees("→ #1 Ivan")
     await crm.settled()
     press = await anna.presses(line, "Take back")
-    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    assert await press.answer() == ASKED_TO_DELETE
     await crm.settled()
     assert not got(ivan, "An offer")
-    assert (now(anna, line).text, now(anna, line).labels) == ("Taken back: it is being deleted in the chat of #1.", [])
+    assert (now(anna, line).text, now(anna, line).labels) == (ASKED_TO_DELETE, [])
     await anna.edits(words, "Another offer")
     refused = await anna.sees("This was taken back from #1, so the new words went to nobody.")
     assert refused.reply_to == words.id
@@ -350,7 +352,7 @@ async def test_taking_back_again_after_days_says_what_became_of_the_words(
     await crm.app.supervisor.look_again()
     await crm.settled()
     assert not got(ivan, "Not for Ivan")
-    said = "Taken back: it is being deleted in the chat of #1." if went else "Taken back before it was sent to #1."
+    said = ASKED_TO_DELETE if went else "Taken back before it was sent to #1."
     assert [first, await (await anna.presses(line, "Take back", stale=True)).answer()] == [said, said]
 
 
@@ -465,7 +467,7 @@ async def test_photo_whose_words_never_came_is_taken_back(crm: RunningApp, clock
     line = await anna.sees("→ #1 Ivan")
     await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
     press = await anna.presses(line, "Take back")
-    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    assert await press.answer() == ASKED_TO_DELETE
     clock.forward(seconds=31)
     await crm.app.supervisor.look_again()
     await crm.settled()
@@ -509,7 +511,7 @@ async def test_words_that_came_again_after_an_edit_are_taken_back_entirely(crm: 
     else:
         await until(crm, "SELECT count(*) FROM gates", 1)
     press = await anna.presses(line, "Take back")
-    assert await press.answer() == "Taken back: it is being deleted in the chat of #1."
+    assert await press.answer() == ASKED_TO_DELETE
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'delete'", 2 if arrives else 1)
     if arrives:
         await crm.settled()
