@@ -86,9 +86,11 @@ def _claim(s: Session, senders: Senders, made: list[Claim]) -> None:
 
 
 def _claim_for(sender: Sender, rows: Sequence[PendingRow], s: Session) -> list[ClaimedRow]:
+    if not sender.may_claim_early:
+        return []
     taken = {one.chat_id for one in earlier_in_commit(s) if isinstance(one, PendingRow) and one.bot_id == sender.bot.id}
     free = [row for row in rows if row.chat_id not in taken]
-    reserved = sender.queues.reserve(free) if sender.may_claim_early else []
+    reserved = sender.queues.reserve(free)
     if not reserved:
         return []
     try:

@@ -68,7 +68,7 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
         _change_pending(s, content)
         return None
     if row.withdrawn_at is not None:
-        if _is_changed(row, _uncut(content, row.contact_id)):
+        if _is_changed(row, _without_own_number(content, row.contact_id)):
             raise EditedAfterTakingBack(contact=row.contact_id)
         return None
     content = _without_number(content, row.contact_id)
@@ -104,8 +104,8 @@ def _without_number(content: MessageContent, contact_id: int) -> MessageContent:
     return numbered.content
 
 
-def _uncut(content: MessageContent, contact_id: int) -> MessageContent:
-    """An edited text without the number of its own contact, which was not stored."""
+def _without_own_number(content: MessageContent, contact_id: int | None) -> MessageContent:
+    """An edited text without the number of its own contact, which is not stored; as it is where it has none."""
     numbered = recipients.numbered(content)
     is_own = numbered is not None and numbered.contact_id == contact_id and not numbered.is_bare
     return numbered.content if numbered is not None and is_own else content
@@ -238,7 +238,5 @@ def _edited(kept: dict[str, Any], content: MessageContent, contact_id: int | Non
 
     The number of another contact stays: whoever sends the message is asked for it.
     """
-    numbered = recipients.numbered(content) if kept.get("is_rewritten") else None
-    is_cut = numbered is not None and numbered.contact_id == contact_id and not numbered.is_bare
-    new = numbered.content if numbered is not None and is_cut else content
+    new = _without_own_number(content, contact_id) if kept.get("is_rewritten") else content
     return {**kept, "kind": new.kind, "text": new.text, "entities": new.entities, "media": new.media}

@@ -15,6 +15,7 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards
 from crm_core.conversation import questions
+from crm_core.conversation.copies import Chat
 from crm_core.errors import TooLateToTakeBack
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
@@ -104,9 +105,6 @@ _THERE = (
     .order_by(_posted.c.message_id)
 )
 
-Place = tuple[int, int]
-"""A chat of a bot: (bot_id, chat_id)."""
-
 
 @dataclass(slots=True)
 class _Copy:
@@ -127,16 +125,16 @@ class _Copy:
         return [*self.ids, *([None] if self.is_to_come or not self.ids else [])]
 
 
-def _client_of(contact: Row[Any]) -> Place:
+def _client_of(contact: Row[Any]) -> Chat:
     return (contact.bot_id, contact.chat_id)
 
 
-def _copies(s: Session, contact: Row[Any], refs: Sequence[int]) -> dict[tuple[Place, int], _Copy]:
+def _copies(s: Session, contact: Row[Any], refs: Sequence[int]) -> dict[tuple[Chat, int], _Copy]:
     """Where messages are, are going, or may be: in the client's chat, and of colleagues who have taken over.
 
     Of words that came again, as Telegram did not change their copy after an edit, it has every copy.
     """
-    found: dict[tuple[Place, int], _Copy] = {}
+    found: dict[tuple[Chat, int], _Copy] = {}
     for row in execute(s, _THERE, {"refs": list(refs)}).all():
         found.setdefault(((row.bot_id, row.chat_id), row.message_ref), _Copy()).ids.append(row.message_id)
     for row in execute(s, _ROWS, {"of_contact": contact.id, "refs": list(refs)}).all():
@@ -151,9 +149,13 @@ def _copies(s: Session, contact: Row[Any], refs: Sequence[int]) -> dict[tuple[Pl
 
 
 def _delete(
-    s: Session, contact_id: int, place: Place, ref: int, message_ids: Iterable[int | None], now: datetime
+    s: Session, contact_id: int, place: Chat, ref: int | None, message_ids: Iterable[int | None], now: datetime
 ) -> None:
-    """Has messages deleted; what is being sent now is deleted after it, as rows of one request go in their order."""
+    """Has messages deleted; what is being sent now is deleted after it, as rows of one request go in their order.
+
+    Args:
+        ref: what they are copies of, if that was taken back: its author hears of what could not be deleted.
+    """
     entries = [
         outbox.OutboxEntry(
             outbox.DELETE, *place, contact_id, ref, payload={} if number is None else {"message_id": number}
@@ -169,7 +171,7 @@ PARTS = "parts"  # in the payload of a row: Telegram's ids of what its copy has 
 
 
 def note_parts(
-    s: Session, *, row_id: int, contact_id: int, message_ref: int, place: Place, parts: Sequence[int], now: datetime
+    s: Session, *, row_id: int, contact_id: int, message_ref: int, place: Chat, parts: Sequence[int], now: datetime
 ) -> None:
     """Stores what arrived of a message besides its copy, so that it can be taken back; or was, while it was sent.
 
@@ -193,9 +195,7 @@ def delete_parts(s: Session, *, contact_id: int, message_ref: int, now: datetime
     """
     for row in execute(s, _ROWS, {"of_contact": contact_id, "refs": [message_ref]}).all():
         if row.kind == outbox.TO_CLIENT and PARTS in row.payload:
-            there = [{"message_id": number} for number in row.payload[PARTS]]
-            place = (outbox.DELETE, row.bot_id, row.chat_id, contact_id)
-            outbox.add(s, [outbox.OutboxEntry(*place, payload=part) for part in there], now=now)
+            _delete(s, contact_id, (row.bot_id, row.chat_id), None, row.payload[PARTS], now)
 
 
 def was_refused(s: Session, *, row_id: int, message_ref: int, chat_id: int) -> bool:
