@@ -4,7 +4,7 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Sandbox
-from tests.stories.arranging import ask, count, give, now, told, until
+from tests.stories.arranging import ask, count, give, now, one_taken, told, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -40,11 +40,7 @@ async def test_blocked_client_stops_delivery_and_notifies_operator_once(
 
 @pytest.mark.fault("F34")
 async def test_operator_learns_at_once_that_a_client_has_blocked_the_bot_and_once(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    card = await ask(crm, ivan, anna)
-    await anna.presses(card, "Take")
-    await ivan.sees("Anna is now taking care")
-    await crm.settled()
+    anna, ivan, card = await one_taken(crm)
     await ivan.blocks(crm.shop)
     await anna.sees(
         "🚫 #1: the client has blocked the bot or left Telegram. Nothing can be delivered unless they unblock it."
@@ -64,11 +60,7 @@ async def test_operator_whose_messages_wait_for_a_client_who_blocks_the_bot_is_t
     crm: RunningApp, clock: MovableClock, first: str
 ) -> None:
     """In reply to the first of them, whichever way Telegram says it first."""
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    card = await ask(crm, ivan, anna)
-    await anna.presses(card, "Take")
-    await ivan.sees("Anna is now taking care")
-    await crm.settled()
+    anna, ivan, card = await one_taken(crm)
     crm.sandbox.fail(kind="flood", retry_after=60, method="copyMessage", chat=ivan)
     words = [await anna.replies(card, f"answer {number}") for number in range(3)]
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client'", 3)
@@ -93,11 +85,7 @@ async def test_operator_whose_messages_wait_for_a_client_who_blocks_the_bot_is_t
 
 @pytest.mark.fault("F174")
 async def test_operator_whose_message_is_being_sent_to_a_client_who_blocks_is_told_once(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    card = await ask(crm, ivan, anna)
-    await anna.presses(card, "Take")
-    await ivan.sees("Anna is now taking care")
-    await crm.settled()
+    anna, ivan, card = await one_taken(crm)
     crm.sandbox.fail(kind="slow", delay=1.0, applied=False, method="copyMessage", chat=ivan)
     words = await anna.replies(card, "answer")
     await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_client' AND state = 'sending'", 1)

@@ -80,6 +80,16 @@ async def ask(crm: RunningApp, client: Person, operator: Person, words: str = "M
     return card
 
 
+async def one_taken(crm: RunningApp, words: str = "My question") -> tuple[Person, Person, SeenMessage]:
+    """An operator, Anna, works for a client, Ivan (#1), who waits for an answer; and the card."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    card = await ask(crm, ivan, anna, words)
+    await anna.presses(card, "Take")
+    await ivan.sees("Anna is now taking care")
+    await crm.settled()
+    return anna, ivan, card
+
+
 async def asks(crm: RunningApp, name: str, operator: Person) -> Person:
     """A new client, whose request has come to an operator: `Ivan asks`."""
     client = crm.client(name)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 
-def quick_first(cases: Sequence[Any], *, count: int = 1) -> list[Any]:
-    """The first cases run in the inner loop (`make quick`) already, the others in the whole suite.
+def quick_first(cases: Sequence[Any]) -> list[Any]:
+    """Only the first case runs in the inner loop (`make quick`), the others in the whole suite.
 
-    Args:
-        count: how many are quick. Each of the others starts an app of its own, and finds seldom what the first do not.
+    For stories that take so long that even the few cases are too many which tests/conftest.py leaves of any
+    (`QUICK_CASES`).
     """
-    return [*cases[:count], *(pytest.param(one, marks=pytest.mark.slow) for one in cases[count:])]
+    return [cases[0], *(pytest.param(one, marks=pytest.mark.further) for one in cases[1:])]

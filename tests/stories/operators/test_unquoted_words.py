@@ -4,7 +4,7 @@ import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import ask, closes, count, give, now, remove, told, until, value
+from tests.stories.arranging import ask, closes, count, give, now, one_taken, remove, told, until, value
 from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -309,11 +309,7 @@ async def test_client_whose_answer_was_taken_back_waits_again(crm: RunningApp) -
 
 @pytest.mark.fault("F146")
 async def test_words_that_wait_are_taken_back_before_they_are_sent(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Take")
-    await ivan.sees("taking care")
-    await crm.settled()
+    anna, ivan, _ = await one_taken(crm, "Ivan asks")
     crm.sandbox.fail(kind="flood", method="copyMessage", chat=ivan, retry_after=600)
     await anna.says("Is anybody there?")
     await until(crm, "SELECT count(*) FROM gates", 1)
@@ -333,11 +329,7 @@ async def test_taking_back_again_after_days_says_what_became_of_the_words(
     crm: RunningApp, clock: MovableClock, went: bool
 ) -> None:
     """It is not too late for words that were taken back in time."""
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Take")
-    await ivan.sees("taking care")
-    await crm.settled()
+    anna, ivan, _ = await one_taken(crm, "Ivan asks")
     if not went:
         crm.sandbox.fail(kind="flood", method="copyMessage", chat=ivan, retry_after=600)
     await anna.says("Not for Ivan")
@@ -359,11 +351,7 @@ async def test_taking_back_again_after_days_says_what_became_of_the_words(
 @pytest.mark.fault("F170")
 async def test_words_whose_sending_fails_after_they_were_taken_back_are_no_worry(crm: RunningApp) -> None:
     """They were on their way, so a deletion was queued; Telegram took nothing, so there is nothing to delete."""
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Take")
-    await ivan.sees("taking care")
-    await crm.settled()
+    anna, ivan, _ = await one_taken(crm, "Ivan asks")
     crm.sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=1.0, applied=False)
     words = await anna.says("Not for Ivan")
     line = await anna.sees("→ #1 Ivan")
@@ -389,11 +377,7 @@ def photos(person: Person) -> list[SeenMessage]:
 async def test_photo_whose_words_went_apart_is_taken_back_entirely(
     crm: RunningApp, clock: MovableClock, moment: str
 ) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Take")
-    await ivan.sees("taking care")
-    await crm.settled()
+    anna, ivan, _ = await one_taken(crm, "Ivan asks")
     crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
     if moment == "it is being sent":
         crm.sandbox.fail(kind="slow", method="sendMessage", chat=ivan, delay=1.0, times=1)
@@ -456,11 +440,7 @@ async def test_refused_deletion_of_a_photo_and_its_words_is_told_once(crm: Runni
 @pytest.mark.fault("F171")
 async def test_photo_whose_words_never_came_is_taken_back(crm: RunningApp, clock: MovableClock) -> None:
     """The words wait for a flood wait to end; the photo is at the client already."""
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Take")
-    await ivan.sees("taking care")
-    await crm.settled()
+    anna, ivan, _ = await one_taken(crm, "Ivan asks")
     crm.sandbox.fail(kind="error", method="copyMessage", code=400, text=CAPTION_REFUSED, chat=ivan)
     crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=30)
     await anna.sends(kinds.photo(caption="The offer for Maria"))
@@ -477,11 +457,7 @@ async def test_photo_whose_words_never_came_is_taken_back(crm: RunningApp, clock
 
 @pytest.mark.fault("F146")
 async def test_words_that_are_being_sent_are_deleted_after_they_have_arrived(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    await anna.presses(card, "Take")
-    await ivan.sees("taking care")
-    await crm.settled()
+    anna, ivan, _ = await one_taken(crm, "Ivan asks")
     crm.sandbox.fail(kind="slow", method="copyMessage", chat=ivan, delay=1.0, times=1)
     await anna.says("Not for Ivan")
     await anna.presses(await anna.sees("→ #1 Ivan"), "Take back")
