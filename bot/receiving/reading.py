@@ -20,8 +20,11 @@ TRIES = 12  # each leaves out what the one before could not read; then only the 
 
 # The kinds of update that are asked for (`ALLOWED_UPDATES`), and the model of each.
 EVENTS: dict[str, type[TelegramObject]] = {
-    "message": Message, "edited_message": Message, "callback_query": CallbackQuery, "my_chat_member": ChatMemberUpdated,
-}  # fmt: skip
+    "message": Message,
+    "edited_message": Message,
+    "callback_query": CallbackQuery,
+    "my_chat_member": ChatMemberUpdated,
+}
 MESSAGES = frozenset({"message", "edited_message"})
 OTHER_MESSAGES = frozenset({"reply_to_message", "pinned_message"})  # inside a message
 

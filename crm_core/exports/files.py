@@ -102,8 +102,11 @@ class CsvFile(TableFile):
         self._writer = csv.writer(self._buffer, delimiter=words.delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         self._buffer.write("\ufeff")
         converts: dict[Kind, Callable[[Any], Any]] = {
-            Kind.NUMBER: str, Kind.TEXT: inert, Kind.MOMENT: self._moment, Kind.WORD: self.word,
-        }  # fmt: skip
+            Kind.NUMBER: str,
+            Kind.TEXT: inert,
+            Kind.MOMENT: self._moment,
+            Kind.WORD: self.word,
+        }
         self._converts = [converts[kind] for kind in self.kinds]
         self._writer.writerow(self.headings)
 

@@ -20,8 +20,11 @@ TCP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "
 """PostgreSQL: when the kernel gives up a connection whose other end is gone (seconds; the last in milliseconds)."""
 
 SERVER_TCP = {
-    "tcp_keepalives_idle": 5, "tcp_keepalives_interval": 2, "tcp_keepalives_count": 3, "tcp_user_timeout": 15_000,
-}  # fmt: skip
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 """The same for the server's end, which keeps the locks of a connection until it knows that nobody holds it any more.
 
 Where the network swallows everything, it learns of no close; left to itself, Linux asks after two hours.

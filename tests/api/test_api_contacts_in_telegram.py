@@ -35,9 +35,12 @@ async def _works_for_the_site(crm: RunningApp, site: httpx2.AsyncClient, name: s
 
 async def _requests(crm: RunningApp, site: httpx2.AsyncClient, message: str, email: str = "ann@example.com") -> int:
     body = {
-        "email": email, "source_id": await _site_id(crm), "message": message, "full_name": "Ann Lee",
+        "email": email,
+        "source_id": await _site_id(crm),
+        "message": message,
+        "full_name": "Ann Lee",
         "phone": "+79991234567",
-    }  # fmt: skip
+    }
     made = await site.post("/leads/register_contact/", json=body)
     assert made.status_code == 201
     return int(made.json()["id"])

@@ -11,9 +11,12 @@ from crm_core.storage import paging
 from tests.support.clock import MovableClock
 
 CLIENT = {
-    "email": "client@example.com", "source_id": 1, "message": "Здравствуйте, хочу узнать о ваших услугах",
-    "phone": "+79991234567", "full_name": "Алексей Иванов",
-}  # fmt: skip
+    "email": "client@example.com",
+    "source_id": 1,
+    "message": "Здравствуйте, хочу узнать о ваших услугах",
+    "phone": "+79991234567",
+    "full_name": "Алексей Иванов",
+}
 
 
 @pytest.fixture

@@ -51,7 +51,10 @@ async def ask(
 FORWARDERS = {
     "nginx with its defaults": {"version": "1.0", "host": "127.0.0.1:{}", "Connection": "close"},
     "nginx with its defaults, for a browser": {
-        "version": "1.0", "host": "localhost:{}", "Connection": "close", "Origin": "https://crm.example.com",
+        "version": "1.0",
+        "host": "localhost:{}",
+        "Connection": "close",
+        "Origin": "https://crm.example.com",
     },
     "nginx with HTTP/1.1": {"host": "127.0.0.1:{}", "Connection": "close"},
     "nginx with HTTP/1.1 and X-Real-IP": {"host": "127.0.0.1:{}", "X-Real-IP": "203.0.113.7"},
@@ -75,7 +78,7 @@ FORWARDERS = {
     "a page without a name": {"host": "localhost:{}", "Origin": "null"},
     "a page of another port of this machine": {"host": "localhost:{}", "Origin": "http://localhost:5173"},
     "a link or picture of another site": {"host": "localhost:{}", "Sec-Fetch-Site": "cross-site"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.fault("F83")

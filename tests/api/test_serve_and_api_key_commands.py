@@ -117,8 +117,10 @@ async def test_container_creates_first_api_key_once(database_url: str, tmp_path:
     """`docker run -p 8000:8000` serves, and is open to nobody who cannot read the file."""
     file = tmp_path / "first-api-key"
     settings = {
-        "DATABASE_URL": database_url, "HTTP_HOST": "0.0.0.0", "FIRST_API_KEY_TO": str(file),  # noqa: S104
-    }  # fmt: skip
+        "DATABASE_URL": database_url,
+        "HTTP_HOST": "0.0.0.0",  # noqa: S104
+        "FIRST_API_KEY_TO": str(file),
+    }
     async with served("serve", folder=tmp_path, **settings) as (process, caller):
         assert str(file) in await process.says("no API key yet")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600

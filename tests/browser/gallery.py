@@ -27,7 +27,7 @@ BUTTONS: list[list[Json]] = [
     [{"text": "A", "callback_data": "a", "style": "primary"}, {"text": "B", "callback_data": "b", "style": "danger"}],
     [{"text": "Not now", "callback_data": "c", "disabled": True}, {"text": "Copy", "copy_text": {"text": "4711"}}],
     [{"text": "Our site", "url": "https://example.com/"}],
-]  # fmt: skip
+]
 
 
 def entities() -> list[Json]:

@@ -38,8 +38,10 @@ def settings(sandbox: Sandbox, unused_tcp_port: int, by: str) -> dict[str, Any]:
     sandbox.configure(webhook_second=0.02)
     secret = "a-secret-of-the-webhook"  # noqa: S105 - of a sandbox
     return {
-        "webhook_url": f"http://127.0.0.1:{unused_tcp_port}", "webhook_secret": secret, "http_port": unused_tcp_port,
-    }  # fmt: skip
+        "webhook_url": f"http://127.0.0.1:{unused_tcp_port}",
+        "webhook_secret": secret,
+        "http_port": unused_tcp_port,
+    }
 
 
 async def earlier_run(

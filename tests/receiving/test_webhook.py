@@ -30,8 +30,10 @@ async def hooked(sandbox: Sandbox, database_url: str, unused_tcp_port: int) -> A
     """A crm that Telegram delivers to."""
     sandbox.configure(webhook_second=0.02)
     settings = {
-        "webhook_url": f"http://127.0.0.1:{unused_tcp_port}", "webhook_secret": SECRET, "http_port": unused_tcp_port,
-    }  # fmt: skip
+        "webhook_url": f"http://127.0.0.1:{unused_tcp_port}",
+        "webhook_secret": SECRET,
+        "http_port": unused_tcp_port,
+    }
     async with await RunningApp.open(sandbox, database_url, settings=settings) as crm:
         yield crm
 

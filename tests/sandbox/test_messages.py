@@ -217,7 +217,7 @@ BAD: dict[str, tuple[Callable[[Bot, int], object], str]] = {
         lambda bot, chat: bot.send_chat_action(chat, "dancing"),
         "Bad Request: wrong parameter action in request",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -12,9 +12,11 @@ from tests.domain import invariants
 from tests.soak.audit import Audit, Key
 
 CHECKS = (
-    invariants.check_loads, invariants.check_one_open_contact_each, invariants.check_states,
+    invariants.check_loads,
+    invariants.check_one_open_contact_each,
+    invariants.check_states,
     invariants.check_nobody_waits_in_vain,
-)  # fmt: skip
+)
 
 
 def broken(s: Session) -> list[str]:

@@ -104,10 +104,12 @@ def test_cors_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("name", SECRETS)
 def test_secret_can_be_read_from_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = {
-        "BOT_TOKENS": TOKEN, "DATABASE_URL": "postgresql://me:word@host/crm", "WEBHOOK_SECRET": "s" * 20,
+        "BOT_TOKENS": TOKEN,
+        "DATABASE_URL": "postgresql://me:word@host/crm",
+        "WEBHOOK_SECRET": "s" * 20,
         "MIGRATION_DATABASE_URL": "postgresql://owner:word@host/crm",
         "TELEGRAM_PROXY": "socks5://me:word@host:1080",
-    }  # fmt: skip
+    }
     if name == "MIGRATION_DATABASE_URL":
         monkeypatch.setenv("DATABASE_URL", values["DATABASE_URL"])
     (tmp_path / "secret").write_text(values[name] + "\n")

@@ -205,9 +205,12 @@ def _membership(world: World, chat: PrivateChat, old: str, new: str) -> None:
     states = {"member": {"status": "member", "user": bot}, "kicked": {"status": "kicked", "user": bot, "until_date": 0}}
     now = world.now()
     update = {
-        "chat": chat.json, "from": chat.person.user, "date": int(now),
-        "old_chat_member": states[old], "new_chat_member": states[new],
-    }  # fmt: skip
+        "chat": chat.json,
+        "from": chat.person.user,
+        "date": int(now),
+        "old_chat_member": states[old],
+        "new_chat_member": states[new],
+    }
     world.notify(chat, "my_chat_member", update, lane=("member", chat.id), date=now)
     world.transcript.wake(chat.bot_id, chat.id)
 
@@ -243,9 +246,12 @@ def press(
     callback = Callback(world.long_id(), bot.id, person, chat.id, world.now())
     world.callbacks[callback.id] = callback
     update = {
-        "id": callback.id, "from": world.person(person).user, **content,
-        "chat_instance": str(abs(hash((bot.id, chat.id))) + 10**15), "data": data,
-    }  # fmt: skip
+        "id": callback.id,
+        "from": world.person(person).user,
+        **content,
+        "chat_instance": str(abs(hash((bot.id, chat.id))) + 10**15),
+        "data": data,
+    }
     bot.queue.push("callback_query", update, ("user", person))
     return callback.id
 
@@ -268,7 +274,9 @@ def vote(world: World, *, person: int, place: int, message_id: int, options: lis
     sender.queue.push("poll", poll, ("poll", int(poll["id"])))
     if not poll["is_anonymous"]:
         answer = {
-            "poll_id": poll["id"], "user": world.person(person).user, "option_ids": options,
+            "poll_id": poll["id"],
+            "user": world.person(person).user,
+            "option_ids": options,
             "option_persistent_ids": [str(option) for option in options],
-        }  # fmt: skip
+        }
         sender.queue.push("poll_answer", answer, ("user", person))

@@ -50,9 +50,12 @@ def set_member(world: World, *, group: int, user: int, status: str) -> None:
     now = world.now()
     owner = next((person for person, kind in chat.members.items() if kind == "creator"), user)
     update = {
-        "chat": chat.json, "from": world.user(owner), "date": int(now),
-        "old_chat_member": before, "new_chat_member": member(chat, info),
-    }  # fmt: skip
+        "chat": chat.json,
+        "from": world.user(owner),
+        "date": int(now),
+        "old_chat_member": before,
+        "new_chat_member": member(chat, info),
+    }
     if user in world.bots_by_id:
         world.bots_by_id[user].queue.push("my_chat_member", update, ("member", chat.id), now)
     else:
@@ -76,9 +79,12 @@ def _service(world: World, group: Group, content: Json) -> None:
     now = world.now()
     owner = next(user for user in group.members if user in world.people)
     message = {
-        "message_id": group.next_id(), "from": world.people[owner].user, "chat": group.json, "date": int(now),
+        "message_id": group.next_id(),
+        "from": world.people[owner].user,
+        "chat": group.json,
+        "date": int(now),
         **content,
-    }  # fmt: skip
+    }
     world.keep(group, StoredMessage(message, "service"))
     world.notify(group, "message", message, lane=("chat", group.id), date=now)
 

@@ -46,9 +46,12 @@ def get_chat(call: Call) -> Json:
     """https://core.telegram.org/bots/api#getchat"""
     chat = known_chat(call)
     accepted = {
-        "unlimited_gifts": False, "limited_gifts": False, "unique_gifts": False, "premium_subscription": False,
+        "unlimited_gifts": False,
+        "limited_gifts": False,
+        "unique_gifts": False,
+        "premium_subscription": False,
         "gifts_from_channels": False,
-    }  # fmt: skip
+    }
     result: Json = {**chat.json, "accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": accepted}
     if isinstance(chat, Group):
         result["permissions"] = dict.fromkeys(_PERMISSIONS, True)

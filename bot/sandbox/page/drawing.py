@@ -15,9 +15,12 @@ Json = dict[str, Any]
 FOLDER = Path(__file__).parent
 REACTIONS = ("👍", "❤️", "🔥", "👎")
 _environment = Environment(
-    loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
     lstrip_blocks=True,
-)  # fmt: skip
+)
 
 
 class Drawing:

@@ -63,9 +63,12 @@ class Stream:
             self._mark(phone.key)
             view = control.ask("view", person=phone.person, place=place)
             await control.wait(
-                "changed", person=phone.person, place=place, after=view["seq"],
+                "changed",
+                person=phone.person,
+                place=place,
+                after=view["seq"],
                 timeout=ACTION if view["acting"] else QUIET,
-            )  # fmt: skip
+            )
 
     async def _look_beside(self) -> None:
         """Reads what stands beside the telephones, which never wait for it."""

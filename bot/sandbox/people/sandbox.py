@@ -48,9 +48,12 @@ class SandboxApi:
     ) -> Person:
         """Create a person; ids count up from 7000000001 unless given."""
         user = {
-            "id": id, "first_name": first_name, "last_name": last_name, "username": username,
+            "id": id,
+            "first_name": first_name,
+            "last_name": last_name,
+            "username": username,
             "language_code": language_code,
-        }  # fmt: skip
+        }
         made = self._control.ask("add_person", user=user, hidden_forwards=hidden_forwards)
         return Person(self._control, made, self.settles)
 

@@ -78,7 +78,7 @@ async def found(
         ("Анна\u200bМария", ["анна", "мария"], ["аннам"]),
         (f"{'a' * 90} b", ["a" * 32, "a" * 200, "b"], ["a" * 20 + "b"]),
     ],
-)  # fmt: skip
+)
 async def test_name_is_found_by_beginnings_of_its_words(
     db: Database, name: str, finds: list[str], misses: list[str]
 ) -> None:

@@ -62,9 +62,11 @@ class Books:
             return None if after is None else at + timedelta(seconds=after)
 
         moments = {
-            "assigned_at": moment(assigned) if operator_id else None, "taken_at": moment(taken),
-            "replied_at": moment(replied), "closed_at": at if closed else None,
-        }  # fmt: skip
+            "assigned_at": moment(assigned) if operator_id else None,
+            "taken_at": moment(taken),
+            "replied_at": moment(replied),
+            "closed_at": at if closed else None,
+        }
         contact = {
             "lead_id": self.lead, "source_id": self.shop, "operator_id": operator_id, "version": 1,
             "status": "closed" if closed else "new", "created_at": at, **moments,

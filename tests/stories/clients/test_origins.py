@@ -24,7 +24,7 @@ ORIGINS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "group": ({"type": "chat", "date": 5, "sender_chat": {**CHANNEL, "username": 5}}, "Forwarded from Lamp Shop"),
     "new": ({"type": "robot", "date": 5, "sender_robot": {"name": "R2"}}, "Forwarded, author unknown"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.fault("F139")
@@ -104,10 +104,12 @@ async def test_question_about_a_channel_post_says_which(crm: RunningApp) -> None
     about = {
         "external_reply": {
             "origin": {"type": "channel", "chat": CHANNEL, "message_id": 77, "date": 5},
-            "chat": CHANNEL, "message_id": 77, "photo": [{"file_id": "x", "file_unique_id": "y"}],
+            "chat": CHANNEL,
+            "message_id": 77,
+            "photo": [{"file_id": "x", "file_unique_id": "y"}],
         },
         "quote": {"text": "Lamp Snowflake, 3 bulbs", "position": 0},
-    }  # fmt: skip
+    }
     shown = "💬 In reply to: photo · Lamp Shop @lampshop · https://t.me/lampshop/77\n❝ Lamp Snowflake, 3 bulbs ❞\n"
     await ivan.sends(kinds.text("How much is this?"), to=crm.shop, parts=about)
     card = await anna.sees("How much is this?", bot=crm.shop)

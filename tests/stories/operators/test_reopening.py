@@ -230,8 +230,10 @@ async def test_reopening_leaves_statistics_exact(crm: RunningApp) -> None:
     assert dict(plain.opened) == {1: 1}
     assert plain.moves[1, await operator_id(crm, anna)] == [1, 0, 0, 0]
     assert {kind: len(took) for kind, took in plain.lengths.items()} == {
-        "contact_assigned": 1, "contact_taken": 1, "replied": 1,
-    }  # fmt: skip
+        "contact_assigned": 1,
+        "contact_taken": 1,
+        "replied": 1,
+    }
     for of in (totals.to_assignment, totals.to_take, totals.to_reply):
         assert of.count == 1
     await crm.db.read(check_states)
