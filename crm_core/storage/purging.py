@@ -18,5 +18,8 @@ def delete_batch(s: Session, table: Table, *where: ColumnElement[bool], at_most:
     """
     key = list(table.primary_key.columns)
     some = select(*key).where(*where).limit(at_most).with_for_update(skip_locked=True)
+    if s.get_bind().dialect.name == "postgresql":
+        # Chosen once: a nested loop asks a subquery for each row again, which finds others than those it has locked.
+        some = select(*some.cte("batch").prefix_with("MATERIALIZED").c)
     chosen = key[0].in_(some) if len(key) == 1 else tuple_(*key).in_(some)
     return execute_count(s, delete(table).where(chosen))

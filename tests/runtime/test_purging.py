@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from bot.runtime.schedule import PURGES, purge
@@ -52,6 +52,21 @@ def _fill(s: Session, first: int, count: int, at: datetime) -> None:
 def _counts(s: Session) -> dict[str, int]:
     tables = {table.name: table for table, _ in _rows(0, NOW)}
     return {name: s.execute(select(func.count()).select_from(table)).scalar_one() for name, table in tables.items()}
+
+
+@pytest.mark.fault("F95")
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_batch_has_its_size_whatever_plan_the_database_chooses(db: Database) -> None:
+    """A nested loop asks for the rows of the batch again and again, and gets others each time."""
+
+    def delete_with_a_nested_loop(s: Session) -> int:
+        for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+            s.execute(text(f"SET LOCAL enable_{way} = off"))
+        return PURGES[0](s, now=NOW, at_most=BATCH)
+
+    await db.write(open_office, weights=[1], limit=5)
+    await db.write(_fill, 200, ROWS, NOW - timedelta(days=91))
+    assert await db.write(delete_with_a_nested_loop) == BATCH
 
 
 @pytest.mark.fault("F95")
