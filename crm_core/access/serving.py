@@ -16,39 +16,38 @@ FORMER_FOR = timedelta(days=7)
 """For how long the words of a removed operator are answered rather than taken for a client's request."""
 
 
-def _first_bot() -> Any:
-    bot = aliased(Bot)  # never the one of a query around it
-    return select(bot.id).order_by(bot.position).limit(1).scalar_subquery()
+# So that none is taken for one of a query around it. Made once: an alias takes longer than a query.
+_bot, _staff, _chat, _weight = aliased(Bot), aliased(Staff), aliased(StaffChat), aliased(Weight)
+_source, _former = aliased(Source), aliased(FormerStaff)
 
+_FIRST_BOT = select(_bot.id).order_by(_bot.position).limit(1).scalar_subquery()
 
-SPEAKER = func.coalesce(Source.bot_id, _first_bot())
+SPEAKER = func.coalesce(Source.bot_id, _FIRST_BOT)
 """The bot that talks to operators about a source's contacts: the source's own, else the first."""
 
 
 def serves(telegram_id: Any, bot_id: Any) -> Exists:
     """The condition that an account is on the staff at a bot; both are columns or parameters."""
-    staff, chat, weight, source = aliased(Staff), aliased(StaffChat), aliased(Weight), aliased(Source)
-    has_chat = exists().where(chat.telegram_id == staff.telegram_id, chat.bot_id == bot_id).correlate_except(chat)
+    has_chat = exists().where(_chat.telegram_id == _staff.telegram_id, _chat.bot_id == bot_id).correlate_except(_chat)
     works = (
         exists()
         .where(  # correlated by hand: the columns may be of a query further out
-            weight.operator_id == staff.operator_id,
-            source.id == weight.source_id,
-            func.coalesce(source.bot_id, _first_bot()) == bot_id,
+            _weight.operator_id == _staff.operator_id,
+            _source.id == _weight.source_id,
+            func.coalesce(_source.bot_id, _FIRST_BOT) == bot_id,
         )
-        .correlate_except(weight, source)
+        .correlate_except(_weight, _source)
     )
-    role = or_(staff.is_admin.is_(True), has_chat, works)
-    return exists().where(staff.telegram_id == telegram_id, role).correlate_except(staff)
+    role = or_(_staff.is_admin.is_(True), has_chat, works)
+    return exists().where(_staff.telegram_id == telegram_id, role).correlate_except(_staff)
 
 
 def left_at(telegram_id: Any, bot_id: Any) -> Any:
     """When an account stopped being an operator at a bot, as a column; NULL if it never was one, or long ago."""
-    former = aliased(FormerStaff)
     return (
-        select(former.left_at)
-        .where(former.telegram_id == telegram_id, former.bot_id == bot_id)
-        .correlate_except(former)
+        select(_former.left_at)
+        .where(_former.telegram_id == telegram_id, _former.bot_id == bot_id)
+        .correlate_except(_former)
         .scalar_subquery()
     )
 

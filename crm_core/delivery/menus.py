@@ -6,7 +6,8 @@ Telegram answers `setMyCommands` with long flood waits after a few restarts.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import prepared_upsert
 from crm_core.storage.tables import ShownMenu
 
 Key = tuple[int, str]
@@ -21,10 +22,15 @@ def shown(s: Session, *, bot_id: int) -> dict[Key, str]:
     return {(row.chat_id, row.language): row.digest for row in rows}
 
 
+_NOTE = prepared_upsert(
+    _table,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["bot_id", "chat_id", "language"], set_={"digest": insert.excluded.digest}
+    ),
+)
+
+
 def note(s: Session, *, bot_id: int, key: Key, digest: str) -> None:
     """Stores that Telegram shows a menu now."""
     chat_id, language = key
-    statement = dialect_insert(s, _table).values(bot_id=bot_id, chat_id=chat_id, language=language, digest=digest)
-    execute(
-        s, statement.on_conflict_do_update(index_elements=["bot_id", "chat_id", "language"], set_={"digest": digest})
-    )
+    execute(s, _NOTE, {"bot_id": bot_id, "chat_id": chat_id, "language": language, "digest": digest})

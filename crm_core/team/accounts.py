@@ -3,9 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import bindparam, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -17,7 +16,8 @@ from crm_core.messaging import alerts, outbox
 from crm_core.routing import queue, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.storage.execute import dialect_insert, execute_count
+from crm_core.storage.execute import dialect_insert, execute, execute_count
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import (
     Bot,
@@ -74,30 +74,34 @@ def members(s: Session) -> list[Member]:
     """All members of staff, in the order of joining."""
     chats, bots = _chats_by_account(s)
     works_at, own = _bots_by_account(s, _WORKS_AT), _bots_by_account(s, _OWN_REQUESTS)
-    rows = s.execute(
-        select(
-            _staff.c.telegram_id, _staff.c.name, _staff.c.language, _staff.c.is_admin, _staff.c.operator_id
-        ).order_by(_staff.c.created_at)
-    )
     return [
         Member(
-            *row,
+            row.telegram_id,
+            row.name,
+            row.language,
+            row.is_admin,
+            row.operator_id,
             bots=bots[row.telegram_id],
             works_at=works_at[row.telegram_id] | chats[row.telegram_id],
             own_requests=own[row.telegram_id],
         )
-        for row in rows
+        for row in execute(s, _MEMBERS)
     ]
 
 
-_CHATS = select(_reach.c.telegram_id, _reach.c.bot_id, _reach.c.is_reachable)
-_WORKS_AT = (
+_MEMBERS = Prepared(
+    select(_staff.c.telegram_id, _staff.c.name, _staff.c.language, _staff.c.is_admin, _staff.c.operator_id).order_by(
+        _staff.c.created_at
+    )
+)
+_CHATS = Prepared(select(_reach.c.telegram_id, _reach.c.bot_id, _reach.c.is_reachable))
+_WORKS_AT = Prepared(
     select(_staff.c.telegram_id, SPEAKER)
     .distinct()
     .join(Weight, Weight.operator_id == _staff.c.operator_id)
     .join(Source, Source.id == Weight.source_id)
 )
-_OWN_REQUESTS = (
+_OWN_REQUESTS = Prepared(
     select(_staff.c.telegram_id, Chat.bot_id)
     .select_from(_staff)
     .distinct()
@@ -111,16 +115,16 @@ def _chats_by_account(s: Session) -> tuple[dict[int, frozenset[int]], dict[int, 
     """For each account the bots where it has ever had a chat as one of the staff, and those that can write to it."""
     known: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
     reachable: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
-    for telegram_id, bot_id, is_reachable in s.execute(_CHATS):
+    for telegram_id, bot_id, is_reachable in execute(s, _CHATS):
         known[telegram_id] |= {bot_id}
         if is_reachable:
             reachable[telegram_id] |= {bot_id}
     return known, reachable
 
 
-def _bots_by_account(s: Session, query: Select[Any]) -> defaultdict[int, frozenset[int]]:
+def _bots_by_account(s: Session, query: Prepared) -> defaultdict[int, frozenset[int]]:
     found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
-    for telegram_id, bot_id in s.execute(query):
+    for telegram_id, bot_id in execute(s, query):
         found[telegram_id] |= {bot_id}
     return found
 
@@ -189,6 +193,10 @@ _REACHED = (
 )
 
 
+_MEMBER = select(_staff.c.operator_id).where(_staff.c.telegram_id == bindparam("who"))
+_MEMBER_AT_BOT = _MEMBER.where(serves(bindparam("who"), bindparam("by")))
+
+
 def mark_reachable(
     s: Session, *, telegram_id: int, bot_id: int, now: datetime, rng: Rng, is_joining: bool = False
 ) -> bool:
@@ -201,10 +209,8 @@ def mark_reachable(
     """
     if execute_count(s, _REACHED, {"who": telegram_id, "by": bot_id}) == 1:
         return False
-    works_here = true() if is_joining else serves(telegram_id, bot_id)
-    member = s.execute(
-        select(_staff.c.operator_id).where(_staff.c.telegram_id == telegram_id, works_here)
-    ).one_or_none()
+    found = _MEMBER if is_joining else _MEMBER_AT_BOT
+    member = execute(s, found, {"who": telegram_id, "by": bot_id}).one_or_none()
     if member is None:
         return False
     source_ids = set() if member.operator_id is None else hold_operators(s, [member.operator_id])

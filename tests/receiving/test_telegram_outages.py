@@ -130,6 +130,8 @@ async def test_running_process_without_updates_for_30h_alerts_admins(
 ) -> None:
     settings = {"telegram_api_url": relay.url}
     async with await RunningApp.open(sandbox, database_url, clock=clock, settings=settings, retry_delays=HASTY) as crm:
+        await crm.olga.starts(crm.shop)
+        await crm.settled()
         await relay.down()
         clock.forward(hours=30)
         await crm.client().says("Anybody there?", to=crm.shop)

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from bot.app import App
 from bot.random_codes import new_code
 from bot.runtime.schedule import JOBS, with_intervals
@@ -17,8 +19,10 @@ from bot.screens.links import OPERATOR_PAYLOAD
 from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
+from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
-from crm_core.team import invitations, operators
+from crm_core.team import accounts, invitations, operators
+from crm_core.team.accounts import Account
 from tests.support.clock import MovableClock
 
 # What stories see must not depend on how long they take; those about overviews let the job run when they want.
@@ -85,7 +89,10 @@ class RunningApp:
         await self.app.supervisor.settled()
         self.sandbox.settles_when(self.app.supervisor.idle)
         if self._meet:
-            await self.olga.starts(self.shop)
+            if self.shop.id in await self.db.read(accounts.bot_usernames):
+                await self._arrange(_meet, self.olga, self.shop)
+            else:  # it could not start yet
+                await self.olga.starts(self.shop)
             await self.settled()
         return self
 
@@ -109,19 +116,40 @@ class RunningApp:
     async def operator(
         self, name: str, *, weight: int = 1, limit: int = 10, bots: list[BotHandle] | None = None, language: str = "en"
     ) -> Person:
-        """An operator who has joined by a link and works, with a weight, at these bots' sources (the first bot's)."""
+        """An operator who works at these bots' sources, with a weight (the first bot's).
+
+        As if they had joined long ago: their chats are empty. For who presses the link, see `newcomer`.
+        """
         person = self.sandbox.person(name, language_code=language)
-        operator_id = await self.db.write(operators.add, name=name, max_leads=limit, actor=SYSTEM, now=self.clock())
-        for bot in bots or [self.shop]:
-            await self.weight(operator_id, weight, bot=bot)
-        code = new_code()
-        await self.db.write(
-            invitations.invite, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=self.clock()
-        )
-        for number, bot in enumerate(bots or [self.shop]):
-            await person.starts(bot, OPERATOR_PAYLOAD + code if number == 0 else "")
-            await self.settled()
+        places = bots or [self.shop]
+        weights = {await self.source_id(bot): weight for bot in places}
+        await self._arrange(_join, person, places[0], max_leads=limit, weights=weights)
+        for bot in places[1:]:
+            await self._arrange(_meet, person, bot)
+        await self.settled()
         return person
+
+    async def newcomer(self, name: str, *, limit: int = 10, language: str = "en") -> tuple[Person, str]:
+        """An operator, with a weight at the first bot's source, who has just pressed the link of their invitation.
+
+        Returns them and the payload of that link.
+        """
+        person, code = self.sandbox.person(name, language_code=language), new_code()
+        made = await self.db.write(
+            invitations.invite_operator, name=name, max_leads=limit, code=code, actor=SYSTEM, now=self.clock()
+        )
+        await self.weight(made.facts.id, 1)
+        await person.starts(self.shop, OPERATOR_PAYLOAD + code)
+        await self.settled()
+        return person, OPERATOR_PAYLOAD + code
+
+    async def _arrange(self, action: Callable[..., None], person: Person, bot: BotHandle, **values: Any) -> None:
+        """Stores what pressing Start leads to, without a word in the chat."""
+        self.sandbox.world.dialogue(bot.id, person.id).started = True
+        person.is_at(bot)
+        account = Account(person.id, person.first_name, person.user.get("username"), person.user.get("language_code"))
+        now = self.clock()
+        await self.db.write(action, account=account, bot_id=bot.id, now=now, rng=random.random, **values)
 
     async def weight(self, operator_id: int, weight: int, *, bot: BotHandle | None = None) -> None:
         """Sets a weight at a bot's source."""
@@ -142,3 +170,23 @@ class RunningApp:
     async def settled(self) -> None:
         """Waits until Telegram has nothing more for us, and we nothing more for Telegram."""
         await self.sandbox.settles()
+
+
+def _join(
+    s: Session, *, account: Account, bot_id: int, max_leads: int, weights: dict[int, int], now: datetime, rng: Rng
+) -> None:
+    """A new operator uses their invitation."""
+    code = new_code()
+    operator_id = operators.add(s, name=account.name, max_leads=max_leads, actor=SYSTEM, now=now)
+    for source_id, weight in weights.items():
+        sources.set_weight(
+            s, source_id=source_id, operator_id=operator_id, weight=weight, actor=SYSTEM, now=now, rng=rng
+        )
+    invitations.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)
+    invitations.join(s, code=code, account=account, bot_id=bot_id, now=now, rng=rng)
+
+
+def _meet(s: Session, *, account: Account, bot_id: int, now: datetime, rng: Rng) -> None:
+    """A member of staff writes to a bot for the first time."""
+    accounts.update_profile(s, account=account)
+    accounts.mark_reachable(s, telegram_id=account.telegram_id, bot_id=bot_id, now=now, rng=rng)

@@ -83,6 +83,10 @@ class Person:
         self._last_place = place
         return place.place
 
+    def is_at(self, place: Place) -> None:
+        """Has this chat open: what they say and see from now on is there, if no other place is named."""
+        self._last_place = place
+
     # Writing
 
     async def says(

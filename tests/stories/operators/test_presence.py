@@ -104,7 +104,7 @@ async def test_welcome_names_the_sources_and_a_first_weight_is_told(
     assert told(anna, given) == 1
     await types(crm, crm.olga, "/assign shop_bot Anna 0")
     await anna.sees(taken)
-    boris = await crm.operator("Boris", language=language, limit=6)
+    boris, _ = await crm.newcomer("Boris", language=language, limit=6)
     assert some in (await boris.sees("Boris!")).text
 
 

@@ -14,7 +14,7 @@ ENDED = "This question has ended, and nothing was sent. Please write your messag
 
 
 async def test_operator_joins_by_link_and_gets_help(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
+    anna, _ = await crm.newcomer("Anna")
     welcome = await anna.sees("Welcome, Anna! You are now an operator.")
     await anna.says("/help")
     text = (await anna.sees("Each request arrives as a card", after=welcome)).text
@@ -25,10 +25,9 @@ async def test_operator_joins_by_link_and_gets_help(crm: RunningApp) -> None:
 
 
 async def test_operator_invitation_link_works_once(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
-    used = next(seen.text for seen in anna.chat(crm.shop) if seen.text.startswith("/start op_"))
+    anna, payload = await crm.newcomer("Anna")
     charlie = crm.client("Charlie")
-    await charlie.says(used, to=crm.shop)
+    await charlie.starts(crm.shop, payload)
     assert "no longer valid" in (await charlie.sees()).text
     await charlie.says("/my order?")
     await anna.sees("Charlie\n📥 shop_bot\n\n/my order?")  # a client's words
