@@ -13,7 +13,8 @@ Inside the transaction, after the action has added its rows (`_claim`):
 3. `ChatQueues.reserve` chooses those that may be sent at once: nothing else waits in their chats, and the rate limit
    has room. It changes memory only, and keeps these chats from being picked meanwhile. Chats for which an earlier
    action in the same commit has rows are left out: no queue knows these rows yet, and they go first.
-4. `claims.claim` marks them as `sending` and reads what their messages need: committed, or rolled back, with the rows.
+4. `claims.claim_added` marks them as `sending` and reads what their messages need: committed, or rolled back, with
+   the rows.
 
 On commit (`_send`):
 
@@ -94,7 +95,7 @@ def _claim_for(sender: Sender, rows: Sequence[PendingRow], s: Session) -> list[C
     if not reserved:
         return []
     try:
-        claimed = claims.claim(s, ids=[row.id for row in reserved], fencing_token=sender.fencing_token)
+        claimed = claims.claim_added(s, rows=reserved, fencing_token=sender.fencing_token)
     except BaseException:
         sender.drop(reserved)
         raise
