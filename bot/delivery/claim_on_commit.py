@@ -89,9 +89,11 @@ def _claim(s: Session, senders: Senders, made: list[Claim]) -> None:
 def _claim_for(sender: Sender, rows: Sequence[PendingRow], s: Session) -> list[ClaimedRow]:
     if not sender.may_claim_early:
         return []
+    free = [row for row in rows if sender.queues.is_free(row.chat_id)]
+    if not free:  # as in a backlog, in which what follows would look at all of a shared commit for each of its actions
+        return []
     taken = {one.chat_id for one in earlier_in_commit(s) if isinstance(one, PendingRow) and one.bot_id == sender.bot.id}
-    free = [row for row in rows if row.chat_id not in taken]
-    reserved = sender.queues.reserve(free)
+    reserved = sender.queues.reserve([row for row in free if row.chat_id not in taken])
     if not reserved:
         return []
     try:
