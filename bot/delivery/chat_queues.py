@@ -85,6 +85,10 @@ class ChatQueues:
         if row.chat_id not in self._busy:
             self._schedule(row.chat_id)
 
+    def is_free(self, chat_id: int) -> bool:
+        """Whether nothing waits, is being sent or is reserved in a chat."""
+        return chat_id not in self._busy and chat_id not in self._chats
+
     def reserve(self, rows: Sequence[PendingRow]) -> list[PendingRow]:
         """Chooses uncommitted rows that may be sent as soon as they are committed.
 
@@ -97,8 +101,7 @@ class ChatQueues:
         room = self._room()
         for row in rows:
             chat_id = row.chat_id
-            is_free = chat_id not in self._busy and chat_id not in self._chats
-            if is_free and len(chosen) < room and self.rate_limiter.wait_chat(chat_id) <= 0:
+            if self.is_free(chat_id) and len(chosen) < room and self.rate_limiter.wait_chat(chat_id) <= 0:
                 self._enter(row)
                 self._busy[chat_id] = row
                 self._reserved.add(chat_id)

@@ -13,7 +13,8 @@ Inside the transaction, after the action has added its rows (`_claim`):
 3. `ChatQueues.reserve` chooses those that may be sent at once: nothing else waits in their chats, and the rate limit
    has room. It changes memory only, and keeps these chats from being picked meanwhile. Chats for which an earlier
    action in the same commit has rows are left out: no queue knows these rows yet, and they go first.
-4. `claims.claim` marks them as `sending` and reads what their messages need: committed, or rolled back, with the rows.
+4. `claims.claim_added` marks them as `sending` and reads what their messages need: committed, or rolled back, with
+   the rows.
 
 On commit (`_send`):
 
@@ -88,13 +89,15 @@ def _claim(s: Session, senders: Senders, made: list[Claim]) -> None:
 def _claim_for(sender: Sender, rows: Sequence[PendingRow], s: Session) -> list[ClaimedRow]:
     if not sender.may_claim_early:
         return []
+    free = [row for row in rows if sender.queues.is_free(row.chat_id)]
+    if not free:  # as in a backlog, in which what follows would look at all of a shared commit for each of its actions
+        return []
     taken = {one.chat_id for one in earlier_in_commit(s) if isinstance(one, PendingRow) and one.bot_id == sender.bot.id}
-    free = [row for row in rows if row.chat_id not in taken]
-    reserved = sender.queues.reserve(free)
+    reserved = sender.queues.reserve([row for row in free if row.chat_id not in taken])
     if not reserved:
         return []
     try:
-        claimed = claims.claim(s, ids=[row.id for row in reserved], fencing_token=sender.fencing_token)
+        claimed = claims.claim_added(s, rows=reserved, fencing_token=sender.fencing_token)
     except BaseException:
         sender.drop(reserved)
         raise

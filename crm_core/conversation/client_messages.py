@@ -15,6 +15,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
 from crm_core.conversation import late_messages, prompts, questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
+from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
@@ -132,9 +133,11 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
     )
 
 
-def _make_known(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime) -> KnownClient:
+def _make_known(
+    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, happened: list[NewEvent] | None
+) -> KnownClient:
     row: Any = execute(s, _NEWCOMER, {"bot_id": bot_id, "chat_id": chat_id, "external_id": person.external_id}).one()
-    lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now)
+    lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now, happened=happened)
     execute(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
     if row.lead_id is None:
         source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
@@ -165,12 +168,20 @@ class ReceivedMessage:
 
 
 def identify(
-    s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, now: datetime, is_beginning: bool = False
+    s: Session,
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    now: datetime,
+    is_beginning: bool = False,
+    happened: list[NewEvent] | None = None,
 ) -> KnownClient:
     """The client of a chat, stored if they are new; name, username and language are updated to what Telegram shows.
 
     Args:
         is_beginning: whether they pressed Start, by which a former operator becomes a client like anybody else.
+        happened: see `leads.create`.
 
     Raises IsStaff for an account on the bot's staff, unless a request of theirs is still open here: then they go on
     being its client, and `contact_id` is that request. Raises NoLongerOperator for somebody who was removed from the
@@ -178,7 +189,7 @@ def identify(
     """
     known = _known(s, bot_id=bot_id, chat_id=chat_id)
     if known is None:
-        known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+        known = _make_known(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, happened=happened)
     if known.is_staff:
         known = _with_own_request(s, known, bot_id, chat_id)
     elif known.left_at is not None and known.contact_id is None:
@@ -319,7 +330,8 @@ def receive(
 
     Raises IsStaff, and where no contact is open UnknownCommand, or SourceOff if the source takes no new ones.
     """
-    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now)
+    happened: list[NewEvent] = []  # a new client, whose message opens a contact, or is refused and leaves no trace
+    known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, happened=happened)
     joined, known = _join_open(s, known, bot_id, chat_id, content, now)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
@@ -343,7 +355,14 @@ def receive(
     chat = lifecycle.ClientChat(bot_id, chat_id)
     lifecycle.announce_opening(s, known.source.id, content)
     opened = lifecycle.open_contact(
-        s, source=known.source, lead_id=known.lead_id, content=content, chat=chat, now=now, rng=rng
+        s,
+        source=known.source,
+        lead_id=known.lead_id,
+        content=content,
+        chat=chat,
+        now=now,
+        rng=rng,
+        happened=happened,
     )
     return ReceivedMessage(opened.id, known.lead_id, is_new=True)
 

@@ -16,6 +16,7 @@ from crm_core.conversation import history, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overviews import Shown
 from crm_core.messaging import outbox
+from crm_core.messaging.outbox import Claimed, PendingRow
 from crm_core.routing import queue
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import PreparedForIds
@@ -258,7 +259,15 @@ _READERS = PreparedForIds(
 
 def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[ClaimedRow]:
     """Claims rows (see `outbox.claim`) and reads the data for each."""
-    rows = outbox.claim(s, ids=ids, fencing_token=fencing_token)
+    return _with_data(s, outbox.claim(s, ids=ids, fencing_token=fencing_token))
+
+
+def claim_added(s: Session, *, rows: Sequence[PendingRow], fencing_token: int) -> list[ClaimedRow]:
+    """The same for rows that this very transaction has added (see `outbox.claim_added`)."""
+    return _with_data(s, outbox.claim_added(s, rows=rows, fencing_token=fencing_token))
+
+
+def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
     if not rows:
         return []
     contacts = _contacts(s, {row.contact_id for row in rows if row.kind in WITH_CONTACT and row.contact_id})
@@ -308,7 +317,7 @@ def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:
 
 
 def _claimed_row(
-    row: Row[Any], contact: CardData | None, message: MessageData | None, reader: Row[Any] | None
+    row: Claimed, contact: CardData | None, message: MessageData | None, reader: Row[Any] | None
 ) -> ClaimedRow:
     language: str | None = None
     roles: tuple[str, ...] = ()

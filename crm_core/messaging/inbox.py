@@ -170,7 +170,7 @@ class AlreadyStored(Exception):
     """The id of an unstored update is known: it came before, or Telegram has restarted its numbers."""
 
 
-_INSERT_FINISHED = prepared_upsert(_table, lambda insert: insert.on_conflict_do_nothing().returning(_table.c.id))
+_INSERT_FINISHED = prepared_upsert(_table, lambda insert: insert.on_conflict_do_nothing())
 
 
 def finish(s: Session, row: IncomingUpdate, *, now: datetime) -> None:
@@ -189,7 +189,7 @@ def finish(s: Session, row: IncomingUpdate, *, now: datetime) -> None:
         "conversation": row.conversation, "raw": raw, "state": "done", "attempts": 0,
         "received_at": now, "finished_at": now,
     }  # fmt: skip
-    if execute(s, _INSERT_FINISHED, values).one_or_none() is None:
+    if execute_count(s, _INSERT_FINISHED, values) != 1:
         raise AlreadyStored(row.update_id)
 
 

@@ -10,13 +10,13 @@ Everything here is about rows for Telegram, except where it says "any receiver".
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, func, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute, execute_later
+from crm_core.storage.execute import execute, execute_count, execute_later
 from crm_core.storage.prepared import Prepared, PreparedForIds, Rows, prepared_insert, prepared_upsert
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Bot, Contact, OutboxRow, Staff
@@ -73,6 +73,7 @@ class PendingRow:
     Attributes:
         not_before: a retry waits until then.
         waits_for_telegram: the retry waits only because Telegram does not answer (`bot.delivery.circuit`).
+        payload: of a row that was just added, for `claim_added`; None for any other.
     """
 
     id: int
@@ -82,6 +83,7 @@ class PendingRow:
     contact_id: int | None = None
     not_before: datetime | None = None
     waits_for_telegram: bool = False
+    payload: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
@@ -103,7 +105,8 @@ def _note_ids(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None
     def note(ids: Rows) -> None:
         for row_id in ids.scalars():
             entry = next(added)
-            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id))
+            payload = entry.payload if entry.dedup_key is None else None  # that of the row which has the key may differ
+            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id, payload=payload))
 
     return note
 
@@ -213,24 +216,53 @@ def claiming(ids: list[Any], newest_token: ScalarSelect[int]) -> Any:
     )
 
 
+class Claimed(NamedTuple):
+    """What a sender needs of a claimed row: converting all of it took longer than claiming it."""
+
+    id: int
+    kind: str
+    bot_id: int
+    chat_id: int
+    contact_id: int | None
+    payload: dict[str, Any]
+    attempts: int
+    ambiguous: int
+    failures: int
+
+
 _bot = Bot.__table__
 _OF_BOT = select(_bot.c.fence).where(_bot.c.id == _table.c.bot_id).scalar_subquery()
-# What a sender needs of a row: converting all of it took longer than claiming it.
-_CLAIMED = (
-    _table.c.id, _table.c.kind, _table.c.bot_id, _table.c.chat_id, _table.c.contact_id, _table.c.payload,
-    _table.c.attempts, _table.c.ambiguous, _table.c.failures,
-)  # fmt: skip
-_CLAIM = PreparedForIds(lambda ids: claiming(ids, _OF_BOT).returning(*_CLAIMED))
+_CLAIM_ADDED = PreparedForIds(lambda ids: claiming(ids, _OF_BOT))
+_CLAIM = PreparedForIds(lambda ids: claiming(ids, _OF_BOT).returning(*(_table.c[name] for name in Claimed._fields)))
 
 
-def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Row[Any]]:
+def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed]:
     """Marks rows as being sent, before anything is, and returns those that may be sent.
 
     Args:
         ids: the oldest row of each chat that may be sent to now; none of them is being sent.
         fencing_token: of the session that claims. An earlier session gets nothing; `settle` refuses its outcomes.
     """
-    return list(execute(s, _CLAIM, {"ids": list(ids), "by_fence": fencing_token}))
+    return [Claimed(*row) for row in execute(s, _CLAIM, {"ids": list(ids), "by_fence": fencing_token})]
+
+
+def claim_added(s: Session, *, rows: Sequence[PendingRow], fencing_token: int) -> list[Claimed]:
+    """The same for rows that this very transaction has added, and of which nothing has to be read.
+
+    On SQLite, RETURNING takes as long as the rest of a claim.
+    """
+    ids = [row.id for row in rows]
+    known = [
+        Claimed(row.id, row.kind, row.bot_id, row.chat_id, row.contact_id, row.payload, 1, 0, 0)
+        for row in rows
+        if row.payload is not None
+    ]
+    if len(known) < len(rows):
+        return claim(s, ids=ids, fencing_token=fencing_token)
+    if execute_count(s, _CLAIM_ADDED, {"ids": ids, "by_fence": fencing_token}) == len(known):
+        return known
+    mine = _mine(s, ids=ids, fencing_token=fencing_token)
+    return [row for row in known if row.id in mine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +323,17 @@ _MINE = PreparedForIds(
 )
 
 
+def _mine(s: Session, *, ids: Sequence[int], fencing_token: int) -> set[int]:
+    """Those of the rows that a session is sending; they are locked."""
+    return set(execute(s, _MINE, {"ids": list(ids), "by_fence": fencing_token}).scalars())
+
+
 def settle(s: Session, *, settled: Sequence[Settled], fencing_token: int, now: datetime) -> set[int]:
     """Records outcomes, of any receiver, and returns the ids of those that count.
 
     Those of an earlier session change nothing: its rows were decided when it was fenced off.
     """
-    mine = set(execute(s, _MINE, {"ids": [one.id for one in settled], "by_fence": fencing_token}).scalars())
+    mine = _mine(s, ids=[one.id for one in settled], fencing_token=fencing_token)
     rows = [
         {
             "row_id": one.id,

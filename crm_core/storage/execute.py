@@ -165,8 +165,12 @@ def send_waiting(s: Session) -> None:
         pipeline.send_waiting()
 
 
-def execute_count(s: Session, statement: Executable | Prepared, values: dict[str, Any] | None = None) -> int:
+def execute_count(
+    s: Session, statement: Executable | Prepared | PreparedForIds, values: dict[str, Any] | None = None
+) -> int:
     """Executes a statement and returns the number of rows that it inserted, updated or deleted."""
+    if isinstance(statement, PreparedForIds):
+        statement, values = statement.spread(values or {})
     connection = _connection(s)
     plain = statement
     if isinstance(statement, Prepared):

@@ -145,8 +145,8 @@ class MessageWrites:
             client_messages.receive(
                 s, bot_id=BOT_ID, chat_id=client, person=person, content=words, now=self.now, rng=random.random
             )
-            ids = [one.id for one in pending_on_commit(s) if isinstance(one, PendingRow)]
-            return claims.claim(s, ids=ids, fencing_token=self.fencing_token)
+            rows = [one for one in pending_on_commit(s) if isinstance(one, PendingRow)]
+            return claims.claim_added(s, rows=rows, fencing_token=self.fencing_token)
 
         self.claimed.append(await self.db.write_unflushed(body))
 

@@ -89,13 +89,13 @@ def saying(*texts: str, chats: range = range(5, 6)) -> Callable[[Session], int]:
 def claimed(monkeypatch: pytest.MonkeyPatch) -> list[list[ClaimedRow]]:
     """What was claimed, transaction by transaction."""
     found: list[list[ClaimedRow]] = []
-    original = claims.claim
+    original = claims.claim_added
 
     def watched(s: Session, **inputs: Any) -> list[ClaimedRow]:
         found.append(original(s, **inputs))
         return found[-1]
 
-    monkeypatch.setattr(claims, "claim", watched)
+    monkeypatch.setattr(claims, "claim_added", watched)
     return found
 
 
@@ -159,7 +159,7 @@ async def test_repeated_transaction_undoes_the_claims_of_its_first_run(db: Datab
 async def test_failed_claim_of_one_bot_frees_the_chats_of_the_others(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = claims.claim, list[int]()
+    original, calls = claims.claim_added, list[int]()
 
     def fails_later(s: Session, **inputs: Any) -> list[ClaimedRow]:
         calls.append(len(calls))
@@ -173,7 +173,7 @@ async def test_failed_claim_of_one_bot_frees_the_chats_of_the_others(
     pen, other = Pen(), Pen(BOT + 1)
     async with running(db, pen) as at_work, running(db, other) as other_at_work:
         at_work.senders.by_bot[other.id] = other_at_work.sender
-        monkeypatch.setattr(claims, "claim", fails_later)
+        monkeypatch.setattr(claims, "claim_added", fails_later)
         with pytest.raises(Boom):
             await write_and_send(db, at_work.senders, body)
         assert at_work.sender.idle.is_set()

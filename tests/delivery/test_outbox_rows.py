@@ -1,6 +1,7 @@
 """Rows of the outbox: claimed by the newest session only, keys that are freed, sessions that end in the middle."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,8 @@ from sqlalchemy.util import await_only
 
 from crm_core.delivery import bots, outcomes
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import OutboxEntry, Settled
-from crm_core.storage.database import Database
+from crm_core.messaging.outbox import Claimed, OutboxEntry, PendingRow, Settled
+from crm_core.storage.database import Database, pending_on_commit
 from crm_core.storage.execute import send_waiting
 from crm_core.storage.tables import OutboxRow
 from tests.support.waiting import has_lock_waiter, until_polled
@@ -75,6 +76,62 @@ async def test_claim_with_lost_answer_can_be_repeated_by_the_same_session(db: Da
     assert await claim(db, fencing_token, row) == [row]
     assert await claim(db, fencing_token, row) == [row]
     assert await db.write(outcomes.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW) == 0
+
+
+# --- claimed in the transaction that adds them -----------------------------------------------------------------------
+
+
+def adding(
+    fencing_token: int, *chats: int, dedup_key: str | None = None, meanwhile: Callable[[Session], object] | None = None
+) -> Callable[[Session], list[Claimed]]:
+    """Adds a row for each chat and claims all of them; `meanwhile` comes between the two."""
+
+    def body(s: Session) -> list[Claimed]:
+        payload = {"words": ["a", None], "count": 2}
+        entries = [OutboxEntry(outbox.ANSWER, BOT, one, payload=payload, dedup_key=dedup_key) for one in chats]
+        outbox.add(s, entries, now=NOW)
+        added = [one for one in pending_on_commit(s) if isinstance(one, PendingRow)]
+        if meanwhile is not None:
+            meanwhile(s)
+        return outbox.claim_added(s, rows=added, fencing_token=fencing_token)
+
+    return body
+
+
+async def stored(db: Database) -> list[Claimed]:
+    columns = [getattr(OutboxRow, name) for name in Claimed._fields]
+    query = select(*columns).where(OutboxRow.state == "sending").order_by(OutboxRow.id)
+    return await db.read(lambda s: [Claimed(*row) for row in s.execute(query)])
+
+
+async def test_row_claimed_as_it_is_added_is_known_as_it_is_stored(db: Database, fencing_token: int) -> None:
+    claimed = await db.write(adding(fencing_token, 5, 6))
+    assert [row.chat_id for row in claimed] == [5, 6]
+    assert claimed == await stored(db)
+
+
+async def test_superseded_session_claims_nothing_that_it_adds(db: Database, fencing_token: int) -> None:
+    await begin(db)
+    assert await db.write(adding(fencing_token, 5, 6)) == []
+    assert [state for _, state, _ in await rows(db)] == ["pending", "pending"]
+
+
+async def test_row_given_up_in_the_transaction_that_added_it_is_not_claimed(db: Database, fencing_token: int) -> None:
+    def give_up(s: Session) -> None:
+        outbox.drop_waiting(s, bot_id=BOT, chat_id=5, outcome="blocked", now=NOW)
+
+    claimed = await db.write(adding(fencing_token, 5, 6, meanwhile=give_up))
+    assert [row.chat_id for row in claimed] == [6]
+    assert claimed == await stored(db)
+
+
+async def test_row_whose_key_was_taken_is_claimed_with_what_is_stored(db: Database, fencing_token: int) -> None:
+    row = await put(db, outbox.CARD_EDIT, dedup_key="card:1")
+    claimed = await db.write(adding(fencing_token, CHAT, dedup_key="card:1"))
+    assert [(one.id, one.kind, one.payload) for one in claimed] == [(row, outbox.CARD_EDIT, {})]
+
+
+# --- sessions that ended ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
