@@ -155,7 +155,8 @@ class Prepared:
         plan = self._of_rows[count]
         if plan.has_defaults:
             return None
-        return plan, plan.bind({f"{name}_{number}": row[name] for number, row in enumerate(rows) for name in row})
+        of_row = self.plan_on_postgresql(dialect, rows)  # both have the columns in the order of the table
+        return plan, [value for row in rows for value in of_row.bind(row)]
 
 
 NewId = tuple[Prepared, Prepared | None]
@@ -264,7 +265,7 @@ class _Compiled:
         for column in compiled.insert_prefetch:  # defaults of columns that are not given
             constants[column.key] = cast(Any, column.default).arg
         names = compiled.positiontup or ()
-        self._constants = {name: constants.get(name) for name in names}
+        self._constants = {name: constants.get(name) for name in names if name not in values}
         self._in_order = _in_order(names)
         converts: dict[str, Any] = dict(compiled._bind_processors)
         self._binds: list[tuple[int, Convert]] = [
@@ -282,7 +283,7 @@ class _Compiled:
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         """The parameters of one execution, in the order of the text."""
-        bound = list(self._in_order({**self._constants, **values}))
+        bound = list(self._in_order({**self._constants, **values} if self._constants else values))
         for place, convert in self._binds:
             bound[place] = convert(bound[place])
         return bound
