@@ -7,7 +7,7 @@ names too, so that a new column has no place to be aligned with.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, exists, func, select, text, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
@@ -141,12 +141,21 @@ def _with_chats(operators: Any, speaker: ColumnElement[Any]) -> Any:
 _WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id).join(
     Source, Source.id == _weight.c.source_id
 )
-_CANDIDATES = Prepared(
-    select(*_columns())
-    .select_from(_with_chats(_WEIGHTED, SPEAKER))
-    .where(_weight.c.source_id == bindparam("source_id"), _operator.c.removed_at.is_(None))
-    .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
-)
+_AT_SOURCE = bindparam("source_id", type_=_weight.c.source_id.type)
+
+
+def _at(source_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_columns())
+        .select_from(_with_chats(_WEIGHTED, SPEAKER))
+        .where(_weight.c.source_id == source_id, _operator.c.removed_at.is_(None))
+        .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
+    )
+
+
+# PostgreSQL would compare the parameter with its statistics of weights, and often plan this query anew at every
+# execution, which takes longer than all other statements of a registration. Behind a SELECT it does not look at it.
+_CANDIDATES = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
 
 
 def prefetch_candidates(s: Session, source_id: int) -> None:
