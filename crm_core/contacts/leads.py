@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, exists, func, or_, select, update
+from sqlalchemy import bindparam, case, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -59,11 +59,8 @@ _FIND = {
 INSERT = prepared_insert(_table)
 """A new lead."""
 
-_NEXT_ID = {
-    names: Prepared(select(case((exists().where(same), None), else_=func.nextval(INSERT.sequence))))
-    for names, same in _SAME.items()
-}
-"""The id of a lead that is to be added, NULL if there is one."""
+_IS_KNOWN = {names: Prepared(exists().where(same)) for names, same in _SAME.items()}
+"""The condition that there is such a lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,7 @@ def prefetch_lead(s: Session, facts: LeadFacts) -> None:
     known = _known(facts)
     if known:
         prefetch(s, _FIND[tuple(known)], known)
-        prefetch_id(s, INSERT, _NEXT_ID[tuple(known)], known)
+        prefetch_id(s, INSERT, unless=_IS_KNOWN[tuple(known)], values=known)
 
 
 def find(s: Session, facts: LeadFacts) -> LeadRecord | None:

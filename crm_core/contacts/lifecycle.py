@@ -94,7 +94,6 @@ def register(
 
 def announce_opening(s: Session, source_id: int, content: MessageContent | None) -> None:
     """Announces `open_contact`, so that what it reads first needs no round trip of its own."""
-    queue.prefetch_line(s, source_id)
     prefetch_candidates(s, source_id)
     prefetch_ids(s, _INSERT, *([] if content is None else [messages.INSERT]))
 
@@ -156,7 +155,7 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None
     """A place of the preferred operator if they are eligible, else of whoever is chosen."""
     if not source.is_active:
         return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
-    if not queue.is_behind_others(s, source):
+    if not (source.has_line and queue.is_behind_others(s, source)):
         same = assignment.reserve_preferred(s, source, operator_id=preferred) if preferred is not None else None
         place = same or assignment.reserve_operator(s, source, rng=rng)
         if isinstance(place, Reservation):

@@ -353,6 +353,7 @@ def receive(
         _pin_source(s, bot_id, chat_id, None)
         return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
     chat = lifecycle.ClientChat(bot_id, chat_id)
+    queue.prefetch_line(s, known.source.id)
     lifecycle.announce_opening(s, known.source.id, content)
     opened = lifecycle.open_contact(
         s,

@@ -7,7 +7,7 @@ names too, so that a new column has no place to be aligned with.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, select, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
@@ -15,7 +15,7 @@ from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Operator, Source, Staff, StaffChat, Weight
+from crm_core.storage.tables import Contact, Operator, Source, Staff, StaffChat, Weight
 
 _operator = Operator.__table__
 _weight = Weight.__table__
@@ -32,6 +32,7 @@ class SourceFacts:
         bot_id: the source's own bot, None for another system.
         card_bot_id: the bot that talks to operators about its contacts: the source's own, else the first.
         client_chat: the client of the contact that is assigned, whom it is never given to; None if that is nobody's.
+        has_line: False if no contact waited at it when it was read; True also where nobody looked.
     """
 
     id: int
@@ -41,7 +42,12 @@ class SourceFacts:
     card_bot_id: int | None
     is_active: bool = True
     client_chat: int | None = None
+    has_line: bool = True
 
+
+# In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
+WAITS = (Contact.operator_id.is_(None), text("contacts.status = 'new'"))
+"""The condition that a contact waits in the queue."""
 
 _SOURCE_COLUMNS = (
     Source.id.label("source_id"),
@@ -51,7 +57,12 @@ _SOURCE_COLUMNS = (
     SPEAKER.label("card_bot_id"),
     Source.is_active.label("source_is_active"),
 )
-_SOURCE = Prepared(select(*_SOURCE_COLUMNS).where(Source.id == bindparam("source_id")))
+_HAS_LINE = exists().where(*WAITS, Contact.source_id == Source.id).correlate(Source)
+_SOURCE = Prepared(
+    select(*_SOURCE_COLUMNS, type_coerce(_HAS_LINE, Integer).label("has_line")).where(
+        Source.id == bindparam("source_id")
+    )
+)
 
 
 def source_facts(s: Session, source_id: int) -> SourceFacts:
@@ -59,12 +70,18 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
     row = execute(s, _SOURCE, {"source_id": source_id}).one_or_none()
     if row is None:
         raise SourceNotFound(name=str(source_id), close=[])
-    return _facts(row)
+    return _facts(row, has_line=bool(row.has_line))
 
 
-def _facts(row: Any) -> SourceFacts:
+def _facts(row: Any, *, has_line: bool = True) -> SourceFacts:
     return SourceFacts(
-        row.source_id, row.source_name, row.strategy, row.bot_id, row.card_bot_id, is_active=row.source_is_active
+        row.source_id,
+        row.source_name,
+        row.strategy,
+        row.bot_id,
+        row.card_bot_id,
+        is_active=row.source_is_active,
+        has_line=has_line,
     )
 
 
@@ -124,12 +141,21 @@ def _with_chats(operators: Any, speaker: ColumnElement[Any]) -> Any:
 _WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id).join(
     Source, Source.id == _weight.c.source_id
 )
-_CANDIDATES = Prepared(
-    select(*_columns())
-    .select_from(_with_chats(_WEIGHTED, SPEAKER))
-    .where(_weight.c.source_id == bindparam("source_id"), _operator.c.removed_at.is_(None))
-    .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
-)
+_AT_SOURCE = bindparam("source_id", type_=_weight.c.source_id.type)
+
+
+def _at(source_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_columns())
+        .select_from(_with_chats(_WEIGHTED, SPEAKER))
+        .where(_weight.c.source_id == source_id, _operator.c.removed_at.is_(None))
+        .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
+    )
+
+
+# PostgreSQL would compare the parameter with its statistics of weights, and often plan this query anew at every
+# execution, which takes longer than all other statements of a registration. Behind a SELECT it does not look at it.
+_CANDIDATES = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
 
 
 def prefetch_candidates(s: Session, source_id: int) -> None:

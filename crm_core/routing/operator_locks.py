@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import BindParameter, bindparam, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from crm_core.routing.candidates import WAITS
 from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.prepared import Prepared
@@ -22,9 +23,7 @@ _SOURCES_HELD = select(_contact.c.source_id).where(
 _WORKED_AT_BY_ONE = Prepared(select(_weight.c.source_id).where(_weight.c.operator_id == bindparam("operator_id")))
 
 _at_sources: BindParameter[list[int]] = bindparam("source_ids", expanding=True)
-_SOMETHING_WAITS = exists().where(
-    _contact.c.operator_id.is_(None), text("contacts.status = 'new'"), _contact.c.source_id.in_(_at_sources)
-)
+_SOMETHING_WAITS = exists().where(*WAITS, _contact.c.source_id.in_(_at_sources))
 _TEAM = select(_weight.c.operator_id).where(_weight.c.source_id.in_(_at_sources))
 # Sorted, so that rows are locked in rising order; FOR NO KEY UPDATE, which foreign keys do not wait for.
 _LOCKED = select(_operator.c.id).order_by(_operator.c.id).with_for_update(key_share=True)

@@ -21,7 +21,7 @@ from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import assignment
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import SourceFacts, candidates, source_facts
+from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_facts
 from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, choose
 from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.database import on_commit
@@ -30,8 +30,7 @@ from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Lead, Operator, Source, WaitNotice
 
 _contact = Contact.__table__
-# In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
-WAITS = (_contact.c.operator_id.is_(None), text("contacts.status = 'new'"))
+# In the words of the index, like `WAITS`.
 OPEN = text("contacts.status <> 'closed'")
 
 AT_ONCE = 50
@@ -225,7 +224,7 @@ _FIRST_WITHOUT_CHAT = (
 
 
 def prefetch_line(s: Session, source_id: int) -> None:
-    """Announces what `is_behind_others` reads first, so that it needs no round trip of its own."""
+    """Announces what `is_behind_others` reads first, for a caller who has not read the source's `has_line`."""
     prefetch(s, _FIRST_IN_LINE, {"source_id": source_id})
 
 

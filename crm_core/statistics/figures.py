@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.routing import sources
-from crm_core.routing.queue import WAITS
+from crm_core.routing.candidates import WAITS
 from crm_core.routing.sources import Share, SourceListed
 from crm_core.statistics.buckets import Grain, start_of
 from crm_core.statistics.durations import Durations, Histogram

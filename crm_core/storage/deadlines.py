@@ -22,29 +22,56 @@ IDLE = 1.0  # seconds without use, after which a connection may have been lost u
 
 
 class _Deadline:
+    """The deadline of one connection, while it has one and between.
+
+    Each transaction starts and ends it several times, and moving a timer takes as long as binding a statement. So the
+    timer stays where it is: when it fires, it looks at what has become of the deadline, and waits for the rest.
+    """
+
     def __init__(self, cut: Callable[[], bool], silence: float) -> None:
         self._cut, self._silence = cut, silence
         self._timer: asyncio.TimerHandle | None = None
+        self._half = 0.0  # seconds
+        self._half_at: float | None = None  # when half of it will be over, by the loop's clock; None if it has ended
 
     def start(self, seconds: float | None = None) -> None:
-        self.cancel()
-        seconds = self._silence if seconds is None else seconds
-        # In two halves: after the process itself has stood still, an answer that is there already is read in between.
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(seconds / 2, self._half, loop, seconds / 2)
+        self._half = (self._silence if seconds is None else seconds) / 2
+        self._half_at = loop.time() + self._half
+        if self._timer is None or self._timer.when() > self._half_at:
+            self.stop_timer()
+            self._timer = loop.call_at(self._half_at, self._look)
 
-    def _half(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        self._timer = loop.call_later(seconds, self._cut)
+    def _look(self) -> None:
+        self._timer = None
+        if self._half_at is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._half_at > loop.time():  # it was started anew
+            self._timer = loop.call_at(self._half_at, self._look)
+        else:
+            # In two halves: after the process itself has stood still, an answer that has arrived is read in between.
+            self._timer = loop.call_later(self._half, self._pass, self._half_at)
 
-    def cancel(self) -> None:
+    def _pass(self, half_at: float) -> None:
+        if self._half_at == half_at:
+            self._timer = None
+            self._cut()
+        else:
+            self._look()
+
+    def end(self) -> None:
+        self._half_at = None
+
+    def stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def give_up(self) -> None:
         """Cuts off what is still owed to a caller that was cancelled: closing would wait for it, however long."""
-        if self._timer is not None:
-            self.cancel()
+        if self._half_at is not None:
+            self.end()
             self._cut_again()
 
     def _cut_again(self) -> None:
@@ -68,7 +95,9 @@ def watch(engine: Engine, *, silence: float, cut: Callable[[Any], bool], ping: f
     @event.listens_for(engine, "checkout")
     def on_checkout(connection: Any, record: Any, _: Any) -> None:
         nonlocal lost_at
-        deadline = record.info[DEADLINE] = _Deadline(lambda: cut(connection.driver_connection), silence)
+        deadline = record.info.get(DEADLINE)
+        if deadline is None:
+            deadline = record.info[DEADLINE] = _Deadline(lambda: cut(connection.driver_connection), silence)
         used_at = record.info.get(USED)
         was_idle = used_at is not None and (used_at <= lost_at or time.monotonic() - used_at >= IDLE)
         if ping is not None and was_idle:
@@ -76,18 +105,23 @@ def watch(engine: Engine, *, silence: float, cut: Callable[[Any], bool], ping: f
             try:
                 engine.dialect.do_ping(connection)
             except engine.dialect.loaded_dbapi.Error as error:
-                deadline.cancel()
+                deadline.end()
                 lost_at = time.monotonic()
                 failure = DisconnectionError("the connection is lost")
                 failure.invalidate_pool = True  # the others went the same way
                 raise failure from error
         deadline.start()
 
+    def on_return(_: Any, record: Any, *__: Any) -> None:
+        record.info[USED] = time.monotonic()
+        if (deadline := record.info.get(DEADLINE)) is not None:
+            deadline.end()
+
     def on_end(_: Any, record: Any, *__: Any) -> None:
         record.info[USED] = time.monotonic()
-        deadline = record.info.pop(DEADLINE, None)
-        if deadline is not None:
-            deadline.cancel()
+        if (deadline := record.info.pop(DEADLINE, None)) is not None:
+            deadline.end()
+            deadline.stop_timer()
 
     def on_loss(_: Any, record: Any, *__: Any) -> None:
         nonlocal lost_at
@@ -97,7 +131,8 @@ def watch(engine: Engine, *, silence: float, cut: Callable[[Any], bool], ping: f
             deadline.give_up()
 
     event.listen(engine, "invalidate", on_loss)
-    for name in ("checkin", "invalidate", "soft_invalidate"):
+    event.listen(engine, "checkin", on_return)
+    for name in ("invalidate", "soft_invalidate"):
         event.listen(engine, name, on_end)
     for name in ("before_cursor_execute", "commit", "rollback"):
         event.listen(engine, name, restart)
@@ -115,7 +150,7 @@ def answered(connection: Connection, *_: Any) -> None:
     """Ends a connection's deadline until something is sent again."""
     deadline = connection.info.get(DEADLINE)
     if deadline is not None:
-        deadline.cancel()
+        deadline.end()
 
 
 def cut_postgres(connection: Any) -> bool:

@@ -92,17 +92,18 @@ def prefetch_ids(s: Session, *inserts: Prepared) -> None:
     A number is used up even if its row is not inserted after all.
     """
     if (pipeline := _pipeline(s)) is not None:
-        pipeline.prefetch_ids(inserts)
+        for insert in inserts:
+            pipeline.prefetch_id(insert, None, {})
 
 
-def prefetch_id(s: Session, insert: Prepared, query: Prepared, values: dict[str, Any]) -> None:
+def prefetch_id(s: Session, insert: Prepared, *, unless: Prepared, values: dict[str, Any]) -> None:
     """Announces one new row of a `prepared_insert` that may turn out not to be needed.
 
     Args:
-        query: finds the row's id, for PostgreSQL, or NULL if there is such a row already.
+        unless: the condition under which it is not, for PostgreSQL, with these values.
     """
     if (pipeline := _pipeline(s)) is not None:
-        pipeline.prefetch_id(insert, query, values)
+        pipeline.prefetch_id(insert, unless, values)
 
 
 def expect(s: Session, statement: Prepared, values: dict[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
 from crm_core.storage.deadlines import answered, restart
-from crm_core.storage.prepared import PostgresPlan, Prepared, Rows, next_ids
+from crm_core.storage.prepared import NewId, PostgresPlan, Prepared, Rows, next_ids
 from crm_core.storage.round_trip import Command, Result, Way
 
 _PIPELINE, _WAY = "pipeline", "way to the server"  # keys in the `info` of a connection
@@ -47,6 +47,8 @@ class Pipeline:
         self._waiting: list[Command] = []
         self._thens: dict[int, _Then] = {}  # what gets the rows of a waiting statement, by its place
         self._prefetched: dict[Any, list[Any] | None] = {}  # by query or INSERT; None until it was sent
+        self._announced: list[NewId] = []  # ids to be fetched with whatever is sent next, all by one query
+        self._unless: dict[str, Any] = {}  # parameters of their conditions
 
     @property
     def is_idle(self) -> bool:
@@ -122,32 +124,32 @@ class Pipeline:
         self._thens[len(self._waiting)] = keep
         self._waiting.append(Command(plan.text, parameters))
 
-    def prefetch_ids(self, inserts: Sequence[Prepared]) -> None:
-        """Announces new rows: their ids are fetched with whatever is sent next, and the rows are then sent later."""
-        wanted = tuple(one for one in inserts if one not in self._prefetched)
-        if not wanted:
-            return
+    def prefetch_id(self, insert: Prepared, unless: Prepared | None, values: dict[str, Any]) -> None:
+        """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later.
+
+        Args:
+            unless: the condition under which the row is not to be inserted; no id is then fetched.
+            values: parameters of that condition, by names that no other one of this transaction has.
+        """
+        if insert not in self._prefetched:
+            self._prefetched[insert] = None
+            self._announced.append((insert, unless))
+            self._unless.update(values)
+
+    def _fetch_ids(self) -> None:
+        announced, self._announced = tuple(self._announced), []
+        plan = self._plan(next_ids(announced), self._unless)
 
         def keep(rows: list[tuple[Any, ...]]) -> None:
-            self._prefetched.update((one, [(new_id,)]) for one, new_id in zip(wanted, rows[0], strict=True))
+            for (insert, _), new_id in zip(announced, rows[0], strict=True):
+                if new_id is None:
+                    del self._prefetched[insert]
+                else:
+                    self._prefetched[insert] = [(new_id,)]
 
-        self._prefetched.update(dict.fromkeys(wanted))
         self._thens[len(self._waiting)] = keep
-        self._waiting.append(Command(self._plan(next_ids(wanted), {}).text))
-
-    def prefetch_id(self, insert: Prepared, query: Prepared, values: dict[str, Any]) -> None:
-        """Announces a new row, whose id is what a query finds: NULL if the row is not to be inserted."""
-        plan = self._plan(query, values)
-
-        def keep(rows: list[tuple[Any, ...]]) -> None:
-            if rows[0][0] is None:
-                del self._prefetched[insert]
-            else:
-                self._prefetched[insert] = rows
-
-        self._prefetched[insert] = None
-        self._thens[len(self._waiting)] = keep
-        self._waiting.append(Command(plan.text, plan.bind(values)))
+        self._waiting.append(Command(plan.text, plan.bind(self._unless)))
+        self._unless = {}
 
     def _take(self, key: Any) -> list[Any]:
         """What was fetched, once; it is sent for now if it was only announced. Empty for what was not announced."""
@@ -166,7 +168,7 @@ class Pipeline:
 
     def send_waiting(self) -> None:
         """Sends what waits."""
-        if self._waiting:
+        if self._waiting or self._announced:
             self._send([])
 
     def commit(self) -> None:
@@ -181,12 +183,16 @@ class Pipeline:
         self._waiting.clear()
         self._thens.clear()
         self._prefetched.clear()
+        self._announced.clear()
+        self._unless = {}
 
     def _plan(self, statement: Prepared, values: dict[str, Any]) -> PostgresPlan:
         return statement.plan_on_postgresql(self._connection.dialect, values)
 
     def _send(self, commands: Sequence[Command], *, commits: bool = False) -> list[Result]:
         """Sends what waits, and these after it; returns what these resulted in."""
+        if self._announced and not commits:
+            self._fetch_ids()
         waiting, thens = self._waiting, self._thens
         self._waiting, self._thens = [], {}
         connection = self._connection

@@ -18,7 +18,19 @@ from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Dialect, Insert, bindparam, func, insert, literal_column, select
+from sqlalchemy import (
+    BindParameter,
+    ClauseElement,
+    ColumnElement,
+    Dialect,
+    Insert,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -143,13 +155,23 @@ class Prepared:
         plan = self._of_rows[count]
         if plan.has_defaults:
             return None
-        return plan, plan.bind({f"{name}_{number}": row[name] for number, row in enumerate(rows) for name in row})
+        of_row = self.plan_on_postgresql(dialect, rows)  # both have the columns in the order of the table
+        return plan, [value for row in rows for value in of_row.bind(row)]
+
+
+NewId = tuple[Prepared, Prepared | None]
+"""Of a new row: its `prepared_insert`, and the condition under which it is not to be inserted after all."""
 
 
 @cache
-def next_ids(inserts: tuple[Prepared, ...]) -> Prepared:
-    """For PostgreSQL: the query for the ids of new rows, one for each `prepared_insert`, in their order."""
-    return Prepared(select(*(func.nextval(one.sequence) for one in inserts)))
+def next_ids(announced: tuple[NewId, ...]) -> Prepared:
+    """For PostgreSQL: the query for the ids of new rows, in one row; NULL where the condition of one holds."""
+    return Prepared(select(*(_next_id(*one) for one in announced)))
+
+
+def _next_id(insert: Prepared, unless: Prepared | None) -> ColumnElement[Any]:
+    taken = func.nextval(insert.sequence)
+    return taken if unless is None else case((unless.on_postgresql, None), else_=taken)
 
 
 def as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> DBAPIError:

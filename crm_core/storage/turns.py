@@ -32,11 +32,14 @@ class Turns:
         """
         pool = current_pool()
         free = self._free[pool]
-        try:
-            async with asyncio.timeout(self._seconds[pool]):
-                await free.acquire()
-        except TimeoutError:
-            raise NoFreeConnection(f"no connection was free for {self._seconds[pool]} s") from None
+        if not free.locked():  # nobody waits either
+            await free.acquire()
+        else:
+            try:
+                async with asyncio.timeout(self._seconds[pool]):
+                    await free.acquire()
+            except TimeoutError:
+                raise NoFreeConnection(f"no connection was free for {self._seconds[pool]} s") from None
         try:
             yield
         finally:

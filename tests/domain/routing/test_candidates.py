@@ -12,7 +12,7 @@ from crm_core.routing.candidates import candidates, eligibilities, one_candidate
 from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.storage.database import Database
 from crm_core.team import operators
-from tests.domain.arranging import NOW, open_office
+from tests.domain.arranging import NOW, open_office, say
 
 # What makes an otherwise eligible operator ineligible. A weight of 0 cannot be stored; it is a row that is missing.
 MAKES_INELIGIBLE = {
@@ -107,3 +107,38 @@ async def test_operator_without_weight_or_account_can_be_chosen_by_hand_at_a_sit
     assert (chosen.weight, chosen.dealt, chosen.is_reachable, chosen.chat_id) == (1, 0, True, None)
     assert exclusion(chosen) is None
     assert with_weight == []
+
+
+async def test_postgresql_plans_the_query_for_candidates_once(db: Database) -> None:
+    if db.numbers_rise:
+        return  # SQLite has no statistics of values
+
+    def story(s: Session) -> list[tuple[int, int]]:
+        first, later = (sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW) for name in ("A", "B"))
+        for number in range(10):
+            operators.add(s, name=f"Operator {number}", max_leads=1, actor=SYSTEM, now=NOW)
+        give = text("INSERT INTO weights SELECT :source, id, 1, 0 FROM operators")
+        s.execute(give, {"source": first})
+        s.execute(text("ANALYZE weights, operators"))  # by which the other source has nobody
+        s.execute(give, {"source": later})
+        source = source_facts(s, later)
+        assert [len(candidates(s, source)) for _ in range(7)] == [10] * 7
+        plans = (
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements "
+            "WHERE statement LIKE '%ORDER BY weights.operator_id'"
+        )
+        return [tuple(row) for row in s.execute(text(plans)).all()]
+
+    assert await db.write(story) == [(5, 2)]  # the server plans the first five anew, whatever they are
+
+
+async def test_source_has_a_line_while_a_contact_waits_there(db: Database) -> None:
+    def story(s: Session) -> list[bool]:
+        office = open_office(s, weights=[1], limit=1)
+        found = []
+        for number in (1, 2):  # the second one waits
+            found.append(source_facts(s, office.source_id).has_line)
+            say(s, number)
+        return [*found, source_facts(s, office.source_id).has_line]
+
+    assert await db.write(story) == [False, False, True]

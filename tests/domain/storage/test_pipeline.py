@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, exists, func, insert, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,16 +19,20 @@ from crm_core.storage.execute import (
     execute_count,
     execute_later,
     prefetch,
+    prefetch_id,
     prefetch_ids,
     send_waiting,
 )
 from crm_core.storage.prepared import Prepared, Rows, prepared_insert
 from crm_core.storage.round_trip import Way
-from crm_core.storage.tables import Source
+from crm_core.storage.tables import Event, Source
 from tests.domain.arranging import NOW, open_office
+from tests.support.statements import counted
 
 _source = Source.__table__
 _ADD = prepared_insert(_source)
+_ADD_EVENT = prepared_insert(Event.__table__)
+_IS_THERE = Prepared(exists().where(_source.c.name == bindparam("wanted")))
 _ADD_SILENTLY = Prepared(insert(_source))
 _NAMES = Prepared(select(_source.c.name).order_by(_source.c.id))
 _RENAME = Prepared(update(_source).where(_source.c.name == bindparam("old")).values(name=bindparam("new")))
@@ -126,6 +130,28 @@ async def test_announced_rows_get_the_ids_that_they_are_stored_under(db: Databas
     ids = await db.write(act)
     stored = await db.read(lambda s: list(s.execute(select(_source.c.id, _source.c.name).order_by(_source.c.id)).all()))
     assert [tuple(one) for one in stored] == list(zip(ids, ("announced", "not announced"), strict=True))
+
+
+async def test_row_that_is_not_needed_after_all_takes_no_id(db: Database) -> None:
+    def act(s: Session, name: str) -> int:
+        prefetch_id(s, _ADD, unless=_IS_THERE, values={"wanted": name})
+        new_id: int = execute(s, _ADD, row(f"{name} again" if name in names(s) else name)).scalar_one()
+        return new_id
+
+    ids = [await db.write(act, name) for name in ("one", "one", "two")]
+    stored = await db.read(lambda s: list(s.execute(select(_source.c.id, _source.c.name).order_by(_source.c.id)).all()))
+    assert [tuple(one) for one in stored] == list(zip(ids, ("one", "one again", "two"), strict=True))
+
+
+async def test_ids_of_all_announced_rows_come_by_one_query(db: Database) -> None:
+    def act(s: Session) -> None:
+        prefetch_id(s, _ADD, unless=_IS_THERE, values={"wanted": "one"})
+        prefetch_ids(s, _ADD_EVENT)
+        names(s)
+
+    with counted() as found:
+        await db.write(act)
+    assert len([one for one in found if "nextval" in one]) == (0 if db.numbers_rise else 1)
 
 
 async def test_announced_query_is_answered_once_and_read_again_after_that(db: Database) -> None:
