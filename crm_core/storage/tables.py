@@ -56,6 +56,7 @@ class Bot(Base):
     """A Telegram bot of this installation. Its id is Telegram's."""
 
     __tablename__ = "bots"
+    __table_args__ = (Index("ix_bots_position", "position", "id"),)  # each registration asks for the first one
 
     id: Mapped[int] = technical(BigInteger, primary_key=True, autoincrement=False)
     username: Mapped[str] = technical()
