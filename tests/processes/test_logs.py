@@ -254,7 +254,7 @@ async def _suffer(crm: RunningApp, relay: Relay, database_url: str, monkeypatch:
         await petra.says(f"{WORDS} while the database is away")
         await until_away(crm.db)
     said = await petra.says(f"{WORDS} afterwards")
-    await until(crm, f"SELECT count(*) FROM messages WHERE message_id = {said.id}", 1)  # noqa: S608
+    await until(crm, f"SELECT count(*) FROM messages WHERE chat_id = {petra.id} AND message_id = {said.id}", 1)  # noqa: S608
 
 
 async def _hook(sandbox: Sandbox, database_url: str, port: int) -> None:
