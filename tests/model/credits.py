@@ -83,7 +83,7 @@ def turn(credits: Mapping[int, int], weights: Mapping[int, int]) -> list[int]:
 
 def _skips(credit: int, part: int, share: int) -> int:
     """At how many draws, this one included, somebody can be passed over and stay within the bound."""
-    return ((share - 1) * UNIT - share * credit) // (share * part) + 1
+    return max(0, ((share - 1) * UNIT - share * credit) // (share * part) + 1)
 
 
 def is_balanced(credits: Mapping[int, int]) -> bool:

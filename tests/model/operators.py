@@ -27,6 +27,7 @@ class Operator:
         is_present: online within working time, as it was when looked at last; `away_since`: since when they are not.
         receives: the same with the margins of the hours; `receives_since`: since when.
         misses: offers missed in a row.
+        given: what they were given in the last hour.
     """
 
     id: int
@@ -54,7 +55,7 @@ class Operator:
         return 3 * self.limit if self.max_held is None else self.max_held
 
     def look(self, now: int) -> None:
-        """Notes whether they are there, and since when."""
+        """Notes whether they are there, since when, and drops what was given too long ago to count."""
         there = self.is_online and not self.is_removed
         is_present, receives = there and self.shifts.works(now), there and self.shifts.takes(now)
         if self.is_present and not is_present:
@@ -62,18 +63,11 @@ class Operator:
         if receives and not self.receives:
             self.receives_since = now
         self.is_present, self.receives = is_present, receives
-
-    def last_hour(self, now: int) -> int:
-        """Contacts given to them in the hour until now."""
-        return sum(one.moment > now - HOUR for one in self.given)
+        self.given = [one for one in self.given if one.moment > now - HOUR]
 
     def last_minute(self, now: int) -> int:
         """Of what had been waiting when they came, contacts given to them in the minute until now."""
         return sum(one.had_waited and one.moment > now - MINUTE for one in self.given)
-
-    def forget(self, now: int) -> None:
-        """Drops what no rule asks for any more."""
-        self.given = [one for one in self.given if one.moment > now - HOUR]
 
     def take_back(self, contact: int) -> None:
         """An offer that came to nothing was not given; the latest one of a contact."""

@@ -33,7 +33,6 @@ def _look(world: World) -> None:
         source.look(world.now)
     for operator in world.operators.values():
         operator.look(world.now)
-        operator.forget(world.now)
         on_leave = operator.shifts.on_leave(world.now)
         if operator.was_on_leave and not on_leave:
             for source in world.sources.values():

@@ -42,6 +42,7 @@ def largest_distance(weights: Sequence[int], times: int, *, rule: Rule = turn) -
     return Fraction(furthest, total)
 
 
+@settings(deadline=None)
 @given(st.integers(-UNIT, UNIT), st.dictionaries(st.integers(), WEIGHTS, min_size=1))
 def test_parts_of_a_split_add_up_and_are_less_than_one_off(amount: int, weights: dict[int, int]) -> None:
     parts, total = split(amount, weights), sum(weights.values())
@@ -49,7 +50,7 @@ def test_parts_of_a_split_add_up_and_are_less_than_one_off(amount: int, weights:
     assert all(abs(parts[one] * total - amount * weight) < total for one, weight in weights.items())
 
 
-@settings(max_examples=60)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([1, 2, 3, 5, 8, 20, 21, 50, 60, 997]), min_size=2, max_size=9))
 def test_fixed_set_stays_within_tijdemans_bound_at_every_prefix(weights: list[int]) -> None:
     times = min(2 * sum(weights), 150)
@@ -66,8 +67,8 @@ def test_fixed_set_stays_below_one_contact_in_a_long_run() -> None:
     assert largest_distance([50, 30, 21], 65_000) < 1
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
-@settings(max_examples=60)
 def test_any_sets_and_weights_stay_within_half_of_the_others(data: st.DataObject) -> None:
     k = data.draw(st.integers(2, 7))
     sets = st.dictionaries(st.integers(0, k - 1), WEIGHTS, min_size=1)
@@ -76,6 +77,15 @@ def test_any_sets_and_weights_stay_within_half_of_the_others(data: st.DataObject
         assert sum(ledger.credits.values()) == 0
         assert is_balanced(ledger.credits)
         assert all(2 * abs(credit) <= (k - 1) * UNIT for credit in ledger.credits.values())
+
+
+def test_largest_credit_decides_where_the_turn_would_leave_the_bound() -> None:
+    """No history is known that comes to such credits; were there one, it would go on within the bound."""
+    credits = {one: hundredths * UNIT // 100 for one, hundredths in enumerate((-132, -68, 69, 131))}
+    assert is_balanced(credits)
+    after = {one: credits[one] + part for one, part in split(UNIT, {0: 1, 1: 98, 2: 1}).items()}
+    assert not is_balanced({**credits, **after, 1: after[1] - UNIT})  # their turn is due at the next draw
+    assert turn(credits, {0: 1, 1: 98, 2: 1}) == [2]
 
 
 def test_changing_sets_stay_within_the_bound_in_a_long_run() -> None:

@@ -234,6 +234,15 @@ def test_hourly_rate_frees_a_place_exactly_an_hour_later() -> None:
     assert second.operator == ANNA
 
 
+def test_offer_that_came_to_nothing_counts_in_no_rate() -> None:
+    shop = Shop(9, 1, offer_seconds=30)
+    shop.sets(ANNA, rate=1)
+    shop.opens("a")
+    shop.waits(30)
+    assert shop.opens("b").operator == ANNA
+    assert shop.opens("c").operator == BORIS
+
+
 def test_morning_ramp_spares_whoever_comes_and_no_new_contact_waits_for_it() -> None:
     shop = Shop(1, ramp=3, limit=50)
     shop.sets(ANNA, is_online=False)
@@ -265,10 +274,14 @@ def test_order_is_minutes_waited_plus_head_start_and_nobody_starves() -> None:
 
 def test_returned_contact_keeps_its_age_and_goes_to_somebody_else() -> None:
     shop = Shop(1, 1, limit=1)
-    first, second, third = shop.opens("a"), shop.opens("b"), shop.opens("c")
+    first, second = shop.opens("a"), shop.opens("b")
+    shop.waits(HOUR)
+    third, fourth = shop.opens("c"), shop.opens("d")
     returned_by = first.operator
+    shop.waits(1)
     shop.does(Return(first.id))
     assert (first.operator, third.operator) == (None, returned_by)  # nobody else is free for it
+    assert shop.model.world.queue() == [first, fourth]
     shop.does(Close(second.id))
     assert first.operator not in (None, returned_by)
 

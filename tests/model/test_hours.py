@@ -113,7 +113,7 @@ def test_next_change_is_the_end_of_a_minute_of_work_or_rest() -> None:
     assert OFFICE.next_change(at("2026-11-27T18:00"), noon + 86_400) is None
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 5 * 86_400), st.integers(1, 12 * 3_600))
 def test_time_after_which_so_much_was_worked_is_the_first_such_moment(offset: int, seconds: int) -> None:
     start = at("2026-10-23T00:00") + offset

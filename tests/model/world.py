@@ -97,7 +97,7 @@ class World:
             ceiling=operator.ceiling,
             load_here=self.load(operator.id, source.id),
             limit_here=member.limit,
-            last_hour=operator.last_hour(self.now),
+            last_hour=len(operator.given),
             rate=operator.rate,
             last_minute=operator.last_minute(self.now),
             ramp=source.ramp if self.had_waited(contact, operator) else None,
