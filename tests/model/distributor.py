@@ -8,6 +8,7 @@ from tests.model.contacts import Contact, State
 from tests.model.moves import (
     Close,
     Configure,
+    ContactMove,
     Decline,
     Employ,
     Event,
@@ -85,9 +86,7 @@ class Distributor:
             case _:
                 self._do_with(self.world.contacts[move.contact], move)
 
-    def _do_with(
-        self, contact: Contact, move: Write | Take | Decline | Reply | Snooze | Return | Close | Reopen | Give | Move
-    ) -> None:
+    def _do_with(self, contact: Contact, move: ContactMove) -> None:
         is_closed = contact.state == State.CLOSED
         if is_closed is not isinstance(move, Reopen):
             raise Rejected("closed" if is_closed else "open")

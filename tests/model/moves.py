@@ -150,5 +150,5 @@ class Wait:
     seconds: int
 
 
-StepOf = Open | Write | Take | Decline | Reply | Snooze | Return | Close | Reopen | Give | Move
-Step = StepOf | Set | Configure | Employ | Remove | Wait
+ContactMove = Write | Take | Decline | Reply | Snooze | Return | Close | Reopen | Give | Move
+Step = Open | ContactMove | Set | Configure | Employ | Remove | Wait
