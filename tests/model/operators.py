@@ -24,8 +24,9 @@ class Operator:
         limit: active contacts at most; `max_held`: contacts at most, 3 * limit where nobody has set it.
         rate: contacts per hour, None for any number.
         lead: as which client they write themselves; their own requests are not for them.
-        is_present: online within working time, as it was when looked at last; `away_since`: since when they are not.
-        receives: the same with the margins of the hours; `receives_since`: since when.
+        receives: online while new contacts are given, as it was when looked at last; `receives_since`: since when.
+        is_present: the same or within working time: who is given contacts before a shift is there already, and so is
+            who is given none at its end. `away_since`: since when they are not.
         misses: offers missed in a row.
         given: what they were given in the last hour.
     """
@@ -57,7 +58,8 @@ class Operator:
     def look(self, now: int) -> None:
         """Notes whether they are there, since when, and drops what was given too long ago to count."""
         there = self.is_online and not self.is_removed
-        is_present, receives = there and self.shifts.works(now), there and self.shifts.takes(now)
+        receives = there and self.shifts.takes(now)
+        is_present = receives or (there and self.shifts.works(now))
         if self.is_present and not is_present:
             self.away_since = now
         if receives and not self.receives:

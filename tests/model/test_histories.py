@@ -448,6 +448,16 @@ def test_end_of_a_shift_counts_as_absence() -> None:
     assert contact.operator == BORIS
 
 
+def test_contact_given_before_a_shift_is_not_handed_over() -> None:
+    shop = Shop(9, 1, now=at("2026-11-25T08:44"), handover="hand_over", away_minutes=0)
+    shop.sets(ANNA, hours=Hours(BERLIN, NINE_TO_FIVE.week, start_before=15))
+    shop.sets(BORIS, is_online=False)
+    contact = shop.opens()
+    assert kinds(shop.waits(MINUTE)) == ["assigned"]
+    assert shop.waits(HOUR) == []
+    assert contact.operator == ANNA
+
+
 @pytest.mark.parametrize(("mode", "told"), [("keep", []), ("hold", ["client_told"])])
 def test_contact_stays_and_the_client_is_told_once(mode: str, told: list[str]) -> None:
     shop = Shop(9, 1, handover=mode)
