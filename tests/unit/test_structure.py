@@ -35,6 +35,11 @@ def test_distribution_and_errors_import_no_project_modules(name: str) -> None:
     assert imports(ROOT / f"crm_core/{name}.py") == set()
 
 
+def test_reference_model_imports_nothing_of_the_product() -> None:
+    found = {name for path in (ROOT / "tests/model").rglob("*.py") for name in imports(path)}
+    assert {name for name in found if name != "tests.model" and not name.startswith("tests.model.")} == set()
+
+
 def test_sandbox_imports_no_other_project_modules() -> None:
     foreign = {
         f"{path.name}: {name}"
