@@ -1,6 +1,7 @@
 """An update that comes alone is stored in the transaction of its effect, and loses no promise by that."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -106,8 +107,7 @@ async def test_messages_of_one_client_stay_in_order_on_both_paths(sandbox: Sandb
         await ivan.says("0", to=crm.shop)
         for number in range(1, 25):
             await ivan.says(str(number))
-            if number % 3 == 0:
-                await anna.sees(str(number), bot=crm.shop)
-        await anna.sees("24", bot=crm.shop)
+            if number % 3 == 0:  # nothing but the number, which the card's time may contain
+                await anna.sees(re.compile(rf"^{number}$"), bot=crm.shop)
         texts = [seen.text for seen in anna.chat(crm.shop) if seen.text.isdecimal()]
         assert texts == [str(number) for number in range(1, 25)]
