@@ -1,5 +1,6 @@
 """What people said and what the other side saw of it: gathered from the transcript, as it grows."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -43,6 +44,20 @@ class Shown:
     asks: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question whom an operator's words are for: about a message, and about those before it that wait as well."""
+
+    about: int
+    count: int
+
+    @classmethod
+    def read(cls, entry: Json) -> "Question":
+        """The question that an entry of the transcript asks. It names the number of messages unless it is one."""
+        number = re.search(r"\d+", entry["text"])
+        return cls(entry["reply_to"], int(number[0]) if number is not None else 1)
+
+
 class Audit:
     """Hears every entry of the transcript."""
 
@@ -52,7 +67,8 @@ class Audit:
         self.shown: dict[Key, Shown] = {}
         self.told: defaultdict[Key, list[Key]] = defaultdict(list)  # what a bot said in reply to a message
         self.cards: defaultdict[Key, int] = defaultdict(int)  # (bot, operator's chat, contact): how many came
-        self.answered: set[Key] = set()  # operators' words of which a press was answered, perhaps by a refusal
+        # By (bot, operator's chat): the questions whose press was answered, perhaps by a refusal
+        self._answered: defaultdict[tuple[int, int], list[Question]] = defaultdict(list)
         self.own_phones: set[Key] = set()  # clients' own contacts complete the lead, and are passed on to nobody
         self._albums: dict[tuple[int, int, str], Key] = {}  # the first item of each
         self._unread: dict[tuple[int, str], Key] = {}  # (bot, text): for what arrives in other words than a copy
@@ -120,7 +136,19 @@ class Audit:
     def is_told(self, said: Said) -> bool:
         """Whether somebody was told, at that very message, what became of it; being asked is not being told."""
         answers = [self.shown[key] for key in self.told[said.key] + self.told[said.asked_at]]
-        return said.asked_at in self.answered or any(not one.asks for one in answers)
+        return any(not one.asks for one in answers) or said in self._refused(said.key[0], said.key[1])
+
+    def note_answered(self, bot: int, chat: int, question: Question) -> None:
+        """A press on a question was answered: nothing that it is about is lost, though it may be refused."""
+        self._answered[bot, chat].append(question)
+
+    def _refused(self, bot: int, chat: int) -> list[Said]:
+        """What questions of this chat were about that were answered, and yet arrived nowhere."""
+        silent = [one for one in self.said.values() if one.key[:2] == (bot, chat) and not one.arrivals]
+        found = []
+        for question in self._answered[bot, chat]:
+            found += [one for one in silent if one.asked_at[2] <= question.about][-question.count :]
+        return found
 
     def is_asked(self, said: Said) -> bool:
         """Whether an operator was asked whom a message is for: then it may come later than the next ones."""

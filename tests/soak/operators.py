@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.demo.arrivals import read_card
 from bot.sandbox import BotHandle, Person
-from tests.soak.audit import Audit
+from tests.soak.audit import Audit, Question
 from tests.soak.setting import Setting
 from tests.soak.watching import Watcher
 from tests.soak.words import operators_content
@@ -46,11 +46,11 @@ class Desk:
         return max(found)[1:] if found else None
 
 
-class Question:
-    """The bot asks whom a message is for."""
+class Choice:
+    """The bot asks whom messages are for."""
 
-    def __init__(self, about: int) -> None:
-        self.about = about
+    def __init__(self, question: Question) -> None:
+        self.question = question
         self.is_over = asyncio.Event()
 
 
@@ -72,8 +72,8 @@ class Operator:
         self._open: list[Desk] = []
         self._meant: dict[Key, Key] = {}  # (bot, own message): the contact that it is for
         self._asked: dict[str, Desk] = {}  # by the press that asked for a contact's card
-        self._questions: dict[Key, Question] = {}
-        self._chosen: dict[str, Question] = {}  # by the press that answered it
+        self._choices: dict[Key, Choice] = {}
+        self._chosen: dict[str, Choice] = {}  # by the press that made it
         self._said: defaultdict[int, int] = defaultdict(int)
         self._working: set[asyncio.Task[None]] = set()
         for bot in setting.bots:
@@ -96,9 +96,9 @@ class Operator:
             self._notice_toast(entry)
         if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
             return
-        question = self._questions.get((entry["bot"], entry["message_id"]))
-        if question is not None and not _has(entry, "send:"):  # it says now where the message went
-            question.is_over.set()
+        choice = self._choices.get((entry["bot"], entry["message_id"]))
+        if choice is not None and not _has(entry, "send:"):  # it says now where the message went
+            choice.is_over.set()
         elif _has(entry, "send:") and entry["event"] == "new":
             self._do(self._choose(entry))
         elif entry["copied_from"]:
@@ -109,13 +109,13 @@ class Operator:
     def _notice_toast(self, entry: Json) -> None:
         """What a press was answered."""
         pressed = entry["data"]["callback"]
-        desk, question = self._asked.get(pressed), self._chosen.get(pressed)
+        desk, choice = self._asked.get(pressed), self._chosen.get(pressed)
         if desk is not None and entry["text"]:  # who asks for a card and is answered in words gets none: it is closed
             desk.is_closed = True
             desk.changed.set()
-        elif question is not None:
-            self._audit.answered.add((entry["bot"], entry["chat"], question.about))
-            question.is_over.set()
+        elif choice is not None:
+            self._audit.note_answered(entry["bot"], entry["chat"], choice.question)
+            choice.is_over.set()
 
     def _notice_copy(self, entry: Json) -> None:
         """A client's words, which they may reply to as to the card."""
@@ -252,10 +252,10 @@ class Operator:
         offered = [data for data in entry["presses"] if data.startswith("send:")]
         wanted = f"send:{meant[1]}:" if meant else "send:"
         chosen = next((data for data in offered if data.startswith(wanted)), offered[0])
-        question = self._questions[entry["bot"], entry["message_id"]] = Question(entry["reply_to"])
+        choice = self._choices[entry["bot"], entry["message_id"]] = Choice(Question.read(entry))
         for _ in range(TRIES):
             press = await self._person.presses_forged(self._bots[entry["bot"]], chosen, message=entry["message_id"])
-            self._chosen[press.id] = question
+            self._chosen[press.id] = choice
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(question.is_over.wait(), self._patience)
+                await asyncio.wait_for(choice.is_over.wait(), self._patience)
                 return

@@ -199,26 +199,28 @@ async def test_events_export_names_actor_source_reason_and_details(db: Database,
 def many(s: Session, number: int, *, message: str = "Здравствуйте") -> None:
     """So many contacts, each with its lead."""
     Books(s)
-    numbers = range(10, 10 + number)
-    s.execute(
-        insert(Lead.__table__),
-        [{"id": one, "full_name": f"Клиент {one}", "created_at": NOON} for one in numbers],
-    )
-    s.execute(
-        insert(Contact.__table__),
-        [
-            {
-                "id": one,
-                "lead_id": one,
-                "source_id": 1,
-                "status": "closed",
-                "version": 1,
-                "message": message,
-                "created_at": NOON + timedelta(seconds=one),
-            }
-            for one in numbers
-        ],
-    )
+    # In portions: on a slow machine one statement with all of them takes longer than a statement may.
+    everything = range(10, 10 + number)
+    for numbers in (everything[at : at + 2000] for at in range(0, number, 2000)):
+        s.execute(
+            insert(Lead.__table__),
+            [{"id": one, "full_name": f"Клиент {one}", "created_at": NOON} for one in numbers],
+        )
+        s.execute(
+            insert(Contact.__table__),
+            [
+                {
+                    "id": one,
+                    "lead_id": one,
+                    "source_id": 1,
+                    "status": "closed",
+                    "version": 1,
+                    "message": message,
+                    "created_at": NOON + timedelta(seconds=one),
+                }
+                for one in numbers
+            ],
+        )
 
 
 @pytest.mark.parametrize("form", Form)
