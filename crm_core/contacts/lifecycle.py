@@ -155,6 +155,8 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None
     """A place of the preferred operator if they are eligible, else of whoever is chosen."""
     if not source.is_active:
         return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
+    if source.is_exact:
+        lock_sources(s, [source.id])  # of its ledger
     if not (source.has_line and queue.is_behind_others(s, source)):
         same = assignment.reserve_preferred(s, source, operator_id=preferred) if preferred is not None else None
         place = same or assignment.reserve_operator(s, source, rng=rng)

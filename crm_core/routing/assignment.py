@@ -16,7 +16,7 @@ nobody waits while somebody eligible is free.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -28,19 +28,20 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
+from crm_core.routing import ledger
 from crm_core.routing.candidates import SourceFacts, candidates
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, exclusion
+from crm_core.routing.credits import may_pay
 from crm_core.storage.execute import execute, expect
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Contact, Operator, Weight
+from crm_core.storage.tables import Contact, Operator
 
 Rng = Callable[[], float]
 """Where rolls come from: a number in [0, 1) at each call."""
 
 _contact = Contact.__table__
 _operator = Operator.__table__
-_weight = Weight.__table__
 
 
 # --- reserving a place -----------------------------------------------------------------------------------------------
@@ -84,11 +85,6 @@ _FREE = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
     .values(current_leads=_operator.c.current_leads - 1)
-)
-_DEALT = Prepared(
-    update(_weight)
-    .where(_weight.c.source_id == bindparam("at_source"), _weight.c.operator_id == bindparam("to_operator"))
-    .values(dealt=_weight.c.dealt + 1)
 )
 
 
@@ -143,29 +139,35 @@ LOST_AT_MOST = 3
 def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservation | Choice:
     """Chooses an operator and takes one of their places; if another transaction was first, chooses anew.
 
+    Where shares are exact, the caller has locked the source, and the contact is entered in its ledger.
+
     Returns the place, or the choice that found nobody.
     """
     lost: Counter[int] = Counter()
+    credits = ledger.of_source(s, source.id) if source.is_exact else {}
     while True:
         pool = candidates(s, source)  # after a lost place, as whoever was faster has left them
         if lost:
             pool = [replace(one, load=one.limit) if lost[one.operator_id] >= LOST_AT_MOST else one for one in pool]
-        choice = choose(pool, rng(), strategy=source.strategy)
+        choice = choose(pool, rng(), strategy=source.strategy, credits=credits)
         if choice.operator is None:
             return choice
         chosen = choice.operator
         if not lost and _expect_place(s, chosen):
-            _count_dealt(s, source, chosen)
+            _enter(s, source, choice, credits)
             return _reservation(chosen.operator_id, chosen.chat_id, (chosen.load + 1, chosen.limit), choice)
         claimed = unlock_unless_found(s, partial(_claim, s, chosen))
         if claimed is not None:
-            _count_dealt(s, source, chosen)
+            _enter(s, source, choice, credits)
             return _reservation(chosen.operator_id, chosen.chat_id, claimed, choice)
         lost[chosen.operator_id] += 1
 
 
 def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> Reservation | None:
-    """A place of one operator, as if the choice had fallen on them. None if they are not eligible, or full by now."""
+    """A place of one operator, as if the choice had fallen on them. None if they are not eligible, or full by now.
+
+    Where shares are exact, they pay for it unless they are too far ahead (`crm_core.routing.credits.FLOOR`).
+    """
     pool = candidates(s, source)
     preferred = next((one for one in pool if one.operator_id == operator_id and exclusion(one) is None), None)
     if preferred is None:
@@ -173,14 +175,17 @@ def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> R
     claimed = unlock_unless_found(s, partial(_claim, s, preferred))
     if claimed is None:
         return None
-    _count_dealt(s, source, preferred)
-    excluded = choose(pool, 0.0, strategy=source.strategy).excluded
-    return _reservation(operator_id, preferred.chat_id, claimed, Choice(preferred, source.strategy, excluded))
+    choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy)
+    credits = ledger.of_source(s, source.id) if source.is_exact else {}
+    if may_pay(credits, choice.weights, operator_id):
+        _enter(s, source, choice, credits)
+    return _reservation(operator_id, preferred.chat_id, claimed, choice)
 
 
-def _count_dealt(s: Session, source: SourceFacts, chosen: Candidate) -> None:
-    if source.strategy == "exact":
-        execute(s, _DEALT, {"at_source": source.id, "to_operator": chosen.operator_id})
+def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int]) -> None:
+    if source.is_exact and choice.operator is not None:
+        payer = choice.operator.operator_id
+        ledger.pay(s, source_id=source.id, credits=credits, weights=choice.weights, payer=payer)
 
 
 def reserve_by_hand(s: Session, *, chosen: Candidate, beyond_limit: bool) -> Reservation | None:

@@ -44,6 +44,11 @@ class SourceFacts:
     client_chat: int | None = None
     has_line: bool = True
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether its shares are kept exactly, in a ledger of credits."""
+        return self.strategy == "exact"
+
 
 # In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = (Contact.operator_id.is_(None), text("contacts.status = 'new'"))
@@ -93,11 +98,11 @@ def _flag(column: Any, name: str) -> ColumnElement[Any]:
     return type_coerce(column, Integer).label(name)
 
 
-def _columns(*, weight: Any = _weight.c.weight, dealt: Any = _weight.c.dealt) -> list[ColumnElement[Any]]:
+def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
     """What `_candidate` reads, by name.
 
     Args:
-        weight, dealt: where an operator may have no weight at the source, what counts instead.
+        weight: where an operator may have none at the source, what counts instead.
     """
     return [
         _operator.c.id.label("operator_id"),
@@ -107,7 +112,6 @@ def _columns(*, weight: Any = _weight.c.weight, dealt: Any = _weight.c.dealt) ->
         _flag(_operator.c.is_active, "is_active"),
         _flag(_operator.c.is_online, "is_online"),
         _flag(StaffChat.is_reachable, "has_chat"),
-        dealt.label("dealt"),
         Staff.telegram_id,
         _operator.c.reach_version,
     ]
@@ -125,7 +129,6 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         bool(row.is_active),
         bool(row.is_online),
         is_reachable,
-        row.dealt,
         row.telegram_id if row.has_chat else None,
         row.reach_version,
         source.client_chat is not None and row.telegram_id == source.client_chat,
@@ -178,7 +181,7 @@ class NamedCandidate:
 
 
 _ONE = (
-    select(*_columns(weight=func.coalesce(_weight.c.weight, 1), dealt=func.coalesce(_weight.c.dealt, 0)))
+    select(*_columns(weight=func.coalesce(_weight.c.weight, 1)))
     .add_columns(_operator.c.name)
     .select_from(
         _with_chats(

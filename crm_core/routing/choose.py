@@ -7,10 +7,12 @@ the rule itself (`_rule`), its cause in the statistics (`crm_core.statistics.cau
 sweeper. And `/operators` shows the state of each operator (`bot.admins.operator_screens`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+from crm_core.routing.credits import turn
 
 
 class Exclusion(StrEnum):
@@ -44,7 +46,6 @@ class Candidate:
     Attributes:
         weight: how much of the source the operator should get.
         load, limit: open contacts that they hold, and the most they may hold.
-        dealt: contacts they got from the source since its weights last changed (for `exact`).
         chat_id: their private chat, None where they work through the API alone.
         reach_version: tells whether they were removed, replaced or lost a chat since they were read.
         is_own: whether they are the client of the contact themselves.
@@ -57,7 +58,6 @@ class Candidate:
     is_active: bool = True
     is_online: bool = True
     is_reachable: bool = True
-    dealt: int = 0
     chat_id: int | None = None
     reach_version: int = 0
     is_own: bool = False
@@ -99,7 +99,7 @@ def exclusion(candidate: Candidate) -> Exclusion | None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The operator chosen, or nobody, and what excluded each of the others.
+    """The operator chosen, or nobody; among whom, and what excluded each of the others.
 
     Attributes:
         reason: `random`, `exact`, or, for nobody, the exclusions that occurred (`full+offline`); `no_operators` where
@@ -109,16 +109,30 @@ class Choice:
     operator: Candidate | None
     reason: str
     excluded: tuple[tuple[int, Exclusion], ...]
+    eligible: tuple[Candidate, ...] = ()
+
+    @property
+    def weights(self) -> dict[int, int]:
+        """The weights of those among whom was chosen, by operator."""
+        return {one.operator_id: one.weight for one in self.eligible}
 
 
-def choose(candidates: Sequence[Candidate], roll: float, *, strategy: str = "random") -> Choice:
+def choose(
+    candidates: Sequence[Candidate],
+    roll: float,
+    *,
+    strategy: str = "random",
+    credits: Mapping[int, int] | None = None,
+) -> Choice:
     """Picks one of the eligible operators.
 
     Args:
         candidates: everybody with a weight at the source, eligible or not.
         roll: a number in [0, 1).
         strategy: `random` gives each a chance of weight / sum of eligible weights (founding documents, step 3);
-            `exact` gives the contact to whoever is furthest below their share, the roll deciding between equals.
+            `exact` gives the contact to the operator whose turn it is (`crm_core.routing.credits.turn`), the roll
+            deciding between equals.
+        credits: for `exact`, those of the source by operator; who is missing has 0.
     """
     excluded, eligible = [], []
     for candidate in candidates:
@@ -129,8 +143,11 @@ def choose(candidates: Sequence[Candidate], roll: float, *, strategy: str = "ran
             excluded.append((candidate.operator_id, why))
     if not eligible:
         return Choice(None, _nobody({why for _, why in excluded}), tuple(excluded))
-    chosen = _furthest_below(eligible, roll) if strategy == "exact" else _by_weight(eligible, roll)
-    return Choice(chosen, strategy, tuple(excluded))
+    due = eligible
+    if strategy == "exact":
+        whose = set(turn(credits or {}, {one.operator_id: one.weight for one in eligible}))
+        due = [one for one in eligible if one.operator_id in whose]
+    return Choice(_by_weight(due, roll), strategy, tuple(excluded), tuple(eligible))
 
 
 def _nobody(occurred: set[Exclusion]) -> str:
@@ -144,14 +161,3 @@ def _by_weight(eligible: Sequence[Candidate], roll: float) -> Candidate:
         if point < 0:
             return candidate
     return eligible[-1]  # reached only by rounding, where the roll is close to 1
-
-
-def _furthest_below(eligible: Sequence[Candidate], roll: float) -> Candidate:
-    """The operator who, counting the next contact, would be missing most of their share of all that were dealt.
-
-    Whole numbers only, so that equals are equal; nobody ever gets a whole contact more than their share.
-    """
-    weights, dealt = sum(one.weight for one in eligible), sum(one.dealt for one in eligible)
-    missing = {one: one.weight * (dealt + 1) - one.dealt * weights for one in eligible}
-    most = max(missing.values())
-    return _by_weight([one for one in eligible if missing[one] == most], roll)

@@ -222,12 +222,13 @@ def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now
 def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now: datetime) -> None:
     """Sets how a source chooses: `random`, by weighted chance, or `exact`, balancing shares contact by contact.
 
+    Credits stay as they are: a source that was exact before goes on where it was.
+
     Raises NotAllowed, SourceNotFound.
     """
     access_admin(s, actor)
     lock_team(s, [source_id])
     _change(s, source_id, strategy=strategy)
-    s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))  # only `exact` counts
     _record(s, source_id, f"strategy_{strategy}", actor, now)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor
+from crm_core.routing import ledger
 from crm_core.storage.execute import execute_count
 from crm_core.storage.tables import Operator, Weight
 
@@ -17,17 +18,18 @@ _weight = Weight.__table__
 
 
 def store(s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime) -> bool:
-    """Stores a weight, none for 0, and records it. Returns whether the operator had one there before."""
+    """Stores a weight, none for 0, and records it. Returns whether the operator had one there before.
+
+    Credits stay as they are: what was owed under other weights is still owed.
+    """
     mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
     if weight == 0:
         had = execute_count(s, delete(_weight).where(*mine)) == 1
     else:
         had = execute_count(s, update(_weight).where(*mine).values(weight=weight)) == 1
         if not had:
-            row = {"source_id": source_id, "operator_id": operator_id, "weight": weight, "dealt": 0}
-            s.execute(insert(_weight), row)
-    # Counting starts over: what was dealt under other weights must not be compensated under these.
-    s.execute(update(_weight).where(_weight.c.source_id == source_id).values(dealt=0))
+            s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": weight})
+            ledger.join(s, source_id=source_id, operator_id=operator_id)
     events.record_one(
         s,
         events.WEIGHT_CHANGED,

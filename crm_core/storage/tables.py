@@ -184,10 +184,19 @@ class Weight(Base):
     source_id: Mapped[int] = technical(ForeignKey("sources.id"), primary_key=True)
     operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
     weight: Mapped[int] = technical()
-    dealt: Mapped[int] = technical(
-        default=0,
-        comment="contacts assigned by strategy `exact` since the strategy or a weight of the source last changed",
-    )
+
+
+class Credit(Base):
+    """What the draws of a source with exact shares owe to an operator (`crm_core.routing.credits`).
+
+    A row remains when the weight ends, and goes with the operator.
+    """
+
+    __tablename__ = "credits"
+
+    source_id: Mapped[int] = technical(ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True)
+    operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
+    credit: Mapped[int] = technical(comment="2,329,089,562,800 are one contact; the sum over a source is 0")
 
 
 class Lead(Base):

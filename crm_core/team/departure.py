@@ -13,7 +13,7 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import transfer
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.alerts import notify_admins
-from crm_core.routing import duty, queue
+from crm_core.routing import duty, ledger, queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
@@ -44,12 +44,13 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    source_ids = hold_operators(s, [operator_id], gives_back=True)
+    source_ids = hold_operators(s, [operator_id], gives_back=True, also=ledger.sources_of(s, operator_id))
     with duty.watching(s, now=now):
         operators.set_columns(s, operator_id, removed_at=now, is_active=False)
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
+    ledger.remove(s, operator_id=operator_id)
     detach_account(s, operator_id=operator_id, now=now, returned=returned)
     operators.record_change(s, operator_id, "removed", actor, now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)

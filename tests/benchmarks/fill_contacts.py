@@ -17,8 +17,8 @@ _SOURCES = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4)
 INSERT INTO sources (name, is_active, strategy, created_at) SELECT 'Site ' || i, 1, 'random', 0 FROM n"""
 _WEIGHTS = """
-INSERT INTO weights (source_id, operator_id, weight, dealt)
-SELECT s.id, o.id, o.id, 0 FROM sources s, operators o WHERE s.bot_id IS NULL"""
+INSERT INTO weights (source_id, operator_id, weight)
+SELECT s.id, o.id, o.id FROM sources s, operators o WHERE s.bot_id IS NULL"""
 _WEIGHT_EVENTS = """
 INSERT INTO events (at, kind, actor, source_id, operator_id, data)
 SELECT 0, 'weight_changed', 'system', source_id, operator_id, json_object('weight', weight) FROM weights

@@ -21,6 +21,7 @@ def check_all(s: Session) -> None:
     check_nobody_waits_in_vain(s)
     check_holders_are_told(s)
     check_words(s)
+    check_ledgers(s)
 
 
 def _rows(s: Session, query: str) -> list[Any]:
@@ -59,6 +60,24 @@ def check_states(s: Session) -> None:
         "OR (operator_id IS NULL) <> (current_assigned_at IS NULL)",
     )
     assert wrong == [], f"(contact, status): {wrong}"
+
+
+def check_ledgers(s: Session) -> None:
+    """The credits of a source add up to 0; whoever has a weight is in its ledger, and nobody who was removed."""
+    wrong = _rows(s, "SELECT source_id, sum(credit) FROM credits GROUP BY source_id HAVING sum(credit) <> 0")
+    assert wrong == [], f"(source, sum of its credits): {wrong}"
+    missing = _rows(
+        s,
+        "SELECT w.source_id, w.operator_id FROM weights w LEFT JOIN credits c "
+        "ON c.source_id = w.source_id AND c.operator_id = w.operator_id WHERE c.credit IS NULL",
+    )
+    assert missing == [], f"(source, operator) without credits: {missing}"
+    removed = _rows(
+        s,
+        "SELECT c.source_id, c.operator_id FROM credits c JOIN operators o ON o.id = c.operator_id "
+        "WHERE o.removed_at IS NOT NULL",
+    )
+    assert removed == [], f"(source, removed operator) with credits: {removed}"
 
 
 def check_words(s: Session) -> None:

@@ -82,7 +82,7 @@ def test_unknown_exclusion_in_an_event_is_an_error() -> None:
 def test_type_checker_names_what_must_answer_to_a_new_member(
     file: str, last: str, unanswered: list[str], tmp_path: Path
 ) -> None:
-    for name in ANSWERS:
+    for name in (*ANSWERS, "crm_core/routing/credits.py"):  # `choose` imports it
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     assert _type_errors(tmp_path) == []

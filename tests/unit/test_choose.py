@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
+from crm_core.routing.credits import UNIT
 
 ROOM = 1_000_000
 
@@ -40,16 +41,14 @@ def test_shares_follow_weights_among_eligible_operators() -> None:
     assert abs(ones - times * 0.75) <= 4 * math.sqrt(times * 0.75 * 0.25)
 
 
-def test_exact_strategy_deviates_from_shares_by_at_most_one_contact() -> None:
-    rng, candidates = random.Random(7), pool(30, 10, 60)
-    for times in range(1, 1_001):
-        choice = choose(candidates, rng.random(), strategy="exact")
-        assert choice.operator is not None
-        candidates = [
-            replace(one, dealt=one.dealt + 1) if one.operator_id == choice.operator.operator_id else one
-            for one in candidates
-        ]
-        assert all(abs(one.dealt - times * one.weight / 100) <= 1 for one in candidates), times
+def test_exact_strategy_chooses_by_credit_and_rolls_between_equals() -> None:
+    ahead, behind = -UNIT // 2, UNIT // 4
+    candidates = [*pool(10, 10, 10), Candidate(4, 10, load=5, limit=5)]
+    credits = {1: ahead, 2: behind, 3: behind, 4: UNIT}
+    found = [choose(candidates, roll, strategy="exact", credits=credits) for roll in (0.0, 0.499999, 0.5, 0.999999)]
+    assert [one.operator and one.operator.operator_id for one in found] == [2, 2, 3, 3]
+    assert {tuple(one.weights) for one in found} == {(1, 2, 3)}
+    assert {one.excluded for one in found} == {((4, Exclusion.FULL),)}
 
 
 @pytest.mark.parametrize(
@@ -90,19 +89,6 @@ def test_choice_without_eligible_operators_names_all_reasons() -> None:
     assert choice.excluded == ((1, Exclusion.FULL), (2, Exclusion.OFFLINE))
 
 
-@given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_exact_strategy_never_exceeds_a_share_by_a_whole_contact(weights: list[int], rng: random.Random) -> None:
-    candidates = pool(*weights)
-    for times in range(1, 60):
-        choice = choose(candidates, rng.random(), strategy="exact")
-        assert choice.operator is not None
-        dealt = choice.operator.dealt + 1
-        assert dealt * sum(weights) < times * choice.operator.weight + sum(weights)
-        candidates = [
-            replace(one, dealt=dealt) if one.operator_id == choice.operator.operator_id else one for one in candidates
-        ]
-
-
 candidates_of_any_kind = st.lists(
     st.builds(
         Candidate,
@@ -113,7 +99,6 @@ candidates_of_any_kind = st.lists(
         is_active=st.booleans(),
         is_online=st.booleans(),
         is_reachable=st.booleans(),
-        dealt=st.integers(0, 10_000),
     ),
     max_size=9,
 )
@@ -128,4 +113,5 @@ def test_choice_is_eligible_and_made_whenever_any_operator_is_eligible(
     assert (choice.operator is not None) == bool(eligible)
     if choice.operator is not None:
         assert choice.operator in eligible
+    assert choice.eligible == tuple(eligible)
     assert len(choice.excluded) == len(candidates) - len(eligible)

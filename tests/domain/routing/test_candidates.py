@@ -26,7 +26,6 @@ MAKES_INELIGIBLE = {
 def prepare(s: Session, change: str | None = None) -> tuple[int, int]:
     """A source with one operator whose numbers all differ. Returns their ids."""
     office = open_office(s, weights=[7], limit=9)
-    s.execute(text("UPDATE weights SET dealt = 4"))
     s.execute(text("UPDATE operators SET current_leads = 3, reach_version = 6"))
     if change is not None:
         s.execute(text(change))
@@ -45,7 +44,6 @@ async def test_candidate_has_each_field_from_its_column(db: Database) -> None:
             is_active=True,
             is_online=True,
             is_reachable=True,
-            dealt=4,
             chat_id=10_000 + operator_id,
             reach_version=6,
         )
@@ -104,7 +102,7 @@ async def test_operator_without_weight_or_account_can_be_chosen_by_hand_at_a_sit
         return chosen.candidate, candidates(s, source)
 
     chosen, with_weight = await db.write(story)
-    assert (chosen.weight, chosen.dealt, chosen.is_reachable, chosen.chat_id) == (1, 0, True, None)
+    assert (chosen.weight, chosen.is_reachable, chosen.chat_id) == (1, True, None)
     assert exclusion(chosen) is None
     assert with_weight == []
 
@@ -117,7 +115,7 @@ async def test_postgresql_plans_the_query_for_candidates_once(db: Database) -> N
         first, later = (sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW) for name in ("A", "B"))
         for number in range(10):
             operators.add(s, name=f"Operator {number}", max_leads=1, actor=SYSTEM, now=NOW)
-        give = text("INSERT INTO weights SELECT :source, id, 1, 0 FROM operators")
+        give = text("INSERT INTO weights SELECT :source, id, 1 FROM operators")
         s.execute(give, {"source": first})
         s.execute(text("ANALYZE weights, operators"))  # by which the other source has nobody
         s.execute(give, {"source": later})

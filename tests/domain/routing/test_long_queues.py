@@ -229,6 +229,6 @@ async def test_admins_are_alerted_of_what_waits_after_the_last_slice(
 
 def _weigh(s: Session, source_id: int, operator_id: int) -> None:
     s.execute(
-        text("INSERT INTO weights (source_id, operator_id, weight, dealt) VALUES (:source, :operator, 1, 0)"),
+        text("INSERT INTO weights (source_id, operator_id, weight) VALUES (:source, :operator, 1)"),
         {"source": source_id, "operator": operator_id},
     )

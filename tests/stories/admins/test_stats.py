@@ -201,7 +201,7 @@ async def test_stats_and_lists_fit_one_message_however_many_entries_exist(crm: R
             for operator_id in staff[:20]:
                 s.execute(
                     insert(Weight.__table__),
-                    {"source_id": source.id, "operator_id": operator_id, "weight": 10, "dealt": 0},
+                    {"source_id": source.id, "operator_id": operator_id, "weight": 10},
                 )
 
     await crm.db.write(grow)

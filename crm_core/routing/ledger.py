@@ -1,0 +1,86 @@
+"""The credits of operators at sources with exact shares, as they are stored: one row for each operator and source.
+
+Whoever changes a ledger holds the lock of its source (`crm_core.storage.locks.lock_sources`), so that no two draws are
+made from the same credits. Changes take effect with the contact that caused them, or not at all. Sources that choose at
+random leave their ledger as it is.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.orm import Session
+
+from crm_core.routing import credits as arithmetic
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared, prepared_upsert
+from crm_core.storage.tables import Credit
+
+_credit = Credit.__table__
+
+_OF_SOURCE = Prepared(
+    select(_credit.c.operator_id, _credit.c.credit).where(_credit.c.source_id == bindparam("source_id"))
+)
+_STORE = prepared_upsert(
+    _credit,
+    lambda row: row.on_conflict_do_update(
+        index_elements=["source_id", "operator_id"], set_={"credit": row.excluded.credit}
+    ),
+)
+_JOIN = prepared_upsert(_credit, lambda row: row.on_conflict_do_nothing())
+
+
+def of_source(s: Session, source_id: int) -> dict[int, int]:
+    """The credits at a source by operator, of everybody who ever had a weight there and was not removed."""
+    return {row.operator_id: row.credit for row in execute(s, _OF_SOURCE, {"source_id": source_id})}
+
+
+def join(s: Session, *, source_id: int, operator_id: int) -> None:
+    """A newcomer starts at 0; who was at the source before goes on where they were."""
+    execute(s, _JOIN, [_row(source_id, operator_id, 0)])
+
+
+def pay(
+    s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapping[int, int], payer: int
+) -> dict[int, int]:
+    """Enters a drawn contact: the eligible operators earn by weight, and its operator pays for it.
+
+    Args:
+        credits: of the source, read under its lock.
+        weights: of the eligible operators, the payer among them.
+
+    Returns the credits that changed, as they are now.
+    """
+    after = {operator: credits.get(operator, 0) + part for operator, part in arithmetic.split(weights).items()}
+    after[payer] -= arithmetic.UNIT
+    _store(s, source_id, after)
+    return after
+
+
+def remove(s: Session, *, operator_id: int) -> None:
+    """Spreads the credits of an operator who leaves for good equally over the others of each source.
+
+    What is the same for all changes no choice between them. The caller holds the locks of `sources_of` this operator.
+    """
+    for source_id in sources_of(s, operator_id):
+        credits = of_source(s, source_id)
+        left = credits.pop(operator_id)
+        execute(
+            s, delete(_credit).where(tuple_(_credit.c.source_id, _credit.c.operator_id) == (source_id, operator_id))
+        )
+        if credits and left:
+            shared = arithmetic.spread(left, list(credits))
+            _store(s, source_id, {one: credits[one] + part for one, part in shared.items()})
+
+
+def sources_of(s: Session, operator_id: int) -> list[int]:
+    """Where an operator has credits, in order: everywhere they ever had a weight."""
+    found = select(_credit.c.source_id).where(_credit.c.operator_id == operator_id).order_by(_credit.c.source_id)
+    return list(execute(s, found).scalars())
+
+
+def _store(s: Session, source_id: int, credits: Mapping[int, int]) -> None:
+    execute(s, _STORE, [_row(source_id, operator, credit) for operator, credit in sorted(credits.items())])
+
+
+def _row(source_id: int, operator_id: int, credit: int) -> dict[str, int]:
+    return {"source_id": source_id, "operator_id": operator_id, "credit": credit}
