@@ -64,9 +64,8 @@ def remove(s: Session, *, operator_id: int) -> None:
     for source_id in sources_of(s, operator_id):
         credits = of_source(s, source_id)
         left = credits.pop(operator_id)
-        execute(
-            s, delete(_credit).where(tuple_(_credit.c.source_id, _credit.c.operator_id) == (source_id, operator_id))
-        )
+        gone = delete(_credit).where(_credit.c.source_id == source_id, _credit.c.operator_id == operator_id)
+        execute(s, gone)
         if credits and left:
             shared = arithmetic.spread(left, list(credits))
             _store(s, source_id, {one: credits[one] + part for one, part in shared.items()})
