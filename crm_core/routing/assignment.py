@@ -176,13 +176,15 @@ def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> R
     if claimed is None:
         return None
     choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy)
-    credits = ledger.of_source(s, source.id) if source.is_exact else {}
-    if may_pay(credits, choice.weights, operator_id):
-        _enter(s, source, choice, credits)
+    if source.is_exact:
+        credits = ledger.of_source(s, source.id)
+        if may_pay(credits, choice.weights, operator_id):
+            _enter(s, source, choice, credits)
     return _reservation(operator_id, preferred.chat_id, claimed, choice)
 
 
 def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int]) -> None:
+    """Enters a contact in the ledger of a source with exact shares; the operator of the choice pays for it."""
     if source.is_exact and choice.operator is not None:
         payer = choice.operator.operator_id
         ledger.pay(s, source_id=source.id, credits=credits, weights=choice.weights, payer=payer)

@@ -210,6 +210,12 @@ class Actions:
             **self._moment_and_chance(),
         )
 
+    def strategy(self, bot: int, strategy: str) -> None:
+        """An admin sets how a source chooses."""
+        self._administer(
+            sources.set_strategy, source_id=self._source(bot), strategy=strategy, actor=SYSTEM, now=self.history.clock()
+        )
+
     def limit(self, operator: int, limit: int) -> None:
         """An admin sets a limit."""
         self._administer(

@@ -86,6 +86,7 @@ def _books(history: "History") -> None:
                 invariants.check_one_open_contact_each,
                 invariants.check_states,
                 invariants.check_nobody_waits_in_vain,
+                invariants.check_ledgers,
             ):
                 check(s)
         except AssertionError as error:

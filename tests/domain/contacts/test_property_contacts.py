@@ -144,6 +144,12 @@ class Helpdesk(RuleBasedStateMachine):
         source_id = self.link if at_link else self.office.source_id
         self._do(sources.set_weight, source_id=source_id, operator_id=self._operator(slot), weight=weight, actor=SYSTEM)
 
+    @rule(at_link=st.booleans(), is_exact=st.booleans())
+    def strategy(self, at_link: bool, is_exact: bool) -> None:
+        source_id = self.link if at_link else self.office.source_id
+        strategy = "exact" if is_exact else "random"
+        self._do(sources.set_strategy, source_id=source_id, strategy=strategy, actor=SYSTEM)
+
     @rule(at_link=st.booleans(), is_active=st.booleans())
     def switch_source(self, at_link: bool, is_active: bool) -> None:
         source_id = self.link if at_link else self.office.source_id
