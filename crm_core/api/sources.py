@@ -13,7 +13,7 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.routing import sources
+from crm_core.routing import sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage.locks import lock_sources
 
@@ -39,7 +39,7 @@ class SourceChange(Body):
     is_active: bool = Field(default_factory=bool, description="Whether it takes new contacts.")
     strategy: Literal["random", "exact"] = Field(
         default_factory=lambda: "random",
-        description="How operators are chosen: `random` (weighted), or `exact` (the one furthest below their share).",
+        description="How operators are chosen: `random` (weighted), or `exact` (whose turn it is).",
     )
     late_hours: Annotated[
         int,
@@ -83,6 +83,37 @@ class Assignment(Body):
     weight: Annotated[
         int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
     ] = 1
+
+
+class WeightChange(Body):
+    """An operator's weight at a source."""
+
+    model_config = example(weight=30)
+
+    weight: Annotated[
+        int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
+    ]
+
+
+class StandingShown(Shown):
+    """How an operator stands at a source.
+
+    `part` is their part of the sum of all weights there, from 0 to 1. `credit` is what a source with exact shares owes
+    them, in millionths of a contact, below 0 if they are ahead; over a source it adds up to 0. `why_not` is the code of
+    what excludes them from the next contact, null if they are `eligible`.
+    """
+
+    model_config = example(
+        operator_id=1, operator="Anna", weight=30, part=0.3, credit=-400000, eligible=False, why_not="full"
+    )
+
+    operator_id: int
+    operator: str
+    weight: int
+    part: float
+    credit: int
+    eligible: bool
+    why_not: str | None
 
 
 class Done(Shown):
@@ -167,6 +198,33 @@ async def assign_operator(source_id: Id, body: Assignment, call: Administering) 
     done = {"message": "Operator assigned to source successfully"}
     inputs = _weight(call, source_id, body.operator_id, body.weight)
     return await run_idempotent(call, sources.set_weight, lambda _: Done.answer(done), **inputs)
+
+
+@router.get(
+    "/sources/{source_id}/operators",
+    response_model=list[StandingShown],
+    summary="List the operators of a source",
+    responses=refusals(404),
+)
+async def list_standings(source_id: Id, call: Reading) -> Any:
+    """With their shares and credits, and who could get the next contact; the largest weight first."""
+    return await call.db.read(standing.of_source, source_id=source_id)
+
+
+@router.put(
+    "/sources/{source_id}/operators/{operator_id}",
+    response_model=list[StandingShown],
+    summary="Set a weight, and list the operators",
+    responses=refusals(404),
+)
+async def change_weight(source_id: Id, operator_id: Id, body: WeightChange, call: Administering) -> Any:
+    """The same as `assign_operator`, with the source's operators as they stand afterwards."""
+    return await call.db.write(_change_weight, **_weight(call, source_id, operator_id, body.weight))
+
+
+def _change_weight(s: Session, *, source_id: int, **inputs: Any) -> list[standing.Standing]:
+    sources.set_weight(s, source_id=source_id, **inputs)
+    return standing.of_source(s, source_id=source_id)
 
 
 @router.delete(

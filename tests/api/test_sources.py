@@ -71,3 +71,51 @@ async def test_source_names_are_unique_ignoring_case(api: httpx2.AsyncClient) ->
     await api.post("/sources/", json={"name": "Shop"})
     assert (await api.patch("/sources/2", json={"name": "Site"})).status_code == 409
     assert (await api.patch("/sources/2", json={"name": "Shop 2"})).json()["name"] == "Shop 2"
+
+
+async def test_operators_of_a_source_are_listed_with_credits_and_eligibility(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    for name, limit in (("Anna", 1), ("Boris", 5), ("Clara", 5)):
+        made = (await api.post("/operators/", json={"name": name, "max_leads": limit})).json()["id"]
+        await api.put(f"/api/v1/sources/1/operators/{made}", json={"weight": 10})
+    await api.put("/api/v1/sources/1/operators/1", json={"weight": 30})
+    await api.patch("/api/v1/sources/1", json={"strategy": "exact"})
+    for number in (1, 2):
+        await api.post("/leads/register_contact/", json={"email": f"client{number}@example.com", "source_id": 1})
+    found = (await api.get("/api/v1/sources/1/operators")).json()
+    # Anna paid for the first one and is full: of the second one, Boris and Clara each earned half.
+    assert found[0] == {
+        "operator_id": 1,
+        "operator": "Anna",
+        "weight": 30,
+        "part": 0.6,
+        "credit": -400_000,
+        "eligible": False,
+        "why_not": "full",
+    }
+    assert [(one["weight"], one["eligible"], one["why_not"]) for one in found[1:]] == [(10, True, None)] * 2
+    assert sorted(one["credit"] for one in found[1:]) == [-300_000, 700_000]
+
+    # Whoever is without a weight keeps a credit, so that the sum stays 0.
+    changed = (await api.put("/api/v1/sources/1/operators/1", json={"weight": 0})).json()
+    assert [one["operator_id"] for one in changed] == [2, 3, 1]
+    assert (changed[-1]["weight"], changed[-1]["part"], changed[-1]["credit"]) == (0, 0.0, -400_000)
+    assert (changed[-1]["eligible"], changed[-1]["why_not"]) == (False, "no_weight")
+    assert sum(one["credit"] for one in changed) == 0
+    await api.patch("/api/v1/sources/1", json={"is_active": False})
+    found = (await api.get("/api/v1/sources/1/operators")).json()
+    assert {one["why_not"] for one in found} == {"source_off"}
+
+
+async def test_operators_and_weights_of_unknown_sources_are_not_found(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json=ANNA)
+    await api.post("/sources/", json=SITE)
+    assert (await api.get("/api/v1/sources/1/operators")).json() == []
+    for answered in (
+        await api.get("/api/v1/sources/9/operators"),
+        await api.put("/api/v1/sources/9/operators/1", json={"weight": 1}),
+        await api.put("/api/v1/sources/1/operators/9", json={"weight": 1}),
+    ):
+        assert answered.status_code == 404
+    for body in ({}, {"weight": -1}, {"weight": 1001}, {"weight": 1.5}, {"weight": None}):
+        assert (await api.put("/api/v1/sources/1/operators/1", json=body)).status_code == 422
