@@ -222,7 +222,7 @@ async def change_weight(source_id: Id, operator_id: Id, body: WeightChange, call
     return await call.db.write(_change_weight, **_weight(call, source_id, operator_id, body.weight))
 
 
-def _change_weight(s: Session, *, source_id: int, **inputs: Any) -> list[standing.Standing]:
+def _change_weight(s: Session, /, *, source_id: int, **inputs: Any) -> list[standing.Standing]:
     sources.set_weight(s, source_id=source_id, **inputs)
     return standing.of_source(s, source_id=source_id)
 

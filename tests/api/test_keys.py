@@ -143,7 +143,8 @@ NEEDS = {
     "admin": {
         ("POST", "/operators/"), ("PATCH", "/operators/{operator_id}"), ("DELETE", "/operators/{operator_id}"),
         ("POST", "/sources/"), ("PATCH", "/sources/{source_id}"), ("DELETE", "/sources/{source_id}"),
-        ("POST", "/sources/{source_id}/assign_operator"), ("DELETE", "/sources/{source_id}/operators/{operator_id}"),
+        ("POST", "/sources/{source_id}/assign_operator"), ("PUT", "/sources/{source_id}/operators/{operator_id}"),
+        ("DELETE", "/sources/{source_id}/operators/{operator_id}"),
         ("GET", "/keys/"), ("POST", "/keys/"), ("DELETE", "/keys/{key_id}"),
     },
     "form": {("POST", "/forms/")},

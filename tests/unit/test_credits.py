@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from crm_core.routing.choose import Candidate, choose
 from crm_core.routing.credits import FLOOR, UNIT, may_pay, split, spread, turn
+from crm_core.routing.standing import in_millionths
 from tests.model import credits as model
 
 WEIGHTS = st.integers(1, 1_000)
@@ -115,3 +116,11 @@ def test_nobody_pays_below_the_floor_for_contacts_that_were_not_drawn() -> None:
     weights = {1: 1, 2: 1}
     assert may_pay({1: FLOOR + UNIT // 2, 2: 0}, weights, 1)
     assert not may_pay({1: FLOOR + UNIT // 2 - 1, 2: 0}, weights, 1)
+
+
+@given(st.dictionaries(st.integers(), st.integers(-3 * UNIT, 3 * UNIT)))
+def test_credits_in_millionths_are_rounded_and_add_up(credits: Credits) -> None:
+    credits[max(credits, default=0) + 1] = -sum(credits.values())
+    shown = in_millionths(credits)
+    assert sum(shown.values()) == 0
+    assert all(abs(shown[one] * UNIT - credit * 1_000_000) < UNIT for one, credit in credits.items())
