@@ -50,6 +50,7 @@ class NewEvent:
     Attributes:
         actor: `client`, `system`, `tg:<Telegram id>`, `api:<key>` or `shell:<user>`.
         reason: why, as a code, where there was a choice.
+        decision: what that choice was made from (`crm_core.routing.decisions`).
     """
 
     kind: str
@@ -61,6 +62,7 @@ class NewEvent:
     operator_id: int | None = None
     reason: str | None = None
     data: dict[str, Any] | None = None
+    decision: str | None = None
 
 
 class EventFields(TypedDict, total=False):
@@ -72,6 +74,7 @@ class EventFields(TypedDict, total=False):
     operator_id: int | None
     reason: str | None
     data: dict[str, Any] | None
+    decision: str | None
 
 
 class _ContactIds(Protocol):

@@ -13,7 +13,10 @@ def help_text(_: Translator) -> str:
             ),
             _("/sources: your bots and links, and the weights of their operators."),
             _("/weights: who gets how much of a source. /give #15 Anna: assign a request manually."),
-            _("/queue: waiting requests. /history #15: what was said in one. /stats: statistics."),
+            _(
+                "/queue: waiting requests. /history #15: what was said in one. /why #15: why it went to its operator. "
+                "/stats: statistics."
+            ),
             _("/admins: who else is an admin."),
             _("/export: requests, clients, operators and events as a table for Excel."),
         ]

@@ -18,6 +18,7 @@ from bot.admins import (
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
+from bot.handling.why import why_router
 from crm_core.conversation.prompts import Role
 
 router = Router(name="admins")
@@ -35,6 +36,7 @@ router.include_routers(
     sources.router,
     queue.router,
     history_router(),
+    why_router(),
     admins.router,
     invitations.router,
     start.hints,

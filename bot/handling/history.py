@@ -1,6 +1,5 @@
 """/history #15: what was said in a request. Operators see their own requests, admins all."""
 
-import re
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
@@ -9,6 +8,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.delivery.origins import marked
 from bot.handling.act import Act
+from bot.handling.contact_number import contact_number
 from bot.screens.buttons import ShowCard
 from bot.screens.contact_label import client_name, contact_label
 from bot.screens.keyboards import button, keyboard, typed
@@ -25,7 +25,6 @@ from crm_core.storage.database import Database
 
 SHOWN = 60  # messages at most; fewer if they are long
 EACH_LONGEST = 600  # characters of one message
-_NUMBER = re.compile(r"^/\S+\s+#?(\d{1,18})\s*$")
 
 
 def history_router() -> Router:
@@ -37,11 +36,10 @@ def history_router() -> Router:
 
 async def _on_history(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
     """The newest messages of a request, oldest first."""
-    number = _NUMBER.match(message.text or "")
-    if number is None:
+    contact_id = contact_number(message.text)
+    if contact_id is None:
         await act.answer(text_message(_("Add the number of the request: /history #15.")))
         return
-    contact_id = int(number[1])
     found = await db.read(history.history, contact_id=contact_id, actor=actor, limit=SHOWN)
     await act.answer(_screen(contact_id, found, ZoneInfo(timezone), _))
 

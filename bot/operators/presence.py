@@ -119,8 +119,8 @@ def help_text(_: Translator) -> str:
                 "otherwise I'll ask. #42 and your words go to request 42, #42 alone shows its card."
             ),
             _(
-                "/my lists your open requests, /history and a number shows what was said in one. /offline stops new "
-                "ones, /online starts them again."
+                "/my lists your open requests; /history #15 shows what was said in one, /why #15 why it is yours. "
+                "/offline stops new ones, /online starts them again."
             ),
             _("The pinned message says who waits for you; /overview switches it off or on."),
         ]

@@ -5,6 +5,7 @@ from aiogram import Router
 from bot.handling.filters import IsOperator
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
+from bot.handling.why import why_router
 from bot.operators import buttons, commands, my, overview, presence, replies
 from crm_core.conversation.prompts import Role
 
@@ -14,5 +15,12 @@ for observer in (router.message, router.edited_message):
 router.callback_query.middleware(EndPromptMiddleware(Role.OPERATOR))
 router.callback_query.filter(IsOperator())
 router.include_routers(
-    presence.router, my.router, overview.router, history_router(), commands.router, buttons.router, replies.router
+    presence.router,
+    my.router,
+    overview.router,
+    history_router(),
+    why_router(),
+    commands.router,
+    buttons.router,
+    replies.router,
 )

@@ -201,6 +201,8 @@ def _log_events(announcements: list[Any]) -> None:
     for one in announcements:
         if isinstance(one, Logged):
             fields = {
-                key: value for key, value in one.fields.items() if value is not None and key not in ("kind", "at")
+                key: value
+                for key, value in one.fields.items()
+                if value is not None and key not in ("kind", "at", "decision")
             }
             events.info(one.fields["kind"], **fields)

@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 from zoneinfo import ZoneInfo
 
+from babel.numbers import format_decimal
+
 from bot.texts.translator import Translator
-from crm_core.routing.choose import Exclusion, SourceExclusion
+from crm_core.routing.choose import OTHERS_FIRST, Exclusion, SourceExclusion
+from crm_core.routing.returns import ReturnReason
 
 
 def age(passed: timedelta, _: Translator) -> str:
@@ -137,6 +140,30 @@ def kind_name(kind: str, _: Translator) -> str:
     return names.get(kind, kind.replace("_", " "))
 
 
+def signed(value: float, _: Translator) -> str:
+    """A number with its sign and one decimal: `+0.7`, `−0.3`, in Russian `+0,7`; nothing is `0`."""
+    rounded = round(value, 1)
+    return format_decimal(rounded, format="+0.0;−0.0", locale=_.language) if rounded else "0"
+
+
+def why_excluded(why: Exclusion, _: Translator) -> str:
+    """Why an operator cannot get a contact."""
+    return _exclusion(why.value, _)
+
+
+def why_returned(why: ReturnReason, _: Translator) -> str:
+    """Why a contact went back from its operator to the queue."""
+    match why:
+        case ReturnReason.OPERATOR_REMOVED:
+            return _("no longer an operator")
+        case ReturnReason.OPERATOR_REPLACED:
+            return _("another account took over")
+        case ReturnReason.OPERATOR_UNREACHABLE:
+            return _("bot not started or blocked")
+        case never:
+            assert_never(never)
+
+
 def why_nobody(reason: str, _: Translator) -> str:
     """Why a contact waits, from the exclusions of its choice (`full+offline`)."""
     return ", ".join(_exclusion(part, _) for part in reason.split("+"))
@@ -148,6 +175,8 @@ _EXCLUSIONS: dict[str, Exclusion | SourceExclusion] = {one.value: one for one in
 def _exclusion(reason: str, _: Translator) -> str:
     why = _EXCLUSIONS.get(reason)
     match why:
+        case None if reason == OTHERS_FIRST:
+            return _("others were waiting before it")
         case None:
             return reason  # stored by another version; better than a message that is never sent
         case Exclusion.NO_WEIGHT:

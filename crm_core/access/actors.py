@@ -132,6 +132,41 @@ def access_assigning(s: Session, actor: Actor) -> None:
         access_admin(s, actor)
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who may read a contact.
+
+    Attributes:
+        contact: its row.
+        is_own: whether they hold it as an operator, or held it when it was closed.
+    """
+
+    contact: Row[Any]
+    is_own: bool
+
+
+def access_reader(s: Session, actor: Actor, contact_id: int) -> Reader:
+    """Allows an admin, the operator who has a contact, or had it when it was closed, and an API key that administers.
+
+    Raises NotAllowed, ContactNotFound (also where it is somebody else's).
+    """
+    is_admin, operator_id = True, None
+    try:
+        access_admin(s, actor)
+    except NotAllowed:
+        is_admin = False
+    try:
+        operator_id = access_operator(s, actor).id
+    except NotAllowed:
+        if not is_admin:
+            raise
+    contact = access_contact(s, contact_id)
+    is_own = operator_id is not None and contact.operator_id == operator_id
+    if not (is_admin or is_own):
+        raise ContactNotFound(contact=contact_id)
+    return Reader(contact, is_own)
+
+
 def for_admin(s: Session, *, actor: Actor, query: Callable[..., T], inputs: dict[str, Any]) -> T:
     """The result of a query, for admins only. Raises NotAllowed, and what the query raises."""
     access_admin(s, actor)

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from crm_core.api import (
     contact_actions,
     contacts,
+    decisions,
     docs,
     forms,
     health,
@@ -41,7 +42,7 @@ from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
 # The most frequent calls come first: routes are tried one after another.
-NOUNS = (leads, contacts, contact_actions, forms, operators, sources, statistics, keys, invitations)
+NOUNS = (leads, contacts, decisions, contact_actions, forms, operators, sources, statistics, keys, invitations)
 ROUTERS: Sequence[APIRouter] = [one.router for one in NOUNS]
 
 FIRST_DOCUMENT = {

@@ -20,7 +20,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
-from crm_core.routing.choose import Choice, SourceExclusion
+from crm_core.routing.choose import OTHERS_FIRST, Choice, SourceExclusion
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
@@ -143,10 +143,12 @@ def open_contact(
             happened=[*happened, created],
         )
     else:
-        waits = events.of_contact(events.CONTACT_QUEUED, opened, actor=events.SYSTEM, now=now, reason=place.reason)
+        waits = events.of_contact(
+            events.CONTACT_QUEUED, opened, actor=events.SYSTEM, now=now, reason=place.reason, decision=place.decision
+        )
         events.record(s, [*happened, created, waits])
         outbox.add(s, greeting, now=now)
-        if place.reason != queue.OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
+        if place.reason != OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 
@@ -167,7 +169,7 @@ def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None
     lock_sources(s, [source.id])
     if queue.is_behind_others(s, source):
         on_commit(s, MoreToAssign(frozenset([source.id])))
-        return Choice(None, queue.OTHERS_FIRST, ())
+        return Choice(None, OTHERS_FIRST, ())
     return assignment.reserve_operator(s, source, rng=rng)
 
 

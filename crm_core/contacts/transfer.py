@@ -58,7 +58,7 @@ def assign_by_hand(
     contact, source_ids = _lock_open(s, contact_id, operator_id)
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
-    reservation = _reserve(s, contact, chosen, confirmed=confirmed)
+    reservation = _reserve(s, contact, source, chosen, confirmed=confirmed)
     _move(s, contact, reservation, now=now)
     assignment.announce_assignment(
         s,
@@ -112,13 +112,15 @@ def _check_assignable(
     return chosen
 
 
-def _reserve(s: Session, contact: Row[Any], chosen: NamedCandidate, *, confirmed: bool) -> Reservation:
+def _reserve(
+    s: Session, contact: Row[Any], source: SourceFacts, chosen: NamedCandidate, *, confirmed: bool
+) -> Reservation:
     """Reserves a place with the chosen operator. Raises NeedsConfirmation if they are full or absent."""
     candidate = chosen.candidate
     why = exclusion(candidate)
     reservation = None
     if why is None or confirmed:
-        reservation = assignment.reserve_by_hand(s, chosen=candidate, beyond_limit=confirmed)
+        reservation = assignment.reserve_by_hand(s, source, chosen=candidate, beyond_limit=confirmed)
     if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
         raise NeedsConfirmation(
             contact=contact.id,

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.access.actors import Actor, access_admin, access_contact, access_operator
-from crm_core.errors import ContactNotFound, NotAllowed
+from crm_core.access.actors import Actor, access_reader
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Lead, Message, Operator
 
@@ -52,15 +51,10 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
 
     Raises NotAllowed, ContactNotFound (also where it is somebody else's).
     """
-    is_admin = _is_admin(s, actor)
-    operator_id = _operator_id(s, actor, is_admin=is_admin)
-    contact = access_contact(s, contact_id)
-    is_own = operator_id is not None and contact.operator_id == operator_id
-    if not (is_admin or is_own):
-        raise ContactNotFound(contact=contact_id)
-    lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
+    reader = access_reader(s, actor, contact_id)
+    lead = execute(s, select(Lead.full_name).where(Lead.id == reader.contact.lead_id)).scalar_one_or_none()
     total = execute(s, select(func.count()).where(Message.contact_id == contact_id)).scalar_one()
-    return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit), is_own)
+    return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit), reader.is_own)
 
 
 _SAID = select(
@@ -98,21 +92,3 @@ def after_first(s: Session, *, contact_id: int, limit: int) -> list[Said]:
     first = select(func.min(other.id)).where(other.contact_id == contact_id, other.author == "client")
     besides = Message.id != func.coalesce(first.scalar_subquery(), 0)
     return _newest(s, Message.contact_id == contact_id, besides, limit=limit)
-
-
-def _is_admin(s: Session, actor: Actor) -> bool:
-    try:
-        access_admin(s, actor)
-    except NotAllowed:
-        return False
-    return True
-
-
-def _operator_id(s: Session, actor: Actor, *, is_admin: bool) -> int | None:
-    """The operator who reads; None for an admin who is none. Raises NotAllowed for anybody else."""
-    try:
-        return int(access_operator(s, actor).id)
-    except NotAllowed:
-        if not is_admin:
-            raise
-        return None

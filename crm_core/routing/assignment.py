@@ -32,6 +32,7 @@ from crm_core.routing import ledger
 from crm_core.routing.candidates import SourceFacts, candidates
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, exclusion
 from crm_core.routing.credits import may_pay
+from crm_core.routing.decisions import record
 from crm_core.storage.execute import execute, expect
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
@@ -97,6 +98,7 @@ class Reservation:
         load, limit: of the operator, this contact counted.
         reason: `random`, `exact` or `by_hand`.
         excluded: who could not have got the contact instead, and why.
+        decision: what the choice was made from (`crm_core.routing.decisions`).
     """
 
     operator_id: int
@@ -105,13 +107,12 @@ class Reservation:
     limit: int
     reason: str
     excluded: tuple[tuple[int, Exclusion], ...] = ()
+    decision: str | None = None
 
 
-def _reservation(operator_id: int, chat_id: int | None, claimed: Any, choice: Choice | None) -> Reservation:
+def _reservation(chosen: Candidate, claimed: Any, choice: Choice) -> Reservation:
     load, limit = claimed
-    if choice is None:
-        return Reservation(operator_id, chat_id, load, limit, "by_hand")
-    return Reservation(operator_id, chat_id, load, limit, choice.reason, choice.excluded)
+    return Reservation(chosen.operator_id, chosen.chat_id, load, limit, choice.reason, choice.excluded, choice.decision)
 
 
 def _expect_place(s: Session, chosen: Candidate) -> bool:
@@ -144,22 +145,25 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
     Returns the place, or the choice that found nobody.
     """
     lost: Counter[int] = Counter()
-    credits = ledger.of_source(s, source.id) if source.is_exact else {}
+    credits = ledger.of_source(s, source.id) if source.is_exact else None
     while True:
         pool = candidates(s, source)  # after a lost place, as whoever was faster has left them
         if lost:
             pool = [replace(one, load=one.limit) if lost[one.operator_id] >= LOST_AT_MOST else one for one in pool]
-        choice = choose(pool, rng(), strategy=source.strategy, credits=credits)
-        if choice.operator is None:
-            return choice
+        roll = rng()
+        choice = choose(pool, roll, strategy=source.strategy, credits=credits)
         chosen = choice.operator
+        roll_used = None if chosen is None else roll
+        choice = replace(choice, decision=record(pool, strategy=source.strategy, roll=roll_used, credits=credits))
+        if chosen is None:
+            return choice
         if not lost and _expect_place(s, chosen):
             _enter(s, source, choice, credits)
-            return _reservation(chosen.operator_id, chosen.chat_id, (chosen.load + 1, chosen.limit), choice)
+            return _reservation(chosen, (chosen.load + 1, chosen.limit), choice)
         claimed = unlock_unless_found(s, partial(_claim, s, chosen))
         if claimed is not None:
             _enter(s, source, choice, credits)
-            return _reservation(chosen.operator_id, chosen.chat_id, claimed, choice)
+            return _reservation(chosen, claimed, choice)
         lost[chosen.operator_id] += 1
 
 
@@ -175,30 +179,35 @@ def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> R
     claimed = unlock_unless_found(s, partial(_claim, s, preferred))
     if claimed is None:
         return None
-    choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy)
-    if source.is_exact:
-        credits = ledger.of_source(s, source.id)
-        if may_pay(credits, choice.weights, operator_id):
-            _enter(s, source, choice, credits)
-    return _reservation(operator_id, preferred.chat_id, claimed, choice)
+    credits = ledger.of_source(s, source.id) if source.is_exact else None
+    decision = record(pool, strategy=source.strategy, credits=credits, preferred=operator_id)
+    choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy, decision=decision)
+    if credits is not None and may_pay(credits, choice.weights, operator_id):
+        _enter(s, source, choice, credits)
+    return _reservation(preferred, claimed, choice)
 
 
-def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int]) -> None:
+def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int] | None) -> None:
     """Enters a contact in the ledger of a source with exact shares; the operator of the choice pays for it."""
-    if source.is_exact and choice.operator is not None:
+    if credits is not None and choice.operator is not None:
         payer = choice.operator.operator_id
         ledger.pay(s, source_id=source.id, credits=credits, weights=choice.weights, payer=payer)
 
 
-def reserve_by_hand(s: Session, *, chosen: Candidate, beyond_limit: bool) -> Reservation | None:
+def reserve_by_hand(s: Session, source: SourceFacts, *, chosen: Candidate, beyond_limit: bool) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
     Args:
+        source: of the contact.
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
     """
     values = {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
     claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, values).one_or_none()
-    return None if claimed is None else _reservation(chosen.operator_id, chosen.chat_id, claimed, None)
+    if claimed is None:
+        return None
+    others = [one for one in candidates(s, source) if one.operator_id != chosen.operator_id]
+    decision = record([*others, chosen], strategy=source.strategy, preferred=chosen.operator_id, is_by_hand=True)
+    return _reservation(chosen, claimed, Choice(chosen, "by_hand", (), (), decision))
 
 
 def release(s: Session, operator_id: int) -> None:
@@ -250,6 +259,7 @@ def announce_assignment(
         operator_id=place.operator_id,
         reason=place.reason,
         data=_by_reason(place.excluded),
+        decision=place.decision,
     )
     is_full = place.load >= place.limit
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []

@@ -37,6 +37,10 @@ class SourceExclusion(StrEnum):
     SOURCE_OFF = "source_off"
 
 
+OTHERS_FIRST = "others_first"
+"""Why a new contact is queued although somebody is free: what waits is being given out, and it is the last of it."""
+
+
 @dataclass(slots=True, unsafe_hash=True)
 class Candidate:
     """An operator as a source sees them at the moment of the choice.
@@ -104,12 +108,14 @@ class Choice:
     Attributes:
         reason: `random`, `exact`, or, for nobody, the exclusions that occurred (`full+offline`); `no_operators` where
             the source has none.
+        decision: what it was made from, once that was recorded (`crm_core.routing.decisions`).
     """
 
     operator: Candidate | None
     reason: str
     excluded: tuple[tuple[int, Exclusion], ...]
     eligible: tuple[Candidate, ...] = ()
+    decision: str | None = None
 
     @property
     def weights(self) -> dict[int, int]:

@@ -41,6 +41,17 @@ def split(weights: Mapping[int, int]) -> dict[int, int]:
     return parts
 
 
+def paid(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> dict[int, int]:
+    """The credits that a contact changes, as they are then: the eligible operators have earned, and the payer has paid.
+
+    Args:
+        credits, weights: as in `turn`; the payer is one of the eligible operators.
+    """
+    after = {operator: credits.get(operator, 0) + part for operator, part in split(weights).items()}
+    after[payer] -= UNIT
+    return after
+
+
 def may_pay(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> bool:
     """Whether an operator can pay for a contact that was not drawn without going below `FLOOR`.
 

@@ -8,9 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import alerts
-from crm_core.routing import queue
 from crm_core.routing.candidates import eligibilities
-from crm_core.routing.choose import Exclusion
+from crm_core.routing.choose import OTHERS_FIRST, Exclusion
 from crm_core.storage.tables import Source
 
 NOBODY_ELSE_COOLS_IT = timedelta(0)  # each time is news, whatever admins were told a moment ago
@@ -18,7 +17,7 @@ NOBODY_ELSE_COOLS_IT = timedelta(0)  # each time is news, whatever admins were t
 
 def is_away(why: str | None) -> bool:
     """Whether the reason for which a contact waits (of a `Choice`) says that nobody is there, rather than all busy."""
-    return why is not None and bool(why) and not {Exclusion.FULL.value, queue.OTHERS_FIRST} & set(why.split("+"))
+    return why is not None and bool(why) and not {Exclusion.FULL.value, OTHERS_FIRST} & set(why.split("+"))
 
 
 def covered(s: Session) -> frozenset[int]:

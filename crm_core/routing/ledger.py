@@ -39,21 +39,14 @@ def join(s: Session, *, source_id: int, operator_id: int) -> None:
     execute(s, _JOIN, [_row(source_id, operator_id, 0)])
 
 
-def pay(
-    s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapping[int, int], payer: int
-) -> dict[int, int]:
+def pay(s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> None:
     """Enters a drawn contact: the eligible operators earn by weight, and its operator pays for it.
 
     Args:
         credits: of the source, read under its lock.
         weights: of the eligible operators, the payer among them.
-
-    Returns the credits that changed, as they are now.
     """
-    after = {operator: credits.get(operator, 0) + part for operator, part in arithmetic.split(weights).items()}
-    after[payer] -= arithmetic.UNIT
-    _store(s, source_id, after)
-    return after
+    _store(s, source_id, arithmetic.paid(credits, weights, payer))
 
 
 def remove(s: Session, *, operator_id: int) -> None:

@@ -36,9 +36,6 @@ OPEN = text("contacts.status <> 'closed'")
 AT_ONCE = 50
 """How many contacts one transaction gives out: about 50 ms, during which everybody else waits on SQLite."""
 
-OTHERS_FIRST = "others_first"
-"""Why a new contact is queued although somebody is free: what waits is being given out, and it is the last of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Assigned:

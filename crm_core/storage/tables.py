@@ -449,6 +449,9 @@ class Event(Base):
     operator_id: Mapped[int | None] = technical()
     reason: Mapped[str | None] = technical(String(64))
     data: Mapped[dict[str, Any] | None] = content()
+    decision: Mapped[str | None] = technical(
+        Text, comment="what an operator was chosen from (`crm_core.routing.decisions`)"
+    )
 
 
 class PreferenceRow(Base):

@@ -27,7 +27,7 @@ from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
 from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import queue, sources
+from crm_core.routing import explanations, queue, sources
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.execute import Savepoint
@@ -229,6 +229,9 @@ TRIES: dict[str, Try] = {
     ),
     "read what was said in a request (`/history`)": lambda s, one, who: history(
         s, contact_id=one.contact_id, actor=who, limit=5
+    ),
+    "read why an operator has a request (`/why`)": lambda s, one, who: explanations.explain(
+        s, contact_id=one.contact_id, actor=who
     ),
     "assign by hand a request": lambda s, one, who: transfer.assign_by_hand(
         s, contact_id=one.contact_id, operator_id=one.boris, actor=who, confirmed=True, **WHEN

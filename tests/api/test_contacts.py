@@ -333,3 +333,37 @@ async def test_dashboard_and_statistics_show_the_same_figures(api: httpx2.AsyncC
     assert (day["contacts"], day["unassigned"]) == (5, 1)
     narrowed = await api.get(f"{V1}/statistics/?period=7d&from=2020-01-01&to=2020-12-31")
     assert narrowed.json()["contacts"] == 0
+
+
+async def test_decisions_of_a_contact_have_every_number_that_decided(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json={"name": "Site"})
+    for name, limit, weight in (("Anna", 5, 30), ("Boris", 5, 10), ("Clara", 0, 60)):
+        made = (await api.post("/operators/", json={"name": name, "max_leads": limit})).json()["id"]
+        await api.post("/sources/1/assign_operator", json={"operator_id": made, "weight": weight})
+    await api.patch("/api/v1/sources/1", json={"strategy": "exact"})
+    await api.post("/leads/register_contact/", json={"email": "nina@example.com", "source_id": 1})
+    (made,) = (await api.get("/api/v1/contacts/1/decisions")).json()
+    roll = made.pop("roll")
+    assert 0 <= roll < 1
+    assert made.pop("at").endswith("Z")
+    anna = {"operator_id": 1, "operator": "Anna", "weight": 30, "load": 0, "limit": 5, "part": 0.75, "why_not": None}
+    boris = {"operator_id": 2, "operator": "Boris", "weight": 10, "load": 0, "limit": 5, "part": 0.25, "why_not": None}
+    clara = {
+        "operator_id": 3, "operator": "Clara", "weight": 60, "load": 0, "limit": 0, "part": None, "why_not": "full",
+    }  # fmt: skip
+    assert made == {
+        "rule": "exact", "assigned": True, "operator_id": 1, "operator": "Anna", "actor": "system",
+        "strategy": "exact",
+        "candidates": [
+            {**anna, "credit": 0, "credit_after": -250_000},
+            {**boris, "credit": 0, "credit_after": 250_000},
+            {**clara, "credit": 0, "credit_after": 0},
+        ],
+    }  # fmt: skip
+    await api.post("/api/v1/contacts/1/assign", json={"operator_id": 2})
+    found = (await api.get("/api/v1/contacts/1/decisions")).json()
+    assert [(one["rule"], one["operator"], one["roll"]) for one in found] == [
+        ("exact", "Anna", roll),
+        ("by_hand", "Boris", None),
+    ]
+    assert (await api.get("/api/v1/contacts/9/decisions")).status_code == 404

@@ -1,0 +1,130 @@
+"""Why a contact went to its operator, over HTTP: every decision with all that it was made from."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+
+from crm_core.api.call import Administering
+from crm_core.api.fields import Id, Shown, example
+from crm_core.api.schema import refusals
+from crm_core.routing import explanations
+from crm_core.routing.explanations import Explained, Explanation
+from crm_core.routing.standing import in_millionths
+
+router = APIRouter(tags=["contacts"])
+
+
+class CandidateShown(Shown):
+    """An operator with a weight at the source, as they stood when it was decided.
+
+    `part` is their part of the weights of those who could get the contact, null for the others: `why_not` says why
+    they could not. Credits are those of a source with exact shares, in millionths of a contact, else null.
+    """
+
+    operator_id: int
+    operator: str
+    weight: int
+    load: int
+    limit: int
+    part: float | None
+    credit: int | None
+    credit_after: int | None
+    why_not: str | None
+
+
+class DecisionShown(Shown):
+    """What was decided about a contact.
+
+    `rule` is `random`, `exact`, `sticky` (the client came back to the operator whom they had before) or `by_hand`.
+    Where the contact waited from then on, `assigned` is false, and the rule says why: what excluded everybody
+    (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0 to
+    1. `candidates` is null for decisions of versions that did not keep them, and where there was nothing to choose.
+    """
+
+    model_config = example(
+        at="2026-11-29T09:15:02.120Z",
+        rule="random",
+        assigned=True,
+        operator_id=1,
+        operator="Anna",
+        actor="system",
+        strategy="random",
+        roll=0.4142,
+        candidates=[
+            {
+                "operator_id": 1,
+                "operator": "Anna",
+                "weight": 30,
+                "load": 2,
+                "limit": 5,
+                "part": 1.0,
+                "credit": None,
+                "credit_after": None,
+                "why_not": None,
+            },
+        ],
+    )
+
+    at: datetime
+    rule: str | None
+    assigned: bool
+    operator_id: int | None
+    operator: str | None
+    actor: str
+    strategy: str | None
+    roll: float | None
+    candidates: list[CandidateShown] | None
+
+
+@router.get(
+    "/contacts/{contact_id}/decisions",
+    response_model=list[DecisionShown],
+    summary="Explain who got a contact",
+    responses=refusals(404),
+)
+async def list_decisions(contact_id: Id, call: Administering) -> Any:
+    """Every decision about a contact, in order, with the numbers from which the same operator follows again."""
+    found = await call.db.read(explanations.explain, contact_id=contact_id, actor=call.actor)
+    return [_shown(one, found) for one in found.decided]
+
+
+def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
+    decision = one.decision
+    is_sticky = decision is not None and decision.preferred is not None and not decision.is_by_hand
+    return {
+        "at": one.at,
+        "rule": "sticky" if is_sticky else one.reason,
+        "assigned": one.is_assigned,
+        "operator_id": one.operator_id,
+        "operator": found.names.get(one.operator_id) if one.operator_id is not None else None,
+        "actor": one.actor,
+        "strategy": decision.strategy if decision is not None else None,
+        "roll": decision.roll if decision is not None else None,
+        "candidates": _candidates(one, found),
+    }
+
+
+def _candidates(one: Explained, found: Explanation) -> list[dict[str, Any]] | None:
+    decision = one.decision
+    if decision is None:
+        return None
+    before, after = (
+        None if credits is None else in_millionths(dict(credits))
+        for credits in (decision.credits, decision.credits_after)
+    )
+    excluded, parts = decision.excluded, decision.parts
+    return [
+        {
+            "operator_id": each.operator_id,
+            "operator": found.names.get(each.operator_id, ""),
+            "weight": each.weight,
+            "load": each.load,
+            "limit": each.limit,
+            "part": parts.get(each.operator_id),
+            "credit": None if before is None else before.get(each.operator_id, 0),
+            "credit_after": None if after is None else after.get(each.operator_id, 0),
+            "why_not": excluded.get(each.operator_id),
+        }
+        for each in decision.candidates
+    ]

@@ -1,0 +1,125 @@
+"""What a choice of an operator was made from, kept with its event: so that it can be explained, and made again.
+
+`record` writes it as a short text, since every contact has one. `read` gives back the same numbers, from which
+`Decision.again` comes to the same operator, by the functions that made the choice.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
+from crm_core.routing.credits import may_pay, paid
+
+# Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
+_ACTIVE, _ONLINE, _REACHABLE, _OWN = 1, 2, 4, 8
+_write = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice with everything that it was made from.
+
+    Attributes:
+        strategy: of the source: `random` or `exact`.
+        candidates: everybody with a weight at the source, as they stood then, and whoever was chosen by hand.
+        roll: in [0, 1): chance itself, or what decided between equal credits; None where nothing was drawn.
+        credits: before the choice, by operator; None where the source keeps none.
+        preferred: the operator whom the client had before, if it was theirs for that, or whom a person chose.
+        is_by_hand: whether a person chose, whatever the rules say.
+    """
+
+    strategy: str
+    candidates: tuple[Candidate, ...]
+    roll: float | None = None
+    credits: Mapping[int, int] | None = None
+    preferred: int | None = None
+    is_by_hand: bool = False
+
+    @property
+    def excluded(self) -> dict[int, Exclusion]:
+        """What excluded each of those who could not get the contact."""
+        return {one.operator_id: why for one in self.candidates if (why := exclusion(one)) is not None}
+
+    @property
+    def weights(self) -> dict[int, int]:
+        """The weights of those who could get it."""
+        return {one.operator_id: one.weight for one in self.candidates if exclusion(one) is None}
+
+    @property
+    def parts(self) -> dict[int, float]:
+        """Of each of those who could get it, the part of their weights, from 0 to 1."""
+        weights = self.weights
+        total = sum(weights.values())
+        return {operator: weight / total for operator, weight in weights.items()}
+
+    @property
+    def credits_after(self) -> Mapping[int, int] | None:
+        """The credits after it, by operator; None where the source keeps none."""
+        operator, weights = self.again(), self.weights
+        if self.credits is None or self.is_by_hand or operator is None:
+            return self.credits
+        if self.preferred is not None and not may_pay(self.credits, weights, operator):
+            return self.credits
+        return {**self.credits, **paid(self.credits, weights, operator)}
+
+    def again(self) -> int | None:
+        """Makes the choice again, from these numbers alone. Returns the operator, None if there was nobody."""
+        if self.preferred is not None:
+            return self.preferred
+        made = choose(self.candidates, self.roll or 0.0, strategy=self.strategy, credits=self.credits)
+        return made.operator.operator_id if made.operator is not None else None
+
+
+def record(
+    candidates: Sequence[Candidate],
+    *,
+    strategy: str,
+    roll: float | None = None,
+    credits: Mapping[int, int] | None = None,
+    preferred: int | None = None,
+    is_by_hand: bool = False,
+) -> str:
+    """The text of a choice that was just made, for its event; the arguments are those of `Decision`."""
+    kept: dict[str, Any] = {"strategy": strategy, "candidates": [_facts(one) for one in candidates]}
+    if roll is not None:
+        kept["roll"] = roll
+    if credits is not None:
+        kept["credits"] = sorted(credits.items())
+    if preferred is not None:
+        kept["preferred"] = preferred
+    if is_by_hand:
+        kept["by_hand"] = True
+    return _write(kept)
+
+
+def _facts(one: Candidate) -> tuple[int, ...]:
+    state = _ACTIVE * one.is_active + _ONLINE * one.is_online + _REACHABLE * one.is_reachable + _OWN * one.is_own
+    return one.operator_id, one.weight, one.load, one.limit, state
+
+
+def read(text: str) -> Decision:
+    """A decision from its text, as `record` wrote it."""
+    kept = json.loads(text)
+    return Decision(
+        kept["strategy"],
+        tuple(_candidate(*facts) for facts in kept["candidates"]),
+        kept.get("roll"),
+        dict(kept["credits"]) if "credits" in kept else None,
+        kept.get("preferred"),
+        kept.get("by_hand", False),
+    )
+
+
+def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int) -> Candidate:
+    return Candidate(
+        operator_id,
+        weight,
+        load,
+        limit,
+        is_active=bool(state & _ACTIVE),
+        is_online=bool(state & _ONLINE),
+        is_reachable=bool(state & _REACHABLE),
+        is_own=bool(state & _OWN),
+    )

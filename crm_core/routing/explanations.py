@@ -1,0 +1,86 @@
+"""Why a contact is where it is: every choice of an operator for it, with what each was made from."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_reader
+from crm_core.routing.decisions import Decision, read
+from crm_core.storage.execute import execute
+from crm_core.storage.tables import Event, Lead, Operator
+
+_NAMES = select(Operator.id, Operator.name).where(Operator.id.in_(bindparam("ids", expanding=True)))
+_MADE = (
+    select(Event.at, Event.kind, Event.actor, Event.reason, Event.operator_id, Event.decision)
+    .where(
+        Event.contact_id == bindparam("contact_id"),
+        Event.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
+    )
+    .order_by(Event.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What was decided about a contact.
+
+    Attributes:
+        is_assigned: whether it got an operator; else it waited from then on.
+        actor: who decided, as in events: `system`, or by hand `tg:<Telegram id>`, `api:<key>`.
+        reason: `random`, `exact` or `by_hand`; of a contact that waited, what excluded everybody (`full+offline`), why
+            it was queued (`source_off`, `others_first`), or why it went back (`crm_core.routing.returns`).
+        operator_id: who got it, or from whom it went back to the queue.
+        decision: what it was decided from; None where nothing was chosen, and from versions that did not keep it.
+    """
+
+    at: datetime
+    is_assigned: bool
+    actor: str
+    reason: str | None
+    operator_id: int | None
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that was decided about a contact, in order.
+
+    Attributes:
+        lead: the client's name.
+        names: of every operator who occurs in it, by id, of removed ones too.
+    """
+
+    lead: str | None
+    decided: tuple[Explained, ...]
+    names: dict[int, str]
+
+
+def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
+    """For an admin, the operator who has the contact, or had it when it was closed, or an API key that administers.
+
+    Raises NotAllowed, ContactNotFound (also where it is somebody else's).
+    """
+    contact = access_reader(s, actor, contact_id).contact
+    lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
+    decided = tuple(
+        Explained(
+            row.at,
+            row.kind == events.CONTACT_ASSIGNED,
+            row.actor,
+            row.reason,
+            row.operator_id,
+            None if row.decision is None else read(row.decision),
+        )
+        for row in execute(s, _MADE, {"contact_id": contact_id})
+    )
+    return Explanation(lead, decided, _names(s, decided))
+
+
+def _names(s: Session, decided: Collection[Explained]) -> dict[int, str]:
+    ids = {one.operator_id for one in decided if one.operator_id is not None}
+    ids |= {each.operator_id for one in decided if one.decision is not None for each in one.decision.candidates}
+    return {row.id: row.name for row in execute(s, _NAMES, {"ids": sorted(ids)})}
