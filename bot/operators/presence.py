@@ -119,7 +119,7 @@ def help_text(_: Translator) -> str:
                 "otherwise I'll ask. #42 and your words go to request 42, #42 alone shows its card."
             ),
             _(
-                "/my lists your open requests; /history #15 shows what was said in one, /why #15 why it is yours. "
+                "/my lists your open requests; /history #42 shows what was said in one, /why #42 why it is yours. "
                 "/offline stops new ones, /online starts them again."
             ),
             _("The pinned message says who waits for you; /overview switches it off or on."),

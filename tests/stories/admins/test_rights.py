@@ -29,7 +29,7 @@ from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
-NOT_ONLY_ADMINS = {"start", "help", "history"}  # commands that others have, too
+NOT_ONLY_ADMINS = {"start", "help", "history", "why"}  # commands that others have, too
 
 
 def handlers(router: Router, kind: str) -> Iterator[object]:
