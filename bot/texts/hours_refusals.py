@@ -47,6 +47,8 @@ def _sentence(reason: Reason, _: Translator) -> str:
             return _("“{part}”: when? Example: leave 1.07-14.07")
         case Reason.WITHOUT_WEEK:
             return _("The hours of the week are missing. Example: mon-fri 9-18, 31 Dec 10-15")
+        case Reason.UNCLEAR:
+            return _("“{part}” can mean several things. Please write the days before their hours: sat, sun off")
         case Reason.TOO_MUCH:
             return _("These hours are too long. Please leave out dates that are over.")
         case Reason.MARGIN:

@@ -109,7 +109,7 @@ REFUSALS: dict[str, Words] = {
     "bad_name": lambda f, _: _("A name must have 1 to {maximum} characters and must not start with / or #.").format(
         **f
     ),
-    "bad_hours": lambda f, _: bad_hours(f.get("reason"), f.get("part") or "", _),
+    "bad_hours": lambda f, _: bad_hours(f["reason"], f["part"], _),
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),

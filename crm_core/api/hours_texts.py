@@ -18,6 +18,7 @@ HOURS_SENTENCES: dict[Reason, str] = {
     Reason.WITHOUT_HOURS: "“{part}” needs its hours, as in “mon 9-18”, or “off”",
     Reason.WITHOUT_DATES: "“{part}” needs its dates, as in “leave 1 jul - 14 jul”",
     Reason.WITHOUT_WEEK: "The hours of the week are missing, as in “mon-fri 9-18”",
+    Reason.UNCLEAR: "“{part}” can be read in several ways; days come before their hours, as in “sat, sun off”",
     Reason.TOO_MUCH: "The hours have too many characters or dates",
     Reason.MARGIN: "A margin has 0 to 720 minutes, not {part}",
 }

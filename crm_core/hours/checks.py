@@ -27,7 +27,7 @@ def check_each_once(dates: Iterable[date]) -> None:
 
 
 def joined(leave: tuple[tuple[date, date], ...]) -> tuple[tuple[date, date], ...]:
-    """Ranges of dates, sorted, those that touch or overlap as one. Raises BadHours for one that ends before it begins."""
+    """Ranges of dates, sorted, those that touch as one. Raises BadHours for one that ends before it begins."""
     found: list[tuple[date, date]] = []
     for first, last in sorted(leave):
         if last < first:

@@ -15,9 +15,9 @@ Span = tuple[int, int]
 
 
 class Reason(StrEnum):
-    """What is wrong with hours (`BadHours.reason`). Its sentences: `bot/texts/hours.py`, `crm_core/api/error_texts.py`.
+    """What is wrong with hours (`BadHours.reason`).
 
-    A new one needs a sentence in both.
+    Each has a sentence for people in `bot/texts/hours_refusals.py`, and one for callers in `crm_core/api/hours_texts.py`.
     """
 
     UNKNOWN = "unknown"  # not understood at all
@@ -35,6 +35,7 @@ class Reason(StrEnum):
     WITHOUT_HOURS = "without_hours"  # days, but not which hours
     WITHOUT_DATES = "without_dates"  # leave, but not when
     WITHOUT_WEEK = "without_week"  # only exceptions, where nothing else is known
+    UNCLEAR = "unclear"  # can be read in several ways
     TOO_MUCH = "too_much"  # more text or dates than anybody needs
     MARGIN = "margin"  # a margin longer than it may be
 
@@ -70,14 +71,12 @@ class Day:
 
 
 def shown(start: int, end: int) -> str:
-    """Two times as clocks show them: `9:00-18:00`. The end of a day is 24:00, what lies beyond is of the next day."""
-    return f"{clock(start)}-{clock(end)}"
+    """Two times as clocks show them: `9:00-18:00`. The day ends at 24:00; what is beyond is of the next day."""
+    return f"{_clock(start % MINUTES)}-{_clock(end if end == MINUTES else end % MINUTES)}"
 
 
-def clock(minute: int) -> str:
-    """A minute after midnight as clocks show it: `9:00`; 24:00 for the end of the day."""
-    on_day = minute if minute <= MINUTES else minute - MINUTES
-    return f"{on_day // 60}:{on_day % 60:02d}"
+def _clock(minute: int) -> str:
+    return f"{minute // 60}:{minute % 60:02d}"
 
 
 def _check_apart(spans: Iterable[Span], reason: Reason) -> None:

@@ -169,7 +169,7 @@ def test_calendars_that_say_the_same_are_equal() -> None:
         (((540, 1_080), (1_020, 1_200)), (), Reason.SHIFTS_OVERLAP, "17:00-20:00"),
         (((540, 540),), (), Reason.SAME_TIME, "9:00-9:00"),
         (((540, 1_980),), (), Reason.SAME_TIME, "9:00-9:00"),
-        (((1_440, 1_500),), (), Reason.SAME_TIME, "24:00-1:00"),
+        (((1_440, 1_500),), (), Reason.SAME_TIME, "0:00-1:00"),
         (((540, 1_080),), ((1_080, 1_140),), Reason.BREAK_OUTSIDE, "18:00-19:00"),
         (((540, 1_080),), ((540, 600),), Reason.BREAK_OUTSIDE, "9:00-10:00"),
         (((540, 1_080),), ((840, 780),), Reason.ENDS_FIRST, "14:00-13:00"),
