@@ -17,7 +17,7 @@ Span = tuple[int, int]
 class Reason(StrEnum):
     """What is wrong with hours (`BadHours.reason`).
 
-    Each has a sentence for people in `bot/texts/hours_refusals.py`, and one for callers in `crm_core/api/hours_texts.py`.
+    Each has a sentence in `bot/texts/hours_refusals.py`, and one in `crm_core/api/hours_texts.py`.
     """
 
     UNKNOWN = "unknown"  # not understood at all
