@@ -235,6 +235,15 @@ class BadPhone(BadValue):
     code = "bad_phone"
 
 
+class BadHours(BadValue):
+    """Working hours that cannot be read, or that cannot be.
+
+    `reason` is a `crm_core.hours.days.Reason`; `part` is what it is about, as it was typed, empty for the whole.
+    """
+
+    code = "bad_hours"
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 

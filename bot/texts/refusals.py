@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bot.texts.hours_refusals import bad_hours
 from bot.texts.phrases import kind_name, why_nobody
 from bot.texts.translator import Translator
 from crm_core.errors import CrmError
@@ -108,6 +109,7 @@ REFUSALS: dict[str, Words] = {
     "bad_name": lambda f, _: _("A name must have 1 to {maximum} characters and must not start with / or #.").format(
         **f
     ),
+    "bad_hours": lambda f, _: bad_hours(f["reason"], f["part"], _),
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),

@@ -6,6 +6,7 @@ The bot has its own texts for the same codes (`bot.texts.refusals`), for its use
 from collections.abc import Callable
 from typing import Any
 
+from crm_core.api.hours_texts import hours_sentence
 from crm_core.errors import CrmError
 
 Fields = dict[str, Any]
@@ -64,6 +65,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
         else f"A whole number from {f['minimum']} to {f['maximum']} is required"
     ),
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
+    "bad_hours": lambda f: hours_sentence(f["reason"], f["part"]),
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} lowercase Latin letters, digits, - or _",
     "bad_email": "This is not a valid e-mail address",
     "bad_phone": "This is not a phone number that can be called; write it with its country code, as in +79991234567",
