@@ -7,7 +7,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins import operator_actions
 from bot.admins.operator_screens import limits_screen, operator_screen, operators_screen, removal_screen
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_operator
 from bot.screens.buttons import (
@@ -86,7 +86,7 @@ async def on_limit(
 ) -> None:
     """Offers limits."""
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
-    await offer_numbers(act, actor, "operator_limit_offered", limits_screen(facts, _), operator_id=facts.id)
+    await offer(act, actor, "operator_limit_offered", limits_screen(facts, _), operator_id=facts.id)
 
 
 @router.callback_query(SetLimit.filter())

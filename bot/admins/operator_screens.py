@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.screens.buttons import (
     AddOperator,
+    AskHours,
     AskLimit,
     GiveSource,
     InviteOperator,
@@ -19,7 +20,9 @@ from bot.screens.buttons import (
 from bot.screens.keyboards import Row, back, button, in_lines, keyboard, of_pages, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
+from bot.texts.hours import hours_lines
 from bot.texts.phrases import percent
+from crm_core.hours.stored import from_json
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
 OFFERED = 6  # sources that a new operator's screen offers; Weights has all
@@ -34,6 +37,8 @@ def mark(facts: OperatorFacts) -> str:
         return "✉️"
     if not facts.is_online:
         return "⚪️"
+    if not facts.on_shift:
+        return "🌙"
     return "🟢" if facts.free else "🟠"
 
 
@@ -45,6 +50,8 @@ def state(facts: OperatorFacts, _: Translator) -> str:
         return _("has not opened the invitation yet")
     if not facts.is_online:
         return _("offline")
+    if not facts.on_shift:
+        return _("outside working hours")
     return _("online") if facts.free else _("online, at the limit")
 
 
@@ -104,6 +111,8 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
             lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
     else:
         lines.append(_("⚠️ No weights yet, so no requests come. Where should they come from?"))
+    if facts.hours is not None:
+        lines += [_("Working hours:"), *(f"  {line}" for line in hours_lines(from_json(facts.hours), _))]
     if unreached(facts, _):
         lines.append(f"⚠️ {unreached(facts, _)}")
     lines.append(_("ID for commands: {id}").format(id=number))
@@ -112,6 +121,7 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
         [
             button(_("🔢 Limit"), AskLimit(operator_id=number)),
             button(_("⚖️ Weights"), WeightsOf(operator_id=number)),
+            button(_("🕘 Hours"), AskHours(operator_id=number)),
         ],
         [
             button(_("✏️ Rename"), RenameOperator(operator_id=number)),

@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import operator_actions, operator_buttons
+from bot.admins import operator_actions, operator_buttons, operator_hours
 from bot.admins.operator_screens import operator_screen, operators_screen, removal_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -19,14 +19,14 @@ from crm_core.storage.database import Database
 from crm_core.team import operators
 
 router = Router(name="admins.operators")
-router.include_router(operator_buttons.router)
+router.include_routers(operator_buttons.router, operator_hours.router)
 
 SUBJECT = Subject("/operators", find=which_operator, listing=operators.listing, pick=operators.pick)
 
 
 @router.message(typed("operators"))
 async def on_operators(
-    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
     """`/operators`, `/operators Anna`, `/operators limit Anna 15`."""
     line = TypedLine.of(command.args or "")
@@ -36,7 +36,7 @@ async def on_operators(
     if line.words[0].text.casefold() == "add":
         await operator_actions.add(act, actor, db, line.from_word(1), _)
         return
-    wanted = Typed(line, act, actor, db, _)
+    wanted = Typed(line, act, actor, db, _, timezone=timezone)
     if await carry_out(wanted, SUBJECT, VERBS, missing=_("Specify who you mean")):
         return
     try:
@@ -79,6 +79,7 @@ async def _ask_to_remove(typed: Typed) -> None:
 
 VERBS = {
     "limit": Verb(lambda _: _("limit Anna 15"), _set_limit),
+    "hours": Verb(lambda _: _("hours Anna mon-fri 9-18"), operator_hours.set_hours),
     "on": Verb(lambda _: _("on Anna"), of_one(SUBJECT, _switch_on)),
     "off": Verb(lambda _: _("off Anna"), of_one(SUBJECT, _switch_off)),
     "remove": Verb(lambda _: _("remove Anna"), _ask_to_remove),

@@ -6,7 +6,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins import source_actions
 from bot.admins.source_screens import late_hours_screen, source_screen, sources_screen
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddLink,
@@ -101,7 +101,7 @@ async def on_late_hours(
 ) -> None:
     """Offers hours."""
     source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
-    await offer_numbers(act, actor, "late_hours_offered", late_hours_screen(source, _), source_id=source.id)
+    await offer(act, actor, "late_hours_offered", late_hours_screen(source, _), source_id=source.id)
 
 
 @router.callback_query(SetLateHours.filter())

@@ -30,6 +30,7 @@ class Typed:
 
     Attributes:
         example: how the verb is typed correctly, with its command.
+        timezone: of the installation.
     """
 
     line: TypedLine
@@ -38,6 +39,7 @@ class Typed:
     db: Database
     _: Translator
     example: str = ""
+    timezone: str = "UTC"
 
 
 Run = Callable[[Typed], Awaitable[None]]

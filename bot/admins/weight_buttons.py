@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins.source_screens import sign, weight_screen, weights_screen
 from bot.admins.weights import set_weight
 from bot.handling.act import Act
-from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer_numbers
+from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AskWeight,
@@ -105,7 +105,7 @@ async def on_weight(
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     screen = weight_screen(details, facts, _)
     ids = {"source_id": callback_data.source_id, "operator_id": facts.id}
-    await offer_numbers(act, actor, "weight_offered", screen, **ids)
+    await offer(act, actor, "weight_offered", screen, **ids)
 
 
 @router.callback_query(SetWeight.filter())

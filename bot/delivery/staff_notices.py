@@ -11,7 +11,9 @@ from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
 from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
+from bot.texts.hours import hours_lines
 from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept
+from crm_core.hours.stored import from_json
 
 StaffNotice = Callable[[dict[str, Any], Translator], str]
 
@@ -92,6 +94,13 @@ def _operator_removed(p: dict[str, Any], _: Translator) -> str:
     return text.format(requests=shown + (" …" if len(held) > NAMED else ""))
 
 
+def _hours_set(p: dict[str, Any], _: Translator) -> str:
+    if p["hours"] is None:
+        return _("🕘 New requests come whenever you are online.")
+    lines = "\n".join(hours_lines(from_json(p["hours"]), _))
+    return _("🕘 An admin has set your working hours. New requests come then:") + "\n" + lines
+
+
 def _source_given(p: dict[str, Any], _: Translator) -> str:
     lines = [_("You now get requests from {source}.").format(source=p["source"])]
     if p.get("start"):
@@ -146,6 +155,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
         "⛔️ An admin has switched you off: nothing new will come. Please finish what is open."
     ),
     "switched_on": lambda p, _: _("✅ An admin has switched you on again: new requests can come."),
+    "hours_set": _hours_set,
     "source_given": _source_given,
     "source_taken": lambda p, _: _("You no longer get requests from {source}.").format(source=p["source"]),
     "operator_joined": _operator_joined,

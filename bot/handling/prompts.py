@@ -58,12 +58,13 @@ async def ask(
     await _ask(act, actor, question, text_message(text, keyboard=cancel), role=role, data=data)
 
 
-async def offer_numbers(act: Act, actor: Actor, question: str, screen: OutgoingMessage, **data: Any) -> None:
-    """Shows an admin a screen with numbers to choose from. A number typed next is a choice, too; words are no answer.
+async def offer(act: Act, actor: Actor, question: str, screen: OutgoingMessage, **data: Any) -> None:
+    """Shows an admin a screen with choices. What is typed next is a choice, too.
 
     Args:
-        question: its name; the handler of the answer takes the filters `AnswersPrompt` and `IsNumber`.
-        data: what the number is about: ids.
+        question: its name; the handler of the answer takes the filter `AnswersPrompt`, and where only numbers are
+            answers, `IsNumber`.
+        data: what the choice is about: ids.
     """
     await _ask(act, actor, question, screen, role=Role.ADMIN, data=data)
 

@@ -50,6 +50,8 @@ def _what_comes(standing: Standing, _: Translator) -> str:
         return _("⚠️ You are online, but not assigned to any source yet: nothing will come. Tell your admin.")
     if not standing.is_reached:
         return _("⚠️ You are online, but nothing can come yet.")  # `unstarted` says what is to be done
+    if not facts.on_shift:
+        return _("🌙 You are online. New requests come in your working hours.")
     if not facts.max_leads:
         return _("⚠️ You are online, but your limit is 0: nothing will come. Tell your admin.")
     if facts.current_leads > facts.max_leads:

@@ -29,7 +29,7 @@ from crm_core.routing import queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import accounts, invitations
+from crm_core.team import accounts, invitations, shifts
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -212,6 +212,21 @@ async def _refresh_overviews(process: BotProcess) -> None:
         )
 
 
+async def _turn_shifts(process: Process) -> None:
+    """Begins and ends the shifts of operators by their working hours."""
+    await _turn(process, await process.db.read(shifts.due, now=process.clock()))
+
+
+async def _correct_shifts(process: Process) -> None:
+    """Does the same for rows that are wrong: after the clock was set back, or the rules of a time zone changed."""
+    await _turn(process, await process.db.read(shifts.wrong, now=process.clock()))
+
+
+async def _turn(process: Process, operator_ids: list[int]) -> None:
+    if operator_ids:
+        await process.db.write(shifts.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -225,6 +240,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("remind", 15, Scope.WITH_BOTS, _remind),
     PeriodicJob("tell_of_unanswered", 15, Scope.WITH_BOTS, _tell_of_unanswered),
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
+    PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
+    PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),

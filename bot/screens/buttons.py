@@ -142,6 +142,18 @@ class TypeLimit(CallbackData, prefix="op_lim"):
     operator_id: Number
 
 
+class AskHours(CallbackData, prefix="op_hours"):
+    """Shows working hours, and waits for others."""
+
+    operator_id: Number
+
+
+class ClearHours(CallbackData, prefix="op_always"):
+    """No working hours any more."""
+
+    operator_id: Number
+
+
 class SetLimit(CallbackData, prefix="op_max"):
     """A limit that was offered."""
 

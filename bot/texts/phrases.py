@@ -187,6 +187,8 @@ def _exclusion(reason: str, _: Translator) -> str:
             return _("bot not started or blocked")
         case Exclusion.OFFLINE:
             return _("offline")
+        case Exclusion.OFF_SHIFT:
+            return _("outside working hours")
         case Exclusion.FULL:
             return _("at the limit")
         case Exclusion.OWN_REQUEST:

@@ -1,6 +1,9 @@
 """Operators over HTTP."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, Field
@@ -12,7 +15,11 @@ from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.team import departure, operators
+from crm_core.hours.calendar import Calendar
+from crm_core.hours.reading import read_hours
+from crm_core.hours.stored import from_json
+from crm_core.hours.zones import check_zone
+from crm_core.team import departure, operators, shifts
 from crm_core.team.operators import OperatorFacts
 
 router = APIRouter(tags=["operators"])
@@ -48,6 +55,14 @@ class OperatorChange(Body):
     name: Name = Field(default_factory=str)
     is_active: bool = Field(default_factory=bool)
     max_leads: Limit = Field(default_factory=int, validation_alias=AliasChoices("max_leads", "max_load_limit"))
+    hours: Annotated[str, Field(min_length=1, max_length=4000)] | None = Field(
+        default=None,
+        description="When new contacts come, as people write it: `mon-fri 9-18 break 13-14, sat 10-14`; null: always. "
+        "Dates and leave are added to what is there: `31 dec 10-15; leave 1 jul - 14 jul`.",
+    )
+    timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        default_factory=str, description="Of the hours, an IANA name; by default that of the installation."
+    )
 
 
 class OperatorShown(Shown):
@@ -77,10 +92,14 @@ class OperatorDetails(OperatorShown):
     """An operator with all settings.
 
     `is_online` is switched by the operator (/online, /offline in Telegram), `telegram_id` is their account once they
-    have joined, `missing_bots` are bots that they should work with but have not started or have blocked.
+    have joined, `missing_bots` are bots that they should work with but have not started or have blocked. `hours` are
+    their working hours, null for always: seven days from Monday, dates with hours of their own, holidays, leave.
+    `on_shift` says whether these let new contacts come now.
     """
 
     is_online: bool
+    hours: dict[str, Any] | None
+    on_shift: bool
     telegram_id: int | None
     missing_bots: list[str]
     sources: list[ShareShown]
@@ -128,8 +147,33 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
 )
 async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Administering) -> Response:
     """With a higher limit, or switched on, the operator is assigned waiting contacts. Open contacts stay with them."""
-    inputs = {**body.model_dump(exclude_unset=True), **_acting(call)}
-    return _respond(await call.db.write(guarded, OPERATOR, operator_id, if_match, operators.change, **inputs))
+    inputs = {**body.model_dump(exclude_unset=True), "zone": call.context.timezone, **_acting(call)}
+    return _respond(await call.db.write(guarded, OPERATOR, operator_id, if_match, _change, **inputs))
+
+
+def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
+    """Changes an operator and, if they are given, their hours."""
+    wanted: dict[str, Any] = {name: inputs.pop(name) for name in ("hours", "timezone") if name in inputs}
+    changed = operators.change(s, operator_id=operator_id, **inputs)
+    if not wanted:
+        return changed
+    who = {name: inputs[name] for name in ("actor", "now", "rng")}
+    hours = _hours(changed, wanted, zone, who["now"])
+    shifts.set_hours(s, operator_id=operator_id, hours=hours, **who)
+    return operators.one(s, operator_id=operator_id)
+
+
+def _hours(before: OperatorFacts, wanted: dict[str, Any], zone: str, now: datetime) -> Calendar | None:
+    """The hours that a change asks for. Raises BadHours."""
+    base = None if before.hours is None else from_json(before.hours)
+    if base is not None and "timezone" in wanted:
+        base = replace(base, zone=wanted["timezone"])
+    if "hours" not in wanted:
+        return base
+    if wanted["hours"] is None:
+        return None
+    zone = check_zone(wanted.get("timezone", zone))
+    return read_hours(wanted["hours"], zone=zone, today=now.astimezone(ZoneInfo(zone)).date(), base=base)
 
 
 @router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))
@@ -143,7 +187,10 @@ def _acting(call: RequestContext) -> dict[str, Any]:
 
 
 OPERATOR = Tagged(
-    "operator_id", operators.lock, operators.one, lambda facts: tag(facts.name, facts.is_active, facts.max_leads)
+    "operator_id",
+    operators.lock,
+    operators.one,
+    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours),
 )
 
 

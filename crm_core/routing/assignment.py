@@ -53,6 +53,7 @@ _operator = Operator.__table__
 _STILL_CHOSEN = (
     _operator.c.is_active,
     _operator.c.is_online,
+    _operator.c.on_shift,
     _operator.c.reach_version == bindparam("seen_reach"),
 )
 _ONE_MORE = _operator.c.current_leads + 1

@@ -111,6 +111,7 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _operator.c.max_leads.label("limit"),
         _flag(_operator.c.is_active, "is_active"),
         _flag(_operator.c.is_online, "is_online"),
+        _flag(_operator.c.on_shift, "is_on_shift"),
         _flag(StaffChat.is_reachable, "has_chat"),
         Staff.telegram_id,
         _operator.c.reach_version,
@@ -132,6 +133,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.telegram_id if row.has_chat else None,
         row.reach_version,
         source.client_chat is not None and row.telegram_id == source.client_chat,
+        bool(row.is_on_shift),
     )
 
 

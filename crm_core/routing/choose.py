@@ -26,6 +26,7 @@ class Exclusion(StrEnum):
     INACTIVE = "inactive"
     UNREACHABLE = "unreachable"
     OFFLINE = "offline"
+    OFF_SHIFT = "off_shift"
     FULL = "full"
     OWN_REQUEST = "own_request"
 
@@ -53,6 +54,7 @@ class Candidate:
         chat_id: their private chat, None where they work through the API alone.
         reach_version: tells whether they were removed, replaced or lost a chat since they were read.
         is_own: whether they are the client of the contact themselves.
+        is_on_shift: whether their working hours let new contacts come now.
     """
 
     operator_id: int
@@ -65,6 +67,7 @@ class Candidate:
     chat_id: int | None = None
     reach_version: int = 0
     is_own: bool = False
+    is_on_shift: bool = True
 
 
 Rule = Callable[[Candidate], bool]
@@ -81,6 +84,8 @@ def _rule(why: Exclusion) -> Rule:
             return lambda one: not one.is_reachable
         case Exclusion.OFFLINE:
             return lambda one: not one.is_online
+        case Exclusion.OFF_SHIFT:
+            return lambda one: not one.is_on_shift
         case Exclusion.FULL:
             return lambda one: one.load >= one.limit
         case Exclusion.OWN_REQUEST:

@@ -13,7 +13,7 @@ from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
 from crm_core.routing.credits import may_pay, paid
 
 # Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
-_ACTIVE, _ONLINE, _REACHABLE, _OWN = 1, 2, 4, 8
+_ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT = 1, 2, 4, 8, 16
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -96,6 +96,7 @@ def record(
 
 def _facts(one: Candidate) -> tuple[int, ...]:
     state = _ACTIVE * one.is_active + _ONLINE * one.is_online + _REACHABLE * one.is_reachable + _OWN * one.is_own
+    state += _OFF_SHIFT * (not one.is_on_shift)
     return one.operator_id, one.weight, one.load, one.limit, state
 
 
@@ -122,4 +123,5 @@ def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int)
         is_online=bool(state & _ONLINE),
         is_reachable=bool(state & _REACHABLE),
         is_own=bool(state & _OWN),
+        is_on_shift=not state & _OFF_SHIFT,
     )

@@ -26,7 +26,9 @@ class Cause(StrEnum):
 def cause_of_exclusion(why: Exclusion) -> Literal[Cause.OFF, Cause.FULL, Cause.WEIGHT]:
     """The cause under which it counts that an operator could not get a contact."""
     match why:
-        case Exclusion.INACTIVE | Exclusion.UNREACHABLE | Exclusion.OFFLINE | Exclusion.OWN_REQUEST:
+        case (
+            Exclusion.INACTIVE | Exclusion.UNREACHABLE | Exclusion.OFFLINE | Exclusion.OFF_SHIFT | Exclusion.OWN_REQUEST
+        ):
             return Cause.OFF
         case Exclusion.FULL:
             return Cause.FULL

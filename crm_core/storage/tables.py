@@ -114,6 +114,9 @@ class Operator(Base):
     )
     created_at: Mapped[datetime] = technical()
     removed_at: Mapped[datetime | None] = technical()
+    hours: Mapped[dict[str, Any] | None] = personal(comment="working hours (`crm_core.hours.stored`); none: always")
+    on_shift: Mapped[bool] = technical(default=True, comment="whether these hours let new contacts come now")
+    shift_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
 
 
 class Staff(Base):

@@ -46,7 +46,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id], gives_back=True, also=ledger.sources_of(s, operator_id))
     with duty.watching(s, now=now):
-        operators.set_columns(s, operator_id, removed_at=now, is_active=False)
+        operators.set_columns(s, operator_id, removed_at=now, is_active=False, hours=None, shift_changes_at=None)
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))

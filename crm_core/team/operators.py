@@ -40,6 +40,8 @@ class OperatorFacts:
         telegram_id: of their account, None until they have opened their invitation.
         missing_bots: usernames of the bots that they should serve, by their weights, but have not started or have
             blocked.
+        hours: when new contacts come, as `crm_core.hours.stored` has it; None for always.
+        on_shift: whether these hours let them come now.
     """
 
     id: int
@@ -50,6 +52,8 @@ class OperatorFacts:
     current_leads: int
     telegram_id: int | None
     missing_bots: tuple[str, ...] = ()
+    hours: dict[str, Any] | None = None
+    on_shift: bool = True
 
     @property
     def free(self) -> int:
@@ -75,6 +79,8 @@ def listing(s: Session) -> list[OperatorFacts]:
             _operator.c.is_online,
             _operator.c.max_leads,
             _operator.c.current_leads,
+            _operator.c.hours,
+            _operator.c.on_shift,
             Staff.telegram_id,
         )
         .outerjoin(Staff, Staff.operator_id == _operator.c.id)
@@ -92,6 +98,8 @@ def listing(s: Session) -> list[OperatorFacts]:
             current_leads=row.current_leads,
             telegram_id=row.telegram_id,
             missing_bots=tuple(missing.get(row.id, ())),
+            hours=row.hours,
+            on_shift=row.on_shift,
         )
         for row in rows
     ]

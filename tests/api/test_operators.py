@@ -105,3 +105,39 @@ async def test_pages_link_to_each_other(api: httpx2.AsyncClient) -> None:
     last = await api.get(page.links["last"]["url"])
     assert [one["id"] for one in last.json()] == [5]
     assert "next" not in last.links
+
+
+async def test_working_hours_are_set_shown_and_taken_away(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Anna", "max_leads": 5})
+    shown = (await api.get("/api/v1/operators/1")).json()
+    assert (shown["hours"], shown["on_shift"]) == (None, True)
+    changed = await api.patch(
+        "/api/v1/operators/1", json={"hours": "mon-fri 9-18 break 13-14", "timezone": "Europe/Berlin"}
+    )
+    assert changed.status_code == 200
+    shown = (await api.get("/api/v1/operators/1")).json()
+    weekday = ["09:00-18:00", "break 13:00-14:00"]
+    assert shown["hours"] == {"zone": "Europe/Berlin", "week": [*[weekday] * 5, [], []]}
+    tagged = await api.get("/api/v1/operators/1")
+    added = await api.patch("/api/v1/operators/1", json={"hours": "leave 1 jul - 14 jul", "timezone": "Europe/London"})
+    assert added.headers["ETag"] != tagged.headers["ETag"]
+    shown = (await api.get("/api/v1/operators/1")).json()
+    assert shown["hours"]["zone"] == "Europe/London"
+    assert shown["hours"]["week"][0] == weekday
+    assert len(shown["hours"]["leave"]) == 1
+    await api.patch("/api/v1/operators/1", json={"hours": None, "max_leads": 7})
+    shown = (await api.get("/api/v1/operators/1")).json()
+    assert (shown["hours"], shown["max_leads"]) == (None, 7)
+
+
+async def test_hours_that_cannot_be_read_are_refused_with_the_part(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Anna"})
+    for body, part in (
+        ({"hours": "mon-fri 9-25"}, "25"),
+        ({"hours": "sometimes"}, "sometimes"),
+        ({"hours": "mon 9-18", "timezone": "Atlantis/Capital"}, "Atlantis/Capital"),
+    ):
+        refused = await api.patch("/api/v1/operators/1", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "bad_hours")
+        assert part in refused.json()["detail"]
+    assert (await api.get("/api/v1/operators/1")).json()["hours"] is None

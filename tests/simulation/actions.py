@@ -20,10 +20,11 @@ from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
+from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
 from crm_core.storage.database import DATABASE_UNAVAILABLE
-from crm_core.team import operators
+from crm_core.team import operators, shifts
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -214,6 +215,17 @@ class Actions:
         """An admin sets how a source chooses."""
         self._administer(
             sources.set_strategy, source_id=self._source(bot), strategy=strategy, actor=SYSTEM, now=self.history.clock()
+        )
+
+    def hours(self, operator: int, typed: str | None) -> None:
+        """An admin sets working hours, or takes them away."""
+        today = self.history.clock().date()
+        self._administer(
+            shifts.set_hours,
+            operator_id=operator + 1,
+            hours=None if typed is None else read_hours(typed, zone="UTC", today=today),
+            actor=SYSTEM,
+            **self._moment_and_chance(),
         )
 
     def limit(self, operator: int, limit: int) -> None:

@@ -52,7 +52,7 @@ def test_metric_reasons_are_documented() -> None:
 
 
 def test_absent_and_full_operators_of_a_draw_are_kept_apart() -> None:
-    excluded = {"inactive": [1], "unreachable": [2], "offline": [3, 4], "full": [5], "no_weight": [6]}
+    excluded = {"inactive": [1], "unreachable": [2], "offline": [3], "off_shift": [4], "full": [5], "no_weight": [6]}
     assert kept_out(excluded) == ({1, 2, 3, 4}, {5})
     assert kept_out(None) == (set(), set())
 

@@ -69,6 +69,7 @@ CANDIDATE = Candidate(1, 5, load=4, limit=5)
         (replace(CANDIDATE, is_active=False), Exclusion.INACTIVE),
         (replace(CANDIDATE, is_reachable=False), Exclusion.UNREACHABLE),
         (replace(CANDIDATE, is_online=False), Exclusion.OFFLINE),
+        (replace(CANDIDATE, is_on_shift=False), Exclusion.OFF_SHIFT),
         (replace(CANDIDATE, load=5), Exclusion.FULL),
         (replace(CANDIDATE, load=6), Exclusion.FULL),
         (replace(CANDIDATE, limit=0, load=0), Exclusion.FULL),
@@ -99,6 +100,7 @@ candidates_of_any_kind = st.lists(
         is_active=st.booleans(),
         is_online=st.booleans(),
         is_reachable=st.booleans(),
+        is_on_shift=st.booleans(),
     ),
     max_size=9,
 )

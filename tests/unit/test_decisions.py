@@ -18,6 +18,7 @@ CANDIDATES = st.lists(
         is_online=st.booleans(),
         is_reachable=st.booleans(),
         is_own=st.booleans(),
+        is_on_shift=st.booleans(),
     ),
     max_size=9,
     unique_by=lambda one: one.operator_id,

@@ -19,6 +19,7 @@ MAKES_INELIGIBLE = {
     Exclusion.INACTIVE: "UPDATE operators SET is_active = false",
     Exclusion.UNREACHABLE: "UPDATE staff_chats SET is_reachable = false",
     Exclusion.OFFLINE: "UPDATE operators SET is_online = false",
+    Exclusion.OFF_SHIFT: "UPDATE operators SET on_shift = false",
     Exclusion.FULL: "UPDATE operators SET current_leads = max_leads",
 }
 

@@ -1,0 +1,126 @@
+"""Working hours of operators, as admins see and set them: `/operators hours Anna mon-fri 9-18`, and by button."""
+
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from aiogram import Router
+from aiogram.types import CallbackQuery, Message
+
+from bot.admins.operator_screens import operator_screen
+from bot.admins.verbs import Typed, show_usage
+from bot.handling.act import Act
+from bot.handling.prompts import AnswersPrompt, offer
+from bot.handling.queries import read_as_admin
+from bot.handling.typed_names import which_operator
+from bot.screens.buttons import AskHours, ClearHours, ShowOperator
+from bot.screens.keyboards import back, button, keyboard, sentences
+from bot.screens.message import OutgoingMessage, text_message
+from bot.texts import Translator
+from bot.texts.hours import hours_lines
+from bot.texts.phrases import assigned_note
+from crm_core.access.actors import Actor
+from crm_core.conversation.prompts import OpenPrompt
+from crm_core.hours.calendar import Calendar
+from crm_core.hours.reading import read_hours
+from crm_core.hours.stored import from_json
+from crm_core.routing.queue import Assigned
+from crm_core.storage.database import Database
+from crm_core.team import operators, shifts
+from crm_core.team.operators import OperatorDetails, OperatorFacts
+
+router = Router(name="admins.operator_hours")
+
+ALWAYS = {"always", "no hours", "всегда", "без расписания"}
+"""What is typed instead of hours, in any language, for who gets requests whenever they are online."""
+
+
+def hours_of(facts: OperatorFacts) -> Calendar | None:
+    """The working hours of an operator, None for always."""
+    return None if facts.hours is None else from_json(facts.hours)
+
+
+def hours_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
+    """The working hours, and how to change them."""
+    hours = hours_of(facts)
+    now = hours_lines(hours, _) if hours is not None else [_("always, while online")]
+    lines = [
+        _("🕘 When do new requests come to {operator}?").format(operator=facts.name),
+        *(f"  {line}" for line in now),
+        "",
+        _("Send the hours as you would write them: mon-fri 9-18 break 13-14, sat 10-14"),
+        _("Dates and leave are added to what is there: 31 dec 10-15; leave 1 jul - 14 jul"),
+    ]
+    buttons = keyboard(
+        [button(_("Always, while online"), ClearHours(operator_id=facts.id))] if hours is not None else [],
+        back(facts.name, ShowOperator(operator_id=facts.id)),
+    )
+    return text_message("\n".join(lines), keyboard=buttons)
+
+
+@router.callback_query(AskHours.filter())
+async def on_hours(
+    query: CallbackQuery, callback_data: AskHours, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Shows the hours; what is typed next changes them."""
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
+    await offer(act, actor, "operator_hours", hours_screen(facts, _), operator_id=facts.id)
+
+
+@router.callback_query(ClearHours.filter())
+async def on_clear(query: CallbackQuery, callback_data: ClearHours, actor: Actor, act: Act, _: Translator) -> None:
+    """No hours: requests come whenever the operator is online."""
+    await _set(act, actor, callback_data.operator_id, None, _)
+
+
+@router.message(AnswersPrompt("operator_hours"))
+async def on_typed(
+    message: Message, asked: OpenPrompt, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
+) -> None:
+    """Sets the typed hours."""
+    facts = await read_as_admin(db, actor, operators.one, operator_id=asked.data["operator_id"])
+    await _set_typed(act, actor, facts, message.text or "", timezone, _)
+
+
+async def set_hours(typed: Typed) -> None:
+    """`hours Anna` shows them, `hours Anna mon-fri 9-18` sets them."""
+    known = await read_as_admin(typed.db, typed.actor, operators.listing)
+    whole = operators.pick(known, typed.line)
+    if whole is not None:
+        screen = hours_screen(whole, typed._)
+        await offer(typed.act, typed.actor, "operator_hours", screen, operator_id=whole.id)
+        return
+    for name, hours in typed.line.splits():
+        found = operators.pick(known, name)
+        if found is not None:
+            await _set_typed(typed.act, typed.actor, found, hours.raw, typed.timezone, typed._)
+            return
+    if len(typed.line) > 1:  # the first words name nobody: the answer names those who come close
+        await which_operator(typed.db, typed.actor, typed.line.from_word(0, 1))
+    await show_usage(typed.act, typed._("Specify the operator and the hours"), typed.example)
+
+
+async def _set_typed(act: Act, actor: Actor, facts: OperatorFacts, text: str, timezone: str, _: Translator) -> None:
+    """Reads hours and sets them. Raises BadHours with the part that was not understood."""
+    if " ".join(text.casefold().split()) in ALWAYS:
+        await _set(act, actor, facts.id, None, _)
+        return
+    today = act.clock().astimezone(ZoneInfo(timezone)).date()
+    await _set(act, actor, facts.id, read_hours(text, zone=timezone, today=today, base=hours_of(facts)), _)
+
+
+async def _set(act: Act, actor: Actor, operator_id: int, hours: Calendar | None, _: Translator) -> None:
+    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+        text = _("{operator} gets new requests whenever they are online.")
+        if hours is not None:
+            text = _("{operator}'s working hours are set.")
+        note = text.format(operator=seen.facts.name)
+        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+
+    await act(
+        shifts.set_hours,
+        operator_id=operator_id,
+        hours=hours,
+        actor=actor,
+        then_read=partial(operators.details, operator_id=operator_id),
+        screen=done,
+    )

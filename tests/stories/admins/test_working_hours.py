@@ -1,0 +1,127 @@
+"""Working hours of operators: new requests come in them, and wait outside of them."""
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.stories.steering import presses, types
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
+
+ZONE = ZoneInfo("UTC")
+
+
+def monday(clock: MovableClock, hour: int, minute: int = 0) -> None:
+    """Sets the clock to an hour of the next Monday, by the installation's time zone."""
+    now = clock().astimezone(ZONE)
+    ahead = timedelta(days=7 - now.weekday())
+    then = (now + ahead).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    clock.forward(seconds=(then - now).total_seconds())
+
+
+async def turn(crm: RunningApp) -> None:
+    """What happens each second."""
+    await crm.app.schedule.run("turn_shifts")
+    await crm.settled()
+
+
+@pytest.mark.fault("F183")
+async def test_request_of_the_night_goes_to_whose_shift_begins(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    monday(clock, 8, 59)
+    screen = await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18 break 13-14, sat 10-14")
+    assert screen.text.startswith("Anna's working hours are set.")
+    assert "🌙 outside working hours" in screen.text
+    assert "Working hours:\n  Mon–Fri 9:00–18:00, break 13:00–14:00\n  Sat 10:00–14:00" in screen.text
+    await anna.sees("An admin has set your working hours")
+
+    await crm.client("Ivan").says("Good morning", to=crm.shop)
+    await crm.settled()
+    assert "outside working hours" in (await types(crm, crm.olga, "/why 1")).text
+    await turn(crm)
+    assert not [seen for seen in anna.chat(crm.shop) if "Good morning" in seen.text]
+
+    clock.forward(seconds=60)
+    await turn(crm)
+    await anna.sees("Good morning", bot=crm.shop)
+    assert "🟢 online" in (await types(crm, crm.olga, "/operators Anna")).text
+
+    monday(clock, 13)
+    await turn(crm)
+    await crm.client("Kira").says("At lunch", to=crm.shop)
+    await crm.settled()
+    assert "#2" in (await types(crm, crm.olga, "/queue")).text
+    clock.forward(seconds=3600)
+    await turn(crm)
+    await anna.sees("At lunch", bot=crm.shop)
+
+
+async def test_hours_are_set_and_taken_away_by_buttons(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    monday(clock, 20)
+    screen = await types(crm, crm.olga, "/operators Anna")
+    screen = await presses(crm, crm.olga, screen, "🕘 Hours")
+    assert "always, while online" in screen.text
+    screen = await types(crm, crm.olga, "daily 22-6, Europe/Moscow")
+    assert "  daily 22:00–6:00\n  time zone Europe/Moscow" in screen.text
+    screen = await presses(crm, crm.olga, screen, "🕘 Hours")
+    screen = await types(crm, crm.olga, "31 dec off")  # is added to what is there
+    assert "daily 22:00–6:00" in screen.text
+    assert re.search(r"31 Dec \d{4}: day off", screen.text)
+
+    await anna.says("/online", to=crm.shop)
+    monday(clock, 12)
+    await turn(crm)
+    await anna.says("/online", to=crm.shop)
+    await anna.sees("New requests come in your working hours", bot=crm.shop)
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    screen = await presses(crm, crm.olga, await types(crm, crm.olga, "/operators hours Anna"), "Always, while online")
+    assert "Anna gets new requests whenever they are online. 1 waiting request has been assigned." in screen.text
+    assert "Working hours" not in screen.text
+    await anna.sees("Hello", bot=crm.shop)
+    await anna.sees("New requests come whenever you are online", bot=crm.shop)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("/operators hours Anna mon-fri 9-25", "25"),
+        ("/operators hours Anna whenever", "whenever"),
+        ("/operators hours Nobody mon-fri 9-18", "Nobody"),
+        ("/operators hours", "hours Anna mon-fri 9-18"),
+    ],
+)
+async def test_hours_that_cannot_be_read_change_nothing(crm: RunningApp, typed: str, answer: str) -> None:
+    await crm.operator("Anna")
+    assert answer in (await types(crm, crm.olga, typed)).text
+    assert "Working hours" not in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+async def test_admin_gives_a_request_by_hand_outside_of_hours(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    monday(clock, 20)
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    screen = await types(crm, crm.olga, "/give #1 Anna")
+    assert screen.text == "Anna is not available for #1: outside working hours. Assign anyway?"
+    await presses(crm, crm.olga, screen, "Assign anyway")
+    await anna.sees("Hello", bot=crm.shop)
+
+
+@pytest.mark.fault("F184")
+async def test_clock_set_back_ends_a_shift_that_has_not_begun(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
+    monday(clock, 10)
+    await types(crm, crm.olga, "/operators hours Anna mon 9-18")
+    assert "🟢 online" in (await types(crm, crm.olga, "/operators Anna")).text
+    clock.forward(seconds=-7200)
+    await crm.app.schedule.run("correct_shifts")
+    await crm.settled()
+    assert "🌙 outside working hours" in (await types(crm, crm.olga, "/operators Anna")).text
+    clock.forward(seconds=3600)
+    await turn(crm)
+    assert "🟢 online" in (await types(crm, crm.olga, "/operators Anna")).text
