@@ -95,9 +95,9 @@ def _operator_removed(p: dict[str, Any], _: Translator) -> str:
 
 
 def _hours_set(p: dict[str, Any], _: Translator) -> str:
-    if p["hours"] is None:
+    if p["calendar"] is None:
         return _("🕘 New requests come whenever you are online.")
-    lines = "\n".join(hours_lines(from_json(p["hours"]), _))
+    lines = "\n".join(hours_lines(from_json(p["calendar"]), _))
     return _("🕘 An admin has set your working hours. New requests come then:") + "\n" + lines
 
 

@@ -57,7 +57,7 @@ def set_hours(
         _store(s, operator_id, hours, now)
     stored = None if hours is None else to_json(hours)
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
-    alerts.notify_operator(s, operator_id, code="hours_set", now=now, hours=stored)
+    alerts.notify_operator(s, operator_id, code="hours_set", now=now, calendar=stored)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 

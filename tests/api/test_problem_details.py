@@ -227,7 +227,7 @@ def test_every_error_code_has_a_sentence() -> None:
 def test_error_sentence_can_be_built_from_its_arguments(name: str, given: tuple[str, ...]) -> None:
     error = ERRORS[name](**dict.fromkeys(given, "five"))
     text = sentence(error)
-    assert text[0].isupper() or text.startswith("five")
+    assert text[0].isupper() or text.startswith(("five", "“five”"))
     assert not text.endswith(".")
     assert "None" not in text
 

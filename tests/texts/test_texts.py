@@ -267,7 +267,7 @@ NOTICED: dict[str, Any] = {
     **SAMPLES, "client": "Ivan", "contact": 15, "error": "KeyError", "inbox": 9, "language": "ru", "limit": 5,
     "load": 5, "reply_to": 77, "returned": 3, "said": [{"kind": "voice", "text": None}],
     "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow", "contacts": [4, 5],
-    "sources": ["shop_bot"], "username": "anna", "hours": {"zone": "Europe/Moscow", "week": [["09:00-18:00"]]},
+    "sources": ["shop_bot"], "username": "anna", "calendar": {"zone": "Europe/Moscow", "week": [["09:00-18:00"]]},
     "requests": [{"contact": 15, "name": "Ivan", "operator": "Anna", "since": 0.0, "unanswered": 1}],
 }  # fmt: skip
 
