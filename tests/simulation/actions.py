@@ -108,9 +108,9 @@ class Actions:
         """An operator presses Take on one of their cards that has it."""
         self._press(operator, bot, which, "take:")
 
-    def close(self, operator: int, bot: int, which: int) -> None:
-        """An operator presses Close on one of their cards that has it, or Close it where the card asks."""
-        self._press(operator, bot, which, "close")
+    def close(self, operator: int, bot: int, which: int, times: int) -> None:
+        """An operator presses Close on one of their cards that has it, or Close it where the card asks; some twice."""
+        self._press(operator, bot, which, "close", times=times)
 
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""
@@ -148,7 +148,7 @@ class Actions:
         )
         return [one["text"] for row in rows for one in json.loads(row[0]) if one.get("text")]
 
-    def _press(self, operator: int, bot: int, which: int, action: str) -> None:
+    def _press(self, operator: int, bot: int, which: int, action: str, *, times: int = 1) -> None:
         account = OPERATOR_ACCOUNTS[operator]
         found = [
             (one.id, data)
@@ -158,7 +158,8 @@ class Actions:
         ]
         if found:
             message_id, data = found[which % len(found)]
-            acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
+            for _ in range(times):
+                acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
 
     def answer(self, operator: int, bot: int, which: int) -> None:
         """An operator replies to a card, or to a copy, naming the client whom they mean."""

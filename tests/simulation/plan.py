@@ -131,7 +131,10 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "to": rolls.choice((1_000, 500_000_000, None))}
         case "start" | "edit" | "say_in_reply" | "block":
             arguments = {"client": client, "bot": bot}
-        case "take" | "close" | "reopen" | "dismiss" | "answer" | "press_old":
+        case "close":
+            times = rolls.choice((1, 1, 1, 2))
+            arguments = {"operator": operator, "bot": bot, "which": which, "times": times}
+        case "take" | "reopen" | "dismiss" | "answer" | "press_old":
             arguments = {"operator": operator, "bot": bot, "which": which}
         case "answer_plainly" | "leave" | "come" | "operator_blocks":
             arguments = {"operator": operator, "bot": bot}
