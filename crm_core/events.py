@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol, TypedDict, Unpack
 
 from sqlalchemy import insert
@@ -43,9 +44,11 @@ CLIENT = "client"
 _INSERT = Prepared(insert(Event.__table__))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewEvent:
     """One event: ids and a reason, never the content of messages.
+
+    Not to be changed, though not frozen: each contact has three, which would cost it several times as much.
 
     Attributes:
         actor: `client`, `system`, `tg:<Telegram id>`, `api:<key>` or `shell:<user>`.
@@ -98,11 +101,12 @@ def record_one(s: Session, kind: str, *, actor: str, now: datetime, **fields: Un
 
 
 _FIELDS = tuple(one.name for one in fields_of(NewEvent))  # `asdict` would copy every value deeply
+_values = attrgetter(*_FIELDS)
 
 
 def record(s: Session, events: Iterable[NewEvent]) -> None:
     """Writes events in one statement; each is logged once the transaction is committed."""
-    rows = [{name: getattr(event, name) for name in _FIELDS} for event in events]
+    rows: list[dict[str, Any]] = [dict(zip(_FIELDS, _values(event), strict=True)) for event in events]
     if rows:
         execute(s, _INSERT, rows)
         for event in rows:

@@ -111,9 +111,9 @@ class Reservation:
     decision: str | None = None
 
 
-def _reservation(chosen: Candidate, claimed: Any, choice: Choice) -> Reservation:
+def _reservation(chosen: Candidate, claimed: Any, choice: Choice, decision: str) -> Reservation:
     load, limit = claimed
-    return Reservation(chosen.operator_id, chosen.chat_id, load, limit, choice.reason, choice.excluded, choice.decision)
+    return Reservation(chosen.operator_id, chosen.chat_id, load, limit, choice.reason, choice.excluded, decision)
 
 
 def _expect_place(s: Session, chosen: Candidate) -> bool:
@@ -154,17 +154,16 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         roll = rng()
         choice = choose(pool, roll, strategy=source.strategy, credits=credits)
         chosen = choice.operator
-        roll_used = None if chosen is None else roll
-        choice = replace(choice, decision=record(pool, strategy=source.strategy, roll=roll_used, credits=credits))
         if chosen is None:
-            return choice
+            return replace(choice, decision=record(pool, strategy=source.strategy, credits=credits))
+        decision = record(pool, strategy=source.strategy, roll=roll, credits=credits)
         if not lost and _expect_place(s, chosen):
             _enter(s, source, choice, credits)
-            return _reservation(chosen, (chosen.load + 1, chosen.limit), choice)
+            return _reservation(chosen, (chosen.load + 1, chosen.limit), choice, decision)
         claimed = unlock_unless_found(s, partial(_claim, s, chosen))
         if claimed is not None:
             _enter(s, source, choice, credits)
-            return _reservation(chosen, claimed, choice)
+            return _reservation(chosen, claimed, choice, decision)
         lost[chosen.operator_id] += 1
 
 
@@ -182,10 +181,10 @@ def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> R
         return None
     credits = ledger.of_source(s, source.id) if source.is_exact else None
     decision = record(pool, strategy=source.strategy, credits=credits, preferred=operator_id)
-    choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy, decision=decision)
+    choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy)
     if credits is not None and may_pay(credits, choice.weights, operator_id):
         _enter(s, source, choice, credits)
-    return _reservation(preferred, claimed, choice)
+    return _reservation(preferred, claimed, choice, decision)
 
 
 def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int] | None) -> None:
@@ -208,7 +207,7 @@ def reserve_by_hand(s: Session, source: SourceFacts, *, chosen: Candidate, beyon
         return None
     others = [one for one in candidates(s, source) if one.operator_id != chosen.operator_id]
     decision = record([*others, chosen], strategy=source.strategy, preferred=chosen.operator_id, is_by_hand=True)
-    return _reservation(chosen, claimed, Choice(chosen, "by_hand", (), (), decision))
+    return _reservation(chosen, claimed, Choice(chosen, "by_hand", ()), decision)
 
 
 def release(s: Session, operator_id: int) -> None:

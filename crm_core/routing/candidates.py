@@ -127,13 +127,13 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.weight,
         row.load,
         row.limit,
-        bool(row.is_active),
-        bool(row.is_online),
+        row.is_active,
+        row.is_online,
         is_reachable,
         row.telegram_id if row.has_chat else None,
         row.reach_version,
         source.client_chat is not None and row.telegram_id == source.client_chat,
-        bool(row.is_on_shift),
+        row.is_on_shift,
     )
 
 

@@ -113,7 +113,7 @@ class Choice:
     Attributes:
         reason: `random`, `exact`, or, for nobody, the exclusions that occurred (`full+offline`); `no_operators` where
             the source has none.
-        decision: what it was made from, once that was recorded (`crm_core.routing.decisions`).
+        decision: of nobody, what it was made from (`crm_core.routing.decisions`).
     """
 
     operator: Candidate | None

@@ -7,14 +7,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
 from crm_core.routing.credits import may_pay, paid
 
 # Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
 _ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT = 1, 2, 4, 8, 16
-_write = json.JSONEncoder(separators=(",", ":")).encode
+_USUAL = _ACTIVE | _ONLINE | _REACHABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +80,28 @@ def record(
     preferred: int | None = None,
     is_by_hand: bool = False,
 ) -> str:
-    """The text of a choice that was just made, for its event; the arguments are those of `Decision`."""
-    kept: dict[str, Any] = {"strategy": strategy, "candidates": [_facts(one) for one in candidates]}
+    """The text of a choice that was just made, for its event; the arguments are those of `Decision`.
+
+    It is JSON, written by hand: every contact has one, and most of it are five numbers for each operator.
+    """
+    facts = [f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]" for one in candidates]
+    text = f'{{"strategy":"{strategy}","candidates":[{",".join(facts)}]'
     if roll is not None:
-        kept["roll"] = roll
+        text += f',"roll":{roll!r}'
     if credits is not None:
-        kept["credits"] = sorted(credits.items())
+        text += f',"credits":[{",".join([f"[{operator},{credit}]" for operator, credit in sorted(credits.items())])}]'
     if preferred is not None:
-        kept["preferred"] = preferred
+        text += f',"preferred":{preferred}'
     if is_by_hand:
-        kept["by_hand"] = True
-    return _write(kept)
+        text += ',"by_hand":true'
+    return text + "}"
 
 
-def _facts(one: Candidate) -> tuple[int, ...]:
-    state = _ACTIVE * one.is_active + _ONLINE * one.is_online + _REACHABLE * one.is_reachable + _OWN * one.is_own
-    state += _OFF_SHIFT * (not one.is_on_shift)
-    return one.operator_id, one.weight, one.load, one.limit, state
+def _state(one: Candidate) -> int:
+    if one.is_active and one.is_online and one.is_reachable and one.is_on_shift and not one.is_own:
+        return _USUAL
+    state = _ACTIVE * one.is_active + _ONLINE * one.is_online + _REACHABLE * one.is_reachable
+    return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift)
 
 
 def read(text: str) -> Decision:
