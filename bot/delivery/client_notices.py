@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.texts import Translator
+from bot.texts.phrases import weekday_and_time
 from crm_core.delivery.claims import CardData
+from crm_core.messaging.messages import utf16_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,13 @@ class Notice:
     """What a notice says, and the buttons under it.
 
     Attributes:
+        entities: formatting of the text, as Telegram expects it.
         keyboard: an inline keyboard as Telegram expects it, None for none; presses arrive at `bot.clients.presses`.
     """
 
     text: str
     keyboard: dict[str, Any] | None = None
+    entities: tuple[dict[str, Any], ...] = ()
 
 
 ClientNotice = Callable[[CardData | None, dict[str, Any], Translator], Notice | None]
@@ -48,6 +52,8 @@ def _about_contact(notice: Callable[[CardData, Translator], Notice | None]) -> C
 def _registered(contact: CardData | None, payload: dict[str, Any], _: Translator) -> Notice | None:
     if contact is None:
         return None
+    if "opens" in payload and not contact.operator:
+        return _opens(contact, payload, _)
     if contact.operator:
         text = _("Your request is #{id}. {operator} will answer you here.")
     elif payload.get("away"):
@@ -57,6 +63,24 @@ def _registered(contact: CardData | None, payload: dict[str, Any], _: Translator
     else:
         text = _("Your request is #{id}. All our operators are busy right now; you are number {place} in the queue.")
     return Notice(text.format(id=contact.id, operator=contact.operator, place=contact.queue_position))
+
+
+def _opens(contact: CardData, payload: dict[str, Any], _: Translator) -> Notice:
+    """Somebody's shift begins later: a moment that Telegram shows by the client's own clock.
+
+    What it shows instead on an old telephone is the moment by the clock of these working hours.
+    """
+    when = weekday_and_time(payload["opens"], payload["zone"], _)
+    text = _("Your request is #{id}. Nobody is available right now; we'll be back and reply here: {when}")
+    before, after = text.format(id=contact.id, when="\0").split("\0")
+    moment = {
+        "type": "date_time",
+        "offset": utf16_units(before),
+        "length": utf16_units(when),
+        "unix_time": payload["opens"],
+        "date_time_format": "wdt",
+    }
+    return Notice(before + when + after, entities=(moment,))
 
 
 def _taken(contact: CardData, _: Translator) -> Notice | None:

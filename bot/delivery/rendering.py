@@ -137,7 +137,9 @@ def _client_notice(row: ClaimedRow, _: Translator) -> SendText:
     notice = client_notice(row.payload["code"], row.contact, row.payload, _)
     if notice is None:
         raise NothingToSend(row.kind)
-    return SendText(chat_id=row.chat_id, text=notice.text, reply_markup=notice.keyboard)
+    return SendText(
+        chat_id=row.chat_id, text=notice.text, entities=notice.entities or None, reply_markup=notice.keyboard
+    )
 
 
 def _menu(row: ClaimedRow, _: Translator) -> SetMyCommands | DeleteMyCommands:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
 from babel.numbers import format_decimal
 
 from bot.texts.translator import Translator
@@ -205,6 +206,13 @@ def moment(seconds: float, zone: str, _: Translator) -> str:
     """A moment (seconds since 1970) by the clocks of a zone, to the minute."""
     form = "%d.%m.%Y %H:%M" if _.language == "ru" else "%Y-%m-%d %H:%M"
     return datetime.fromtimestamp(seconds, ZoneInfo(zone)).strftime(form)
+
+
+def weekday_and_time(seconds: float, zone: str, _: Translator) -> str:
+    """A moment of the next days (seconds since 1970) by the clocks of a zone: `Mon 30 Nov, 9:00`, `пн, 30.11, 9:00`."""
+    at = datetime.fromtimestamp(seconds, ZoneInfo(zone))
+    form = "EEE, d.MM, H:mm" if _.language == "ru" else "EEE d MMM, H:mm"
+    return format_datetime(at, form, locale=_.language)
 
 
 def why_not_kept(reason: str, _: Translator) -> str:

@@ -20,7 +20,8 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, duty, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
-from crm_core.routing.choose import OTHERS_FIRST, Choice, SourceExclusion
+from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
+from crm_core.routing.opening import next_opening
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
@@ -128,8 +129,8 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    is_away = not isinstance(place, Reservation) and duty.is_away(place.reason)
-    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **({"away": True} if is_away else {}))]
+    told = {} if chat is None or isinstance(place, Reservation) else _absence(s, source, place.reason, now)
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **told)]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
@@ -151,6 +152,16 @@ def open_contact(
         if place.reason != OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
+
+
+def _absence(s: Session, source: SourceFacts, why: str, now: datetime) -> dict[str, Any]:
+    """What a client is told where nobody is there: that it is so, and when somebody's shift begins."""
+    if not duty.is_away(why):
+        return {}
+    opening = next_opening(s, source.id, now=now) if Exclusion.OFF_SHIFT in why.split("+") else None
+    if opening is None:
+        return {"away": True}
+    return {"away": True, "opens": int(opening.at.timestamp()), "zone": opening.zone}
 
 
 def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None) -> Reservation | Choice:

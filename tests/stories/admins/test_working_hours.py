@@ -125,3 +125,31 @@ async def test_clock_set_back_ends_a_shift_that_has_not_begun(crm: RunningApp, c
     clock.forward(seconds=3600)
     await turn(crm)
     assert "🟢 online" in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+async def test_client_of_the_night_reads_when_somebody_is_back(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
+    await crm.operator("Boris")
+    monday(clock, 20)
+    for name, hours in (("Anna", "mon-fri 10-18"), ("Boris", "tue 9:30-18")):
+        await types(crm, crm.olga, f"/operators hours {name} {hours}")
+    kira = crm.client("Kira")
+    await kira.says("Are you open?", to=crm.shop)
+    told = await kira.sees("Your request is #1")
+    tuesday = clock().astimezone(ZONE) + timedelta(days=1)
+    opens = tuesday.replace(hour=9, minute=30, second=0, microsecond=0)
+    assert told.text == (
+        "Your request is #1. Nobody is available right now; we'll be back and reply here: "
+        f"{opens:%a} {opens.day} {opens:%b}, 9:30"
+    )
+    moment = next(one for one in told.entities if one["type"] == "date_time")
+    assert (moment["unix_time"], moment["date_time_format"]) == (opens.timestamp(), "wdt")
+    start, end = moment["offset"], moment["offset"] + moment["length"]
+    assert told.text[start:end] == f"{opens:%a} {opens.day} {opens:%b}, 9:30"
+
+    # Whoever is absent for another reason makes no promise.
+    for name in ("Anna", "Boris"):
+        await types(crm, crm.olga, f"/operators off {name}")
+    ivan = crm.client("Ivan")
+    await ivan.says("And now?", to=crm.shop)
+    await ivan.sees("Nobody is available right now; we'll reply here as soon as we're back")
