@@ -129,8 +129,8 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    told = {} if chat is None or isinstance(place, Reservation) else _absence(s, source, place.reason, now)
-    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **told)]
+    absence = {} if isinstance(place, Reservation) else _absence(s, source, place.reason, now)
+    greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **absence)]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
             s,
@@ -149,7 +149,9 @@ def open_contact(
         )
         events.record(s, [*happened, created, waits])
         outbox.add(s, greeting, now=now)
-        if place.reason != OTHERS_FIRST:  # somebody is free; if nobody is in the end, `queue` notifies them
+        # Where others are first, somebody is free; if nobody is in the end, `queue` notifies admins. And that nobody is
+        # there outside of all working hours is as they have planned it.
+        if place.reason != OTHERS_FIRST and "opens" not in absence:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 

@@ -45,6 +45,8 @@ def set_hours(
 ) -> Assigned:
     """Sets when an operator gets new contacts, and tells them. What they hold stays with them.
 
+    Admins are notified if a source is left without anybody for good, not of nights.
+
     Args:
         hours: None for always, as long as they are online.
 
@@ -53,7 +55,10 @@ def set_hours(
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id])
     operators.one(s, operator_id=operator_id)
-    with duty.watching(s, now=now):
+    if hours is not None and hours.opens_after(now) is None:
+        with duty.watching(s, now=now):  # otherwise a shift follows, and it is planned that nobody is there until then
+            _store(s, operator_id, hours, now)
+    else:
         _store(s, operator_id, hours, now)
     stored = None if hours is None else to_json(hours)
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})

@@ -40,6 +40,7 @@ async def test_request_of_the_night_goes_to_whose_shift_begins(crm: RunningApp, 
     await crm.client("Ivan").says("Good morning", to=crm.shop)
     await crm.settled()
     assert "outside working hours" in (await types(crm, crm.olga, "/why 1")).text
+    assert not [seen for seen in crm.olga.chat(crm.shop) if "waiting in shop_bot" in seen.text or "duty" in seen.text]
     await turn(crm)
     assert not [seen for seen in anna.chat(crm.shop) if "Good morning" in seen.text]
 
@@ -153,3 +154,35 @@ async def test_client_of_the_night_reads_when_somebody_is_back(crm: RunningApp, 
     ivan = crm.client("Ivan")
     await ivan.says("And now?", to=crm.shop)
     await ivan.sees("Nobody is available right now; we'll reply here as soon as we're back")
+
+
+async def test_admins_hear_of_a_source_without_shifts_and_not_of_nights(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
+    monday(clock, 20)
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    await crm.client("Ivan").says("Good evening", to=crm.shop)
+    await crm.settled()
+    assert not [seen for seen in crm.olga.chat(crm.shop) if seen.text.startswith(("🌙", "⏳"))]
+    await types(crm, crm.olga, "/operators hours Anna always")
+    await types(crm, crm.olga, "/operators hours Anna daily off")
+    await crm.olga.sees("🌙 Nobody is on duty any more", bot=crm.shop)
+    await crm.client("Kira").says("Good evening", to=crm.shop)
+    await crm.olga.sees("no operator is available (outside working hours)", bot=crm.shop)
+
+
+async def test_operator_is_reminded_of_clients_in_their_hours_alone(crm: RunningApp, clock: MovableClock) -> None:
+    anna = await crm.operator("Anna")
+    monday(clock, 17, 55)
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    await crm.client("Ivan").says("Are you open?", to=crm.shop)
+    await anna.sees("Are you open?", bot=crm.shop)
+    await crm.settled()
+    clock.forward(seconds=6 * 60)
+    await turn(crm)
+    await crm.app.schedule.run("remind")
+    await crm.settled()
+    assert not [seen for seen in anna.chat(crm.shop) if seen.text.startswith("⏰")]
+    clock.forward(hours=15)
+    await turn(crm)
+    await crm.app.schedule.run("remind")
+    await anna.sees("⏰ #1 Ivan has been waiting", bot=crm.shop)
