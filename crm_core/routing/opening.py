@@ -23,7 +23,6 @@ _OFF_SHIFT = (
         Operator.on_shift.is_(False),
         Operator.hours.is_not(None),
     )
-    .distinct()
 )
 
 
