@@ -96,6 +96,18 @@ async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: 
     )
 
 
+async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
+    """Sets for how many days a client goes to the operator they had. Raises BadValue."""
+    await act(
+        sources.set_sticky,
+        source_id=source_id,
+        sticky_days=read_number(typed, field="sticky_days", minimum=0, maximum=sources.STICKY_LONGEST),
+        actor=actor,
+        then_read=partial(sources.details, source_id=source_id),
+        screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
+    )
+
+
 async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:
     """Adds a link from its typed word and the name of its source."""
     if not line:

@@ -4,17 +4,19 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins import source_actions
-from bot.admins.source_screens import late_hours_screen, source_screen, sources_screen
+from bot.admins.source_screens import late_hours_screen, source_screen, sources_screen, sticky_days_screen
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddLink,
     AskLateHours,
+    AskStickyDays,
     DescribeSource,
     ListSources,
     RenameSource,
     SetLateHours,
+    SetStickyDays,
     SetStrategy,
     ShowSource,
     SwitchSource,
@@ -129,6 +131,29 @@ async def on_typed_late_hours(message: Message, asked: OpenPrompt, actor: Actor,
     """Sets the typed hours."""
     typed = (message.text or "").strip()
     await source_actions.set_late_hours(act, actor, asked.data["source_id"], typed, _)
+
+
+@router.callback_query(AskStickyDays.filter())
+async def on_sticky_days(
+    query: CallbackQuery, callback_data: AskStickyDays, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Offers days; a typed number is a choice, too."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    await offer(act, actor, "sticky_days", sticky_days_screen(source, _), source_id=source.id)
+
+
+@router.callback_query(SetStickyDays.filter())
+async def on_set_sticky_days(
+    query: CallbackQuery, callback_data: SetStickyDays, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Sets one of the offered numbers of days."""
+    await source_actions.set_sticky(act, actor, callback_data.source_id, str(callback_data.days), _)
+
+
+@router.message(AnswersPrompt("sticky_days"), IsNumber())
+async def on_typed_sticky_days(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed number of days."""
+    await source_actions.set_sticky(act, actor, asked.data["source_id"], (message.text or "").strip(), _)
 
 
 @router.callback_query(AddLink.filter())

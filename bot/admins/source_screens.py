@@ -6,11 +6,13 @@ from bot.admins.operator_screens import mark
 from bot.screens.buttons import (
     AddLink,
     AskLateHours,
+    AskStickyDays,
     AskWeight,
     DescribeSource,
     ListSources,
     RenameSource,
     SetLateHours,
+    SetStickyDays,
     SetStrategy,
     SetWeight,
     ShowSource,
@@ -28,6 +30,7 @@ from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.team.operators import OperatorFacts
 
 LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)
+STICKY_DAYS = (0, 1, 7, 14, 30, 90)
 WEIGHTS = (0, 1, 5, 10, 20, 30, 50, 100)
 NAMED = 4  # operators of a source in the list
 SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights
@@ -101,6 +104,8 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(late.format(n=source.late_hours))
     else:
         lines.append(_("After closing, every message opens a new request"))
+    if source.sticky_days:
+        lines.append(_("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines.append(_("ID for commands: {id}").format(id=number))
@@ -121,9 +126,23 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True)),
             button(_("🕘 After closing"), AskLateHours(source_id=number)),
         ],
+        [button(_("🔁 Who comes back"), AskStickyDays(source_id=number))],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
+
+
+def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
+    """Days to choose from."""
+    lines = [
+        _("For how many days does a client who comes back go to the operator they had? Now: {days}.").format(
+            days=source.sticky_days
+        ),
+        _("If that operator cannot get the request, it goes to another one. With 0, each is given out anew."),
+    ]
+    offered = [button(str(one), SetStickyDays(source_id=source.id, days=one)) for one in STICKY_DAYS]
+    buttons = keyboard(*in_lines(offered, 3), back(source.name, ShowSource(source_id=source.id)))
+    return text_message("\n".join(lines), keyboard=buttons)
 
 
 def late_hours_screen(source: SourceListed, _: Translator) -> OutgoingMessage:

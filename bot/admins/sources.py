@@ -78,6 +78,14 @@ async def _set_late_hours(typed: Typed) -> None:
     await source_actions.set_late_hours(typed.act, typed.actor, source.id, typed.line.words[-1].text, typed._)
 
 
+async def _set_sticky(typed: Typed) -> None:
+    if len(typed.line) < 2:
+        await show_usage(typed.act, typed._("Specify the source and the days"), typed.example)
+        return
+    source = await which_source(typed.db, typed.actor, typed.line.from_word(0, -1))
+    await source_actions.set_sticky(typed.act, typed.actor, source.id, typed.line.words[-1].text, typed._)
+
+
 async def _rename(typed: Typed, source_id: int, name: str) -> None:
     await source_actions.rename(typed.act, typed.actor, source_id, name, typed._)
 
@@ -92,6 +100,7 @@ VERBS = {
     "exact": Verb(lambda _: "exact shop_bot", of_one(SUBJECT, _set_exact)),
     "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
+    "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

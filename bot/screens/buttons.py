@@ -256,6 +256,19 @@ class SetLateHours(CallbackData, prefix="src_hours"):
     hours: Number
 
 
+class AskStickyDays(CallbackData, prefix="src_stick"):
+    """Offers for how many days a client goes to the operator they had."""
+
+    source_id: Number
+
+
+class SetStickyDays(CallbackData, prefix="src_days"):
+    """A number of days that was offered."""
+
+    source_id: Number
+    days: Number
+
+
 class AddLink(CallbackData, prefix="src_add"):
     """Asks for the slug and the name of a new source link into a bot; without a bot, for the bot first."""
 

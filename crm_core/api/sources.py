@@ -50,6 +50,20 @@ class SourceChange(Body):
         ),
         WHOLE,
     ] = Field(default_factory=int)
+    sticky_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=sources.STICKY_LONGEST,
+            description="For so many days after closing, a client's next contact goes to the operator they had, if "
+            "they can get it; 0: never.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=int)
+    sticky_mode: sources.StickyMode = Field(
+        default_factory=lambda: "charged",
+        description="Where shares are exact: whether that operator pays for it (`charged`), or it stands `apart`.",
+    )
 
 
 class SourceShown(Shown):
@@ -68,6 +82,8 @@ class SourceDetailsShown(SourceShown):
     is_active: bool
     strategy: str
     late_hours: int
+    sticky_days: int
+    sticky_mode: str
     bot: str | None
     slug: str | None
     waiting: int
@@ -186,7 +202,15 @@ SOURCE = Tagged(
     "source_id",
     _lock,
     sources.one,
-    lambda source: tag(source.name, source.description, source.is_active, source.strategy, source.late_hours),
+    lambda source: tag(
+        source.name,
+        source.description,
+        source.is_active,
+        source.strategy,
+        source.late_hours,
+        source.sticky_days,
+        source.sticky_mode,
+    ),
 )
 
 

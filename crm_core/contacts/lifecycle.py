@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, update
@@ -119,7 +119,9 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
-    place = _reserve(s, source, rng, preferred=late.operator_id if late else None)
+    preferred = late.operator_id if late else _operator_before(s, source, lead_id, now)
+    is_charged = late is not None or source.sticky_mode == "charged"
+    place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None
     contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
@@ -166,14 +168,42 @@ def _absence(s: Session, source: SourceFacts, why: str, now: datetime) -> dict[s
     return {"away": True, "opens": int(opening.at.timestamp()), "zone": opening.zone}
 
 
-def _reserve(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None) -> Reservation | Choice:
+_BEFORE = (
+    select(_contact.c.operator_id)
+    .where(
+        _contact.c.lead_id == bindparam("lead_id"),
+        _contact.c.source_id == bindparam("source_id"),
+        _contact.c.status == "closed",
+        _contact.c.closed_at > bindparam("since", type_=_contact.c.closed_at.type),
+    )
+    .order_by(_contact.c.closed_at.desc(), _contact.c.id.desc())
+    .limit(1)
+)
+
+
+def _operator_before(s: Session, source: SourceFacts, lead_id: int, now: datetime) -> int | None:
+    """The operator of the client's last contact at a source that remembers it for so long (`sticky_days`)."""
+    if not source.sticky_days:
+        return None
+    since = now - timedelta(days=source.sticky_days)
+    found: int | None = execute(
+        s, _BEFORE, {"lead_id": lead_id, "source_id": source.id, "since": since}
+    ).scalar_one_or_none()
+    return found
+
+
+def _reserve(
+    s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None, is_charged: bool
+) -> Reservation | Choice:
     """A place of the preferred operator if they are eligible, else of whoever is chosen."""
     if not source.is_active:
         return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
     if source.is_exact:
         lock_sources(s, [source.id])  # of its ledger
     if not (source.has_line and queue.is_behind_others(s, source)):
-        same = assignment.reserve_preferred(s, source, operator_id=preferred) if preferred is not None else None
+        same = None
+        if preferred is not None:
+            same = assignment.reserve_preferred(s, source, operator_id=preferred, is_charged=is_charged)
         place = same or assignment.reserve_operator(s, source, rng=rng)
         if isinstance(place, Reservation):
             return place

@@ -167,10 +167,14 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         lost[chosen.operator_id] += 1
 
 
-def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> Reservation | None:
+def reserve_preferred(
+    s: Session, source: SourceFacts, *, operator_id: int, is_charged: bool = True
+) -> Reservation | None:
     """A place of one operator, as if the choice had fallen on them. None if they are not eligible, or full by now.
 
-    Where shares are exact, they pay for it unless they are too far ahead (`crm_core.routing.credits.FLOOR`).
+    Args:
+        is_charged: whether they pay for it where shares are exact, unless they are too far ahead
+            (`crm_core.routing.credits.FLOOR`).
     """
     pool = candidates(s, source)
     preferred = next((one for one in pool if one.operator_id == operator_id and exclusion(one) is None), None)
@@ -179,7 +183,7 @@ def reserve_preferred(s: Session, source: SourceFacts, *, operator_id: int) -> R
     claimed = unlock_unless_found(s, partial(_claim, s, preferred))
     if claimed is None:
         return None
-    credits = ledger.of_source(s, source.id) if source.is_exact else None
+    credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
     decision = record(pool, strategy=source.strategy, credits=credits, preferred=operator_id)
     choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy)
     if credits is not None and may_pay(credits, choice.weights, operator_id):

@@ -33,6 +33,8 @@ class SourceFacts:
         card_bot_id: the bot that talks to operators about its contacts: the source's own, else the first.
         client_chat: the client of the contact that is assigned, whom it is never given to; None if that is nobody's.
         has_line: False if no contact waited at it when it was read; True also where nobody looked.
+        sticky_days: for so long a client's next contact goes to the operator they had; 0: never.
+        sticky_mode: `charged` if that operator pays for it where shares are exact, else `apart`.
     """
 
     id: int
@@ -43,6 +45,8 @@ class SourceFacts:
     is_active: bool = True
     client_chat: int | None = None
     has_line: bool = True
+    sticky_days: int = 0
+    sticky_mode: str = "charged"
 
     @property
     def is_exact(self) -> bool:
@@ -61,6 +65,8 @@ _SOURCE_COLUMNS = (
     Source.bot_id,
     SPEAKER.label("card_bot_id"),
     Source.is_active.label("source_is_active"),
+    Source.sticky_days,
+    Source.sticky_mode,
 )
 _HAS_LINE = exists().where(*WAITS, Contact.source_id == Source.id).correlate(Source)
 _SOURCE = Prepared(
@@ -87,6 +93,8 @@ def _facts(row: Any, *, has_line: bool = True) -> SourceFacts:
         row.card_bot_id,
         is_active=row.source_is_active,
         has_line=has_line,
+        sticky_days=row.sticky_days,
+        sticky_mode=row.sticky_mode,
     )
 
 

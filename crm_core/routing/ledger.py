@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from crm_core.routing import credits as arithmetic
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.tables import Credit
 
@@ -26,7 +26,6 @@ _STORE = prepared_upsert(
         index_elements=["source_id", "operator_id"], set_={"credit": row.excluded.credit}
     ),
 )
-_JOIN = prepared_upsert(_credit, lambda row: row.on_conflict_do_nothing())
 
 
 def of_source(s: Session, source_id: int) -> dict[int, int]:
@@ -36,7 +35,8 @@ def of_source(s: Session, source_id: int) -> dict[int, int]:
 
 def join(s: Session, *, source_id: int, operator_id: int) -> None:
     """A newcomer starts at 0; who was at the source before goes on where they were."""
-    execute(s, _JOIN, [_row(source_id, operator_id, 0)])
+    newcomer = dialect_insert(s, _credit).values(_row(source_id, operator_id, 0))
+    execute(s, newcomer.on_conflict_do_nothing())
 
 
 def pay(s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -42,6 +42,8 @@ class SourceListed:
     strategy: str
     bot: str | None
     late_hours: int = 24
+    sticky_days: int = 0
+    sticky_mode: str = "charged"
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -63,6 +65,8 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.strategy,
             Bot.username,
             _source.c.late_hours,
+            _source.c.sticky_days,
+            _source.c.sticky_mode,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -186,7 +190,7 @@ def change(
     """Changes what is given, all or nothing. Returns the source after the change.
 
     Args:
-        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`.
+        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`.
 
     Raises NotAllowed, SourceNotFound, BadName, BadValue, NameTaken.
     """
@@ -202,6 +206,9 @@ def change(
         set_strategy(s, strategy=values["strategy"], **who)
     if values.get("late_hours", before.late_hours) != before.late_hours:
         set_late_hours(s, late_hours=values["late_hours"], **who)
+    sticky = {name: values[name] for name in ("sticky_days", "sticky_mode") if name in values}
+    if any(value != getattr(before, name) for name, value in sticky.items()):
+        set_sticky(s, **who, **sticky)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -244,6 +251,46 @@ def set_late_hours(s: Session, *, source_id: int, late_hours: int, actor: Actor,
     checked = check_number(late_hours, field="late_hours", minimum=0, maximum=LATE_LONGEST)
     _change(s, source_id, late_hours=checked)
     _record(s, source_id, "late_hours", actor, now)
+
+
+STICKY_LONGEST = 3_650  # days
+StickyMode = Literal["charged", "apart"]
+
+
+def set_sticky(
+    s: Session,
+    *,
+    source_id: int,
+    actor: Actor,
+    now: datetime,
+    sticky_days: int | None = None,
+    sticky_mode: StickyMode | None = None,
+) -> None:
+    """Sets for how many days after closing a client's next contact goes to the operator they had, if they can get it.
+
+    Args:
+        sticky_days: 0 for never; None leaves it as it is, as for the other.
+        sticky_mode: whether that operator pays for it where shares are exact: `charged`, or `apart`.
+
+    Raises NotAllowed, SourceNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    values: dict[str, Any] = {}
+    if sticky_days is not None:
+        values["sticky_days"] = check_number(sticky_days, field="sticky_days", minimum=0, maximum=STICKY_LONGEST)
+    if sticky_mode is not None:
+        values["sticky_mode"] = sticky_mode
+    _change(s, source_id, **values)
+    events.record_one(
+        s,
+        events.SOURCE_CHANGED,
+        actor=actor.label,
+        now=now,
+        source_id=source_id,
+        reason="sticky",
+        data=values,
+    )
 
 
 def set_weight(

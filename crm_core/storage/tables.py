@@ -90,6 +90,12 @@ class Source(Base):
         default=24, comment="so long after closing, a client's message joins the closed contact; 0: never"
     )
     created_at: Mapped[datetime] = technical()
+    sticky_days: Mapped[int] = technical(
+        default=0, comment="so long after closing, a client's next contact goes to the operator they had; 0: never"
+    )
+    sticky_mode: Mapped[str] = technical(
+        String(8), default="charged", comment="whether that operator pays for it where shares are exact: charged, apart"
+    )
 
 
 class Operator(Base):

@@ -23,6 +23,7 @@ from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
+from crm_core.routing.sources import StickyMode
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators, shifts
 from tests.simulation.loop import PROCESS
@@ -216,6 +217,17 @@ class Actions:
         """An admin sets how a source chooses."""
         self._administer(
             sources.set_strategy, source_id=self._source(bot), strategy=strategy, actor=SYSTEM, now=self.history.clock()
+        )
+
+    def sticky(self, bot: int, days: int, mode: StickyMode) -> None:
+        """An admin sets for how long clients go to the operator they had."""
+        self._administer(
+            sources.set_sticky,
+            source_id=self._source(bot),
+            sticky_days=days,
+            sticky_mode=mode,
+            actor=SYSTEM,
+            now=self.history.clock(),
         )
 
     def hours(self, operator: int, typed: str | None) -> None:

@@ -12,7 +12,17 @@ _PEOPLE = {
     "say": 30, "take": 11, "close": 11, "reopen": 3, "dismiss": 3, "answer": 14, "answer_plainly": 6, "edit": 3,
     "say_in_reply": 2, "start": 1, "press_old": 2, "leave": 2, "come": 2, "block": 1, "operator_blocks": 1,
 }  # fmt: skip
-_ADMIN = {"weight": 2, "strategy": 2, "hours": 2, "limit": 3, "activity": 2, "source": 1, "give": 2, "register": 3}
+_ADMIN = {
+    "weight": 2,
+    "strategy": 2,
+    "sticky": 1,
+    "hours": 2,
+    "limit": 3,
+    "activity": 2,
+    "source": 1,
+    "give": 2,
+    "register": 3,
+}
 _TROUBLE = {
     "crash": 7,
     "power_cut": 2,
@@ -142,6 +152,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"operator": operator, "bot": bot, "weight": rolls.choice((0, 1, 3))}
         case "strategy":
             arguments = {"bot": bot, "strategy": rolls.choice(("exact", "exact", "random"))}
+        case "sticky":
+            arguments = {"bot": bot, "days": rolls.choice((0, 30)), "mode": rolls.choice(("charged", "apart"))}
         case "hours":
             arguments = {"operator": operator, "typed": rolls.choice((*HOURS, None))}
         case "limit":
