@@ -52,8 +52,8 @@ def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
 
 
 EXAMPLES = {
-    "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "hours": 9, "days": 7,
-    "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
+    "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "hours": 9,
+    "days": 7, "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
     "handle": "0" * 16,
 }  # fmt: skip
 
