@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, update
@@ -13,15 +13,16 @@ from crm_core.access.actors import Actor, access_contact, access_holder
 from crm_core.contacts import cards, leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
+from crm_core.contacts.returning import former_operator
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, duty, queue
+from crm_core.routing import assignment, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
-from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
-from crm_core.routing.opening import next_opening
+from crm_core.routing.choose import OTHERS_FIRST, Choice, SourceExclusion
+from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.storage.database import on_commit
@@ -119,7 +120,7 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
     """
-    preferred = late.operator_id if late else _operator_before(s, source, lead_id, now)
+    preferred = late.operator_id if late else former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None
@@ -131,7 +132,7 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    absence = {} if isinstance(place, Reservation) else _absence(s, source, place.reason, now)
+    absence = {} if isinstance(place, Reservation) else told_of_absence(s, source, place.reason, now)
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **absence)]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
@@ -156,40 +157,6 @@ def open_contact(
         if place.reason != OTHERS_FIRST and "opens" not in absence:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
-
-
-def _absence(s: Session, source: SourceFacts, why: str, now: datetime) -> dict[str, Any]:
-    """What a client is told where nobody is there: that it is so, and when somebody's shift begins."""
-    if not duty.is_away(why):
-        return {}
-    opening = next_opening(s, source.id, now=now) if Exclusion.OFF_SHIFT in why.split("+") else None
-    if opening is None:
-        return {"away": True}
-    return {"away": True, "opens": int(opening.at.timestamp()), "zone": opening.zone}
-
-
-_BEFORE = (
-    select(_contact.c.operator_id)
-    .where(
-        _contact.c.lead_id == bindparam("lead_id"),
-        _contact.c.source_id == bindparam("source_id"),
-        _contact.c.status == "closed",
-        _contact.c.closed_at > bindparam("since", type_=_contact.c.closed_at.type),
-    )
-    .order_by(_contact.c.closed_at.desc(), _contact.c.id.desc())
-    .limit(1)
-)
-
-
-def _operator_before(s: Session, source: SourceFacts, lead_id: int, now: datetime) -> int | None:
-    """The operator of the client's last contact at a source that remembers it for so long (`sticky_days`)."""
-    if not source.sticky_days:
-        return None
-    since = now - timedelta(days=source.sticky_days)
-    found: int | None = execute(
-        s, _BEFORE, {"lead_id": lead_id, "source_id": source.id, "since": since}
-    ).scalar_one_or_none()
-    return found
 
 
 def _reserve(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -9,6 +10,9 @@ from sqlalchemy.orm import Session
 from crm_core.errors import BadHours
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import from_json
+from crm_core.routing import duty
+from crm_core.routing.candidates import SourceFacts
+from crm_core.routing.choose import Exclusion
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Operator, Weight
 
@@ -43,6 +47,22 @@ def next_opening(s: Session, source_id: int, *, now: datetime) -> Opening | None
         if calendar is not None and opens is not None:
             found.append(Opening(opens, calendar.zone))
     return min(found, key=lambda one: one.at, default=None)
+
+
+def told_of_absence(s: Session, source: SourceFacts, why: str, now: datetime) -> dict[str, Any]:
+    """What the client of a waiting contact is told where nobody is there: that it is so, and when a shift begins.
+
+    Args:
+        why: the contact waits: the reason of a `Choice`.
+
+    Returns fields of the notice: `away`, and if a shift is known `opens` (seconds since 1970) and its `zone`.
+    """
+    if not duty.is_away(why):
+        return {}
+    opening = next_opening(s, source.id, now=now) if Exclusion.OFF_SHIFT in why.split("+") else None
+    if opening is None:
+        return {"away": True}
+    return {"away": True, "opens": int(opening.at.timestamp()), "zone": opening.zone}
 
 
 def _read(stored: dict[str, object]) -> Calendar | None:
