@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.operator_screens import operator_screen
+from bot.admins.operator_screens import operator_screen, working_hours
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
@@ -16,13 +16,12 @@ from bot.screens.buttons import AskHours, ClearHours, ShowOperator
 from bot.screens.keyboards import back, button, keyboard, sentences
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.hours import hours_lines
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
-from crm_core.hours.reading import read_hours
-from crm_core.hours.stored import from_json
+from crm_core.hours.reading import change_hours
+from crm_core.hours.stored import readable
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import operators, shifts
@@ -34,15 +33,9 @@ ALWAYS = {"always", "no hours", "всегда", "без расписания"}
 """What is typed instead of hours, in any language, for who gets requests whenever they are online."""
 
 
-def hours_of(facts: OperatorFacts) -> Calendar | None:
-    """The working hours of an operator, None for always."""
-    return None if facts.hours is None else from_json(facts.hours)
-
-
 def hours_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
     """The working hours, and how to change them."""
-    hours = hours_of(facts)
-    now = hours_lines(hours, _) if hours is not None else [_("always, while online")]
+    now = working_hours(facts, _) or [_("always, while online")]
     lines = [
         _("🕘 When do new requests come to {operator}?").format(operator=facts.name),
         *(f"  {line}" for line in now),
@@ -51,7 +44,7 @@ def hours_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
         _("Dates and leave are added to what is there: 31 dec 10-15; leave 1 jul - 14 jul"),
     ]
     buttons = keyboard(
-        [button(_("Always, while online"), ClearHours(operator_id=facts.id))] if hours is not None else [],
+        [button(_("Always, while online"), ClearHours(operator_id=facts.id))] if facts.hours is not None else [],
         back(facts.name, ShowOperator(operator_id=facts.id)),
     )
     return text_message("\n".join(lines), keyboard=buttons)
@@ -105,7 +98,8 @@ async def _set_typed(act: Act, actor: Actor, facts: OperatorFacts, text: str, ti
         await _set(act, actor, facts.id, None, _)
         return
     today = act.clock().astimezone(ZoneInfo(timezone)).date()
-    await _set(act, actor, facts.id, read_hours(text, zone=timezone, today=today, base=hours_of(facts)), _)
+    hours = change_hours(text, zone=timezone, today=today, before=readable(facts.hours))
+    await _set(act, actor, facts.id, hours, _)
 
 
 async def _set(act: Act, actor: Actor, operator_id: int, hours: Calendar | None, _: Translator) -> None:

@@ -22,7 +22,7 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import percent
-from crm_core.hours.stored import from_json
+from crm_core.hours.stored import readable
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
 OFFERED = 6  # sources that a new operator's screen offers; Weights has all
@@ -61,6 +61,16 @@ def unreached(facts: OperatorFacts, _: Translator) -> str:
         return ""
     bots = ", ".join(f"@{name}" for name in facts.missing_bots)
     return _("has not started or has blocked {bots}").format(bots=bots)
+
+
+def working_hours(facts: OperatorFacts, _: Translator) -> list[str]:
+    """The working hours of an operator, a line each; none for always."""
+    if facts.hours is None:
+        return []
+    calendar = readable(facts.hours)
+    if calendar is None:
+        return [_("⚠️ The working hours cannot be read. Please set them anew.")]
+    return hours_lines(calendar, _)
 
 
 def load(facts: OperatorFacts, _: Translator) -> str:
@@ -112,7 +122,7 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
     else:
         lines.append(_("⚠️ No weights yet, so no requests come. Where should they come from?"))
     if facts.hours is not None:
-        lines += [_("Working hours:"), *(f"  {line}" for line in hours_lines(from_json(facts.hours), _))]
+        lines += [_("Working hours:"), *(f"  {line}" for line in working_hours(facts, _))]
     if unreached(facts, _):
         lines.append(f"⚠️ {unreached(facts, _)}")
     lines.append(_("ID for commands: {id}").format(id=number))

@@ -13,7 +13,7 @@ from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept
-from crm_core.hours.stored import from_json
+from crm_core.hours.stored import readable
 
 StaffNotice = Callable[[dict[str, Any], Translator], str]
 
@@ -97,7 +97,8 @@ def _operator_removed(p: dict[str, Any], _: Translator) -> str:
 def _hours_set(p: dict[str, Any], _: Translator) -> str:
     if p["calendar"] is None:
         return _("🕘 New requests come whenever you are online.")
-    lines = "\n".join(hours_lines(from_json(p["calendar"]), _))
+    calendar = readable(p["calendar"])
+    lines = "\n".join(hours_lines(calendar, _)) if calendar is not None else ""
     return _("🕘 An admin has set your working hours. New requests come then:") + "\n" + lines
 
 

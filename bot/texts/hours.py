@@ -9,6 +9,7 @@ from crm_core.hours.dates import Dates
 from crm_core.hours.days import MINUTES, Span, shown
 from crm_core.hours.summary import Shift, summary
 
+LONGEST = 2_500  # characters of all lines together: a message of Telegram has 4,096
 _WHOLE_WEEK = ((0, 6),)
 
 
@@ -27,7 +28,18 @@ def hours_lines(calendar: Calendar, _: Translator) -> list[str]:
         lines.append(_("first request {n} min before the start").format(n=parts.start_before))
     if parts.stop_before:
         lines.append(_("last request {n} min before the end").format(n=parts.stop_before))
-    return [*lines, _("time zone {zone}").format(zone=parts.zone)]
+    return [*_fitting(lines, _), _("time zone {zone}").format(zone=parts.zone)]
+
+
+def _fitting(lines: list[str], _: Translator) -> list[str]:
+    """As many lines as a message has room for; the week comes first."""
+    room, shown = LONGEST, list[str]()
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return [*shown, _("… and {n} more").format(n=len(lines) - len(shown))]
+        shown.append(line)
+    return shown
 
 
 def weekday_name(number: int, _: Translator) -> str:

@@ -21,7 +21,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
-from crm_core.routing.choose import OTHERS_FIRST, Choice, SourceExclusion
+from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
@@ -132,7 +132,7 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    absence = {} if isinstance(place, Reservation) else told_of_absence(s, source, place.reason, now)
+    absence = {} if isinstance(place, Reservation) else told_of_absence(s, place, now)
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **absence)]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
@@ -152,9 +152,10 @@ def open_contact(
         )
         events.record(s, [*happened, created, waits])
         outbox.add(s, greeting, now=now)
-        # Where others are first, somebody is free; if nobody is in the end, `queue` notifies admins. And that nobody is
-        # there outside of all working hours is as they have planned it.
-        if place.reason != OTHERS_FIRST and "opens" not in absence:
+        # Where others are first, somebody is free; if nobody is in the end, `queue` notifies admins. And that all are
+        # outside of their working hours is as admins have planned it; at the next shift they hear of who still waits.
+        is_planned = place.reason == Exclusion.OFF_SHIFT.value and "opens" in absence
+        if place.reason != OTHERS_FIRST and not is_planned:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 

@@ -105,14 +105,14 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     return True
 
 
-_CAN_READ = frozenset({Exclusion.OFFLINE, Exclusion.FULL})
+_CAN_READ = frozenset({Exclusion.OFFLINE, Exclusion.OFF_SHIFT, Exclusion.FULL})
 
 
 def _chat_of_who_had_it(s: Session, closed: Closed) -> int | None:
-    """The chat of the operator who had a contact; None if they are gone, off, offline, unreachable or full.
+    """The chat of the operator who had a contact; None if they are gone, off, offline, off shift, unreachable or full.
 
-    Where words are before them already, they get further ones though they are offline or full: they are not to decide
-    about what they have not seen.
+    Where words are before them already, they get further ones though they are offline, off shift or full: they are not
+    to decide about what they have not seen.
     """
     if closed.operator_id is None:
         return None

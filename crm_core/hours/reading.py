@@ -59,6 +59,25 @@ def read_hours(typed: str, *, zone: str, today: date, base: Calendar | None = No
         raise _as_typed(error, reading) from None
 
 
+def change_hours(typed: str, *, zone: str, today: date, before: Calendar | None) -> Calendar:
+    """The calendar after a change: a text with hours of the week replaces all, another one is added to what is there.
+
+    So what is shown can be copied, changed and sent back.
+
+    Args:
+        typed, zone, today: as in `read_hours`; the zone of what is there stays unless the text names another.
+        before: what holds already, None if nothing does.
+
+    Raises BadHours with the part that was not understood.
+    """
+    try:
+        return read_hours(typed, zone=before.zone if before is not None else zone, today=today)
+    except BadHours as error:
+        if before is None or error.fields["reason"] != Reason.WITHOUT_WEEK:
+            raise
+    return read_hours(typed, zone=zone, today=today, base=before)
+
+
 def _week(clauses: list[Clause]) -> tuple[Day, ...] | None:
     """The days of the week, None if the text has none."""
     spoken = [(on, one) for one in clauses for on in [_weekdays(one)] if on and one.rest is not Rest.LEAVE]

@@ -56,6 +56,14 @@ def from_json(stored: Mapping[str, Any]) -> Calendar:
         raise BadHours(reason=Reason.UNKNOWN, part=str(error)) from None
 
 
+def readable(stored: Mapping[str, Any] | None) -> Calendar | None:
+    """The calendar of a stored form; None where there is none, or it cannot be read by this machine."""
+    try:
+        return None if stored is None else from_json(stored)
+    except BadHours:
+        return None
+
+
 def _items(stored: Mapping[str, Any]) -> Iterable[tuple[str, Sequence[str]]]:
     exceptions: Mapping[str, Sequence[str]] = stored.get("exceptions", {})
     return exceptions.items()

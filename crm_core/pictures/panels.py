@@ -174,7 +174,7 @@ def _part(one: OperatorFacts) -> float:
 
 
 def _load(y: float, one: OperatorFacts, labels: Labels) -> list[str]:
-    is_there = one.is_active and one.is_online and one.telegram_id is not None
+    is_there = one.is_active and one.is_online and one.on_shift and one.telegram_id is not None
     colour = OFF if not is_there else WARN if one.free == 0 else GOOD
     room = WIDE - BARS - 190
     scale = room / max(one.max_leads, one.current_leads, 1)  # by their own limit: limits may differ a hundredfold

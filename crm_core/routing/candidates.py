@@ -171,6 +171,10 @@ def _at(source_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
 _CANDIDATES = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
 
 
+# The same for a source with exact shares, whose lock may have been waited for: what was announced before it is stale.
+_CANDIDATES_UNDER_LOCK = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
+
+
 def prefetch_candidates(s: Session, source_id: int) -> None:
     """Announces `candidates`, so that its query needs no round trip of its own."""
     prefetch(s, _CANDIDATES, {"source_id": source_id})
@@ -178,7 +182,7 @@ def prefetch_candidates(s: Session, source_id: int) -> None:
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
-    rows = execute(s, _CANDIDATES, {"source_id": source.id})
+    rows = execute(s, _CANDIDATES_UNDER_LOCK if source.is_exact else _CANDIDATES, {"source_id": source.id})
     return [_candidate(row, source) for row in rows]
 
 

@@ -1,72 +1,34 @@
-"""When somebody's shift begins next at a source: what a client is told who writes outside of all working hours."""
+"""When somebody's shift begins next: what a client is told who writes while nobody is there."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core.errors import BadHours
-from crm_core.hours.calendar import Calendar
-from crm_core.hours.stored import from_json
+from crm_core.hours.stored import readable
 from crm_core.routing import duty
-from crm_core.routing.candidates import SourceFacts
-from crm_core.routing.choose import Exclusion
+from crm_core.routing.choose import Choice, Exclusion
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Operator, Weight
+from crm_core.storage.tables import Operator
 
-_OFF_SHIFT = (
-    select(Operator.hours)
-    .join(Weight, Weight.operator_id == Operator.id)
-    .where(
-        Weight.source_id == bindparam("source_id"),
-        Operator.removed_at.is_(None),
-        Operator.is_active,
-        Operator.is_online,
-        Operator.on_shift.is_(False),
-        Operator.hours.is_not(None),
-    )
-)
+_HOURS = select(Operator.hours).where(Operator.id.in_(bindparam("ids", expanding=True)), Operator.hours.is_not(None))
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The beginning of a shift, and the time zone of its hours."""
-
-    at: datetime
-    zone: str
-
-
-def next_opening(s: Session, source_id: int, *, now: datetime) -> Opening | None:
-    """When the first shift begins of an operator of a source who will then be there; None if nobody has one."""
-    found = []
-    for stored in execute(s, _OFF_SHIFT, {"source_id": source_id}).scalars():
-        calendar = _read(stored)
-        opens = calendar.opens_after(now) if calendar is not None else None
-        if calendar is not None and opens is not None:
-            found.append(Opening(opens, calendar.zone))
-    return min(found, key=lambda one: one.at, default=None)
-
-
-def told_of_absence(s: Session, source: SourceFacts, why: str, now: datetime) -> dict[str, Any]:
+def told_of_absence(s: Session, choice: Choice, now: datetime) -> dict[str, Any]:
     """What the client of a waiting contact is told where nobody is there: that it is so, and when a shift begins.
 
     Args:
-        why: the contact waits: the reason of a `Choice`.
+        choice: the one that found nobody. Whom anything else keeps from the contact than their hours is not waited for.
 
     Returns fields of the notice: `away`, and if a shift is known `opens` (seconds since 1970) and its `zone`.
     """
-    if not duty.is_away(why):
+    if not duty.is_away(choice.reason):
         return {}
-    opening = next_opening(s, source.id, now=now) if Exclusion.OFF_SHIFT in why.split("+") else None
-    if opening is None:
+    ids = [operator_id for operator_id, why in choice.excluded if why is Exclusion.OFF_SHIFT]
+    calendars = map(readable, execute(s, _HOURS, {"ids": ids}).scalars()) if ids else ()
+    opens = [(at, one.zone) for one in calendars if one is not None and (at := one.opens_after(now)) is not None]
+    if not opens:
         return {"away": True}
-    return {"away": True, "opens": int(opening.at.timestamp()), "zone": opening.zone}
-
-
-def _read(stored: dict[str, object]) -> Calendar | None:
-    try:
-        return from_json(stored)
-    except BadHours:
-        return None  # such an operator is put on shift by `crm_core.team.shifts`
+    at, zone = min(opens)
+    return {"away": True, "opens": int(at.timestamp()), "zone": zone}

@@ -390,11 +390,16 @@ def assign_more(s: Session, *, source_ids: Iterable[int], now: datetime, rng: Rn
     lock_team(s, wanted)
     done = assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng)
     if not done.goes_on:
-        for source_id in wanted:
-            first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()
-            if first is not None:
-                _notify_if_nobody_is_free(s, source_id, contact_id=first.id, now=now)
+        notify_if_some_wait(s, source_ids=wanted, now=now)
     return done
+
+
+def notify_if_some_wait(s: Session, *, source_ids: Iterable[int], now: datetime) -> None:
+    """Notifies admins of what still waits at these sources, once all that could be given out was, and why."""
+    for source_id in sorted(source_ids):
+        first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()
+        if first is not None:
+            _notify_if_nobody_is_free(s, source_id, contact_id=first.id, now=now)
 
 
 def sweep(s: Session, *, now: datetime, rng: Rng) -> int:

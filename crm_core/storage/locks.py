@@ -59,8 +59,12 @@ def try_lock_name(s: Session, name: str) -> bool:
 
 
 def lock_row(s: Session, table: FromClause, row_id: int) -> None:
-    """Locks a row until this transaction ends. Like all row locks, it comes after the locks of sources."""
-    execute(s, select(table.c.id).where(table.c.id == row_id).with_for_update())  # SQLite leaves FOR UPDATE out
+    """Locks a row until this transaction ends. Foreign keys do not wait for it.
+
+    So the row of a lead may be locked before a source: whoever has that source already may refer to the lead.
+    """
+    locked = select(table.c.id).where(table.c.id == row_id).with_for_update(key_share=True)
+    execute(s, locked)  # SQLite leaves FOR UPDATE out
 
 
 def unlock_unless_found(s: Session, find: Callable[[], T | None]) -> T | None:

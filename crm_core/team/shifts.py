@@ -5,16 +5,14 @@ So a choice needs no calendar: `on_shift` is a fact like any other, for the rule
 the clock was set, brings the rows up to date and gives out what waits.
 """
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, access_admin
-from crm_core.errors import BadHours
-from crm_core.hours.calendar import Calendar
-from crm_core.hours.stored import from_json, to_json
+from crm_core.hours.calendar import FAR, Calendar
+from crm_core.hours.stored import readable, to_json
 from crm_core.messaging import alerts
 from crm_core.routing import duty, queue
 from crm_core.routing.assignment import Rng
@@ -32,7 +30,7 @@ _DUE = (
     .order_by(_operator.c.id)
 )
 _WITH_HOURS = select(_operator.c.id, _operator.c.hours, _operator.c.on_shift, _operator.c.shift_changes_at).where(
-    _operator.c.shift_changes_at.is_not(None), _operator.c.hours.is_not(None)
+    _operator.c.removed_at.is_(None), _operator.c.hours.is_not(None)
 )
 _HOURS = select(_operator.c.hours, _operator.c.on_shift).where(
     _operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None)
@@ -71,8 +69,13 @@ def _store(s: Session, operator_id: int, hours: Calendar | None, now: datetime) 
         operator_id,
         hours=None if hours is None else to_json(hours),
         on_shift=hours is None or hours.takes(now),
-        shift_changes_at=None if hours is None else hours.next_change(now),
+        shift_changes_at=None if hours is None else _look_again_at(hours, now),
     )
+
+
+def _look_again_at(hours: Calendar, now: datetime) -> datetime:
+    """When the row may have to change; what lies further ahead than a calendar is searched is looked for then."""
+    return hours.next_change(now) or now + timedelta(days=FAR)
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
@@ -84,40 +87,43 @@ def wrong(s: Session, *, now: datetime) -> list[int]:
     """The operators whose row does not say what their hours say now: after the clock was set back, for example."""
     found = []
     for row in execute(s, _WITH_HOURS):
-        hours = _read(row.hours)
-        if hours is not None and (row.on_shift, row.shift_changes_at) != (hours.takes(now), hours.next_change(now)):
+        hours = readable(row.hours)
+        if hours is None:
+            is_right = row.shift_changes_at is None
+        else:
+            change = hours.next_change(now)
+            looks_again = row.shift_changes_at is not None and (change is None or row.shift_changes_at == change)
+            is_right = row.on_shift is hours.takes(now) and looks_again
+        if not is_right:
             found.append(row.id)
     return found
-
-
-def _read(stored: dict[str, Any]) -> Calendar | None:
-    """Stored hours; None where they cannot be read, as where this machine does not know their time zone."""
-    try:
-        return from_json(stored)
-    except BadHours:
-        return None
 
 
 def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int:
     """Begins and ends the shifts of these operators, and gives out what waits for those who have begun.
 
-    Who has hours that cannot be read counts as on shift, so that no client waits for that.
+    Who has hours that cannot be read counts as on shift, so that no client waits for that. Admins hear of clients who
+    wait though a shift has begun: of those who came outside of all hours they were not told.
 
     Returns how many contacts were assigned.
     """
-    source_ids = hold_operators(s, operator_ids)
+    source_ids, has_begun = hold_operators(s, operator_ids), False
     for operator_id in operator_ids:
         row = execute(s, _HOURS, {"operator_id": operator_id}).one_or_none()
         if row is None or row.hours is None:
             continue  # removed, or without hours, a moment ago
-        hours = _read(row.hours)
+        hours = readable(row.hours)
         if hours is None:
             operators.set_columns(s, operator_id, on_shift=True, shift_changes_at=None)
             operators.record_change(s, operator_id, "hours_unreadable", SYSTEM, now)
             continue
         on_shift = hours.takes(now)
-        operators.set_columns(s, operator_id, on_shift=on_shift, shift_changes_at=hours.next_change(now))
+        operators.set_columns(s, operator_id, on_shift=on_shift, shift_changes_at=_look_again_at(hours, now))
         if on_shift is not row.on_shift:
+            has_begun = has_begun or on_shift
             reason = "shift_began" if on_shift else "shift_ended"
             operators.record_change(s, operator_id, reason, SYSTEM, now)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng).count
+    given = queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    if has_begun and not given.goes_on:
+        queue.notify_if_some_wait(s, source_ids=source_ids, now=now)
+    return given.count

@@ -141,3 +141,19 @@ async def test_hours_that_cannot_be_read_are_refused_with_the_part(api: httpx2.A
         assert (refused.status_code, refused.json()["code"]) == (422, "bad_hours")
         assert part in refused.json()["detail"]
     assert (await api.get("/api/v1/operators/1")).json()["hours"] is None
+
+
+async def test_hours_hold_before_whatever_else_a_change_allows(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Anna", "is_active": False})
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1})
+    await api.post("/leads/register_contact/", json={"email": "nina@example.com", "source_id": 1})
+    changed = await api.patch("/api/v1/operators/1", json={"is_active": True, "hours": "daily off"})
+    assert changed.json()["current_leads"] == 0
+
+
+async def test_time_zone_without_hours_is_refused(api: httpx2.AsyncClient) -> None:
+    await api.post("/operators/", json={"name": "Anna"})
+    for body in ({"timezone": "Nonsense/Zone"}, {"timezone": "Europe/Berlin"}, {"hours": None, "timezone": "Nonsense"}):
+        refused = await api.patch("/api/v1/operators/1", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "bad_hours")

@@ -15,7 +15,8 @@ from bot.texts.refusals import refusal
 from crm_core.api.error_texts import sentence
 from crm_core.api.hours_texts import HOURS_SENTENCES
 from crm_core.errors import BadHours
-from crm_core.hours.days import Reason
+from crm_core.hours.calendar import Calendar
+from crm_core.hours.days import Day, Reason
 from crm_core.hours.reading import read_hours
 from crm_core.hours.words import PART_LONGEST
 from tests.support.random_hours import random_calendar
@@ -101,3 +102,12 @@ def test_hours_in_a_refusal_are_an_example_that_is_read(reason: Reason, language
     )
     if example is not None and not re.fullmatch(r"\w+/\w+", example[1]):
         read_hours(f"24/7, {example[1]}", zone="UTC", today=TODAY)
+
+
+def test_shown_hours_leave_room_in_a_message() -> None:
+    week = (Day(((540, 1080),)),) * 7
+    dates = tuple((date(2027, 1, 1) + timedelta(days=one), Day(((540 + one, 1080),))) for one in range(300))
+    lines = hours_lines(Calendar("UTC", week, exceptions=dates), translator("en"))
+    assert len("\n".join(lines)) < 2_600
+    assert lines[0] == "daily 9:00–18:00"
+    assert lines[-2].startswith("… and ")

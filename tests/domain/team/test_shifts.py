@@ -1,5 +1,6 @@
 """Shifts: the row of an operator says whether they are on shift, whenever a process looks."""
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -128,3 +129,31 @@ async def test_hours_that_are_taken_away_give_out_what_waits(db: Database) -> No
     assert await db.write(set_hours, anna, None, at(20)) == 1
     facts = await db.read(lambda s: operators.one(s, operator_id=anna))
     assert (facts.hours, facts.on_shift) == (None, True)
+
+
+async def test_leave_far_ahead_begins_and_ends_in_time(db: Database) -> None:
+    office = await db.write(open_office, weights=[1], limit=5)
+    (anna,) = office.operator_ids
+    await db.write(set_hours, anna, hours("24/7, leave 2028-02-01 - 2028-02-20"), at(8))
+    for day, is_there in ((400, True), (432, False), (455, True)):
+        await turn(db, at(9, day=day))
+        facts = await db.read(lambda s: operators.one(s, operator_id=anna))
+        assert facts.on_shift is is_there
+
+
+@pytest.mark.fault("F184")
+async def test_hours_that_can_be_read_again_hold_again(db: Database) -> None:
+    office = await db.write(open_office, weights=[1], limit=5)
+    (anna,) = office.operator_ids
+    await db.write(set_hours, anna, hours("mon-fri 9-18"), at(20))
+    known = await db.read(lambda s: s.execute(text("SELECT hours FROM operators")).scalar_one())
+    stored = text("UPDATE operators SET hours = :hours, shift_changes_at = 0")
+    await db.write(lambda s: s.execute(stored, {"hours": '{"zone": "Atlantis/Capital", "week": []}'}))
+    await turn(db, at(21))
+    again = text("UPDATE operators SET hours = :hours")
+    await db.write(lambda s: s.execute(again, {"hours": known if isinstance(known, str) else json.dumps(known)}))
+    wrong = await db.read(shifts.wrong, now=at(22))
+    assert wrong == [anna]
+    await db.write(shifts.turn, operator_ids=wrong, now=at(22), rng=random.random)
+    facts = await db.read(lambda s: operators.one(s, operator_id=anna))
+    assert facts.on_shift is False

@@ -5,6 +5,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
@@ -186,3 +187,77 @@ async def test_operator_is_reminded_of_clients_in_their_hours_alone(crm: Running
     await turn(crm)
     await crm.app.schedule.run("remind")
     await anna.sees("⏰ #1 Ivan has been waiting", bot=crm.shop)
+
+
+@pytest.mark.parametrize("loss", ["/offline", "/operators off Anna", "/operators limit Anna 0"])
+async def test_admins_hear_of_the_night_s_requests_if_nobody_takes_them_at_the_opening(
+    crm: RunningApp, clock: MovableClock, loss: str
+) -> None:
+    anna = await crm.operator("Anna")
+    monday(clock, 20)
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    await crm.client("Ivan").says("Good evening", to=crm.shop)
+    await crm.settled()
+    await (anna if loss == "/offline" else crm.olga).says(loss, to=crm.shop)
+    await crm.settled()
+    clock.forward(hours=13)
+    await turn(crm)
+    await crm.olga.sees("⏳ #1 is waiting in shop_bot", bot=crm.shop)
+
+
+async def test_admins_hear_of_an_absence_by_day_though_a_colleague_is_off_shift(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna = await crm.operator("Anna")
+    await crm.operator("Boris")
+    monday(clock, 13)
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    await types(crm, crm.olga, "/operators hours Boris sat 10-12")
+    await anna.says("/offline", to=crm.shop)
+    await crm.settled()
+    kira = crm.client("Kira")
+    await kira.says("Hello", to=crm.shop)
+    await crm.olga.sees("⏳ #1 is waiting in shop_bot", bot=crm.shop)
+
+
+async def test_client_is_promised_no_shift_of_somebody_who_cannot_be_reached(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna = await crm.operator("Anna")
+    await crm.operator("Boris")
+    monday(clock, 20)
+    await types(crm, crm.olga, "/operators hours Anna tue 7-18")
+    await types(crm, crm.olga, "/operators hours Boris fri 10-18")
+    await anna.blocks(crm.shop)
+    await crm.settled()
+    kira = crm.client("Kira")
+    await kira.says("Hello", to=crm.shop)
+    assert ", 10:00" in (await kira.sees("we'll be back and reply here")).text
+
+
+async def test_hours_that_name_the_week_replace_all_and_others_add(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
+    monday(clock, 10)
+    year = clock().year + 1
+    await types(crm, crm.olga, f"/operators hours Anna mon-fri 9-18, leave 1 jul {year} - 14 aug {year}")
+    screen = await types(crm, crm.olga, "/operators hours Anna 31 dec off")
+    assert "leave 1 Jul" in screen.text
+    screen = await types(crm, crm.olga, f"/operators hours Anna mon-fri 9-18, leave 1 jul {year} - 14 jul {year}")
+    assert f"leave 1 Jul {year} - 14 Jul {year}" in screen.text.replace("–", "-")
+    assert "Aug" not in screen.text
+    assert "31 Dec" not in screen.text
+
+
+@pytest.mark.fault("F184")
+async def test_hours_that_cannot_be_read_can_be_set_anew(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna")
+    monday(clock, 10)
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    unknown = text("UPDATE operators SET hours = :hours, shift_changes_at = 0")
+    await crm.db.write(lambda s: s.execute(unknown, {"hours": '{"zone": "Mars/Olympus", "week": []}'}))
+    await turn(crm)
+    screen = await types(crm, crm.olga, "/operators Anna")
+    assert "⚠️ The working hours cannot be read. Please set them anew." in screen.text
+    await presses(crm, crm.olga, screen, "🕘 Hours")
+    screen = await types(crm, crm.olga, "mon-fri 10-18")
+    assert "Mon–Fri 10:00–18:00" in screen.text

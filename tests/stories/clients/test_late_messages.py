@@ -1,6 +1,7 @@
 """What clients write after closing: a thank-you is no new request, and nobody who asks something waits in vain."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -185,6 +186,22 @@ async def test_operator_decides_nothing_that_they_have_not_seen(crm: RunningApp)
     await ivan.says("And skis?")
     words = await anna.sees("And skis?", after=away)
     assert words.reply_to == late.id
+
+
+@pytest.mark.fault("F153")
+async def test_operator_whose_shift_has_ended_sees_all_that_they_decide_about(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await says_after_closing(crm, ivan, anna, "Thanks!")
+    ends = clock() + timedelta(minutes=2)
+    hours = f"/operators hours Anna daily {(ends - timedelta(hours=4)):%H:%M}-{ends:%H:%M}"
+    await crm.olga.says(hours, to=crm.shop)
+    await anna.sees("An admin has set your working hours")
+    clock.forward(minutes=3)
+    await crm.app.schedule.run("turn_shifts")
+    await ivan.says("And where is my order?")
+    await anna.sees("And where is my order?")
 
 
 @pytest.mark.fault("F153")
