@@ -2,10 +2,22 @@
 
 import re
 
+from aiogram.types import Message
+
+from bot.handling.act import Act
+from bot.screens.message import text_message
+
 _NUMBER = re.compile(r"^/\S+\s+#?(\d{1,18})\s*$")
 
 
-def contact_number(typed: str | None) -> int | None:
-    """The number, or None where there is none, or more than a number."""
-    found = _NUMBER.match(typed or "")
-    return None if found is None else int(found[1])
+async def contact_number(message: Message, act: Act, *, missing: str) -> int | None:
+    """The number that a command names. Where it names none, or more than a number, answers so, and returns None.
+
+    Args:
+        missing: the answer, with a correct example.
+    """
+    found = _NUMBER.match(message.text or "")
+    if found is None:
+        await act.answer(text_message(missing))
+        return None
+    return int(found[1])

@@ -36,9 +36,8 @@ def history_router() -> Router:
 
 async def _on_history(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
     """The newest messages of a request, oldest first."""
-    contact_id = contact_number(message.text)
+    contact_id = await contact_number(message, act, missing=_("Add the number of the request: /history #15."))
     if contact_id is None:
-        await act.answer(text_message(_("Add the number of the request: /history #15.")))
         return
     found = await db.read(history.history, contact_id=contact_id, actor=actor, limit=SHOWN)
     await act.answer(_screen(contact_id, found, ZoneInfo(timezone), _))

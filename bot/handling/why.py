@@ -37,9 +37,8 @@ def why_router() -> Router:
 
 async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
     """What was decided about a request: the newest decision with who could get it, who could not, and why."""
-    contact_id = contact_number(message.text)
+    contact_id = await contact_number(message, act, missing=_("Add the number of the request: /why #15."))
     if contact_id is None:
-        await act.answer(text_message(_("Add the number of the request: /why #15.")))
         return
     found = await db.read(explanations.explain, contact_id=contact_id, actor=actor)
     await act.answer(_screen(contact_id, found, ZoneInfo(timezone), _))
@@ -70,7 +69,7 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
 def _rule(one: Explained, _: Translator) -> str:
     if one.reason == "by_hand":
         return _("assigned manually")
-    if one.decision is not None and one.decision.preferred is not None:
+    if one.decision is not None and one.decision.is_sticky:
         return _("the client wrote to this operator before")
     return _("it was their turn, by exact shares") if one.reason == "exact" else _("at random, by weight")
 

@@ -12,7 +12,7 @@ def bad_hours(reason: str, part: str, _: Translator) -> str:
     Args:
         reason, part: its fields; a reason of another version counts as "not understood".
     """
-    return _sentence(Reason(reason) if reason in [*Reason] else Reason.UNKNOWN, _).format(part=part)
+    return _sentence(Reason.known(reason), _).format(part=part)
 
 
 def _sentence(reason: Reason, _: Translator) -> str:

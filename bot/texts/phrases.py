@@ -147,11 +147,6 @@ def signed(value: float, _: Translator) -> str:
     return format_decimal(rounded, format="+0.0;−0.0", locale=_.language) if rounded else "0"
 
 
-def why_excluded(why: Exclusion, _: Translator) -> str:
-    """Why an operator cannot get a contact."""
-    return _exclusion(why.value, _)
-
-
 def why_returned(why: ReturnReason, _: Translator) -> str:
     """Why a contact went back from its operator to the queue."""
     match why:
@@ -167,19 +162,22 @@ def why_returned(why: ReturnReason, _: Translator) -> str:
 
 def why_nobody(reason: str, _: Translator) -> str:
     """Why a contact waits, from the exclusions of its choice (`full+offline`)."""
-    return ", ".join(_exclusion(part, _) for part in reason.split("+"))
+    return ", ".join(_why(part, _) for part in reason.split("+"))
 
 
 _EXCLUSIONS: dict[str, Exclusion | SourceExclusion] = {one.value: one for one in (*Exclusion, *SourceExclusion)}
 
 
-def _exclusion(reason: str, _: Translator) -> str:
+def _why(reason: str, _: Translator) -> str:
+    if reason == OTHERS_FIRST:
+        return _("others were waiting before it")
     why = _EXCLUSIONS.get(reason)
+    return reason if why is None else why_excluded(why, _)  # one of another version as it is: better than no message
+
+
+def why_excluded(why: Exclusion | SourceExclusion, _: Translator) -> str:
+    """Why an operator, or nobody at all, can get a contact."""
     match why:
-        case None if reason == OTHERS_FIRST:
-            return _("others were waiting before it")
-        case None:
-            return reason  # stored by another version; better than a message that is never sent
         case Exclusion.NO_WEIGHT:
             return _("weight 0")
         case Exclusion.INACTIVE:

@@ -91,10 +91,9 @@ async def list_decisions(contact_id: Id, call: Administering) -> Any:
 
 def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
     decision = one.decision
-    is_sticky = decision is not None and decision.preferred is not None and not decision.is_by_hand
     return {
         "at": one.at,
-        "rule": "sticky" if is_sticky else one.reason,
+        "rule": "sticky" if decision is not None and decision.is_sticky else one.reason,
         "assigned": one.is_assigned,
         "operator_id": one.operator_id,
         "operator": found.names.get(one.operator_id) if one.operator_id is not None else None,

@@ -30,5 +30,4 @@ def hours_sentence(reason: str, part: str) -> str:
     Args:
         reason, part: the fields of `BadHours`; a reason of another version counts as "not understood".
     """
-    known = Reason(reason) if reason in [*Reason] else Reason.UNKNOWN
-    return HOURS_SENTENCES[known].format(part=part)
+    return HOURS_SENTENCES[Reason.known(reason)].format(part=part)

@@ -90,15 +90,18 @@ class SourceDetailsShown(SourceShown):
     operators: list[ShareShown]
 
 
+WeightThere = Annotated[
+    int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
+]
+
+
 class Assignment(Body):
     """An operator's weight at a source: their share is weight / sum of the weights of all available operators."""
 
     model_config = example(operator_id=1, weight=30)
 
     operator_id: Id
-    weight: Annotated[
-        int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
-    ] = 1
+    weight: WeightThere = 1
 
 
 class WeightChange(Body):
@@ -106,9 +109,7 @@ class WeightChange(Body):
 
     model_config = example(weight=30)
 
-    weight: Annotated[
-        int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
-    ]
+    weight: WeightThere
 
 
 class StandingShown(Shown):

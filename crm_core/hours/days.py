@@ -39,6 +39,11 @@ class Reason(StrEnum):
     TOO_MUCH = "too_much"  # more text or dates than anybody needs
     MARGIN = "margin"  # a margin longer than it may be
 
+    @classmethod
+    def known(cls, code: str) -> "Reason":
+        """The reason of a code; one of another version counts as "not understood"."""
+        return cls(code) if code in [*cls] else cls.UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class Day:

@@ -4,6 +4,7 @@ What a candidate is read from is defined once, by name (`_columns`), and three q
 names too, so that a new column has no place to be aligned with.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,10 +172,6 @@ def _at(source_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
 _CANDIDATES = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
 
 
-# The same for a source with exact shares, whose lock may have been waited for: what was announced before it is stale.
-_CANDIDATES_UNDER_LOCK = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
-
-
 def prefetch_candidates(s: Session, source_id: int) -> None:
     """Announces `candidates`, so that its query needs no round trip of its own."""
     prefetch(s, _CANDIDATES, {"source_id": source_id})
@@ -182,7 +179,7 @@ def prefetch_candidates(s: Session, source_id: int) -> None:
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
-    rows = execute(s, _CANDIDATES_UNDER_LOCK if source.is_exact else _CANDIDATES, {"source_id": source.id})
+    rows = execute(s, _CANDIDATES, {"source_id": source.id})
     return [_candidate(row, source) for row in rows]
 
 
@@ -207,6 +204,14 @@ _ONE = (
     )
     .where(_operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None))
 )
+
+
+_NAMES = select(Operator.id, Operator.name).where(Operator.id.in_(bindparam("ids", expanding=True)))
+
+
+def operator_names(s: Session, ids: Iterable[int]) -> dict[int, str]:
+    """The names of these operators by id, removed ones included."""
+    return {row.id: row.name for row in execute(s, _NAMES, {"ids": sorted(set(ids))})}
 
 
 def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> NamedCandidate:

@@ -37,6 +37,11 @@ class Decision:
     is_by_hand: bool = False
 
     @property
+    def is_sticky(self) -> bool:
+        """Whether it went to the operator whom the client had before, for that reason."""
+        return self.preferred is not None and not self.is_by_hand
+
+    @property
     def excluded(self) -> dict[int, Exclusion]:
         """What excluded each of those who could not get the contact."""
         return {one.operator_id: why for one in self.candidates if (why := exclusion(one)) is not None}

@@ -1,6 +1,5 @@
 """Why a contact is where it is: every choice of an operator for it, with what each was made from."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_reader
+from crm_core.routing.candidates import operator_names
 from crm_core.routing.decisions import Decision, read
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Event, Lead, Operator
+from crm_core.storage.tables import Event, Lead
 
-_NAMES = select(Operator.id, Operator.name).where(Operator.id.in_(bindparam("ids", expanding=True)))
 _MADE = (
     select(Event.at, Event.kind, Event.actor, Event.reason, Event.operator_id, Event.decision)
     .where(
@@ -77,10 +76,6 @@ def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
         )
         for row in execute(s, _MADE, {"contact_id": contact_id})
     )
-    return Explanation(lead, decided, _names(s, decided))
-
-
-def _names(s: Session, decided: Collection[Explained]) -> dict[int, str]:
     ids = {one.operator_id for one in decided if one.operator_id is not None}
     ids |= {each.operator_id for one in decided if one.decision is not None for each in one.decision.candidates}
-    return {row.id: row.name for row in execute(s, _NAMES, {"ids": sorted(ids)})}
+    return Explanation(lead, decided, operator_names(s, ids))

@@ -282,15 +282,7 @@ def set_sticky(
     if sticky_mode is not None:
         values["sticky_mode"] = sticky_mode
     _change(s, source_id, **values)
-    events.record_one(
-        s,
-        events.SOURCE_CHANGED,
-        actor=actor.label,
-        now=now,
-        source_id=source_id,
-        reason="sticky",
-        data=values,
-    )
+    _record(s, source_id, "sticky", actor, now, data=values)
 
 
 def set_weight(
@@ -444,5 +436,9 @@ def _change(s: Session, source_id: int, **values: Any) -> None:
     change_one(s, changed, otherwise=_lookup.unknown(source_id))
 
 
-def _record(s: Session, source_id: int, reason: str, actor: Actor, now: datetime) -> None:
-    events.record_one(s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason=reason)
+def _record(
+    s: Session, source_id: int, reason: str, actor: Actor, now: datetime, *, data: dict[str, Any] | None = None
+) -> None:
+    events.record_one(
+        s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason=reason, data=data
+    )

@@ -2,19 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.routing import ledger
-from crm_core.routing.candidates import candidates, source_facts
+from crm_core.routing.candidates import candidates, operator_names, source_facts
 from crm_core.routing.choose import Exclusion, SourceExclusion, exclusion
 from crm_core.routing.credits import UNIT
-from crm_core.storage.execute import execute
-from crm_core.storage.tables import Operator
 
 MILLION = 1_000_000
-
-_NAMES = select(Operator.id, Operator.name).where(Operator.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ def of_source(s: Session, *, source_id: int) -> list[Standing]:
     ids = there.keys() | {operator_id for operator_id, credit in credits.items() if credit}
     total = sum(one.weight for one in there.values())
     found = []
-    for operator_id, name in execute(s, _NAMES, {"ids": sorted(ids)}):
+    for operator_id, name in operator_names(s, ids).items():
         candidate = there.get(operator_id)
         weight = candidate.weight if candidate is not None else 0
         why_not: Exclusion | SourceExclusion | None = SourceExclusion.SOURCE_OFF

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.routing import sources
-from crm_core.routing.candidates import WAITS
+from crm_core.routing.candidates import WAITS, operator_names
 from crm_core.routing.sources import Share, SourceListed
 from crm_core.statistics.buckets import Grain, start_of
 from crm_core.statistics.durations import Durations, Histogram
@@ -18,7 +18,7 @@ from crm_core.statistics.gaps import NO_GAP, Gap, gap
 from crm_core.statistics.reading import Totals, arrived, totals
 from crm_core.statistics.sums import Sums
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Contact, Operator
+from crm_core.storage.tables import Contact
 from crm_core.team import operators
 from crm_core.team.operators import OperatorFacts
 
@@ -180,7 +180,7 @@ def source_numbers(
     removed = {
         one for theirs in by_source.values() for one, sums in theirs.items() if one and sums.held
     } - present.keys()
-    names = present | _names(s, removed)
+    names = present | operator_names(s, removed)
     planned: dict[int, dict[int, Share]] = defaultdict(dict)
     for share in sources.shares(s):
         planned[share.source_id][share.operator_id] = share
@@ -213,13 +213,6 @@ def _shares(
             )
         )
     return sorted(found, key=lambda one: (-one.weight, -one.contacts, one.operator))
-
-
-def _names(s: Session, ids: set[int]) -> dict[int, str]:
-    if not ids:
-        return {}
-    rows = execute(s, select(Operator.id, Operator.name).where(Operator.id.in_(sorted(ids))))
-    return {row[0]: row[1] for row in rows}
 
 
 # --- a series --------------------------------------------------------------------------------------------------------

@@ -80,10 +80,17 @@ def execute_later(s: Session, statement: Prepared, values: Any, then: Callable[[
 def prefetch(s: Session, statement: Prepared, values: dict[str, Any]) -> None:
     """Announces a query: on PostgreSQL it is sent with the next one, and `execute` finds its rows without another trip.
 
-    Nothing that this transaction writes between the two may change what the query finds.
+    Nothing that this transaction writes between the two may change what the query finds. What others write may; whoever
+    locks sources in between reads anew.
     """
     if (pipeline := _pipeline(s)) is not None:
         pipeline.prefetch(statement, values)
+
+
+def forget_prefetched(s: Session) -> None:
+    """Drops what announced queries have found, for a caller who has waited for a lock meanwhile."""
+    if (pipeline := _pipeline(s)) is not None:
+        pipeline.forget_queries()
 
 
 def prefetch_ids(s: Session, *inserts: Prepared) -> None:

@@ -20,7 +20,7 @@ from typing import TypeVar
 from sqlalchemy import BigInteger, FromClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from crm_core.storage.execute import Savepoint, execute
+from crm_core.storage.execute import Savepoint, execute, forget_prefetched
 from crm_core.storage.tables import Contact
 
 T = TypeVar("T")
@@ -37,13 +37,14 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
     """Makes this transaction the only one that queues contacts at these sources or frees a place in them.
 
     A new contact that finds everybody full, and a close that frees a place at the same moment, must not miss each
-    other: both take this lock first and then read again. Ids are locked in rising order, and before any row, so that
-    no two transactions wait for each other.
+    other: both take this lock first and then read again, announced queries included. Ids are locked in rising order,
+    and before any row, so that no two transactions wait for each other.
     """
     if s.get_bind().dialect.name == "postgresql":
         ids = sorted(set(source_ids))
         if ids:
             execute(s, _LOCK, {"space": SOURCE_LOCKS * 2**32, "ids": ids}).all()
+            forget_prefetched(s)
 
 
 _TRY = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))

@@ -124,6 +124,10 @@ class Pipeline:
         self._thens[len(self._waiting)] = keep
         self._waiting.append(Command(plan.text, parameters))
 
+    def forget_queries(self) -> None:
+        """Drops what announced queries have found: executed again, they are sent again. Ids of new rows stay."""
+        self._prefetched = {key: rows for key, rows in self._prefetched.items() if isinstance(key, Prepared)}
+
     def prefetch_id(self, insert: Prepared, unless: Prepared | None, values: dict[str, Any]) -> None:
         """Announces a new row: its id is fetched with whatever is sent next, and the row is then sent later.
 

@@ -5,7 +5,9 @@ So a choice needs no calendar: `on_shift` is a fact like any other, for the rule
 the clock was set, brings the rows up to date and gives out what waits.
 """
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -32,9 +34,7 @@ _DUE = (
 _WITH_HOURS = select(_operator.c.id, _operator.c.hours, _operator.c.on_shift, _operator.c.shift_changes_at).where(
     _operator.c.removed_at.is_(None), _operator.c.hours.is_not(None)
 )
-_HOURS = select(_operator.c.hours, _operator.c.on_shift).where(
-    _operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None)
-)
+_OF_THESE = _WITH_HOURS.where(_operator.c.id.in_(bindparam("ids", expanding=True))).order_by(_operator.c.id)
 
 
 def set_hours(
@@ -52,30 +52,24 @@ def set_hours(
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id])
     operators.one(s, operator_id=operator_id)
-    if hours is not None and hours.opens_after(now) is None:
-        with duty.watching(s, now=now):  # otherwise a shift follows, and it is planned that nobody is there until then
-            _store(s, operator_id, hours, now)
-    else:
-        _store(s, operator_id, hours, now)
     stored = None if hours is None else to_json(hours)
+    # Where a shift follows, it is planned that nobody is there until then.
+    is_for_good = hours is not None and hours.opens_after(now) is None
+    with duty.watching(s, now=now) if is_for_good else nullcontext():
+        operators.set_columns(s, operator_id, hours=stored, **_state(hours, now))
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
     alerts.notify_operator(s, operator_id, code="hours_set", now=now, calendar=stored)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
-def _store(s: Session, operator_id: int, hours: Calendar | None, now: datetime) -> None:
-    operators.set_columns(
-        s,
-        operator_id,
-        hours=None if hours is None else to_json(hours),
-        on_shift=hours is None or hours.takes(now),
-        shift_changes_at=None if hours is None else _look_again_at(hours, now),
-    )
+def _state(hours: Calendar | None, now: datetime) -> dict[str, Any]:
+    """What the row says now: always on shift without hours, and where they cannot be read.
 
-
-def _look_again_at(hours: Calendar, now: datetime) -> datetime:
-    """When the row may have to change; what lies further ahead than a calendar is searched is looked for then."""
-    return hours.next_change(now) or now + timedelta(days=FAR)
+    A change that lies further ahead than a calendar is searched is looked for then.
+    """
+    if hours is None:
+        return {"on_shift": True, "shift_changes_at": None}
+    return {"on_shift": hours.takes(now), "shift_changes_at": hours.next_change(now) or now + timedelta(days=FAR)}
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
@@ -108,21 +102,16 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
     Returns how many contacts were assigned.
     """
     source_ids, has_begun = hold_operators(s, operator_ids), False
-    for operator_id in operator_ids:
-        row = execute(s, _HOURS, {"operator_id": operator_id}).one_or_none()
-        if row is None or row.hours is None:
-            continue  # removed, or without hours, a moment ago
+    for row in execute(s, _OF_THESE, {"ids": operator_ids}).all():  # without those who were removed a moment ago
         hours = readable(row.hours)
+        state = _state(hours, now)
+        operators.set_columns(s, row.id, **state)
         if hours is None:
-            operators.set_columns(s, operator_id, on_shift=True, shift_changes_at=None)
-            operators.record_change(s, operator_id, "hours_unreadable", SYSTEM, now)
-            continue
-        on_shift = hours.takes(now)
-        operators.set_columns(s, operator_id, on_shift=on_shift, shift_changes_at=_look_again_at(hours, now))
-        if on_shift is not row.on_shift:
-            has_begun = has_begun or on_shift
-            reason = "shift_began" if on_shift else "shift_ended"
-            operators.record_change(s, operator_id, reason, SYSTEM, now)
+            operators.record_change(s, row.id, "hours_unreadable", SYSTEM, now)
+        elif state["on_shift"] is not row.on_shift:
+            has_begun = has_begun or state["on_shift"]
+            reason = "shift_began" if state["on_shift"] else "shift_ended"
+            operators.record_change(s, row.id, reason, SYSTEM, now)
     given = queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     if has_begun and not given.goes_on:
         queue.notify_if_some_wait(s, source_ids=source_ids, now=now)

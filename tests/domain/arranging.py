@@ -50,16 +50,21 @@ def hire(s: Session, office: Office, name: str, *, weight: int, limit: int) -> i
     invitations.invite(s, code=name, role="operator", operator_id=operator_id, actor=SYSTEM, now=NOW)
     invitations.join(s, code=name, account=account, bot_id=BOT, now=NOW, rng=random.random)
     if weight:
-        sources.set_weight(
-            s,
-            source_id=office.source_id,
-            operator_id=operator_id,
-            weight=weight,
-            actor=SYSTEM,
-            now=NOW,
-            rng=random.random,
-        )
+        set_weight(s, office, operator_id, weight)
     return operator_id
+
+
+def set_weight(s: Session, office: Office, operator_id: int, weight: int) -> None:
+    """An operator's weight at the office's source."""
+    sources.set_weight(
+        s,
+        source_id=office.source_id,
+        operator_id=operator_id,
+        weight=weight,
+        actor=SYSTEM,
+        now=NOW,
+        rng=random.random,
+    )
 
 
 def saying(

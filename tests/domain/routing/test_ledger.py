@@ -19,7 +19,7 @@ from crm_core.routing.candidates import source_facts
 from crm_core.routing.credits import FLOOR, UNIT
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
-from tests.domain.arranging import NOW, Office, hire, open_office
+from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
 from tests.domain.invariants import check_all
 
 LIMIT = 100
@@ -35,18 +35,6 @@ def exact_office(s: Session, *, weights: Sequence[int], limit: int = LIMIT) -> O
 
 def set_strategy(s: Session, office: Office, strategy: str) -> None:
     sources.set_strategy(s, source_id=office.source_id, strategy=strategy, actor=SYSTEM, now=NOW)
-
-
-def set_weight(s: Session, office: Office, operator_id: int, weight: int) -> None:
-    sources.set_weight(
-        s,
-        source_id=office.source_id,
-        operator_id=operator_id,
-        weight=weight,
-        actor=SYSTEM,
-        now=NOW,
-        rng=random.random,
-    )
 
 
 def set_online(s: Session, operator_id: int, is_online: bool) -> None:

@@ -19,7 +19,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import departure
-from tests.domain.arranging import NOW, Office, hire, open_office
+from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
 from tests.domain.invariants import check_all
 from tests.support.interleaving import DEADLOCK, interleave
 
@@ -43,8 +43,8 @@ def remove(s: Session, office: Office, operator_id: int) -> Any:
     return departure.remove(s, operator_id=operator_id, actor=SYSTEM, **WHEN)
 
 
-def take_weight(s: Session, office: Office, operator_id: int) -> Any:
-    return sources.set_weight(s, source_id=office.source_id, operator_id=operator_id, weight=0, actor=SYSTEM, **WHEN)
+def take_weight(s: Session, office: Office, operator_id: int) -> None:
+    set_weight(s, office, operator_id, 0)
 
 
 def submit(s: Session, office: Office, operator_id: int) -> Any:
