@@ -298,6 +298,24 @@ class NumberMismatch(CrmError):
     code, status = "number_mismatch", 409
 
 
+class NotOffered(CrmError):
+    """The contact is the operator's already, so that it cannot be declined. `contact`."""
+
+    code, status = "not_offered", 409
+
+
+class ReasonNotFound(CrmError):
+    """No reason to decline has the code `reason`; `known` are those that can be given. `contact`, if one is declined."""
+
+    code, status = "reason_not_found", 422
+
+
+class TooManyReasons(CrmError):
+    """There are as many reasons to decline as fit under a card: `most`."""
+
+    code, status = "too_many_reasons", 409
+
+
 class NumberNotChosen(CrmError):
     """A waiting message begins with the number of another open contact than the chosen one.
 

@@ -18,6 +18,7 @@ from crm_core.storage.tables import Event
 LEAD_CREATED = "lead_created"
 CONTACT_CREATED = "contact_created"
 CONTACT_ASSIGNED = "contact_assigned"
+CONTACT_OFFERED = "contact_offered"
 CONTACT_QUEUED = "contact_queued"
 CONTACT_TAKEN = "contact_taken"
 CONTACT_CLOSED = "contact_closed"

@@ -7,8 +7,6 @@ else that can be chosen is a preference. A module declares its own, and reads it
     …
     delay = preferences.read(s, GREETING_DELAY)
 
-No preference exists yet. The first one also needs a screen for admins and a route, over `KNOWN`.
-
 A change is a row of its own (name, version, value); none is ever overwritten. An undo is a change as well: it brings
 back the earlier value under a new version. Both it and the change that it undoes are marked, so that a further undo
 goes one change further back.

@@ -6,6 +6,7 @@ from bot.admins.operator_screens import mark
 from bot.screens.buttons import (
     AddLink,
     AskLateHours,
+    AskOffers,
     AskStickyDays,
     AskWeight,
     DescribeSource,
@@ -25,7 +26,7 @@ from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, pa
 from bot.screens.links import link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import percent
+from bot.texts.phrases import lasted_seconds, percent
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.team.operators import OperatorFacts
 
@@ -106,6 +107,8 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(_("After closing, every message opens a new request"))
     if source.sticky_days:
         lines.append(_("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days))
+    if source.offer_seconds:
+        lines.append(_("Each request is offered for {time}").format(time=lasted_seconds(source.offer_seconds, _)))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines.append(_("ID for commands: {id}").format(id=number))
@@ -126,7 +129,10 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True)),
             button(_("🕘 After closing"), AskLateHours(source_id=number)),
         ],
-        [button(_("🔁 Who comes back"), AskStickyDays(source_id=number))],
+        [
+            button(_("🔁 Who comes back"), AskStickyDays(source_id=number)),
+            button(_("⏳ Offers"), AskOffers(source_id=number)),
+        ],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)

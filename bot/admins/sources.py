@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import source_actions, source_buttons
+from bot.admins import offer_settings, source_actions, source_buttons
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -20,7 +20,7 @@ from crm_core.storage.database import Database
 from crm_core.team import operators
 
 router = Router(name="admins.sources")
-router.include_router(source_buttons.router)
+router.include_routers(source_buttons.router, offer_settings.router)
 
 SUBJECT = Subject("/sources", find=which_source, listing=sources.listing, pick=sources.pick)
 
@@ -101,6 +101,11 @@ VERBS = {
     "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
+    "offer": Verb(lambda _: "offer shop_bot 120", offer_settings.set_offer),
+    "duty": Verb(
+        lambda _: _("duty shop_bot = Anna"),
+        with_text(SUBJECT, offer_settings.set_duty, lambda _: _("Specify the source, = and the operator")),
+    ),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

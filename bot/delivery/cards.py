@@ -12,6 +12,8 @@ from bot.delivery.origins import marked, origin_lines
 from bot.screens.buttons import (
     CloseContact,
     CloseUntaken,
+    DeclineBecause,
+    DeclineContact,
     DismissLate,
     KeepContact,
     ReopenContact,
@@ -20,7 +22,8 @@ from bot.screens.buttons import (
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
-from bot.texts.phrases import clock_time, kind_name, lasted
+from bot.texts.phrases import clock_time, decline_reason, kind_name, lasted
+from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.conversation.history import Said
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
@@ -70,6 +73,7 @@ def card(
     now: datetime,
     zone: ZoneInfo,
     asks_to_close: bool = False,
+    reasons: Sequence[DeclineReason] | None = None,
     latest: Sequence[Said] | None = None,
 ) -> Card:
     """The text and buttons of a card.
@@ -79,6 +83,7 @@ def card(
             says where the contact is now.
         zone: by whose clocks times are shown.
         asks_to_close: whether Close was pressed, and nobody has taken the contact: then the card asks whether to.
+        reasons: what to choose from, where Decline was pressed: then the card of an offer asks why.
         latest: the last messages of both sides, for a card that was shown again: it is short, and has them.
     """
     if contact.operator_chat != chat_id:
@@ -93,7 +98,10 @@ def card(
     lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]
     if latest:
         lines += [Styled(""), *(_said(one, contact, clock) for one in latest)]
-    lines += [Styled(""), Styled(_state(contact, _, clock))]
+    lines += [Styled(""), _state(contact, _, clock)]
+    if reasons is not None and contact.offered_at is not None:
+        lines.append(_styled("bold", _("Why do you decline it?")))
+        return Card(*_joined(lines, "\n"), _reasons(contact, reasons, _))
     if asks_to_close and contact.status == "new":
         lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
         return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
@@ -223,10 +231,29 @@ def _with_addresses(text: str, entities: Sequence[dict[str, Any]]) -> Styled:
     return Styled("\n".join([text, *lines]), [one for one in entities if one not in hidden])
 
 
-def _state(contact: CardData, _: Translator, clock: _Clock) -> str:
+def _state(contact: CardData, _: Translator, clock: _Clock) -> Styled:
+    if contact.offered_at is not None:
+        return _offered(contact, _, clock)
     if contact.status == "new":
-        return "🆕 " + _("New since {time}").format(time=clock.at(contact.created_at))
-    return "🟢 " + _("In progress since {time}").format(time=clock.at(contact.taken_at or contact.created_at))
+        return Styled("🆕 " + _("New since {time}").format(time=clock.at(contact.created_at)))
+    return Styled("🟢 " + _("In progress since {time}").format(time=clock.at(contact.taken_at or contact.created_at)))
+
+
+def _offered(contact: CardData, _: Translator, clock: _Clock) -> Styled:
+    """Until when to answer, as a clock that Telegram keeps running; the time itself where it cannot."""
+    if contact.offer_ends_at is None:
+        return Styled("⏳ " + _("Offered to you; nobody else can take it now"))
+    when = _("at {time}").format(time=clock.at(contact.offer_ends_at))
+    text = "⏳ " + _("Offered to you; goes to somebody else {when}")
+    before, after = text.format(when="\0").split("\0")
+    moment = {
+        "type": "date_time",
+        "offset": utf16_units(before),
+        "length": utf16_units(when),
+        "unix_time": int(contact.offer_ends_at.timestamp()),
+        "date_time_format": "r",
+    }
+    return Styled(before + when + after, [moment])
 
 
 def _where_now(contact: CardData, _: Translator) -> Styled:
@@ -244,6 +271,9 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
     take = button(_("✋ Take"), f"{TakeContact.__prefix__}:{contact.id}:{contact.version}")
     close = button(_("✔️ Close"), f"{CloseContact.__prefix__}:{contact.id}:{contact.version}")
     match contact.status:
+        case "new" if contact.offered_at is not None:
+            decline = button(_("🙅 Decline"), DeclineContact(contact_id=contact.id, version=contact.version))
+            return {"inline_keyboard": [[take, decline]]}
         case "new":
             return {"inline_keyboard": [[take, close]]}
         case "in_progress":
@@ -254,6 +284,15 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
             if contact.has_late:
                 buttons.append(button(_("👌 Not needed"), f"{DismissLate.__prefix__}:{contact.id}"))
             return {"inline_keyboard": [buttons]}
+
+
+def _reasons(contact: CardData, reasons: Sequence[DeclineReason], _: Translator) -> dict[str, Any]:
+    number, version = contact.id, contact.version
+    lines = [
+        [button(decline_reason(one, _), DeclineBecause(contact_id=number, version=version, reason=one.code))]
+        for one in reasons
+    ]
+    return {"inline_keyboard": [*lines, [button(_("◀️ Back"), KeepContact(contact_id=number))]]}
 
 
 def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:

@@ -69,6 +69,8 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
 def _rule(one: Explained, _: Translator) -> str:
     if one.reason == "by_hand":
         return _("assigned manually")
+    if one.reason == "duty":
+        return _("nobody had taken it, and this operator is on duty")
     if one.decision is not None and one.decision.is_sticky:
         return _("the client wrote to this operator before")
     return _("it was their turn, by exact shares") if one.reason == "exact" else _("at random, by weight")

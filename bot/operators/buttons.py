@@ -10,6 +10,8 @@ from bot.handling.act import Act
 from bot.screens.buttons import (
     CloseContact,
     CloseUntaken,
+    DeclineBecause,
+    DeclineContact,
     DismissLate,
     KeepContact,
     ReopenAndSend,
@@ -24,7 +26,7 @@ from bot.screens.message import OutgoingMessage, rows, text_message
 from bot.texts import Translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
-from crm_core.contacts import cards, closing, lifecycle, reopening
+from crm_core.contacts import cards, closing, lifecycle, offering, reopening
 from crm_core.conversation import late_messages, operator_messages, taking_back
 from crm_core.conversation.taking_back import TakenBack
 from crm_core.errors import NumberNotChosen
@@ -44,6 +46,36 @@ def taken_text(taken: Any, _: Translator) -> str:
     if taken.chat_id is None:
         return _("#{id} is yours. The card says how to reach the client.").format(id=taken.id)
     return _("#{id} is yours. Reply to the card to write to the client.").format(id=taken.id)
+
+
+@router.callback_query(DeclineContact.filter())
+async def on_decline(query: CallbackQuery, callback_data: DeclineContact, actor: Actor, act: Act) -> None:
+    """[Decline]: the card asks for the reason."""
+    await act(
+        offering.ask_why,
+        contact_id=callback_data.contact_id,
+        version=callback_data.version,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        message_id=act.pressed,
+        actor=actor,
+    )
+
+
+@router.callback_query(DeclineBecause.filter())
+async def on_decline_because(
+    query: CallbackQuery, callback_data: DeclineBecause, actor: Actor, act: Act, _: Translator
+) -> str:
+    """A reason under that question."""
+    number = callback_data.contact_id
+    await act(
+        offering.decline,
+        contact_id=number,
+        version=callback_data.version,
+        reason=callback_data.reason,
+        actor=actor,
+    )
+    return _("You have declined #{id}.").format(id=number)
 
 
 @router.callback_query(CloseContact.filter())

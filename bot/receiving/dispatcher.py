@@ -62,6 +62,8 @@ ABOUT_A_CARD = frozenset(
         "client_has_open",
         "late_settled",
         "card_outdated",
+        "not_offered",
+        "reason_not_found",
         "contact_not_found",
     }
 )
@@ -228,7 +230,7 @@ class UpdateDispatcher:
         text = refusal(error, _)
         if act.pressed is None:
             await act.answer(text_message(text, reply_to=whole(act.said.get("message_id"))))
-        elif error.code in ABOUT_A_CARD:
+        elif error.code in ABOUT_A_CARD and "contact" in error.fields:
             await act(
                 cards.refresh_pressed,
                 contact_id=error.fields["contact"],

@@ -29,7 +29,7 @@ from crm_core.routing import queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import accounts, invitations, shifts
+from crm_core.team import accounts, invitations, missed_offers, shifts
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -227,6 +227,17 @@ async def _turn(process: Process, operator_ids: list[int]) -> None:
         await process.db.write(shifts.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
 
 
+async def _end_offers(process: Process) -> None:
+    """Passes on what was offered to operators who did not answer in time."""
+    for contact_id in await process.db.read(missed_offers.due, now=process.clock()):
+        try:
+            await process.db.write(missed_offers.end, contact_id=contact_id, now=process.clock(), rng=process.rng)
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:  # as above
+            log.error("offer_not_ended", contact_id=contact_id, error=describe_error(error))
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -241,6 +252,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("tell_of_unanswered", 15, Scope.WITH_BOTS, _tell_of_unanswered),
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
+    PeriodicJob("end_offers", 1, Scope.EVERY_PROCESS, _end_offers),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),

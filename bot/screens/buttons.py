@@ -1,6 +1,6 @@
 """What buttons carry. It only says what is meant: role and current state decide what a press does."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
@@ -18,6 +18,21 @@ class TakeContact(CallbackData, prefix="take"):
 
     contact_id: Number
     version: Number
+
+
+class DeclineContact(CallbackData, prefix="decline"):
+    """[Decline] on the card of an offer: `decline:15:3`."""
+
+    contact_id: Number
+    version: Number
+
+
+class DeclineBecause(CallbackData, prefix="because"):
+    """The reason, as the card asked for it: `because:15:3:busy`."""
+
+    contact_id: Number
+    version: Number
+    reason: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,16}\z")]
 
 
 class CloseContact(CallbackData, prefix="close"):
@@ -267,6 +282,50 @@ class SetStickyDays(CallbackData, prefix="src_days"):
 
     source_id: Number
     days: Number
+
+
+class AskOffers(CallbackData, prefix="src_offer"):
+    """What a source says of offers."""
+
+    source_id: Number
+
+
+class SetOffers(CallbackData, prefix="src_off_set"):
+    """A number of that."""
+
+    source_id: Number
+    what: Literal["offer_seconds", "offer_rounds", "miss_limit"]
+    value: Number
+
+
+class AskDuty(CallbackData, prefix="src_duty"):
+    """Offers operators who get what was offered in vain."""
+
+    source_id: Number
+    page: Number = 0
+
+
+class SetDuty(CallbackData, prefix="src_on_duty"):
+    """One of them; 0 for nobody."""
+
+    source_id: Number
+    operator_id: Number
+
+
+class ListReasons(CallbackData, prefix="reasons"):
+    """The reasons for which an offer may be declined."""
+
+
+class AddReason(CallbackData, prefix="reason_add"):
+    """Asks for the words of a new one."""
+
+    may_ask_again: bool
+
+
+class RemoveReason(CallbackData, prefix="reason_del"):
+    """Removes one."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,16}\z")]
 
 
 class AddLink(CallbackData, prefix="src_add"):

@@ -9,6 +9,7 @@ from babel.dates import format_datetime
 from babel.numbers import format_decimal
 
 from bot.texts.translator import Translator
+from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.routing.choose import OTHERS_FIRST, Exclusion, SourceExclusion
 from crm_core.routing.returns import ReturnReason
 
@@ -156,6 +157,12 @@ def why_returned(why: ReturnReason, _: Translator) -> str:
             return _("another account took over")
         case ReturnReason.OPERATOR_UNREACHABLE:
             return _("bot not started or blocked")
+        case ReturnReason.DECLINED:
+            return _("has declined it")
+        case ReturnReason.MISSED:
+            return _("did not answer in time")
+        case ReturnReason.OFFER_WITHDRAWN:
+            return _("it was only offered to them")
         case never:
             assert_never(never)
 
@@ -192,12 +199,34 @@ def why_excluded(why: Exclusion | SourceExclusion, _: Translator) -> str:
             return _("at the limit")
         case Exclusion.OWN_REQUEST:
             return _("it is their own request")
+        case Exclusion.REFUSED:
+            return _("has declined it")
+        case Exclusion.RETURNED:
+            return _("has given it back")
+        case Exclusion.DECLINED:
+            return _("has declined it for now")
+        case Exclusion.MISSED:
+            return _("did not answer in time")
         case SourceExclusion.NO_OPERATORS:
             return _("no operator has a weight there")
         case SourceExclusion.SOURCE_OFF:
             return _("the source is switched off")
         case never:
             assert_never(never)
+
+
+def lasted_seconds(seconds: int, _: Translator) -> str:
+    """A short length: `45 s`, `2 min`, `1 h`; seconds remain only where they do not make whole minutes."""
+    if seconds % 60:
+        return _("{n} s").format(n=seconds)
+    return _("{n} h").format(n=seconds // 3600) if not seconds % 3600 else _("{n} min").format(n=seconds // 60)
+
+
+def decline_reason(reason: DeclineReason, _: Translator) -> str:
+    """Why an offer is declined, as admins have worded it or as it is from the start."""
+    if reason.text is not None:
+        return reason.text
+    return _("Can't right now") if reason.may_ask_again else _("Not for me")
 
 
 def moment(seconds: float, zone: str, _: Translator) -> str:

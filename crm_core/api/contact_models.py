@@ -210,6 +210,21 @@ class ManualAssignment(Body):
     force: Annotated[bool, Field(description="Assign even if the operator is full, offline or switched off.")] = False
 
 
+class Declining(Body):
+    """Why an offered contact is declined."""
+
+    model_config = example(reason="busy")
+
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=16,
+            description="The code of a reason: `busy` or `not_mine`, or the number of one that admins have worded.",
+        ),
+    ]
+
+
 class Reply(Body):
     """A message to the client in the name of the operator who holds the contact."""
 

@@ -13,7 +13,7 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.routing import sources, standing
+from crm_core.routing import offer_settings, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage.locks import lock_sources
 
@@ -64,6 +64,37 @@ class SourceChange(Body):
         default_factory=lambda: "charged",
         description="Where shares are exact: whether that operator pays for it (`charged`), or it stands `apart`.",
     )
+    offer_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=offer_settings.LONGEST,
+            description="For how many seconds of their working time a contact is offered to an operator, who takes or "
+            "declines it, at least 5; 0: it is theirs at once.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=int)
+    offer_rounds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=offer_settings.MOST_ROUNDS,
+            description="After so many offers in vain it goes to the operator on duty, or admins are told.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=lambda: 3)
+    miss_limit: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=offer_settings.MOST_MISSES,
+            description="After so many missed offers in a row an operator is set offline; 0: never.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=lambda: 3)
+    duty_operator_id: Id | None = Field(
+        default=None, description="Who gets what was offered in vain; null: admins are told."
+    )
 
 
 class SourceShown(Shown):
@@ -84,6 +115,10 @@ class SourceDetailsShown(SourceShown):
     late_hours: int
     sticky_days: int
     sticky_mode: str
+    offer_seconds: int
+    offer_rounds: int
+    miss_limit: int
+    duty_operator_id: int | None
     bot: str | None
     slug: str | None
     waiting: int
@@ -211,6 +246,7 @@ SOURCE = Tagged(
         source.late_hours,
         source.sticky_days,
         source.sticky_mode,
+        *(getattr(source, name) for name in offer_settings.NAMES),
     ),
 )
 

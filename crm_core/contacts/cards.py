@@ -92,6 +92,11 @@ def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, mess
     _queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
 
 
+def ask_why_declined(s: Session, *, contact_id: int, place: Place, now: datetime) -> None:
+    """Queues an edit by which the card of an offer asks why it is declined; a later edit ends the question."""
+    _queue_edit(s, contact_id, place, now, key="card_asks", asks_why=True)
+
+
 def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit of the card whose button was refused. A message that is no card of this contact is left alone."""
     card = select(_posted.c.is_brief).where(*_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id)

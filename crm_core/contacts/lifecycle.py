@@ -18,10 +18,11 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, offers, queue
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
+from crm_core.routing.offers import Offer
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
@@ -124,7 +125,8 @@ def open_contact(
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None
-    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now)).scalar_one()
+    offer = _offer(s, source, place, now)
+    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, offer, now)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
     if late is not None:
         messages.move(s, late.said, contact_id=contact_id)
@@ -143,6 +145,7 @@ def open_contact(
             actor=events.SYSTEM,
             now=now,
             said=said,
+            offer=offer,
             also=greeting,
             happened=[*happened, created],
         )
@@ -158,6 +161,12 @@ def open_contact(
         if place.reason != OTHERS_FIRST and not is_planned:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
+
+
+def _offer(s: Session, source: SourceFacts, place: Reservation | Choice, now: datetime) -> Offer | None:
+    if not source.offer_seconds or not isinstance(place, Reservation):
+        return None
+    return offers.make(s, operator_id=place.operator_id, seconds=source.offer_seconds, now=now)
 
 
 def _reserve(
@@ -190,6 +199,7 @@ def _new_row(
     first_text: str | None,
     chat: ClientChat | None,
     place: Reservation | Choice,
+    offer: Offer | None,
     now: datetime,
 ) -> dict[str, Any]:
     assigned = isinstance(place, Reservation)
@@ -206,6 +216,8 @@ def _new_row(
         "assigned_at": now if assigned else None,
         "current_assigned_at": now if assigned else None,
         "queued_at": None if assigned else now,
+        "offered_at": None if offer is None else offer.at,
+        "offer_ends_at": None if offer is None else offer.ends_at,
     }
 
 
@@ -228,6 +240,7 @@ _STATE = Prepared(
         version=_contact.c.version + 1,
         taken_at=func.coalesce(_contact.c.taken_at, bindparam("taken", type_=_contact.c.taken_at.type)),
         closed_at=bindparam("closed", type_=_contact.c.closed_at.type),
+        **offers.NOT_OFFERED,
     )
 )
 
@@ -271,6 +284,8 @@ def mark_taken(
         by_answer: whether an answer takes it, which says to the client all that a notice would.
     """
     _set_state(s, contact, "in_progress", taken=now)
+    if contact.offered_at is not None:
+        offers.answered(s, operator_id=operator_id)
     _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
     if not by_answer and not _is_announced(contact, operator_id):
         _notify_client(s, contact, "taken", now=now)

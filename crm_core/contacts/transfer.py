@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, update
+from sqlalchemy import Row, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -20,7 +20,7 @@ from crm_core.errors import (
     OwnRequest,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, offers, queue
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
@@ -132,6 +132,11 @@ def _reserve(
     return reservation
 
 
+# Whoever was only offered it is nobody whom the client knows.
+_PREVIOUS = case(
+    (_contact.c.offered_at.is_(None), func.coalesce(_contact.c.operator_id, _contact.c.previous_operator_id)),
+    else_=_contact.c.previous_operator_id,
+)
 _BY_HAND = (
     update(_contact)
     .where(_contact.c.id == bindparam("contact_id"), _contact.c.version == bindparam("seen"))
@@ -139,7 +144,7 @@ _BY_HAND = (
         {
             **ASSIGNED_VALUES,
             "status": "new",
-            "previous_operator_id": func.coalesce(_contact.c.operator_id, _contact.c.previous_operator_id),
+            "previous_operator_id": _PREVIOUS,
         }
     )
 )
@@ -148,13 +153,26 @@ _BY_HAND = (
 def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> None:
     """Moves a contact into a reserved place: what was on its way to the earlier operator is dropped."""
     if contact.operator_id is not None:
+        offers.undo_draw(s, contact)
         assignment.release(s, contact.operator_id)
-    values = {"contact_id": contact.id, "seen": contact.version, "to_operator": to.operator_id, "at": now}
+    values = {
+        "contact_id": contact.id,
+        "seen": contact.version,
+        "to_operator": to.operator_id,
+        "at": now,
+        "offered": None,
+        "offer_ends": None,
+    }
     change_one(s, _BY_HAND, values, otherwise=CardOutdated(contact=contact.id))
     outbox.drop_contact(s, contact_id=contact.id, outcome="reassigned", now=now)
     cards.refresh_all(s, contact_id=contact.id, now=now)
 
 
+_BEFORE = select(_contact.c.id, _contact.c.source_id, _contact.c.offered_at).where(
+    _contact.c.id == bindparam("contact_id"),
+    _contact.c.status != "closed",
+    _contact.c.operator_id == bindparam("of_operator"),
+)
 _RETURN = (
     update(_contact)
     .where(
@@ -168,32 +186,49 @@ _RETURN = (
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
         current_assigned_at=None,
-        previous_operator_id=_contact.c.operator_id,
+        previous_operator_id=_PREVIOUS,
+        offers=case((_contact.c.offered_at.is_(None), 0), else_=_contact.c.offers + bindparam("in_vain")),
+        escalated_at=case((_contact.c.offered_at.is_not(None), _contact.c.escalated_at)),
+        **offers.NOT_OFFERED,
     )
     .returning(_contact.c.id, _contact.c.source_id)
 )
 
 
 def return_contact(
-    s: Session, *, contact_id: int, operator_id: int, reason: ReturnReason, actor: Actor, now: datetime
+    s: Session,
+    *,
+    contact_id: int,
+    operator_id: int,
+    reason: ReturnReason,
+    actor: Actor,
+    now: datetime,
+    data: dict[str, Any] | None = None,
+    is_in_vain: bool = False,
 ) -> bool:
     """Takes an open contact from its operator and frees the place; it waits again, in its old position by age.
 
-    The caller holds the locks of the operator's sources, and calls `queue.assign_waiting` after the last one.
+    An offer that comes to nothing so costs and earns nobody any credit. The caller holds the locks of the operator's
+    sources, and calls `queue.assign_waiting` after the last one.
 
     Args:
-        reason: why it was returned.
+        reason: why it was returned; `data` of the event says more.
+        is_in_vain: whether it is an offer that was declined or missed, which counts for the rounds of its source.
 
     Returns False if this operator did not hold it.
     """
-    values = {"contact_id": contact_id, "of_operator": operator_id, "at": now}
+    before = execute(s, _BEFORE, {"contact_id": contact_id, "of_operator": operator_id}).one_or_none()
+    if before is None:
+        return False
+    offers.undo_draw(s, before)
+    values = {"contact_id": contact_id, "of_operator": operator_id, "at": now, "in_vain": int(is_in_vain)}
     returned = execute(s, _RETURN, values).one_or_none()
     if returned is None:
         return False
     assignment.release(s, operator_id)
     outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     queued = events.of_contact(
-        events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason
+        events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data
     )
     events.record(s, [queued])
     cards.refresh_all(s, contact_id=contact_id, now=now)

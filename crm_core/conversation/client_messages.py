@@ -21,7 +21,7 @@ from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import SourceFacts
+from crm_core.routing.candidates import SETTINGS, SourceFacts, facts_from
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
@@ -50,10 +50,7 @@ _KNOWN = Prepared(
         serves(_chat.c.chat_id, _chat.c.bot_id).label("is_staff"),
         left_at(_chat.c.chat_id, _chat.c.bot_id).label("left_at"),
         _chat.c.source_id.label("booked"),
-        Source.id.label("source_id"),
-        Source.name.label("source_name"),
-        Source.strategy,
-        Source.is_active,
+        *SETTINGS,
         _contact.c.id.label("contact_id"),
         _contact.c.version,
         Staff.telegram_id.label("operator_chat"),
@@ -82,10 +79,7 @@ _KNOWN = Prepared(
 _NEW_CHAT = Prepared(insert(_chat))
 _NEWCOMER = Prepared(
     select(
-        Source.id.label("source_id"),
-        Source.name.label("source_name"),
-        Source.strategy,
-        Source.is_active,
+        *SETTINGS,
         serves(bindparam("chat_id"), bindparam("bot_id")).label("is_staff"),
         left_at(bindparam("chat_id"), bindparam("bot_id")).label("left_at"),
         select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
@@ -116,7 +110,7 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
     row: Any = execute(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
     if row is None:
         return None
-    source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+    source = facts_from(row, bot_id=bot_id, card_bot_id=bot_id)
     return KnownClient(
         row.lead_id,
         row.is_blocked,
@@ -140,7 +134,7 @@ def _make_known(
     lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now, happened=happened)
     execute(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
     if row.lead_id is None:
-        source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+        source = facts_from(row, bot_id=bot_id, card_bot_id=bot_id)
         return KnownClient(
             lead_id,
             False,

@@ -47,7 +47,7 @@ _HELD = (
     )
     .join(Lead, Lead.id == _contact.c.lead_id)
     .outerjoin(_reminder, _reminder.c.contact_id == _contact.c.id)
-    .where(OPEN, Operator.is_online, Operator.on_shift, StaffChat.is_reachable)
+    .where(OPEN, Operator.is_online, Operator.on_shift, StaffChat.is_reachable, _contact.c.offered_at.is_(None))
 )
 _ONE = _HELD.where(_contact.c.id == bindparam("contact_id"))
 

@@ -12,12 +12,13 @@ from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
+from crm_core.contacts import decline_reasons
 from crm_core.conversation import history, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overviews import Shown
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import Claimed, PendingRow
-from crm_core.routing import queue
+from crm_core.routing import offers, queue
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
@@ -47,6 +48,7 @@ class CardData:
         has_chat: whether the client is in Telegram.
         has_late: whether the client has written after it was closed, and nobody has said what to do with it.
         previous_operator: who had it before it was handed on to who has it now.
+        offered_at, offer_ends_at: of an offer to who has it now, which may have no end.
     """
 
     id: int
@@ -77,6 +79,8 @@ class CardData:
     queue_position: int | None = None
     first_forwarded_from: str | None = None
     first_about: dict[str, Any] | None = None
+    offered_at: datetime | None = None
+    offer_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +192,8 @@ _CONTACTS = PreparedForIds(
             _PREVIOUS.name.label("previous_operator"),
             FIRST.forwarded_from.label("first_forwarded_from"),
             FIRST.about.label("first_about"),
+            Contact.offered_at,
+            Contact.offer_ends_at,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)
@@ -285,6 +291,10 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         return _with_talk(s, row, row.contact_id)
     if row.payload.get("is_brief"):
         return _with_latest(s, row)
+    if row.payload.get("asks_why"):
+        return replace(row, payload={**row.payload, "reasons": decline_reasons.listing(s)})
+    if row.payload.get("code") == "still_offered" and row.contact_id is not None:
+        return replace(row, is_over=not offers.is_offered_to(s, contact_id=row.contact_id, chat_id=row.chat_id))
     if row.kind == outbox.OVERVIEW:
         return replace(row, overview=overviews.now_shown(s, bot_id=row.bot_id, chat_id=row.chat_id))
     if row.payload.get("code") == "clients_unanswered":

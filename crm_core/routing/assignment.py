@@ -33,6 +33,7 @@ from crm_core.routing.candidates import SourceFacts, candidates
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, exclusion
 from crm_core.routing.credits import may_pay
 from crm_core.routing.decisions import record
+from crm_core.routing.offers import Offer
 from crm_core.storage.execute import execute, expect
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared
@@ -97,7 +98,7 @@ class Reservation:
     Attributes:
         chat_id: the operator's private chat, None where they work through the API alone.
         load, limit: of the operator, this contact counted.
-        reason: `random`, `exact` or `by_hand`.
+        reason: `random`, `exact`, `by_hand`, or `duty` for what nobody else has taken.
         excluded: who could not have got the contact instead, and why.
         decision: what the choice was made from (`crm_core.routing.decisions`).
     """
@@ -109,6 +110,10 @@ class Reservation:
     reason: str
     excluded: tuple[tuple[int, Exclusion], ...] = ()
     decision: str | None = None
+
+    def on_duty(self) -> "Reservation":
+        """The same for a contact that nobody else has taken."""
+        return replace(self, reason="duty")
 
 
 def _reservation(chosen: Candidate, claimed: Any, choice: Choice, decision: str) -> Reservation:
@@ -223,14 +228,20 @@ def release(s: Session, operator_id: int) -> None:
 
 
 _AT = bindparam("at", type_=_contact.c.assigned_at.type)
+_OFFERED, _OFFER_ENDS = _contact.c.offered_at.type, _contact.c.offer_ends_at.type
 ASSIGNED_VALUES = {
     "operator_id": bindparam("to_operator"),
+    "offered_at": bindparam("offered", type_=_OFFERED),
+    "offer_ends_at": bindparam("offer_ends", type_=_OFFER_ENDS),
     "version": _contact.c.version + 1,
     "queued_at": None,
     "assigned_at": func.coalesce(_contact.c.assigned_at, _AT),
     "current_assigned_at": _AT,
 }
-"""What an UPDATE of a contact sets when it gets an operator: parameters `to_operator`, and `at`, the moment."""
+"""What an UPDATE of a contact sets when it gets an operator: parameters `to_operator`, and `at`, the moment.
+
+`offered` and `offer_ends` are NULL unless it is only offered (`crm_core.routing.offers`).
+"""
 
 
 # --- announcing it ---------------------------------------------------------------------------------------------------
@@ -245,6 +256,7 @@ def announce_assignment(
     actor: str,
     now: datetime,
     said: Sequence[messages.Original],
+    offer: Offer | None = None,
     also: Sequence[outbox.OutboxEntry] = (),
     happened: Sequence[NewEvent] = (),
 ) -> None:
@@ -252,6 +264,7 @@ def announce_assignment(
 
     Args:
         said: the client's messages; the first is on the card if it fits there.
+        offer: where it is only offered. Who has its card already is reminded instead.
         also, happened: rows and events of the same action, written in the same statements.
     """
     assigned = NewEvent(
@@ -267,8 +280,11 @@ def announce_assignment(
     )
     is_full = place.load >= place.limit
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
-    events.record(s, [*happened, assigned, *reached])
-    outbox.add(s, [*_to_operator(contact_id, source, place, said), *also], now=now)
+    offered = [] if offer is None else [offer.event(contact_id, source.id, place.operator_id)]
+    events.record(s, [*happened, assigned, *offered, *reached])
+    is_again = offer is not None and offer.is_again
+    shown = _reminder(contact_id, source, place) if is_again else _to_operator(contact_id, source, place, said)
+    outbox.add(s, [*shown, *also], now=now)
 
 
 def _by_reason(excluded: Sequence[tuple[int, Exclusion]]) -> dict[str, list[int]] | None:
@@ -279,6 +295,14 @@ def _by_reason(excluded: Sequence[tuple[int, Exclusion]]) -> dict[str, list[int]
     for operator_id, why in excluded:
         found.setdefault(why.value, []).append(operator_id)
     return found
+
+
+def _reminder(contact_id: int, source: SourceFacts, place: Reservation) -> list[outbox.OutboxEntry]:
+    """For an operator who has the card already, and nobody else can get the contact."""
+    if place.chat_id is None or source.card_bot_id is None:
+        return []
+    payload = {"code": "still_offered", "contact": contact_id}
+    return [outbox.OutboxEntry(outbox.STAFF_NOTICE, source.card_bot_id, place.chat_id, contact_id, payload=payload)]
 
 
 def _to_operator(

@@ -4,8 +4,8 @@ What a candidate is read from is defined once, by name (`_columns`), and three q
 names too, so that a new column has no place to be aligned with.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, text, type_coerce
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound, SourceNotFound
-from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.choose import Asked, Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Source, Staff, StaffChat, Weight
@@ -36,6 +36,8 @@ class SourceFacts:
         has_line: False if no contact waited at it when it was read; True also where nobody looked.
         sticky_days: for so long a client's next contact goes to the operator they had; 0: never.
         sticky_mode: `charged` if that operator pays for it where shares are exact, else `apart`.
+        offer_seconds: for so long a contact is offered to an operator; 0: it is theirs at once.
+        asked: of the contact that is assigned: who had it before, and what came of that.
     """
 
     id: int
@@ -48,6 +50,8 @@ class SourceFacts:
     has_line: bool = True
     sticky_days: int = 0
     sticky_mode: str = "charged"
+    offer_seconds: int = 0
+    asked: Mapping[int, Asked] = field(default_factory=dict)
 
     @property
     def is_exact(self) -> bool:
@@ -59,16 +63,18 @@ class SourceFacts:
 WAITS = (Contact.operator_id.is_(None), text("contacts.status = 'new'"))
 """The condition that a contact waits in the queue."""
 
-_SOURCE_COLUMNS = (
+SETTINGS = (
     Source.id.label("source_id"),
     Source.name.label("source_name"),
     Source.strategy,
-    Source.bot_id,
-    SPEAKER.label("card_bot_id"),
     Source.is_active.label("source_is_active"),
     Source.sticky_days,
     Source.sticky_mode,
+    Source.offer_seconds,
 )
+"""What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
+
+_SOURCE_COLUMNS = (*SETTINGS, Source.bot_id, SPEAKER.label("card_bot_id"))
 _HAS_LINE = exists().where(*WAITS, Contact.source_id == Source.id).correlate(Source)
 _SOURCE = Prepared(
     select(*_SOURCE_COLUMNS, type_coerce(_HAS_LINE, Integer).label("has_line")).where(
@@ -82,20 +88,22 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
     row = execute(s, _SOURCE, {"source_id": source_id}).one_or_none()
     if row is None:
         raise SourceNotFound(name=str(source_id), close=[])
-    return _facts(row, has_line=bool(row.has_line))
+    return facts_from(row, bot_id=row.bot_id, card_bot_id=row.card_bot_id, has_line=bool(row.has_line))
 
 
-def _facts(row: Any, *, has_line: bool = True) -> SourceFacts:
+def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_line: bool = True) -> SourceFacts:
+    """A source from a row with `SETTINGS`, for a caller who knows its bots."""
     return SourceFacts(
         row.source_id,
         row.source_name,
         row.strategy,
-        row.bot_id,
-        row.card_bot_id,
+        bot_id,
+        card_bot_id,
         is_active=row.source_is_active,
         has_line=has_line,
         sticky_days=row.sticky_days,
         sticky_mode=row.sticky_mode,
+        offer_seconds=row.offer_seconds,
     )
 
 
@@ -143,6 +151,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.reach_version,
         source.client_chat is not None and row.telegram_id == source.client_chat,
         row.is_on_shift,
+        source.asked.get(row.operator_id),
     )
 
 
@@ -180,7 +189,17 @@ def prefetch_candidates(s: Session, source_id: int) -> None:
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
     rows = execute(s, _CANDIDATES, {"source_id": source.id})
-    return [_candidate(row, source) for row in rows]
+    found = [_candidate(row, source) for row in rows]
+    return found if not source.asked else [_with_others(one, found) for one in found]
+
+
+def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candidate:
+    """Who gave a contact back gets it again where nobody else is there for it, now or as soon as they have room."""
+    if candidate.asked is not Asked.RETURNED:
+        return candidate
+    others = (one for one in everybody if one.operator_id != candidate.operator_id)
+    is_somebody_there = any(exclusion(replace(one, load=0, limit=1, asked=None)) is None for one in others)
+    return candidate if is_somebody_there else replace(candidate, asked=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +267,7 @@ def eligibilities(s: Session) -> list[Eligibility]:
     """Who could get a contact of which source now, and why the others could not (`source_off`: nobody can there)."""
     found = []
     for row in execute(s, _EVERYWHERE):
-        source = _facts(row)
+        source = facts_from(row, bot_id=row.bot_id, card_bot_id=row.card_bot_id)
         candidate = _candidate(row, source)
         why_not = exclusion(candidate) if source.is_active else SourceExclusion.SOURCE_OFF
         found.append(Eligibility(source.id, candidate.operator_id, why_not))

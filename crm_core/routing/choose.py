@@ -29,6 +29,14 @@ class Exclusion(StrEnum):
     OFF_SHIFT = "off_shift"
     FULL = "full"
     OWN_REQUEST = "own_request"
+    REFUSED = "refused"
+    RETURNED = "returned"
+    DECLINED = "declined"
+    MISSED = "missed"
+
+
+SOFT = frozenset({Exclusion.DECLINED, Exclusion.MISSED})
+"""Exclusions that end where nobody else is eligible: a contact comes back before it is left without an operator."""
 
 
 class SourceExclusion(StrEnum):
@@ -40,6 +48,19 @@ class SourceExclusion(StrEnum):
 
 OTHERS_FIRST = "others_first"
 """Why a new contact is queued although somebody is free: what waits is being given out, and it is the last of it."""
+
+
+class Asked(StrEnum):
+    """What came of a contact that an operator had before. Stored, so a value is never renamed or reused."""
+
+    DECLINED = "declined"
+    """They declined its offer for a reason that may pass."""
+    MISSED = "missed"
+    """They did not answer its offer in time."""
+    REFUSED = "refused"
+    """They declined its offer for good."""
+    RETURNED = "returned"
+    """They gave it back; it comes to them again only where nobody else is there for it, free or not."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -55,6 +76,7 @@ class Candidate:
         reach_version: tells whether they were removed, replaced or lost a chat since they were read.
         is_own: whether they are the client of the contact themselves.
         is_on_shift: whether their working hours let new contacts come now.
+        asked: what came of it when they had this very contact before; None if they had not.
     """
 
     operator_id: int
@@ -68,6 +90,7 @@ class Candidate:
     reach_version: int = 0
     is_own: bool = False
     is_on_shift: bool = True
+    asked: Asked | None = None
 
 
 Rule = Callable[[Candidate], bool]
@@ -90,6 +113,14 @@ def _rule(why: Exclusion) -> Rule:
             return lambda one: one.load >= one.limit
         case Exclusion.OWN_REQUEST:
             return lambda one: one.is_own
+        case Exclusion.REFUSED:
+            return lambda one: one.asked is Asked.REFUSED
+        case Exclusion.RETURNED:
+            return lambda one: one.asked is Asked.RETURNED
+        case Exclusion.DECLINED:
+            return lambda one: one.asked is Asked.DECLINED
+        case Exclusion.MISSED:
+            return lambda one: one.asked is Asked.MISSED
         case _:
             assert_never(why)
 
@@ -145,30 +176,42 @@ def choose(
             deciding between equals.
         credits: for `exact`, those of the source by operator; who is missing has 0.
     """
-    excluded, eligible = [], []
+    pool, excluded = eligible(candidates)
+    if not pool:
+        return Choice(None, _nobody({why for _, why in excluded}), tuple(excluded))
+    due = pool
+    if strategy == "exact":
+        whose = set(turn(credits or {}, {one.operator_id: one.weight for one in pool}))
+        due = [one for one in pool if one.operator_id in whose]
+    return Choice(_by_weight(due, roll), strategy, tuple(excluded), tuple(pool))
+
+
+def eligible(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, Exclusion]]]:
+    """Who could get a contact, and what excludes each of the others.
+
+    Whoever was asked before in vain (`SOFT`) is eligible only where nobody else is.
+    """
+    pool, excluded = [], []
     for candidate in candidates:
         why = exclusion(candidate)
         if why is None:
-            eligible.append(candidate)
+            pool.append(candidate)
         else:
             excluded.append((candidate.operator_id, why))
-    if not eligible:
-        return Choice(None, _nobody({why for _, why in excluded}), tuple(excluded))
-    due = eligible
-    if strategy == "exact":
-        whose = set(turn(credits or {}, {one.operator_id: one.weight for one in eligible}))
-        due = [one for one in eligible if one.operator_id in whose]
-    return Choice(_by_weight(due, roll), strategy, tuple(excluded), tuple(eligible))
+    if not pool and (again := {one for one, why in excluded if why in SOFT}):
+        pool = [one for one in candidates if one.operator_id in again]
+        excluded = [(one, why) for one, why in excluded if one not in again]
+    return pool, excluded
 
 
 def _nobody(occurred: set[Exclusion]) -> str:
     return "+".join(sorted(occurred)) or SourceExclusion.NO_OPERATORS.value
 
 
-def _by_weight(eligible: Sequence[Candidate], roll: float) -> Candidate:
-    point = roll * sum(candidate.weight for candidate in eligible)
-    for candidate in eligible:
+def _by_weight(pool: Sequence[Candidate], roll: float) -> Candidate:
+    point = roll * sum(candidate.weight for candidate in pool)
+    for candidate in pool:
         point -= candidate.weight
         if point < 0:
             return candidate
-    return eligible[-1]  # reached only by rounding, where the roll is close to 1
+    return pool[-1]  # reached only by rounding, where the roll is close to 1

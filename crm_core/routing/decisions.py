@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
+from crm_core.routing.choose import Asked, Candidate, Exclusion, choose, eligible
 from crm_core.routing.credits import may_pay, paid
 
 # Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
 _ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT = 1, 2, 4, 8, 16
+_ASKED = {Asked.DECLINED: 512, Asked.MISSED: 1024, Asked.REFUSED: 2048, Asked.RETURNED: 4096}
 _USUAL = _ACTIVE | _ONLINE | _REACHABLE
 
 
@@ -44,12 +45,12 @@ class Decision:
     @property
     def excluded(self) -> dict[int, Exclusion]:
         """What excluded each of those who could not get the contact."""
-        return {one.operator_id: why for one in self.candidates if (why := exclusion(one)) is not None}
+        return dict(eligible(self.candidates)[1])
 
     @property
     def weights(self) -> dict[int, int]:
         """The weights of those who could get it."""
-        return {one.operator_id: one.weight for one in self.candidates if exclusion(one) is None}
+        return {one.operator_id: one.weight for one in eligible(self.candidates)[0]}
 
     @property
     def parts(self) -> dict[int, float]:
@@ -103,10 +104,12 @@ def record(
 
 
 def _state(one: Candidate) -> int:
-    if one.is_active and one.is_online and one.is_reachable and one.is_on_shift and not one.is_own:
+    is_there = one.is_active and one.is_online and one.is_reachable and one.is_on_shift
+    if is_there and not one.is_own and one.asked is None:
         return _USUAL
     state = _ACTIVE * one.is_active + _ONLINE * one.is_online + _REACHABLE * one.is_reachable
-    return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift)
+    asked = 0 if one.asked is None else _ASKED[one.asked]
+    return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift) + asked
 
 
 def read(text: str) -> Decision:
@@ -133,4 +136,5 @@ def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int)
         is_reachable=bool(state & _REACHABLE),
         is_own=bool(state & _OWN),
         is_on_shift=not state & _OFF_SHIFT,
+        asked=next((asked for asked, bit in _ASKED.items() if state & bit), None),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from crm_core.routing import credits as arithmetic
+from crm_core.routing.decisions import Decision
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.tables import Credit
@@ -47,6 +48,26 @@ def pay(s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapp
         weights: of the eligible operators, the payer among them.
     """
     _store(s, source_id, arithmetic.paid(credits, weights, payer))
+
+
+def undo(s: Session, *, source_id: int, decision: Decision) -> None:
+    """Takes back what a decision changed, whose offer came to nothing: it costs nobody and earns nobody anything.
+
+    What it had changed for operators who were removed since is spread like the rest of their credits was.
+
+    Args:
+        decision: from the text of its event; the caller holds the lock of the source.
+    """
+    before, after = decision.credits or {}, decision.credits_after or {}
+    changes = {one: credit - before.get(one, 0) for one, credit in after.items() if credit != before.get(one, 0)}
+    credits = of_source(s, source_id)
+    for one in changes.keys() & credits.keys():
+        credits[one] -= changes[one]
+    gone = changes.keys() - credits.keys()
+    if credits:
+        for one, part in arithmetic.spread(-sum(changes[each] for each in gone), list(credits)).items():
+            credits[one] += part
+        _store(s, source_id, credits)
 
 
 def remove(s: Session, *, operator_id: int) -> None:

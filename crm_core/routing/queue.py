@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages, outbox
-from crm_core.routing import assignment
+from crm_core.routing import assignment, offers
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_facts
 from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, choose
+from crm_core.routing.offers import Offer
 from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count, prefetch
@@ -32,6 +33,9 @@ from crm_core.storage.tables import Contact, Lead, Operator, Source, WaitNotice
 _contact = Contact.__table__
 # In the words of the index, like `WAITS`.
 OPEN = text("contacts.status <> 'closed'")
+
+OF_ONE_CONTACT = {Exclusion.OWN_REQUEST, Exclusion.REFUSED, Exclusion.RETURNED}
+"""What keeps an operator from one contact, and not from the next one of its source."""
 
 AT_ONCE = 50
 """How many contacts one transaction gives out: about 50 ms, during which everybody else waits on SQLite."""
@@ -66,6 +70,8 @@ _OLDEST = (
         _contact.c.chat_id,
         _contact.c.operator_id,
         _contact.c.previous_operator_id,
+        _contact.c.is_asked,
+        _contact.c.escalated_at,
     )
     .where(
         *WAITS,
@@ -133,12 +139,14 @@ class _Slice:
             if oldest is None:
                 break
             source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
+            if oldest.is_asked:
+                source = offers.with_asked(s, source, oldest.id)
             if self.given >= AT_ONCE and has_room(s, source):
                 self.goes_on = True
                 break
             place = assignment.reserve_operator(s, source, rng=self.rng) if source.is_active else None
-            if isinstance(place, Choice) and Exclusion.OWN_REQUEST in {why for _, why in place.excluded}:
-                own.add(oldest.id)  # it waits for somebody else; who is its client may get the next one
+            if isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}:
+                own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
             if not isinstance(place, Reservation):
                 still.discard(source.id)
@@ -153,6 +161,14 @@ class _Slice:
                 place=place,
                 actor=self.actor,
                 now=self.now,
+                offer=offers.make(
+                    s,
+                    operator_id=place.operator_id,
+                    seconds=source.offer_seconds,
+                    now=self.now,
+                    before=source.asked.get(place.operator_id),
+                    is_escalated=oldest.escalated_at is not None,
+                ),
                 also=handed_on(oldest, to=place.operator_id),
             )
             self.given += 1
@@ -182,19 +198,36 @@ def assign(
     place: Reservation,
     actor: Actor,
     now: datetime,
+    offer: Offer | None = None,
     also: Sequence[outbox.OutboxEntry] = (),
 ) -> None:
     """Gives a waiting contact to the operator whose place was reserved, with all that was said meanwhile.
 
     Args:
+        offer: where it is only offered.
         also: rows of the same action.
     """
-    values = {"contact_id": contact_id, "seen": version, "to_operator": place.operator_id, "at": now}
+    values = {
+        "contact_id": contact_id,
+        "seen": version,
+        "to_operator": place.operator_id,
+        "at": now,
+        "offered": None if offer is None else now,
+        "offer_ends": None if offer is None else offer.ends_at,
+    }
     if execute_count(s, _ASSIGN, values) != 1:
         raise RuntimeError("a waiting contact changed under its source's lock")
     said = messages.said(s, contact_id)
     assignment.announce_assignment(
-        s, contact_id=contact_id, source=source, place=place, actor=actor.label, now=now, said=said, also=also
+        s,
+        contact_id=contact_id,
+        source=source,
+        place=place,
+        actor=actor.label,
+        now=now,
+        said=said,
+        offer=offer,
+        also=also,
     )
 
 
@@ -208,8 +241,14 @@ def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
 
 
 _FIRST_IN_LINE = Prepared(
-    select(_contact.c.id, _contact.c.chat_id)
+    select(_contact.c.id, _contact.c.chat_id, _contact.c.is_asked)
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"))
+    .order_by(_contact.c.id)
+    .limit(1)
+)
+_FIRST_UNASKED = (
+    select(_contact.c.id, _contact.c.chat_id)
+    .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.is_asked.is_(False))
     .order_by(_contact.c.id)
     .limit(1)
 )
@@ -236,6 +275,10 @@ def is_behind_others(s: Session, source: SourceFacts) -> bool:
     first = execute(s, _FIRST_IN_LINE, {"source_id": source.id}).one_or_none()
     if first is None:
         return False
+    if first.is_asked:  # those who had it before may be free for the one after it
+        first = execute(s, _FIRST_UNASKED, {"source_id": source.id}).one_or_none()
+        if first is None:
+            return False
     if has_room(s, source if first.chat_id is None else _in_chat(source, first.chat_id)):
         return True
     if first.chat_id is None or source.bot_id is not None:
@@ -347,8 +390,9 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     source = source_facts(s, source_id)
     if not source.is_active:
         return SourceExclusion.SOURCE_OFF.value
-    chat_id = execute(s, select(_contact.c.chat_id).where(_contact.c.id == contact_id)).scalar_one()
-    choice = choose(candidates(s, replace(source, client_chat=chat_id)), 0.0)
+    contact = execute(s, select(_contact.c.chat_id, _contact.c.is_asked).where(_contact.c.id == contact_id)).one()
+    asked = offers.asked_of(s, contact_id) if contact.is_asked else {}
+    choice = choose(candidates(s, replace(source, client_chat=contact.chat_id, asked=asked)), 0.0)
     return choice.reason if choice.operator is None else None
 
 

@@ -14,7 +14,7 @@ from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import duty, queue, reach
+from crm_core.routing import duty, offer_settings, queue, reach
 from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
@@ -44,6 +44,10 @@ class SourceListed:
     late_hours: int = 24
     sticky_days: int = 0
     sticky_mode: str = "charged"
+    offer_seconds: int = 0
+    offer_rounds: int = 3
+    miss_limit: int = 3
+    duty_operator_id: int | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -67,6 +71,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.late_hours,
             _source.c.sticky_days,
             _source.c.sticky_mode,
+            *(_source.c[name] for name in offer_settings.NAMES),
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -190,9 +195,10 @@ def change(
     """Changes what is given, all or nothing. Returns the source after the change.
 
     Args:
-        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`.
+        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`, and
+            of those of `offer_settings.set_offers`.
 
-    Raises NotAllowed, SourceNotFound, BadName, BadValue, NameTaken.
+    Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, NameTaken.
     """
     access_admin(s, actor)
     lock_sources(s, [source_id])
@@ -209,6 +215,9 @@ def change(
     sticky = {name: values[name] for name in ("sticky_days", "sticky_mode") if name in values}
     if any(value != getattr(before, name) for name, value in sticky.items()):
         set_sticky(s, **who, **sticky)
+    offers = {name: values[name] for name in offer_settings.NAMES if name in values}
+    if any(value != getattr(before, name) for name, value in offers.items()):
+        offer_settings.set_offers(s, values=offers, **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)

@@ -27,7 +27,15 @@ def cause_of_exclusion(why: Exclusion) -> Literal[Cause.OFF, Cause.FULL, Cause.W
     """The cause under which it counts that an operator could not get a contact."""
     match why:
         case (
-            Exclusion.INACTIVE | Exclusion.UNREACHABLE | Exclusion.OFFLINE | Exclusion.OFF_SHIFT | Exclusion.OWN_REQUEST
+            Exclusion.INACTIVE
+            | Exclusion.UNREACHABLE
+            | Exclusion.OFFLINE
+            | Exclusion.OFF_SHIFT
+            | Exclusion.OWN_REQUEST
+            | Exclusion.DECLINED
+            | Exclusion.MISSED
+            | Exclusion.REFUSED
+            | Exclusion.RETURNED
         ):
             return Cause.OFF
         case Exclusion.FULL:
@@ -41,7 +49,14 @@ def cause_of_exclusion(why: Exclusion) -> Literal[Cause.OFF, Cause.FULL, Cause.W
 def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF]:
     """The cause under which a contact counts that went back from its operator to the queue."""
     match why:
-        case ReturnReason.OPERATOR_REMOVED | ReturnReason.OPERATOR_REPLACED | ReturnReason.OPERATOR_UNREACHABLE:
+        case (
+            ReturnReason.OPERATOR_REMOVED
+            | ReturnReason.OPERATOR_REPLACED
+            | ReturnReason.OPERATOR_UNREACHABLE
+            | ReturnReason.DECLINED
+            | ReturnReason.MISSED
+            | ReturnReason.OFFER_WITHDRAWN
+        ):
             return Cause.OFF
         case _:
             assert_never(why)

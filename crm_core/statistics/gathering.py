@@ -30,6 +30,9 @@ Weights = dict[int, dict[int, int]]
 Draw = tuple[int, int, str | None]
 """Quarter of an hour, source, and who could not get the contact, as the event has it (JSON)."""
 
+GIVEN = ("by_hand", "duty")
+"""Reasons of assignments that were no draw."""
+
 LENGTHS = (events.CONTACT_ASSIGNED, events.CONTACT_TAKEN, events.REPLIED)
 """Events whose first occurrence ends a length that begins with the contact's opening."""
 
@@ -181,7 +184,7 @@ def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
         return  # it began to wait, and no operator lost it
     elif row.kind == events.CONTACT_QUEUED:
         _count_returned(facts.sums[*place, row.operator_id], ReturnReason(row.reason), row.times)
-    elif row.reason == "by_hand":
+    elif row.reason in GIVEN:
         facts.sums[*place, row.operator_id].given += row.times
     else:
         facts.sums[*place, row.operator_id].drawn += row.times

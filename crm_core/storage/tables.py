@@ -96,6 +96,16 @@ class Source(Base):
     sticky_mode: Mapped[str] = technical(
         String(8), default="charged", comment="whether that operator pays for it where shares are exact: charged, apart"
     )
+    offer_seconds: Mapped[int] = technical(
+        default=0, comment="so long a contact is offered to an operator, in their working time; 0: it is theirs at once"
+    )
+    offer_rounds: Mapped[int] = technical(default=3, comment="after so many offers in vain others are told")
+    miss_limit: Mapped[int] = technical(
+        default=3, comment="after so many missed offers in a row an operator is set offline; 0: never"
+    )
+    duty_operator_id: Mapped[int | None] = technical(
+        comment="the operator who gets what was offered in vain; none: admins are told"
+    )
 
 
 class Operator(Base):
@@ -123,6 +133,7 @@ class Operator(Base):
     hours: Mapped[dict[str, Any] | None] = personal(comment="working hours (`crm_core.hours.stored`); none: always")
     on_shift: Mapped[bool] = technical(default=True, comment="whether these hours let new contacts come now")
     shift_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
+    missed_offers: Mapped[int] = technical(server_default="0", comment="in a row, where somebody else could take them")
 
 
 class Staff(Base):
@@ -305,6 +316,7 @@ class Contact(Base):
         ),
         Index("ix_contacts_queue", "source_id", "id", **_where("operator_id IS NULL AND status = 'new'")),
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
+        Index("ix_contacts_offered", "offer_ends_at", **_where("offered_at IS NOT NULL")),
         Index("ix_contacts_open_of_operator", "operator_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
         # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
@@ -337,6 +349,25 @@ class Contact(Base):
         comment="the first message after closing of which the operator has not yet said what to do with it"
     )
     previous_operator_id: Mapped[int | None] = technical(comment="who had it before it was handed on")
+    offered_at: Mapped[datetime | None] = technical(
+        comment="since when it is offered to its operator; NULL once it is theirs, and without one"
+    )
+    offer_ends_at: Mapped[datetime | None] = technical(
+        comment="when that offer is missed; NULL: it stays until somebody comes who was not asked yet"
+    )
+    offers: Mapped[int] = technical(server_default="0", comment="offers that came to nothing in this wait")
+    escalated_at: Mapped[datetime | None] = technical(comment="when admins were told that nobody takes it")
+    is_asked: Mapped[bool] = technical(server_default=false(), comment="whether it has rows in `asked`")
+
+
+class AskedOperator(Base):
+    """An operator who had a contact before, and what came of that (`crm_core.routing.choose.Asked`)."""
+
+    __tablename__ = "asked"
+
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
+    outcome: Mapped[str] = technical(String(8), comment="declined, missed, refused, returned")
 
 
 class Message(Base):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin, access_operator
 from crm_core.access.serving import SPEAKER
+from crm_core.contacts import offering
 from crm_core.errors import OperatorNotFound
 from crm_core.graphemes import beginning
 from crm_core.messaging import alerts
@@ -277,15 +278,16 @@ def change(
     Returns the operator as changed. Raises NotAllowed, OperatorNotFound, BadName, NameTaken, BadValue.
     """
     access_admin(s, actor)
-    source_ids = hold_operators(s, [operator_id])
+    source_ids = hold_operators(s, [operator_id], gives_back=is_active is False)
     before = one(s, operator_id=operator_id)
     if name is not None and (checked := check_free_name(name, _names(s, besides=operator_id))) != before.name:
         _rename(s, operator_id, checked, actor, now)
     if max_leads is not None and max_leads != before.max_leads:
         _set_limit(s, operator_id, _check_limit(max_leads), actor, now)
+    offered: list[int] = []
     if is_active is not None and is_active != before.is_active:
-        _set_active(s, operator_id, is_active, actor, now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+        offered = _set_active(s, operator_id, is_active, actor, now)
+    offering.give_out(s, source_ids=source_ids, contact_ids=offered, actor=actor, now=now, rng=rng)
     return one(s, operator_id=operator_id)
 
 
@@ -313,17 +315,20 @@ def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, n
     Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    source_ids = hold_operators(s, [operator_id])
+    source_ids = hold_operators(s, [operator_id], gives_back=not is_active)
+    offered: list[int] = []
     if one(s, operator_id=operator_id).is_active != is_active:
-        _set_active(s, operator_id, is_active, actor, now)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+        offered = _set_active(s, operator_id, is_active, actor, now)
+    return offering.give_out(s, source_ids=source_ids, contact_ids=offered, actor=actor, now=now, rng=rng)
 
 
-def _set_active(s: Session, operator_id: int, is_active: bool, actor: Actor, now: datetime) -> None:
+def _set_active(s: Session, operator_id: int, is_active: bool, actor: Actor, now: datetime) -> list[int]:
+    """Returns the contacts that were only offered to them, and wait again."""
     with duty.watching(s, now=now):
         set_columns(s, operator_id, is_active=is_active)
     record_change(s, operator_id, "activated" if is_active else "deactivated", actor, now)
     alerts.notify_operator(s, operator_id, code="switched_on" if is_active else "switched_off", now=now)
+    return [] if is_active else offering.withdraw(s, operator_id=operator_id, actor=actor, now=now)
 
 
 def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:
@@ -332,11 +337,12 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng:
     Returns what was assigned of the waiting contacts. Raises NotAllowed.
     """
     operator = access_operator(s, actor)
-    source_ids = hold_operators(s, [operator.id])
+    source_ids = hold_operators(s, [operator.id], gives_back=not is_online)
     with duty.watching(s, now=now):
-        set_columns(s, operator.id, is_online=is_online)
+        set_columns(s, operator.id, is_online=is_online, missed_offers=0)
     record_change(s, operator.id, "online" if is_online else "offline", actor, now)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    offered = [] if is_online else offering.withdraw(s, operator_id=operator.id, actor=actor, now=now)
+    return offering.give_out(s, source_ids=source_ids, contact_ids=offered, actor=actor, now=now, rng=rng)
 
 
 def lock(s: Session, *, operator_id: int) -> None:

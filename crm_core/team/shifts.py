@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, access_admin
+from crm_core.contacts import offering
 from crm_core.hours.calendar import FAR, Calendar
 from crm_core.hours.stored import readable, to_json
 from crm_core.messaging import alerts
@@ -51,13 +52,14 @@ def set_hours(
     """
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id])
-    operators.one(s, operator_id=operator_id)
+    before = operators.one(s, operator_id=operator_id).hours
     stored = None if hours is None else to_json(hours)
     # Where a shift follows, it is planned that nobody is there until then.
     is_for_good = hours is not None and hours.opens_after(now) is None
     with duty.watching(s, now=now) if is_for_good else nullcontext():
         operators.set_columns(s, operator_id, hours=stored, **_state(hours, now))
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
+    offering.adjust(s, operator_id=operator_id, before=readable(before), after=hours, now=now)
     alerts.notify_operator(s, operator_id, code="hours_set", now=now, calendar=stored)
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 

@@ -20,3 +20,19 @@ async def test_days_are_set_by_command_and_by_button(crm: RunningApp, way: str) 
     assert "for 14 d" in (await types(crm, crm.olga, "/sources shop_bot")).text
     screen = await types(crm, crm.olga, "/sources sticky shop_bot 0")
     assert "come back" not in screen.text
+
+
+async def test_client_who_comes_back_goes_to_the_same_operator(crm: RunningApp) -> None:
+    anna, boris = await crm.operator("Anna", weight=1000), await crm.operator("Boris", weight=1)
+    await types(crm, crm.olga, "/sources late shop_bot 0")
+    await types(crm, crm.olga, "/sources sticky shop_bot 14")
+    await types(crm, crm.olga, "/operators limit Anna 0")
+    ivan = crm.client("Ivan")
+    await ivan.says("Do you have bicycles?", to=crm.shop)
+    first = await boris.sees("Do you have bicycles?", bot=crm.shop)
+    await presses(crm, boris, await presses(crm, boris, first, "✋ Take"), "✔️ Close")
+    await types(crm, crm.olga, "/operators limit Anna 10")
+    await ivan.says("And a bell?", to=crm.shop)
+    await crm.settled()
+    assert not [seen for seen in anna.chat(crm.shop) if "And a bell?" in seen.text]
+    await boris.sees("And a bell?", bot=crm.shop)

@@ -1,0 +1,93 @@
+"""The reasons for which an operator may decline an offer: two that are there from the start, or those of the admins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from crm_core import preferences
+from crm_core.access.actors import Actor
+from crm_core.errors import ReasonNotFound, TooManyReasons
+from crm_core.names import check_name
+from crm_core.preferences import Preference
+
+MOST = 6
+"""Reasons that admins may word: more do not fit under a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineReason:
+    """Why an operator declines a contact.
+
+    Attributes:
+        code: `busy`, `not_mine`, or the number of an admin's wording.
+        text: an admin's wording; None for the two that are there from the start.
+        may_ask_again: whether it may be offered to the same operator again, where nobody else takes it.
+    """
+
+    code: str
+    text: str | None
+    may_ask_again: bool
+
+
+BUILT_IN = (DeclineReason("busy", None, True), DeclineReason("not_mine", None, False))
+
+
+def _is_well_formed(value: list[Any]) -> bool:
+    return len(value) <= MOST and all(
+        isinstance(one, dict)
+        and isinstance(one.get("code"), str)
+        and isinstance(one.get("text"), str)
+        and isinstance(one.get("may_ask_again"), bool)
+        for one in value
+    )
+
+
+REASONS = preferences.known(Preference("decline_reasons", list, default=[], check=_is_well_formed))
+
+
+def listing(s: Session) -> list[DeclineReason]:
+    """The reasons that operators choose from: what admins have worded, else the two that are there from the start."""
+    own = preferences.read(s, REASONS)
+    return [DeclineReason(**one) for one in own] or list(BUILT_IN)
+
+
+def find_reason(s: Session, code: str, **about: int) -> DeclineReason:
+    """The reason of a code.
+
+    Args:
+        about: the `contact` that is declined, for the error.
+
+    Raises ReasonNotFound with those that there are.
+    """
+    known = listing(s)
+    found = next((one for one in known if one.code == code), None)
+    if found is None:
+        raise ReasonNotFound(reason=code, known=[one.code for one in known], **about)
+    return found
+
+
+def add(s: Session, *, text: str, may_ask_again: bool, actor: Actor, now: datetime) -> DeclineReason:
+    """Adds a reason; the first one replaces the two that are there from the start.
+
+    Raises NotAllowed, BadName, TooManyReasons.
+    """
+    stored = preferences.current(s, REASONS)
+    if len(stored.value) >= MOST:
+        raise TooManyReasons(most=MOST)
+    number = 1 + max((int(one["code"]) for one in stored.value), default=0)
+    new = DeclineReason(str(number), check_name(text), may_ask_again)
+    value = [*stored.value, {"code": new.code, "text": new.text, "may_ask_again": may_ask_again}]
+    preferences.set(s, REASONS, value, version=stored.version, actor=actor, now=now)
+    return new
+
+
+def remove(s: Session, *, code: str, actor: Actor, now: datetime) -> DeclineReason:
+    """Removes a reason that an admin has added. Raises NotAllowed, ReasonNotFound."""
+    stored, found = preferences.current(s, REASONS), find_reason(s, code)
+    if found.text is None:
+        raise ReasonNotFound(reason=code, known=[])
+    value = [one for one in stored.value if one["code"] != code]
+    preferences.set(s, REASONS, value, version=stored.version, actor=actor, now=now)
+    return found

@@ -1,0 +1,61 @@
+"""How a source offers its contacts: for how long, how often, and what follows when nobody takes one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_admin
+from crm_core.errors import OperatorNotFound, SourceNotFound
+from crm_core.names import check_number
+from crm_core.storage.execute import change_one
+from crm_core.storage.locks import lock_sources
+from crm_core.storage.tables import Operator, Source
+
+LONGEST = 24 * 3600
+"""Seconds of working time for which a contact may be offered."""
+
+SHORTEST = 5
+MOST_ROUNDS, MOST_MISSES = 20, 20
+NAMES = ("offer_seconds", "offer_rounds", "miss_limit", "duty_operator_id")
+
+_source = Source.__table__
+
+
+def set_offers(s: Session, *, source_id: int, values: Mapping[str, int | None], actor: Actor, now: datetime) -> None:
+    """Changes what is given of a source's offers; what is offered already ends as it was begun.
+
+    Args:
+        values: `offer_seconds` of working time (0: contacts are not offered), `offer_rounds` (offers in vain before
+            others are told), `miss_limit` (missed in a row before an operator is set offline; 0: never),
+            `duty_operator_id` (who gets what was offered in vain; None: admins are told).
+
+    Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    checked = {name: _checked(s, name, value) for name, value in values.items()}
+    changed = update(_source).where(_source.c.id == source_id).values(checked)
+    change_one(s, changed, otherwise=SourceNotFound(name=str(source_id), close=[]))
+    events.record_one(
+        s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason="offers", data=checked
+    )
+
+
+def _checked(s: Session, name: str, value: Any) -> int | None:
+    if name == "duty_operator_id":
+        return None if value is None else _there(s, value)
+    if name == "offer_seconds":
+        return check_number(value, field=name, minimum=SHORTEST if value else 0, maximum=LONGEST)
+    minimum, maximum = (1, MOST_ROUNDS) if name == "offer_rounds" else (0, MOST_MISSES)
+    return check_number(value, field=name, minimum=minimum, maximum=maximum)
+
+
+def _there(s: Session, operator_id: int) -> int:
+    there = select(Operator.id).where(Operator.id == operator_id, Operator.removed_at.is_(None))
+    if s.execute(there).first() is None:
+        raise OperatorNotFound(name=str(operator_id), close=[])
+    return operator_id
