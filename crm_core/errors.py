@@ -305,7 +305,7 @@ class NotOffered(CrmError):
 
 
 class ReasonNotFound(CrmError):
-    """No reason to decline has the code `reason`; `known` are those that can be given. `contact`, if one is declined."""
+    """No reason to decline has the code `reason`; `known` are those that can be given. `contact`: what is declined."""
 
     code, status = "reason_not_found", 422
 

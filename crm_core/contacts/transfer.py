@@ -57,7 +57,10 @@ def assign_by_hand(
     access_assigning(s, actor)
     contact, source_ids = _lock_open(s, contact_id, operator_id)
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    if contact.is_asked:
+        source = offers.with_asked(s, source, contact_id)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
+    _let_go(s, contact)
     reservation = _reserve(s, contact, source, chosen, confirmed=confirmed)
     _move(s, contact, reservation, now=now)
     assignment.announce_assignment(
@@ -120,7 +123,9 @@ def _reserve(
     why = exclusion(candidate)
     reservation = None
     if why is None or confirmed:
-        reservation = assignment.reserve_by_hand(s, source, chosen=candidate, beyond_limit=confirmed)
+        reservation = assignment.reserve_by_hand(
+            s, source, chosen=candidate, beyond_limit=confirmed, is_charged=source.sticky_mode == "charged"
+        )
     if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
         raise NeedsConfirmation(
             contact=contact.id,
@@ -150,11 +155,15 @@ _BY_HAND = (
 )
 
 
-def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> None:
-    """Moves a contact into a reserved place: what was on its way to the earlier operator is dropped."""
+def _let_go(s: Session, contact: Row[Any]) -> None:
+    """A contact leaves the operator whom it is with, before the choice of the next one is made and recorded."""
     if contact.operator_id is not None:
         offers.undo_draw(s, contact)
         assignment.release(s, contact.operator_id)
+
+
+def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> None:
+    """Moves a contact into a reserved place: what was on its way to the earlier operator is dropped."""
     values = {
         "contact_id": contact.id,
         "seen": contact.version,

@@ -30,7 +30,7 @@ from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.routing import ledger
 from crm_core.routing.candidates import SourceFacts, candidates
-from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, exclusion
+from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible, exclusion
 from crm_core.routing.credits import may_pay
 from crm_core.routing.decisions import record
 from crm_core.routing.offers import Offer
@@ -203,20 +203,33 @@ def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int
         ledger.pay(s, source_id=source.id, credits=credits, weights=choice.weights, payer=payer)
 
 
-def reserve_by_hand(s: Session, source: SourceFacts, *, chosen: Candidate, beyond_limit: bool) -> Reservation | None:
+def reserve_by_hand(
+    s: Session, source: SourceFacts, *, chosen: Candidate, beyond_limit: bool, is_charged: bool = False
+) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
     Args:
         source: of the contact.
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
+        is_charged: whether they pay for it where shares are exact; the caller has then locked the source.
     """
     values = {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
     claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, values).one_or_none()
     if claimed is None:
         return None
-    others = [one for one in candidates(s, source) if one.operator_id != chosen.operator_id]
-    decision = record([*others, chosen], strategy=source.strategy, preferred=chosen.operator_id, is_by_hand=True)
-    return _reservation(chosen, claimed, Choice(chosen, "by_hand", ()), decision)
+    everybody = [
+        chosen if one.operator_id == chosen.operator_id else one for one in candidates(s, source)
+    ]  # as they were before this contact
+    if chosen not in everybody:
+        everybody.append(replace(chosen, weight=0))  # who has no weight there can be chosen by hand alone
+    credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
+    decision = record(
+        everybody, strategy=source.strategy, credits=credits, preferred=chosen.operator_id, is_by_hand=True
+    )
+    choice = Choice(chosen, "by_hand", (), tuple(eligible(everybody)[0]))
+    if credits is not None and may_pay(credits, choice.weights, chosen.operator_id):
+        _enter(s, source, choice, credits)
+    return _reservation(chosen, claimed, choice, decision)
 
 
 def release(s: Session, operator_id: int) -> None:
@@ -264,10 +277,19 @@ def announce_assignment(
 
     Args:
         said: the client's messages; the first is on the card if it fits there.
-        offer: where it is only offered. Who has its card already is reminded instead.
+        offer: where it is only offered.
         also, happened: rows and events of the same action, written in the same statements.
     """
-    assigned = NewEvent(
+    is_full = place.load >= place.limit
+    reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
+    offered = [] if offer is None else [offer.event(contact_id, source.id, place.operator_id)]
+    events.record(s, [*happened, assigned(contact_id, source, place, actor=actor, now=now), *offered, *reached])
+    outbox.add(s, [*_to_operator(contact_id, source, place, said), *also], now=now)
+
+
+def assigned(contact_id: int, source: SourceFacts, place: Reservation, *, actor: str, now: datetime) -> NewEvent:
+    """The event that a contact has an operator."""
+    return NewEvent(
         events.CONTACT_ASSIGNED,
         now,
         actor,
@@ -278,13 +300,6 @@ def announce_assignment(
         data=_by_reason(place.excluded),
         decision=place.decision,
     )
-    is_full = place.load >= place.limit
-    reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
-    offered = [] if offer is None else [offer.event(contact_id, source.id, place.operator_id)]
-    events.record(s, [*happened, assigned, *offered, *reached])
-    is_again = offer is not None and offer.is_again
-    shown = _reminder(contact_id, source, place) if is_again else _to_operator(contact_id, source, place, said)
-    outbox.add(s, [*shown, *also], now=now)
 
 
 def _by_reason(excluded: Sequence[tuple[int, Exclusion]]) -> dict[str, list[int]] | None:
@@ -295,14 +310,6 @@ def _by_reason(excluded: Sequence[tuple[int, Exclusion]]) -> dict[str, list[int]
     for operator_id, why in excluded:
         found.setdefault(why.value, []).append(operator_id)
     return found
-
-
-def _reminder(contact_id: int, source: SourceFacts, place: Reservation) -> list[outbox.OutboxEntry]:
-    """For an operator who has the card already, and nobody else can get the contact."""
-    if place.chat_id is None or source.card_bot_id is None:
-        return []
-    payload = {"code": "still_offered", "contact": contact_id}
-    return [outbox.OutboxEntry(outbox.STAFF_NOTICE, source.card_bot_id, place.chat_id, contact_id, payload=payload)]
 
 
 def _to_operator(

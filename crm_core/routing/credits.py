@@ -45,20 +45,22 @@ def paid(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> 
     """The credits that a contact changes, as they are then: the eligible operators have earned, and the payer has paid.
 
     Args:
-        credits, weights: as in `turn`; the payer is one of the eligible operators.
+        credits, weights: as in `turn`; the payer is one of the eligible operators, unless a person chose them.
     """
     after = {operator: credits.get(operator, 0) + part for operator, part in split(weights).items()}
-    after[payer] -= UNIT
+    after[payer] = after.get(payer, credits.get(payer, 0)) - UNIT
     return after
 
 
 def may_pay(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> bool:
-    """Whether an operator can pay for a contact that was not drawn without going below `FLOOR`.
+    """Whether an operator pays for a contact that was not drawn: they work there, and do not go below `FLOOR`.
+
+    Nor does anybody pay where nobody is eligible, who would earn it.
 
     Args:
-        credits, weights: as in `turn`; the payer is one of the eligible operators.
+        credits, weights: as in `paid`.
     """
-    return credits.get(payer, 0) + split(weights)[payer] - UNIT >= FLOOR
+    return bool(weights) and payer in credits and credits[payer] + split(weights).get(payer, 0) - UNIT >= FLOOR
 
 
 def spread(amount: int, operators: list[int]) -> dict[int, int]:

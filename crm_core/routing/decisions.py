@@ -63,7 +63,7 @@ class Decision:
     def credits_after(self) -> Mapping[int, int] | None:
         """The credits after it, by operator; None where the source keeps none."""
         operator, weights = self.again(), self.weights
-        if self.credits is None or self.is_by_hand or operator is None:
+        if self.credits is None or operator is None:
             return self.credits
         if self.preferred is not None and not may_pay(self.credits, weights, operator):
             return self.credits

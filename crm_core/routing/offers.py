@@ -34,12 +34,10 @@ class Offer:
 
     Attributes:
         ends_at: when it is missed; None where it stays with whoever missed it before, since nobody else can get it.
-        is_again: whether they missed it before, and have its card.
     """
 
     at: datetime
     ends_at: datetime | None
-    is_again: bool = False
 
     def event(self, contact_id: int, source_id: int, operator_id: int) -> NewEvent:
         """What is recorded of it, beside the assignment."""
@@ -76,10 +74,9 @@ def make(
     """
     if not seconds:
         return None
-    is_again = before is Asked.MISSED
     if is_escalated and before is not None:
-        return Offer(now, None, is_again)
-    return Offer(now, ends_at(s, operator_id=operator_id, seconds=seconds, now=now), is_again)
+        return Offer(now, None)
+    return Offer(now, ends_at(s, operator_id=operator_id, seconds=seconds, now=now))
 
 
 def ends_at(s: Session, *, operator_id: int, seconds: int, now: datetime) -> datetime | None:

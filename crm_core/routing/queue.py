@@ -396,6 +396,18 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     return choice.reason if choice.operator is None else None
 
 
+_OLDER = (
+    select(_contact.c.id)
+    .where(*WAITS, _contact.c.source_id.in_(bindparam("source_ids", expanding=True)), _contact.c.id < bindparam("than"))
+    .limit(1)
+)
+
+
+def older_waits(s: Session, *, source_ids: Iterable[int], than: int) -> bool:
+    """Whether a contact waits at one of these sources that comes before this one."""
+    return execute(s, _OLDER, {"source_ids": sorted(source_ids), "than": than}).first() is not None
+
+
 def first_in_line(s: Session, source_id: int) -> int | None:
     """The contact that has waited the longest at a source."""
     first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()

@@ -19,7 +19,7 @@ from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
-from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
+from crm_core.storage.tables import Bot, Contact, Operator, Source, Staff, StaffChat, Weight
 from crm_core.team import accounts, operators
 
 _operator = Operator.__table__
@@ -50,6 +50,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
+    s.execute(update(Source).where(Source.duty_operator_id == operator_id).values(duty_operator_id=None))
     ledger.remove(s, operator_id=operator_id)
     detach_account(s, operator_id=operator_id, now=now, returned=returned)
     operators.record_change(s, operator_id, "removed", actor, now)

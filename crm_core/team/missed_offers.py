@@ -86,7 +86,8 @@ def end(s: Session, *, contact_id: int, now: datetime, rng: Rng) -> bool:
         )
     elif contact.offer_ends_at <= now:
         could_others = bool(_others(s, contact_id))
-        offering.pass_on(s, contact, outcome=Asked.MISSED, actor=SYSTEM, now=now)
+        if could_others or not offering.keep(s, contact, source_ids=source_ids, now=now):
+            offering.pass_on(s, contact, outcome=Asked.MISSED, actor=SYSTEM, now=now)
         if could_others:
             _count(s, operator_id, limit=offering.rules_of(s, contact.source_id).miss_limit, now=now)
     else:

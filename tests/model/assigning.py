@@ -91,6 +91,7 @@ def give(world: World, contact: Contact, operator: Operator, *, rule: str) -> No
         withdraw(world, contact)
     if contact.state == State.SNOOZED:
         contact.happened(world.now, "woke")
+    contact.state, contact.operator = State.QUEUED, None  # it leaves whom it is with, before anything is counted
     source, candidates = world.sources[contact.source], world.candidates(contact)
     decision = Decision(
         contact.id,
@@ -153,7 +154,7 @@ def _escalate(world: World, contact: Contact, source: Source) -> None:
 
 def exclusion_on_duty(world: World, contact: Contact, duty: Operator) -> str | None:
     """Why whoever is on duty cannot get a contact. Their limit does not count: they are there for this."""
-    without_limit = replace(world.candidate(contact, duty, unknown_weight=1), load=0, load_here=0)
+    without_limit = replace(world.candidate(contact, duty, unknown_weight=1), load=0, limit=1, limit_here=None)
     return exclusion_by_hand(without_limit, is_confirmed=False)
 
 

@@ -181,8 +181,7 @@ class Distributor:
         queue(self.world, contact, why="returned")
 
     def _close(self, contact: Contact) -> None:
-        if contact.state == State.OFFERED:
-            withdraw(self.world, contact)
+        contact.offer = None  # who closes what is offered to them has dealt with it
         contact.state, contact.closed = State.CLOSED, self.world.now
         contact.wakes, contact.unanswered, contact.woke, contact.why = None, None, False, None
         contact.happened(self.world.now, "closed")

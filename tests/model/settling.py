@@ -58,11 +58,13 @@ def _miss(world: World) -> None:
             continue
         operator = world.operators[contact.operator or 0]
         limit = world.sources[contact.source].miss_limit
-        operator.misses += bool(others(world, contact))
+        counts = bool(others(world, contact))
+        operator.misses += counts
         pass_on(world, contact, why="missed")
-        if limit and operator.misses >= limit:
+        if counts and limit and operator.misses >= limit:
             world.tell("missed_too_often", operator=operator.id)
             go_offline(world, operator)
+        _give_out(world)  # before the next one is missed, for which fewer may be free then
 
 
 def is_held_up(world: World, contact: Contact) -> bool:

@@ -1,0 +1,264 @@
+"""The product beside the reference model of the distributor: after every move of a history both show the same."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core.access.actors import SYSTEM, telegram
+from crm_core.contacts import lifecycle, offering, transfer
+from crm_core.contacts.leads import LeadFacts
+from crm_core.errors import CrmError
+from crm_core.routing import ledger, sources
+from crm_core.storage.database import Database
+from crm_core.storage.tables import Contact, Operator
+from crm_core.team import departure, missed_offers, operators
+from tests.domain.arranging import NOW, Office, open_office
+from tests.domain.invariants import check_ledgers, check_loads
+from tests.model.conservation import check_world
+from tests.model.contacts import State
+from tests.model.distributor import Distributor
+from tests.model.moves import Close, Configure, Decline, Employ, Event, Give, Open, Remove, Set, Step, Take, Wait
+from tests.model.settling import next_moment, settle
+from tests.model.world import World
+
+LEADS = ("ivan", "kira", "pavel", "nina", "oleg")
+START = int(NOW.timestamp())
+
+
+@dataclass
+class Pair:
+    """A model, and the office that does the same.
+
+    Attributes:
+        roll: what chance says in this move, to both.
+    """
+
+    office: Office
+    shop: Distributor
+    roll: float = 0.0
+    contacts: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.shop.world.now, UTC)
+
+
+def open_pair(s: Session, rng: Random) -> Pair:
+    """Two to four operators at one source, as the model and as the product have them."""
+    weights = [rng.choice([1, 2, 7]) for _ in range(rng.randint(2, 4))]
+    office = open_office(s, weights=weights, limit=3)
+    pair = Pair(office, Distributor(lambda: pair.roll, now=START))
+    source = pair.shop.connect(strategy="random")
+    for weight in weights:
+        operator = pair.shop.hire(limit=3, max_held=1_000)
+        pair.shop.step(Employ(source, operator, weight=weight))
+    return pair
+
+
+def random_step(world: World, rng: Random) -> Step:
+    """Something that happens in a shop that offers its contacts."""
+    opened = [one.id for one in world.contacts.values() if one.state != State.CLOSED]
+    operator = rng.choice(list(world.operators))
+    kind = rng.random()
+    if kind < 0.3 or not opened:
+        return Open(1, rng.choice(LEADS))
+    if kind < 0.65:
+        one = rng.choice(opened)
+        is_offered = world.contacts[one].state == State.OFFERED
+        if is_offered and rng.random() < 0.7:
+            return Take(one) if rng.random() < 0.5 else Decline(one, may_ask_again=rng.random() < 0.6)
+        give = Give(one, operator, is_confirmed=True)
+        is_theirs = world.contacts[one].operator is not None
+        return (Close(one), Take(one), give)[rng.randrange(3)] if is_theirs else give
+    if kind < 0.8:
+        return Wait(rng.choice([1, 10, 39, 40, 41, 200]))
+    if kind < 0.9:
+        values = rng.choice(({"is_online": rng.random() < 0.6}, {"is_active": True}, {"limit": rng.randint(0, 5)}))
+        return Set(operator, {**values})
+    if kind < 0.93:
+        return Employ(1, operator, weight=rng.choice([0, 1, 2, 7]))
+    if kind < 0.94 and len(world.operators) > 2:
+        return Remove(operator)
+    settings: dict[str, Any] = {
+        "strategy": rng.choice(["exact", "exact", "random"]),
+        "offer_seconds": rng.choice([0, 40, 40]),
+        "offer_rounds": rng.randint(1, 3),
+        "miss_limit": rng.randint(0, 2),
+        "duty": None if world.operators[operator].is_removed else rng.choice([None, operator]),
+        "sticky_days": rng.choice([0, 7]),
+        "charged": rng.random() < 0.5,
+    }
+    return Configure(1, settings)
+
+
+def play(s: Session, pair: Pair, move: Step) -> None:
+    """Does the same as the model; what it rejects, the product refuses."""
+    who: dict[str, Any] = {"actor": SYSTEM, "now": pair.now, "rng": lambda: pair.roll}
+    world = pair.shop.world
+    match move:
+        case Open():
+            lead = LeadFacts(external_id=move.lead)
+            made = lifecycle.register(s, source_id=pair.office.source_id, lead=lead, now=pair.now, rng=who["rng"])
+            pair.contacts[max(world.contacts)] = made.id
+        case Take() | Decline() | Close():
+            act(s, pair, move, who)
+        case Give():
+            operator_id = pair.office.operator_ids[move.operator - 1]
+            contact_id = pair.contacts[move.contact]
+            transfer.assign_by_hand(s, contact_id=contact_id, operator_id=operator_id, confirmed=True, **who)
+        case Set():
+            change(s, pair, pair.office.operator_ids[move.operator - 1], dict(move.values), who)
+        case Employ():
+            operator_id = pair.office.operator_ids[move.operator - 1]
+            sources.set_weight(s, source_id=pair.office.source_id, operator_id=operator_id, weight=move.weight, **who)
+        case Remove():
+            departure.remove(s, operator_id=pair.office.operator_ids[move.operator - 1], **who)
+        case Configure():
+            configure(s, pair, dict(move.values), who)
+        case _:
+            raise AssertionError(move)
+
+
+def act(s: Session, pair: Pair, move: Take | Decline | Close, who: dict[str, Any]) -> None:
+    """What the operator of a contact does with it."""
+    contact_id = pair.contacts[move.contact]
+    holder = s.execute(select(Contact.operator_id).where(Contact.id == contact_id)).scalar_one()
+    who = {**who, "actor": telegram(pair.office.account(holder or 0))}
+    match move:
+        case Take():
+            del who["rng"]
+            lifecycle.take(s, contact_id=contact_id, version=None, **who)
+        case Decline():
+            reason = "busy" if move.may_ask_again else "not_mine"
+            offering.decline(s, contact_id=contact_id, version=None, reason=reason, **who)
+        case Close():
+            lifecycle.close(s, contact_id=contact_id, version=None, **who)
+
+
+def change(s: Session, pair: Pair, operator_id: int, values: dict[str, Any], who: dict[str, Any]) -> None:
+    """An operator comes or goes, or an admin changes something about them."""
+    if "is_online" in values:
+        actor = telegram(pair.office.account(operator_id))
+        operators.set_online(s, is_online=values["is_online"], **{**who, "actor": actor})
+    if "is_active" in values:
+        operators.set_active(s, operator_id=operator_id, is_active=values["is_active"], **who)
+    if "limit" in values:
+        operators.set_limit(s, operator_id=operator_id, max_leads=values["limit"], **who)
+
+
+def configure(s: Session, pair: Pair, values: dict[str, Any], who: dict[str, Any]) -> None:
+    """An admin changes the source."""
+    duty = values.pop("duty")
+    charged = values.pop("charged")
+    values["duty_operator_id"] = None if duty is None else pair.office.operator_ids[duty - 1]
+    values["sticky_mode"] = "charged" if charged else "apart"
+    sources.change(s, source_id=pair.office.source_id, values=values, **who)
+
+
+def pass_time(s: Session, pair: Pair) -> None:
+    """Does what is due at this moment, as the job of every second does."""
+    while found := missed_offers.due(s, now=pair.now):
+        for contact_id in found:
+            missed_offers.end(s, contact_id=contact_id, now=pair.now, rng=lambda: pair.roll)
+
+
+def of_model(pair: Pair) -> dict[str, Any]:
+    """What the model shows."""
+    world = pair.shop.world
+    return {
+        "contacts": {one.id: (str(one.state), one.operator) for one in world.contacts.values()},
+        "loads": {one: world.load(one) // 100 for one in world.operators},
+        "online": {one.id: one.is_online for one in world.operators.values() if not one.is_removed},
+        "credits": {one: credit for one, credit in world.sources[1].ledger.credits.items() if credit},
+    }
+
+
+def of_product(s: Session, pair: Pair) -> dict[str, Any]:
+    """What the product shows, with the numbers of the model."""
+    numbers = {operator_id: at for at, operator_id in enumerate(pair.office.operator_ids, start=1)}
+    by_id = {contact_id: number for number, contact_id in pair.contacts.items()}
+    columns = (Contact.id, Contact.status, Contact.operator_id, Contact.offered_at)
+    contacts = {by_id[row.id]: (_state(row), numbers.get(row.operator_id)) for row in s.execute(select(*columns))}
+    staff = s.execute(select(Operator.id, Operator.current_leads, Operator.is_online, Operator.removed_at)).all()
+    return {
+        "contacts": dict(sorted(contacts.items())),
+        "loads": {numbers[row.id]: row.current_leads for row in staff},
+        "online": {numbers[row.id]: row.is_online for row in staff if row.removed_at is None},
+        "credits": {
+            numbers[one]: credit for one, credit in ledger.of_source(s, pair.office.source_id).items() if credit
+        },
+    }
+
+
+def _state(row: Any) -> str:
+    if row.status == "closed":
+        return "closed"
+    if row.operator_id is None:
+        return "queued"
+    return "held" if row.offered_at is None else "offered"
+
+
+def is_rejected(events: list[Event]) -> bool:
+    return any(one.kind == "rejected" for one in events)
+
+
+async def compare(db: Database, seed: int, *, moves: int) -> None:
+    """One history, compared after every move."""
+    rng = Random(seed)
+    pair = await db.write(open_pair, rng)
+    for _ in range(moves):
+        pair.roll = rng.random()
+        move = random_step(pair.shop.world, rng)
+        if isinstance(move, Wait):
+            await wait(db, pair, move.seconds)
+        else:
+            await both(db, pair, move)
+        shown = await db.read(of_product, pair)
+        assert shown == of_model(pair), f"seed {seed}, after {move}"
+        check_world(pair.shop.world)
+        await db.read(check_loads)
+        await db.read(check_ledgers)
+
+
+async def both(db: Database, pair: Pair, move: Step) -> None:
+    """A move that both make, or that both refuse."""
+    rejected = is_rejected(pair.shop.step(move))
+    refused = None
+    try:
+        await db.write(play, pair, move)
+    except CrmError as error:
+        refused = error
+    # The product knows contacts that are an operator's, and that they have not taken yet; to the model all are taken.
+    assert rejected is (refused is not None) or isinstance(move, Take), (
+        move,
+        rejected,
+        refused,
+        refused and refused.fields,
+    )
+    await db.write(pass_time, pair)
+
+
+async def wait(db: Database, pair: Pair, seconds: int) -> None:
+    """Time passes for both, from one moment at which something is due to the next."""
+    world, last = pair.shop.world, pair.shop.world.now + seconds
+    while (moment := next_moment(world, last)) is not None:
+        world.now = moment
+        settle(world)
+        await db.write(pass_time, pair)
+    world.now = last
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_product_does_what_the_model_does(db: Database, seed: int) -> None:
+    await compare(db, seed, moves=60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 112))
+async def test_product_does_what_the_model_does_in_a_long_history(db: Database, seed: int) -> None:
+    await compare(db, seed, moves=200)
