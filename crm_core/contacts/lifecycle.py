@@ -13,7 +13,6 @@ from crm_core.access.actors import Actor, access_contact, access_holder
 from crm_core.contacts import cards, leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
-from crm_core.contacts.returning import former_operator
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
@@ -26,6 +25,7 @@ from crm_core.routing.offers import Offer
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
+from crm_core.routing.returning import former_operator
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources

@@ -30,7 +30,7 @@ from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.routing import ledger
 from crm_core.routing.candidates import SourceFacts, candidates
-from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible, exclusion
+from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible
 from crm_core.routing.credits import may_pay
 from crm_core.routing.decisions import record
 from crm_core.routing.offers import Offer
@@ -182,7 +182,7 @@ def reserve_preferred(
             (`crm_core.routing.credits.FLOOR`).
     """
     pool = candidates(s, source)
-    preferred = next((one for one in pool if one.operator_id == operator_id and exclusion(one) is None), None)
+    preferred = next((one for one in eligible(pool)[0] if one.operator_id == operator_id), None)
     if preferred is None:
         return None
     claimed = unlock_unless_found(s, partial(_claim, s, preferred))

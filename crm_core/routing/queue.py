@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages, outbox
-from crm_core.routing import assignment, offers
+from crm_core.routing import assignment, offers, returning
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_facts
 from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, choose
@@ -65,6 +65,7 @@ _OLDEST = (
     select(
         _contact.c.id,
         _contact.c.source_id,
+        _contact.c.lead_id,
         _contact.c.version,
         _contact.c.bot_id,
         _contact.c.chat_id,
@@ -144,7 +145,7 @@ class _Slice:
             if self.given >= AT_ONCE and has_room(s, source):
                 self.goes_on = True
                 break
-            place = assignment.reserve_operator(s, source, rng=self.rng) if source.is_active else None
+            place = self._reserve(source, oldest) if source.is_active else None
             if isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}:
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
@@ -173,6 +174,16 @@ class _Slice:
             )
             self.given += 1
         return not_in_telegram
+
+    def _reserve(self, source: SourceFacts, contact: Row[Any]) -> Reservation | Choice:
+        """A place of the operator whom the client had before, if they can get it, else of whoever is chosen."""
+        before = returning.former_operator(self.s, source, contact.lead_id, self.now)
+        if before is not None:
+            is_charged = source.sticky_mode == "charged"
+            same = assignment.reserve_preferred(self.s, source, operator_id=before, is_charged=is_charged)
+            if same is not None:
+                return same
+        return assignment.reserve_operator(self.s, source, rng=self.rng)
 
 
 def has_room(s: Session, source: SourceFacts) -> bool:

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.contacts.lead_words import words
 from crm_core.messaging import outbox
-from crm_core.routing import queue
+from crm_core.routing import offers, queue
 from crm_core.routing.candidates import candidates, source_facts
-from crm_core.routing.choose import exclusion
+from crm_core.routing.choose import eligible
 from crm_core.storage.tables import OutboxRow
 
 
@@ -92,13 +92,15 @@ def check_words(s: Session) -> None:
 
 def check_nobody_waits_in_vain(s: Session) -> None:
     """Where a contact waits at a source that is on, nobody who is eligible there has room."""
-    for source_id, chat_id in _rows(
+    for source_id, chat_id, asked in _rows(
         s,
-        "SELECT source_id, max(chat_id) FROM contacts WHERE operator_id IS NULL AND status = 'new' "
-        "GROUP BY source_id, chat_id IS NULL",
+        "SELECT source_id, max(chat_id), 0 FROM contacts WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
+        "GROUP BY source_id, chat_id IS NULL UNION ALL "
+        "SELECT source_id, chat_id, id FROM contacts WHERE operator_id IS NULL AND status = 'new' AND is_asked",
     ):
         source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id)
-        free = [one for one in candidates(s, source) if source.is_active and exclusion(one) is None]
+        source = offers.with_asked(s, source, asked) if asked else source
+        free = eligible(candidates(s, source))[0] if source.is_active else []
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
 
 

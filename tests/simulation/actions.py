@@ -22,7 +22,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import sources
+from crm_core.routing import offer_settings, sources
 from crm_core.routing.sources import StickyMode
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators, shifts
@@ -113,6 +113,10 @@ class Actions:
         """An operator presses Close on one of their cards that has it, or Close it where the card asks; some twice."""
         self._press(operator, bot, which, "close", times=times)
 
+    def decline(self, operator: int, bot: int, which: int) -> None:
+        """An operator presses Decline on one of their cards that has it, or a reason where the card asks for one."""
+        self._press(operator, bot, which, ("because:", "decline:"))
+
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""
         self.history.safety.may_exceed.add(operator + 1)
@@ -149,7 +153,7 @@ class Actions:
         )
         return [one["text"] for row in rows for one in json.loads(row[0]) if one.get("text")]
 
-    def _press(self, operator: int, bot: int, which: int, action: str, *, times: int = 1) -> None:
+    def _press(self, operator: int, bot: int, which: int, action: str | tuple[str, ...], *, times: int = 1) -> None:
         account = OPERATOR_ACCOUNTS[operator]
         found = [
             (one.id, data)
@@ -226,6 +230,23 @@ class Actions:
             source_id=self._source(bot),
             sticky_days=days,
             sticky_mode=mode,
+            actor=SYSTEM,
+            now=self.history.clock(),
+        )
+
+    def offers(self, bot: int, seconds: int, rounds: int, misses: int, duty: int | None) -> None:
+        """An admin sets whether a source offers its contacts, and what follows when nobody takes one."""
+        if duty is not None:
+            self.history.safety.may_exceed.add(duty + 1)
+        self._administer(
+            offer_settings.set_offers,
+            source_id=self._source(bot),
+            values={
+                "offer_seconds": seconds,
+                "offer_rounds": rounds,
+                "miss_limit": misses,
+                "duty_operator_id": None if duty is None else duty + 1,
+            },
             actor=SYSTEM,
             now=self.history.clock(),
         )

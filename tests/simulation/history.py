@@ -12,7 +12,7 @@ from bot.sandbox.world.chats import StoredMessage
 from bot.sandbox.world.state import World
 from tests.simulation.actions import Actions
 from tests.simulation.loop import PROCESS, TELEGRAM, Loop
-from tests.simulation.outcome import check_outcome
+from tests.simulation.outcome import check_outcome, overdue_offers
 from tests.simulation.plan import CLIENTS, QUIET, Step, bots_of
 from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, settings, template
 from tests.simulation.safety import Safety, Violation
@@ -195,6 +195,11 @@ class History:
         self._rest(until)
         self.app.tick(at_most=99)
         self._rest(until)
+        for _ in range(20):  # time leaps where nothing is to be done, and what it passes over has its second then
+            if not overdue_offers(self):
+                break
+            self.pass_time(1.5)
+            self._rest(until)
 
     def _rest(self, until: int) -> None:
         while not self._is_quiet():

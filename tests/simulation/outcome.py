@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
@@ -27,6 +28,7 @@ Told = dict[tuple[int, int], set[int]]
 Delivery = dict[int, tuple[str, str, str, int]]
 """Row of the outbox → its kind, state, outcome, and how many failures are counted against it."""
 
+LATE = 5.0  # seconds after which an offer should be over that has ended
 FORGOTTEN = 5  # attempts of one row, doubtful ones too, whose record a power cut may take away
 OF_OUTAGES = {"server_error", "no_answer", "unreadable_answer", "api_error", "no_connection", "process_ended"}
 
@@ -41,6 +43,20 @@ def check_outcome(history: "History") -> None:
     _operators_are_heard(history, tried, copies, told)
     _notices_come_once(history)
     _cards_are_new(history)
+    _offers_end(history)
+
+
+def _offers_end(history: "History") -> None:
+    """I38: no offer outlasts its time."""
+    overdue = overdue_offers(history)
+    if overdue:
+        raise Violation("an offer outlasts its time", overdue)
+
+
+def overdue_offers(history: "History") -> list[Any]:
+    """Offers that should be over by now: (contact, when it should have been)."""
+    late = history.clock() - timedelta(seconds=LATE)
+    return history.ask("SELECT id, offer_ends_at FROM contacts WHERE offer_ends_at < ?", late.timestamp() * 1000)
 
 
 def delivery(history: "History") -> Delivery:
@@ -246,11 +262,12 @@ def _notices_come_once(history: "History") -> None:
 
 
 _POSTED_CARDS = """
-    SELECT posted.bot_id, posted.chat_id, posted.message_id, contacts.id, contacts.version, contacts.status,
+    SELECT posted.bot_id, posted.chat_id, posted.message_id, contacts.id, contacts.version,
+           CASE WHEN contacts.offered_at IS NULL THEN contacts.status ELSE 'offered' END,
            staff.telegram_id = posted.chat_id, contacts.late_from IS NOT NULL
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
-_BUTTONS = {"new": ["take", "close"], "in_progress": ["close"], "closed": ["reopen"]}
+_BUTTONS = {"new": ["take", "close"], "offered": ["take", "decline"], "in_progress": ["close"], "closed": ["reopen"]}
 
 
 def _cards_are_new(history: "History") -> None:
@@ -273,6 +290,9 @@ def _cards_are_new(history: "History") -> None:
             continue  # late words bring a card of their own, which could not be sent
         if status == "new" and is_his and shown == [f"close_new:{contact_id}:{version}", f"keep:{contact_id}"]:
             continue  # it asks whether to close what nobody has taken
+        asked_why = [one.split(":")[0] for one in shown] == ["because", "because", "keep"]
+        if status == "offered" and is_his and asked_why and shown[0].startswith(f"because:{contact_id}:{version}:"):
+            continue  # it asks why it is declined
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
         is_newest = message_id == newest[bot_id, chat_id, contact_id]
         if shown != due and (shown or is_newest):

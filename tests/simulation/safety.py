@@ -19,11 +19,12 @@ _LOADS = """
            (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed')
     FROM operators"""
 _WAITS = """
-    SELECT id, source_id, chat_id IS NULL FROM contacts WHERE operator_id IS NULL AND status = 'new' ORDER BY id"""
+    SELECT id, source_id, chat_id IS NULL FROM contacts
+    WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked ORDER BY id"""
 _GIVEN = """
     SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL FROM events e
     JOIN contacts c ON c.id = e.contact_id
-    WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason <> 'by_hand'"""
+    WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason NOT IN ('by_hand', 'duty')"""
 _WHOSE = """
     SELECT c.id, s.telegram_id FROM messages m JOIN contacts c ON c.id = m.contact_id
     LEFT JOIN staff s ON s.operator_id = c.operator_id
@@ -124,8 +125,8 @@ class Safety:
     def _look_at_books(self) -> None:
         """I6, I7, I8, I9, I10, I14."""
         ask = self.history.ask
-        waits = [tuple(row) for row in ask(_WAITS)]
-        if waits:
+        waits = [tuple(row) for row in ask(_WAITS)]  # without those whom operators had before, and may not get again
+        if ask("SELECT 1 FROM contacts WHERE operator_id IS NULL AND status = 'new' LIMIT 1"):
             self._look_at_queue()
         eligible = self._who_is_eligible()
         for contact, operator, source, has_no_chat in ask(_GIVEN, self._given):

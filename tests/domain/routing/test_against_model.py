@@ -161,10 +161,12 @@ def configure(s: Session, pair: Pair, values: dict[str, Any], who: dict[str, Any
 
 
 def pass_time(s: Session, pair: Pair) -> None:
-    """Does what is due at this moment, as the job of every second does."""
+    """Does what is due at this moment, as the job of every second does, in the order of the model."""
     while found := missed_offers.due(s, now=pair.now):
-        for contact_id in found:
-            missed_offers.end(s, contact_id=contact_id, now=pair.now, rng=lambda: pair.roll)
+        # What keeps a contact from somebody who is free again goes before the next one that is missed.
+        endless = select(Contact.id).where(Contact.id.in_(found), Contact.offer_ends_at.is_(None)).order_by(Contact.id)
+        first = s.execute(endless).scalars().first() or found[0]
+        missed_offers.end(s, contact_id=first, now=pair.now, rng=lambda: pair.roll)
 
 
 def of_model(pair: Pair) -> dict[str, Any]:
