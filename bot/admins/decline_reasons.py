@@ -10,7 +10,7 @@ from bot.screens.buttons import AddReason, ListReasons, RemoveReason
 from bot.screens.keyboards import button, keyboard, titled, typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import decline_reason
+from bot.texts.declining import decline_reason
 from crm_core.access.actors import Actor
 from crm_core.contacts import decline_reasons
 from crm_core.contacts.decline_reasons import MOST, DeclineReason
@@ -32,7 +32,7 @@ def reasons_screen(reasons: list[DeclineReason], _: Translator, *, note: str = "
         button(_("➕ ↻ Add"), AddReason(may_ask_again=True)),
         button(_("➕ ✖️ Add"), AddReason(may_ask_again=False)),
     ]
-    removing = [[button(_("🗑 {reason}").format(reason=one.text), RemoveReason(code=one.code))] for one in own]
+    removing = [[button(f"🗑 {one.text}", RemoveReason(code=one.code))] for one in own]
     buttons = keyboard(*removing, adding if len(own) < MOST else [])
     return text_message(titled(_("🙅 Reasons to decline"), lines, note=note), keyboard=buttons)
 

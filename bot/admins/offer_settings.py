@@ -44,8 +44,10 @@ def offers_screen(
     number = source.id
     lines = [*_lines(source, duty, _), "", _("How long may an operator think? Press, or send seconds.")]
     rounds = [button(f"🔁 {one}", SetOffers(source_id=number, what="offer_rounds", value=one)) for one in ROUNDS]
+    never = _("🌙 never")
     misses = [
-        button(f"🌙 {one or _('never')}", SetOffers(source_id=number, what="miss_limit", value=one)) for one in MISSES
+        button(f"🌙 {one}" if one else never, SetOffers(source_id=number, what="miss_limit", value=one))
+        for one in MISSES
     ]
     seconds = [_of_seconds(number, one, _) for one in SECONDS]
     more = [
@@ -71,18 +73,12 @@ def _lines(source: SourceListed, duty: OperatorFacts | None, _: Translator) -> l
         return [_("Requests are not offered: each belongs at once to the operator who was chosen.")]
     time = lasted_seconds(source.offer_seconds, _)
     lines = [_("Each request is offered for {time}: the operator takes it or declines it.").format(time=time)]
-    lines.append(
-        _("🔁 After {n} offers in vain it goes to {operator}, who is on duty.").format(
-            n=source.offer_rounds, operator=duty.name
-        )
-        if duty is not None
-        else _("🔁 After {n} offers in vain admins are told.").format(n=source.offer_rounds)
-    )
-    lines.append(
-        _("🌙 Whoever misses {n} in a row is set offline.").format(n=source.miss_limit)
-        if source.miss_limit
-        else _("🌙 Nobody is set offline for missing offers.")
-    )
+    then = _("it goes to {operator}, who is on duty").format(operator=duty.name) if duty else _("admins are told")
+    lines.append(_("🔁 Offers in vain: {n}, then {what}").format(n=source.offer_rounds, what=then))
+    if source.miss_limit:
+        lines.append(_("🌙 Offers missed in a row: {n}, then the operator is offline").format(n=source.miss_limit))
+    else:
+        lines.append(_("🌙 Nobody is set offline for missing offers."))
     return lines
 
 

@@ -22,7 +22,8 @@ from bot.screens.buttons import (
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
-from bot.texts.phrases import clock_time, decline_reason, kind_name, lasted
+from bot.texts.declining import decline_reason
+from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.conversation.history import Said
 from crm_core.delivery.claims import CardData

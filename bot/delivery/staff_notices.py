@@ -102,15 +102,6 @@ def _hours_set(p: dict[str, Any], _: Translator) -> str:
     return _("🕘 An admin has set your working hours. New requests come then:") + "\n" + lines
 
 
-def _missed_too_often(p: dict[str, Any], _: Translator) -> str:
-    text = _.plural(
-        "🌙 You missed {n} offer, so you are offline now: no new requests will come. To come back: /online.",
-        "🌙 You missed {n} offers in a row, so you are offline now: no new requests will come. To come back: /online.",
-        p["missed"],
-    )
-    return text.format(n=p["missed"])
-
-
 def _source_given(p: dict[str, Any], _: Translator) -> str:
     lines = [_("You now get requests from {source}.").format(source=p["source"])]
     if p.get("start"):
@@ -169,11 +160,12 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "still_offered": lambda p, _: _(
         "⏰ #{id} still waits for you: nobody else can take it now. Take it or decline it on its card."
     ).format(id=p["contact"]),
-    "missed_too_often": _missed_too_often,
-    "nobody_takes": lambda p, _: _.plural(
-        "⚠️ #{id} in {source} was offered {n} time, and nobody has taken it. To assign it: /assign #{id} …",
-        "⚠️ #{id} in {source} was offered {n} times, and nobody has taken it. To assign it: /assign #{id} …",
-        p["offers"],
+    "missed_too_often": lambda p, _: _(
+        "🌙 You are offline now, since you missed offers ({n} in a row): no new requests will come. "
+        "To come back: /online."
+    ).format(n=p["missed"]),
+    "nobody_takes": lambda p, _: _(
+        "⚠️ #{id} in {source}: nobody has taken it (offers: {n}). To assign it: /assign #{id} …"
     ).format(id=p["contact"], source=p["source"], n=p["offers"]),
     "source_given": _source_given,
     "source_taken": lambda p, _: _("You no longer get requests from {source}.").format(source=p["source"]),

@@ -9,7 +9,6 @@ from babel.dates import format_datetime
 from babel.numbers import format_decimal
 
 from bot.texts.translator import Translator
-from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.routing.choose import OTHERS_FIRST, Exclusion, SourceExclusion
 from crm_core.routing.returns import ReturnReason
 
@@ -220,13 +219,6 @@ def lasted_seconds(seconds: int, _: Translator) -> str:
     if seconds % 60:
         return _("{n} s").format(n=seconds)
     return _("{n} h").format(n=seconds // 3600) if not seconds % 3600 else _("{n} min").format(n=seconds // 60)
-
-
-def decline_reason(reason: DeclineReason, _: Translator) -> str:
-    """Why an offer is declined, as admins have worded it or as it is from the start."""
-    if reason.text is not None:
-        return reason.text
-    return _("Can't right now") if reason.may_ask_again else _("Not for me")
 
 
 def moment(seconds: float, zone: str, _: Translator) -> str:

@@ -37,7 +37,7 @@ BUILT_IN = (DeclineReason("busy", None, True), DeclineReason("not_mine", None, F
 def _is_well_formed(value: list[Any]) -> bool:
     return len(value) <= MOST and all(
         isinstance(one, dict)
-        and isinstance(one.get("code"), str)
+        and isinstance(one.get("number"), int)
         and isinstance(one.get("text"), str)
         and isinstance(one.get("may_ask_again"), bool)
         for one in value
@@ -50,7 +50,8 @@ REASONS = preferences.known(Preference("decline_reasons", list, default=[], chec
 def listing(s: Session) -> list[DeclineReason]:
     """The reasons that operators choose from: what admins have worded, else the two that are there from the start."""
     own = preferences.read(s, REASONS)
-    return [DeclineReason(**one) for one in own] or list(BUILT_IN)
+    worded = [DeclineReason(str(one["number"]), one["text"], one["may_ask_again"]) for one in own]
+    return worded or list(BUILT_IN)
 
 
 def find_reason(s: Session, code: str, **about: int) -> DeclineReason:
@@ -76,9 +77,9 @@ def add(s: Session, *, text: str, may_ask_again: bool, actor: Actor, now: dateti
     stored = preferences.current(s, REASONS)
     if len(stored.value) >= MOST:
         raise TooManyReasons(most=MOST)
-    number = 1 + max((int(one["code"]) for one in stored.value), default=0)
+    number = 1 + max((one["number"] for one in stored.value), default=0)
     new = DeclineReason(str(number), check_name(text), may_ask_again)
-    value = [*stored.value, {"code": new.code, "text": new.text, "may_ask_again": may_ask_again}]
+    value = [*stored.value, {"number": number, "text": new.text, "may_ask_again": may_ask_again}]
     preferences.set(s, REASONS, value, version=stored.version, actor=actor, now=now)
     return new
 
@@ -88,6 +89,6 @@ def remove(s: Session, *, code: str, actor: Actor, now: datetime) -> DeclineReas
     stored, found = preferences.current(s, REASONS), find_reason(s, code)
     if found.text is None:
         raise ReasonNotFound(reason=code, known=[])
-    value = [one for one in stored.value if one["code"] != code]
+    value = [one for one in stored.value if str(one["number"]) != code]
     preferences.set(s, REASONS, value, version=stored.version, actor=actor, now=now)
     return found

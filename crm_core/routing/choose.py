@@ -35,6 +35,9 @@ class Exclusion(StrEnum):
     MISSED = "missed"
 
 
+OF_ONE_CONTACT = frozenset({Exclusion.OWN_REQUEST, Exclusion.REFUSED, Exclusion.RETURNED})
+"""Exclusions from one contact, and not from the next one of its source."""
+
 SOFT = frozenset({Exclusion.DECLINED, Exclusion.MISSED})
 """Exclusions that end where nobody else is eligible: a contact comes back before it is left without an operator."""
 

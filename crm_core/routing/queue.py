@@ -22,7 +22,7 @@ from crm_core.messaging import alerts, messages, outbox
 from crm_core.routing import assignment, offers, returning
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_facts
-from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, choose
+from crm_core.routing.choose import OF_ONE_CONTACT, Choice, Exclusion, SourceExclusion, choose
 from crm_core.routing.offers import Offer
 from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.database import on_commit
@@ -33,9 +33,6 @@ from crm_core.storage.tables import Contact, Lead, Operator, Source, WaitNotice
 _contact = Contact.__table__
 # In the words of the index, like `WAITS`.
 OPEN = text("contacts.status <> 'closed'")
-
-OF_ONE_CONTACT = {Exclusion.OWN_REQUEST, Exclusion.REFUSED, Exclusion.RETURNED}
-"""What keeps an operator from one contact, and not from the next one of its source."""
 
 AT_ONCE = 50
 """How many contacts one transaction gives out: about 50 ms, during which everybody else waits on SQLite."""

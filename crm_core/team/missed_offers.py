@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import offering, transfer
+from crm_core.contacts import kept_offers, offer_rounds, offering, transfer
 from crm_core.messaging import alerts
 from crm_core.routing import duty, offers, queue
 from crm_core.routing.assignment import Rng
@@ -86,10 +86,10 @@ def end(s: Session, *, contact_id: int, now: datetime, rng: Rng) -> bool:
         )
     elif contact.offer_ends_at <= now:
         could_others = bool(_others(s, contact_id))
-        if could_others or not offering.keep(s, contact, source_ids=source_ids, now=now):
+        if could_others or not kept_offers.keep(s, contact, source_ids=source_ids, now=now):
             offering.pass_on(s, contact, outcome=Asked.MISSED, actor=SYSTEM, now=now)
         if could_others:
-            _count(s, operator_id, limit=offering.rules_of(s, contact.source_id).miss_limit, now=now)
+            _count(s, operator_id, limit=offer_rounds.rules_of(s, contact.source_id).miss_limit, now=now)
     else:
         return False
     offering.give_out(s, source_ids=source_ids, contact_ids=[contact_id], actor=SYSTEM, now=now, rng=rng)

@@ -195,10 +195,9 @@ class History:
         self._rest(until)
         self.app.tick(at_most=99)
         self._rest(until)
-        for _ in range(20):  # time leaps where nothing is to be done, and what it passes over has its second then
-            if not overdue_offers(self):
-                break
+        if overdue_offers(self):  # time leaps where nothing is to be done: what it passed over has its second now
             self.pass_time(1.5)
+            self.app.tick(at_most=99)
             self._rest(until)
 
     def _rest(self, until: int) -> None:

@@ -54,8 +54,9 @@ def _offers_end(history: "History") -> None:
 
 
 def overdue_offers(history: "History") -> list[Any]:
-    """Offers that should be over by now: (contact, when it should have been)."""
-    late = history.clock() - timedelta(seconds=LATE)
+    """Offers that were over when the job that ends them ran last: (contact, when it should have ended)."""
+    ran = BEGINS + timedelta(seconds=history.app.ran_at("end_offers"))
+    late = ran + history.skew - timedelta(seconds=LATE)
     return history.ask("SELECT id, offer_ends_at FROM contacts WHERE offer_ends_at < ?", late.timestamp() * 1000)
 
 

@@ -102,6 +102,10 @@ class SimulatedApp(App):
 
                 self._loop.moves.append(Move(f"tick {job.name}", run))
 
+    def ran_at(self, name: str) -> float:
+        """When a periodic job ran last, in seconds of the history; when the process began, if it has not."""
+        return next(last for job, last in self._ticks if job.name == name)
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way, and nothing waits for its moment."""

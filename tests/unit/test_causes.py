@@ -9,7 +9,7 @@ import pytest
 
 from bot.texts import translator
 from bot.texts.phrases import why_nobody
-from crm_core.routing.choose import RULES, Exclusion, SourceExclusion
+from crm_core.routing.choose import OF_ONE_CONTACT, RULES, SOFT, Exclusion, SourceExclusion
 from crm_core.routing.returns import ReturnReason
 from crm_core.statistics.causes import Cause, cause_of_exclusion, cause_of_return
 from crm_core.statistics.gathering import kept_out
@@ -46,8 +46,8 @@ def test_every_exclusion_has_its_own_text(language: str) -> None:
 
 def test_metric_reasons_are_documented() -> None:
     operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    # Without a weight, there is no series either; and whose own request it is depends on the request.
-    reasons = {*Exclusion, SourceExclusion.SOURCE_OFF} - {Exclusion.NO_WEIGHT, Exclusion.OWN_REQUEST}
+    # Without a weight, there is no series either; and some exclude from one request alone.
+    reasons = {*Exclusion, SourceExclusion.SOURCE_OFF} - {Exclusion.NO_WEIGHT, *OF_ONE_CONTACT, *SOFT}
     assert {why for why in reasons if f"`{why}`" not in operations} == set()
 
 

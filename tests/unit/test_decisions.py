@@ -74,7 +74,12 @@ def test_decision_for_the_former_operator_needs_no_draw_and_may_stand_apart() ->
         assert both.credits_after == {1: credit - cost // 2, 2: -credit + cost // 2}
 
 
-def test_decision_by_hand_names_whom_the_rules_exclude_and_costs_nothing() -> None:
+def test_decision_by_hand_names_whom_the_rules_exclude_and_is_paid_for() -> None:
     decision = Decision("exact", (ANNA, BORIS), credits={1: 0, 2: 0}, preferred=2, is_by_hand=True)
     assert exclusion(BORIS) is not None
-    assert (decision.again(), decision.credits_after) == (2, {1: 0, 2: 0})
+    assert (decision.again(), decision.credits_after) == (2, {1: UNIT, 2: -UNIT})
+
+
+def test_decision_by_hand_that_stands_apart_costs_nothing() -> None:
+    decision = Decision("exact", (ANNA, BORIS), preferred=2, is_by_hand=True)
+    assert (decision.again(), decision.credits_after) == (2, None)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
 from crm_core.routing.candidates import candidates, eligibilities, one_candidate, source_facts
-from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.choose import OF_ONE_CONTACT, SOFT, Asked, Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from tests.domain.arranging import NOW, open_office, say
@@ -69,7 +69,7 @@ async def test_every_way_of_reading_finds_the_same_exclusion(db: Database, why: 
 
 
 def test_every_exclusion_that_can_be_stored_is_tried() -> None:
-    of_no_operator_alone = {Exclusion.NO_WEIGHT, Exclusion.OWN_REQUEST}
+    of_no_operator_alone = {Exclusion.NO_WEIGHT, *OF_ONE_CONTACT, *SOFT}
     assert set(Exclusion) - MAKES_INELIGIBLE.keys() == of_no_operator_alone
 
 
@@ -141,3 +141,23 @@ async def test_source_has_a_line_while_a_contact_waits_there(db: Database) -> No
         return [*found, source_facts(s, office.source_id).has_line]
 
     assert await db.write(story) == [False, False, True]
+
+
+async def test_who_gave_a_contact_back_does_not_get_it_while_others_are_there(db: Database) -> None:
+    def story(s: Session) -> Exclusion | None:
+        office = open_office(s, weights=[1, 1], limit=1)
+        s.execute(text("UPDATE operators SET current_leads = 1 WHERE id = :id"), {"id": office.operator_ids[1]})
+        source = replace(source_facts(s, office.source_id), asked={office.operator_ids[0]: Asked.RETURNED})
+        return exclusion(candidates(s, source)[0])
+
+    assert await db.write(story) is Exclusion.RETURNED
+
+
+async def test_who_gave_a_contact_back_gets_it_again_once_others_are_gone(db: Database) -> None:
+    def story(s: Session) -> Exclusion | None:
+        office = open_office(s, weights=[1, 1], limit=1)
+        s.execute(text("UPDATE operators SET is_online = false WHERE id = :id"), {"id": office.operator_ids[1]})
+        source = replace(source_facts(s, office.source_id), asked={office.operator_ids[0]: Asked.RETURNED})
+        return exclusion(candidates(s, source)[0])
+
+    assert await db.write(story) is None

@@ -103,7 +103,7 @@ async def test_missed_offers_go_round_and_set_offline(crm: RunningApp, clock: Mo
     assert card(anna, crm, 1).text == "#1 · shop_bot\n↪️ Now with Boris"
     assert card(boris, crm, 1).labels == ["✋ Take", "🙅 Decline"]
     told = [seen.text for seen in anna.chat(crm.shop)]
-    assert told[-1].startswith("🌙 You missed 2 offers in a row, so you are offline now"), told
+    assert told[-1].startswith("🌙 You are offline now, since you missed offers (2 in a row)"), told
     assert "⚪️" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
@@ -120,7 +120,7 @@ async def test_only_operator_keeps_an_offer_and_is_reminded(crm: RunningApp, clo
     assert "did not answer in time" in (await types(crm, crm.olga, "/why 1")).text
     await passes(crm, clock, 120)
     assert "nobody else can take it now" in card(anna, crm).text
-    assert "#1 in shop_bot was offered 3 times, and nobody has taken it" in crm.olga.chat(crm.shop)[-1].text
+    assert "#1 in shop_bot: nobody has taken it (offers: 3)" in crm.olga.chat(crm.shop)[-1].text
     boris = await crm.operator("Boris")
     await passes(crm, clock, 1)
     assert card(boris, crm).labels == ["✋ Take", "🙅 Decline"]
@@ -132,7 +132,7 @@ async def test_request_offered_in_vain_goes_to_who_is_on_duty(crm: RunningApp, c
     vera = await crm.operator("Vera", weight=1, limit=0)
     await offers(crm, **{"🔁 2": ""})
     screen = await types(crm, crm.olga, "/sources duty shop_bot = Vera")
-    assert "After 2 offers in vain it goes to Vera, who is on duty" in screen.text
+    assert "Offers in vain: 2, then it goes to Vera, who is on duty" in screen.text
     await asks(crm)
     await passes(crm, clock, 120)
     await passes(crm, clock, 120)
@@ -218,7 +218,7 @@ async def test_offers_are_set_by_command_and_by_button(crm: RunningApp, way: str
         screen = await presses(crm, crm.olga, screen, "2 min")
     assert "Each request is offered for 2 min" in screen.text
     screen = await presses(crm, crm.olga, screen, "🔁 5")
-    assert "After 5 offers in vain admins are told." in screen.text
+    assert "Offers in vain: 5, then admins are told" in screen.text
     screen = await presses(crm, crm.olga, screen, "🌙 never")
     assert "Nobody is set offline" in screen.text
     for wrong in (

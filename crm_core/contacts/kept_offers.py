@@ -1,0 +1,96 @@
+"""A missed offer that stays with its operator, since nobody else can get the contact."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import SYSTEM, access_contact
+from crm_core.contacts import cards, offer_rounds
+from crm_core.messaging import outbox
+from crm_core.routing import assignment, ledger, offers, queue
+from crm_core.routing.assignment import Reservation
+from crm_core.routing.candidates import candidates, source_facts
+from crm_core.routing.choose import Asked, eligible
+from crm_core.routing.decisions import record
+from crm_core.routing.returns import ReturnReason
+from crm_core.storage.execute import execute
+from crm_core.storage.tables import Contact
+
+_contact = Contact.__table__
+
+
+def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: datetime) -> bool:
+    """A missed offer stays with its operator, who is reminded, where nobody else can get the contact.
+
+    So its card stays where it is. Returns False, and changes nothing, if it is to be passed on instead: somebody else
+    can get it, this operator cannot any more, whoever is on duty may, or an older contact waits for the place.
+
+    Args:
+        source_ids: as `hold_offered` returned them.
+    """
+    rules = offer_rounds.rules_of(s, contact.source_id)
+    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    if not source.offer_seconds or (offer_rounds.is_enough(contact, rules) and rules.duty_operator_id is not None):
+        return False
+    if queue.older_waits(s, source_ids=source_ids, than=contact.id):
+        return False
+    operator_id: int = contact.operator_id
+    asked = {**offers.asked_of(s, contact.id), operator_id: Asked.MISSED}
+    pool = [
+        replace(one, load=one.load - 1) if one.operator_id == operator_id else one
+        for one in candidates(s, replace(source, asked=asked))
+    ]
+    able, excluded = eligible(pool)
+    if [one.operator_id for one in able] != [operator_id]:
+        return False
+    offers.undo_draw(s, contact)
+    offers.note_asked(s, contact_id=contact.id, operator_id=operator_id, outcome=Asked.MISSED)
+    if offer_rounds.is_enough(contact, rules):
+        offer_rounds.escalate(s, contact, now=now)
+    is_escalated = access_contact(s, contact.id).escalated_at is not None
+    # Who alone is eligible earns the whole contact, and pays it: the ledger stays as it is.
+    credits = ledger.of_source(s, source.id) if source.is_exact else None
+    decision = record(pool, strategy=source.strategy, roll=0.0, credits=credits)
+    place = Reservation(operator_id, able[0].chat_id, able[0].load + 1, able[0].limit, source.strategy, (*excluded,))
+    offer = offers.make(
+        s,
+        operator_id=operator_id,
+        seconds=source.offer_seconds,
+        now=now,
+        before=Asked.MISSED,
+        is_escalated=is_escalated,
+    )
+    assert offer is not None, "the source makes offers"
+    execute(s, _KEPT, {"contact_id": contact.id, "at": now, "ends": offer.ends_at})
+    missed = events.of_contact(
+        events.CONTACT_QUEUED,
+        contact,
+        actor=SYSTEM.label,
+        now=now,
+        operator_id=operator_id,
+        reason=ReturnReason.MISSED,
+    )
+    assigned = assignment.assigned(contact.id, source, replace(place, decision=decision), actor=SYSTEM.label, now=now)
+    events.record(s, [missed, assigned, offer.event(contact.id, source.id, operator_id)])
+    cards.refresh_all(s, contact_id=contact.id, now=now)
+    if place.chat_id is not None and source.card_bot_id is not None:
+        payload = {"code": "still_offered", "contact": contact.id}
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, source.card_bot_id, place.chat_id, contact.id, payload=payload)
+        outbox.add(s, [notice], now=now)
+    return True
+
+
+_KEPT = (
+    update(_contact)
+    .where(_contact.c.id == bindparam("contact_id"))
+    .values(
+        offers=_contact.c.offers + 1,
+        offered_at=bindparam("at", type_=_contact.c.offered_at.type),
+        offer_ends_at=bindparam("ends", type_=_contact.c.offer_ends_at.type),
+    )
+)
