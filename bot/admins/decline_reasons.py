@@ -1,4 +1,4 @@
-"""/reasons: for which reasons operators may decline an offered request."""
+"""For which reasons operators may decline an offered request: a screen beside the offers of a source."""
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
@@ -7,7 +7,7 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, ask
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import AddReason, ListReasons, RemoveReason
-from bot.screens.keyboards import button, keyboard, titled, typed
+from bot.screens.keyboards import button, keyboard, titled
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.declining import decline_reason
@@ -37,15 +37,9 @@ def reasons_screen(reasons: list[DeclineReason], _: Translator, *, note: str = "
     return text_message(titled(_("🙅 Reasons to decline"), lines, note=note), keyboard=buttons)
 
 
-@router.message(typed("reasons"))
-async def on_reasons(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """`/reasons`."""
-    await act.answer(reasons_screen(await read_as_admin(db, actor, decline_reasons.listing), _))
-
-
 @router.callback_query(ListReasons.filter())
 async def on_list(query: CallbackQuery, actor: Actor, act: Act, db: Database, _: Translator) -> None:
-    """The same, by button."""
+    """Shows them."""
     await act.show(reasons_screen(await read_as_admin(db, actor, decline_reasons.listing), _))
 
 

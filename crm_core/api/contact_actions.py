@@ -55,7 +55,7 @@ async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Res
 )
 async def decline_contact(contact_id: Id, body: Declining, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator to whom it is offered; the next one gets it by the rules of its source."""
-    return await _change(call, contact_id, if_match, offering.decline, version=None, reason=body.reason, rng=call.rng)
+    return await _change(call, contact_id, if_match, offering.decline, reason=body.reason, rng=call.rng)
 
 
 @router.post(

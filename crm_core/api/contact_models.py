@@ -218,8 +218,7 @@ class Declining(Body):
     reason: Annotated[
         str,
         Field(
-            min_length=1,
-            max_length=16,
+            pattern=r"^[a-z0-9_]{1,16}$",
             description="The code of a reason: `busy` or `not_mine`, or the number of one that admins have worded.",
         ),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm_core import preferences
-from crm_core.access.actors import Actor
+from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import ReasonNotFound, TooManyReasons
 from crm_core.names import check_name
 from crm_core.preferences import Preference
@@ -86,6 +86,7 @@ def add(s: Session, *, text: str, may_ask_again: bool, actor: Actor, now: dateti
 
 def remove(s: Session, *, code: str, actor: Actor, now: datetime) -> DeclineReason:
     """Removes a reason that an admin has added. Raises NotAllowed, ReasonNotFound."""
+    access_admin(s, actor)
     stored, found = preferences.current(s, REASONS), find_reason(s, code)
     if found.text is None:
         raise ReasonNotFound(reason=code, known=[])

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from bot.random_codes import new_key
 from bot.receiving.webhook import webhook_routes
 from crm_core import statistics
-from crm_core.access.actors import Actor, for_admin, telegram
+from crm_core.access.actors import SYSTEM, Actor, for_admin, telegram
 from crm_core.api import guard
 from crm_core.api.app import PREFIX, create_app
 from crm_core.api.limits import KEY_RATE
-from crm_core.contacts import cards, lifecycle, reopening, transfer
+from crm_core.contacts import cards, decline_reasons, lifecycle, offering, reopening, transfer
 from crm_core.conversation import edits, operator_messages, overviews, prompts, waiting
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
@@ -27,7 +27,7 @@ from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
 from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import explanations, queue, sources
+from crm_core.routing import explanations, offer_settings, queue, sources
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.execute import Savepoint
@@ -164,6 +164,13 @@ def _reopens(s: Session, scene: Scene, actor: Actor) -> None:
     reopening.reopen(s, contact_id=scene.contact_id, version=None, actor=actor, now=NOW)
 
 
+def _declines(s: Session, scene: Scene, actor: Actor) -> None:
+    values = {"offer_seconds": 60}
+    offer_settings.set_offers(s, source_id=scene.source_id, values=values, actor=SYSTEM, now=NOW)
+    contact_id = say(s, 778).contact_id  # offered to Anna
+    offering.decline(s, contact_id=contact_id, version=None, reason="busy", actor=actor, **WHEN)
+
+
 def _edits(s: Session, scene: Scene, actor: Actor) -> None:
     edited = MessageContent("text", text="Hi", bot_id=BOT, chat_id=scene.accounts["its operator"], message_id=70)
     edits.operator_edits(s, actor=actor, content=edited, now=NOW)
@@ -222,6 +229,7 @@ TRIES: dict[str, Try] = {
         s, contact_id=one.contact_id, version=None, actor=who, **WHEN
     ),
     "open again a closed request": _reopens,
+    "decline an offered request": _declines,
     "answer the client of a request": _answers,
     "edit an answer in a request": _edits,
     "show the card of a request": lambda s, one, who: cards.show(
@@ -250,6 +258,10 @@ TRIES: dict[str, Try] = {
         lambda s, one, who: operators.set_limit(s, operator_id=one.boris, max_leads=3, actor=who, **WHEN),
         lambda s, one, who: operators.set_active(s, operator_id=one.boris, is_active=False, actor=who, **WHEN),
         lambda s, one, who: departure.remove(s, operator_id=one.anna, actor=who, **WHEN),
+    ),
+    "change reasons to decline": _each(
+        lambda s, one, who: decline_reasons.add(s, text="Wrong city", may_ask_again=False, actor=who, now=NOW),
+        lambda s, one, who: decline_reasons.remove(s, code="1", actor=who, now=NOW),
     ),
     "change, add sources and weights": _each(
         lambda s, one, who: sources.add(s, name="Our site", description="", actor=who, now=NOW),

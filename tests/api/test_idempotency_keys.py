@@ -36,6 +36,7 @@ CALLS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "/contacts/{contact_id}/take": ("/contacts/1/take", None),
     "/contacts/{contact_id}/messages": ("/contacts/1/messages", {"text": "On its way."}),
     "/contacts/{contact_id}/close": ("/contacts/1/close", None),
+    "/contacts/{contact_id}/decline": ("/contacts/1/decline", {"reason": "busy"}),
     "/contacts/{contact_id}/reopen": ("/contacts/1/reopen", None),
     "/operators/": ("/operators/", {"name": "Charlie"}),
     "/sources/": ("/sources/", SITE),
@@ -73,6 +74,8 @@ async def test_repeated_call_is_applied_once_and_returns_the_same_response(
     db: Database, clock: MovableClock, calling: Calling, route: str
 ) -> None:
     await office(calling(), "Anna")
+    if route.endswith("/decline"):
+        await calling().patch(f"{V1}/sources/1", json={"offer_seconds": 60})
     await bring(calling())
     await calling().post("/operators/", json={"name": "Boris"})
     if route.endswith("/reopen"):

@@ -14,6 +14,7 @@ from bot.handling.queries import read_as_admin
 from bot.operators import router
 from bot.sandbox import Person
 from bot.screens import buttons as callbacks
+from bot.screens.buttons import SetOffers
 from bot.screens.menus import commands_for
 from bot.texts import translator
 from crm_core import statistics
@@ -54,12 +55,14 @@ def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
 EXAMPLES = {
     "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "hours": 9,
     "days": 7, "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
-    "handle": "0" * 16,
+    "handle": "0" * 16, "may_ask_again": 1, "code": "1", "value": 60,
 }  # fmt: skip
+WHAT: dict[type[CallbackData], str] = {SetOffers: "offer_seconds"}
+"""Where the same word means something else."""
 
 
 def forged(kind: type[CallbackData], crm: RunningApp) -> str:
-    values = {**EXAMPLES, "telegram_id": crm.olga.id, "bot_id": crm.shop.id}
+    values = {**EXAMPLES, "telegram_id": crm.olga.id, "bot_id": crm.shop.id, "what": WHAT.get(kind, "contacts")}
     return kind(**{name: values[name] for name in kind.model_fields}).pack()
 
 
@@ -85,7 +88,9 @@ def test_every_admin_button_fits_into_64_bytes() -> None:
                 "is_on": True,
                 "is_sure": True,
                 "is_exact": True,
-                "what": "operators",
+                "what": WHAT.get(kind, "operators"),
+                "may_ask_again": True,
+                "code": "9" * 16,
                 "handle": "f" * 16,
                 "form": "xlsx",
             }.items()
