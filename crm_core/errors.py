@@ -304,6 +304,12 @@ class NotOffered(CrmError):
     code, status = "not_offered", 409
 
 
+class StillOffered(CrmError):
+    """The contact is only offered to the operator, who may decline it; it cannot be returned. `contact`."""
+
+    code, status = "still_offered_to_you", 409
+
+
 class ReasonNotFound(CrmError):
     """No reason to decline has the code `reason`; `known` are those that can be given. `contact`: what is declined."""
 

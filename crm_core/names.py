@@ -72,11 +72,11 @@ def check_free_name(text: str, taken: Iterable[str]) -> str:
     return name
 
 
-def check_description(text: str) -> str | None:
-    """A description of at most 500 characters; an empty one is none. Raises BadValue."""
+def check_description(text: str, *, field: str = "description") -> str | None:
+    """A description, or another text of at most 500 characters; an empty one is none. Raises BadValue for the field."""
     description = text.strip()
     if len(description) > DESCRIPTION_LONGEST:
-        raise BadValue(field="description", minimum=0, maximum=DESCRIPTION_LONGEST)
+        raise BadValue(field=field, minimum=0, maximum=DESCRIPTION_LONGEST)
     return description or None
 
 

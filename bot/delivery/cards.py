@@ -16,8 +16,11 @@ from bot.screens.buttons import (
     DeclineContact,
     DismissLate,
     KeepContact,
+    MoreOfContact,
     ReopenContact,
+    ReturnContact,
     TakeContact,
+    WhyContact,
 )
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
@@ -75,6 +78,7 @@ def card(
     zone: ZoneInfo,
     asks_to_close: bool = False,
     reasons: Sequence[DeclineReason] | None = None,
+    shows_more: bool = False,
     latest: Sequence[Said] | None = None,
 ) -> Card:
     """The text and buttons of a card.
@@ -85,6 +89,7 @@ def card(
         zone: by whose clocks times are shown.
         asks_to_close: whether Close was pressed, and nobody has taken the contact: then the card asks whether to.
         reasons: what to choose from, where Decline was pressed: then the card of an offer asks why.
+        shows_more: whether [⋯] was pressed: then the buttons are what else can be done.
         latest: the last messages of both sides, for a card that was shown again: it is short, and has them.
     """
     if contact.operator_chat != chat_id:
@@ -95,6 +100,10 @@ def card(
     lines = [_title(contact, _), Styled(f"📥 {contact.source}")]
     lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
+    if contact.note:
+        who = one_line(shorten(contact.note_by or "–", 24))
+        words = one_line(shorten(contact.note, NOTE_LONGEST))
+        lines.append(_joined([Styled("📝 "), _styled("bold", who), Styled(f": {words}")]))
     origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
     lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]
     if latest:
@@ -106,7 +115,12 @@ def card(
     if asks_to_close and contact.status == "new":
         lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
         return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
-    return Card(*_joined(lines, "\n"), _buttons(contact, _))
+    if not shows_more:
+        return Card(*_joined(lines, "\n"), _buttons(contact, _))
+    if contact.offered_at is None:
+        hint = _("To give it back with a note for whoever gets it next: /return #{id} …")
+        lines += [Styled(""), Styled(hint.format(id=contact.id))]
+    return Card(*_joined(lines, "\n"), _more(contact, _))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +197,7 @@ def _history(contact: CardData, _: Translator) -> list[str]:
     return [*before, f"🕘 {earlier}"]
 
 
+NOTE_LONGEST = 200  # characters of a note; they are up to two units each, and the card must stay below 4096
 BRIEF_LONGEST = 300  # characters of the first message on a card that was shown again
 SAID_LONGEST = 100  # characters of each of the last messages there
 
@@ -271,14 +286,15 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
     # What `pack` returns, without the models that it needs for it.
     take = button(_("✋ Take"), f"{TakeContact.__prefix__}:{contact.id}:{contact.version}")
     close = button(_("✔️ Close"), f"{CloseContact.__prefix__}:{contact.id}:{contact.version}")
+    more = button("⋯", f"{MoreOfContact.__prefix__}:{contact.id}")
     match contact.status:
         case "new" if contact.offered_at is not None:
             decline = button(_("🙅 Decline"), DeclineContact(contact_id=contact.id, version=contact.version))
-            return {"inline_keyboard": [[take, decline]]}
+            return {"inline_keyboard": [[take, decline, more]]}
         case "new":
-            return {"inline_keyboard": [[take, close]]}
+            return {"inline_keyboard": [[take, close, more]]}
         case "in_progress":
-            return {"inline_keyboard": [[close]]}
+            return {"inline_keyboard": [[close, more]]}
         case _closed:
             again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
             buttons = [button(_("↩️ Reopen"), again)]
@@ -293,6 +309,16 @@ def _reasons(contact: CardData, reasons: Sequence[DeclineReason], _: Translator)
         [button(decline_reason(one, _), DeclineBecause(contact_id=number, version=version, reason=one.code))]
         for one in reasons
     ]
+    return {"inline_keyboard": [*lines, [button(_("◀️ Back"), KeepContact(contact_id=number))]]}
+
+
+def _more(contact: CardData, _: Translator) -> dict[str, Any]:
+    """What else can be done with an open contact."""
+    number = contact.id
+    lines = [[button(_("❓ Why me?"), WhyContact(contact_id=number))]]
+    if contact.offered_at is None:
+        give_back = ReturnContact(contact_id=number, version=contact.version)
+        lines[0].append(button(_("📤 Give back"), give_back))
     return {"inline_keyboard": [*lines, [button(_("◀️ Back"), KeepContact(contact_id=number))]]}
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
-from aiogram.types import Message
+from aiogram.types import CallbackQuery, Message
 from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.handling.act import Act
 from bot.handling.contact_number import contact_number
+from bot.screens.buttons import WhyContact
 from bot.screens.contact_label import contact_label, one_line
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
@@ -32,7 +33,23 @@ def why_router() -> Router:
     """A router for the command; operators and admins each have one."""
     router = Router(name="why")
     router.message(typed("why"))(_on_why)
+    router.callback_query(WhyContact.filter())(_on_press)
     return router
+
+
+async def _on_press(
+    query: CallbackQuery,
+    callback_data: WhyContact,
+    actor: Actor,
+    act: Act,
+    db: Database,
+    timezone: str,
+    _: Translator,
+) -> None:
+    """The same, by the button of a card."""
+    number = callback_data.contact_id
+    found = await db.read(explanations.explain, contact_id=number, actor=actor)
+    await act.answer(_screen(number, found, ZoneInfo(timezone), _))
 
 
 async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:

@@ -6,7 +6,7 @@ from bot.handling.filters import IsOperator
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
 from bot.handling.why import why_router
-from bot.operators import buttons, commands, my, overview, presence, replies
+from bot.operators import buttons, commands, giving_back, my, overview, presence, replies
 from crm_core.conversation.prompts import Role
 
 router = Router(name="operators")
@@ -22,5 +22,6 @@ router.include_routers(
     why_router(),
     commands.router,
     buttons.router,
+    giving_back.router,
     replies.router,
 )

@@ -35,6 +35,25 @@ class DeclineBecause(CallbackData, prefix="because"):
     reason: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,16}\z")]
 
 
+class MoreOfContact(CallbackData, prefix="more"):
+    """[⋯] on a card: what else can be done with it."""
+
+    contact_id: Number
+
+
+class WhyContact(CallbackData, prefix="why"):
+    """How a contact came to its operator: `why:15`."""
+
+    contact_id: Number
+
+
+class ReturnContact(CallbackData, prefix="return"):
+    """A contact goes back to the queue: `return:15:3`."""
+
+    contact_id: Number
+    version: Number
+
+
 class CloseContact(CallbackData, prefix="close"):
     """[Close] on a card: `close:15:4`."""
 

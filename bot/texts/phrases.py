@@ -160,6 +160,8 @@ def why_returned(why: ReturnReason, _: Translator) -> str:
             return _("has declined it")
         case ReturnReason.MISSED:
             return _("did not answer in time")
+        case ReturnReason.RETURNED:
+            return _("has given it back")
         case ReturnReason.OFFER_WITHDRAWN:
             return _("it was only offered to them")
         case never:

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import access_contact
 from crm_core.api.call import RequestContext, Writing
-from crm_core.api.contact_models import ContactShown, Declining, ManualAssignment, MessageShown, Reply
+from crm_core.api.contact_models import ContactShown, Declining, ManualAssignment, MessageShown, Reply, Returning
 from crm_core.api.contacts import tag_header
 from crm_core.api.etags import IfMatch, Matching, guarded_by_version
 from crm_core.api.fields import Id
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import TAGGED, refusals
-from crm_core.contacts import details, lifecycle, lists, offering, reopening, transfer
+from crm_core.contacts import details, giving_back, lifecycle, lists, offering, reopening, transfer
 from crm_core.conversation import operator_messages
 
 router = APIRouter(tags=["contacts"])
@@ -56,6 +56,17 @@ async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Res
 async def decline_contact(contact_id: Id, body: Declining, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator to whom it is offered; the next one gets it by the rules of its source."""
     return await _change(call, contact_id, if_match, offering.decline, reason=body.reason, rng=call.rng)
+
+
+@router.post(
+    "/contacts/{contact_id}/return",
+    response_model=ContactShown,
+    summary="Return a contact to the queue",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)
+async def return_contact(contact_id: Id, body: Returning, if_match: Matching, call: Writing) -> Response:
+    """On behalf of the operator who holds it. It comes to them again only where nobody else is there for it."""
+    return await _change(call, contact_id, if_match, giving_back.give_back, note=body.note, rng=call.rng)
 
 
 @router.post(

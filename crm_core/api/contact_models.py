@@ -6,6 +6,7 @@ from pydantic import Field
 
 from crm_core.api.fields import (
     Body,
+    Description,
     Email,
     ExternalId,
     FilledIn,
@@ -222,6 +223,14 @@ class Declining(Body):
             description="The code of a reason: `busy` or `not_mine`, or the number of one that admins have worded.",
         ),
     ]
+
+
+class Returning(Body):
+    """A contact goes back to the queue."""
+
+    model_config = example(note="They want to speak German.")
+
+    note: Annotated[Description | None, Field(description="For whoever gets it next.")] = None
 
 
 class Reply(Body):

@@ -32,6 +32,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "number_not_yours": "There is no such contact",
     "number_mismatch": "The message names two contacts",
     "not_offered": "The contact is the operator's already, so it cannot be declined",
+    "still_offered_to_you": "The contact is only offered to the operator, who may decline it",
     "reason_not_found": lambda f: f"There is no such reason. These can be given: {', '.join(f['known'])}",
     "too_many_reasons": lambda f: f"There are {f['most']} reasons, and more do not fit under a card. Remove one first",
     "number_not_chosen": "The message names another contact than the chosen one",

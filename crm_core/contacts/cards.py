@@ -84,17 +84,38 @@ def _dedup_key(place: tuple[int, int, int], key: str = _KEY) -> str:
 
 def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit by which a card asks whether to close what nobody has taken; a later edit ends the question."""
-    brief = select(_posted.c.is_brief).where(
+    place = (bot_id, chat_id, message_id)
+    is_brief = _is_brief(s, contact_id, place)
+    _queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
+
+
+def _is_brief(s: Session, contact_id: int, place: Place) -> bool:
+    bot_id, chat_id, message_id = place
+    found = select(_posted.c.is_brief).where(
         *_cards_in(contact_id, bot_id, chat_id), _posted.c.message_id == message_id
     )
-    is_brief = bool(s.execute(brief).scalar_one_or_none())
-    place = (bot_id, chat_id, message_id)
-    _queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
+    return bool(s.execute(found).scalar_one_or_none())
 
 
 def ask_why_declined(s: Session, *, contact_id: int, place: Place, now: datetime) -> None:
     """Queues an edit by which the card of an offer asks why it is declined; a later edit ends the question."""
-    _queue_edit(s, contact_id, place, now, key="card_asks", asks_why=True)
+    _queue_edit(s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_why=True)
+
+
+def show_more(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int | None, actor: Actor, now: datetime
+) -> None:
+    """[⋯] on a card: it shows what else can be done, until a later edit.
+
+    Raises NotAllowed, ContactNotFound, ContactHeld.
+    """
+    operator = access_operator(s, actor)
+    check_former(s, access_contact(s, contact_id), operator.id)
+    if message_id is not None:
+        place = (bot_id, chat_id, message_id)
+        _queue_edit(
+            s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), shows_more=True
+        )
 
 
 def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:

@@ -49,6 +49,7 @@ class CardData:
         has_late: whether the client has written after it was closed, and nobody has said what to do with it.
         previous_operator: who had it before it was handed on to who has it now.
         offered_at, offer_ends_at: of an offer to who has it now, which may have no end.
+        note, note_by: what whoever had it before wrote for who has it now, and their name.
     """
 
     id: int
@@ -81,6 +82,8 @@ class CardData:
     first_about: dict[str, Any] | None = None
     offered_at: datetime | None = None
     offer_ends_at: datetime | None = None
+    note: str | None = None
+    note_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,8 @@ _first_message = (  # of the client: an operator may have written first, if the 
     .limit(1)
     .scalar_subquery()
 )
+_author = aliased(Operator)
+_note_by = select(_author.name).where(_author.id == Contact.note_operator_id).scalar_subquery()
 _HOLDER, _PREVIOUS = aliased(Operator), aliased(Operator)
 _before = and_(_PREVIOUS.id == Contact.previous_operator_id, _PREVIOUS.id != Contact.operator_id)
 
@@ -194,6 +199,8 @@ _CONTACTS = PreparedForIds(
             FIRST.about.label("first_about"),
             Contact.offered_at,
             Contact.offer_ends_at,
+            Contact.note,
+            _note_by.label("note_by"),
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)

@@ -18,5 +18,7 @@ class ReturnReason(StrEnum):
     """They declined its offer."""
     MISSED = "missed"
     """They did not answer its offer in time."""
+    RETURNED = "returned"
+    """They gave it back."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """It was offered to them, and they went offline, were switched off, or somebody else came who was not asked yet."""

@@ -56,6 +56,7 @@ def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF]:
             | ReturnReason.DECLINED
             | ReturnReason.MISSED
             | ReturnReason.OFFER_WITHDRAWN
+            | ReturnReason.RETURNED
         ):
             return Cause.OFF
         case _:

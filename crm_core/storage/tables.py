@@ -358,6 +358,8 @@ class Contact(Base):
     offers: Mapped[int] = technical(server_default="0", comment="offers that came to nothing in this wait")
     escalated_at: Mapped[datetime | None] = technical(comment="when admins were told that nobody takes it")
     is_asked: Mapped[bool] = technical(server_default=false(), comment="whether it has rows in `asked`")
+    note: Mapped[str | None] = content(Text, comment="for whoever gets it next")
+    note_operator_id: Mapped[int | None] = technical(comment="who wrote it")
 
 
 class AskedOperator(Base):

@@ -19,7 +19,7 @@ from crm_core.access.actors import SYSTEM, Actor, for_admin, telegram
 from crm_core.api import guard
 from crm_core.api.app import PREFIX, create_app
 from crm_core.api.limits import KEY_RATE
-from crm_core.contacts import cards, decline_reasons, lifecycle, offering, reopening, transfer
+from crm_core.contacts import cards, decline_reasons, giving_back, lifecycle, offering, reopening, transfer
 from crm_core.conversation import edits, operator_messages, overviews, prompts, waiting
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
@@ -229,6 +229,9 @@ TRIES: dict[str, Try] = {
         s, contact_id=one.contact_id, version=None, actor=who, **WHEN
     ),
     "open again a closed request": _reopens,
+    "give back a request": lambda s, one, who: giving_back.give_back(
+        s, contact_id=one.contact_id, version=None, note=None, actor=who, **WHEN
+    ),
     "decline an offered request": _declines,
     "answer the client of a request": _answers,
     "edit an answer in a request": _edits,

@@ -56,7 +56,7 @@ async def test_api_contact_is_taken_and_closed_in_telegram(crm: RunningApp, site
     assert "Do you have bicycles?" in card.text
     assert "🌐 No chat: call or e-mail" in card.text
     assert "+7999" not in card.text  # the client's phone is shown once the contact is taken
-    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
 
     press = await anna.presses(card, "Take")
     assert f"#{number} is yours" in (await press.answer() or "")
@@ -147,7 +147,7 @@ async def test_operator_gets_api_contacts_only_after_starting_first_bot(sandbox:
         )
         await anna.starts(crm.shop)
         card = await anna.sees(f"#{number}", bot=crm.shop)
-        assert card.labels == ["✋ Take", "✔️ Close"]
+        assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
 
 
 async def test_operator_without_telegram_account_is_assigned_api_contact(

@@ -71,7 +71,7 @@ async def test_first_api_reply_takes_the_contact_and_updates_the_card(
     await desk.post("/contacts/1/messages", json={"text": "We do."})
     await ivan.sees("We do.")
     card = await anna.sees("In progress")
-    assert card.labels == ["✔️ Close"]
+    assert card.labels == ["✔️ Close", "⋯"]
     await crm.settled()
     # An operator's reply to a message in their name goes to the same client.
     mirror = await anna.sees("Written in your name in #1")
@@ -97,9 +97,9 @@ async def test_take_and_close_through_api_update_the_same_card(crm: RunningApp, 
     await desk.post("/sources/2/assign_operator", json={"operator_id": await id_of(crm, "Anna")})
     made = await desk.post("/contacts/", json={"lead_external_id": "crm-1", "source_id": 2, "message": "Call me"})
     card = await anna.sees("Call me", bot=crm.shop)
-    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
     await crm.settled()
-    for action, status, labels in (("take", "In progress", ["✔️ Close"]), ("close", "closed", ["↩️ Reopen"])):
+    for action, status, labels in (("take", "In progress", ["✔️ Close", "⋯"]), ("close", "closed", ["↩️ Reopen"])):
         changed = await desk.post(f"/contacts/{made.json()['id']}/{action}")
         assert changed.status_code == 200
         card = await anna.sees(status)

@@ -63,4 +63,4 @@ async def test_operator_on_duty_gets_what_was_declined_for_the_last_time(api: ht
     declined = await api.post(f"{V1}/contacts/1/decline", json={"reason": "not_mine"})
     assert (declined.status_code, declined.json()["operator_id"]) == (200, 2)
     decisions = (await api.get(f"{V1}/contacts/1/decisions")).json()
-    assert decisions[-1]["reason"] == "duty"
+    assert decisions[-1]["rule"] == "duty"

@@ -104,7 +104,7 @@ async def test_missing_or_uneditable_card_is_replaced_once(crm: RunningApp, why:
     crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=f"Bad Request: {why}", chat=anna, times=9)
     await ivan.says("/email ivan@example.com", to=crm.shop)
     card = await anna.sees("My question", after=old)
-    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
     await crm.settled()
     crm.sandbox.clear_fault()
     edits = calls(crm, "editMessageText")

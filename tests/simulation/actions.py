@@ -117,6 +117,10 @@ class Actions:
         """An operator presses Decline on one of their cards that has it, or a reason where the card asks for one."""
         self._press(operator, bot, which, ("because:", "decline:"))
 
+    def give_back(self, operator: int, bot: int, which: int) -> None:
+        """An operator presses Give back, or the button that leads to it."""
+        self._press(operator, bot, which, ("return:", "more:"))
+
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""
         self.history.safety.may_exceed.add(operator + 1)

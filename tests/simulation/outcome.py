@@ -268,7 +268,12 @@ _POSTED_CARDS = """
            staff.telegram_id = posted.chat_id, contacts.late_from IS NOT NULL
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
-_BUTTONS = {"new": ["take", "close"], "offered": ["take", "decline"], "in_progress": ["close"], "closed": ["reopen"]}
+_BUTTONS = {
+    "new": ["take", "close"],
+    "offered": ["take", "decline"],
+    "in_progress": ["close"],
+    "closed": ["reopen"],
+}
 
 
 def _cards_are_new(history: "History") -> None:
@@ -286,6 +291,7 @@ def _cards_are_new(history: "History") -> None:
             continue
         shown = button_data(card.json)
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
+        due += [f"more:{contact_id}"] if is_his and status != "closed" else []
         due += [f"late_no:{contact_id}"] if is_late and is_his else []
         if is_late and is_his and _excused(history, "card", contact_id, chat_id):
             continue  # late words bring a card of their own, which could not be sent
@@ -294,6 +300,9 @@ def _cards_are_new(history: "History") -> None:
         asked_why = [one.split(":")[0] for one in shown] == ["because", "because", "keep"]
         if status == "offered" and is_his and asked_why and shown[0].startswith(f"because:{contact_id}:{version}:"):
             continue  # it asks why it is declined
+        give_back = [f"return:{contact_id}:{version}"] if status != "offered" else []
+        if is_his and status != "closed" and shown == [f"why:{contact_id}", *give_back, f"keep:{contact_id}"]:
+            continue  # it shows what else can be done
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
         is_newest = message_id == newest[bot_id, chat_id, contact_id]
         if shown != due and (shown or is_newest):

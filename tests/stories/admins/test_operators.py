@@ -218,7 +218,7 @@ async def test_another_account_takes_over_the_operator_and_open_contacts(crm: Ru
     await clara.sees("Welcome, Anna!")
     await (await anna.presses(card, "Take", stale=True)).answer()  # who lost the place has no say any more
     await crm.settled()
-    assert (await clara.sees("#1")).labels == ["✋ Take", "✔️ Close"]
+    assert (await clara.sees("#1")).labels == ["✋ Take", "✔️ Close", "⋯"]
     assert "Open requests: 1 of" in (await types(crm, crm.olga, "/operators Anna")).text
 
 

@@ -93,16 +93,24 @@ def formatted(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
     words=formatted(),
     language=st.sampled_from(["ru", "en"]),
     status=st.sampled_from(["new", "in_progress"]),
+    note=st.one_of(st.none(), NAMES.filter(bool)),
 )
-@example(name="x", source="s", words=("a" * 4096, []), language="ru", status="new")
-@example(name="x", source="s", words=("😀" * 2048, []), language="ru", status="new")
-@example(name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress")
+@example(name="x", source="s", words=("a" * 4096, []), language="ru", status="new", note="😀" * 250)
+@example(name="x", source="s", words=("😀" * 2048, []), language="ru", status="new", note="😀" * 250)
+@example(name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress", note=None)
 def test_any_name_and_text_make_a_valid_card(
-    name: str, source: str, words: tuple[str, list[dict[str, Any]]], language: str, status: str
+    name: str, source: str, words: tuple[str, list[dict[str, Any]]], language: str, status: str, note: str | None
 ) -> None:
     text, entities = words
     contact = dataclasses.replace(
-        PLAIN, lead_name=name, source=source, first_text=text, first_entities=entities, status=status
+        PLAIN,
+        lead_name=name,
+        source=source,
+        first_text=text,
+        first_entities=entities,
+        status=status,
+        note=note,
+        note_by=name,
     )
     made = card(contact, chat_id=7, _=translator(language), now=NOW, zone=ZONE)
     shown, units = made.text, made.text.encode("utf-16-le")
@@ -120,7 +128,7 @@ def test_any_name_and_text_make_a_valid_card(
     assert shown.startswith("#15 ")
     assert made.keyboard is not None
     pressed = {button["callback_data"] for row in made.keyboard["inline_keyboard"] for button in row}
-    assert pressed <= {"take:15:3", "close:15:3"}
+    assert pressed <= {"take:15:3", "close:15:3", "more:15"}
     # The name is one line, whatever is in it.
     name_line, source_line = shown.splitlines()[:2]
     assert source_line.startswith("📥 ")

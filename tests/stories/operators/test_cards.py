@@ -50,7 +50,7 @@ async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp, 
     await crm.settled()
     card = await anna.sees("bicycles")
     assert card.text == "#1 Ivan Petrov @ivan\n📥 shop_bot\n\nDo you have bicycles?\n\n🆕 New since 14:05"
-    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
 
     clock.forward(minutes=2)
     await anna.presses(card, "Take")
@@ -60,7 +60,7 @@ async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp, 
         "#1 Ivan Petrov @ivan\n📥 shop_bot\n📞 +79990000001\n✉️ ivan@example.com\n\nDo you have bicycles?\n\n"
         "🟢 In progress since 14:07"
     )
-    assert taken.labels == ["✔️ Close"]
+    assert taken.labels == ["✔️ Close", "⋯"]
     assert (await ivan.sees("taking care")).text == "Anna is now taking care of your request #1."
 
     await anna.presses(taken, "Close")
@@ -202,7 +202,7 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(cr
     await give(crm, 1, boris)
 
     card = await boris.sees("My secret")
-    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
     await crm.settled()
     assert now(anna, old).text == "#1 · shop_bot\n↪️ Now with Boris"
     assert now(anna, old).labels == []
@@ -445,7 +445,7 @@ async def test_operator_who_blocks_the_bot_loses_contacts_and_gets_new_on_return
     fresh = await boris.sees("Maria asks", after=cards[1])
     await boris.sees("Pavel asks")
     await crm.settled()
-    assert fresh.labels == ["✋ Take", "✔️ Close"]
+    assert fresh.labels == ["✋ Take", "✔️ Close", "⋯"]
     assert now(boris, cards[0]).text == "#1 · shop_bot\n↪️ Now with Anna"
     assert now(boris, cards[0]).labels == []
 
@@ -473,7 +473,7 @@ async def test_deleted_card_can_be_shown_again(crm: RunningApp) -> None:
     await anna.says("/my")
     await anna.presses(await anna.sees("1 open request"), "#1")
     again = await anna.sees("[photo]")
-    assert again.labels == ["✋ Take", "✔️ Close"]
+    assert again.labels == ["✋ Take", "✔️ Close", "⋯"]
     await crm.settled()
     await anna.replies(again, "Got it")
     await ivan.sees("Got it")

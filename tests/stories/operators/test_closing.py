@@ -56,10 +56,10 @@ async def test_answer_after_the_question_takes_and_ends_it(crm: RunningApp) -> N
     await anna.replies(card, "We are open")
     await anna.sees("In progress")
     await crm.settled()
-    assert now(anna, card).labels == ["✔️ Close"]
+    assert now(anna, card).labels == ["✔️ Close", "⋯"]
     await anna.presses(asked, "No", stale=True)
     await crm.settled()
-    assert now(anna, card).labels == ["✔️ Close"]
+    assert now(anna, card).labels == ["✔️ Close", "⋯"]
     press = await anna.presses(asked, "Close it", stale=True)
     assert await press.answer() == "#1 is closed."
 

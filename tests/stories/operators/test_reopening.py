@@ -55,7 +55,7 @@ async def test_closed_contact_is_reopened_by_its_operator_and_goes_on(crm: Runni
     await crm.settled()
     assert len(ivan.chat(crm.shop)) == before  # the client is told nothing
     assert "🟢" in now(anna, card).text
-    assert now(anna, card).labels == ["✔️ Close"]
+    assert now(anna, card).labels == ["✔️ Close", "⋯"]
     assert await value(crm, "SELECT current_leads FROM operators") == 1
 
     await ivan.says("And skis?")
@@ -248,7 +248,7 @@ async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopene
     await anna.presses(card, "Reopen")
     await crm.settled()
     again = await anna.sees("Hello", after=card)
-    assert again.labels == ["✔️ Close"]
+    assert again.labels == ["✔️ Close", "⋯"]
 
 
 @pytest.mark.fault("F148", "F153")

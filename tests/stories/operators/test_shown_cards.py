@@ -25,7 +25,7 @@ async def test_shown_card_is_the_only_live_one(crm: RunningApp) -> None:
     card = await anna.sees("Do you have bicycles?", bot=crm.shop)
     await crm.settled()
     first = await shows(crm, anna)
-    assert first.labels == ["✋ Take", "✔️ Close"]
+    assert first.labels == ["✋ Take", "✔️ Close", "⋯"]
     assert (now(anna, card).text, now(anna, card).labels) == ("#1 Ivan · ⤵️ below", [])
     second = await shows(crm, anna)
     assert (now(anna, first).text, now(anna, first).labels) == ("#1 Ivan · ⤵️ below", [])
@@ -33,7 +33,7 @@ async def test_shown_card_is_the_only_live_one(crm: RunningApp) -> None:
     await anna.presses(second, "Take")
     await anna.sees("In progress", after=first)
     await crm.settled()
-    assert now(anna, second).labels == ["✔️ Close"]
+    assert now(anna, second).labels == ["✔️ Close", "⋯"]
     assert now(anna, first).labels == now(anna, card).labels == []
     await anna.replies(card, "Yes, red ones")
     await ivan.sees("Yes, red ones")
@@ -103,7 +103,7 @@ async def test_card_that_comes_back_from_a_colleague_is_the_only_live_one(crm: R
     await give(crm, 1, anna)
     again = await anna.sees("Do you have bicycles?", after=card)
     await crm.settled()
-    assert now(anna, again).labels == ["✋ Take", "✔️ Close"]
+    assert now(anna, again).labels == ["✋ Take", "✔️ Close", "⋯"]
     assert now(anna, card).labels == []
 
 
@@ -117,7 +117,7 @@ async def test_card_stays_live_until_the_newer_one_has_arrived(crm: RunningApp) 
     crm.sandbox.fail(method="sendMessage", kind="error", code=400, text="Bad Request: no", times=2)
     await anna.presses(mine, "#1 Ivan")
     await crm.settled()
-    assert now(anna, card).labels == ["✋ Take", "✔️ Close"]
+    assert now(anna, card).labels == ["✋ Take", "✔️ Close", "⋯"]
     assert await count(crm, "posted", "is_card AND NOT is_brief") == 1
 
 

@@ -234,7 +234,7 @@ async def test_bare_number_shows_the_card_of_an_open_or_closed_contact(crm: Runn
     anna, _, _, card = await two_taken(crm)
     sent = await anna.says("#1")
     again = await anna.sees("Ivan asks", after=sent)
-    assert again.labels == ["✔️ Close"]
+    assert again.labels == ["✔️ Close", "⋯"]
     await closes(anna, card)
     await crm.settled()
     sent = await anna.says("№ 1")
@@ -704,7 +704,7 @@ async def test_words_to_a_closed_contact_are_sent_once_it_is_reopened(crm: Runni
     assert await press.answer() == "#1 is open again. Sent."
     assert (await ivan.sees("Your order has arrived!")).text == "Your order has arrived!"
     await crm.settled()
-    assert now(anna, card).labels == ["✔️ Close"]
+    assert now(anna, card).labels == ["✔️ Close", "⋯"]
     press = await anna.presses(question, "Reopen and send", stale=True)
     assert await press.answer() == "This has already been sent."
     await ivan.says("Thank you")

@@ -12,7 +12,7 @@ async def test_contact_is_taken_answered_and_closed(crm: RunningApp) -> None:
     assert "shop_bot" in card.text
     assert "Ivan Petrov @ivan" in card.text
     assert "Do you have bicycles?" in card.text
-    assert card.labels == ["✋ Take", "✔️ Close"]
+    assert card.labels == ["✋ Take", "✔️ Close", "⋯"]
     assert (await ivan.sees("#1")).text == "Your request is #1. Anna will answer you here."
 
     press = await anna.presses(card, "Take")
@@ -20,7 +20,7 @@ async def test_contact_is_taken_answered_and_closed(crm: RunningApp) -> None:
     await ivan.sees("Anna is now taking care")
     await crm.settled()
     card = await anna.sees("In progress")
-    assert card.labels == ["✔️ Close"]
+    assert card.labels == ["✔️ Close", "⋯"]
 
     await anna.replies(card, "Yes, three kinds")
     answer = await ivan.sees("Yes, three kinds")

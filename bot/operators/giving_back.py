@@ -1,0 +1,68 @@
+"""Giving a request back to the queue: by a card's button, or with a note for the next operator: `/return #42 …`."""
+
+import re
+
+from aiogram import Router
+from aiogram.types import CallbackQuery, Message
+
+from bot.handling.act import Act
+from bot.screens.buttons import MoreOfContact, ReturnContact
+from bot.screens.keyboards import typed
+from bot.screens.message import text_message
+from bot.texts import Translator
+from crm_core.access.actors import Actor
+from crm_core.contacts import cards, giving_back
+from crm_core.contacts.giving_back import GivenBack
+
+router = Router(name="operators.giving_back")
+_TYPED = re.compile(r"^/\S+\s+#?(\d{1,18})(?:\s+(.+))?\s*$", re.DOTALL)
+
+
+@router.callback_query(MoreOfContact.filter())
+async def on_more(query: CallbackQuery, callback_data: MoreOfContact, actor: Actor, act: Act) -> None:
+    """[⋯]: the card shows what else can be done."""
+    await act(
+        cards.show_more,
+        contact_id=callback_data.contact_id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        message_id=act.pressed,
+        actor=actor,
+    )
+
+
+@router.callback_query(ReturnContact.filter())
+async def on_return(query: CallbackQuery, callback_data: ReturnContact, actor: Actor, act: Act, _: Translator) -> str:
+    """[Give back]."""
+    number = callback_data.contact_id
+    became = await act(giving_back.give_back, contact_id=number, version=callback_data.version, note=None, actor=actor)
+    return _given_back(number, became, _)
+
+
+@router.message(typed("return"))
+async def on_typed(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+    """`/return #42 speaks German`."""
+    found = _TYPED.match(message.text or "")
+    if found is None:
+        await act.answer(text_message(_("Add the number of the request, and a note if you like: /return #42 …")))
+        return
+    number = int(found[1])
+    await act(
+        giving_back.give_back,
+        contact_id=number,
+        version=None,
+        note=found[2],
+        actor=actor,
+        reply=lambda became: text_message(_given_back(number, became, _)),
+    )
+
+
+def _given_back(number: int, became: GivenBack, _: Translator) -> str:
+    match became:
+        case GivenBack.ELSEWHERE:
+            text = _("#{id} is with somebody else now.")
+        case GivenBack.WAITS:
+            text = _("#{id} is back in the queue. Nobody else can take it now.")
+        case GivenBack.YOURS:
+            text = _("Nobody else is there, so #{id} stays yours.")
+    return text.format(id=number)
