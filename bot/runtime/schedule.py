@@ -15,6 +15,7 @@ import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
+from sqlalchemy.orm import Session
 
 from bot.logs import describe_error
 from bot.runtime.nightly_backup import NightlyBackup
@@ -25,7 +26,7 @@ from crm_core.api import idempotency
 from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import queue, reach, wait_notices
+from crm_core.routing import opening_hours, queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
@@ -213,18 +214,29 @@ async def _refresh_overviews(process: BotProcess) -> None:
 
 
 async def _turn_shifts(process: Process) -> None:
-    """Begins and ends the shifts of operators by their working hours."""
-    await _turn(process, await process.db.read(shifts.due, now=process.clock()))
+    """Begins and ends the shifts of operators, and opens and closes sources, by their working hours."""
+    await _turn(process, *await process.db.read(_due_turns, now=process.clock()))
 
 
 async def _correct_shifts(process: Process) -> None:
     """Does the same for rows that are wrong: after the clock was set back, or the rules of a time zone changed."""
-    await _turn(process, await process.db.read(shifts.wrong, now=process.clock()))
+    await _turn(process, *await process.db.read(_wrong_turns, now=process.clock()))
 
 
-async def _turn(process: Process, operator_ids: list[int]) -> None:
+def _due_turns(s: Session, *, now: datetime) -> tuple[list[int], list[int]]:
+    return shifts.due(s, now=now), opening_hours.due(s, now=now)
+
+
+def _wrong_turns(s: Session, *, now: datetime) -> tuple[list[int], list[int]]:
+    return shifts.wrong(s, now=now), opening_hours.wrong(s, now=now)
+
+
+async def _turn(process: Process, operator_ids: list[int], source_ids: list[int]) -> None:
+    """Operators first: where both begin at 9:00, somebody is there when the source opens."""
     if operator_ids:
         await process.db.write(shifts.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
+    if source_ids:
+        await process.db.write(opening_hours.turn, source_ids=source_ids, now=process.clock(), rng=process.rng)
 
 
 async def _look_for_exports(process: BotProcess) -> None:

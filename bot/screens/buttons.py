@@ -269,6 +269,18 @@ class SetStickyDays(CallbackData, prefix="src_days"):
     days: Number
 
 
+class AskOpening(CallbackData, prefix="src_open"):
+    """Shows a source's working hours, and how to change them."""
+
+    source_id: Number
+
+
+class ClearOpening(CallbackData, prefix="src_247"):
+    """A source without working hours: it is always open."""
+
+    source_id: Number
+
+
 class AddLink(CallbackData, prefix="src_add"):
     """Asks for the slug and the name of a new source link into a bot; without a bot, for the bot first."""
 

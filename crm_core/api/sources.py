@@ -13,7 +13,8 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.routing import sources, standing
+from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
+from crm_core.routing import opening_hours, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage.locks import lock_sources
 
@@ -64,6 +65,11 @@ class SourceChange(Body):
         default_factory=lambda: "charged",
         description="Where shares are exact: whether that operator pays for it (`charged`), or it stands `apart`.",
     )
+    hours: HoursText | None = Field(
+        default=None,
+        description=f"When contacts are given out, {AS_WRITTEN} Outside of them they are accepted, and wait.",
+    )
+    timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
 
 
 class SourceShown(Shown):
@@ -77,13 +83,19 @@ class SourceShown(Shown):
 
 
 class SourceDetailsShown(SourceShown):
-    """A source with all settings: its bot and link if any, the operators and the number of waiting contacts."""
+    """A source with all settings: its bot and link if any, the operators and the number of waiting contacts.
+
+    `hours` are its working hours, null for always: seven days from Monday, dates with hours of their own, holidays,
+    leave. `is_open` says whether these let contacts be given out now.
+    """
 
     is_active: bool
     strategy: str
     late_hours: int
     sticky_days: int
     sticky_mode: str
+    hours: dict[str, Any] | None
+    is_open: bool
     bot: str | None
     slug: str | None
     waiting: int
@@ -185,8 +197,19 @@ async def show_source(source_id: Id, call: Reading) -> Response:
 )
 async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Administering) -> Response:
     """A source that is switched off takes no new contacts; open ones continue."""
-    inputs = {"values": body.model_dump(exclude_unset=True), "actor": call.actor, "now": call.now, "rng": call.rng}
-    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, sources.change, **inputs))
+    who = {"actor": call.actor, "now": call.now, "rng": call.rng}
+    inputs = {"values": body.model_dump(exclude_unset=True), "zone": call.context.timezone, **who}
+    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, _change, **inputs))
+
+
+def _change(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
+    """Changes a source and, if they are given, its hours."""
+    wanted = {name: values.pop(name) for name in FIELDS if name in values}
+    if wanted:  # first, so that what switches it on gives out nothing outside of these hours
+        before = sources.one(s, source_id=source_id).hours
+        hours = wanted_hours(before, wanted, zone=zone, now=who["now"])
+        opening_hours.set_hours(s, source_id=source_id, hours=hours, **who)
+    return sources.change(s, source_id=source_id, values=values, **who)
 
 
 @router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409, 412))
@@ -211,6 +234,7 @@ SOURCE = Tagged(
         source.late_hours,
         source.sticky_days,
         source.sticky_mode,
+        source.hours,
     ),
 )
 

@@ -54,6 +54,9 @@ _KNOWN = Prepared(
         Source.name.label("source_name"),
         Source.strategy,
         Source.is_active,
+        Source.is_open,
+        Source.sticky_days,
+        Source.sticky_mode,
         _contact.c.id.label("contact_id"),
         _contact.c.version,
         Staff.telegram_id.label("operator_chat"),
@@ -86,6 +89,9 @@ _NEWCOMER = Prepared(
         Source.name.label("source_name"),
         Source.strategy,
         Source.is_active,
+        Source.is_open,
+        Source.sticky_days,
+        Source.sticky_mode,
         serves(bindparam("chat_id"), bindparam("bot_id")).label("is_staff"),
         left_at(bindparam("chat_id"), bindparam("bot_id")).label("left_at"),
         select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
@@ -112,11 +118,26 @@ class KnownClient:
     is_newcomer: bool = False
 
 
+def _source(row: Any, bot_id: int) -> SourceFacts:
+    """The source of a chat, whose own bot speaks there."""
+    return SourceFacts(
+        row.source_id,
+        row.source_name,
+        row.strategy,
+        bot_id,
+        bot_id,
+        is_active=row.is_active,
+        is_open=row.is_open,
+        sticky_days=row.sticky_days,
+        sticky_mode=row.sticky_mode,
+    )
+
+
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
     row: Any = execute(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
     if row is None:
         return None
-    source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+    source = _source(row, bot_id)
     return KnownClient(
         row.lead_id,
         row.is_blocked,
@@ -140,7 +161,7 @@ def _make_known(
     lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now, happened=happened)
     execute(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
     if row.lead_id is None:
-        source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+        source = _source(row, bot_id)
         return KnownClient(
             lead_id,
             False,

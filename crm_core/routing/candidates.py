@@ -36,6 +36,7 @@ class SourceFacts:
         has_line: False if no contact waited at it when it was read; True also where nobody looked.
         sticky_days: for so long a client's next contact goes to the operator they had; 0: never.
         sticky_mode: `charged` if that operator pays for it where shares are exact, else `apart`.
+        is_open: whether its working hours let contacts be given out now.
     """
 
     id: int
@@ -48,6 +49,14 @@ class SourceFacts:
     has_line: bool = True
     sticky_days: int = 0
     sticky_mode: str = "charged"
+    is_open: bool = True
+
+    @property
+    def why_nobody(self) -> SourceExclusion | None:
+        """Why nobody can get a contact from here, whatever the state of its operators; None if somebody may."""
+        if not self.is_active:
+            return SourceExclusion.SOURCE_OFF
+        return None if self.is_open else SourceExclusion.SOURCE_CLOSED
 
     @property
     def is_exact(self) -> bool:
@@ -68,6 +77,7 @@ _SOURCE_COLUMNS = (
     Source.is_active.label("source_is_active"),
     Source.sticky_days,
     Source.sticky_mode,
+    Source.is_open.label("source_is_open"),
 )
 _HAS_LINE = exists().where(*WAITS, Contact.source_id == Source.id).correlate(Source)
 _SOURCE = Prepared(
@@ -85,6 +95,11 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
     return _facts(row, has_line=bool(row.has_line))
 
 
+def is_open(s: Session, source_id: int) -> bool:
+    """Whether a source's working hours let contacts be given out now."""
+    return bool(execute(s, select(Source.is_open).where(Source.id == source_id)).scalar_one())
+
+
 def _facts(row: Any, *, has_line: bool = True) -> SourceFacts:
     return SourceFacts(
         row.source_id,
@@ -96,6 +111,7 @@ def _facts(row: Any, *, has_line: bool = True) -> SourceFacts:
         has_line=has_line,
         sticky_days=row.sticky_days,
         sticky_mode=row.sticky_mode,
+        is_open=row.source_is_open,
     )
 
 
@@ -245,11 +261,11 @@ _EVERYWHERE = (
 
 
 def eligibilities(s: Session) -> list[Eligibility]:
-    """Who could get a contact of which source now, and why the others could not (`source_off`: nobody can there)."""
+    """Who could get a contact of which source now, and why the others could not (a `SourceExclusion`: nobody can)."""
     found = []
     for row in execute(s, _EVERYWHERE):
         source = _facts(row)
         candidate = _candidate(row, source)
-        why_not = exclusion(candidate) if source.is_active else SourceExclusion.SOURCE_OFF
+        why_not = source.why_nobody or exclusion(candidate)
         found.append(Eligibility(source.id, candidate.operator_id, why_not))
     return found

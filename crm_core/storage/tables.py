@@ -96,6 +96,9 @@ class Source(Base):
     sticky_mode: Mapped[str] = technical(
         String(8), default="charged", comment="whether that operator pays for it where shares are exact: charged, apart"
     )
+    hours: Mapped[dict[str, Any] | None] = technical(comment="working hours (`crm_core.hours.stored`); none: always")
+    is_open: Mapped[bool] = technical(default=True, comment="whether these hours let contacts be given out now")
+    opening_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
 
 
 class Operator(Base):

@@ -91,14 +91,14 @@ def check_words(s: Session) -> None:
 
 
 def check_nobody_waits_in_vain(s: Session) -> None:
-    """Where a contact waits at a source that is on, nobody who is eligible there has room."""
+    """Where a contact waits at a source that is on and open, nobody who is eligible there has room."""
     for source_id, chat_id in _rows(
         s,
         "SELECT source_id, max(chat_id) FROM contacts WHERE operator_id IS NULL AND status = 'new' "
         "GROUP BY source_id, chat_id IS NULL",
     ):
         source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id)
-        free = [one for one in candidates(s, source) if source.is_active and exclusion(one) is None]
+        free = [one for one in candidates(s, source) if source.why_nobody is None and exclusion(one) is None]
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
 
 

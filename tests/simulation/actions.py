@@ -22,7 +22,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import sources
+from crm_core.routing import opening_hours, sources
 from crm_core.routing.sources import StickyMode
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators, shifts
@@ -228,6 +228,17 @@ class Actions:
             sticky_mode=mode,
             actor=SYSTEM,
             now=self.history.clock(),
+        )
+
+    def opening(self, bot: int, typed: str | None) -> None:
+        """An admin sets the working hours of a source, or takes them away."""
+        today = self.history.clock().date()
+        self._administer(
+            opening_hours.set_hours,
+            source_id=self._source(bot),
+            hours=None if typed is None else read_hours(typed, zone="UTC", today=today),
+            actor=SYSTEM,
+            **self._moment_and_chance(),
         )
 
     def hours(self, operator: int, typed: str | None) -> None:

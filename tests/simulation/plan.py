@@ -17,6 +17,7 @@ _ADMIN = {
     "strategy": 2,
     "sticky": 1,
     "hours": 2,
+    "opening": 1,
     "limit": 3,
     "activity": 2,
     "source": 1,
@@ -156,6 +157,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "days": rolls.choice((0, 30)), "mode": rolls.choice(("charged", "apart"))}
         case "hours":
             arguments = {"operator": operator, "typed": rolls.choice((*HOURS, None))}
+        case "opening":
+            arguments = {"bot": bot, "typed": rolls.choice((*HOURS, None, None))}
         case "limit":
             arguments = {"operator": operator, "limit": rolls.choice((0, 1, 2, 3))}
         case "activity":

@@ -336,7 +336,7 @@ def test_every_reason_of_a_failed_backup_is_said_in_words(why: str) -> None:
     assert CYRILLIC.search(why_not_kept(why, RU))
 
 
-@pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off"])
+@pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off", "source_closed"])
 def test_every_exclusion_reason_has_a_text(why: str) -> None:
     assert CYRILLIC.search(why_nobody(why, RU))
     assert why_nobody(f"{why}+full", RU).endswith(", лимит исчерпан")
