@@ -8,6 +8,7 @@ from bot.screens.buttons import (
     AskLateHours,
     AskOpening,
     AskStickyDays,
+    AskTargets,
     AskWeight,
     DescribeSource,
     ListSources,
@@ -28,8 +29,10 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import percent, weekday_and_time
+from bot.texts.service import targets_line
 from crm_core.hours.stored import readable
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
+from crm_core.service.targets import from_json
 from crm_core.team.operators import OperatorFacts
 
 LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)
@@ -119,6 +122,8 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(_("After closing, every message opens a new request"))
     if source.sticky_days:
         lines.append(_("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days))
+    if source.sla is not None:
+        lines.append(_("Targets: {targets}").format(targets=targets_line(from_json(source.sla), _)))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines += _uncovered_lines(details, _)
@@ -144,6 +149,7 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             button(_("🔁 Who comes back"), AskStickyDays(source_id=number)),
             button(_("🗓 Opening hours"), AskOpening(source_id=number)),
         ],
+        [button(_("🎯 Targets"), AskTargets(source_id=number))],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)

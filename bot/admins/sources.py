@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import source_actions, source_buttons, source_hours
+from bot.admins import source_actions, source_buttons, source_hours, source_targets
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -20,7 +20,7 @@ from crm_core.storage.database import Database
 from crm_core.team import operators
 
 router = Router(name="admins.sources")
-router.include_routers(source_buttons.router, source_hours.router)
+router.include_routers(source_buttons.router, source_hours.router, source_targets.router)
 
 SUBJECT = Subject("/sources", find=which_source, listing=sources.listing, pick=sources.pick)
 
@@ -103,6 +103,7 @@ VERBS = {
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "hours": Verb(lambda _: _("hours shop_bot mon-fri 9-18"), source_hours.set_hours),
+    "sla": Verb(lambda _: _("sla shop_bot first 15 next 30 resolve 8h"), source_targets.set_targets),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

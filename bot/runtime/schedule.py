@@ -27,6 +27,7 @@ from crm_core.conversation import late_messages, overviews, prompts, questions, 
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import opening_hours, queue, reach, wait_notices
+from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
@@ -46,6 +47,7 @@ PURGES = (
     outbox.purge,
     questions.purge,
     reminders.purge,
+    service.purge,
     idempotency.purge,
     prompts.purge,
     alerts.purge,
@@ -204,6 +206,14 @@ async def _tell_of_unanswered(process: BotProcess) -> None:
         await process.db.write(unanswered.tell, minutes=minutes, now=process.clock())
 
 
+async def _watch_service(process: BotProcess) -> None:
+    """Tells operators and admins of targets of the service level that run out."""
+    for contact_id in await process.db.read(service.due, now=process.clock()):
+        await process.db.write(service.look, contact_id=contact_id, now=process.clock())
+    if await process.db.read(service.is_untold):
+        await process.db.write(service.tell_admins, now=process.clock())
+
+
 async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
     zone = ZoneInfo(process.settings.timezone)
@@ -251,6 +261,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
     PeriodicJob("remind", 15, Scope.WITH_BOTS, _remind),
     PeriodicJob("tell_of_unanswered", 15, Scope.WITH_BOTS, _tell_of_unanswered),
+    PeriodicJob("watch_service", 10, Scope.WITH_BOTS, _watch_service),
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),

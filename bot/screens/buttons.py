@@ -281,6 +281,18 @@ class ClearOpening(CallbackData, prefix="src_247"):
     source_id: Number
 
 
+class AskTargets(CallbackData, prefix="src_sla"):
+    """Shows a source's targets, and how to change them."""
+
+    source_id: Number
+
+
+class ClearTargets(CallbackData, prefix="src_nosla"):
+    """A source without targets."""
+
+    source_id: Number
+
+
 class AddLink(CallbackData, prefix="src_add"):
     """Asks for the slug and the name of a new source link into a bot; without a bot, for the bot first."""
 

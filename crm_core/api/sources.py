@@ -13,9 +13,11 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
+from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
 from crm_core.routing import opening_hours, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.service import setting
 from crm_core.storage.locks import lock_sources
 
 router = APIRouter(tags=["sources"])
@@ -70,6 +72,7 @@ class SourceChange(Body):
         description=f"When contacts are given out, {AS_WRITTEN} Outside of them they are accepted, and wait.",
     )
     timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
+    sla: TargetsBody | None = Field(default=None, description="Targets of the service level; null: none.")
 
 
 class SourceShown(Shown):
@@ -86,7 +89,7 @@ class SourceDetailsShown(SourceShown):
     """A source with all settings: its bot and link if any, the operators and the number of waiting contacts.
 
     `hours` are its working hours, null for always: seven days from Monday, dates with hours of their own, holidays,
-    leave. `is_open` says whether these let contacts be given out now.
+    leave. `is_open` says whether these let contacts be given out now. `sla` are its targets in minutes, null for none.
     """
 
     is_active: bool
@@ -96,6 +99,7 @@ class SourceDetailsShown(SourceShown):
     sticky_mode: str
     hours: dict[str, Any] | None
     is_open: bool
+    sla: dict[str, int] | None
     bot: str | None
     slug: str | None
     waiting: int
@@ -203,12 +207,15 @@ async def change_source(source_id: Id, body: SourceChange, if_match: Matching, c
 
 
 def _change(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
-    """Changes a source and, if they are given, its hours."""
+    """Changes a source and, if they are given, its hours and targets."""
     wanted = {name: values.pop(name) for name in FIELDS if name in values}
     if wanted:  # first, so that what switches it on gives out nothing outside of these hours
         before = sources.one(s, source_id=source_id).hours
         hours = wanted_hours(before, wanted, zone=zone, now=who["now"])
         opening_hours.set_hours(s, source_id=source_id, hours=hours, **who)
+    if "sla" in values:
+        targets = targets_of(values.pop("sla"))
+        setting.set_targets(s, source_id=source_id, targets=targets, actor=who["actor"], now=who["now"])
     return sources.change(s, source_id=source_id, values=values, **who)
 
 
@@ -235,6 +242,7 @@ SOURCE = Tagged(
         source.sticky_days,
         source.sticky_mode,
         source.hours,
+        source.sla,
     ),
 )
 

@@ -51,6 +51,7 @@ def set_hours(s: Session, *, source_id: int, hours: Calendar | None, actor: Acto
     stored = None if hours is None else to_json(hours)
     is_open, changes_at = state(hours, now)
     values: dict[str, Any] = {"hours": stored, "is_open": is_open, "opening_changes_at": changes_at}
+    values["terms"] = _source.c.terms + 1
     execute(s, update(_source).where(_source.c.id == source_id).values(values))
     _record(s, source_id, "hours", actor, now, data={"before": before.hours, "hours": stored})
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)

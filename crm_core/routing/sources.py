@@ -47,6 +47,7 @@ class SourceListed:
     sticky_mode: str = "charged"
     hours: dict[str, Any] | None = None
     is_open: bool = True
+    sla: dict[str, Any] | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -72,6 +73,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.sticky_mode,
             _source.c.hours,
             _source.c.is_open,
+            _source.c.sla,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)

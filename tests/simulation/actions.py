@@ -24,6 +24,8 @@ from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import opening_hours, sources
 from crm_core.routing.sources import StickyMode
+from crm_core.service import setting
+from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators, shifts
 from tests.simulation.loop import PROCESS
@@ -239,6 +241,16 @@ class Actions:
             hours=None if typed is None else read_hours(typed, zone="UTC", today=today),
             actor=SYSTEM,
             **self._moment_and_chance(),
+        )
+
+    def targets(self, bot: int, first: int | None) -> None:
+        """An admin sets in how many minutes clients are to be answered first, or takes that away."""
+        self._administer(
+            setting.set_targets,
+            source_id=self._source(bot),
+            targets=Targets(first_reply=first, next_reply=first),
+            actor=SYSTEM,
+            now=self.history.clock(),
         )
 
     def hours(self, operator: int, typed: str | None) -> None:
