@@ -27,6 +27,7 @@ from crm_core.conversation import late_messages, overviews, prompts, questions, 
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import opening_hours, queue, reach, wait_notices
+from crm_core.service import daily
 from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
@@ -214,6 +215,19 @@ async def _watch_service(process: BotProcess) -> None:
         await process.db.write(service.tell_admins, now=process.clock())
 
 
+async def _send_report(process: BotProcess) -> None:
+    """Sends the daily report at the time that admins have chosen."""
+    zone = ZoneInfo(process.settings.timezone)
+    day = await process.db.read(daily.due, now=process.clock(), zone=zone)
+    if day is None:
+        return
+    from bot.reports.morning_report import send_report  # here, since it imports aiogram, which takes seconds
+
+    await send_report(
+        process.db, day=day, zone=zone, default_language=process.settings.default_language, clock=process.clock
+    )
+
+
 async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
     zone = ZoneInfo(process.settings.timezone)
@@ -262,6 +276,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("remind", 15, Scope.WITH_BOTS, _remind),
     PeriodicJob("tell_of_unanswered", 15, Scope.WITH_BOTS, _tell_of_unanswered),
     PeriodicJob("watch_service", 10, Scope.WITH_BOTS, _watch_service),
+    PeriodicJob("send_report", 15, Scope.WITH_BOTS, _send_report),
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),

@@ -93,6 +93,16 @@ class ShowStatsWords(CallbackData, prefix="stats_words"):
     period: Period
 
 
+class SetReport(CallbackData, prefix="report"):
+    """Sends the daily report every morning, or no longer."""
+
+    is_on: bool
+
+
+class ShowMissed(CallbackData, prefix="missed"):
+    """The targets of the last seven days that were missed, and why."""
+
+
 class ShowExport(CallbackData, prefix="exp"):
     """What to export, and of which period."""
 

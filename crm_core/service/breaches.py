@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.routing import duty, sources
+from crm_core.routing.candidates import operator_names
 from crm_core.routing.returns import ReturnReason
 from crm_core.service import histories, presence, terms
 from crm_core.service.clocks import Clock, read
@@ -150,6 +151,12 @@ def report(s: Session, *, since: datetime | None, now: datetime, until: datetime
                 one.running += 1
     breaches.sort(key=lambda one: (one.since, one.contact_id), reverse=True)
     return ServiceReport(dict(kept), tuple(breaches), names, is_partial=len(ids) > MOST)
+
+
+def with_names(s: Session, *, since: datetime, now: datetime) -> tuple[ServiceReport, dict[int, str]]:
+    """The report since a moment, and the names of the operators of its breaches."""
+    found = report(s, since=since, now=now)
+    return found, operator_names(s, {one.operator_id for one in found.breaches if one.operator_id is not None})
 
 
 def _first_target(held: dict[int, Terms]) -> datetime:
