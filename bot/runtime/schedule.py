@@ -27,7 +27,7 @@ from crm_core.conversation import late_messages, overviews, prompts, questions, 
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import opening_hours, queue, reach, wait_notices
-from crm_core.service import daily
+from crm_core.service import daily, overdue
 from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
@@ -211,8 +211,8 @@ async def _watch_service(process: BotProcess) -> None:
     """Tells operators and admins of targets of the service level that run out."""
     for contact_id in await process.db.read(service.due, now=process.clock()):
         await process.db.write(service.look, contact_id=contact_id, now=process.clock())
-    if await process.db.read(service.is_untold):
-        await process.db.write(service.tell_admins, now=process.clock())
+    if await process.db.read(overdue.is_untold):
+        await process.db.write(overdue.tell_admins, now=process.clock())
 
 
 async def _send_report(process: BotProcess) -> None:

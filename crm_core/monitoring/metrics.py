@@ -8,7 +8,7 @@ from crm_core import statistics
 from crm_core.delivery import bots
 from crm_core.delivery.bots import Workload
 from crm_core.routing.candidates import Eligibility, eligibilities
-from crm_core.service import watch
+from crm_core.service import overdue
 from crm_core.service.targets import Measure
 from crm_core.statistics import Statistics
 
@@ -32,4 +32,4 @@ class Figures:
 
 def figures(s: Session) -> Figures:
     """Reads all of them, by a constant number of statements."""
-    return Figures(statistics.overview(s, since=None), eligibilities(s), bots.workloads(s), watch.overdue(s))
+    return Figures(statistics.overview(s, since=None), eligibilities(s), bots.workloads(s), overdue.by_source(s))

@@ -11,24 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import Row, bindparam, case, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from crm_core.conversation.waiting import UNANSWERED, WAITS_SINCE
-from crm_core.messaging import alerts, outbox
+from crm_core.conversation.waiting import UNANSWERED
+from crm_core.messaging import alerts
 from crm_core.routing.candidates import WAITS
 from crm_core.routing.queue import OPEN
 from crm_core.service import histories, terms
 from crm_core.service.clocks import Clock, read
-from crm_core.service.targets import ADMINS_AT, OPERATOR_AT, Measure
+from crm_core.service.targets import ADMINS_AT, OPERATOR_AT
 from crm_core.service.terms import Terms
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Contact, Lead, Operator, ServiceNotice, ServiceWatch, Source
 
-CAUSE = "service"
-QUIET = timedelta(minutes=1)  # what runs out in between is in the next message
 AT_ONCE = 200  # contacts that one run of the job looks at
 
 _contact, _source = Contact.__table__, Source.__table__
@@ -178,76 +176,6 @@ def _remind(s: Session, row: Row[Any], mark: _Mark, now: datetime) -> None:
         due=None if mark.ends_at is None else mark.ends_at.timestamp(),
         unanswered=row.message_ref,
     )
-
-
-_UNTOLD = (
-    select(
-        _notice.c.contact_id,
-        _notice.c.measure,
-        _notice.c.since,
-        Lead.full_name.label("name"),
-        Operator.name.label("operator"),
-        _source.c.name.label("source"),
-        WAITS_SINCE.is_not(None).label("waits"),
-    )
-    .select_from(_notice)
-    .join(_contact, _contact.c.id == _notice.c.contact_id)
-    .join(Lead, Lead.id == _contact.c.lead_id)
-    .join(_source, _source.c.id == _contact.c.source_id)
-    .outerjoin(Operator, Operator.id == _contact.c.operator_id)
-    .where(_notice.c.told_at.is_(None), _notice.c.percent == ADMINS_AT, OPEN)
-    .order_by(_notice.c.since, _notice.c.contact_id, _notice.c.measure)
-)
-_ANY_UNTOLD = _UNTOLD.with_only_columns(_notice.c.contact_id).limit(1)
-
-
-def is_untold(s: Session) -> bool:
-    """Whether admins have still to be told of something that ran out."""
-    return execute(s, _ANY_UNTOLD).first() is not None
-
-
-def tell_admins(s: Session, *, now: datetime) -> int:
-    """Queues one notice to admins of all that ran out, unless there was one a moment ago. Returns of how much it is.
-
-    What was answered meanwhile is not told of any more.
-    """
-    found = execute(s, _UNTOLD).all()
-    if not found or not alerts.claim_cause(s, cause=CAUSE, now=now, quiet=QUIET):
-        return 0
-    execute(s, update(_notice).where(_notice.c.told_at.is_(None)).values(told_at=now))
-    late = [
-        {
-            "contact": one.contact_id,
-            "name": one.name,
-            "operator": one.operator,
-            "source": one.source,
-            "measure": one.measure,
-        }
-        for one in found
-        if one.waits
-    ]
-    payload = {"code": "service_over", "late": late}
-    rows = [
-        outbox.OutboxEntry(outbox.STAFF_NOTICE, bot, chat, payload=payload)
-        for chat, bot in alerts.admin_chats(s).items()
-        if late
-    ]
-    outbox.add(s, rows, now=now)
-    return len(late)
-
-
-_OVERDUE = (
-    select(_contact.c.source_id, _notice.c.measure, func.count())
-    .select_from(_notice)
-    .join(_contact, _contact.c.id == _notice.c.contact_id)
-    .where(_notice.c.percent == ADMINS_AT, OPEN, WAITS_SINCE.is_not(None))
-    .group_by(_contact.c.source_id, _notice.c.measure)
-)
-
-
-def overdue(s: Session) -> dict[tuple[int, Measure], int]:
-    """How many open contacts are over a target and wait, by source and measure."""
-    return {(row[0], Measure(row[1])): row[2] for row in execute(s, _OVERDUE)}
 
 
 def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:

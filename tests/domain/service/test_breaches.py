@@ -13,7 +13,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening
 from crm_core.conversation import client_messages, operator_messages
 from crm_core.routing import opening_hours
-from crm_core.service import breaches, setting, watch
+from crm_core.service import breaches, overdue, setting, watch
 from crm_core.service.breaches import BreachCause
 from crm_core.service.targets import Measure, Targets
 from crm_core.storage.database import Database
@@ -145,13 +145,13 @@ async def test_several_processes_tell_of_a_target_once(db: Database) -> None:
         ids = await db.read(watch.due, now=moment)
         looks = [db.write(watch.look, contact_id=one, now=moment) for one in ids for _ in range(3)]
         assert sum(await asyncio.gather(*looks)) == len(ids)
-        await asyncio.gather(*(db.write(watch.tell_admins, now=moment) for _ in range(3)))
+        await asyncio.gather(*(db.write(overdue.tell_admins, now=moment) for _ in range(3)))
     reminders = "SELECT count(*) FROM outbox WHERE kind = 'staff_notice' AND CAST(payload AS TEXT) LIKE '%service_due%'"
     assert await db.read(lambda s: s.execute(text(reminders)).scalar_one()) == 1
     noted = await db.read(lambda s: s.execute(text("SELECT percent, told_at FROM service_notices ORDER BY 1")).all())
     assert [one.percent for one in noted] == [70, 100]
     assert None not in [one.told_at for one in noted]
-    assert await db.read(watch.overdue) == {(1, FIRST): 1}
+    assert await db.read(overdue.by_source) == {(1, FIRST): 1}
 
 
 async def test_colleague_who_takes_over_late_is_reminded_at_once(db: Database) -> None:

@@ -121,7 +121,7 @@ async def test_admins_hear_of_targets_of_requests_in_the_queue(crm: RunningApp, 
     await types(crm, crm.olga, "/sources sla shop_bot first 10")
     for name in ("Ivan", "Kira"):
         await crm.client(name).says("Is anybody there?", to=crm.shop)
-    await crm.settled()
+        await crm.settled()
     await watch(crm)
     clock.forward(minutes=11)
     await watch(crm)
