@@ -15,8 +15,8 @@ from crm_core.hours.reading import change_hours
 from crm_core.hours.stored import readable
 from crm_core.hours.zones import check_zone
 
-HoursText = Annotated[str, Field(min_length=1, max_length=4000)]
-ZoneName = Annotated[str, Field(min_length=1, max_length=64)]
+HoursText = Annotated[str, Field(min_length=1, max_length=4000, json_schema_extra={"format": "hours"})]
+ZoneName = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"format": "time-zone"})]
 AS_WRITTEN = (
     "as people write it: `mon-fri 9-18 break 13-14, sat 10-14`; null: always. A text with days of the week replaces "
     "all; another one is added: `31 dec 10-15; leave 1 jul - 14 jul`."
