@@ -129,6 +129,11 @@ def frame(text: str) -> tuple[object, ...]:
     return tuple(sorted(COMMAND.findall(text))), sign and sign[0], end and end[0], text.count("\n")
 
 
+def test_no_translation_says_everything_twice() -> None:
+    found = [form for message in ENTRIES for form in catalogue.forms(message) if len(form) > 20]
+    assert [form for form in found if form[: len(form) // 2] == form[len(form) // 2 :]] == []
+
+
 def test_translation_keeps_commands_signs_and_lines() -> None:
     wrong = {}
     for message in ENTRIES:
