@@ -244,6 +244,12 @@ class BadHours(BadValue):
     code = "bad_hours"
 
 
+class BadTargets(BadValue):
+    """Targets of a service level that cannot be read, or are out of range. `part`: what is wrong, as typed."""
+
+    code = "bad_targets"
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 

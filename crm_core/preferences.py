@@ -7,6 +7,8 @@ else that can be chosen is a preference. A module declares its own, and reads it
     …
     delay = preferences.read(s, GREETING_DELAY)
 
+The first is `morning_report` (`crm_core.service.daily`), set by `/report on 9:00`.
+
 A change is a row of its own (name, version, value); none is ever overwritten. An undo is a change as well: it brings
 back the earlier value under a new version. Both it and the change that it undoes are marked, so that a further undo
 goes one change further back.
@@ -131,6 +133,12 @@ def current(s: Session, preference: Preference[T]) -> Current[T]:
 def read(s: Session, preference: Preference[T]) -> T:
     """The value that holds now."""
     return current(s, preference).value
+
+
+def changed_at(s: Session, preference: Preference[Any]) -> datetime | None:
+    """When it was changed last; None if never."""
+    newest = execute(s, _NEWEST, {"of_name": preference.name}).one_or_none()
+    return None if newest is None else newest.at
 
 
 def history(s: Session, preference: Preference[Any], *, actor: Actor, limit: int = 20) -> list[Change]:

@@ -17,6 +17,7 @@ def help_text(_: Translator) -> str:
                 "/queue: waiting requests. /history #15: what was said in one. /why #15: why it went to its operator. "
                 "/stats: statistics."
             ),
+            _("/report: yesterday in five lines, also every morning: /report on 9:00."),
             _("/admins: who else is an admin."),
             _("/export: requests, clients, operators and events as a table for Excel."),
         ]

@@ -28,7 +28,7 @@ async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Transla
         source_id=source_id,
         is_active=is_on,
         actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=done,
     )
 
@@ -40,7 +40,7 @@ async def rename(act: Act, actor: Actor, source_id: int, name: str, _: Translato
         source_id=source_id,
         name=name,
         actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=lambda stored, seen: source_screen(seen, _, note=_("The name is now {source}.").format(source=stored)),
     )
 
@@ -58,7 +58,7 @@ async def describe(act: Act, actor: Actor, source_id: int, text: str, _: Transla
         source_id=source_id,
         description="" if text.strip() == "-" else text,
         actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=done,
     )
 
@@ -79,7 +79,7 @@ async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _
         source_id=source_id,
         strategy="exact" if is_exact else "random",
         actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=done,
     )
 
@@ -91,7 +91,7 @@ async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: 
         source_id=source_id,
         late_hours=read_number(typed, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST),
         actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
     )
 
@@ -103,7 +103,7 @@ async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Tran
         source_id=source_id,
         sticky_days=read_number(typed, field="sticky_days", minimum=0, maximum=sources.STICKY_LONGEST),
         actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
     )
 

@@ -40,7 +40,8 @@ async def on_list(
     query: CallbackQuery, callback_data: ListSources, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A page of the list."""
-    await act.show(sources_screen(await read_as_admin(db, actor, sources.overview), _, page=callback_data.page))
+    known = await read_as_admin(db, actor, sources.overview, now=act.clock())
+    await act.show(sources_screen(known, _, page=callback_data.page))
 
 
 @router.callback_query(ShowSource.filter())
@@ -48,7 +49,8 @@ async def on_show(
     query: CallbackQuery, callback_data: ShowSource, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """One source."""
-    await act.show(source_screen(await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id), _))
+    seen = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id, now=act.clock())
+    await act.show(source_screen(seen, _))
 
 
 @router.callback_query(SwitchSource.filter())

@@ -7,7 +7,9 @@ from bot.screens.buttons import (
     AddLink,
     AskLateHours,
     AskOffers,
+    AskOpening,
     AskStickyDays,
+    AskTargets,
     AskWeight,
     DescribeSource,
     ListSources,
@@ -26,13 +28,18 @@ from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, pa
 from bot.screens.links import link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import lasted_seconds, percent
+from bot.texts.hours import hours_lines
+from bot.texts.phrases import lasted_seconds, percent, weekday_and_time
+from bot.texts.service import targets_line
+from crm_core.hours.stored import readable
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
+from crm_core.service.targets import from_json
 from crm_core.team.operators import OperatorFacts
 
 LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)
 STICKY_DAYS = (0, 1, 7, 14, 30, 90)
 WEIGHTS = (0, 1, 5, 10, 20, 30, 50, 100)
+GAPS = 3  # stretches without anybody that a screen names
 NAMED = 4  # operators of a source in the list
 SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights
 
@@ -41,6 +48,8 @@ def sign(source: SourceListed) -> str:
     """A source's kind and state at a glance."""
     if not source.is_active:
         return "⛔️"
+    if not source.is_open:
+        return "💤"
     if source.slug is not None:
         return "🔗"
     return "🤖" if source.bot else "🌐"
@@ -66,6 +75,10 @@ def _list_lines(details: SourceDetails, _: Translator) -> list[str]:
         parts.append(_.plural("{n} waiting", "{n} waiting", details.waiting).format(n=details.waiting))
     if not source.is_active:
         parts.append(_("switched off"))
+    elif not source.is_open:
+        parts.append(_("closed now"))
+    if details.uncovered is not None and details.uncovered.gaps:
+        parts.append(_("⚠️ hours without anybody"))
     return [" · ".join(parts), *([f"      {source.description}"] if source.description else [])]
 
 
@@ -97,6 +110,9 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         if source.is_active
         else _("⛔️ Switched off: no new requests are accepted, waiting ones stay in the queue.")
     )
+    if source.hours is not None:
+        hours = _("Hours:") if source.is_open else _("🌙 Closed now: requests are accepted, and wait. Hours:")
+        lines += [hours, *(f"  {line}" for line in opening_hours(source, _))]
     lines.append(
         _("Distribution: exact shares") if source.strategy == "exact" else _("Distribution: random, by weight")
     )
@@ -109,8 +125,11 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(_("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days))
     if source.offer_seconds:
         lines.append(_("Each request is offered for {time}").format(time=lasted_seconds(source.offer_seconds, _)))
+    if source.sla is not None:
+        lines.append(_("Targets: {targets}").format(targets=targets_line(from_json(source.sla), _)))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
+    lines += _uncovered_lines(details, _)
     lines.append(_("ID for commands: {id}").format(id=number))
     buttons = keyboard(
         [
@@ -133,9 +152,38 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             button(_("🔁 Who comes back"), AskStickyDays(source_id=number)),
             button(_("⏳ Offers"), AskOffers(source_id=number)),
         ],
+        [
+            button(_("🗓 Opening hours"), AskOpening(source_id=number)),
+            button(_("🎯 Targets"), AskTargets(source_id=number)),
+        ],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
+
+
+def opening_hours(source: SourceListed, _: Translator) -> list[str]:
+    """The working hours of a source, a line each; none for always."""
+    if source.hours is None:
+        return []
+    calendar = readable(source.hours)
+    if calendar is None:
+        return [_("⚠️ The working hours cannot be read. Please set them anew.")]
+    return hours_lines(calendar, _)
+
+
+def _uncovered_lines(details: SourceDetails, _: Translator) -> list[str]:
+    """When nobody works in the next days though the source is open."""
+    if details.uncovered is None or not details.uncovered.gaps:
+        return []
+    zone = details.uncovered.zone
+    shown = [
+        f"{weekday_and_time(start.timestamp(), zone, _)} – {weekday_and_time(end.timestamp(), zone, _)}"
+        for start, end in details.uncovered.gaps[:GAPS]
+    ]
+    lines = [_("⚠️ By their hours, nobody works here:"), *(f"  {one}" for one in shown)]
+    if len(details.uncovered.gaps) > GAPS:
+        lines.append("  " + _("… and {n} more").format(n=len(details.uncovered.gaps) - GAPS))
+    return lines
 
 
 def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:

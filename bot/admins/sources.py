@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import offer_settings, source_actions, source_buttons
+from bot.admins import offer_settings, source_actions, source_buttons, source_hours, source_targets
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -20,24 +20,24 @@ from crm_core.storage.database import Database
 from crm_core.team import operators
 
 router = Router(name="admins.sources")
-router.include_routers(source_buttons.router, offer_settings.router)
+router.include_routers(source_buttons.router, offer_settings.router, source_hours.router, source_targets.router)
 
 SUBJECT = Subject("/sources", find=which_source, listing=sources.listing, pick=sources.pick)
 
 
 @router.message(typed("sources"))
 async def on_sources(
-    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
     """`/sources`, `/sources vk`, `/sources link vk VK ads`."""
     line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(sources_screen(await read_as_admin(db, actor, sources.overview), _))
+        await act.answer(sources_screen(await read_as_admin(db, actor, sources.overview, now=act.clock()), _))
         return
     if line.words[0].text.casefold() == "link":
         await source_actions.add_link(act, actor, act.bot_id, line.from_word(1), _)
         return
-    wanted = Typed(line, act, actor, db, _)
+    wanted = Typed(line, act, actor, db, _, timezone=timezone)
     if await carry_out(wanted, SUBJECT, VERBS, missing=_("Specify the source")):
         return
     try:
@@ -46,7 +46,8 @@ async def on_sources(
         if await offer_similar(wanted, SUBJECT, VERBS):
             return
         raise
-    await act.answer(source_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), _))
+    seen = await read_as_admin(db, actor, sources.details, source_id=source.id, now=act.clock())
+    await act.answer(source_screen(seen, _))
 
 
 async def _switch_on(typed: Typed, source_id: int) -> None:
@@ -106,6 +107,8 @@ VERBS = {
         lambda _: _("duty shop_bot = Anna"),
         with_text(SUBJECT, offer_settings.set_duty, lambda _: _("Specify the source, = and the operator")),
     ),
+    "hours": Verb(lambda _: _("hours shop_bot mon-fri 9-18"), source_hours.set_hours),
+    "sla": Verb(lambda _: _("sla shop_bot first 15 next 30 resolve 8h"), source_targets.set_targets),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

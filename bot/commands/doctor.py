@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -240,7 +241,7 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
     use(Pool.BACKGROUND)
     db = open_database(settings.database_url)
     try:
-        found = await db.read(look_through)
+        found = await db.read(look_through, now=datetime.now(UTC))
         has_key = await db.read(api_keys.any_valid, now=datetime.now(UTC))
         had_key = await db.read(api_keys.exist)
         conflicts = await db.read(bots.in_state, state=bots.CONFLICT)
@@ -307,6 +308,15 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
             NOTE,
             f"Nobody has a weight at {name}: its contacts wait",
             f"In Telegram: /assign {name} Anna 10",
+        )
+    for bare in found.uncovered:
+        first, until = (one.astimezone(ZoneInfo(bare.zone)) for one in bare.gaps[0])
+        more = f" and {len(bare.gaps) - 1} more times" if len(bare.gaps) > 1 else ""
+        yield Finding(
+            NOTE,
+            f"Nobody works at {bare.source} from {first:%a %H:%M} to {until:%a %H:%M} ({bare.zone}){more} in the next "
+            "seven days: its contacts wait then",
+            f"Change the hours of {bare.source} (/sources hours) or of its operators (/operators hours).",
         )
     if found.waiting:
         yield Finding(NOTE, f"{found.waiting} contacts wait for an operator", "In Telegram: /queue")

@@ -13,6 +13,7 @@ from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept
+from bot.texts.service import known_measure
 from crm_core.hours.stored import readable
 
 StaffNotice = Callable[[dict[str, Any], Translator], str]
@@ -140,6 +141,26 @@ def _clients_unanswered(p: dict[str, Any], _: Translator) -> str:
     return "\n".join([*lines, "", hint.format(id=p["requests"][0]["contact"])])
 
 
+def _service_due(p: dict[str, Any], _: Translator) -> str:
+    request = contact_label(p["contact"], p["name"], _, longest=40)
+    measure = known_measure(p["measure"], _)
+    left = None if p["due"] is None else timedelta(seconds=p["due"] - p["now"])
+    if left is None or left < timedelta(minutes=1):
+        return _("🎯 {request}: {measure} is due now").format(request=request, measure=measure)
+    return _("🎯 {request}: {measure} is due in {time}").format(request=request, measure=measure, time=age(left, _))
+
+
+def _service_over(p: dict[str, Any], _: Translator) -> str:
+    lines = [_("🎯 Over their target:")]
+    for one in p["late"][:NAMED]:
+        holder = one["operator"] or _("in the queue")
+        label = contact_label(one["contact"], one["name"], _)
+        lines.append(f"{label} · {one['source']} · {known_measure(one['measure'], _)} · {holder}")
+    if len(p["late"]) > NAMED:
+        lines.append(_("… and {n} more").format(n=len(p["late"]) - NAMED))
+    return "\n".join(lines)
+
+
 NAMED = 10  # requests or sources that a notice names
 
 
@@ -176,6 +197,8 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     ).format(id=p["contact"]),
     "client_waits": _client_waits,
     "clients_unanswered": _clients_unanswered,
+    "service_due": _service_due,
+    "service_over": _service_over,
     "phone_shared": lambda p, _: _("📞 {client} shared a phone: {value}").format(
         client=client_name(p["client"], _), value=one_line(str(p["value"]))
     ),

@@ -15,6 +15,7 @@ import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
+from sqlalchemy.orm import Session
 
 from bot.logs import describe_error
 from bot.runtime.nightly_backup import NightlyBackup
@@ -25,7 +26,9 @@ from crm_core.api import idempotency
 from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import queue, reach, wait_notices
+from crm_core.routing import opening_hours, queue, reach, wait_notices
+from crm_core.service import daily, overdue
+from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
@@ -45,6 +48,7 @@ PURGES = (
     outbox.purge,
     questions.purge,
     reminders.purge,
+    service.purge,
     idempotency.purge,
     prompts.purge,
     alerts.purge,
@@ -203,6 +207,27 @@ async def _tell_of_unanswered(process: BotProcess) -> None:
         await process.db.write(unanswered.tell, minutes=minutes, now=process.clock())
 
 
+async def _watch_service(process: BotProcess) -> None:
+    """Tells operators and admins of targets of the service level that run out."""
+    for contact_id in await process.db.read(service.due, now=process.clock()):
+        await process.db.write(service.look, contact_id=contact_id, now=process.clock())
+    if await process.db.read(overdue.is_untold):
+        await process.db.write(overdue.tell_admins, now=process.clock())
+
+
+async def _send_report(process: BotProcess) -> None:
+    """Sends the daily report at the time that admins have chosen."""
+    zone = ZoneInfo(process.settings.timezone)
+    day = await process.db.read(daily.due, now=process.clock(), zone=zone)
+    if day is None:
+        return
+    from bot.reports.morning_report import send_report  # here, since it imports aiogram, which takes seconds
+
+    await send_report(
+        process.db, day=day, zone=zone, default_language=process.settings.default_language, clock=process.clock
+    )
+
+
 async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
     zone = ZoneInfo(process.settings.timezone)
@@ -213,18 +238,29 @@ async def _refresh_overviews(process: BotProcess) -> None:
 
 
 async def _turn_shifts(process: Process) -> None:
-    """Begins and ends the shifts of operators by their working hours."""
-    await _turn(process, await process.db.read(shifts.due, now=process.clock()))
+    """Begins and ends the shifts of operators, and opens and closes sources, by their working hours."""
+    await _turn(process, *await process.db.read(_due_turns, now=process.clock()))
 
 
 async def _correct_shifts(process: Process) -> None:
     """Does the same for rows that are wrong: after the clock was set back, or the rules of a time zone changed."""
-    await _turn(process, await process.db.read(shifts.wrong, now=process.clock()))
+    await _turn(process, *await process.db.read(_wrong_turns, now=process.clock()))
 
 
-async def _turn(process: Process, operator_ids: list[int]) -> None:
+def _due_turns(s: Session, *, now: datetime) -> tuple[list[int], list[int]]:
+    return shifts.due(s, now=now), opening_hours.due(s, now=now)
+
+
+def _wrong_turns(s: Session, *, now: datetime) -> tuple[list[int], list[int]]:
+    return shifts.wrong(s, now=now), opening_hours.wrong(s, now=now)
+
+
+async def _turn(process: Process, operator_ids: list[int], source_ids: list[int]) -> None:
+    """Operators first: where both begin at 9:00, somebody is there when the source opens."""
     if operator_ids:
         await process.db.write(shifts.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
+    if source_ids:
+        await process.db.write(opening_hours.turn, source_ids=source_ids, now=process.clock(), rng=process.rng)
 
 
 async def _end_offers(process: Process) -> None:
@@ -250,6 +286,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("end_questions", 5, Scope.WITH_BOTS, _end_questions),
     PeriodicJob("remind", 15, Scope.WITH_BOTS, _remind),
     PeriodicJob("tell_of_unanswered", 15, Scope.WITH_BOTS, _tell_of_unanswered),
+    PeriodicJob("watch_service", 10, Scope.WITH_BOTS, _watch_service),
+    PeriodicJob("send_report", 15, Scope.WITH_BOTS, _send_report),
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("end_offers", 1, Scope.EVERY_PROCESS, _end_offers),

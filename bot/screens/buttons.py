@@ -127,6 +127,16 @@ class ShowStatsWords(CallbackData, prefix="stats_words"):
     period: Period
 
 
+class SetReport(CallbackData, prefix="report"):
+    """Sends the daily report every morning, or no longer."""
+
+    is_on: bool
+
+
+class ShowMissed(CallbackData, prefix="missed"):
+    """The targets of the last seven days that were missed, and why."""
+
+
 class ShowExport(CallbackData, prefix="exp"):
     """What to export, and of which period."""
 
@@ -309,6 +319,12 @@ class AskOffers(CallbackData, prefix="src_offer"):
     source_id: Number
 
 
+class AskOpening(CallbackData, prefix="src_open"):
+    """Shows a source's working hours, and how to change them."""
+
+    source_id: Number
+
+
 class SetOffers(CallbackData, prefix="src_off_set"):
     """A number of that."""
 
@@ -345,6 +361,24 @@ class RemoveReason(CallbackData, prefix="reason_del"):
     """Removes one."""
 
     code: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,16}\z")]
+
+
+class ClearOpening(CallbackData, prefix="src_247"):
+    """A source without working hours: it is always open."""
+
+    source_id: Number
+
+
+class AskTargets(CallbackData, prefix="src_sla"):
+    """Shows a source's targets, and how to change them."""
+
+    source_id: Number
+
+
+class ClearTargets(CallbackData, prefix="src_nosla"):
+    """A source without targets."""
+
+    source_id: Number
 
 
 class AddLink(CallbackData, prefix="src_add"):

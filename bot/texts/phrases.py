@@ -212,6 +212,8 @@ def why_excluded(why: Exclusion | SourceExclusion, _: Translator) -> str:
             return _("no operator has a weight there")
         case SourceExclusion.SOURCE_OFF:
             return _("the source is switched off")
+        case SourceExclusion.SOURCE_CLOSED:
+            return _("outside the source's hours")
         case never:
             assert_never(never)
 

@@ -110,6 +110,9 @@ REFUSALS: dict[str, Words] = {
         **f
     ),
     "bad_hours": lambda f, _: bad_hours(f["reason"], f["part"], _),
+    "bad_targets": lambda f, _: _(
+        "I don't understand “{part}”. Example: first 15 next 30 resolve 8h. Targets are from 1 minute to 60 days."
+    ).format(**f),
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),

@@ -70,6 +70,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     ),
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
     "bad_hours": lambda f: hours_sentence(f["reason"], f["part"]),
+    "bad_targets": lambda f: f"“{f['part']}” is no target from 1 to 86,400 minutes",
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} lowercase Latin letters, digits, - or _",
     "bad_email": "This is not a valid e-mail address",
     "bad_phone": "This is not a phone number that can be called; write it with its country code, as in +79991234567",

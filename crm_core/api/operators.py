@@ -1,9 +1,6 @@
 """Operators over HTTP."""
 
-from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, Field
@@ -15,12 +12,7 @@ from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.errors import BadHours
-from crm_core.hours.calendar import Calendar
-from crm_core.hours.days import Reason
-from crm_core.hours.reading import change_hours
-from crm_core.hours.stored import readable
-from crm_core.hours.zones import check_zone
+from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
 from crm_core.team import departure, operators, shifts
 from crm_core.team.operators import OperatorFacts
 
@@ -57,14 +49,8 @@ class OperatorChange(Body):
     name: Name = Field(default_factory=str)
     is_active: bool = Field(default_factory=bool)
     max_leads: Limit = Field(default_factory=int, validation_alias=AliasChoices("max_leads", "max_load_limit"))
-    hours: Annotated[str, Field(min_length=1, max_length=4000)] | None = Field(
-        default=None,
-        description="When new contacts come, as people write it: `mon-fri 9-18 break 13-14, sat 10-14`; null: always. "
-        "A text with days of the week replaces all; another one is added: `31 dec 10-15; leave 1 jul - 14 jul`.",
-    )
-    timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
-        default_factory=str, description="Of the hours, an IANA name; by default that of the installation."
-    )
+    hours: HoursText | None = Field(default=None, description=f"When new contacts come, {AS_WRITTEN}")
+    timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
 
 
 class OperatorShown(Shown):
@@ -155,27 +141,13 @@ async def change_operator(operator_id: Id, body: OperatorChange, if_match: Match
 
 def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
     """Changes an operator and, if they are given, their hours."""
-    wanted: dict[str, Any] = {name: inputs.pop(name) for name in ("hours", "timezone") if name in inputs}
+    wanted: dict[str, Any] = {name: inputs.pop(name) for name in FIELDS if name in inputs}
     if wanted:  # first, so that what makes them eligible gives them nothing outside of these hours
         who = {name: inputs[name] for name in ("actor", "now", "rng")}
-        hours = _hours(operators.one(s, operator_id=operator_id), wanted, zone, who["now"])
+        before = operators.one(s, operator_id=operator_id).hours
+        hours = wanted_hours(before, wanted, zone=zone, now=who["now"])
         shifts.set_hours(s, operator_id=operator_id, hours=hours, **who)
     return operators.change(s, operator_id=operator_id, **inputs)
-
-
-def _hours(before: OperatorFacts, wanted: dict[str, Any], zone: str, now: datetime) -> Calendar | None:
-    """The hours that a change asks for. Raises BadHours."""
-    zone = check_zone(wanted.get("timezone", zone))
-    if wanted.get("hours", "") is None:
-        return None
-    base = readable(before.hours)
-    if base is not None and "timezone" in wanted:
-        base = replace(base, zone=zone)
-    if "hours" in wanted:
-        return change_hours(wanted["hours"], zone=zone, today=now.astimezone(ZoneInfo(zone)).date(), before=base)
-    if base is None:
-        raise BadHours(reason=Reason.WITHOUT_WEEK, part="")  # a time zone alone says nothing
-    return base
 
 
 @router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))

@@ -121,6 +121,7 @@ TAGS = [
     {"name": "leads", "description": "People who sent requests."},
     {"name": "contacts", "description": "Requests of leads, each held by an operator or waiting for one."},
     {"name": "statistics", "description": "Load, planned and actual shares, response times."},
+    {"name": "preferences", "description": "Settings that hold at once."},
     {"name": "keys", "description": "API keys."},
     {"name": "health", "description": "Health checks, which need no key, and metrics, which need one."},
     {"name": "first document", "description": "The same operations without a prefix, as in the first specification."},

@@ -13,8 +13,11 @@ from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.routing import offer_settings, sources, standing
+from crm_core.api.service import TargetsBody, targets_of
+from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
+from crm_core.routing import offer_settings, opening_hours, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.service import setting
 from crm_core.storage.locks import lock_sources
 
 router = APIRouter(tags=["sources"])
@@ -95,6 +98,12 @@ class SourceChange(Body):
     duty_operator_id: Id | None = Field(
         default=None, description="Who gets what was offered in vain; null: admins are told."
     )
+    hours: HoursText | None = Field(
+        default=None,
+        description=f"When contacts are given out, {AS_WRITTEN} Outside of them they are accepted, and wait.",
+    )
+    timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
+    sla: TargetsBody | None = Field(default=None, description="Targets of the service level; null: none.")
 
 
 class SourceShown(Shown):
@@ -108,7 +117,11 @@ class SourceShown(Shown):
 
 
 class SourceDetailsShown(SourceShown):
-    """A source with all settings: its bot and link if any, the operators and the number of waiting contacts."""
+    """A source with all settings: its bot and link if any, the operators and the number of waiting contacts.
+
+    `hours` are its working hours, null for always: seven days from Monday, dates with hours of their own, holidays,
+    leave. `is_open` says whether these let contacts be given out now. `sla` are its targets in minutes, null for none.
+    """
 
     is_active: bool
     strategy: str
@@ -119,6 +132,9 @@ class SourceDetailsShown(SourceShown):
     offer_rounds: int
     miss_limit: int
     duty_operator_id: int | None
+    hours: dict[str, Any] | None
+    is_open: bool
+    sla: dict[str, int] | None
     bot: str | None
     slug: str | None
     waiting: int
@@ -220,8 +236,22 @@ async def show_source(source_id: Id, call: Reading) -> Response:
 )
 async def change_source(source_id: Id, body: SourceChange, if_match: Matching, call: Administering) -> Response:
     """A source that is switched off takes no new contacts; open ones continue."""
-    inputs = {"values": body.model_dump(exclude_unset=True), "actor": call.actor, "now": call.now, "rng": call.rng}
-    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, sources.change, **inputs))
+    who = {"actor": call.actor, "now": call.now, "rng": call.rng}
+    inputs = {"values": body.model_dump(exclude_unset=True), "zone": call.context.timezone, **who}
+    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, _change, **inputs))
+
+
+def _change(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
+    """Changes a source and, if they are given, its hours and targets."""
+    wanted = {name: values.pop(name) for name in FIELDS if name in values}
+    if wanted:  # first, so that what switches it on gives out nothing outside of these hours
+        before = sources.one(s, source_id=source_id).hours
+        hours = wanted_hours(before, wanted, zone=zone, now=who["now"])
+        opening_hours.set_hours(s, source_id=source_id, hours=hours, **who)
+    if "sla" in values:
+        targets = targets_of(values.pop("sla"))
+        setting.set_targets(s, source_id=source_id, targets=targets, actor=who["actor"], now=who["now"])
+    return sources.change(s, source_id=source_id, values=values, **who)
 
 
 @router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409, 412))
@@ -247,6 +277,8 @@ SOURCE = Tagged(
         source.sticky_days,
         source.sticky_mode,
         *(getattr(source, name) for name in offer_settings.NAMES),
+        source.hours,
+        source.sla,
     ),
 )
 

@@ -1,7 +1,7 @@
 """A contact from its first message to its end: register, open, take, close. Each action happens whole or not at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, offers, queue
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
+from crm_core.routing.candidates import SourceFacts, is_open, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
 from crm_core.routing.offers import Offer
 from crm_core.routing.opening import told_of_absence
@@ -134,7 +134,7 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
-    absence = {} if isinstance(place, Reservation) else told_of_absence(s, place, now)
+    absence = {} if isinstance(place, Reservation) else told_of_absence(s, place, source, now)
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **absence)]
     if isinstance(place, Reservation):
         assignment.announce_assignment(
@@ -156,8 +156,9 @@ def open_contact(
         events.record(s, [*happened, created, waits])
         outbox.add(s, greeting, now=now)
         # Where others are first, somebody is free; if nobody is in the end, `queue` notifies admins. And that all are
-        # outside of their working hours is as admins have planned it; at the next shift they hear of who still waits.
-        is_planned = place.reason == Exclusion.OFF_SHIFT.value and "opens" in absence
+        # outside of their working hours, or the source is, is as admins have planned it; at the next shift, or when the
+        # source opens, they hear of who still waits.
+        is_planned = place.reason in (Exclusion.OFF_SHIFT, SourceExclusion.SOURCE_CLOSED) and "opens" in absence
         if place.reason != OTHERS_FIRST and not is_planned:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
@@ -175,6 +176,11 @@ def _reserve(
     """A place of the preferred operator if they are eligible, else of whoever is chosen."""
     if not source.is_active:
         return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
+    if not source.is_open:
+        lock_sources(s, [source.id])  # either we see that it opens, or it sees the contact that we queue
+        if not is_open(s, source.id):
+            return Choice(None, SourceExclusion.SOURCE_CLOSED.value, ())
+        source = replace(source, is_open=True, has_line=True)
     if source.is_exact:
         lock_sources(s, [source.id])  # of its ledger
     if not (source.has_line and queue.is_behind_others(s, source)):

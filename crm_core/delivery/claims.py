@@ -307,6 +307,9 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     if row.payload.get("code") == "clients_unanswered":
         requests = unanswered.still_so(s, row.payload["requests"])
         return replace(row, payload={**row.payload, "requests": requests}, is_over=not requests)
+    if row.payload.get("code") == "service_due":
+        due = {"contact_id": row.payload["contact"], "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
+        return replace(row, is_over=not reminders.is_still_so(s, **due))
     if row.payload.get("code") == "client_waits" and row.contact_id is not None:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))

@@ -1,12 +1,14 @@
 """Integrity checks of a database, and what in it needs a person: for `mini-crm doctor`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import statistics
-from crm_core.routing import queue, sources
+from crm_core.routing import coverage, queue, sources
+from crm_core.routing.coverage import Uncovered
 from crm_core.statistics import Difference
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, InboxRow, Operator, OutboxRow, Weight
@@ -39,6 +41,7 @@ class Checkup:
         dead_updates, dead_deliveries, uncertain: rows that were given up, or may not have arrived, in the last seven
             days (older ones are purged).
         deserted: names of active sources at which no operator has a weight.
+        uncovered: active sources at which operators have a weight, and none works at some hour of the next seven days.
         wrong_sums: figures of the statistics that differ from a plain count of the contacts.
     """
 
@@ -46,6 +49,7 @@ class Checkup:
     wrong_loads: tuple[WrongLoad, ...]
     absent: tuple[Absent, ...]
     deserted: tuple[str, ...]
+    uncovered: tuple[Uncovered, ...]
     wrong_sums: tuple[Difference, ...]
     waiting: int
     dead_updates: int
@@ -53,7 +57,7 @@ class Checkup:
     uncertain: int
 
 
-def examine(s: Session) -> Checkup:
+def examine(s: Session, *, now: datetime) -> Checkup:
     """Checks a database of the newest revision; changes nothing."""
     inbox = {row[0]: row[1] for row in execute(s, select(InboxRow.state, func.count()).group_by(InboxRow.state))}
     outbox = {row[0]: row[1] for row in execute(s, select(OutboxRow.state, func.count()).group_by(OutboxRow.state))}
@@ -66,6 +70,7 @@ def examine(s: Session) -> Checkup:
             if one.is_active and (one.telegram_id is None or one.missing_bots)
         ),
         deserted=tuple(_deserted(s)),
+        uncovered=tuple(one for one in coverage.gaps(s, now=now) if one.gaps),
         wrong_sums=tuple(statistics.differences(s)),
         waiting=queue.length(s),
         dead_updates=inbox.get("dead", 0),

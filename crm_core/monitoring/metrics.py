@@ -8,6 +8,8 @@ from crm_core import statistics
 from crm_core.delivery import bots
 from crm_core.delivery.bots import Workload
 from crm_core.routing.candidates import Eligibility, eligibilities
+from crm_core.service import overdue
+from crm_core.service.targets import Measure
 from crm_core.statistics import Statistics
 
 
@@ -19,13 +21,15 @@ class Figures:
         numbers: of all time, so that a series of scrapes gives any period.
         standings: which operators could get a contact of which source.
         workloads: what waits for each bot.
+        overdue: open contacts that are over a target and wait, by source and measure; of sources with targets only.
     """
 
     numbers: Statistics
     standings: list[Eligibility]
     workloads: list[Workload]
+    overdue: dict[tuple[int, Measure], int]
 
 
 def figures(s: Session) -> Figures:
     """Reads all of them, by a constant number of statements."""
-    return Figures(statistics.overview(s, since=None), eligibilities(s), bots.workloads(s))
+    return Figures(statistics.overview(s, since=None), eligibilities(s), bots.workloads(s), overdue.by_source(s))

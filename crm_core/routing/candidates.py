@@ -38,6 +38,7 @@ class SourceFacts:
         sticky_mode: `charged` if that operator pays for it where shares are exact, else `apart`.
         offer_seconds: for so long a contact is offered to an operator; 0: it is theirs at once.
         asked: of the contact that is assigned: who had it before, and what came of that.
+        is_open: whether its working hours let contacts be given out now.
     """
 
     id: int
@@ -52,6 +53,14 @@ class SourceFacts:
     sticky_mode: str = "charged"
     offer_seconds: int = 0
     asked: Mapping[int, Asked] = field(default_factory=dict)
+    is_open: bool = True
+
+    @property
+    def why_nobody(self) -> SourceExclusion | None:
+        """Why nobody can get a contact from here, whatever the state of its operators; None if somebody may."""
+        if not self.is_active:
+            return SourceExclusion.SOURCE_OFF
+        return None if self.is_open else SourceExclusion.SOURCE_CLOSED
 
     @property
     def is_exact(self) -> bool:
@@ -71,6 +80,7 @@ SETTINGS = (
     Source.sticky_days,
     Source.sticky_mode,
     Source.offer_seconds,
+    Source.is_open.label("source_is_open"),
 )
 """What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
 
@@ -91,6 +101,11 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
     return facts_from(row, bot_id=row.bot_id, card_bot_id=row.card_bot_id, has_line=bool(row.has_line))
 
 
+def is_open(s: Session, source_id: int) -> bool:
+    """Whether a source's working hours let contacts be given out now."""
+    return bool(execute(s, select(Source.is_open).where(Source.id == source_id)).scalar_one())
+
+
 def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_line: bool = True) -> SourceFacts:
     """A source from a row with `SETTINGS`, for a caller who knows its bots."""
     return SourceFacts(
@@ -104,6 +119,7 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         sticky_days=row.sticky_days,
         sticky_mode=row.sticky_mode,
         offer_seconds=row.offer_seconds,
+        is_open=row.source_is_open,
     )
 
 
@@ -264,11 +280,11 @@ _EVERYWHERE = (
 
 
 def eligibilities(s: Session) -> list[Eligibility]:
-    """Who could get a contact of which source now, and why the others could not (`source_off`: nobody can there)."""
+    """Who could get a contact of which source now, and why the others could not (a `SourceExclusion`: nobody can)."""
     found = []
     for row in execute(s, _EVERYWHERE):
         source = facts_from(row, bot_id=row.bot_id, card_bot_id=row.card_bot_id)
         candidate = _candidate(row, source)
-        why_not = exclusion(candidate) if source.is_active else SourceExclusion.SOURCE_OFF
+        why_not = source.why_nobody or exclusion(candidate)
         found.append(Eligibility(source.id, candidate.operator_id, why_not))
     return found

@@ -47,6 +47,7 @@ class SourceExclusion(StrEnum):
 
     NO_OPERATORS = "no_operators"
     SOURCE_OFF = "source_off"
+    SOURCE_CLOSED = "source_closed"
 
 
 OTHERS_FIRST = "others_first"

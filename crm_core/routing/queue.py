@@ -142,7 +142,7 @@ class _Slice:
             if self.given >= AT_ONCE and has_room(s, source):
                 self.goes_on = True
                 break
-            place = self._reserve(source, oldest) if source.is_active else None
+            place = self._reserve(source, oldest) if source.why_nobody is None else None
             if isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}:
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
@@ -185,7 +185,7 @@ class _Slice:
 
 def has_room(s: Session, source: SourceFacts) -> bool:
     """Whether somebody is eligible for the next contact of a source."""
-    return source.is_active and choose(candidates(s, source), 0.0).operator is not None
+    return source.why_nobody is None and choose(candidates(s, source), 0.0).operator is not None
 
 
 def as_seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
@@ -386,7 +386,7 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
 
 def _notify_if_nobody_is_free(s: Session, source_id: int, *, contact_id: int, now: datetime) -> None:
     why = why_it_waits(s, source_id, contact_id=contact_id)
-    if why is not None:
+    if why not in (None, SourceExclusion.SOURCE_CLOSED.value):  # that a source is closed is as admins have planned it
         notify_contact_waits(s, source_facts(s, source_id), contact_id=contact_id, why=why, now=now)
 
 
@@ -396,8 +396,8 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     None if somebody is free for it.
     """
     source = source_facts(s, source_id)
-    if not source.is_active:
-        return SourceExclusion.SOURCE_OFF.value
+    if source.why_nobody is not None:
+        return source.why_nobody.value
     contact = execute(s, select(_contact.c.chat_id, _contact.c.is_asked).where(_contact.c.id == contact_id)).one()
     asked = offers.asked_of(s, contact_id) if contact.is_asked else {}
     choice = choose(candidates(s, replace(source, client_chat=contact.chat_id, asked=asked)), 0.0)

@@ -14,10 +14,11 @@ from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import duty, offer_settings, queue, reach
+from crm_core.routing import coverage, duty, offer_settings, queue, reach
 from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.coverage import Uncovered
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.queue import Assigned
 from crm_core.storage.execute import change_one
@@ -48,6 +49,9 @@ class SourceListed:
     offer_rounds: int = 3
     miss_limit: int = 3
     duty_operator_id: int | None = None
+    hours: dict[str, Any] | None = None
+    is_open: bool = True
+    sla: dict[str, Any] | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -72,6 +76,9 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.sticky_days,
             _source.c.sticky_mode,
             *(_source.c[name] for name in offer_settings.NAMES),
+            _source.c.hours,
+            _source.c.is_open,
+            _source.c.sla,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -412,27 +419,41 @@ def shares(s: Session) -> list[Share]:
 
 @dataclass(frozen=True, slots=True)
 class SourceDetails:
-    """A source with who works there and how many contacts wait."""
+    """A source with who works there and how many contacts wait.
+
+    Attributes:
+        uncovered: when nobody works there though it is open; None if somebody always does, or nobody has looked.
+    """
 
     source: SourceListed
     shares: tuple[Share, ...]
     waiting: int
+    uncovered: Uncovered | None = None
 
 
-def details(s: Session, *, source_id: int) -> SourceDetails:
-    """Everything that a source's screen shows. Raises SourceNotFound."""
+def details(s: Session, *, source_id: int, now: datetime | None = None) -> SourceDetails:
+    """Everything that a source's screen shows. Raises SourceNotFound.
+
+    Args:
+        now: to look for hours of the next days that nobody covers.
+    """
     source = one(s, source_id=source_id)
     mine = tuple(share for share in shares(s) if share.source_id == source_id)
-    return SourceDetails(source, mine, queue.length(s, source_id=source_id))
+    gaps = coverage.gaps(s, now=now, source_id=source_id) if now is not None else []
+    return SourceDetails(source, mine, queue.length(s, source_id=source_id), gaps[0] if gaps else None)
 
 
-def overview(s: Session) -> list[SourceDetails]:
-    """Every source with who works there and how many contacts wait, in order of creation."""
+def overview(s: Session, *, now: datetime | None = None) -> list[SourceDetails]:
+    """Every source with who works there and how many contacts wait, in order of creation; `now` as for `details`."""
+    gaps = {one.source_id: one for one in coverage.gaps(s, now=now)} if now is not None else {}
     by_source: dict[int, list[Share]] = {}
     for share in shares(s):
         by_source.setdefault(share.source_id, []).append(share)
     waiting = queue.lengths(s)
-    return [SourceDetails(known, tuple(by_source.get(known.id, ())), waiting.get(known.id, 0)) for known in listing(s)]
+    return [
+        SourceDetails(known, tuple(by_source.get(known.id, ())), waiting.get(known.id, 0), gaps.get(known.id))
+        for known in listing(s)
+    ]
 
 
 def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now: datetime) -> SourceDetails:

@@ -50,8 +50,8 @@ def of_source(s: Session, *, source_id: int) -> list[Standing]:
     for operator_id, name in operator_names(s, ids).items():
         candidate = there.get(operator_id)
         weight = candidate.weight if candidate is not None else 0
-        why_not: Exclusion | SourceExclusion | None = SourceExclusion.SOURCE_OFF
-        if source.is_active:
+        why_not: Exclusion | SourceExclusion | None = source.why_nobody
+        if why_not is None:
             why_not = exclusion(candidate) if candidate is not None else Exclusion.NO_WEIGHT
         part = weight / total if weight else 0.0
         found.append(Standing(operator_id, name, weight, part, credits.get(operator_id, 0), why_not))

@@ -106,6 +106,13 @@ class Source(Base):
     duty_operator_id: Mapped[int | None] = technical(
         comment="the operator who gets what was offered in vain; none: admins are told"
     )
+    hours: Mapped[dict[str, Any] | None] = technical(comment="working hours (`crm_core.hours.stored`); none: always")
+    is_open: Mapped[bool] = technical(default=True, comment="whether these hours let contacts be given out now")
+    opening_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
+    sla: Mapped[dict[str, Any] | None] = technical(
+        comment="targets in minutes (`crm_core.service.targets`); none: none"
+    )
+    terms: Mapped[int] = technical(default=0, comment="grows with every change of hours or targets")
 
 
 class Operator(Base):
@@ -429,6 +436,31 @@ class Reminder(Base):
     minutes: Mapped[int] = technical(comment="the most minutes of waiting that were told")
 
 
+class ServiceWatch(Base):
+    """When to look at the clocks of an open contact again (`crm_core.service.watch`), as things stood then."""
+
+    __tablename__ = "service_watches"
+
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = technical(comment="of the contact")
+    message_ref: Mapped[int] = technical(comment="the first unanswered message; 0: none")
+    operator_id: Mapped[int] = technical(comment="who has it and is there; 0: nobody")
+    terms: Mapped[int] = technical(comment="of the source")
+    looks_at: Mapped[datetime | None] = technical(comment="NULL: nothing runs out unless something happens")
+
+
+class ServiceNotice(Base):
+    """A share of a target that ran out on a clock of a contact: each is told once."""
+
+    __tablename__ = "service_notices"
+
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    measure: Mapped[str] = technical(String(16), primary_key=True)
+    since: Mapped[datetime] = technical(primary_key=True, comment="when the clock was started")
+    percent: Mapped[int] = technical(primary_key=True, autoincrement=False)
+    told_at: Mapped[datetime | None] = technical(comment="NULL: admins are to be told yet")
+
+
 class Overview(Base):
     """The pinned message in an operator's chat that says how many clients wait; it is edited in place."""
 
@@ -480,6 +512,11 @@ class Event(Base):
     """Who changed what, when and why. Rows are only added; statistics and logs are made from them."""
 
     __tablename__ = "events"
+    __table_args__ = (
+        # What held when: few rows, which a report of the service level looks up.
+        Index("ix_events_sources", "source_id", "id", **_where("kind = 'source_changed'")),
+        Index("ix_events_operators", "operator_id", "id", **_where("kind = 'operator_changed'")),
+    )
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     at: Mapped[datetime] = technical()

@@ -6,7 +6,7 @@ the clock was set, brings the rows up to date and gives out what waits.
 """
 
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import offering
-from crm_core.hours.calendar import FAR, Calendar
+from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
+from crm_core.hours.turning import is_right, state
 from crm_core.messaging import alerts
 from crm_core.routing import duty, queue
 from crm_core.routing.assignment import Rng
@@ -65,13 +66,9 @@ def set_hours(
 
 
 def _state(hours: Calendar | None, now: datetime) -> dict[str, Any]:
-    """What the row says now: always on shift without hours, and where they cannot be read.
-
-    A change that lies further ahead than a calendar is searched is looked for then.
-    """
-    if hours is None:
-        return {"on_shift": True, "shift_changes_at": None}
-    return {"on_shift": hours.takes(now), "shift_changes_at": hours.next_change(now) or now + timedelta(days=FAR)}
+    """What the row says now: always on shift without hours, and where they cannot be read."""
+    on_shift, changes_at = state(hours, now)
+    return {"on_shift": on_shift, "shift_changes_at": changes_at}
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
@@ -81,18 +78,8 @@ def due(s: Session, *, now: datetime) -> list[int]:
 
 def wrong(s: Session, *, now: datetime) -> list[int]:
     """The operators whose row does not say what their hours say now: after the clock was set back, for example."""
-    found = []
-    for row in execute(s, _WITH_HOURS):
-        hours = readable(row.hours)
-        if hours is None:
-            is_right = row.shift_changes_at is None
-        else:
-            change = hours.next_change(now)
-            looks_again = row.shift_changes_at is not None and (change is None or row.shift_changes_at == change)
-            is_right = row.on_shift is hours.takes(now) and looks_again
-        if not is_right:
-            found.append(row.id)
-    return found
+    rows = execute(s, _WITH_HOURS)
+    return [row.id for row in rows if not is_right(row.hours, row.on_shift, row.shift_changes_at, now)]
 
 
 def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int:
@@ -106,13 +93,13 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
     source_ids, has_begun = hold_operators(s, operator_ids), False
     for row in execute(s, _OF_THESE, {"ids": operator_ids}).all():  # without those who were removed a moment ago
         hours = readable(row.hours)
-        state = _state(hours, now)
-        operators.set_columns(s, row.id, **state)
+        stands = _state(hours, now)
+        operators.set_columns(s, row.id, **stands)
         if hours is None:
             operators.record_change(s, row.id, "hours_unreadable", SYSTEM, now)
-        elif state["on_shift"] is not row.on_shift:
-            has_begun = has_begun or state["on_shift"]
-            reason = "shift_began" if state["on_shift"] else "shift_ended"
+        elif stands["on_shift"] is not row.on_shift:
+            has_begun = has_begun or stands["on_shift"]
+            reason = "shift_began" if stands["on_shift"] else "shift_ended"
             operators.record_change(s, row.id, reason, SYSTEM, now)
     given = queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     if has_begun and not given.goes_on:

@@ -146,6 +146,7 @@ NEEDS = {
         ("POST", "/sources/{source_id}/assign_operator"), ("PUT", "/sources/{source_id}/operators/{operator_id}"),
         ("DELETE", "/sources/{source_id}/operators/{operator_id}"),
         ("GET", "/contacts/{contact_id}/decisions"),
+        ("GET", "/preferences/"), ("PUT", "/preferences/{name}"),
         ("GET", "/keys/"), ("POST", "/keys/"), ("DELETE", "/keys/{key_id}"),
     },
     "form": {("POST", "/forms/")},

@@ -20,10 +20,13 @@ from bot.delivery.backoff import RetryDelays
 from bot.receiving.updates import to_update
 from bot.sandbox import Sandbox
 from crm_core import events, statistics
+from crm_core.access.actors import SYSTEM
 from crm_core.api.metrics.series import DURATION_BOUNDS
 from crm_core.delivery import bots
 from crm_core.messaging import inbox, outbox
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
+from crm_core.service import setting
+from crm_core.service.targets import Targets
 from crm_core.statistics.reading import TAIL
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
@@ -523,6 +526,8 @@ async def test_each_metric_has_help_and_is_documented(api: httpx2.AsyncClient) -
 
 async def test_documented_labels_match_exposed_labels(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna", limit=1), crm.client()
+    targets: dict[str, Any] = {"source_id": 1, "targets": Targets(first_reply=15), "actor": SYSTEM, "now": crm.clock()}
+    await crm.db.write(setting.set_targets, **targets)
     await ivan.says("a question", to=crm.shop)
     await anna.sees("a question")
     found = await scraped(crm)

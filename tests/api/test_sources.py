@@ -119,3 +119,22 @@ async def test_operators_and_weights_of_unknown_sources_are_not_found(api: httpx
         assert answered.status_code == 404
     for body in ({}, {"weight": -1}, {"weight": 1001}, {"weight": 1.5}, {"weight": None}):
         assert (await api.put("/api/v1/sources/1/operators/1", json=body)).status_code == 422
+
+
+async def test_hours_of_a_source_are_set_shown_and_taken_away(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json={"name": "Site"})
+    shown = (await api.get("/api/v1/sources/1")).json()
+    assert (shown["hours"], shown["is_open"]) == (None, True)
+    body = {"hours": "mon-fri 9-18, leave 2026-01-01 - 2027-12-31", "timezone": "Europe/Berlin"}
+    changed = await api.patch("/api/v1/sources/1", json=body)
+    assert (changed.status_code, changed.json()["is_open"]) == (200, False)
+    assert changed.json()["hours"]["zone"] == "Europe/Berlin"
+    made = (await api.post("/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})).json()
+    assert made["status"] == "new"
+    decided = (await api.get(f"/api/v1/contacts/{made['id']}/decisions")).json()
+    assert "source_closed" in str(decided)
+    refused = await api.patch("/api/v1/sources/1", json={"hours": "mon-fri 9-25"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_hours")
+    again = await api.patch("/api/v1/sources/1", json={"hours": None, "late_hours": 5})
+    assert (again.json()["hours"], again.json()["is_open"], again.json()["late_hours"]) == (None, True, 5)
+    assert again.headers["ETag"] != changed.headers["ETag"]

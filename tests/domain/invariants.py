@@ -91,7 +91,7 @@ def check_words(s: Session) -> None:
 
 
 def check_nobody_waits_in_vain(s: Session) -> None:
-    """Where a contact waits at a source that is on, nobody who is eligible there has room."""
+    """Where a contact waits at a source that is on and open, nobody who is eligible there has room."""
     for source_id, chat_id, asked in _rows(
         s,
         "SELECT source_id, max(chat_id), 0 FROM contacts WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
@@ -100,7 +100,7 @@ def check_nobody_waits_in_vain(s: Session) -> None:
     ):
         source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id)
         source = offers.with_asked(s, source, asked) if asked else source
-        free = eligible(candidates(s, source))[0] if source.is_active else []
+        free = eligible(candidates(s, source))[0] if source.why_nobody is None else []
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
 
 

@@ -1,5 +1,6 @@
 """`mini-crm doctor`: each line says what is so and, where it is not well, what to do."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from crm_core.storage.probe import sqlite_path
 from crm_core.storage.tables import Operator
 from crm_core.team import operators
 from tests.domain.storage.test_storage_backup import damage
+from tests.stories.steering import types
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.processes import command
 
@@ -57,6 +59,19 @@ async def test_doctor_reports_healthy_installation(crm: RunningApp) -> None:
     assert "✓ @shop_bot answers (bot 700001)" in ended.out
     assert "is up to date (revision" in ended.out
     assert TOKEN not in ended.out
+
+
+async def test_doctor_warns_of_hours_that_nobody_covers(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    for typed in ("/operators hours Anna mon-sun 9-18", "/sources hours shop_bot mon-sun 9-20"):
+        await types(crm, crm.olga, typed)
+    ended = await examine(crm)
+    assert not ended.is_bad, ended.out
+    assert re.search(
+        r"! Nobody works at shop_bot from \w+ \d\d:\d\d to \w+ 20:00 \(UTC\) and [67] more times", ended.out
+    )
+    await types(crm, crm.olga, "/sources hours shop_bot mon-sun 9-18")
+    assert "Nobody works" not in (await examine(crm)).out
 
 
 @pytest.mark.fault("F178")

@@ -22,8 +22,10 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import offer_settings, sources
+from crm_core.routing import offer_settings, opening_hours, sources
 from crm_core.routing.sources import StickyMode
+from crm_core.service import setting
+from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import operators, shifts
 from tests.simulation.loop import PROCESS
@@ -251,6 +253,27 @@ class Actions:
                 "miss_limit": misses,
                 "duty_operator_id": None if duty is None else duty + 1,
             },
+            actor=SYSTEM,
+            now=self.history.clock(),
+        )
+
+    def opening(self, bot: int, typed: str | None) -> None:
+        """An admin sets the working hours of a source, or takes them away."""
+        today = self.history.clock().date()
+        self._administer(
+            opening_hours.set_hours,
+            source_id=self._source(bot),
+            hours=None if typed is None else read_hours(typed, zone="UTC", today=today),
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
+
+    def targets(self, bot: int, first: int | None) -> None:
+        """An admin sets in how many minutes clients are to be answered first, or takes that away."""
+        self._administer(
+            setting.set_targets,
+            source_id=self._source(bot),
+            targets=Targets(first_reply=first, next_reply=first),
             actor=SYSTEM,
             now=self.history.clock(),
         )

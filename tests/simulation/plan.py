@@ -19,6 +19,8 @@ _ADMIN = {
     "sticky": 1,
     "offers": 3,
     "hours": 2,
+    "opening": 1,
+    "targets": 1,
     "limit": 3,
     "activity": 2,
     "source": 1,
@@ -161,6 +163,10 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments |= {"rounds": rolls.choice((1, 2, 3)), "duty": rolls.choice((None, operator))}
         case "hours":
             arguments = {"operator": operator, "typed": rolls.choice((*HOURS, None))}
+        case "opening":
+            arguments = {"bot": bot, "typed": rolls.choice((*HOURS, None, None))}
+        case "targets":
+            arguments = {"bot": bot, "first": rolls.choice((1, 5, 60, None))}
         case "limit":
             arguments = {"operator": operator, "limit": rolls.choice((0, 1, 2, 3))}
         case "activity":

@@ -31,7 +31,8 @@ _WHOSE = """
     WHERE m.bot_id = ? AND m.chat_id = ? AND m.message_id = ?"""
 _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
-    WHERE w.weight > 0 AND o.is_active AND o.is_online AND o.on_shift AND o.removed_at IS NULL"""
+    JOIN sources s ON s.id = w.source_id
+    WHERE w.weight > 0 AND s.is_open AND o.is_active AND o.is_online AND o.on_shift AND o.removed_at IS NULL"""
 _BY_THEMSELVES = """
     SELECT m.id, m.contact_id, m.operator_id, m.bot_id, m.created_at FROM messages m
     WHERE m.id > ? AND m.author = 'operator' AND EXISTS (

@@ -129,6 +129,11 @@ def frame(text: str) -> tuple[object, ...]:
     return tuple(sorted(COMMAND.findall(text))), sign and sign[0], end and end[0], text.count("\n")
 
 
+def test_no_translation_says_everything_twice() -> None:
+    found = [form for message in ENTRIES for form in catalogue.forms(message) if len(form) > 20]
+    assert [form for form in found if form[: len(form) // 2] == form[len(form) // 2 :]] == []
+
+
 def test_translation_keeps_commands_signs_and_lines() -> None:
     wrong = {}
     for message in ENTRIES:
@@ -269,6 +274,7 @@ NOTICED: dict[str, Any] = {
     "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow", "contacts": [4, 5],
     "sources": ["shop_bot"], "username": "anna", "calendar": {"zone": "Europe/Moscow", "week": [["09:00-18:00"]]},
     "requests": [{"contact": 15, "name": "Ivan", "operator": "Anna", "since": 0.0, "unanswered": 1}],
+    "late": [{"contact": 15, "name": "Ivan", "operator": "Anna", "source": "shop_bot", "measure": "next_reply"}],
 }  # fmt: skip
 
 
@@ -336,7 +342,7 @@ def test_every_reason_of_a_failed_backup_is_said_in_words(why: str) -> None:
     assert CYRILLIC.search(why_not_kept(why, RU))
 
 
-@pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off"])
+@pytest.mark.parametrize("why", [*Exclusion, "no_operators", "source_off", "source_closed"])
 def test_every_exclusion_reason_has_a_text(why: str) -> None:
     assert CYRILLIC.search(why_nobody(why, RU))
     assert why_nobody(f"{why}+full", RU).endswith(", лимит исчерпан")

@@ -36,6 +36,9 @@ METRICS: dict[str, tuple[str, Sequence[str], str]] = {
     "queue_oldest_age_seconds": (
         "gauge", SOURCE, "How long ago the oldest waiting contact was opened; 0 if none waits."
     ),
+    "service_overdue": (
+        "gauge", (*SOURCE, "measure"), "Open contacts that are over a target of the source and wait."
+    ),
     "time_to_assignment_seconds": ("histogram", (), "Time from opening a contact to its first operator."),
     "time_to_take_seconds": ("histogram", (), "Time from opening a contact to its first take."),
     "time_to_first_reply_seconds": ("histogram", (), "Time from opening a contact to its first reply."),

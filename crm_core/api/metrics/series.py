@@ -7,6 +7,7 @@ from datetime import datetime
 
 from crm_core.monitoring.metrics import Figures
 from crm_core.monitoring.process_counters import LAGS, ProcessCounters
+from crm_core.service.targets import Measure
 from crm_core.statistics import Durations, ShareNumbers, Statistics
 
 DURATION_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200)
@@ -71,6 +72,7 @@ def of_figures(figures: Figures, now: datetime) -> dict[str, Rows]:
         **_eligibility(figures),
         **_queues(numbers, now),
         **_workloads(figures, now),
+        "service_overdue": _overdue(figures),
         "share_planned": _shares(numbers, lambda one: one.planned),
         "statistics_behind_events": [((), numbers.behind)],
     }
@@ -97,6 +99,15 @@ def _eligibility(figures: Figures) -> dict[str, Rows]:
         "operator_eligible": [(labels, int(why_not is None)) for labels, why_not in rows],
         "operator_kept_out": [((*labels, why_not), 1) for labels, why_not in rows if why_not is not None],
     }
+
+
+def _overdue(figures: Figures) -> Rows:
+    """Of each target that is set, so that a series does not vanish when nothing is over it."""
+    for one in figures.numbers.sources:
+        for measure in Measure:
+            if measure in (one.source.sla or {}):
+                labels = (one.source.id, one.source.name, measure.value)
+                yield labels, figures.overdue.get((one.source.id, measure), 0)
 
 
 def _queues(numbers: Statistics, now: datetime) -> dict[str, Rows]:

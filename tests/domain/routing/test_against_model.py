@@ -255,7 +255,7 @@ async def wait(db: Database, pair: Pair, seconds: int) -> None:
     world.now = last
 
 
-@pytest.mark.fault("F196")
+@pytest.mark.fault("F193")
 @pytest.mark.parametrize("seed", range(6))
 async def test_product_does_what_the_model_does(db: Database, seed: int) -> None:
     await compare(db, seed, moves=60)

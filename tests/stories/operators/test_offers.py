@@ -92,7 +92,7 @@ async def test_declined_offer_goes_to_the_next_operator(crm: RunningApp, clock: 
     assert "Could not: Anna (has declined it for now)" in why
 
 
-@pytest.mark.fault("F196")
+@pytest.mark.fault("F193")
 async def test_missed_offers_go_round_and_set_offline(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris = await crm.operator("Anna", weight=30), await crm.operator("Boris", weight=10)
     await offers(crm, **{"🌙 2": ""})
@@ -141,7 +141,7 @@ async def test_request_offered_in_vain_goes_to_who_is_on_duty(crm: RunningApp, c
     assert "Vera: nobody had taken it, and this operator is on duty" in (await types(crm, crm.olga, "/why 1")).text
 
 
-@pytest.mark.fault("F196")
+@pytest.mark.fault("F193")
 async def test_offer_of_who_goes_offline_waits_for_others(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     await offers(crm)
@@ -169,7 +169,7 @@ async def test_request_declined_for_good_waits_for_somebody_else(crm: RunningApp
     assert "back from Anna to the queue: has declined it" in (await types(crm, crm.olga, "/why 1")).text
 
 
-@pytest.mark.fault("F196")
+@pytest.mark.fault("F193")
 async def test_time_off_shift_does_not_count_for_an_offer(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     await crm.operator("Boris", limit=0)

@@ -1,0 +1,1 @@
+"""The service level: how long clients wait in the working hours of a source, against its targets."""

@@ -1,0 +1,1 @@
+"""Tests of the service level in the database."""
