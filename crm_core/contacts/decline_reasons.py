@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import preferences
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import ReasonNotFound, TooManyReasons
+from crm_core.errors import BadName, ReasonNotFound, TooManyReasons
 from crm_core.names import check_name
 from crm_core.preferences import Preference
 
@@ -35,13 +35,20 @@ BUILT_IN = (DeclineReason("busy", None, True), DeclineReason("not_mine", None, F
 
 
 def _is_well_formed(value: list[Any]) -> bool:
-    return len(value) <= MOST and all(
-        isinstance(one, dict)
-        and isinstance(one.get("number"), int)
-        and isinstance(one.get("text"), str)
-        and isinstance(one.get("may_ask_again"), bool)
-        for one in value
-    )
+    numbers = [one.get("number") for one in value if isinstance(one, dict)]
+    return len(value) <= MOST and len({*map(str, numbers)}) == len(value) and all(map(_is_reason, value))
+
+
+def _is_reason(one: Any) -> bool:
+    """Whether it is what `add` stores: a program may set this preference, too."""
+    if not isinstance(one, dict) or one.keys() != {"number", "text", "may_ask_again"}:
+        return False
+    if type(one["number"]) is not int or not isinstance(one["text"], str) or type(one["may_ask_again"]) is not bool:
+        return False
+    try:
+        return one["number"] > 0 and check_name(one["text"]) == one["text"]
+    except BadName:
+        return False
 
 
 REASONS = preferences.known(Preference("decline_reasons", list, default=[], check=_is_well_formed))
