@@ -244,6 +244,24 @@ class BadHours(BadValue):
     code = "bad_hours"
 
 
+class PeriodTooLong(BadValue):
+    """A period with more contacts than can be played again. `contacts`, and the `maximum`."""
+
+    code = "period_too_long"
+
+
+class BadPeriod(BadValue):
+    """A period that ends before it begins, or has not begun yet. `part` is what was given."""
+
+    code = "bad_period"
+
+
+class BadChange(BadValue):
+    """A change of settings for a replay that is none. `part` is what was given, `close` settings that resemble it."""
+
+    code = "bad_change"
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 
