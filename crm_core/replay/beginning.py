@@ -1,7 +1,7 @@
 """How the team and its sources were when a period began, from what happened then and since.
 
 What somebody was in the first decision that has them, they were from the beginning, unless that was changed before.
-What was first changed was otherwise before it. What nothing tells of is as it is now.
+Else it is as it was last set before the period; what nothing tells of is as it is now.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,8 @@ _TOGGLES = {
     "strategy_random": ("strategy", "random"),
 }
 """What a change set, by its reason."""
-_OTHERWISE = {True: False, False: True, "exact": "random", "random": "exact"}
+_NEW = {"online": True, "shift": True, "on": True, "strategy": "random", "sticky_mode": "charged", "reach": False}
+"""What a new operator or source is, where that is not 0. Whether one was active at first, no event says."""
 
 Key = tuple[Any, ...]
 
@@ -71,14 +72,14 @@ class _Known:
                 self._set("on", contact.source_id, False)
         for key, value in self._changed(step):
             if key not in self._values:
-                self._asked.setdefault(key, _OTHERWISE.get(value, 0))
+                self._asked.setdefault(key, not value if key[0] == "active" else _NEW.get(key[0], 0))
         if step.kind == events.OPERATOR_CHANGED and step.reason == "removed":
             for source_id in self._speakers:
                 if ("weight", source_id, step.operator_id) not in self._values:
                     self._asked.setdefault(("weight", source_id, step.operator_id), 0)
 
     def recall(self) -> None:
-        """Finds what was last set before the period; where nothing was, a change changed something."""
+        """Finds what was last set before the period; where nothing was, it was as in everything new."""
         last: dict[Key, Any] = {}
         for row in self._rows.settings_before:
             last.update(self._changed(row))
@@ -152,7 +153,7 @@ class _Known:
                 value(("strategy", row.id), row.strategy),
                 value(("on", row.id), row.is_active),
                 value(("sticky_days", row.id), row.sticky_days),
-                value(("sticky_mode", row.id), row.sticky_mode) or "charged",
+                value(("sticky_mode", row.id), row.sticky_mode),
                 row.speaker,
             )
             theirs = {one.id: value(("weight", row.id, one.id), now.get((row.id, one.id), 0)) for one in rows.operators}

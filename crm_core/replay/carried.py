@@ -47,21 +47,28 @@ class Carried(AsItWas):
             turns = self.turns[0][0] if self.turns else at
             if min(closes, turns) >= at:
                 return
-            if self.freed is not None:
-                self.give_out(self.freed)
             if closes <= turns:
-                when, contact_id, holding = heappop(self.closes)
-                course = self.courses[contact_id]
-                if course.holding == holding and course.place is Place.HELD:
-                    self.close(course, when)
+                self.close_next()
             else:
-                when, operator_id = heappop(self.turns)
-                self.loads.settle(operator_id, when)
-                self.world.turn(operator_id, when)
-                self.turn_later(operator_id, when)
-                self.freed = when
+                self.turn_all(turns)
             if self.freed is not None:
                 self.give_out(self.freed)
+
+    def close_next(self) -> None:
+        """Closes the contact that is to be closed next, if its operator still has it."""
+        at, contact_id, holding = heappop(self.closes)
+        course = self.courses[contact_id]
+        if course.holding == holding and course.place is Place.HELD:
+            self.close(course, at)
+
+    def turn_all(self, at: int) -> None:
+        """Turns all shifts that turn at a moment, before anything is given out."""
+        while self.turns and self.turns[0][0] == at:
+            operator_id = heappop(self.turns)[1]
+            self.loads.settle(operator_id, at)
+            self.world.turn(operator_id, at)
+            self.turn_later(operator_id, at)
+        self.freed = at
 
     def change(self, step: Step) -> None:
         super().change(step)

@@ -60,7 +60,7 @@ class Replay:
     Attributes:
         contacts: how many arrived in the period.
         moved: how many of them would have been with somebody else.
-        fixed: how many assignments stay as they were, made by hand or by a version that did not keep what it chose from.
+        fixed: how many were assigned by hand, or by a version that did not keep what it chose from: they stay so.
         shares: of every operator and source where there are any, by their ids.
         names, sources: of operators and sources that occur, by id.
     """

@@ -14,7 +14,7 @@ class Step:
 
     Attributes:
         at: never before the step before it: a clock that was set back stands still here.
-        decision: what an operator was chosen from; None where nothing was chosen, and from versions that did not keep it.
+        decision: what an operator was chosen from; None where nothing was chosen, or that was not kept.
     """
 
     at: int

@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM, telegram
+from crm_core.access.actors import LOCAL_API, SYSTEM
 from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.routing import queue, sources
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from crm_core.team import departure, operators, shifts
@@ -131,7 +132,7 @@ class Period:
         """Somebody closes a contact of theirs."""
         one = await self.some(Contact.status != "closed", Contact.operator_id.is_not(None))
         if one is not None:
-            await self.do(close_for, contact_id=one.id, operator_id=one.operator_id)
+            await self.do(close_for, contact_id=one.id)
 
     async def by_hand(self, operator_id: int) -> None:
         """An admin gives a contact to somebody."""
@@ -145,8 +146,7 @@ class Period:
         """Somebody opens a contact of theirs again."""
         one = await self.some(Contact.status == "closed", Contact.operator_id.is_not(None))
         if one is not None:
-            actor = telegram(self.office.account(one.operator_id))
-            await self.do(reopening.reopen, contact_id=one.id, version=None, actor=actor)
+            await self.do(reopening.reopen, contact_id=one.id, version=None, actor=LOCAL_API)
 
     async def some(self, *conditions: Any) -> Any:
         """A contact of these, at random."""
@@ -158,12 +158,12 @@ class Period:
 
 def switch_presence(s: Session, *, operator_id: int, is_online: bool, now: datetime, rng: Any) -> None:
     """An operator goes or comes, whether they have an account or not."""
-    source_ids = operators.hold_operators(s, [operator_id])
+    source_ids = hold_operators(s, [operator_id])
     operators.set_columns(s, operator_id, is_online=is_online)
     operators.record_change(s, operator_id, "online" if is_online else "offline", SYSTEM, now)
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
 
 
-def close_for(s: Session, *, contact_id: int, operator_id: int, now: datetime, rng: Any) -> None:
-    """Closes a contact as its operator."""
-    lifecycle.close(s, contact_id=contact_id, version=None, actor=telegram(10_000 + operator_id), now=now, rng=rng)
+def close_for(s: Session, *, contact_id: int, now: datetime, rng: Any) -> None:
+    """Closes a contact for its operator."""
+    lifecycle.close(s, contact_id=contact_id, version=None, actor=LOCAL_API, now=now, rng=rng)
