@@ -17,6 +17,7 @@ def help_text(_: Translator) -> str:
                 "/queue: waiting requests. /history #15: what was said in one. /why #15: why it went to its operator. "
                 "/stats: statistics."
             ),
+            _("/replay: what past days would have been like under other weights, limits or hours. Nothing is changed."),
             _("/admins: who else is an admin."),
             _("/export: requests, clients, operators and events as a table for Excel."),
         ]

@@ -20,6 +20,7 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
     if "admin" in have:
         listed += [
             ("stats", _("Statistics")),
+            ("replay", _("Past days under other settings")),
             ("export", _("Export to Excel or CSV")),
             ("queue", _("Waiting requests")),
             ("assign", _("Weights and manual assignment")),

@@ -110,6 +110,19 @@ REFUSALS: dict[str, Words] = {
         **f
     ),
     "bad_hours": lambda f, _: bad_hours(f["reason"], f["part"], _),
+    "bad_change": lambda f, _: (
+        _(
+            "“{part}” is not a setting. Write it like shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "
+            "or Anna.hours=mon-fri 9-18."
+        ).format(part=f["part"])
+        + _close(f, _)
+    ),
+    "bad_period": lambda f, _: _(
+        "“{part}” is not a past period. Write yesterday, 7 (the last seven days), 2026-11-28, or two dates."
+    ).format(part=f["part"]),
+    "period_too_long": lambda f, _: _(
+        "That period has {contacts} requests, and at most {maximum} can be replayed. Choose a shorter one."
+    ).format(**f),
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),

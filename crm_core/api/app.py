@@ -21,6 +21,7 @@ from crm_core.api import (
     keys,
     leads,
     operators,
+    replays,
     sources,
     statistics,
 )
@@ -42,7 +43,7 @@ from crm_core.storage.tables import Contact, Lead
 
 PREFIX = "/api/v1"
 # The most frequent calls come first: routes are tried one after another.
-NOUNS = (leads, contacts, decisions, contact_actions, forms, operators, sources, statistics, keys, invitations)
+NOUNS = (leads, contacts, decisions, contact_actions, forms, operators, sources, statistics, replays, keys, invitations)
 ROUTERS: Sequence[APIRouter] = [one.router for one in NOUNS]
 
 FIRST_DOCUMENT = {

@@ -66,6 +66,14 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     ),
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
     "bad_hours": lambda f: hours_sentence(f["reason"], f["part"]),
+    "bad_change": lambda f: (
+        f"“{f['part']}” is not a setting; examples are shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "
+        "and Anna.hours=mon-fri 9-18" + "".join(f"; did you mean {one}" for one in f["close"][:1])
+    ),
+    "bad_period": lambda f: f"“{f['part']}” is not a past period of at most 366 days",
+    "period_too_long": lambda f: (
+        f"The period has {f['contacts']} contacts, and at most {f['maximum']} can be replayed; choose a shorter one"
+    ),
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} lowercase Latin letters, digits, - or _",
     "bad_email": "This is not a valid e-mail address",
     "bad_phone": "This is not a phone number that can be called; write it with its country code, as in +79991234567",

@@ -4,7 +4,7 @@ The functions that choose are those that choose in earnest. What of a contact no
 decisions have it. docs/distribution.md says what is assumed.
 """
 
-import random
+import hashlib
 from bisect import insort
 from dataclasses import replace
 from heapq import heappop, heappush
@@ -213,7 +213,8 @@ class Carried(AsItWas):
         """The number that chance gave for this draw, or, for one that never was, one that is always the same."""
         if course.drawn < len(course.rolls):
             return course.rolls[course.drawn]
-        return random.Random(f"{course.facts.id}:{course.drawn}").random()
+        named = hashlib.blake2b(f"{course.facts.id}:{course.drawn}".encode(), digest_size=6).digest()
+        return int.from_bytes(named, "big") / 2**48
 
     # --- the queue
 

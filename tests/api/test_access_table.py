@@ -27,6 +27,7 @@ from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
 from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.messaging.messages import MessageContent
+from crm_core.replay import asking
 from crm_core.routing import explanations, queue, sources
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
@@ -238,6 +239,9 @@ TRIES: dict[str, Try] = {
     ),
     "see the queue": lambda s, one, who: for_admin(s, actor=who, query=queue.waiting, inputs={}),
     "see statistics": lambda s, one, who: for_admin(s, actor=who, query=statistics.overview, inputs={"since": None}),
+    "replay past days under other settings (`/replay`)": lambda s, one, who: asking.read(
+        s, wish=asking.Wish("today"), actor=who, now=NOW, zone="UTC"
+    ),
     "order an export": _orders,
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
     "list one's own open requests (`/my`)": lambda s, one, who: waiting.open_talks(s, actor=who),

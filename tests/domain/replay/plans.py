@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
@@ -88,7 +88,7 @@ async def live(db: Database, day: Day, settings: Settings) -> Life:
     ]
     acting: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
     for (source, one), weight in settings.weights.items():
-        ids = {"source_id": places[source], "operator_id": people[one]}
+        ids: dict[str, Any] = {"source_id": places[source], "operator_id": people[one]}
         await db.write(sources.set_weight, weight=weight, rng=chance, **ids, **acting)
     for source, strategy in settings.strategies.items():
         await db.write(sources.set_strategy, source_id=places[source], strategy=strategy, **acting)
@@ -197,5 +197,4 @@ class _Living:
 
 def next_shift(s: Session) -> Any:
     """When somebody's shift turns next."""
-    found = select(Operator.shift_changes_at).where(Operator.shift_changes_at.is_not(None))
-    return min(s.execute(found).scalars(), default=None)
+    return s.execute(select(func.min(Operator.shift_changes_at))).scalar_one()

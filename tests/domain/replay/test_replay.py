@@ -29,8 +29,8 @@ async def test_unchanged_settings_reproduce_period_exactly(db: Database, seed: i
     since = period.now + timedelta(milliseconds=1)
     await period.go_on(200)
     until = period.now + timedelta(milliseconds=1)
-    really = await db.read(lambda s: s.execute(select(Contact).where(Contact.created_at >= since)).all())
-    really = {row[0].id: row[0] for row in really}
+    arrived = await db.read(lambda s: s.execute(select(Contact).where(Contact.created_at >= since)).scalars().all())
+    really = {one.id: one for one in arrived}
     rows = await db.read(read_rows, since=since, until=until)
     past = history(rows)
     outcome = play(past, Changes(), carried=carried)

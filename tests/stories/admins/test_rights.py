@@ -66,7 +66,7 @@ def forged(kind: type[CallbackData], crm: RunningApp) -> str:
 def test_collected_admin_commands_and_buttons_are_complete() -> None:
     also = {"give", "weights"}  # other names of /assign
     named = sorted(set(commands()) - also)
-    assert named == ["admins", "assign", "export", "operators", "queue", "sources", "stats"]
+    assert named == ["admins", "assign", "export", "operators", "queue", "replay", "sources", "stats"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - NOT_ONLY_ADMINS
     assert set(named) == in_menu
     defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
@@ -224,7 +224,7 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
         return [one["command"] for one in crm.sandbox.commands_seen_by(who, crm.shop)]
 
     clients = ["start", "email", "privacy", "help"]
-    of_admins = ["stats", "export", "queue", "assign", "operators", "sources", "admins"]
+    of_admins = ["stats", "replay", "export", "queue", "assign", "operators", "sources", "admins"]
     of_operators = ["my", "online", "offline"]
     peter = crm.client("Peter", language="ru")
     assert menu(peter) == clients
