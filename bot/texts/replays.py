@@ -54,11 +54,10 @@ def preview(replay: "Replay", operator_id: int, source_id: int | None, _: Transl
     Args:
         source_id: whose requests are counted; None for all.
     """
-    shares = [one for one in replay.shares if source_id in (None, one.source_id)]
-    mine = [one for one in shares if one.operator_id == operator_id]
+    mine = [one for one in replay.shares if one.operator_id == operator_id and source_id in (None, one.source_id)]
     happened, replayed = sum(one.happened for one in mine), sum(one.replayed for one in mine)
-    count = sum(one.happened for one in shares)
-    if not count or not (happened or replayed):
+    count = replay.contacts if source_id is None else replay.arrived.get(source_id, 0)
+    if not (happened or replayed):
         return ""
     text = _("Of yesterday's requests ({n}) {operator} would have had {replayed} instead of {happened}.")
     if happened == replayed:

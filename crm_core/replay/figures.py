@@ -59,6 +59,7 @@ class Replay:
 
     Attributes:
         contacts: how many arrived in the period.
+        arrived: of these, how many at each source.
         moved: how many of them would have been with somebody else.
         fixed: how many were assigned by hand, or by a version that did not keep what it chose from: they stay so.
         shares: of every operator and source where there are any, by their ids.
@@ -68,6 +69,7 @@ class Replay:
     since: int
     until: int
     contacts: int
+    arrived: dict[int, int]
     moved: int
     fixed: int
     shares: tuple[Share, ...]
@@ -76,11 +78,6 @@ class Replay:
     limits: tuple[Limit, ...]
     names: dict[int, str]
     sources: dict[int, str]
-
-    def of_operator(self, operator_id: int) -> tuple[int, int]:
-        """How many contacts an operator had at all sources: really, and in the replay."""
-        theirs = [one for one in self.shares if one.operator_id == operator_id]
-        return sum(one.happened for one in theirs), sum(one.replayed for one in theirs)
 
 
 def replay(rows: Rows, changes: Changes) -> Replay:
@@ -92,6 +89,7 @@ def replay(rows: Rows, changes: Changes) -> Replay:
         since=past.since,
         until=past.until,
         contacts=len(holders),
+        arrived=dict(Counter(course.facts.source_id for course in happened.courses.values())),
         moved=sum(course.operator_id != holders[one] for one, course in replayed.courses.items()),
         fixed=_fixed(past, happened),
         shares=_shares(happened, replayed),
