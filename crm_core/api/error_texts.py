@@ -11,12 +11,18 @@ from crm_core.errors import CrmError
 
 Fields = dict[str, Any]
 
+
+def _close(fields: Fields) -> str:
+    """What may have been meant by a name; nothing where an id was given."""
+    return f" ({fields.get('name')}); did you mean {', '.join(fields['close'])}?" if fields.get("close") else ""
+
+
 # "Source not found" and "Operator not found" are quoted from the first specification.
 SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "not_found": "Not found",
     "contact_not_found": "Contact not found",
-    "operator_not_found": "Operator not found",
-    "source_not_found": "Source not found",
+    "operator_not_found": lambda f: "Operator not found" + _close(f),
+    "source_not_found": lambda f: "Source not found" + _close(f),
     "lead_not_found": "Lead not found",
     "key_not_found": "Key not found",
     "admin_not_found": "Admin not found",

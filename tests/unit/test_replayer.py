@@ -66,7 +66,7 @@ def plans(draw: st.DrawFn) -> Plan:
     arrivals = moments[turns:]
     return Plan(
         sorted(arrivals),
-        draw(st.lists(st.integers(1, 2_000), min_size=len(arrivals), max_size=len(arrivals))),
+        draw(st.lists(st.integers(1, 4_000), min_size=len(arrivals), max_size=len(arrivals))),
         draw(st.lists(st.floats(0, 1, exclude_max=True), min_size=len(arrivals), max_size=len(arrivals))),
         [(at, draw(st.sampled_from(OPERATORS))) for at in moments[:turns]],
     )
@@ -154,3 +154,12 @@ def test_changed_weight_moves_contacts_and_keeps_their_arrival() -> None:
     outcome = play(history, Changes(weights={(1, 2): 9}))
     assert {course.operator_id for course in outcome.courses.values()} == {2}
     assert [course.created for course in outcome.courses.values()] == plan.arrivals
+
+
+def test_free_place_goes_to_whoever_waits_longest() -> None:
+    plan = Plan([10, 20, 30], [100, 100, 100], [0.5] * 3, [])
+    history, holders = lived(plan.live(replace(NOBODY, limits=dict.fromkeys(OPERATORS, 1))))
+    assert holders == {1: (1, 10), 2: (1, 110), 3: (1, 210)}
+    assert given_to(play(history, Changes(), carried=True)) == holders
+    outcome = play(history, Changes(limits={1: 1}, weights={(1, 1): 7}))
+    assert given_to(outcome) == holders

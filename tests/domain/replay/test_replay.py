@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,19 +12,24 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
+from crm_core.contacts import lifecycle
+from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import PeriodTooLong
 from crm_core.replay.asking import Wish, ask
 from crm_core.replay.changes import Changes
 from crm_core.replay.figures import replay
+from crm_core.replay.history import OperatorState
 from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
+from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Base, Contact, Operator
 from crm_core.storage.types import EPOCH, MILLISECOND
+from crm_core.team import departure, operators
 from tests.domain.arranging import NOW
 from tests.domain.replay.histories import busy_history
-from tests.domain.replay.periods import Period
+from tests.domain.replay.periods import Period, switch_presence
 
 
 def milliseconds(moment: Any) -> int | None:
@@ -116,6 +122,69 @@ async def test_figures_are_those_of_the_contacts(db: Database) -> None:
     assert found.happened.still == sum(one.assigned_at is None for one in arrived)
     assert sum(one <= found.happened.most for one in waits) * 10 >= len(waits) * 9
     assert sum(one < found.happened.most for one in waits) * 10 < len(waits) * 9
+
+
+def register(s: Session, source_id: int, at: datetime) -> int:
+    """A request of another system. Returns its id."""
+    lead = LeadFacts(email=f"c{at:%H%M%S}@example.com")
+    return lifecycle.register(s, source_id=source_id, lead=lead, now=at, rng=lambda: 0.5).id
+
+
+@dataclass
+class Site:
+    """A source of another system, with Anna and Boris."""
+
+    id: int
+    anna: int
+    boris: int
+
+
+def open_site(s: Session) -> Site:
+    """Anna with a weight of 7, Boris with 30, and limits of 1; set in the hours before NOW."""
+    made = Site(
+        sources.add(s, name="site", description=None, actor=SYSTEM, now=NOW - timedelta(hours=3)),
+        operators.add(s, name="Anna", max_leads=5, actor=SYSTEM, now=NOW - timedelta(hours=3)),
+        operators.add(s, name="Boris", max_leads=1, actor=SYSTEM, now=NOW - timedelta(hours=3)),
+    )
+    acting: dict[str, Any] = {"actor": SYSTEM, "rng": lambda: 0.5}
+    for operator_id, weight in ((made.anna, 7), (made.boris, 30)):
+        ids: dict[str, Any] = {"source_id": made.id, "operator_id": operator_id}
+        sources.set_weight(s, **ids, weight=weight, now=NOW - timedelta(hours=2), **acting)
+    operators.set_limit(s, operator_id=made.anna, max_leads=1, now=NOW - timedelta(hours=1), **acting)
+    return made
+
+
+async def test_period_begins_as_was_last_set_before_it(db: Database) -> None:
+    def story(s: Session) -> Site:
+        site = open_site(s)
+        acting: dict[str, Any] = {"actor": SYSTEM, "rng": lambda: 0.5}
+        switch_presence(s, operator_id=site.boris, is_online=False, now=NOW - timedelta(minutes=9), rng=lambda: 0.5)
+        switch_presence(s, operator_id=site.boris, is_online=False, now=NOW + timedelta(minutes=1), rng=lambda: 0.5)
+        operators.set_limit(s, operator_id=site.anna, max_leads=9, now=NOW + timedelta(minutes=2), **acting)
+        ids: dict[str, Any] = {"source_id": site.id, "operator_id": site.anna}
+        sources.set_weight(s, **ids, weight=50, now=NOW + timedelta(minutes=3), **acting)
+        departure.remove(s, operator_id=site.boris, now=NOW + timedelta(days=2), **acting)
+        return site
+
+    site = await db.write(story)
+    past = history(await db.read(read_rows, since=NOW, until=NOW + timedelta(days=1)))
+    assert past.weights == {site.id: {site.anna: 7, site.boris: 30}}
+    assert past.operators[site.anna] == OperatorState(1)
+    assert past.operators[site.boris] == OperatorState(1, is_online=False)
+
+
+async def test_removed_operator_gives_back_what_only_the_replay_gave_them(db: Database) -> None:
+    def story(s: Session) -> tuple[Site, list[int]]:
+        site = open_site(s)
+        contacts = [register(s, site.id, NOW + timedelta(minutes=minute)) for minute in (1, 2)]
+        departure.remove(s, operator_id=site.anna, actor=SYSTEM, now=NOW + timedelta(minutes=5), rng=lambda: 0.5)
+        return site, contacts
+
+    site, contacts = await db.write(story)
+    past = history(await db.read(read_rows, since=NOW, until=NOW + timedelta(days=1)))
+    outcome = play(past, Changes(weights={(site.id, site.boris): 0}, limits={site.anna: 5, site.boris: 5}))
+    assert [outcome.courses[one].assigned is not None for one in contacts] == [True, True]
+    assert [outcome.courses[one].operator_id for one in contacts] == [None, None]
 
 
 @pytest.mark.slow
