@@ -262,6 +262,18 @@ class BadChange(BadValue):
     code = "bad_change"
 
 
+class NothingToPutBack(CrmError):
+    """The admin has changed no setting that could be put back."""
+
+    code, status = "nothing_to_put_back", 409
+
+
+class ChangedSince(CrmError):
+    """A setting was changed again since the change that was to be put back. `setting`."""
+
+    code, status = "changed_since", 409
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 

@@ -15,6 +15,7 @@ from bot.admins import (
     sources,
     start,
     stats,
+    undo,
 )
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
@@ -31,6 +32,7 @@ router.include_routers(
     setup.router,
     stats.router,
     replay.router,
+    undo.router,
     export.router,
     assign.router,
     assign_contact.router,

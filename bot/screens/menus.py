@@ -26,6 +26,7 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
             ("assign", _("Weights and manual assignment")),
             ("operators", _("Operators")),
             ("sources", _("Sources")),
+            ("undo", _("Put back my last change")),
             ("admins", _("Admins")),
         ]
     if not have:

@@ -110,6 +110,8 @@ REFUSALS: dict[str, Words] = {
         **f
     ),
     "bad_hours": lambda f, _: bad_hours(f["reason"], f["part"], _),
+    "nothing_to_put_back": lambda f, _: _("You have changed no weight, limit, shares or hours that could be put back."),
+    "changed_since": lambda f, _: _("This was changed again since, so nothing was put back. Please look at it first."),
     "bad_change": lambda f, _: (
         _(
             "“{part}” is not a setting. Write it like shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "

@@ -72,6 +72,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     ),
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
     "bad_hours": lambda f: hours_sentence(f["reason"], f["part"]),
+    "nothing_to_put_back": "There is no change of a setting to put back",
+    "changed_since": "The setting was changed again in the meantime",
     "bad_change": lambda f: (
         f"“{f['part']}” is not a setting; examples are shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "
         "and Anna.hours=mon-fri 9-18" + "".join(f"; did you mean {one}" for one in f["close"][:1])

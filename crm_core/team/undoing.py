@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -17,14 +17,16 @@ from crm_core.errors import ChangedSince, NothingToPutBack
 from crm_core.hours.stored import readable
 from crm_core.routing import sources
 from crm_core.routing.assignment import Rng
+from crm_core.routing.operator_locks import hold_operators, lock_team
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event
 from crm_core.team import operators, shifts
 
+_event = Event.__table__
 _OF_SETTINGS = or_(
-    Event.kind == events.WEIGHT_CHANGED,
-    and_(Event.kind == events.OPERATOR_CHANGED, Event.reason.in_(("limit", "hours"))),
-    and_(Event.kind == events.SOURCE_CHANGED, Event.reason.in_(("strategy_random", "strategy_exact", "sticky"))),
+    _event.c.kind == events.WEIGHT_CHANGED,
+    and_(_event.c.kind == events.OPERATOR_CHANGED, _event.c.reason.in_(("limit", "hours"))),
+    and_(_event.c.kind == events.SOURCE_CHANGED, _event.c.reason.in_(("strategy_random", "strategy_exact", "sticky"))),
 )
 
 
@@ -54,8 +56,8 @@ def latest(s: Session, *, actor: Actor) -> SettingChange:
     Raises NotAllowed, NothingToPutBack, and ChangedSince if somebody has changed it since.
     """
     access_admin(s, actor)
-    mine = select(Event).where(Event.actor == actor.label, _OF_SETTINGS).order_by(Event.id.desc()).limit(1)
-    event = execute(s, mine).scalar_one_or_none()
+    mine = select(_event).where(_event.c.actor == actor.label, _OF_SETTINGS).order_by(_event.c.id.desc()).limit(1)
+    event = execute(s, mine).one_or_none()
     if event is None:
         raise NothingToPutBack()
     return _change(s, event)
@@ -70,7 +72,7 @@ def put_back(s: Session, *, event_id: int, actor: Actor, now: datetime, rng: Rng
     Raises NotAllowed, NothingToPutBack, ChangedSince (also where the admin has changed something else since), and what
     the change of the setting raises: OperatorNotFound, SourceNotFound.
     """
-    access_admin(s, actor)
+    _lock(s, latest(s, actor=actor))
     found = latest(s, actor=actor)
     if found.event_id != event_id:
         raise ChangedSince(setting=found.what)
@@ -97,9 +99,17 @@ def put_back(s: Session, *, event_id: int, actor: Actor, now: datetime, rng: Rng
     return found
 
 
-def _change(s: Session, event: Event) -> SettingChange:
+def _lock(s: Session, found: SettingChange) -> None:
+    """Keeps a setting as it is until this transaction ends."""
+    if found.source_id is not None:
+        lock_team(s, [found.source_id], operator_ids=[] if found.operator_id is None else [found.operator_id])
+    elif found.operator_id is not None:
+        hold_operators(s, [found.operator_id])
+
+
+def _change(s: Session, event: Row[Any]) -> SettingChange:
     """What an event changed. Raises ChangedSince."""
-    history = list(execute(s, _same_setting(event)).scalars())
+    history = execute(s, _same_setting(event)).all()
     if history[-1].id != event.id:
         raise ChangedSince(setting=_what(event))
     before = next((value for one in reversed(history[:-1]) if (value := _value(one)) is not _NOTHING), None)
@@ -121,7 +131,7 @@ def _change(s: Session, event: Event) -> SettingChange:
     )
 
 
-def _same_setting(event: Event) -> Any:
+def _same_setting(event: Row[Any]) -> Any:
     """All events of the same setting of the same operator and source, in order."""
     reasons = {
         "limit": ("limit", "added"),
@@ -130,16 +140,16 @@ def _same_setting(event: Event) -> Any:
         "sticky": ("sticky",),
     }.get(_what(event))
     same = [
-        Event.kind == event.kind,
-        Event.source_id.is_not_distinct_from(event.source_id),
-        Event.operator_id.is_not_distinct_from(event.operator_id),
+        _event.c.kind == event.kind,
+        _event.c.source_id.is_not_distinct_from(event.source_id),
+        _event.c.operator_id.is_not_distinct_from(event.operator_id),
     ]
     if reasons is not None:
-        same.append(Event.reason.in_(reasons))
-    return select(Event).where(*same).order_by(Event.id)
+        same.append(_event.c.reason.in_(reasons))
+    return select(_event).where(*same).order_by(_event.c.id)
 
 
-def _what(event: Event) -> str:
+def _what(event: Row[Any]) -> str:
     if event.kind == events.WEIGHT_CHANGED:
         return "weight"
     reason = event.reason or ""
@@ -149,7 +159,7 @@ def _what(event: Event) -> str:
 _NOTHING = object()
 
 
-def _value(event: Event) -> Any:
+def _value(event: Row[Any]) -> Any:
     """What an event set; `_NOTHING` where it says nothing of this setting."""
     data = event.data or {}
     match _what(event):
