@@ -93,6 +93,7 @@ class Carried(AsItWas):
 
     def returned(self, course: Course, step: Step) -> None:
         self.left_by(step)
+        super().returned(course, step)
         self.freed = step.at
 
     def left_by(self, step: Step) -> None:
@@ -166,6 +167,7 @@ class Carried(AsItWas):
         if operator_id is None:
             return False
         course.drawn += preferred is None
+        course.given += 1
         if credits is not None:
             self.credits[source_id] = dict(decision.credits_after or credits)
         self.give(course, operator_id, at)
@@ -175,10 +177,9 @@ class Carried(AsItWas):
         """Everybody with a weight at a contact's source, as they stand now."""
         line = _line(course)
         there = self.everybody(line)
-        known = course.known
         return tuple(
             one
-            if (before := known.get(one.operator_id)) is None
+            if (before := course.before(one.operator_id)) is None
             else replace(
                 before,
                 weight=one.weight,

@@ -38,18 +38,20 @@ class Course:
     Attributes:
         stretches: those to come, in order.
         rolls: of its draws, in order; a later draw than there was has a number of its own.
-        known: who could have got it, as one of its decisions has them: what is so of this contact alone stays so.
+        known: who could have got it, as each of its assignments by the rules has them, in order, or else what it waited
+            for: what is so of this contact alone stays so.
         left: how long it is still to be worked on; None if until something else happens to it.
         ends: when it was really closed in this stretch.
         follows: whether it is closed where it really was.
         holding: grows when the contact leaves an operator, so that a planned end of theirs is void.
         assigned: when it first got an operator.
+        drawn, given: how often chance decided, and how often the rules, since the period began.
     """
 
     facts: ContactFacts
     stretches: list[Stretch] = field(default_factory=list)
     rolls: list[float] = field(default_factory=list)
-    known: dict[int, Candidate] = field(default_factory=dict)
+    known: list[dict[int, Candidate]] = field(default_factory=list)
     place: Place = Place.NOT_YET
     created: int | None = None
     assigned: int | None = None
@@ -60,6 +62,11 @@ class Course:
     follows: bool = False
     holding: int = 0
     drawn: int = 0
+    given: int = 0
+
+    def before(self, operator_id: int) -> Candidate | None:
+        """An operator as the decision has them that is like the one to be made now."""
+        return self.known[min(self.given, len(self.known) - 1)].get(operator_id) if self.known else None
 
     def begin(self) -> None:
         """The next stretch begins."""
@@ -102,6 +109,7 @@ class _Planning:
     def __init__(self, found: dict[int, Course], since: int) -> None:
         self._found, self._since = found, since
         self._held: dict[int, int] = {}  # since when, of those that somebody holds
+        self._only_waited: set[int] = set()  # whose one decision so far has found nobody
 
     def begin(self, course: Course, holder: int | None) -> None:
         course.stretches.append(Stretch())
@@ -130,7 +138,14 @@ class _Planning:
         if step.decision is not None:
             if step.decision.roll is not None and step.kind == events.CONTACT_ASSIGNED:
                 course.rolls.append(step.decision.roll)
-            course.known = {one.operator_id: one for one in step.decision.candidates} | course.known
+            if not step.decision.is_by_hand:
+                known = {one.operator_id: one for one in step.decision.candidates}
+                if step.kind == events.CONTACT_ASSIGNED and course.facts.id in self._only_waited:
+                    self._only_waited.remove(course.facts.id)
+                    course.known.clear()
+                elif step.kind == events.CONTACT_QUEUED and not course.known:
+                    self._only_waited.add(course.facts.id)
+                course.known.append(known)
 
     def end(self) -> None:
         for contact_id, course in self._found.items():

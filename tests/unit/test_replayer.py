@@ -6,12 +6,15 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm_core import events
 from crm_core.replay.as_it_was import Outcome
 from crm_core.replay.carried import Carried
 from crm_core.replay.changes import Changes
 from crm_core.replay.courses import Place
-from crm_core.replay.history import History
+from crm_core.replay.history import ContactFacts, History, OperatorState, SourceState, Step
 from crm_core.replay.replayer import play
+from crm_core.routing.choose import Candidate
+from crm_core.routing.decisions import Decision
 from tests.domain.replay.histories import Distributor
 
 OPERATORS = range(1, 5)
@@ -163,3 +166,22 @@ def test_free_place_goes_to_whoever_waits_longest() -> None:
     assert given_to(play(history, Changes(), carried=True)) == holders
     outcome = play(history, Changes(limits={1: 1}, weights={(1, 1): 7}))
     assert given_to(outcome) == holders
+
+
+def test_later_choice_has_what_its_own_decision_says_of_the_contact() -> None:
+    anna, boris = Candidate(1, 9, 0, 5), Candidate(2, 1, 0, 5)
+    first = Decision("random", (anna, boris), roll=0.1)
+    # Given back by its operator, it may not go to them again, as rules to come may have it.
+    second = Decision("random", (replace(anna, is_own=True), boris), roll=0.1)
+    facts = {1: ContactFacts(1, 1, 1, True)}
+    steps = [
+        Step(10, events.CONTACT_CREATED, 1, 1),
+        Step(10, events.CONTACT_ASSIGNED, 1, 1, 1, "random", decision=first),
+        Step(20, events.CONTACT_QUEUED, 1, 1, 1, "given_back"),
+        Step(20, events.CONTACT_ASSIGNED, 1, 1, 2, "random", decision=second),
+    ]
+    history = History(0, UNTIL, steps, facts, operators={1: OperatorState(5), 2: OperatorState(5)})
+    history.sources, history.weights = {1: SourceState("random")}, {1: {1: 9, 2: 1}}
+    history.reach = {(1, True): {1: True, 2: True}}
+    for carried in (False, True):
+        assert given_to(play(history, Changes(), carried=carried)) == {1: (2, 10)}
