@@ -250,6 +250,36 @@ class BadTargets(BadValue):
     code = "bad_targets"
 
 
+class PeriodTooLong(BadValue):
+    """A period with more contacts than can be played again. `contacts`, and the `maximum`."""
+
+    code = "period_too_long"
+
+
+class BadPeriod(BadValue):
+    """A period that ends before it begins, or has not begun yet. `part` is what was given."""
+
+    code = "bad_period"
+
+
+class BadChange(BadValue):
+    """A change of settings for a replay that is none. `part` is what was given, `close` settings that resemble it."""
+
+    code = "bad_change"
+
+
+class NothingToPutBack(CrmError):
+    """The admin has changed no setting that could be put back."""
+
+    code, status = "nothing_to_put_back", 409
+
+
+class ChangedSince(CrmError):
+    """A setting was changed again since the change that was to be put back. `setting`."""
+
+    code, status = "changed_since", 409
+
+
 class SourceOff(CrmError):
     """The source takes no new contacts at present. `source`."""
 

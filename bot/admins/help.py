@@ -18,6 +18,8 @@ def help_text(_: Translator) -> str:
                 "/stats: statistics."
             ),
             _("/report: yesterday in five lines, also every morning: /report on 9:00."),
+            _("/replay: what past days would have been like under other weights, limits or hours. Nothing is changed."),
+            _("/undo: puts back your last change of a weight, limit, shares or hours."),
             _("/admins: who else is an admin."),
             _("/export: requests, clients, operators and events as a table for Excel."),
         ]

@@ -4,6 +4,7 @@ from functools import partial
 
 from bot.admins.invitation_message import operator_invitation
 from bot.admins.operator_screens import operator_screen, operators_screen
+from bot.admins.previews import add_preview
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import await_correction
@@ -15,6 +16,7 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
+from crm_core.replay.changes import Changes
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
@@ -24,13 +26,18 @@ from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetail
 SOURCES_NAMED = 5
 
 
-async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
-    """Sets how many open requests an operator can have. Raises BadValue if what was typed is not such a number."""
+async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, zone: str, _: Translator) -> None:
+    """Sets how many open requests an operator can have, and says what that would have meant yesterday.
 
-    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+    Raises BadValue if what was typed is not such a number.
+    """
+    answered: list[tuple[Assigned, OperatorDetails]] = []
+
+    def done(assigned: Assigned, seen: OperatorDetails, preview: str = "") -> OutgoingMessage:
+        answered[:] = [(assigned, seen)]
         text = _("{operator}'s limit of open requests is now {limit}.")
         note = text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _), preview))
 
     limit = read_number(typed, field="limit", minimum=0, maximum=LIMIT_LARGEST)
     await act(
@@ -41,6 +48,9 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Tra
         then_read=partial(operators.details, operator_id=operator_id),
         screen=done,
     )
+    changes = Changes(limits={operator_id: limit})
+    again = partial(done, *answered[0])
+    await add_preview(act, actor, changes, zone, _, screen=again, operator_id=operator_id)
 
 
 async def switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:

@@ -20,7 +20,7 @@ from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
-from crm_core.hours.reading import change_hours
+from crm_core.hours.reading import change_hours, is_always
 from crm_core.hours.stored import readable
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
@@ -28,9 +28,6 @@ from crm_core.team import operators, shifts
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
 router = Router(name="admins.operator_hours")
-
-ALWAYS = {"always", "no hours", "всегда", "без расписания"}
-"""What is typed instead of hours, in any language, for who gets requests whenever they are online."""
 
 
 def hours_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
@@ -94,7 +91,7 @@ async def set_hours(typed: Typed) -> None:
 
 async def _set_typed(act: Act, actor: Actor, facts: OperatorFacts, text: str, timezone: str, _: Translator) -> None:
     """Reads hours and sets them. Raises BadHours with the part that was not understood."""
-    if " ".join(text.casefold().split()) in ALWAYS:
+    if is_always(text):
         await _set(act, actor, facts.id, None, _)
         return
     today = act.clock().astimezone(ZoneInfo(timezone)).date()

@@ -11,11 +11,13 @@ from bot.admins import (
     invitations,
     operators,
     queue,
+    replay,
     report,
     setup,
     sources,
     start,
     stats,
+    undo,
 )
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
@@ -32,6 +34,8 @@ router.include_routers(
     setup.router,
     stats.router,
     report.router,
+    replay.router,
+    undo.router,
     export.router,
     assign.router,
     assign_contact.router,

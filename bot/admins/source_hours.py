@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.operator_hours import ALWAYS
 from bot.admins.source_screens import opening_hours as shown_hours
 from bot.admins.source_screens import source_screen
 from bot.admins.verbs import Typed, show_usage
@@ -22,7 +21,7 @@ from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
-from crm_core.hours.reading import change_hours
+from crm_core.hours.reading import change_hours, is_always
 from crm_core.hours.stored import readable
 from crm_core.routing import opening_hours, sources
 from crm_core.routing.queue import Assigned
@@ -92,7 +91,7 @@ async def set_hours(typed: Typed) -> None:
 
 async def _set_typed(act: Act, actor: Actor, source: SourceListed, text: str, timezone: str, _: Translator) -> None:
     """Reads hours and sets them. Raises BadHours with the part that was not understood."""
-    if " ".join(text.casefold().split()) in ALWAYS:
+    if is_always(text):
         await _set(act, actor, source.id, None, _)
         return
     today = act.clock().astimezone(ZoneInfo(timezone)).date()

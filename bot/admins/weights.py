@@ -3,6 +3,7 @@
 from functools import partial
 
 from bot.admins.operator_screens import unreached
+from bot.admins.previews import add_preview
 from bot.admins.source_screens import weights_screen
 from bot.handling.act import Act
 from bot.screens.keyboards import sentences
@@ -11,6 +12,7 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note, percent
 from crm_core.access.actors import Actor
 from crm_core.names import read_number
+from crm_core.replay.changes import Changes
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import WEIGHT_LARGEST
@@ -18,11 +20,19 @@ from crm_core.team import operators
 from crm_core.team.operators import SourceTeam
 
 
-async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, typed: str, _: Translator) -> None:
-    """Sets a weight and answers with the source's weights. Raises BadValue if what was typed is not a weight."""
+async def set_weight(
+    act: Act, actor: Actor, source_id: int, operator_id: int, typed: str, zone: str, _: Translator
+) -> None:
+    """Sets a weight and answers with the source's weights; then says what it would have meant yesterday.
+
+    Raises BadValue if what was typed is not a weight.
+    """
     weight = read_number(typed, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
 
-    def done(assigned: Assigned, team: SourceTeam) -> OutgoingMessage:
+    answered: list[tuple[Assigned, SourceTeam]] = []
+
+    def done(assigned: Assigned, team: SourceTeam, preview: str = "") -> OutgoingMessage:
+        answered[:] = [(assigned, team)]
         facts = next(one for one in team.operators if one.id == operator_id)
         share = next((one for one in team.source.shares if one.operator_id == operator_id), None)
         if share is None:
@@ -35,7 +45,8 @@ async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, t
             )
         missing = unreached(facts, _) if team.source.source.bot in facts.missing_bots else ""
         warning = f"⚠️ {facts.name}: {missing}." if missing else ""
-        return weights_screen(team.source, team.operators, _, note=sentences(note, assigned_note(assigned, _), warning))
+        said = sentences(note, assigned_note(assigned, _), warning, preview)
+        return weights_screen(team.source, team.operators, _, note=said)
 
     await act(
         sources.set_weight,
@@ -46,3 +57,6 @@ async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, t
         then_read=partial(operators.source_team, source_id=source_id),
         screen=done,
     )
+    changes = Changes(weights={(source_id, operator_id): weight})
+    again = partial(done, *answered[0])
+    await add_preview(act, actor, changes, zone, _, screen=again, operator_id=operator_id, source_id=source_id)

@@ -160,6 +160,33 @@ def export(
 
 
 @main.command()
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Default: yesterday.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Included; default: that day.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="SETTING",
+    help="shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact, Anna.hours='mon-fri 9-18'; may be repeated.",
+)
+@click.option("--language", type=click.Choice(["ru", "en"]), help="Default: DEFAULT_LANGUAGE.")
+def replay(first: datetime | None, last: datetime | None, changes: tuple[str, ...], language: str | None) -> None:
+    """Show what other settings would have made of past days. Nothing is changed."""
+    settings = _settings()
+    from bot.commands.replay import NotReplayed
+    from bot.commands.replay import replay as play
+
+    with _explained(settings):
+        try:
+            text = play(
+                settings, first=first, last=last, changes=changes, language=language or settings.default_language
+            )
+        except NotReplayed as error:
+            _refuse(str(error))
+    click.echo(text)
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--force", is_flag=True, help="Replace the file even if it is not a backup.")
 def backup(path: Path, force: bool) -> None:

@@ -119,6 +119,15 @@ class Act:
         """Replaces the pressed screen and finishes the update; nothing else changes."""
         await self(nothing, screen=lambda _: answer)
 
+    async def later(self, answer: OutgoingMessage, *, in_place: bool = False) -> None:
+        """Sends what could not be known when the change was answered, once: if the process ends first, never.
+
+        Args:
+            in_place: whether it replaces the pressed screen, where there is one.
+        """
+        now = self.clock()
+        await write_and_send(self.db, self.senders, lambda s: self._put(s, answer, now, in_place=in_place))
+
     def _put(self, s: Session, answer: OutgoingMessage | None, now: datetime, *, in_place: bool = False) -> None:
         if answer is None:
             return

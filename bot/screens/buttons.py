@@ -115,6 +115,12 @@ class TakeBack(CallbackData, prefix="undo"):
 # --- admins ----------------------------------------------------------------------------------------------------------
 
 
+class PutBack(CallbackData, prefix="put_back"):
+    """Puts back the change of a setting that an event tells of."""
+
+    event_id: int
+
+
 class ShowStats(CallbackData, prefix="stats"):
     """Statistics of a period."""
 

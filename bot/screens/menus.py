@@ -21,11 +21,13 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
         listed += [
             ("stats", _("Statistics")),
             ("report", _("Daily report")),
+            ("replay", _("Past days under other settings")),
             ("export", _("Export to Excel or CSV")),
             ("queue", _("Waiting requests")),
             ("assign", _("Weights and manual assignment")),
             ("operators", _("Operators")),
             ("sources", _("Sources")),
+            ("undo", _("Put back my last change")),
             ("admins", _("Admins")),
         ]
     if not have:

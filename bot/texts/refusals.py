@@ -113,6 +113,21 @@ REFUSALS: dict[str, Words] = {
     "bad_targets": lambda f, _: _(
         "I don't understand “{part}”. Example: first 15 next 30 resolve 8h. Targets are from 1 minute to 60 days."
     ).format(**f),
+    "nothing_to_put_back": lambda f, _: _("You have changed no weight, limit, shares or hours that could be put back."),
+    "changed_since": lambda f, _: _("This was changed again since, so nothing was put back. Please look at it first."),
+    "bad_change": lambda f, _: (
+        _(
+            "“{part}” is not a setting. Write it like shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "
+            "or Anna.hours=mon-fri 9-18."
+        ).format(part=f["part"])
+        + _close(f, _)
+    ),
+    "bad_period": lambda f, _: _(
+        "“{part}” is not a past period. Write yesterday, 7 (the last seven days), 2026-11-28, or two dates."
+    ).format(part=f["part"]),
+    "period_too_long": lambda f, _: _(
+        "That period has {contacts} requests, and at most {maximum} can be replayed. Choose a shorter one."
+    ).format(**f),
     "bad_slug": lambda f, _: _(
         "A link word has 1 to {maximum} characters: lowercase Latin letters, digits, - or _."
     ).format(**f),

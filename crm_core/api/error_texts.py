@@ -11,12 +11,18 @@ from crm_core.errors import CrmError
 
 Fields = dict[str, Any]
 
+
+def _close(fields: Fields) -> str:
+    """What may have been meant by a name; nothing where an id was given."""
+    return f" ({fields.get('name')}); did you mean {', '.join(fields['close'])}?" if fields.get("close") else ""
+
+
 # "Source not found" and "Operator not found" are quoted from the first specification.
 SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "not_found": "Not found",
     "contact_not_found": "Contact not found",
-    "operator_not_found": "Operator not found",
-    "source_not_found": "Source not found",
+    "operator_not_found": lambda f: "Operator not found" + _close(f),
+    "source_not_found": lambda f: "Source not found" + _close(f),
     "lead_not_found": "Lead not found",
     "key_not_found": "Key not found",
     "admin_not_found": "Admin not found",
@@ -71,6 +77,16 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "bad_name": lambda f: f"A name has 1 to {f['maximum']} printable characters and does not begin with / or #",
     "bad_hours": lambda f: hours_sentence(f["reason"], f["part"]),
     "bad_targets": lambda f: f"“{f['part']}” is no target from 1 to 86,400 minutes",
+    "nothing_to_put_back": "There is no change of a setting to put back",
+    "changed_since": "The setting was changed again in the meantime",
+    "bad_change": lambda f: (
+        f"“{f['part']}” is not a setting; examples are shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "
+        "and Anna.hours=mon-fri 9-18" + "".join(f"; did you mean {one}" for one in f["close"][:1])
+    ),
+    "bad_period": lambda f: f"“{f['part']}” is not a past period of at most 366 days",
+    "period_too_long": lambda f: (
+        f"The period has {f['contacts']} contacts, and at most {f['maximum']} can be replayed; choose a shorter one"
+    ),
     "bad_slug": lambda f: f"A link has 1 to {f['maximum']} lowercase Latin letters, digits, - or _",
     "bad_email": "This is not a valid e-mail address",
     "bad_phone": "This is not a phone number that can be called; write it with its country code, as in +79991234567",

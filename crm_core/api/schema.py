@@ -115,6 +115,9 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
+CHANGES_NOTHING = ("/replay",)
+"""Calls with a body that only ask: there is nothing about them that could happen twice."""
+
 TAGS = [
     {"name": "operators", "description": "Who handles contacts, and how many at once."},
     {"name": "sources", "description": "Where contacts come from, and how each source distributes them."},
@@ -174,7 +177,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
                 for method in route.methods or ():
                     operation = found["paths"][route.path_format][method.lower()]
                     _complete(operation, scope_of(route))
-                    if method == "POST":
+                    if method == "POST" and not route.path.endswith(CHANGES_NOTHING):
                         _add_idempotency_key(operation)
         app.openapi_schema = found
     return app.openapi_schema

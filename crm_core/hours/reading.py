@@ -24,6 +24,14 @@ from crm_core.hours.grammar import Reading
 from crm_core.hours.vocabulary import ALL_DAYS
 from crm_core.hours.words import Text
 
+ALWAYS = frozenset(("always", "no hours", "всегда", "без расписания"))
+"""What is typed instead of hours, in any language, for who gets contacts whenever they are online."""
+
+
+def is_always(typed: str) -> bool:
+    """Whether a text asks for no hours at all."""
+    return " ".join(typed.casefold().split()) in ALWAYS
+
 
 def read_hours(typed: str, *, zone: str, today: date, base: Calendar | None = None) -> Calendar:
     """The calendar that a text means.

@@ -27,11 +27,12 @@ from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
 from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.messaging.messages import MessageContent
+from crm_core.replay import asking
 from crm_core.routing import explanations, offer_settings, queue, sources
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.execute import Savepoint
-from crm_core.team import accounts, departure, invitations, operators
+from crm_core.team import accounts, departure, invitations, operators, undoing
 from tests.api.conftest import Calling, make_key
 from tests.domain.arranging import BOT, NOW, open_office, say
 from tests.support.clock import MovableClock
@@ -196,6 +197,13 @@ def _orders(s: Session, scene: Scene, actor: Actor) -> None:
     )
 
 
+def _put_back(s: Session, scene: Scene, actor: Actor) -> None:
+    olga = telegram(scene.accounts["admin"])
+    sources.set_weight(s, source_id=scene.source_id, operator_id=scene.boris, weight=5, actor=olga, **WHEN)
+    made = undoing.latest(s, actor=olga)
+    undoing.put_back(s, event_id=made.event_id, actor=actor, **WHEN)
+
+
 def _each(*tries: Try) -> Try:
     """Several actions of one row: they must be allowed or refused alike."""
 
@@ -249,6 +257,10 @@ TRIES: dict[str, Try] = {
     ),
     "see the queue": lambda s, one, who: for_admin(s, actor=who, query=queue.waiting, inputs={}),
     "see statistics": lambda s, one, who: for_admin(s, actor=who, query=statistics.overview, inputs={"since": None}),
+    "replay past days under other settings (`/replay`)": lambda s, one, who: asking.read(
+        s, wish=asking.Wish("today"), actor=who, now=NOW, zone="UTC"
+    ),
+    "put back one's own last change of a setting (`/undo`)": _put_back,
     "order an export": _orders,
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
     "list one's own open requests (`/my`)": lambda s, one, who: waiting.open_talks(s, actor=who),

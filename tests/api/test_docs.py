@@ -18,7 +18,7 @@ from tests.api.conftest import Calling, make_key
 from tests.api.test_problem_details import refused
 from tests.support.clock import MovableClock
 
-NAMING = {("POST", "/leads/register_contact/"), ("POST", "/contacts/"), ("POST", "/keys/")}
+NAMING = {("POST", "/leads/register_contact/"), ("POST", "/contacts/"), ("POST", "/keys/"), ("POST", "/replay")}
 """Operations that name a source in what they send."""
 
 

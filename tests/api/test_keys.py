@@ -145,7 +145,7 @@ NEEDS = {
         ("POST", "/sources/"), ("PATCH", "/sources/{source_id}"), ("DELETE", "/sources/{source_id}"),
         ("POST", "/sources/{source_id}/assign_operator"), ("PUT", "/sources/{source_id}/operators/{operator_id}"),
         ("DELETE", "/sources/{source_id}/operators/{operator_id}"),
-        ("GET", "/contacts/{contact_id}/decisions"),
+        ("GET", "/contacts/{contact_id}/decisions"), ("POST", "/replay"),
         ("GET", "/preferences/"), ("PUT", "/preferences/{name}"),
         ("GET", "/keys/"), ("POST", "/keys/"), ("DELETE", "/keys/{key_id}"),
     },

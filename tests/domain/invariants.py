@@ -1,5 +1,6 @@
 """What must hold in the database after every transaction, whatever happened; each check looks afresh."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, text
@@ -7,6 +8,10 @@ from sqlalchemy.orm import Session
 
 from crm_core.contacts.lead_words import words
 from crm_core.messaging import outbox
+from crm_core.replay.changes import Changes
+from crm_core.replay.reading import history
+from crm_core.replay.replayer import play
+from crm_core.replay.rows import read_rows
 from crm_core.routing import offers, queue
 from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import eligible
@@ -146,3 +151,15 @@ def check_holders_are_told(s: Session) -> None:
     foreign = [(of, chat) for of, chat, _ in copies if of in holder and holder[of] != chat]
     foreign += [(of, chat) for of, chat in quoted if of in holder and holder[of] != chat]
     assert foreign == [], f"copies on their way to who does not hold the contact: {foreign}"
+
+
+def check_replay(s: Session) -> None:
+    """All that ever happened, played again under unchanged settings, ends with the same operators."""
+    rows = read_rows(s, since=datetime(2000, 1, 1, tzinfo=UTC), until=datetime(2200, 1, 1, tzinfo=UTC))
+    played = play(history(rows), Changes()).courses
+    really = {row.id: row.operator_id for row in _rows(s, "SELECT id, operator_id FROM contacts")}
+    wrong = {
+        one: (course.operator_id, really[one]) for one, course in played.items() if course.operator_id != really[one]
+    }
+    assert wrong == {}, f"contact: (operator in the replay, operator): {wrong}"
+    assert played.keys() == really.keys(), "a contact has no event of its arrival"

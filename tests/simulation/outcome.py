@@ -104,6 +104,7 @@ def _books(history: "History") -> None:
                 invariants.check_states,
                 invariants.check_nobody_waits_in_vain,
                 invariants.check_ledgers,
+                invariants.check_replay,
             ):
                 check(s)
         except AssertionError as error:

@@ -7,7 +7,7 @@ from tests.support.people import RunningApp
 
 INVITES = re.compile(r"start=((?:op|admin)_[\w-]+)")
 
-ALERTS = ("🌙", "🎉", "⏳ #")
+ALERTS = ("🌙", "🎉", "⏳ #", "📭")
 
 
 def is_alert(seen: SeenMessage) -> bool:

@@ -55,7 +55,7 @@ def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
 EXAMPLES = {
     "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "hours": 9,
     "days": 7, "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
-    "handle": "0" * 16, "may_ask_again": 1, "code": "1", "value": 60,
+    "handle": "0" * 16, "may_ask_again": 1, "code": "1", "value": 60, "event_id": 1,
 }  # fmt: skip
 WHAT: dict[type[CallbackData], str] = {SetOffers: "offer_seconds"}
 """Where the same word means something else."""
@@ -69,7 +69,8 @@ def forged(kind: type[CallbackData], crm: RunningApp) -> str:
 def test_collected_admin_commands_and_buttons_are_complete() -> None:
     also = {"give", "weights"}  # other names of /assign
     named = sorted(set(commands()) - also)
-    assert named == ["admins", "assign", "export", "operators", "queue", "report", "sources", "stats"]
+    of_admins = ["admins", "assign", "export", "operators", "queue", "replay", "report", "sources", "stats", "undo"]
+    assert named == of_admins
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - NOT_ONLY_ADMINS
     assert set(named) == in_menu
     defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
@@ -229,7 +230,7 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
         return [one["command"] for one in crm.sandbox.commands_seen_by(who, crm.shop)]
 
     clients = ["start", "email", "privacy", "help"]
-    of_admins = ["stats", "report", "export", "queue", "assign", "operators", "sources", "admins"]
+    of_admins = ["stats", "report", "replay", "export", "queue", "assign", "operators", "sources", "undo", "admins"]
     of_operators = ["my", "online", "offline"]
     peter = crm.client("Peter", language="ru")
     assert menu(peter) == clients

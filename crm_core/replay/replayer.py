@@ -1,0 +1,16 @@
+"""Plays a period again: arithmetic alone, without database, clock or chance of its own."""
+
+from crm_core.replay.as_it_was import AsItWas, Outcome
+from crm_core.replay.carried import Carried
+from crm_core.replay.changes import Changes
+from crm_core.replay.history import History
+
+
+def play(history: History, changes: Changes, *, carried: bool | None = None) -> Outcome:
+    """Plays a period under other settings; under none, exactly as it was.
+
+    Args:
+        carried: whether the team is carried along instead of being as each choice had it; None where a setting differs.
+    """
+    is_carried = changes.differ_from(history) if carried is None else carried
+    return (Carried if is_carried else AsItWas)(history, changes).run()

@@ -1,0 +1,77 @@
+"""`POST /api/v1/replay`: days under other settings, for keys that administer."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.clock import MovableClock
+
+V1 = "/api/v1"
+
+
+@pytest.fixture
+async def yesterday(api: httpx2.AsyncClient, clock: MovableClock) -> None:
+    """Anna and Boris, with a limit of 1 each, got two of three contacts yesterday."""
+    await api.post("/sources/", json={"name": "Site"})
+    for name in ("Anna", "Boris"):
+        made = (await api.post("/operators/", json={"name": name, "max_leads": 1})).json()["id"]
+        await api.post("/sources/1/assign_operator", json={"operator_id": made, "weight": 10})
+    for number in range(3):
+        await api.post("/leads/register_contact/", json={"email": f"client{number}@example.com", "source_id": 1})
+    clock.forward(days=1)
+
+
+async def replayed(api: httpx2.AsyncClient, **given: Any) -> dict[str, Any]:
+    answer = await api.post(f"{V1}/replay", json=given)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.usefixtures("yesterday")
+async def test_replay_shows_what_was_beside_what_would_have_been(api: httpx2.AsyncClient) -> None:
+    found = await replayed(api, set=["Anna.limit=5", "Site.Boris.weight=0"])
+    assert (found["contacts"], found["moved"], found["fixed"]) == (3, 2, 0)
+    shares = {one["operator_name"]: (one["happened"], one["replayed"]) for one in found["shares"]}
+    assert shares == {"Anna": (1, 3), "Boris": (1, 0)}
+    was, would = found["waits_happened"], found["waits_replayed"]
+    assert (was["waited"], was["still_waiting"], was["median"]) == (1, 1, 0)
+    assert was["longest"] == was["p90"] > 0
+    assert would == {"waited": 0, "still_waiting": 0, "median": 0, "p90": 0, "longest": 0}
+    limits = {one["operator_name"]: (one["happened"] > 0, one["replayed"] > 0) for one in found["at_limit"]}
+    assert limits == {"Anna": (True, False), "Boris": (True, True)} or limits == {
+        "Anna": (True, False),
+        "Boris": (True, False),
+    }
+
+
+@pytest.mark.usefixtures("yesterday")
+async def test_unchanged_settings_show_the_same_twice_and_days_can_be_named(api: httpx2.AsyncClient) -> None:
+    found = await replayed(api)
+    assert found["waits_happened"] == found["waits_replayed"]
+    assert all(one["happened"] == one["replayed"] for one in found["shares"] + found["at_limit"])
+    assert (await replayed(api, **{"from": "2026-01-01", "to": "2026-01-02"}))["contacts"] == 0
+    assert (await replayed(api, set=["1.2.weight=0", "1.strategy=exact", "2.hours=always"]))["contacts"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code", "detail"),
+    [
+        ({"set": ["Anna.limits=5"]}, 422, "bad_change", "did you mean Anna.limit=5"),
+        ({"set": ["nonsense"]}, 422, "bad_change", "examples are"),
+        ({"set": ["Ana.limit=5"]}, 404, "operator_not_found", "Operator not found (Ana); did you mean Anna?"),
+        ({"set": ["Sight.Anna.weight=5"]}, 404, "source_not_found", "Source not found (Sight)"),
+        ({"set": ["Site.Anna.weight=-1"]}, 422, "bad_value", "from 0 to 1000"),
+        ({"set": ["Anna.hours=sometimes"]}, 422, "bad_hours", "sometimes"),
+        ({"from": "2026-02-02", "to": "2026-02-01"}, 422, "bad_period", "not a past period"),
+        ({"from": "2999-01-01"}, 422, "bad_period", "not a past period"),
+    ],
+)
+@pytest.mark.usefixtures("yesterday")
+async def test_wrong_replay_says_what_would_be_right(
+    api: httpx2.AsyncClient, given: dict[str, Any], status: int, code: str, detail: str
+) -> None:
+    answer = await api.post(f"{V1}/replay", json=given)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert detail in answer.text

@@ -1,0 +1,99 @@
+"""/replay, and what a changed weight or limit would have meant yesterday."""
+
+import re
+
+import pytest
+
+from bot.sandbox import Person
+from tests.stories.steering import presses, types
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
+
+
+@pytest.fixture
+async def anna(crm: RunningApp, clock: MovableClock) -> Person:
+    """Yesterday Anna, with a limit of 1, got one of three requests; Boris got another, and the third waits."""
+    anna = await crm.operator("Anna", weight=30, limit=1)
+    await crm.operator("Boris", weight=30, limit=1)
+    for name in ("Ivan", "Nina", "Oleg"):
+        await crm.client(name).says("Do you have bicycles?", to=crm.shop)
+        await crm.settled()
+    clock.forward(days=1)
+    return anna
+
+
+def told(crm: RunningApp) -> list[str]:
+    """What the admin read."""
+    return [seen.text for seen in crm.olga.chat()]
+
+
+async def test_days_are_shown_as_they_were_with_an_example(crm: RunningApp, anna: Person) -> None:
+    screen = await types(crm, crm.olga, "/replay")
+    assert screen.text.startswith("🔁 Replay: ")
+    assert "Requests: 3\n" in screen.text
+    assert "      Anna: 1\n      Boris: 1\n" in screen.text
+    assert "not at once: 1" in screen.text
+    assert "nobody in the end: 1" in screen.text
+    assert "→" not in screen.text
+    assert "/replay yesterday shop_bot.Anna.weight=40" in screen.text
+
+
+async def test_other_settings_are_shown_beside_what_was(crm: RunningApp, anna: Person) -> None:
+    screen = await types(crm, crm.olga, "/replay yesterday Anna.limit=5, shop_bot.Boris.weight=0")
+    assert "Anna.limit=5\nshop_bot.Boris.weight=0\n" in screen.text
+    assert "Requests: 3; with somebody else: 2" in screen.text
+    assert "      Anna: 1 → 3\n      Boris: 1 → 0\n" in screen.text
+    assert "not at once: 1 → 0" in screen.text
+    assert screen.text.endswith("Nothing has been changed.")
+    assert "Boris: 30" in (await types(crm, crm.olga, "/sources shop_bot")).text
+
+
+async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -> None:
+    screen = await types(crm, crm.olga, "/replay вчера Anna.лимит=5; shop_bot.Boris.вес=0")
+    assert "Anna: 1 → 3" in screen.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("Anna.limits=5", "Did you mean “Anna.limit=5”?"),
+        ("Ana.limit=5", "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?"),
+        ("shop_bat.Anna.weight=4", "There is no source “shop_bat”; /sources lists them. Did you mean “shop_bot”?"),
+        ("shop_bot.Bori.weight=4", "Did you mean “Boris”?"),
+        ("Anna.weight=4", "Did you mean “shop_bot.Anna.weight=4”?"),
+        ("Anna.limit=many", "The limit must be a whole number from 0 to 1000."),
+        ("shop_bot.Anna.weight=5000", "The weight must be a whole number from 0 to 1000"),
+        ("shop_bot.strategy=fair", "“shop_bot.strategy=exact”"),
+        ("Anna.hours=sometimes", "sometimes"),
+        ("last summer", "“last” is not a past period."),
+        ("2099-01-01", "is not a past period."),
+    ],
+)
+async def test_wrong_settings_get_what_would_be_right(crm: RunningApp, typed: str, answer: str) -> None:
+    await crm.operator("Anna", weight=30)
+    await crm.operator("Boris", weight=30)
+    assert answer in (await types(crm, crm.olga, f"/replay {typed}")).text
+
+
+async def test_changed_limit_says_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
+    await types(crm, crm.olga, "/weights shop_bot Boris 0")
+    await types(crm, crm.olga, "/operators limit Anna 7")
+    said = next(text for text in told(crm) if "yesterday's requests (3) Anna" in text)
+    assert re.fullmatch(r"Of yesterday's requests \(3\) Anna would have had [23] instead of 1\.", said)
+    screen = await types(crm, crm.olga, "/operators Anna")
+    screen = await presses(crm, crm.olga, screen, "🔢 Limit")
+    screen = await presses(crm, crm.olga, screen, "20")
+    assert said in screen.text
+
+
+async def test_changed_weight_says_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
+    await types(crm, crm.olga, "/weights shop_bot Anna 0")
+    assert "Of yesterday's requests (3) Anna would have had 0 instead of 1." in told(crm)
+    await types(crm, crm.olga, "/weights shop_bot Anna 30")
+    assert "Of yesterday's requests (3) Anna would have had 1, as it was." in told(crm)
+
+
+async def test_changes_say_nothing_of_a_yesterday_without_requests(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=30)
+    await types(crm, crm.olga, "/operators limit Anna 7")
+    assert not any("yesterday" in text for text in told(crm))

@@ -1,0 +1,63 @@
+"""/undo: an admin puts back their latest change of a setting."""
+
+import pytest
+
+from tests.stories.steering import invites, presses, types
+from tests.support.people import RunningApp
+
+
+@pytest.mark.parametrize(
+    ("command", "asked", "done", "shown", "kept"),
+    [
+        ("/weights shop_bot Anna 40", "Weight of Anna at shop_bot: 10 → 40", "Weight of Anna at shop_bot: 10.",
+         "/sources shop_bot", "Anna: 10"),
+        ("/operators limit Anna 7", "Limit of Anna: 10 → 7", "Limit of Anna: 10.", "/operators Anna", "of 10"),
+        ("/sources exact shop_bot", "Shares at shop_bot: at random, by weight → exact",
+         "Shares at shop_bot: at random, by weight.", "/sources shop_bot", "by chance"),
+        ("/sources sticky shop_bot 14", "Days for who comes back at shop_bot: 0 → 14",
+         "Days for who comes back at shop_bot: 0.", "/sources shop_bot", "shop_bot"),
+        ("/operators hours Anna mon-fri 9-18", "Working hours of Anna: always, while online → Mon–Fri 9:00–18:00",
+         "Working hours of Anna: always, while online.", "/operators Anna", "Anna"),
+    ],
+)  # fmt: skip
+async def test_latest_change_is_put_back_after_a_question(
+    crm: RunningApp, command: str, asked: str, done: str, shown: str, kept: str
+) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    before = (await types(crm, crm.olga, shown)).text
+    await types(crm, crm.olga, command)
+    screen = await types(crm, crm.olga, "/undo")
+    assert asked in screen.text
+    assert screen.text.endswith("Put it back?")
+    screen = await presses(crm, crm.olga, screen, "↩️ Put it back")
+    assert screen.text == f"Put back. {done} Another /undo brings the change back."
+    assert (await types(crm, crm.olga, shown)).text == before
+
+
+async def test_setting_that_somebody_changed_since_is_left_alone(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await types(crm, crm.olga, "/operators limit Anna 7")
+    screen = await types(crm, crm.olga, "/undo")
+    peter = crm.sandbox.person("Peter", language_code="en")
+    await peter.starts(crm.shop, await invites(crm, crm.olga, "/admins add"))
+    await crm.settled()
+    await types(crm, peter, "/operators limit Anna 8")
+    press = await crm.olga.presses(screen, "↩️ Put it back")
+    assert "changed again since" in (await press.answer() or "")
+    assert "changed again since" in (await types(crm, crm.olga, "/undo")).text
+    assert "of 8" in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+async def test_old_button_puts_nothing_back_after_another_change(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await types(crm, crm.olga, "/operators limit Anna 7")
+    screen = await types(crm, crm.olga, "/undo")
+    await types(crm, crm.olga, "/weights shop_bot Anna 40")
+    press = await crm.olga.presses(screen, "↩️ Put it back")
+    assert "changed again since" in (await press.answer() or "")
+    assert "of 7" in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+async def test_nothing_to_put_back_is_said(crm: RunningApp) -> None:
+    said = "You have changed no weight, limit, shares or hours that could be put back."
+    assert (await types(crm, crm.olga, "/undo")).text == said
