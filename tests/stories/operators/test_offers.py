@@ -98,9 +98,9 @@ async def test_missed_offers_go_round_and_set_offline(crm: RunningApp, clock: Mo
     await offers(crm, **{"🌙 2": ""})
     for name in ("Ivan", "Kira"):
         await asks(crm, name)
-    await passes(crm, clock, 119)
+    await passes(crm, clock, 110)
     assert card(anna, crm, 1).labels == ["✋ Take", "🙅 Decline", "⋯"]
-    await passes(crm, clock, 1)
+    await passes(crm, clock, 10)
     assert card(anna, crm, 1).text == "#1 · shop_bot\n↪️ Now with Boris"
     assert card(boris, crm, 1).labels == ["✋ Take", "🙅 Decline", "⋯"]
     await anna.sees("🌙 You are offline now, since you missed offers (2 in a row)", bot=crm.shop)
