@@ -43,7 +43,8 @@ def card(who: Person, crm: RunningApp, number: int = 1) -> SeenMessage:
 
 
 async def test_offered_card_runs_a_clock_and_is_taken(crm: RunningApp, clock: MovableClock) -> None:
-    anna = await crm.operator("Anna")
+    anna = await crm.operator("Anna", weight=30)
+    await crm.operator("Boris", weight=10)
     await offers(crm)
     ivan = await asks(crm)
     seen = card(anna, crm)
