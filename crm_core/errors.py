@@ -147,6 +147,12 @@ class NeedsConfirmation(CrmError):
     code, status = "needs_confirmation", 409
 
 
+class NoWeight(CrmError):
+    """An operator who gets nothing from a source cannot have a limit there. `operator`, `source`: their names."""
+
+    code, status = "no_weight", 409
+
+
 class OwnRequest(CrmError):
     """The operator is the client of this contact themselves. `operator` is their name."""
 

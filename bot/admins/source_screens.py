@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from bot.admins.operator_screens import mark
+from bot.admins.operator_screens import mark, weighed
 from bot.screens.buttons import (
     AddLink,
     AskLateHours,
+    AskLimitHere,
     AskStickyDays,
     AskWeight,
     DescribeSource,
@@ -166,7 +167,7 @@ def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
     if not shares:
         return [_("⚠️ Nobody is assigned here, so requests wait.")]
     lines = [_("Weights:")]
-    lines += [f"  {share.operator}: {share.weight} ({percent(share.part, _)})" for share in shares[:SHOWN]]
+    lines += [f"  {share.operator}: {weighed(share, _)}" for share in shares[:SHOWN]]
     if len(shares) > SHOWN:
         lines.append(_("… and {n} more").format(n=len(shares) - SHOWN))
     return lines
@@ -212,7 +213,7 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
     number = details.source.id
     now = next((share for share in details.shares if share.operator_id == facts.id), None)
     lines = [
-        _("Now: {weight} ({part})").format(weight=now.weight, part=percent(now.part, _)) if now else _("Now: not set"),
+        _("Now: {weight}").format(weight=weighed(now, _)) if now else _("Now: not set"),
         _("Weights are relative: 30 next to 10 gets three requests out of four. With 0, no requests come from here."),
     ]
     others = sum(share.weight for share in details.shares if share.operator_id != facts.id)
@@ -222,7 +223,10 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
     ]
     buttons = keyboard(
         *in_lines(offered, 2),
-        [button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id))],
+        [
+            button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id)),
+            *([button(_("🔢 Limit here"), AskLimitHere(source_id=number, operator_id=facts.id))] if now else []),
+        ],
         back(details.source.name, WeightsAt(source_id=number)),
     )
     return text_message(titled(f"⚖️ {facts.name} · {details.source.name}", lines), keyboard=buttons)

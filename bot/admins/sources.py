@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import source_actions, source_buttons
+from bot.admins import narrower_limits, source_actions, source_buttons
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -101,6 +101,7 @@ VERBS = {
     "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
+    "limit": Verb(lambda _: _("limit shop_bot Anna 3"), narrower_limits.type_limit_here),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

@@ -100,10 +100,18 @@ def _largest_first(parts: dict[int, float]) -> Iterable[tuple[int, float]]:
 
 
 def _excluded(one: Candidate, why: Exclusion, _: Translator) -> str:
-    said = why_excluded(why, _)
-    if why is Exclusion.FULL:
-        said += ", " + _("{load} of {limit}").format(load=one.load, limit=one.limit)
-    return said
+    match why:
+        case Exclusion.FULL:
+            more = _("{load} of {limit}").format(load=one.load, limit=one.limit)
+        case Exclusion.FULL_HERE:
+            more = _("{load} of {limit}").format(load=one.load_here, limit=one.limit_here)
+        case Exclusion.RATE:
+            more = _("{load} of {limit}").format(load=one.last_hour, limit=one.rate)
+        case Exclusion.NO_SKILL:
+            more = ", ".join(sorted(one.lacking))
+        case _other:
+            more = ""
+    return why_excluded(why, _) + (f", {more}" if more else "")
 
 
 def _listed(each: list[str], _: Translator) -> str:

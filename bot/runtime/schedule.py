@@ -25,11 +25,11 @@ from crm_core.api import idempotency
 from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import queue, reach, wait_notices
+from crm_core.routing import given, queue, reach, wait_notices
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import accounts, invitations, shifts
+from crm_core.team import accounts, invitations, rates, shifts
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -227,6 +227,13 @@ async def _turn(process: Process, operator_ids: list[int]) -> None:
         await process.db.write(shifts.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
 
 
+async def _turn_rates(process: Process) -> None:
+    """Gives operators with a rate what waits for them, an hour after the contacts that they were given."""
+    operator_ids = await process.db.read(given.due, now=process.clock())
+    if operator_ids:
+        await process.db.write(rates.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -242,6 +249,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),
+    PeriodicJob("turn_rates", 1, Scope.EVERY_PROCESS, _turn_rates),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),

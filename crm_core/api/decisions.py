@@ -18,8 +18,10 @@ router = APIRouter(tags=["contacts"])
 class CandidateShown(Shown):
     """An operator with a weight at the source, as they stood when it was decided.
 
-    `part` is their part of the weights of those who could get the contact, null for the others: `why_not` says why
-    they could not. Credits are those of a source with exact shares, in millionths of a contact, else null.
+    `part` is their part of the weights of those who could get the contact, null for the others: `why_not` says why they
+    could not. `load_here` and `limit_here` are of the source, `last_hour` and `rate` of an hour; null where the
+    operator had no such limit. `lacking` are the skills that they lack. Credits are those of a source with exact
+    shares, in millionths of a contact, else null.
     """
 
     operator_id: int
@@ -27,6 +29,11 @@ class CandidateShown(Shown):
     weight: int
     load: int
     limit: int
+    load_here: int | None
+    limit_here: int | None
+    last_hour: int | None
+    rate: int | None
+    lacking: list[str]
     part: float | None
     credit: int | None
     credit_after: int | None
@@ -58,6 +65,11 @@ class DecisionShown(Shown):
                 "weight": 30,
                 "load": 2,
                 "limit": 5,
+                "load_here": None,
+                "limit_here": None,
+                "last_hour": None,
+                "rate": None,
+                "lacking": [],
                 "part": 1.0,
                 "credit": None,
                 "credit_after": None,
@@ -120,6 +132,11 @@ def _candidates(one: Explained, found: Explanation) -> list[dict[str, Any]] | No
             "weight": each.weight,
             "load": each.load,
             "limit": each.limit,
+            "load_here": None if each.limit_here is None else each.load_here,
+            "limit_here": each.limit_here,
+            "last_hour": None if each.rate is None else each.last_hour,
+            "rate": each.rate,
+            "lacking": sorted(each.lacking),
             "part": parts.get(each.operator_id),
             "credit": None if before is None else before.get(each.operator_id, 0),
             "credit_after": None if after is None else after.get(each.operator_id, 0),

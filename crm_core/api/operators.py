@@ -21,7 +21,7 @@ from crm_core.hours.days import Reason
 from crm_core.hours.reading import change_hours
 from crm_core.hours.stored import readable
 from crm_core.hours.zones import check_zone
-from crm_core.team import departure, operators, shifts
+from crm_core.team import departure, operators, rates, shifts
 from crm_core.team.operators import OperatorFacts
 
 router = APIRouter(tags=["operators"])
@@ -65,6 +65,9 @@ class OperatorChange(Body):
     timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
         default_factory=str, description="Of the hours, an IANA name; by default that of the installation."
     )
+    rate: Annotated[int, Field(ge=1, le=rates.RATE_LARGEST), WHOLE] | None = Field(
+        default=None, description="How many contacts they are given in any 60 minutes at most; null: any number."
+    )
 
 
 class OperatorShown(Shown):
@@ -80,7 +83,10 @@ class OperatorShown(Shown):
 
 
 class ShareShown(Shown):
-    """An operator's weight at a source, and `part`, its part of the sum of all weights there, from 0 to 1."""
+    """An operator's weight at a source, and `part`, its part of the sum of all weights there, from 0 to 1.
+
+    `limit` is the most open contacts from there that they hold, null for no limit but their own.
+    """
 
     source_id: int
     source: str
@@ -88,6 +94,7 @@ class ShareShown(Shown):
     operator: str
     weight: int
     part: float
+    limit: int | None
 
 
 class OperatorDetails(OperatorShown):
@@ -96,12 +103,15 @@ class OperatorDetails(OperatorShown):
     `is_online` is switched by the operator (/online, /offline in Telegram), `telegram_id` is their account once they
     have joined, `missing_bots` are bots that they should work with but have not started or have blocked. `hours` are
     their working hours, null for always: seven days from Monday, dates with hours of their own, holidays, leave.
-    `on_shift` says whether these let new contacts come now.
+    `on_shift` says whether these let new contacts come now. `rate` is how many contacts they are given in an hour at
+    most, null for any number; `given_lately`, how many they were given in the last one, is counted only with a rate.
     """
 
     is_online: bool
     hours: dict[str, Any] | None
     on_shift: bool
+    rate: int | None
+    given_lately: int
     telegram_id: int | None
     missing_bots: list[str]
     sources: list[ShareShown]
@@ -154,12 +164,20 @@ async def change_operator(operator_id: Id, body: OperatorChange, if_match: Match
 
 
 def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
-    """Changes an operator and, if they are given, their hours."""
+    """Changes an operator and, if they are given, their hours and their rate."""
+    who = {name: inputs[name] for name in ("actor", "now", "rng")}
     wanted: dict[str, Any] = {name: inputs.pop(name) for name in ("hours", "timezone") if name in inputs}
     if wanted:  # first, so that what makes them eligible gives them nothing outside of these hours
-        who = {name: inputs[name] for name in ("actor", "now", "rng")}
         hours = _hours(operators.one(s, operator_id=operator_id), wanted, zone, who["now"])
         shifts.set_hours(s, operator_id=operator_id, hours=hours, **who)
+    if "rate" not in inputs:
+        return operators.change(s, operator_id=operator_id, **inputs)
+    rate, before = inputs.pop("rate"), operators.one(s, operator_id=operator_id).rate
+    if rate is None or (before is not None and rate > before):  # last, so that it gives them nothing beyond the rest
+        operators.change(s, operator_id=operator_id, **inputs)
+        rates.set_rate(s, operator_id=operator_id, rate=rate, **who)
+        return operators.one(s, operator_id=operator_id)
+    rates.set_rate(s, operator_id=operator_id, rate=rate, **who)
     return operators.change(s, operator_id=operator_id, **inputs)
 
 
@@ -192,7 +210,7 @@ OPERATOR = Tagged(
     "operator_id",
     operators.lock,
     operators.one,
-    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours),
+    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours, facts.rate),
 )
 
 

@@ -105,11 +105,16 @@ class Assignment(Body):
 
 
 class WeightChange(Body):
-    """An operator's weight at a source."""
+    """An operator's weight at a source, and their limit there."""
 
-    model_config = example(weight=30)
+    model_config = example(weight=30, limit=3)
 
     weight: WeightThere
+    limit: Annotated[int, Field(ge=1, le=sources.LIMIT_LARGEST), WHOLE] | None = Field(
+        default=None,
+        description="The most open contacts from this source that they hold; null: no limit but their own. If it is "
+        "left out, it stays as it is.",
+    )
 
 
 class StandingShown(Shown):
@@ -117,17 +122,26 @@ class StandingShown(Shown):
 
     `part` is their part of the sum of all weights there, from 0 to 1. `credit` is what a source with exact shares owes
     them, in millionths of a contact, below 0 if they are ahead; over a source it adds up to 0. `why_not` is the code of
-    what excludes them from the next contact, null if they are `eligible`.
+    what excludes them from the next contact, null if they are `eligible`. `limit` is the most open contacts from the
+    source that they hold, null for no limit but their own.
     """
 
     model_config = example(
-        operator_id=1, operator="Anna", weight=30, part=0.3, credit=-400000, eligible=False, why_not="full"
+        operator_id=1,
+        operator="Anna",
+        weight=30,
+        part=0.3,
+        limit=None,
+        credit=-400000,
+        eligible=False,
+        why_not="full",
     )
 
     operator_id: int
     operator: str
     weight: int
     part: float
+    limit: int | None
     credit: int
     eligible: bool
     why_not: str | None
@@ -244,7 +258,10 @@ async def list_standings(source_id: Id, call: Reading) -> Any:
 )
 async def change_weight(source_id: Id, operator_id: Id, body: WeightChange, call: Administering) -> Any:
     """The same as `assign_operator`, with the source's operators as they stand afterwards."""
-    return await call.db.write(_change_weight, **_weight(call, source_id, operator_id, body.weight))
+    changed = _weight(call, source_id, operator_id, body.weight)
+    if "limit" in body.model_fields_set:
+        changed["limit"] = body.limit
+    return await call.db.write(_change_weight, **changed)
 
 
 def _change_weight(s: Session, /, *, source_id: int, **inputs: Any) -> list[standing.Standing]:

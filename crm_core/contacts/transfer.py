@@ -23,7 +23,7 @@ from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, queue
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
-from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.routing.choose import Exclusion, exclusion_by_hand
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import handed_on
 from crm_core.routing.returns import ReturnReason
@@ -117,7 +117,7 @@ def _reserve(
 ) -> Reservation:
     """Reserves a place with the chosen operator. Raises NeedsConfirmation if they are full or absent."""
     candidate = chosen.candidate
-    why = exclusion(candidate)
+    why = exclusion_by_hand(candidate)
     reservation = None
     if why is None or confirmed:
         reservation = assignment.reserve_by_hand(s, source, chosen=candidate, beyond_limit=confirmed)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, text, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, exists, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
@@ -107,6 +107,23 @@ def _flag(column: Any, name: str) -> ColumnElement[Any]:
     return type_coerce(column, Integer).label(name)
 
 
+# Counted only for whoever has a limit at the source: the others cost nothing.
+_HELD_HERE = case(
+    (
+        _weight.c.limit.is_not(None),
+        select(func.count())
+        .where(
+            Contact.operator_id == _operator.c.id,
+            Contact.source_id == _weight.c.source_id,
+            text("contacts.status <> 'closed'"),
+        )
+        .correlate(_operator, _weight)
+        .scalar_subquery(),
+    ),
+    else_=0,
+)
+
+
 def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
     """What `_candidate` reads, by name.
 
@@ -124,6 +141,10 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _flag(StaffChat.is_reachable, "has_chat"),
         Staff.telegram_id,
         _operator.c.reach_version,
+        _HELD_HERE.label("load_here"),
+        _weight.c.limit.label("limit_here"),
+        _operator.c.given_lately.label("last_hour"),
+        _operator.c.rate,
     ]
 
 
@@ -143,6 +164,10 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.reach_version,
         source.client_chat is not None and row.telegram_id == source.client_chat,
         row.is_on_shift,
+        row.load_here,
+        row.limit_here,
+        row.last_hour,
+        row.rate,
     )
 
 
@@ -181,6 +206,19 @@ def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
     rows = execute(s, _CANDIDATES, {"source_id": source.id})
     return [_candidate(row, source) for row in rows]
+
+
+_HELD_HERE_BY_ONE = select(func.count()).where(
+    Contact.operator_id == bindparam("operator_id"),
+    Contact.source_id == bindparam("source_id"),
+    text("contacts.status <> 'closed'"),
+)
+
+
+def held_here(s: Session, source: SourceFacts, *, operator_id: int) -> int:
+    """How many open contacts of a source an operator holds."""
+    found: int = execute(s, _HELD_HERE_BY_ONE, {"source_id": source.id, "operator_id": operator_id}).scalar_one()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

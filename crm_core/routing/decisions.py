@@ -7,12 +7,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
 from crm_core.routing.credits import may_pay, paid
 
 # Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
 _ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT = 1, 2, 4, 8, 16
+NO_FURTHER: Mapping[str, Any] = MappingProxyType({})
 _USUAL = _ACTIVE | _ONLINE | _REACHABLE
 
 
@@ -87,9 +90,12 @@ def record(
 ) -> str:
     """The text of a choice that was just made, for its event; the arguments are those of `Decision`.
 
-    It is JSON, written by hand: every contact has one, and most of it are five numbers for each operator.
+    It is JSON, written by hand: every contact has one, and most of it are five numbers for each operator; what only
+    some of them have stands behind these, by name.
     """
-    facts = [f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]" for one in candidates]
+    facts = [
+        f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}{_further(one)}]" for one in candidates
+    ]
     text = f'{{"strategy":"{strategy}","candidates":[{",".join(facts)}]'
     if roll is not None:
         text += f',"roll":{roll!r}'
@@ -109,6 +115,20 @@ def _state(one: Candidate) -> int:
     return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift)
 
 
+def _further(one: Candidate) -> str:
+    """What only the operators have whom a further rule concerns, by its name."""
+    if one.limit_here is None and one.rate is None and not one.lacking:
+        return ""
+    further = []
+    if one.limit_here is not None:
+        further.append(f'"here":[{one.load_here},{one.limit_here}]')
+    if one.rate is not None:
+        further.append(f'"hour":[{one.last_hour},{one.rate}]')
+    if one.lacking:
+        further.append(f'"lacks":{json.dumps(sorted(one.lacking), ensure_ascii=False)}')
+    return f",{{{','.join(further)}}}"
+
+
 def read(text: str) -> Decision:
     """A decision from its text, as `record` wrote it."""
     kept = json.loads(text)
@@ -122,7 +142,11 @@ def read(text: str) -> Decision:
     )
 
 
-def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int) -> Candidate:
+def _candidate(
+    operator_id: int, weight: int, load: int, limit: int, state: int, further: Mapping[str, Any] = NO_FURTHER
+) -> Candidate:
+    load_here, limit_here = further.get("here", (0, None))
+    last_hour, rate = further.get("hour", (0, None))
     return Candidate(
         operator_id,
         weight,
@@ -133,4 +157,9 @@ def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int)
         is_reachable=bool(state & _REACHABLE),
         is_own=bool(state & _OWN),
         is_on_shift=not state & _OFF_SHIFT,
+        load_here=load_here,
+        limit_here=limit_here,
+        last_hour=last_hour,
+        rate=rate,
+        lacking=frozenset(further.get("lacks", ())),
     )

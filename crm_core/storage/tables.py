@@ -123,6 +123,10 @@ class Operator(Base):
     hours: Mapped[dict[str, Any] | None] = personal(comment="working hours (`crm_core.hours.stored`); none: always")
     on_shift: Mapped[bool] = technical(default=True, comment="whether these hours let new contacts come now")
     shift_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
+    rate: Mapped[int | None] = technical(comment="the most contacts that they are given in an hour; none: any number")
+    given_lately: Mapped[int] = technical(
+        default=0, comment="contacts given in the last hour, counted while they have a rate: the rows of `given`"
+    )
 
 
 class Staff(Base):
@@ -193,6 +197,18 @@ class Weight(Base):
     source_id: Mapped[int] = technical(ForeignKey("sources.id"), primary_key=True)
     operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
     weight: Mapped[int] = technical()
+    limit: Mapped[int | None] = technical(comment="the most open contacts from there; none: only the operator's own")
+
+
+class Given(Base):
+    """A contact that an operator with a rate was given. The row goes an hour later, and makes room for another one."""
+
+    __tablename__ = "given"
+
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    operator_id: Mapped[int] = technical(ForeignKey("operators.id"))
+    contact_id: Mapped[int] = technical()
+    at: Mapped[datetime] = technical(index=True)
 
 
 class Credit(Base):
@@ -500,6 +516,14 @@ class Tally(Base):
     gained_off: Mapped[int] = technical(comment="owed in addition while others were away")
     gained_full: Mapped[int] = technical(comment="owed in addition while others were at their limits")
     spread: Mapped[int] = technical(comment="variance of the draws")
+    missed_off_shift: Mapped[int] = technical(comment="missed outside their working hours")
+    missed_full_here: Mapped[int] = technical(comment="missed at their limit for the source")
+    missed_rate: Mapped[int] = technical(comment="missed at their hourly limit")
+    missed_no_skill: Mapped[int] = technical(comment="missed for want of a skill")
+    gained_off_shift: Mapped[int] = technical(comment="owed in addition while others were outside theirs, and so on")
+    gained_full_here: Mapped[int] = technical()
+    gained_rate: Mapped[int] = technical()
+    gained_no_skill: Mapped[int] = technical()
 
 
 class ArrivalTally(Base):

@@ -42,6 +42,8 @@ class OperatorFacts:
             blocked.
         hours: when new contacts come, as `crm_core.hours.stored` has it; None for always.
         on_shift: whether these hours let them come now.
+        rate: the most contacts that they are given in an hour; None for any number.
+        given_lately: contacts that they were given in the last hour, if they have a rate.
     """
 
     id: int
@@ -54,11 +56,18 @@ class OperatorFacts:
     missing_bots: tuple[str, ...] = ()
     hours: dict[str, Any] | None = None
     on_shift: bool = True
+    rate: int | None = None
+    given_lately: int = 0
 
     @property
     def free(self) -> int:
         """How many more contacts they may hold."""
         return max(0, self.max_leads - self.current_leads)
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether they were given as many contacts in the last hour as they may be."""
+        return self.rate is not None and self.given_lately >= self.rate
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -81,6 +90,8 @@ def listing(s: Session) -> list[OperatorFacts]:
             _operator.c.current_leads,
             _operator.c.hours,
             _operator.c.on_shift,
+            _operator.c.rate,
+            _operator.c.given_lately,
             Staff.telegram_id,
         )
         .outerjoin(Staff, Staff.operator_id == _operator.c.id)
@@ -100,6 +111,8 @@ def listing(s: Session) -> list[OperatorFacts]:
             missing_bots=tuple(missing.get(row.id, ())),
             hours=row.hours,
             on_shift=row.on_shift,
+            rate=row.rate,
+            given_lately=row.given_lately,
         )
         for row in rows
     ]

@@ -16,6 +16,7 @@ from crm_core.storage.tables import OutboxRow
 def check_all(s: Session) -> None:
     """Every check below."""
     check_loads(s)
+    check_given(s)
     check_one_open_contact_each(s)
     check_states(s)
     check_nobody_waits_in_vain(s)
@@ -38,6 +39,17 @@ def check_loads(s: Session) -> None:
         "HAVING o.current_leads <> count(c.id) OR (o.removed_at IS NOT NULL AND count(c.id) > 0)",
     )
     assert wrong == [], f"(operator, load, open contacts): {wrong}"
+
+
+def check_given(s: Session) -> None:
+    """What an operator with a rate was given in the last hour is the number of its rows; others have none."""
+    wrong = _rows(
+        s,
+        "SELECT o.id, o.rate, o.given_lately, count(g.id) FROM operators o LEFT JOIN given g ON g.operator_id = o.id "
+        "GROUP BY o.id, o.rate, o.given_lately "
+        "HAVING o.given_lately <> count(g.id) OR (o.rate IS NULL AND count(g.id) > 0)",
+    )
+    assert wrong == [], f"(operator, rate, given, rows): {wrong}"
 
 
 def check_one_open_contact_each(s: Session) -> None:

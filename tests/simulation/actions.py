@@ -25,7 +25,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import sources
 from crm_core.routing.sources import StickyMode
 from crm_core.storage.database import DATABASE_UNAVAILABLE
-from crm_core.team import operators, shifts
+from crm_core.team import operators, rates, shifts
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -246,6 +246,21 @@ class Actions:
         self._administer(
             operators.set_limit, operator_id=operator + 1, max_leads=limit, actor=SYSTEM, **self._moment_and_chance()
         )
+
+    def limit_here(self, operator: int, bot: int, limit: int | None) -> None:
+        """An admin sets a limit at a source, or takes it away."""
+        self._administer(
+            sources.set_limit,
+            source_id=self._source(bot),
+            operator_id=operator + 1,
+            limit=limit,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
+
+    def rate(self, operator: int, rate: int | None) -> None:
+        """An admin sets an hourly limit, or takes it away."""
+        self._administer(rates.set_rate, operator_id=operator + 1, rate=rate, actor=SYSTEM, **self._moment_and_chance())
 
     def activity(self, operator: int, is_active: bool) -> None:
         """An admin switches an operator on or off."""

@@ -18,6 +18,8 @@ _ADMIN = {
     "sticky": 1,
     "hours": 2,
     "limit": 3,
+    "limit_here": 1,
+    "rate": 1,
     "activity": 2,
     "source": 1,
     "give": 2,
@@ -158,6 +160,10 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"operator": operator, "typed": rolls.choice((*HOURS, None))}
         case "limit":
             arguments = {"operator": operator, "limit": rolls.choice((0, 1, 2, 3))}
+        case "limit_here":
+            arguments = {"operator": operator, "bot": bot, "limit": rolls.choice((1, 2, None))}
+        case "rate":
+            arguments = {"operator": operator, "rate": rolls.choice((1, 2, 4, None))}
         case "activity":
             arguments = {"operator": operator, "is_active": rolls.random() < 0.6}
         case "source":
