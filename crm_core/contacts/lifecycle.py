@@ -166,22 +166,27 @@ def _reserve(
     """A place of the preferred operator if they are eligible, else of whoever is chosen."""
     if not source.is_active:
         return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
-    if source.is_exact:
-        lock_sources(s, [source.id])  # of its ledger
-    if not (source.has_line and queue.is_behind_others(s, source)):
-        same = None
-        if preferred is not None:
-            same = assignment.reserve_preferred(s, source, operator_id=preferred, is_charged=is_charged)
-        place = same or assignment.reserve_operator(s, source, rng=rng)
+    has_line = source.has_line and queue.first_in_line(s, source.id) is not None
+    if source.is_exact or has_line:
+        lock_sources(s, [source.id])  # of its ledger, of its queue
+    if not has_line:
+        place = _try(s, source, rng, preferred=preferred, is_charged=is_charged)
         if isinstance(place, Reservation):
             return place
-    # Another transaction may free a place right now. Under the source's lock either we see that place, or it sees the
-    # contact that we queue.
-    lock_sources(s, [source.id])
+        # Another transaction may free a place right now. Under the source's lock either we see that place, or it sees
+        # the contact that we queue.
+        lock_sources(s, [source.id])
     if queue.is_behind_others(s, source):
         on_commit(s, MoreToAssign(frozenset([source.id])))
         return Choice(None, OTHERS_FIRST, ())
-    return assignment.reserve_operator(s, source, rng=rng)
+    return _try(s, source, rng, preferred=preferred, is_charged=is_charged)
+
+
+def _try(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None, is_charged: bool) -> Reservation | Choice:
+    same = None
+    if preferred is not None:
+        same = assignment.reserve_preferred(s, source, operator_id=preferred, is_charged=is_charged)
+    return same or assignment.reserve_operator(s, source, rng=rng)
 
 
 def _new_row(
