@@ -7,6 +7,7 @@ from bot.screens.buttons import (
     AskHours,
     AskLimit,
     AskRate,
+    AskSkills,
     GiveSource,
     InviteOperator,
     ListOperators,
@@ -24,6 +25,7 @@ from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import percent
 from crm_core.hours.stored import readable
+from crm_core.routing.skills import tags
 from crm_core.routing.sources import Share
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
@@ -134,6 +136,8 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
             lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
     else:
         lines.append(_("⚠️ No weights yet, so no requests come. Where should they come from?"))
+    if facts.skills is not None:
+        lines.append(_("Skills: {skills}").format(skills=", ".join(sorted(tags(facts.skills)))))
     if facts.hours is not None:
         lines += [_("Working hours:"), *(f"  {line}" for line in working_hours(facts, _))]
     if unreached(facts, _):
@@ -146,7 +150,10 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
             button(_("⚖️ Weights"), WeightsOf(operator_id=number)),
             button(_("🕘 Hours"), AskHours(operator_id=number)),
         ],
-        [button(_("⏱ Per hour"), AskRate(operator_id=number))],
+        [
+            button(_("⏱ Per hour"), AskRate(operator_id=number)),
+            button(_("🎓 Skills"), AskSkills(operator_id=number)),
+        ],
         [
             button(_("✏️ Rename"), RenameOperator(operator_id=number)),
             button(_("⛔️ Switch off"), SwitchOperator(operator_id=number, is_on=False))

@@ -7,6 +7,7 @@ from bot.screens.buttons import (
     AddLink,
     AskLateHours,
     AskLimitHere,
+    AskNeeded,
     AskStickyDays,
     AskWeight,
     DescribeSource,
@@ -27,6 +28,7 @@ from bot.screens.links import link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent
+from crm_core.routing.skills import read
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.team.operators import OperatorFacts
 
@@ -107,6 +109,8 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(_("After closing, every message opens a new request"))
     if source.sticky_days:
         lines.append(_("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days))
+    if source.skills is not None:
+        lines.append(_("Required skills: {skills}").format(skills=needed(source, _)))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines.append(_("ID for commands: {id}").format(id=number))
@@ -127,10 +131,19 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True)),
             button(_("🕘 After closing"), AskLateHours(source_id=number)),
         ],
-        [button(_("🔁 Who comes back"), AskStickyDays(source_id=number))],
+        [
+            button(_("🔁 Who comes back"), AskStickyDays(source_id=number)),
+            button(_("🎓 Skills"), AskNeeded(source_id=number)),
+        ],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
+
+
+def needed(source: SourceListed, _: Translator) -> str:
+    """The skills that a source requires: `german (30 min), vip`; empty for none."""
+    each = sorted(read(source.skills).items())
+    return ", ".join(tag if after is None else f"{tag} ({_('{n} min').format(n=after)})" for tag, after in each)
 
 
 def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:

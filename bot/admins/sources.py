@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import narrower_limits, source_actions, source_buttons
+from bot.admins import narrower_limits, skills, source_actions, source_buttons
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -102,6 +102,7 @@ VERBS = {
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "limit": Verb(lambda _: _("limit shop_bot Anna 3"), narrower_limits.type_limit_here),
+    "skills": Verb(lambda _: _("skills shop_bot german 30, vip"), skills.type_needed),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

@@ -46,7 +46,7 @@ async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezo
 
 def _screen(contact_id: int, found: Explanation, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
     lines = [_outcome(one, found, zone, _) for one in found.decided[-1 - EARLIER :]]
-    newest = found.decided[-1].decision if found.decided else None
+    newest = next((one.decision for one in reversed(found.decided) if not one.dropped), None)
     if newest is not None and not newest.is_by_hand:
         lines += _numbers(newest, found, _)
     title = contact_label(contact_id, found.lead, _, longest=40)
@@ -57,6 +57,8 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
     """What was decided, and by which rule."""
     at = moment(one.at.timestamp(), str(zone), _)
     name = _name(one.operator_id, found)
+    if one.dropped:
+        return _("{at} no longer required after so long: {skills}").format(at=at, skills=", ".join(one.dropped))
     if one.is_assigned:
         return f"{at} → {name}: {_rule(one, _)}"
     if one.reason in set(ReturnReason):

@@ -167,6 +167,18 @@ class SetRate(CallbackData, prefix="op_pace"):
     limit: Number
 
 
+class AskSkills(CallbackData, prefix="op_skill"):
+    """Shows an operator's skills, and waits for others."""
+
+    operator_id: Number
+
+
+class AskNeeded(CallbackData, prefix="src_skill"):
+    """Shows the skills that a source requires, and waits for others."""
+
+    source_id: Number
+
+
 class AskLimitHere(CallbackData, prefix="wt_lim"):
     """Offers limits of an operator at one source."""
 

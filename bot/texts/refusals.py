@@ -79,6 +79,11 @@ REFUSALS: dict[str, Words] = {
     "no_longer_operator": lambda f, _: _(
         "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start."
     ),
+    "bad_skills": lambda f, _: (
+        _("“{part}” is no skill. Write words with commas between them, for example: german, vip").format(**f)
+        if f["part"]
+        else _("Send up to 20 words with commas between them, for example: german, vip. A dash removes them.")
+    ),
     "no_weight": lambda f, _: _("{operator} gets no requests from {source}; set a weight there first.").format(**f),
     "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(

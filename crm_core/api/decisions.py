@@ -46,7 +46,9 @@ class DecisionShown(Shown):
     `rule` is `random`, `exact`, `sticky` (the client came back to the operator whom they had before) or `by_hand`.
     Where the contact waited from then on, `assigned` is false, and the rule says why: what excluded everybody
     (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0 to
-    1. `candidates` is null for decisions of versions that did not keep them, and where there was nothing to choose.
+    1. Where it required skills no longer, having waited so long, the rule is `skills_dropped`, and `dropped` names
+    them; nothing was decided then. `candidates` is null for decisions of versions that did not keep them, and where
+    there was nothing to choose.
     """
 
     model_config = example(
@@ -58,6 +60,7 @@ class DecisionShown(Shown):
         actor="system",
         strategy="random",
         roll=0.4142,
+        dropped=[],
         candidates=[
             {
                 "operator_id": 1,
@@ -86,6 +89,7 @@ class DecisionShown(Shown):
     actor: str
     strategy: str | None
     roll: float | None
+    dropped: list[str]
     candidates: list[CandidateShown] | None
 
 
@@ -105,15 +109,20 @@ def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
     decision = one.decision
     return {
         "at": one.at,
-        "rule": "sticky" if decision is not None and decision.is_sticky else one.reason,
+        "rule": "skills_dropped" if one.dropped else _rule(one),
         "assigned": one.is_assigned,
         "operator_id": one.operator_id,
         "operator": found.names.get(one.operator_id) if one.operator_id is not None else None,
         "actor": one.actor,
         "strategy": decision.strategy if decision is not None else None,
         "roll": decision.roll if decision is not None else None,
+        "dropped": list(one.dropped),
         "candidates": _candidates(one, found),
     }
+
+
+def _rule(one: Explained) -> str | None:
+    return "sticky" if one.decision is not None and one.decision.is_sticky else one.reason
 
 
 def _candidates(one: Explained, found: Explanation) -> list[dict[str, Any]] | None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
+from crm_core.api.fields import ON_ONE_LINE, WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
@@ -21,6 +21,8 @@ from crm_core.hours.days import Reason
 from crm_core.hours.reading import change_hours
 from crm_core.hours.stored import readable
 from crm_core.hours.zones import check_zone
+from crm_core.routing import skills
+from crm_core.routing.skills import TAGS_AT_MOST
 from crm_core.team import departure, operators, rates, shifts
 from crm_core.team.operators import OperatorFacts
 
@@ -68,6 +70,10 @@ class OperatorChange(Body):
     rate: Annotated[int, Field(ge=1, le=rates.RATE_LARGEST), WHOLE] | None = Field(
         default=None, description="How many contacts they are given in any 60 minutes at most; null: any number."
     )
+    skills: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE)]],
+        Field(max_length=TAGS_AT_MOST, description="What they can do, as tags that contacts may require."),
+    ] = Field(default_factory=list)
 
 
 class OperatorShown(Shown):
@@ -105,6 +111,7 @@ class OperatorDetails(OperatorShown):
     their working hours, null for always: seven days from Monday, dates with hours of their own, holidays, leave.
     `on_shift` says whether these let new contacts come now. `rate` is how many contacts they are given in an hour at
     most, null for any number; `given_lately`, how many they were given in the last one, is counted only with a rate.
+    `skills` are tags that contacts may require.
     """
 
     is_online: bool
@@ -112,6 +119,7 @@ class OperatorDetails(OperatorShown):
     on_shift: bool
     rate: int | None
     given_lately: int
+    skills: list[str]
     telegram_id: int | None
     missing_bots: list[str]
     sources: list[ShareShown]
@@ -148,7 +156,7 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
     """With their weights, and the bots in which they cannot be reached."""
     found = await call.db.read(operators.details, operator_id=operator_id)
     response.headers.update(OPERATOR.headers(found.facts))
-    return {**_fields(found.facts), "sources": found.shares}
+    return {**_fields(found.facts), "skills": sorted(skills.tags(found.facts.skills)), "sources": found.shares}
 
 
 @router.patch(
@@ -164,8 +172,10 @@ async def change_operator(operator_id: Id, body: OperatorChange, if_match: Match
 
 
 def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
-    """Changes an operator and, if they are given, their hours and their rate."""
+    """Changes an operator and, if they are given, their hours, skills and rate."""
     who = {name: inputs[name] for name in ("actor", "now", "rng")}
+    if "skills" in inputs:
+        operators.set_skills(s, operator_id=operator_id, tags=inputs.pop("skills"), **who)
     wanted: dict[str, Any] = {name: inputs.pop(name) for name in ("hours", "timezone") if name in inputs}
     if wanted:  # first, so that what makes them eligible gives them nothing outside of these hours
         hours = _hours(operators.one(s, operator_id=operator_id), wanted, zone, who["now"])
@@ -210,7 +220,7 @@ OPERATOR = Tagged(
     "operator_id",
     operators.lock,
     operators.one,
-    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours, facts.rate),
+    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours, facts.rate, facts.skills),
 )
 
 

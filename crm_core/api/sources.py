@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
+from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Required, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
-from crm_core.routing import sources, standing
+from crm_core.routing import skills, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage.locks import lock_sources
 
@@ -64,6 +64,11 @@ class SourceChange(Body):
         default_factory=lambda: "charged",
         description="Where shares are exact: whether that operator pays for it (`charged`), or it stands `apart`.",
     )
+    skills: Required = Field(
+        default_factory=dict,
+        description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
+        "dropped, or null; empty: none.",
+    )
 
 
 class SourceShown(Shown):
@@ -84,6 +89,7 @@ class SourceDetailsShown(SourceShown):
     late_hours: int
     sticky_days: int
     sticky_mode: str
+    skills: dict[str, int | None]
     bot: str | None
     slug: str | None
     waiting: int
@@ -225,6 +231,7 @@ SOURCE = Tagged(
         source.late_hours,
         source.sticky_days,
         source.sticky_mode,
+        source.skills,
     ),
 )
 
@@ -290,5 +297,6 @@ def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int)
 
 def _respond(found: SourceDetails) -> Response:
     listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
+    listed["skills"] = dict(skills.read(found.source.skills))
     shown = {**listed, "waiting": found.waiting, "operators": found.shares}
     return SourceDetailsShown.answer(shown, headers=SOURCE.headers(found.source))

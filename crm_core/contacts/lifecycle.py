@@ -1,7 +1,7 @@
 """A contact from its first message to its end: register, open, take, close. Each action happens whole or not at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +18,14 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, queue, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
+from crm_core.routing.skills import Required
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources
@@ -75,21 +76,33 @@ class Registered(Opened):
 
 
 def register(
-    s: Session, *, source_id: int, lead: LeadFacts, now: datetime, rng: Rng, content: MessageContent | None = None
+    s: Session,
+    *,
+    source_id: int,
+    lead: LeadFacts,
+    now: datetime,
+    rng: Rng,
+    content: MessageContent | None = None,
+    required: Required | None = None,
 ) -> Registered:
     """A request of another system: a new contact at each call, assigned at once if anybody is eligible.
 
-    Raises SourceNotFound, SourceOff.
+    Args:
+        required: skills of the operator, beside those that the source requires.
+
+    Raises SourceNotFound, SourceOff, BadSkills.
     """
+    own = skills.write(skills.check(required)) if required else None
     leads.prefetch_lead(s, lead)
     announce_opening(s, source_id, content)
-    source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
+    facts = source_facts(s, source_id)
+    source = replace(facts, bot_id=None, needs=facts.needs | skills.tags(own))
     if not source.is_active:
         raise SourceOff(source=source.name)
     happened: list[NewEvent] = []
     known = leads.find_or_create(s, lead, now=now, happened=happened)
     made = open_contact(
-        s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng, happened=happened
+        s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng, happened=happened, own=own
     )
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
@@ -111,6 +124,7 @@ def open_contact(
     rng: Rng,
     late: LateWords | None = None,
     happened: Sequence[NewEvent] = (),
+    own: str | None = None,
 ) -> Opened:
     """Makes a contact and assigns it to an operator, or queues it. Every contact begins here.
 
@@ -119,12 +133,13 @@ def open_contact(
         late: messages that came after an earlier contact was closed, which now open this one.
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
+        own: skills that it requires beside those of its source, as they are stored.
     """
     preferred = late.operator_id if late else former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None
-    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now)).scalar_one()
+    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, now, own)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
     if late is not None:
         messages.move(s, late.said, contact_id=contact_id)
@@ -196,8 +211,12 @@ def _new_row(
     chat: ClientChat | None,
     place: Reservation | Choice,
     now: datetime,
+    own: str | None,
 ) -> dict[str, Any]:
     assigned = isinstance(place, Reservation)
+    waits = {"needs": None, "drops_at": None}
+    if source.needs and not assigned:
+        waits = requirements.waiting_values(skills.required_by(source.skills, own), queued=now)
     return {
         "lead_id": lead_id,
         "source_id": source.id,
@@ -211,6 +230,8 @@ def _new_row(
         "assigned_at": now if assigned else None,
         "current_assigned_at": now if assigned else None,
         "queued_at": None if assigned else now,
+        "skills": own,
+        **waits,
     }
 
 

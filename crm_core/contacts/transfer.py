@@ -20,7 +20,7 @@ from crm_core.errors import (
     OwnRequest,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, queue, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion_by_hand
@@ -191,6 +191,7 @@ def return_contact(
     if returned is None:
         return False
     assignment.release(s, operator_id)
+    requirements.queue_again(s, contact_id=contact_id, source_id=returned.source_id, now=now)
     outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     queued = events.of_contact(
         events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason

@@ -22,6 +22,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts
+from crm_core.routing.skills import tags
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
@@ -54,6 +55,9 @@ _KNOWN = Prepared(
         Source.name.label("source_name"),
         Source.strategy,
         Source.is_active,
+        Source.sticky_days,
+        Source.sticky_mode,
+        Source.skills.label("source_skills"),
         _contact.c.id.label("contact_id"),
         _contact.c.version,
         Staff.telegram_id.label("operator_chat"),
@@ -86,6 +90,9 @@ _NEWCOMER = Prepared(
         Source.name.label("source_name"),
         Source.strategy,
         Source.is_active,
+        Source.sticky_days,
+        Source.sticky_mode,
+        Source.skills.label("source_skills"),
         serves(bindparam("chat_id"), bindparam("bot_id")).label("is_staff"),
         left_at(bindparam("chat_id"), bindparam("bot_id")).label("left_at"),
         select(_lead.c.id).where(_lead.c.external_id == bindparam("external_id")).scalar_subquery().label("lead_id"),
@@ -112,11 +119,26 @@ class KnownClient:
     is_newcomer: bool = False
 
 
+def _source(row: Any, bot_id: int) -> SourceFacts:
+    return SourceFacts(
+        row.source_id,
+        row.source_name,
+        row.strategy,
+        bot_id,
+        bot_id,
+        row.is_active,
+        sticky_days=row.sticky_days,
+        sticky_mode=row.sticky_mode,
+        skills=row.source_skills,
+        needs=tags(row.source_skills),
+    )
+
+
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
     row: Any = execute(s, _KNOWN, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
     if row is None:
         return None
-    source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+    source = _source(row, bot_id)
     return KnownClient(
         row.lead_id,
         row.is_blocked,
@@ -140,7 +162,7 @@ def _make_known(
     lead_id = row.lead_id if row.lead_id is not None else leads.create(s, person, now=now, happened=happened)
     execute(s, _NEW_CHAT, {"bot_id": bot_id, "chat_id": chat_id, "lead_id": lead_id, "is_blocked": False})
     if row.lead_id is None:
-        source = SourceFacts(row.source_id, row.source_name, row.strategy, bot_id, bot_id, row.is_active)
+        source = _source(row, bot_id)
         return KnownClient(
             lead_id,
             False,

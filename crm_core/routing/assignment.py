@@ -269,6 +269,8 @@ ASSIGNED_VALUES = {
     "queued_at": None,
     "assigned_at": func.coalesce(_contact.c.assigned_at, _AT),
     "current_assigned_at": _AT,
+    "needs": None,
+    "drops_at": None,
 }
 """What an UPDATE of a contact sets when it gets an operator: parameters `to_operator`, and `at`, the moment."""
 

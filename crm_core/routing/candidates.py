@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound, SourceNotFound
-from crm_core.routing.choose import Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.choose import NOTHING, Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.skills import tags
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Source, Staff, StaffChat, Weight
@@ -36,6 +37,8 @@ class SourceFacts:
         has_line: False if no contact waited at it when it was read; True also where nobody looked.
         sticky_days: for so long a client's next contact goes to the operator they had; 0: never.
         sticky_mode: `charged` if that operator pays for it where shares are exact, else `apart`.
+        skills: what it requires of operators, as it is stored.
+        needs: the skills that the contact that is assigned requires.
     """
 
     id: int
@@ -48,6 +51,8 @@ class SourceFacts:
     has_line: bool = True
     sticky_days: int = 0
     sticky_mode: str = "charged"
+    skills: str | None = None
+    needs: frozenset[str] = NOTHING
 
     @property
     def is_exact(self) -> bool:
@@ -68,6 +73,7 @@ _SOURCE_COLUMNS = (
     Source.is_active.label("source_is_active"),
     Source.sticky_days,
     Source.sticky_mode,
+    Source.skills.label("source_skills"),
 )
 _HAS_LINE = exists().where(*WAITS, Contact.source_id == Source.id).correlate(Source)
 _SOURCE = Prepared(
@@ -96,6 +102,8 @@ def _facts(row: Any, *, has_line: bool = True) -> SourceFacts:
         has_line=has_line,
         sticky_days=row.sticky_days,
         sticky_mode=row.sticky_mode,
+        skills=row.source_skills,
+        needs=tags(row.source_skills),
     )
 
 
@@ -145,6 +153,7 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _weight.c.limit.label("limit_here"),
         _operator.c.given_lately.label("last_hour"),
         _operator.c.rate,
+        _operator.c.skills,
     ]
 
 
@@ -168,6 +177,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.limit_here,
         row.last_hour,
         row.rate,
+        source.needs - tags(row.skills) if source.needs else NOTHING,
     )
 
 

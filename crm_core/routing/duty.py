@@ -21,7 +21,8 @@ BUSY = frozenset({Exclusion.FULL, Exclusion.FULL_HERE, Exclusion.RATE})
 
 def is_away(why: str | None) -> bool:
     """Whether the reason for which a contact waits (of a `Choice`) says that nobody is there, rather than all busy."""
-    return why is not None and bool(why) and not {*BUSY, OTHERS_FIRST} & set(why.split("+"))
+    parts = set(why.split("+")) if why else set()
+    return bool(parts - {Exclusion.NO_SKILL}) and not parts & {*BUSY, OTHERS_FIRST}
 
 
 def covered(s: Session) -> frozenset[int]:

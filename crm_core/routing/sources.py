@@ -14,12 +14,13 @@ from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import NoWeight, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import duty, queue, reach
+from crm_core.routing import duty, queue, reach, requirements, skills
 from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.operator_locks import change_reach, lock_team
 from crm_core.routing.queue import Assigned
+from crm_core.routing.skills import Required
 from crm_core.routing.weights import KEPT, Kept
 from crm_core.storage.execute import change_one
 from crm_core.storage.locks import lock_sources
@@ -46,6 +47,7 @@ class SourceListed:
     late_hours: int = 24
     sticky_days: int = 0
     sticky_mode: str = "charged"
+    skills: str | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -69,6 +71,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.late_hours,
             _source.c.sticky_days,
             _source.c.sticky_mode,
+            _source.c.skills,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -192,7 +195,8 @@ def change(
     """Changes what is given, all or nothing. Returns the source after the change.
 
     Args:
-        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`.
+        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
+            `skills`.
 
     Raises NotAllowed, SourceNotFound, BadName, BadValue, NameTaken.
     """
@@ -211,6 +215,8 @@ def change(
     sticky = {name: values[name] for name in ("sticky_days", "sticky_mode") if name in values}
     if any(value != getattr(before, name) for name, value in sticky.items()):
         set_sticky(s, **who, **sticky)
+    if "skills" in values and skills.write(skills.check(values["skills"])) != before.skills:
+        set_skills(s, required=values["skills"], rng=rng, **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -285,6 +291,25 @@ def set_sticky(
         values["sticky_mode"] = sticky_mode
     _change(s, source_id, **values)
     _record(s, source_id, "sticky", actor, now, data=values)
+
+
+def set_skills(s: Session, *, source_id: int, required: Required, actor: Actor, now: datetime, rng: Rng) -> Assigned:
+    """Sets what the contacts of a source require of operators, those that wait included.
+
+    Args:
+        required: tags, each with the minutes of waiting after which it is dropped, or None; empty: nothing.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, BadSkills.
+    """
+    access_admin(s, actor)
+    stored = skills.write(skills.check(required))
+    lock_team(s, [source_id])
+    before = one(s, source_id=source_id).skills
+    with duty.watching(s, now=now):
+        _change(s, source_id, skills=stored)
+    requirements.source_changed(s, source_id=source_id, before=before, after=stored)
+    _record(s, source_id, "skills", actor, now, data={"skills": dict(skills.read(stored))})
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_weight(

@@ -96,6 +96,7 @@ class Source(Base):
     sticky_mode: Mapped[str] = technical(
         String(8), default="charged", comment="whether that operator pays for it where shares are exact: charged, apart"
     )
+    skills: Mapped[str | None] = technical(Text, comment="required of operators (`crm_core.routing.skills`)")
 
 
 class Operator(Base):
@@ -127,6 +128,7 @@ class Operator(Base):
     given_lately: Mapped[int] = technical(
         default=0, comment="contacts given in the last hour, counted while they have a rate: the rows of `given`"
     )
+    skills: Mapped[str | None] = personal(Text, comment="their tags (`crm_core.routing.skills`)")
 
 
 class Staff(Base):
@@ -321,6 +323,7 @@ class Contact(Base):
         ),
         Index("ix_contacts_queue", "source_id", "id", **_where("operator_id IS NULL AND status = 'new'")),
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
+        Index("ix_contacts_drops", "drops_at", **_where("drops_at IS NOT NULL")),
         Index("ix_contacts_open_of_operator", "operator_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
         # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
@@ -353,6 +356,9 @@ class Contact(Base):
         comment="the first message after closing of which the operator has not yet said what to do with it"
     )
     previous_operator_id: Mapped[int | None] = technical(comment="who had it before it was handed on")
+    skills: Mapped[str | None] = technical(Text, comment="required of operators, beside what its source requires")
+    needs: Mapped[str | None] = technical(Text, comment="while it waits: the skills that it requires now")
+    drops_at: Mapped[datetime | None] = technical(comment="while it waits: when the next of them is dropped")
 
 
 class Message(Base):

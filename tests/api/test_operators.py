@@ -189,3 +189,27 @@ async def test_change_of_rate_and_limit_gives_out_nothing_beyond_either(api: htt
     assert (await api.get("/api/v1/operators/1")).json()["current_leads"] == 1
     await api.patch("/api/v1/operators/1", json={"rate": 2, "max_leads": 5})
     assert (await api.get("/api/v1/operators/1")).json()["current_leads"] == 2
+
+
+async def test_skills_of_operators_sources_and_contacts_decide_who_gets_a_contact(api: httpx2.AsyncClient) -> None:
+    await api.post("/api/v1/sources/", json={"name": "Site"})
+    for number, tags in ((1, []), (2, ["German"])):
+        await api.post("/api/v1/operators/", json={"name": f"Operator {number}"})
+        await api.patch(f"/api/v1/operators/{number}", json={"skills": tags})
+        await api.put(f"/api/v1/sources/1/operators/{number}", json={"weight": 1})
+    assert (await api.get("/api/v1/operators/2")).json()["skills"] == ["german"]
+    lead = {"lead_external_id": "crm-1", "source_id": 1}
+    made = [(await api.post("/api/v1/contacts/", json={**lead, "skills": ["german"]})).json() for _ in range(5)]
+    assert {one["operator_id"] for one in made} == {2}
+    changed = await api.patch("/api/v1/sources/1", json={"skills": {"german": 30, "vip": None}})
+    assert changed.json()["skills"] == {"german": 30, "vip": None}
+    waits = (await api.post("/api/v1/contacts/", json={**lead, "skills": {"vip": 5}})).json()
+    assert waits["operator_id"] is None
+    (decision,) = (await api.get(f"/api/v1/contacts/{waits['id']}/decisions")).json()
+    assert decision["rule"] == "no_skill"
+    assert [one["lacking"] for one in decision["candidates"]] == [["german", "vip"], ["vip"]]
+    for wrong in ({"skills": ["two words"]}, {"skills": {"german": -1}}, {"skills": "german"}):
+        assert (await api.patch("/api/v1/sources/1", json=wrong)).status_code == 422
+    assert (await api.patch("/api/v1/sources/1", json={"skills": {}})).json()["waiting"] == 1
+    await api.patch("/api/v1/operators/1", json={"skills": ["VIP"]})
+    assert (await api.get(f"/api/v1/contacts/{waits['id']}")).json()["operator_id"] == 1

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.contacts.lead_words import words
 from crm_core.messaging import outbox
-from crm_core.routing import queue
+from crm_core.routing import queue, skills
 from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import exclusion
 from crm_core.storage.tables import OutboxRow
@@ -17,6 +17,7 @@ def check_all(s: Session) -> None:
     """Every check below."""
     check_loads(s)
     check_given(s)
+    check_needs(s)
     check_one_open_contact_each(s)
     check_states(s)
     check_nobody_waits_in_vain(s)
@@ -50,6 +51,19 @@ def check_given(s: Session) -> None:
         "HAVING o.given_lately <> count(g.id) OR (o.rate IS NULL AND count(g.id) > 0)",
     )
     assert wrong == [], f"(operator, rate, given, rows): {wrong}"
+
+
+def check_needs(s: Session) -> None:
+    """Only who waits needs skills, and only such as its source or itself requires; moments are of those left."""
+    for row in _rows(
+        s,
+        "SELECT c.id, c.operator_id, c.skills, c.needs, c.drops_at, s.skills AS of_source FROM contacts c "
+        "JOIN sources s ON s.id = c.source_id WHERE c.needs IS NOT NULL OR c.drops_at IS NOT NULL",
+    ):
+        required = skills.only(skills.required_by(row.of_source, row.skills), skills.tags(row.needs))
+        assert row.operator_id is None, f"#{row.id} has an operator and needs {row.needs}"
+        assert required.keys() == skills.tags(row.needs), f"#{row.id} needs {row.needs} beside {dict(required)}"
+        assert (row.drops_at is None) is all(one is None for one in required.values()), f"#{row.id}: {dict(required)}"
 
 
 def check_one_open_contact_each(s: Session) -> None:
@@ -104,12 +118,12 @@ def check_words(s: Session) -> None:
 
 def check_nobody_waits_in_vain(s: Session) -> None:
     """Where a contact waits at a source that is on, nobody who is eligible there has room."""
-    for source_id, chat_id in _rows(
+    for source_id, chat_id, needs in _rows(
         s,
-        "SELECT source_id, max(chat_id) FROM contacts WHERE operator_id IS NULL AND status = 'new' "
-        "GROUP BY source_id, chat_id IS NULL",
+        "SELECT source_id, max(chat_id), needs FROM contacts WHERE operator_id IS NULL AND status = 'new' "
+        "GROUP BY source_id, chat_id IS NULL, needs",
     ):
-        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id)
+        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id, needs=needs)
         free = [one for one in candidates(s, source) if source.is_active and exclusion(one) is None]
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"
 

@@ -5,7 +5,7 @@ People act on what stands before them: an operator presses a button of a card th
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -257,6 +257,12 @@ class Actions:
             actor=SYSTEM,
             **self._moment_and_chance(),
         )
+
+    def skills(self, operator: int, bot: int, tags: Sequence[str], required: Mapping[str, int | None]) -> None:
+        """An admin says what an operator can do, and what a source requires."""
+        who = {"actor": SYSTEM, **self._moment_and_chance()}
+        self._administer(operators.set_skills, operator_id=operator + 1, tags=tags, **who)
+        self._administer(sources.set_skills, source_id=self._source(bot), required=required, **who)
 
     def rate(self, operator: int, rate: int | None) -> None:
         """An admin sets an hourly limit, or takes it away."""

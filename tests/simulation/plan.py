@@ -20,6 +20,7 @@ _ADMIN = {
     "limit": 3,
     "limit_here": 1,
     "rate": 1,
+    "skills": 1,
     "activity": 2,
     "source": 1,
     "give": 2,
@@ -162,6 +163,10 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"operator": operator, "limit": rolls.choice((0, 1, 2, 3))}
         case "limit_here":
             arguments = {"operator": operator, "bot": bot, "limit": rolls.choice((1, 2, None))}
+        case "skills":
+            required = rolls.choice(({}, {}, {"german": None}, {"german": 1, "vip": None}, {"german": 1}))
+            tags = rolls.choice(((), ("german",), ("german", "vip")))
+            arguments = {"operator": operator, "bot": bot, "tags": tags, "required": required}
         case "rate":
             arguments = {"operator": operator, "rate": rolls.choice((1, 2, 4, None))}
         case "activity":

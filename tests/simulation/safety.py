@@ -24,7 +24,8 @@ _LOADS_HERE = """
     FROM weights w WHERE w."limit" IS NOT NULL"""
 _RATES = "SELECT id, rate, given_lately FROM operators WHERE rate IS NOT NULL"
 _WAITS = """
-    SELECT id, source_id, chat_id IS NULL FROM contacts WHERE operator_id IS NULL AND status = 'new' ORDER BY id"""
+    SELECT id, source_id, chat_id IS NULL, needs FROM contacts
+    WHERE operator_id IS NULL AND status = 'new' ORDER BY id"""
 _GIVEN = """
     SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL FROM events e
     JOIN contacts c ON c.id = e.contact_id
@@ -134,6 +135,8 @@ class Safety:
         waits = [tuple(row) for row in ask(_WAITS)]
         if waits:
             self._look_at_queue()
+        # Who requires less may go past who requires more.
+        waits = [tuple(where) for *where, needs in waits if needs is None]
         eligible = self._who_is_eligible()
         for contact, operator, source, has_no_chat in ask(_GIVEN, self._given):
             # One commit may hold both: what went to them, and after it that they get nothing more.
@@ -203,8 +206,9 @@ class Safety:
         with self.history.file.readers.connect() as connection, Session(connection) as s:
             try:
                 invariants.check_given(s)
+                invariants.check_needs(s)
             except AssertionError as error:
-                raise Violation("given is not the count", error) from None
+                raise Violation("given is not the count, or needs are not required", error) from None
 
     def _who_is_eligible(self) -> set[tuple[int, int]]:
         return {tuple(row) for row in self.history.ask(_ELIGIBLE)}

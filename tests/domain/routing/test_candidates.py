@@ -22,6 +22,7 @@ MAKES_INELIGIBLE = {
     Exclusion.OFF_SHIFT: "UPDATE operators SET on_shift = false",
     Exclusion.FULL: "UPDATE operators SET current_leads = max_leads",
     Exclusion.FULL_HERE: 'UPDATE weights SET "limit" = 0',
+    Exclusion.NO_SKILL: "UPDATE sources SET skills = 'german'",
     Exclusion.RATE: "UPDATE operators SET rate = 2, given_lately = 2",
 }
 
@@ -71,7 +72,7 @@ async def test_every_way_of_reading_finds_the_same_exclusion(db: Database, why: 
 
 
 def test_every_exclusion_that_can_be_stored_is_tried() -> None:
-    of_no_operator_alone = {Exclusion.NO_WEIGHT, Exclusion.NO_SKILL, Exclusion.OWN_REQUEST}
+    of_no_operator_alone = {Exclusion.NO_WEIGHT, Exclusion.OWN_REQUEST}
     assert set(Exclusion) - MAKES_INELIGIBLE.keys() == of_no_operator_alone
 
 

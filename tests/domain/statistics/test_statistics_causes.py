@@ -133,6 +133,7 @@ async def test_share_gap_of_full_operator_has_cause_full(db: Database) -> None:
     [
         (Cause.OFF_SHIFT, "UPDATE operators SET on_shift = :out WHERE id = :id"),
         (Cause.FULL_HERE, 'UPDATE weights SET "limit" = 0 WHERE operator_id = :id'),
+        (Cause.NO_SKILL, "UPDATE operators SET skills = CASE WHEN id = :id THEN NULL ELSE 'german' END"),
         (Cause.RATE, "UPDATE operators SET rate = 2, given_lately = 2 WHERE id = :id"),
     ],
 )
@@ -141,6 +142,8 @@ async def test_each_absence_has_a_cause_of_its_own(db: Database, cause: Cause, c
         shop = Shop(s, [50, 50])
         values = {"id": shop.staff["Boris"]} | ({"out": False} if ":out" in change else {})
         s.execute(text(change), values)
+        if cause is Cause.NO_SKILL:
+            s.execute(text("UPDATE sources SET skills = 'german'"))
         shop.come(20)
         return shop.shares()
 
