@@ -94,7 +94,10 @@ def record(
     some of them have stands behind these, by name.
     """
     facts = [
-        f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}{_further(one)}]" for one in candidates
+        f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]"
+        if one.rate is None and one.limit_here is None and not one.lacking
+        else f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)},{_further(one)}]"
+        for one in candidates
     ]
     text = f'{{"strategy":"{strategy}","candidates":[{",".join(facts)}]'
     if roll is not None:
@@ -117,8 +120,6 @@ def _state(one: Candidate) -> int:
 
 def _further(one: Candidate) -> str:
     """What only the operators have whom a further rule concerns, by its name."""
-    if one.limit_here is None and one.rate is None and not one.lacking:
-        return ""
     further = []
     if one.limit_here is not None:
         further.append(f'"here":[{one.load_here},{one.limit_here}]')
@@ -126,7 +127,7 @@ def _further(one: Candidate) -> str:
         further.append(f'"hour":[{one.last_hour},{one.rate}]')
     if one.lacking:
         further.append(f'"lacks":{json.dumps(sorted(one.lacking), ensure_ascii=False)}')
-    return f",{{{','.join(further)}}}"
+    return f"{{{','.join(further)}}}"
 
 
 def read(text: str) -> Decision:
