@@ -147,6 +147,18 @@ class NeedsConfirmation(CrmError):
     code, status = "needs_confirmation", 409
 
 
+class BadSkills(CrmError):
+    """What was given as skills has something that is no tag; `part`, empty where there are too many or none."""
+
+    code, status = "bad_skills", 422
+
+
+class NoWeight(CrmError):
+    """An operator who gets nothing from a source cannot have a limit there. `operator`, `source`: their names."""
+
+    code, status = "no_weight", 409
+
+
 class OwnRequest(CrmError):
     """The operator is the client of this contact themselves. `operator` is their name."""
 

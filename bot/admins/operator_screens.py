@@ -6,6 +6,8 @@ from bot.screens.buttons import (
     AddOperator,
     AskHours,
     AskLimit,
+    AskRate,
+    AskSkills,
     GiveSource,
     InviteOperator,
     ListOperators,
@@ -23,6 +25,8 @@ from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import percent
 from crm_core.hours.stored import readable
+from crm_core.routing.skills import tags
+from crm_core.routing.sources import Share
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
 OFFERED = 6  # sources that a new operator's screen offers; Weights has all
@@ -39,7 +43,7 @@ def mark(facts: OperatorFacts) -> str:
         return "⚪️"
     if not facts.on_shift:
         return "🌙"
-    return "🟢" if facts.free else "🟠"
+    return "🟢" if facts.free and not facts.is_paced else "🟠"
 
 
 def state(facts: OperatorFacts, _: Translator) -> str:
@@ -52,7 +56,9 @@ def state(facts: OperatorFacts, _: Translator) -> str:
         return _("offline")
     if not facts.on_shift:
         return _("outside working hours")
-    return _("online") if facts.free else _("online, at the limit")
+    if not facts.free:
+        return _("online, at the limit")
+    return _("online, at the hourly limit") if facts.is_paced else _("online")
 
 
 def unreached(facts: OperatorFacts, _: Translator) -> str:
@@ -81,6 +87,12 @@ def load(facts: OperatorFacts, _: Translator) -> str:
 def labelled(facts: OperatorFacts) -> str:
     """An operator on a button: state, name, load/limit."""
     return f"{mark(facts)} {facts.name} {facts.current_leads}/{facts.max_leads}"
+
+
+def weighed(share: Share, _: Translator) -> str:
+    """A weight with the share that it gives, and the limit at that source if there is one: `30 (75%), at most 3`."""
+    weight = f"{share.weight} ({percent(share.part, _)})"
+    return weight if share.limit is None else weight + ", " + _("at most {n}").format(n=share.limit)
 
 
 def operators_screen(
@@ -113,14 +125,19 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
         f"{mark(facts)} {state(facts, _)}",
         _("Open requests: {load}").format(load=load(facts, _)),
     ]
+    if facts.rate is not None:
+        text = _("In an hour: at most {rate}, {given} in the last one")
+        lines.append(text.format(rate=facts.rate, given=facts.given_lately))
     if details.shares:
         # A share of a source is what matters; the weights alone say nothing without those of the others.
         lines += [_("Weights:")]
-        lines += [f"  {share.source}: {share.weight} ({percent(share.part, _)})" for share in details.shares[:20]]
+        lines += [f"  {share.source}: {weighed(share, _)}" for share in details.shares[:20]]
         if len(details.shares) > 20:
             lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
     else:
         lines.append(_("⚠️ No weights yet, so no requests come. Where should they come from?"))
+    if facts.skills is not None:
+        lines.append(_("Skills: {skills}").format(skills=", ".join(sorted(tags(facts.skills)))))
     if facts.hours is not None:
         lines += [_("Working hours:"), *(f"  {line}" for line in working_hours(facts, _))]
     if unreached(facts, _):
@@ -132,6 +149,10 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
             button(_("🔢 Limit"), AskLimit(operator_id=number)),
             button(_("⚖️ Weights"), WeightsOf(operator_id=number)),
             button(_("🕘 Hours"), AskHours(operator_id=number)),
+        ],
+        [
+            button(_("⏱ Per hour"), AskRate(operator_id=number)),
+            button(_("🎓 Skills"), AskSkills(operator_id=number)),
         ],
         [
             button(_("✏️ Rename"), RenameOperator(operator_id=number)),

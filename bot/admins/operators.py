@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import operator_actions, operator_buttons, operator_hours
+from bot.admins import narrower_limits, operator_actions, operator_buttons, operator_hours, skills
 from bot.admins.operator_screens import operator_screen, operators_screen, removal_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -19,7 +19,7 @@ from crm_core.storage.database import Database
 from crm_core.team import operators
 
 router = Router(name="admins.operators")
-router.include_routers(operator_buttons.router, operator_hours.router)
+router.include_routers(operator_buttons.router, operator_hours.router, narrower_limits.router, skills.router)
 
 SUBJECT = Subject("/operators", find=which_operator, listing=operators.listing, pick=operators.pick)
 
@@ -81,6 +81,8 @@ async def _ask_to_remove(typed: Typed) -> None:
 
 VERBS = {
     "limit": Verb(lambda _: _("limit Anna 15"), _set_limit),
+    "rate": Verb(lambda _: _("rate Anna 6"), narrower_limits.type_rate),
+    "skills": Verb(lambda _: _("skills Anna german, vip"), skills.type_skills),
     "hours": Verb(lambda _: _("hours Anna mon-fri 9-18"), operator_hours.set_hours),
     "on": Verb(lambda _: _("on Anna"), of_one(SUBJECT, _switch_on)),
     "off": Verb(lambda _: _("off Anna"), of_one(SUBJECT, _switch_off)),

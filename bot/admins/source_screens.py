@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from bot.admins.operator_screens import mark
+from bot.admins.operator_screens import mark, weighed
 from bot.screens.buttons import (
     AddLink,
     AskLateHours,
+    AskLimitHere,
+    AskNeeded,
     AskOffers,
     AskOpening,
     AskStickyDays,
@@ -32,6 +34,7 @@ from bot.texts.hours import hours_lines
 from bot.texts.phrases import lasted_seconds, percent, weekday_and_time
 from bot.texts.service import targets_line
 from crm_core.hours.stored import readable
+from crm_core.routing.skills import read
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.service.targets import from_json
 from crm_core.team.operators import OperatorFacts
@@ -127,6 +130,8 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(_("Each request is offered for {time}").format(time=lasted_seconds(source.offer_seconds, _)))
     if source.sla is not None:
         lines.append(_("Targets: {targets}").format(targets=targets_line(from_json(source.sla), _)))
+    if source.skills is not None:
+        lines.append(_("Required skills: {skills}").format(skills=needed(source, _)))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines += _uncovered_lines(details, _)
@@ -156,6 +161,9 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
             button(_("🗓 Opening hours"), AskOpening(source_id=number)),
             button(_("🎯 Targets"), AskTargets(source_id=number)),
         ],
+        [
+            button(_("🎓 Skills"), AskNeeded(source_id=number)),
+        ],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
@@ -184,6 +192,12 @@ def _uncovered_lines(details: SourceDetails, _: Translator) -> list[str]:
     if len(details.uncovered.gaps) > GAPS:
         lines.append("  " + _("… and {n} more").format(n=len(details.uncovered.gaps) - GAPS))
     return lines
+
+
+def needed(source: SourceListed, _: Translator) -> str:
+    """The skills that a source requires: `german (30 min), vip`; empty for none."""
+    each = sorted(read(source.skills).items())
+    return ", ".join(tag if after is None else f"{tag} ({_('{n} min').format(n=after)})" for tag, after in each)
 
 
 def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
@@ -220,7 +234,7 @@ def _share_lines(shares: Sequence[Share], _: Translator) -> list[str]:
     if not shares:
         return [_("⚠️ Nobody is assigned here, so requests wait.")]
     lines = [_("Weights:")]
-    lines += [f"  {share.operator}: {share.weight} ({percent(share.part, _)})" for share in shares[:SHOWN]]
+    lines += [f"  {share.operator}: {weighed(share, _)}" for share in shares[:SHOWN]]
     if len(shares) > SHOWN:
         lines.append(_("… and {n} more").format(n=len(shares) - SHOWN))
     return lines
@@ -266,7 +280,7 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
     number = details.source.id
     now = next((share for share in details.shares if share.operator_id == facts.id), None)
     lines = [
-        _("Now: {weight} ({part})").format(weight=now.weight, part=percent(now.part, _)) if now else _("Now: not set"),
+        _("Now: {weight}").format(weight=weighed(now, _)) if now else _("Now: not set"),
         _("Weights are relative: 30 next to 10 gets three requests out of four. With 0, no requests come from here."),
     ]
     others = sum(share.weight for share in details.shares if share.operator_id != facts.id)
@@ -276,7 +290,10 @@ def weight_screen(details: SourceDetails, facts: OperatorFacts, _: Translator) -
     ]
     buttons = keyboard(
         *in_lines(offered, 2),
-        [button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id))],
+        [
+            button(_("Another number…"), TypeWeight(source_id=number, operator_id=facts.id)),
+            *([button(_("🔢 Limit here"), AskLimitHere(source_id=number, operator_id=facts.id))] if now else []),
+        ],
         back(details.source.name, WeightsAt(source_id=number)),
     )
     return text_message(titled(f"⚖️ {facts.name} · {details.source.name}", lines), keyboard=buttons)

@@ -4,7 +4,15 @@ from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from bot.admins import offer_settings, source_actions, source_buttons, source_hours, source_targets
+from bot.admins import (
+    narrower_limits,
+    offer_settings,
+    skills,
+    source_actions,
+    source_buttons,
+    source_hours,
+    source_targets,
+)
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
 from bot.handling.act import Act
@@ -109,6 +117,8 @@ VERBS = {
     ),
     "hours": Verb(lambda _: _("hours shop_bot mon-fri 9-18"), source_hours.set_hours),
     "sla": Verb(lambda _: _("sla shop_bot first 15 next 30 resolve 8h"), source_targets.set_targets),
+    "limit": Verb(lambda _: _("limit shop_bot Anna 3"), narrower_limits.type_limit_here),
+    "skills": Verb(lambda _: _("skills shop_bot german 30, vip"), skills.type_needed),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

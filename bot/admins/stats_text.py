@@ -125,8 +125,16 @@ def cause(gap: Gap, _: Translator) -> str:
     match gap.cause:
         case Cause.OFF:
             return _("others were away") if has_more else _("was away")
+        case Cause.OFF_SHIFT:
+            return _("others were off shift") if has_more else _("was off shift")
         case Cause.FULL:
             return _("others were at their limits") if has_more else _("was at the limit")
+        case Cause.FULL_HERE:
+            return _("others were at their limits for this source") if has_more else _("was at the limit here")
+        case Cause.RATE:
+            return _("others were at their hourly limits") if has_more else _("was at the hourly limit")
+        case Cause.NO_SKILL:
+            return _("others lacked a skill") if has_more else _("lacked a skill")
         case Cause.BY_HAND:
             return _("assigned manually") if has_more else _("assigned to others manually")
         case Cause.WEIGHT:

@@ -63,7 +63,7 @@ async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezo
 
 def _screen(contact_id: int, found: Explanation, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
     lines = [_outcome(one, found, zone, _) for one in found.decided[-1 - EARLIER :]]
-    newest = found.decided[-1].decision if found.decided else None
+    newest = next((one.decision for one in reversed(found.decided) if not one.dropped), None)
     if newest is not None and not newest.is_by_hand:
         lines += _numbers(newest, found, _)
     title = contact_label(contact_id, found.lead, _, longest=40)
@@ -74,6 +74,8 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
     """What was decided, and by which rule."""
     at = moment(one.at.timestamp(), str(zone), _)
     name = _name(one.operator_id, found)
+    if one.dropped:
+        return _("{at} no longer required after so long: {skills}").format(at=at, skills=", ".join(one.dropped))
     if one.is_assigned:
         return f"{at} → {name}: {_rule(one, _)}"
     if one.reason in set(ReturnReason):
@@ -119,10 +121,18 @@ def _largest_first(parts: dict[int, float]) -> Iterable[tuple[int, float]]:
 
 
 def _excluded(one: Candidate, why: Exclusion, _: Translator) -> str:
-    said = why_excluded(why, _)
-    if why is Exclusion.FULL:
-        said += ", " + _("{load} of {limit}").format(load=one.load, limit=one.limit)
-    return said
+    match why:
+        case Exclusion.FULL:
+            more = _("{load} of {limit}").format(load=one.load, limit=one.limit)
+        case Exclusion.FULL_HERE:
+            more = _("{load} of {limit}").format(load=one.load_here, limit=one.limit_here)
+        case Exclusion.RATE:
+            more = _("{load} of {limit}").format(load=one.last_hour, limit=one.rate)
+        case Exclusion.NO_SKILL:
+            more = ", ".join(sorted(one.lacking))
+        case _other:
+            more = ""
+    return why_excluded(why, _) + (f", {more}" if more else "")
 
 
 def _listed(each: list[str], _: Translator) -> str:

@@ -26,13 +26,13 @@ from crm_core.api import idempotency
 from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import opening_hours, queue, reach, wait_notices
+from crm_core.routing import given, opening_hours, queue, reach, requirements, wait_notices
 from crm_core.service import daily, overdue
 from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 from crm_core.storage.purging import BATCH
-from crm_core.team import accounts, invitations, missed_offers, shifts
+from crm_core.team import accounts, invitations, missed_offers, rates, shifts
 
 if TYPE_CHECKING:  # these import aiogram, which takes seconds and is of no use without bots
     from bot.reports.export_files import Exporter
@@ -274,6 +274,22 @@ async def _end_offers(process: Process) -> None:
             log.error("offer_not_ended", contact_id=contact_id, error=describe_error(error))
 
 
+async def _turn_rates(process: Process) -> None:
+    """Gives operators with a rate what waits for them, an hour after the contacts that they were given."""
+    operator_ids = await process.db.read(given.due, now=process.clock())
+    if operator_ids:
+        await process.db.write(rates.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
+
+
+async def _drop_skills(process: Process) -> None:
+    """Drops what waiting contacts required for long enough."""
+    if found := await process.db.read(requirements.due, now=process.clock()):
+        contact_ids, source_ids = zip(*found, strict=True)
+        await process.db.write(
+            requirements.drop, contact_ids=contact_ids, source_ids=source_ids, now=process.clock(), rng=process.rng
+        )
+
+
 async def _look_for_exports(process: BotProcess) -> None:
     """Finds exports that were ordered through another process, or left unfinished by an ended session."""
     await process.exporter.wake()
@@ -292,6 +308,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("end_offers", 1, Scope.EVERY_PROCESS, _end_offers),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),
+    PeriodicJob("turn_rates", 1, Scope.EVERY_PROCESS, _turn_rates),
+    PeriodicJob("drop_skills", 1, Scope.EVERY_PROCESS, _drop_skills),
     PeriodicJob("sweep", 30, Scope.EVERY_PROCESS, _sweep),
     PeriodicJob("refresh_wait_notices", 15, Scope.EVERY_PROCESS, _refresh_wait_notices),
     PeriodicJob("renew_late", 5, Scope.EVERY_PROCESS, _renew_late),

@@ -204,6 +204,46 @@ class ClearHours(CallbackData, prefix="op_always"):
     operator_id: Number
 
 
+class AskRate(CallbackData, prefix="op_rate"):
+    """Offers numbers of requests per hour."""
+
+    operator_id: Number
+
+
+class SetRate(CallbackData, prefix="op_pace"):
+    """A number of requests per hour that was offered; 0: any number."""
+
+    operator_id: Number
+    limit: Number
+
+
+class AskSkills(CallbackData, prefix="op_skill"):
+    """Shows an operator's skills, and waits for others."""
+
+    operator_id: Number
+
+
+class AskNeeded(CallbackData, prefix="src_skill"):
+    """Shows the skills that a source requires, and waits for others."""
+
+    source_id: Number
+
+
+class AskLimitHere(CallbackData, prefix="wt_lim"):
+    """Offers limits of an operator at one source."""
+
+    source_id: Number
+    operator_id: Number
+
+
+class SetLimitHere(CallbackData, prefix="wt_max"):
+    """A limit at one source that was offered; 0: none."""
+
+    source_id: Number
+    operator_id: Number
+    limit: Number
+
+
 class SetLimit(CallbackData, prefix="op_max"):
     """A limit that was offered."""
 

@@ -198,6 +198,12 @@ def why_excluded(why: Exclusion | SourceExclusion, _: Translator) -> str:
             return _("outside working hours")
         case Exclusion.FULL:
             return _("at the limit")
+        case Exclusion.FULL_HERE:
+            return _("at the limit for this source")
+        case Exclusion.RATE:
+            return _("at the hourly limit")
+        case Exclusion.NO_SKILL:
+            return _("lacks a skill")
         case Exclusion.OWN_REQUEST:
             return _("it is their own request")
         case Exclusion.REFUSED:

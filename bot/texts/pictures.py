@@ -71,7 +71,11 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: T
 def _causes(_: Translator) -> dict[Cause | None, str]:
     return {
         Cause.OFF: _("absence"),
+        Cause.OFF_SHIFT: _("shifts"),
         Cause.FULL: _("limits"),
+        Cause.FULL_HERE: _("source limits"),
+        Cause.RATE: _("hourly limits"),
+        Cause.NO_SKILL: _("skills"),
         Cause.BY_HAND: _("manual"),
         Cause.WEIGHT: _("new weights"),
         Cause.CHANCE: _("chance"),

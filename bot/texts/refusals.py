@@ -22,6 +22,10 @@ def _bad_value(fields: dict[str, Any], _: Translator) -> str:
             return _("Please use at most {maximum} characters.")
         case "limit":
             return _("The limit must be a whole number from {minimum} to {maximum}.")
+        case "limit_here":
+            return _("The limit at a source must be a whole number from {minimum} to {maximum}; 0 removes it.")
+        case "rate":
+            return _("The hourly limit must be a whole number from {minimum} to {maximum}; 0 removes it.")
         case "weight":
             return _(
                 "The weight must be a whole number from {minimum} to {maximum}; 0 removes the operator from the source."
@@ -75,6 +79,12 @@ REFUSALS: dict[str, Words] = {
     "no_longer_operator": lambda f, _: _(
         "You are no longer on the team here, so this went to nobody. To write to us as a client, press /start."
     ),
+    "bad_skills": lambda f, _: (
+        _("“{part}” is no skill. Write words with commas between them, for example: german, vip").format(**f)
+        if f["part"]
+        else _("Send up to 20 words with commas between them, for example: german, vip. A dash removes them.")
+    ),
+    "no_weight": lambda f, _: _("{operator} gets no requests from {source}; set a weight there first.").format(**f),
     "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(
         "{operator} has not pressed Start in this source's bot, or has blocked it, so cards can't reach them."

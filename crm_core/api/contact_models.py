@@ -15,6 +15,7 @@ from crm_core.api.fields import (
     Message,
     Moment,
     Phone,
+    Required,
     Said,
     Shown,
     example,
@@ -37,6 +38,11 @@ class NewContact(FilledIn):
     email: Email | None = None
     phone: Phone | None = None
     full_name: FullName | None = None
+    skills: Required = Field(
+        default_factory=dict,
+        description="Skills that it requires of its operator beside those of its source, each with the minutes of "
+        "waiting after which it is dropped, or null.",
+    )
 
 
 class ContactOfLead(Shown):

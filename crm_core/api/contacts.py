@@ -27,19 +27,26 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lifecycle import Registered
 from crm_core.contacts.lists import Filter
 from crm_core.messaging.messages import MessageContent
+from crm_core.routing.skills import Required
 from crm_core.storage.paging import RowCount
 
 router = APIRouter(tags=["contacts"])
 
 
 async def register_and_respond(
-    call: RequestContext, *, source_id: int, lead: LeadFacts, message: str | None
+    call: RequestContext,
+    *,
+    source_id: int,
+    lead: LeadFacts,
+    message: str | None,
+    required: Required | None = None,
 ) -> Response:
     """Registers a contact and responds with it.
 
     Args:
         lead: what the caller knows of the lead.
         message: the text of the request; a blank one counts as none.
+        required: skills of the operator, beside those that the source requires.
     """
     content = None if message is None or not message.strip() else MessageContent("text", text=message)
     return await run_idempotent(
@@ -51,6 +58,7 @@ async def register_and_respond(
         content=content,
         now=call.now,
         rng=call.rng,
+        required=required,
     )
 
 
@@ -115,7 +123,9 @@ async def list_contacts(
 async def add_contact(body: NewContact, call: Writing) -> Response:
     """Like `POST /leads/register_contact/`, but the lead is found by the external id first, then by e-mail."""
     lead = LeadFacts(body.lead_external_id, body.email, call.phone(body.phone), body.full_name)
-    return await register_and_respond(call, source_id=body.source_id, lead=lead, message=body.message)
+    return await register_and_respond(
+        call, source_id=body.source_id, lead=lead, message=body.message, required=body.skills or None
+    )
 
 
 @router.get(

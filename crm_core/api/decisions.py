@@ -18,8 +18,10 @@ router = APIRouter(tags=["contacts"])
 class CandidateShown(Shown):
     """An operator with a weight at the source, as they stood when it was decided.
 
-    `part` is their part of the weights of those who could get the contact, null for the others: `why_not` says why
-    they could not. Credits are those of a source with exact shares, in millionths of a contact, else null.
+    `part` is their part of the weights of those who could get the contact, null for the others: `why_not` says why they
+    could not. `load_here` and `limit_here` are of the source, `last_hour` and `rate` of an hour; null where the
+    operator had no such limit. `lacking` are the skills that they lack. Credits are those of a source with exact
+    shares, in millionths of a contact, else null.
     """
 
     operator_id: int
@@ -27,6 +29,11 @@ class CandidateShown(Shown):
     weight: int
     load: int
     limit: int
+    load_here: int | None
+    limit_here: int | None
+    last_hour: int | None
+    rate: int | None
+    lacking: list[str]
     part: float | None
     credit: int | None
     credit_after: int | None
@@ -39,7 +46,9 @@ class DecisionShown(Shown):
     `rule` is `random`, `exact`, `sticky` (the client came back to the operator whom they had before) or `by_hand`.
     Where the contact waited from then on, `assigned` is false, and the rule says why: what excluded everybody
     (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0 to
-    1. `candidates` is null for decisions of versions that did not keep them, and where there was nothing to choose.
+    1. Where it required skills no longer, having waited so long, the rule is `skills_dropped`, and `dropped` names
+    them; nothing was decided then. `candidates` is null for decisions of versions that did not keep them, and where
+    there was nothing to choose.
     """
 
     model_config = example(
@@ -51,6 +60,7 @@ class DecisionShown(Shown):
         actor="system",
         strategy="random",
         roll=0.4142,
+        dropped=[],
         candidates=[
             {
                 "operator_id": 1,
@@ -58,6 +68,11 @@ class DecisionShown(Shown):
                 "weight": 30,
                 "load": 2,
                 "limit": 5,
+                "load_here": None,
+                "limit_here": None,
+                "last_hour": None,
+                "rate": None,
+                "lacking": [],
                 "part": 1.0,
                 "credit": None,
                 "credit_after": None,
@@ -74,6 +89,7 @@ class DecisionShown(Shown):
     actor: str
     strategy: str | None
     roll: float | None
+    dropped: list[str]
     candidates: list[CandidateShown] | None
 
 
@@ -93,15 +109,20 @@ def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
     decision = one.decision
     return {
         "at": one.at,
-        "rule": "sticky" if decision is not None and decision.is_sticky else one.reason,
+        "rule": "skills_dropped" if one.dropped else _rule(one),
         "assigned": one.is_assigned,
         "operator_id": one.operator_id,
         "operator": found.names.get(one.operator_id) if one.operator_id is not None else None,
         "actor": one.actor,
         "strategy": decision.strategy if decision is not None else None,
         "roll": decision.roll if decision is not None else None,
+        "dropped": list(one.dropped),
         "candidates": _candidates(one, found),
     }
+
+
+def _rule(one: Explained) -> str | None:
+    return "sticky" if one.decision is not None and one.decision.is_sticky else one.reason
 
 
 def _candidates(one: Explained, found: Explanation) -> list[dict[str, Any]] | None:
@@ -120,6 +141,11 @@ def _candidates(one: Explained, found: Explanation) -> list[dict[str, Any]] | No
             "weight": each.weight,
             "load": each.load,
             "limit": each.limit,
+            "load_here": None if each.limit_here is None else each.load_here,
+            "limit_here": each.limit_here,
+            "last_hour": None if each.rate is None else each.last_hour,
+            "rate": each.rate,
+            "lacking": sorted(each.lacking),
             "part": parts.get(each.operator_id),
             "credit": None if before is None else before.get(each.operator_id, 0),
             "credit_after": None if after is None else after.get(each.operator_id, 0),

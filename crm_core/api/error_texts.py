@@ -56,6 +56,12 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
         f"{f['operator']} is not available ({f['why']}); send force=true to assign it anyway"
     ),
     "no_longer_operator": "This account was on the staff until some days ago",
+    "bad_skills": lambda f: (
+        f"{f['part']!r} is no skill: a word of at most 32 characters, with 0 to 10080 minutes if any"
+        if f["part"]
+        else "Between 1 and 20 skills are required"
+    ),
+    "no_weight": lambda f: f"{f['operator']} has no weight at {f['source']}",
     "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (
         f"{f['operator']} has not started, or has blocked, this source's bot and cannot receive its contacts"

@@ -20,6 +20,7 @@ from crm_core.contacts.emails import EMAIL_LONGEST, check_email
 from crm_core.errors import BadEmail
 from crm_core.messaging.messages import TEXT_LONGEST, utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST, shows_something
+from crm_core.routing.skills import MINUTES_LONGEST, TAGS_AT_MOST
 
 # Both databases count to 2**63; bounds in the schema are floating-point numbers, which represent this one exactly.
 INTEGER = 9 * 10**18
@@ -76,6 +77,21 @@ Email = Annotated[
 Phone = Annotated[str, Field(max_length=40, pattern=ON_ONE_LINE, json_schema_extra={"format": "phone"})]
 FullName = Annotated[str, Field(max_length=200, pattern=ON_ONE_LINE)]
 ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=ON_ONE_LINE)]
+
+
+def _with_minutes(given: Any) -> Any:
+    return dict.fromkeys(given) if isinstance(given, list) and all(isinstance(one, str) for one in given) else given
+
+
+Required = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE)],
+        Annotated[int, Field(ge=0, le=MINUTES_LONGEST), WHOLE] | None,
+    ],
+    Field(max_length=TAGS_AT_MOST),
+    BeforeValidator(_with_minutes, json_schema_input_type=dict[str, int | None] | list[str]),
+]
+"""Skills, each with the minutes of waiting after which it is dropped, or null; a list of them where none is dropped."""
 
 
 def written(moment: datetime) -> str:

@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 
 from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, example
+from crm_core.api.fields import ON_ONE_LINE, WHOLE, Body, Id, Name, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
-from crm_core.team import departure, operators, shifts
+from crm_core.routing import skills
+from crm_core.routing.skills import TAGS_AT_MOST
+from crm_core.team import departure, operators, rates, shifts
 from crm_core.team.operators import OperatorFacts
 
 router = APIRouter(tags=["operators"])
@@ -51,6 +53,13 @@ class OperatorChange(Body):
     max_leads: Limit = Field(default_factory=int, validation_alias=AliasChoices("max_leads", "max_load_limit"))
     hours: HoursText | None = Field(default=None, description=f"When new contacts come, {AS_WRITTEN}")
     timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
+    rate: Annotated[int, Field(ge=1, le=rates.RATE_LARGEST), WHOLE] | None = Field(
+        default=None, description="How many contacts they are given in any 60 minutes at most; null: any number."
+    )
+    skills: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE)]],
+        Field(max_length=TAGS_AT_MOST, description="What they can do, as tags that contacts may require."),
+    ] = Field(default_factory=list)
 
 
 class OperatorShown(Shown):
@@ -66,7 +75,10 @@ class OperatorShown(Shown):
 
 
 class ShareShown(Shown):
-    """An operator's weight at a source, and `part`, its part of the sum of all weights there, from 0 to 1."""
+    """An operator's weight at a source, and `part`, its part of the sum of all weights there, from 0 to 1.
+
+    `limit` is the most open contacts from there that they hold, null for no limit but their own.
+    """
 
     source_id: int
     source: str
@@ -74,6 +86,7 @@ class ShareShown(Shown):
     operator: str
     weight: int
     part: float
+    limit: int | None
 
 
 class OperatorDetails(OperatorShown):
@@ -82,12 +95,17 @@ class OperatorDetails(OperatorShown):
     `is_online` is switched by the operator (/online, /offline in Telegram), `telegram_id` is their account once they
     have joined, `missing_bots` are bots that they should work with but have not started or have blocked. `hours` are
     their working hours, null for always: seven days from Monday, dates with hours of their own, holidays, leave.
-    `on_shift` says whether these let new contacts come now.
+    `on_shift` says whether these let new contacts come now. `rate` is how many contacts they are given in an hour at
+    most, null for any number; `given_lately`, how many they were given in the last one, is counted only with a rate.
+    `skills` are tags that contacts may require.
     """
 
     is_online: bool
     hours: dict[str, Any] | None
     on_shift: bool
+    rate: int | None
+    given_lately: int
+    skills: list[str]
     telegram_id: int | None
     missing_bots: list[str]
     sources: list[ShareShown]
@@ -124,7 +142,7 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
     """With their weights, and the bots in which they cannot be reached."""
     found = await call.db.read(operators.details, operator_id=operator_id)
     response.headers.update(OPERATOR.headers(found.facts))
-    return {**_fields(found.facts), "sources": found.shares}
+    return {**_fields(found.facts), "skills": sorted(skills.tags(found.facts.skills)), "sources": found.shares}
 
 
 @router.patch(
@@ -140,13 +158,23 @@ async def change_operator(operator_id: Id, body: OperatorChange, if_match: Match
 
 
 def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
-    """Changes an operator and, if they are given, their hours."""
+    """Changes an operator and, if they are given, their hours, skills and rate."""
+    who = {name: inputs[name] for name in ("actor", "now", "rng")}
+    if "skills" in inputs:
+        operators.set_skills(s, operator_id=operator_id, tags=inputs.pop("skills"), **who)
     wanted: dict[str, Any] = {name: inputs.pop(name) for name in FIELDS if name in inputs}
     if wanted:  # first, so that what makes them eligible gives them nothing outside of these hours
-        who = {name: inputs[name] for name in ("actor", "now", "rng")}
-        before = operators.one(s, operator_id=operator_id).hours
-        hours = wanted_hours(before, wanted, zone=zone, now=who["now"])
+        stored = operators.one(s, operator_id=operator_id).hours
+        hours = wanted_hours(stored, wanted, zone=zone, now=who["now"])
         shifts.set_hours(s, operator_id=operator_id, hours=hours, **who)
+    if "rate" not in inputs:
+        return operators.change(s, operator_id=operator_id, **inputs)
+    rate, before = inputs.pop("rate"), operators.one(s, operator_id=operator_id).rate
+    if rate is None or (before is not None and rate > before):  # last, so that it gives them nothing beyond the rest
+        operators.change(s, operator_id=operator_id, **inputs)
+        rates.set_rate(s, operator_id=operator_id, rate=rate, **who)
+        return operators.one(s, operator_id=operator_id)
+    rates.set_rate(s, operator_id=operator_id, rate=rate, **who)
     return operators.change(s, operator_id=operator_id, **inputs)
 
 
@@ -164,7 +192,7 @@ OPERATOR = Tagged(
     "operator_id",
     operators.lock,
     operators.one,
-    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours),
+    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours, facts.rate, facts.skills),
 )
 
 

@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 
 from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Shown, example
+from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Required, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
-from crm_core.routing import offer_settings, opening_hours, sources, standing
+from crm_core.routing import offer_settings, opening_hours, skills, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.service import setting
 from crm_core.storage.locks import lock_sources
@@ -104,6 +104,11 @@ class SourceChange(Body):
     )
     timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
     sla: TargetsBody | None = Field(default=None, description="Targets of the service level; null: none.")
+    skills: Required = Field(
+        default_factory=dict,
+        description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
+        "dropped, or null; empty: none.",
+    )
 
 
 class SourceShown(Shown):
@@ -135,6 +140,7 @@ class SourceDetailsShown(SourceShown):
     hours: dict[str, Any] | None
     is_open: bool
     sla: dict[str, int] | None
+    skills: dict[str, int | None]
     bot: str | None
     slug: str | None
     waiting: int
@@ -156,11 +162,16 @@ class Assignment(Body):
 
 
 class WeightChange(Body):
-    """An operator's weight at a source."""
+    """An operator's weight at a source, and their limit there."""
 
-    model_config = example(weight=30)
+    model_config = example(weight=30, limit=3)
 
     weight: WeightThere
+    limit: Annotated[int, Field(ge=1, le=sources.LIMIT_LARGEST), WHOLE] | None = Field(
+        default=None,
+        description="The most open contacts from this source that they hold; null: no limit but their own. If it is "
+        "left out, it stays as it is.",
+    )
 
 
 class StandingShown(Shown):
@@ -168,17 +179,26 @@ class StandingShown(Shown):
 
     `part` is their part of the sum of all weights there, from 0 to 1. `credit` is what a source with exact shares owes
     them, in millionths of a contact, below 0 if they are ahead; over a source it adds up to 0. `why_not` is the code of
-    what excludes them from the next contact, null if they are `eligible`.
+    what excludes them from the next contact, null if they are `eligible`. `limit` is the most open contacts from the
+    source that they hold, null for no limit but their own.
     """
 
     model_config = example(
-        operator_id=1, operator="Anna", weight=30, part=0.3, credit=-400000, eligible=False, why_not="full"
+        operator_id=1,
+        operator="Anna",
+        weight=30,
+        part=0.3,
+        limit=None,
+        credit=-400000,
+        eligible=False,
+        why_not="full",
     )
 
     operator_id: int
     operator: str
     weight: int
     part: float
+    limit: int | None
     credit: int
     eligible: bool
     why_not: str | None
@@ -279,6 +299,7 @@ SOURCE = Tagged(
         *(getattr(source, name) for name in offer_settings.NAMES),
         source.hours,
         source.sla,
+        source.skills,
     ),
 )
 
@@ -312,7 +333,10 @@ async def list_standings(source_id: Id, call: Reading) -> Any:
 )
 async def change_weight(source_id: Id, operator_id: Id, body: WeightChange, call: Administering) -> Any:
     """The same as `assign_operator`, with the source's operators as they stand afterwards."""
-    return await call.db.write(_change_weight, **_weight(call, source_id, operator_id, body.weight))
+    changed = _weight(call, source_id, operator_id, body.weight)
+    if "limit" in body.model_fields_set:
+        changed["limit"] = body.limit
+    return await call.db.write(_change_weight, **changed)
 
 
 def _change_weight(s: Session, /, *, source_id: int, **inputs: Any) -> list[standing.Standing]:
@@ -341,5 +365,6 @@ def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int)
 
 def _respond(found: SourceDetails) -> Response:
     listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
+    listed["skills"] = dict(skills.read(found.source.skills))
     shown = {**listed, "waiting": found.waiting, "operators": found.shares}
     return SourceDetailsShown.answer(shown, headers=SOURCE.headers(found.source))

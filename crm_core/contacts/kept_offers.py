@@ -12,10 +12,10 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.contacts import cards, offer_rounds
 from crm_core.messaging import outbox
-from crm_core.routing import assignment, ledger, offers, queue
+from crm_core.routing import assignment, given, ledger, offers, queue
 from crm_core.routing.assignment import Reservation
 from crm_core.routing.candidates import candidates, source_facts
-from crm_core.routing.choose import Asked, eligible
+from crm_core.routing.choose import Asked, Candidate, eligible
 from crm_core.routing.decisions import record
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
@@ -42,13 +42,15 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     operator_id: int = contact.operator_id
     asked = {**offers.asked_of(s, contact.id), operator_id: Asked.MISSED}
     pool = [
-        replace(one, load=one.load - 1) if one.operator_id == operator_id else one
+        _without_this(one) if one.operator_id == operator_id else one
         for one in candidates(s, replace(source, asked=asked))
     ]
     able, excluded = eligible(pool)
     if [one.operator_id for one in able] != [operator_id]:
         return False
     offers.undo_draw(s, contact)
+    if able[0].rate is not None:
+        given.give_again(s, contact_id=contact.id, operator_id=operator_id, now=now)
     offers.note_asked(s, contact_id=contact.id, operator_id=operator_id, outcome=Asked.MISSED)
     if offer_rounds.is_enough(contact, rules):
         offer_rounds.escalate(s, contact, now=now)
@@ -83,6 +85,16 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
         notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, source.card_bot_id, place.chat_id, contact.id, payload=payload)
         outbox.add(s, [notice], now=now)
     return True
+
+
+def _without_this(one: Candidate) -> Candidate:
+    """An operator as if a contact of theirs were not."""
+    return replace(
+        one,
+        load=one.load - 1,
+        load_here=one.load_here - (one.limit_here is not None),
+        last_hour=one.last_hour - (one.rate is not None),
+    )
 
 
 _KEPT = (

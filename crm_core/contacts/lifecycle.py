@@ -17,7 +17,7 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, offers, queue
+from crm_core.routing import assignment, offers, queue, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, is_open, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
@@ -26,6 +26,7 @@ from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import MoreToAssign
 from crm_core.routing.returning import former_operator
+from crm_core.routing.skills import Required
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources
@@ -76,21 +77,33 @@ class Registered(Opened):
 
 
 def register(
-    s: Session, *, source_id: int, lead: LeadFacts, now: datetime, rng: Rng, content: MessageContent | None = None
+    s: Session,
+    *,
+    source_id: int,
+    lead: LeadFacts,
+    now: datetime,
+    rng: Rng,
+    content: MessageContent | None = None,
+    required: Required | None = None,
 ) -> Registered:
     """A request of another system: a new contact at each call, assigned at once if anybody is eligible.
 
-    Raises SourceNotFound, SourceOff.
+    Args:
+        required: skills of the operator, beside those that the source requires.
+
+    Raises SourceNotFound, SourceOff, BadSkills.
     """
+    own = skills.write(skills.check(required)) if required else None
     leads.prefetch_lead(s, lead)
     announce_opening(s, source_id, content)
-    source = queue.as_seen_by(source_facts(s, source_id), chat_id=None)
+    facts = source_facts(s, source_id)
+    source = replace(facts, bot_id=None, needs=facts.needs | skills.tags(own))
     if not source.is_active:
         raise SourceOff(source=source.name)
     happened: list[NewEvent] = []
     known = leads.find_or_create(s, lead, now=now, happened=happened)
     made = open_contact(
-        s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng, happened=happened
+        s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng, happened=happened, own=own
     )
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
@@ -112,6 +125,7 @@ def open_contact(
     rng: Rng,
     late: LateWords | None = None,
     happened: Sequence[NewEvent] = (),
+    own: str | None = None,
 ) -> Opened:
     """Makes a contact and assigns it to an operator, or queues it. Every contact begins here.
 
@@ -120,13 +134,14 @@ def open_contact(
         late: messages that came after an earlier contact was closed, which now open this one.
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
+        own: skills that it requires beside those of its source, as they are stored.
     """
     preferred = late.operator_id if late else former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None
     offer = _offer(s, source, place, now)
-    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, offer, now)).scalar_one()
+    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, offer, now, own)).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
     if late is not None:
         messages.move(s, late.said, contact_id=contact_id)
@@ -181,22 +196,27 @@ def _reserve(
         if not is_open(s, source.id):
             return Choice(None, SourceExclusion.SOURCE_CLOSED.value, ())
         source = replace(source, is_open=True, has_line=True)
-    if source.is_exact:
-        lock_sources(s, [source.id])  # of its ledger
-    if not (source.has_line and queue.is_behind_others(s, source)):
-        same = None
-        if preferred is not None:
-            same = assignment.reserve_preferred(s, source, operator_id=preferred, is_charged=is_charged)
-        place = same or assignment.reserve_operator(s, source, rng=rng)
+    has_line = source.has_line and queue.first_in_line(s, source.id) is not None
+    if source.is_exact or has_line:
+        lock_sources(s, [source.id])  # of its ledger, of its queue
+    if not has_line:
+        place = _try(s, source, rng, preferred=preferred, is_charged=is_charged)
         if isinstance(place, Reservation):
             return place
-    # Another transaction may free a place right now. Under the source's lock either we see that place, or it sees the
-    # contact that we queue.
-    lock_sources(s, [source.id])
+        # Another transaction may free a place right now. Under the source's lock either we see that place, or it sees
+        # the contact that we queue.
+        lock_sources(s, [source.id])
     if queue.is_behind_others(s, source):
         on_commit(s, MoreToAssign(frozenset([source.id])))
         return Choice(None, OTHERS_FIRST, ())
-    return assignment.reserve_operator(s, source, rng=rng)
+    return _try(s, source, rng, preferred=preferred, is_charged=is_charged)
+
+
+def _try(s: Session, source: SourceFacts, rng: Rng, *, preferred: int | None, is_charged: bool) -> Reservation | Choice:
+    same = None
+    if preferred is not None:
+        same = assignment.reserve_preferred(s, source, operator_id=preferred, is_charged=is_charged)
+    return same or assignment.reserve_operator(s, source, rng=rng)
 
 
 def _new_row(
@@ -207,8 +227,12 @@ def _new_row(
     place: Reservation | Choice,
     offer: Offer | None,
     now: datetime,
+    own: str | None,
 ) -> dict[str, Any]:
     assigned = isinstance(place, Reservation)
+    waits = {"needs": None, "drops_at": None}
+    if source.needs and not assigned:
+        waits = requirements.waiting_values(skills.required_by(source.skills, own), queued=now)
     return {
         "lead_id": lead_id,
         "source_id": source.id,
@@ -224,6 +248,8 @@ def _new_row(
         "queued_at": None if assigned else now,
         "offered_at": None if offer is None else offer.at,
         "offer_ends_at": None if offer is None else offer.ends_at,
+        "skills": own,
+        **waits,
     }
 
 

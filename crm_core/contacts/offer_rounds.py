@@ -12,7 +12,7 @@ from crm_core.messaging import alerts, messages
 from crm_core.routing import assignment, offers, queue
 from crm_core.routing.assignment import ASSIGNED_VALUES
 from crm_core.routing.candidates import one_candidate, source_facts
-from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.routing.choose import NOTHING, exclusion
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Source
 
@@ -79,7 +79,9 @@ def give_to_duty(s: Session, contact: Row[Any], operator_id: int, *, now: dateti
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
     source = offers.with_asked(s, source, contact.id)
     chosen = one_candidate(s, source, operator_id=operator_id).candidate
-    if exclusion(replace(chosen, asked=None)) not in (None, Exclusion.FULL):
+    # Neither limits nor skills count: they are there for this.
+    there = replace(chosen, load=0, limit=1, limit_here=None, rate=None, lacking=NOTHING, asked=None)
+    if exclusion(there) is not None:
         return False
     place = assignment.reserve_by_hand(
         s, source, chosen=chosen, beyond_limit=True, is_charged=source.sticky_mode == "charged"

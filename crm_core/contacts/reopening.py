@@ -114,7 +114,7 @@ def _take_place(s: Session, contact: Row[Any], operator_id: int) -> assignment.R
     """A place of the operator for the contact, over their limit too. Raises OperatorNotFound, OperatorUnreachable."""
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
     chosen = one_candidate(s, source, operator_id=operator_id)
-    place = assignment.reserve_by_hand(s, source, chosen=chosen.candidate, beyond_limit=True)
+    place = assignment.reserve_again(s, chosen=chosen.candidate)
     if place is None or not chosen.candidate.is_reachable:
         raise OperatorUnreachable(operator=chosen.name)
     return place

@@ -20,10 +20,10 @@ from crm_core.errors import (
     OwnRequest,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, offers, queue
+from crm_core.routing import assignment, offers, queue, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
-from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.routing.choose import Exclusion, exclusion_by_hand
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import handed_on
 from crm_core.routing.returns import ReturnReason
@@ -120,7 +120,7 @@ def _reserve(
 ) -> Reservation:
     """Reserves a place with the chosen operator. Raises NeedsConfirmation if they are full or absent."""
     candidate = chosen.candidate
-    why = exclusion(candidate)
+    why = exclusion_by_hand(candidate)
     reservation = None
     if why is None or confirmed:
         reservation = assignment.reserve_by_hand(
@@ -177,7 +177,7 @@ def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> N
     cards.refresh_all(s, contact_id=contact.id, now=now)
 
 
-_BEFORE = select(_contact.c.id, _contact.c.source_id, _contact.c.offered_at).where(
+_BEFORE = select(_contact.c.id, _contact.c.source_id, _contact.c.operator_id, _contact.c.offered_at).where(
     _contact.c.id == bindparam("contact_id"),
     _contact.c.status != "closed",
     _contact.c.operator_id == bindparam("of_operator"),
@@ -235,6 +235,7 @@ def return_contact(
     if returned is None:
         return False
     assignment.release(s, operator_id)
+    requirements.queue_again(s, contact_id=contact_id, source_id=returned.source_id, now=now)
     outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     queued = events.of_contact(
         events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data

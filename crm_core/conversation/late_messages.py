@@ -27,6 +27,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
+from crm_core.routing.duty import BUSY
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.tables import Contact, Message, Source
@@ -105,7 +106,7 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     return True
 
 
-_CAN_READ = frozenset({Exclusion.OFFLINE, Exclusion.OFF_SHIFT, Exclusion.FULL})
+_CAN_READ = frozenset({Exclusion.OFFLINE, Exclusion.OFF_SHIFT, Exclusion.NO_SKILL}) | BUSY
 
 
 def _chat_of_who_had_it(s: Session, closed: Closed) -> int | None:

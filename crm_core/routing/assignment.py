@@ -8,11 +8,12 @@ somebody else held. All of it is one transaction, so these happen together or no
 Locks. A place is taken by one conditional UPDATE (`_CLAIM`): two transactions that chose the same operator for their
 last place cannot both have it, and the second one chooses again. It also chooses again if the operator was removed,
 replaced by another account or lost a chat meanwhile (`operators.reach_version`): whoever does that changes the
-operator's row first and then returns what they hold, so that either they see the contact or we see the change. So
-choosing needs no lock, and a new contact takes none if somebody is free. If nobody is, its transaction locks the source
-(`crm_core.storage.locks`) and chooses once more before it queues the contact; whatever frees a place locks the sources
-of that operator before it looks for waiting contacts (`crm_core.routing.queue`). So one of the two sees the other:
-nobody waits while somebody eligible is free.
+operator's row first and then returns what they hold, so that either they see the contact or we see the change. A limit
+at one source is counted again once the place is taken (`_claim`): the operator's row is locked then, and whoever gives
+them another contact waits for it. So choosing needs no lock, and a new contact takes none if somebody is free. If
+nobody is, its transaction locks the source (`crm_core.storage.locks`) and chooses once more before it queues the
+contact; whatever frees a place locks the sources of that operator before it looks for waiting contacts
+(`crm_core.routing.queue`). So one of the two sees the other: nobody waits while somebody eligible is free.
 """
 
 from collections import Counter
@@ -22,14 +23,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, update
+from sqlalchemy import and_, bindparam, case, func, or_, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
-from crm_core.routing import ledger
-from crm_core.routing.candidates import SourceFacts, candidates
+from crm_core.routing import given, ledger
+from crm_core.routing.candidates import SourceFacts, candidates, held_here
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible
 from crm_core.routing.credits import may_pay
 from crm_core.routing.decisions import record
@@ -58,32 +59,36 @@ _STILL_CHOSEN = (
     _operator.c.reach_version == bindparam("seen_reach"),
 )
 _ONE_MORE = _operator.c.current_leads + 1
-_CLAIM = Prepared(
+# Who has no rate is given contacts that nobody counts.
+_ONE_MORE_GIVEN = _operator.c.given_lately + case((_operator.c.rate.is_not(None), 1), else_=0)
+_WITHIN_LIMIT = (
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
         _operator.c.current_leads < _operator.c.max_leads,
         *_STILL_CHOSEN,
     )
-    .values(current_leads=_ONE_MORE)
+    .values(current_leads=_ONE_MORE, given_lately=_ONE_MORE_GIVEN)
     .returning(_operator.c.current_leads, _operator.c.max_leads)
 )
+_CLAIM = Prepared(_WITHIN_LIMIT.where(or_(_operator.c.rate.is_(None), _operator.c.given_lately < _operator.c.rate)))
 # The same for a place that is not the last one; it fails where it finds something else: see `_expect_place`.
 _CLAIM_EXPECTED = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
     .values(current_leads=case((and_(_operator.c.max_leads > _ONE_MORE, *_STILL_CHOSEN), _ONE_MORE)))
 )
-_CLAIM_BY_HAND = (
+_BEYOND_LIMIT = (
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
         _operator.c.removed_at.is_(None),
         _operator.c.reach_version == bindparam("seen_reach"),
     )
-    .values(current_leads=_operator.c.current_leads + 1)
     .returning(_operator.c.current_leads, _operator.c.max_leads)
 )
+_CLAIM_BY_HAND = _BEYOND_LIMIT.values(current_leads=_ONE_MORE, given_lately=_ONE_MORE_GIVEN)
+_CLAIM_AGAIN = _BEYOND_LIMIT.values(current_leads=_ONE_MORE)
 _FREE = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
@@ -101,6 +106,7 @@ class Reservation:
         reason: `random`, `exact`, `by_hand`, or `duty` for what nobody else has taken.
         excluded: who could not have got the contact instead, and why.
         decision: what the choice was made from (`crm_core.routing.decisions`).
+        has_rate: whether it counts for an hour in what the operator is given (`crm_core.routing.given`).
     """
 
     operator_id: int
@@ -110,6 +116,7 @@ class Reservation:
     reason: str
     excluded: tuple[tuple[int, Exclusion], ...] = ()
     decision: str | None = None
+    has_rate: bool = False
 
     def on_duty(self) -> "Reservation":
         """The same for a contact that nobody else has taken."""
@@ -118,7 +125,16 @@ class Reservation:
 
 def _reservation(chosen: Candidate, claimed: Any, choice: Choice, decision: str) -> Reservation:
     load, limit = claimed
-    return Reservation(chosen.operator_id, chosen.chat_id, load, limit, choice.reason, choice.excluded, decision)
+    return Reservation(
+        chosen.operator_id,
+        chosen.chat_id,
+        load,
+        limit,
+        choice.reason,
+        choice.excluded,
+        decision,
+        chosen.rate is not None,
+    )
 
 
 def _expect_place(s: Session, chosen: Candidate) -> bool:
@@ -127,16 +143,27 @@ def _expect_place(s: Session, chosen: Candidate) -> bool:
     On PostgreSQL the UPDATE then goes to the server together with the new contact and COMMIT: a round trip less, and
     the operator's row is locked only while the server commits. Where a concurrent transaction has taken the places or
     changed the operator, the count becomes NULL, which the column forbids; nothing is stored or stays locked, and the
-    action is run again. Whoever takes the last place records it (`limit_reached`), and therefore looks.
+    action is run again. Whoever takes the last place records it (`limit_reached`), and therefore looks; so does
+    whoever takes one of an operator with further limits.
     """
-    if chosen.load + 1 >= chosen.limit:
+    if chosen.load + 1 >= chosen.limit or chosen.limit_here is not None or chosen.rate is not None:
         return False
-    return expect(s, _CLAIM_EXPECTED, {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version})
+    return expect(s, _CLAIM_EXPECTED, _seen(chosen))
 
 
-def _claim(s: Session, chosen: Candidate) -> Any:
-    values = {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
-    return execute(s, _CLAIM, values).one_or_none()
+def _seen(chosen: Candidate) -> dict[str, int]:
+    return {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
+
+
+def _claim(s: Session, source: SourceFacts, chosen: Candidate) -> Any:
+    """The operator's load and limit with one place more; None if they have no such place any more.
+
+    On PostgreSQL, what they hold from the source is counted again now that their row is locked.
+    """
+    claimed = execute(s, _CLAIM, _seen(chosen)).one_or_none()
+    if claimed is None or chosen.limit_here is None or s.get_bind().dialect.name != "postgresql":
+        return claimed
+    return claimed if held_here(s, source, operator_id=chosen.operator_id) < chosen.limit_here else None
 
 
 LOST_AT_MOST = 3
@@ -165,7 +192,7 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         if not lost and _expect_place(s, chosen):
             _enter(s, source, choice, credits)
             return _reservation(chosen, (chosen.load + 1, chosen.limit), choice, decision)
-        claimed = unlock_unless_found(s, partial(_claim, s, chosen))
+        claimed = unlock_unless_found(s, partial(_claim, s, source, chosen))
         if claimed is not None:
             _enter(s, source, choice, credits)
             return _reservation(chosen, claimed, choice, decision)
@@ -185,7 +212,7 @@ def reserve_preferred(
     preferred = next((one for one in eligible(pool)[0] if one.operator_id == operator_id), None)
     if preferred is None:
         return None
-    claimed = unlock_unless_found(s, partial(_claim, s, preferred))
+    claimed = unlock_unless_found(s, partial(_claim, s, source, preferred))
     if claimed is None:
         return None
     credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
@@ -208,13 +235,14 @@ def reserve_by_hand(
 ) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
+    It counts in what they are given in an hour, though their rate does not stop it.
+
     Args:
         source: of the contact.
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
         is_charged: whether they pay for it where shares are exact; the caller has then locked the source.
     """
-    values = {"operator_id": chosen.operator_id, "seen_reach": chosen.reach_version}
-    claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _CLAIM, values).one_or_none()
+    claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _WITHIN_LIMIT, _seen(chosen)).one_or_none()
     if claimed is None:
         return None
     everybody = [
@@ -230,6 +258,18 @@ def reserve_by_hand(
     if credits is not None and may_pay(credits, choice.weights, chosen.operator_id):
         _enter(s, source, choice, credits)
     return _reservation(chosen, claimed, choice, decision)
+
+
+def reserve_again(s: Session, *, chosen: Candidate) -> Reservation | None:
+    """A place of the operator who opens a contact of theirs again, over their limits too: nothing is given to them.
+
+    None if they are not who was chosen any more.
+    """
+    claimed = execute(s, _CLAIM_AGAIN, _seen(chosen)).one_or_none()
+    if claimed is None:
+        return None
+    load, limit = claimed
+    return Reservation(chosen.operator_id, chosen.chat_id, load, limit, "by_hand")
 
 
 def release(s: Session, operator_id: int) -> None:
@@ -250,6 +290,8 @@ ASSIGNED_VALUES = {
     "queued_at": None,
     "assigned_at": func.coalesce(_contact.c.assigned_at, _AT),
     "current_assigned_at": _AT,
+    "needs": None,
+    "drops_at": None,
 }
 """What an UPDATE of a contact sets when it gets an operator: parameters `to_operator`, and `at`, the moment.
 
@@ -280,6 +322,8 @@ def announce_assignment(
         offer: where it is only offered.
         also, happened: rows and events of the same action, written in the same statements.
     """
+    if place.has_rate:
+        given.count(s, contact_id=contact_id, operator_id=place.operator_id, now=now)
     is_full = place.load >= place.limit
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
     offered = [] if offer is None else [offer.event(contact_id, source.id, place.operator_id)]

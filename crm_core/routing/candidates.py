@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, text, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, exists, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound, SourceNotFound
-from crm_core.routing.choose import Asked, Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.choose import NOTHING, Asked, Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.skills import tags
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Source, Staff, StaffChat, Weight
@@ -39,6 +40,8 @@ class SourceFacts:
         offer_seconds: for so long a contact is offered to an operator; 0: it is theirs at once.
         asked: of the contact that is assigned: who had it before, and what came of that.
         is_open: whether its working hours let contacts be given out now.
+        skills: what it requires of operators, as it is stored.
+        needs: the skills that the contact that is assigned requires.
     """
 
     id: int
@@ -54,6 +57,8 @@ class SourceFacts:
     offer_seconds: int = 0
     asked: Mapping[int, Asked] = field(default_factory=dict)
     is_open: bool = True
+    skills: str | None = None
+    needs: frozenset[str] = NOTHING
 
     @property
     def why_nobody(self) -> SourceExclusion | None:
@@ -81,6 +86,7 @@ SETTINGS = (
     Source.sticky_mode,
     Source.offer_seconds,
     Source.is_open.label("source_is_open"),
+    Source.skills.label("source_skills"),
 )
 """What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
 
@@ -120,6 +126,8 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         sticky_mode=row.sticky_mode,
         offer_seconds=row.offer_seconds,
         is_open=row.source_is_open,
+        skills=row.source_skills,
+        needs=tags(row.source_skills),
     )
 
 
@@ -129,6 +137,23 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
 def _flag(column: Any, name: str) -> ColumnElement[Any]:
     """A boolean column as SQLite has it, 0 or 1: three conversions in each row take longer than all the rules."""
     return type_coerce(column, Integer).label(name)
+
+
+# Counted only for whoever has a limit at the source: the others cost nothing.
+_HELD_HERE = case(
+    (
+        _weight.c.limit.is_not(None),
+        select(func.count())
+        .where(
+            Contact.operator_id == _operator.c.id,
+            Contact.source_id == _weight.c.source_id,
+            text("contacts.status <> 'closed'"),
+        )
+        .correlate(_operator, _weight)
+        .scalar_subquery(),
+    ),
+    else_=0,
+)
 
 
 def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
@@ -148,6 +173,11 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _flag(StaffChat.is_reachable, "has_chat"),
         Staff.telegram_id,
         _operator.c.reach_version,
+        _HELD_HERE.label("load_here"),
+        _weight.c.limit.label("limit_here"),
+        _operator.c.given_lately.label("last_hour"),
+        _operator.c.rate,
+        _operator.c.skills,
     ]
 
 
@@ -167,6 +197,11 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.reach_version,
         source.client_chat is not None and row.telegram_id == source.client_chat,
         row.is_on_shift,
+        row.load_here,
+        row.limit_here,
+        row.last_hour,
+        row.rate,
+        source.needs - tags(row.skills) if source.needs else NOTHING,
         source.asked.get(row.operator_id),
     )
 
@@ -214,8 +249,22 @@ def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candid
     if candidate.asked is not Asked.RETURNED:
         return candidate
     others = (one for one in everybody if one.operator_id != candidate.operator_id)
-    is_somebody_there = any(exclusion(replace(one, load=0, limit=1, asked=None)) is None for one in others)
+    with_room = (replace(one, load=0, limit=1, limit_here=None, rate=None, asked=None) for one in others)
+    is_somebody_there = any(exclusion(one) is None for one in with_room)
     return candidate if is_somebody_there else replace(candidate, asked=None)
+
+
+_HELD_HERE_BY_ONE = select(func.count()).where(
+    Contact.operator_id == bindparam("operator_id"),
+    Contact.source_id == bindparam("source_id"),
+    text("contacts.status <> 'closed'"),
+)
+
+
+def held_here(s: Session, source: SourceFacts, *, operator_id: int) -> int:
+    """How many open contacts of a source an operator holds."""
+    found: int = execute(s, _HELD_HERE_BY_ONE, {"source_id": source.id, "operator_id": operator_id}).scalar_one()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

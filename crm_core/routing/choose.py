@@ -8,7 +8,7 @@ sweeper. And `/operators` shows the state of each operator (`bot.admins.operator
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -28,6 +28,9 @@ class Exclusion(StrEnum):
     OFFLINE = "offline"
     OFF_SHIFT = "off_shift"
     FULL = "full"
+    FULL_HERE = "full_here"
+    RATE = "rate"
+    NO_SKILL = "no_skill"
     OWN_REQUEST = "own_request"
     REFUSED = "refused"
     RETURNED = "returned"
@@ -52,6 +55,9 @@ class SourceExclusion(StrEnum):
 
 OTHERS_FIRST = "others_first"
 """Why a new contact is queued although somebody is free: what waits is being given out, and it is the last of it."""
+
+
+NOTHING: frozenset[str] = frozenset()
 
 
 class Asked(StrEnum):
@@ -80,6 +86,9 @@ class Candidate:
         reach_version: tells whether they were removed, replaced or lost a chat since they were read.
         is_own: whether they are the client of the contact themselves.
         is_on_shift: whether their working hours let new contacts come now.
+        load_here, limit_here: open contacts that they hold from this source, and the most; counted only with a limit.
+        last_hour, rate: contacts that they were given in the last hour, and the most; counted only with a rate.
+        lacking: skills that the contact requires and they do not have.
         asked: what came of it when they had this very contact before; None if they had not.
     """
 
@@ -94,6 +103,11 @@ class Candidate:
     reach_version: int = 0
     is_own: bool = False
     is_on_shift: bool = True
+    load_here: int = 0
+    limit_here: int | None = None
+    last_hour: int = 0
+    rate: int | None = None
+    lacking: frozenset[str] = NOTHING
     asked: Asked | None = None
 
 
@@ -115,6 +129,12 @@ def _rule(why: Exclusion) -> Rule:
             return lambda one: not one.is_on_shift
         case Exclusion.FULL:
             return lambda one: one.load >= one.limit
+        case Exclusion.FULL_HERE:
+            return lambda one: one.limit_here is not None and one.load_here >= one.limit_here
+        case Exclusion.RATE:
+            return lambda one: one.rate is not None and one.last_hour >= one.rate
+        case Exclusion.NO_SKILL:
+            return lambda one: bool(one.lacking)
         case Exclusion.OWN_REQUEST:
             return lambda one: one.is_own
         case Exclusion.REFUSED:
@@ -139,6 +159,11 @@ def exclusion(candidate: Candidate) -> Exclusion | None:
         if excludes(candidate):
             return why
     return None
+
+
+def exclusion_by_hand(candidate: Candidate) -> Exclusion | None:
+    """The same for an operator whom a person has chosen: they need no skill, and what they are given knows no rate."""
+    return exclusion(replace(candidate, rate=None, lacking=NOTHING))
 
 
 @dataclass(frozen=True, slots=True)

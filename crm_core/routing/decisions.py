@@ -7,6 +7,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from crm_core.routing.choose import Asked, Candidate, Exclusion, choose, eligible
 from crm_core.routing.credits import may_pay, paid
@@ -14,6 +16,7 @@ from crm_core.routing.credits import may_pay, paid
 # Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
 _ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT = 1, 2, 4, 8, 16
 _ASKED = {Asked.DECLINED: 512, Asked.MISSED: 1024, Asked.REFUSED: 2048, Asked.RETURNED: 4096}
+NO_FURTHER: Mapping[str, Any] = MappingProxyType({})
 _USUAL = _ACTIVE | _ONLINE | _REACHABLE
 
 
@@ -88,9 +91,15 @@ def record(
 ) -> str:
     """The text of a choice that was just made, for its event; the arguments are those of `Decision`.
 
-    It is JSON, written by hand: every contact has one, and most of it are five numbers for each operator.
+    It is JSON, written by hand: every contact has one, and most of it are five numbers for each operator; what only
+    some of them have stands behind these, by name.
     """
-    facts = [f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]" for one in candidates]
+    facts = [
+        f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]"
+        if one.rate is None and one.limit_here is None and not one.lacking
+        else f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)},{_further(one)}]"
+        for one in candidates
+    ]
     text = f'{{"strategy":"{strategy}","candidates":[{",".join(facts)}]'
     if roll is not None:
         text += f',"roll":{roll!r}'
@@ -112,6 +121,18 @@ def _state(one: Candidate) -> int:
     return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift) + asked
 
 
+def _further(one: Candidate) -> str:
+    """What only the operators have whom a further rule concerns, by its name."""
+    further = []
+    if one.limit_here is not None:
+        further.append(f'"here":[{one.load_here},{one.limit_here}]')
+    if one.rate is not None:
+        further.append(f'"hour":[{one.last_hour},{one.rate}]')
+    if one.lacking:
+        further.append(f'"lacks":{json.dumps(sorted(one.lacking), ensure_ascii=False)}')
+    return f"{{{','.join(further)}}}"
+
+
 def read(text: str) -> Decision:
     """A decision from its text, as `record` wrote it."""
     kept = json.loads(text)
@@ -125,7 +146,11 @@ def read(text: str) -> Decision:
     )
 
 
-def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int) -> Candidate:
+def _candidate(
+    operator_id: int, weight: int, load: int, limit: int, state: int, further: Mapping[str, Any] = NO_FURTHER
+) -> Candidate:
+    load_here, limit_here = further.get("here", (0, None))
+    last_hour, rate = further.get("hour", (0, None))
     return Candidate(
         operator_id,
         weight,
@@ -137,4 +162,9 @@ def _candidate(operator_id: int, weight: int, load: int, limit: int, state: int)
         is_own=bool(state & _OWN),
         is_on_shift=not state & _OFF_SHIFT,
         asked=next((asked for asked, bit in _ASKED.items() if state & bit), None),
+        load_here=load_here,
+        limit_here=limit_here,
+        last_hour=last_hour,
+        rate=rate,
+        lacking=frozenset(further.get("lacks", ())),
     )

@@ -15,14 +15,19 @@ from crm_core.storage.tables import Source
 NOBODY_ELSE_COOLS_IT = timedelta(0)  # each time is news, whatever admins were told a moment ago
 
 
+BUSY = frozenset({Exclusion.FULL, Exclusion.FULL_HERE, Exclusion.RATE})
+"""What excludes whoever is there and has enough for now."""
+
+
 def is_away(why: str | None) -> bool:
     """Whether the reason for which a contact waits (of a `Choice`) says that nobody is there, rather than all busy."""
-    return why is not None and bool(why) and not {Exclusion.FULL.value, OTHERS_FIRST} & set(why.split("+"))
+    parts = set(why.split("+")) if why else set()
+    return bool(parts - {Exclusion.NO_SKILL}) and not parts & {*BUSY, OTHERS_FIRST}
 
 
 def covered(s: Session) -> frozenset[int]:
     """The ids of the sources where somebody is on duty."""
-    return frozenset(one.source_id for one in eligibilities(s) if one.why_not in (None, Exclusion.FULL))
+    return frozenset(one.source_id for one in eligibilities(s) if one.why_not is None or one.why_not in BUSY)
 
 
 @contextmanager

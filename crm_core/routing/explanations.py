@@ -14,10 +14,10 @@ from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event, Lead
 
 _MADE = (
-    select(Event.at, Event.kind, Event.actor, Event.reason, Event.operator_id, Event.decision)
+    select(Event.at, Event.kind, Event.actor, Event.reason, Event.operator_id, Event.decision, Event.data)
     .where(
         Event.contact_id == bindparam("contact_id"),
-        Event.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
+        Event.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED, events.SKILLS_DROPPED)),
     )
     .order_by(Event.id)
 )
@@ -33,6 +33,7 @@ class Explained:
         reason: `random`, `exact` or `by_hand`; of a contact that waited, what excluded everybody (`full+offline`), why
             it was queued (`source_off`, `others_first`), or why it went back (`crm_core.routing.returns`).
         operator_id: who got it, or from whom it went back to the queue.
+        dropped: the skills that it required no longer from then on, having waited so long; then nothing was decided.
         decision: what it was decided from; None where nothing was chosen, and from versions that did not keep it.
     """
 
@@ -42,6 +43,7 @@ class Explained:
     reason: str | None
     operator_id: int | None
     decision: Decision | None
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
             row.reason,
             row.operator_id,
             None if row.decision is None else read(row.decision),
+            tuple(row.data["skills"]) if row.kind == events.SKILLS_DROPPED else (),
         )
         for row in execute(s, _MADE, {"contact_id": contact_id})
     )

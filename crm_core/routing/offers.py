@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.hours.stored import readable
-from crm_core.routing import ledger
+from crm_core.routing import given, ledger
 from crm_core.routing.candidates import SourceFacts
 from crm_core.routing.choose import Asked
 from crm_core.routing.decisions import read
@@ -147,9 +147,16 @@ _LAST_DECISION = (
 
 
 def undo_draw(s: Session, contact: Row[Any]) -> None:
-    """Takes back what the choice of an offered contact cost and earned. The caller holds the lock of its source."""
+    """Takes back what the choice of an offered contact cost and earned, and that its operator was given it.
+
+    The caller holds the lock of its source.
+
+    Args:
+        contact: its `id`, `source_id`, `operator_id` and `offered_at`; nothing happens if it is not offered.
+    """
     if contact.offered_at is None:
         return
+    given.take_back(s, contact_id=contact.id, operator_id=contact.operator_id)
     decision = execute(s, _LAST_DECISION, {"contact_id": contact.id}).scalar_one_or_none()
     if decision is not None:
         ledger.undo(s, source_id=contact.source_id, decision=read(decision))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select, text, update
+from sqlalchemy import Row, Select, Text, bindparam, cast, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
@@ -25,6 +25,7 @@ from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_f
 from crm_core.routing.choose import OF_ONE_CONTACT, Choice, Exclusion, SourceExclusion, choose
 from crm_core.routing.offers import Offer
 from crm_core.routing.operator_locks import lock_team
+from crm_core.routing.skills import tags
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count, prefetch
 from crm_core.storage.prepared import Prepared
@@ -70,11 +71,16 @@ _OLDEST = (
         _contact.c.previous_operator_id,
         _contact.c.is_asked,
         _contact.c.escalated_at,
+        _contact.c.needs,
     )
     .where(
         *WAITS,
         _contact.c.source_id.in_(bindparam("source_ids", expanding=True)),
         _contact.c.id.not_in(bindparam("passed_over", expanding=True)),
+        or_(
+            _contact.c.needs.is_(None),
+            (cast(_contact.c.source_id, Text) + ":" + _contact.c.needs).not_in(bindparam("in_vain", expanding=True)),
+        ),
     )
     .order_by(_contact.c.id)
     .limit(1)
@@ -131,12 +137,13 @@ class _Slice:
 
         Returns the sources where a client in Telegram waits because of unreachable operators.
         """
-        s, not_in_telegram, own = self.s, set[int](), set[int]()
+        s, not_in_telegram, own, in_vain = self.s, set[int](), set[int](), set[str]()
         while still and not self.goes_on:
-            oldest = execute(s, oldest_of, {"source_ids": sorted(still), "passed_over": sorted(own)}).one_or_none()
+            others = {"source_ids": sorted(still), "passed_over": sorted(own), "in_vain": sorted(in_vain)}
+            oldest = execute(s, oldest_of, others).one_or_none()
             if oldest is None:
                 break
-            source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id)
+            source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id, needs=oldest.needs)
             if oldest.is_asked:
                 source = offers.with_asked(s, source, oldest.id)
             if self.given >= AT_ONCE and has_room(s, source):
@@ -147,7 +154,10 @@ class _Slice:
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
             if not isinstance(place, Reservation):
-                still.discard(source.id)
+                if place and Exclusion.NO_SKILL in {why for _, why in place.excluded}:
+                    in_vain.add(f"{source.id}:{oldest.needs}")  # who lacks a skill may get what requires less
+                else:
+                    still.discard(source.id)
                 if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
                     not_in_telegram.add(source.id)
                 continue
@@ -188,13 +198,18 @@ def has_room(s: Session, source: SourceFacts) -> bool:
     return source.why_nobody is None and choose(candidates(s, source), 0.0).operator is not None
 
 
-def as_seen_by(source: SourceFacts, *, chat_id: int | None) -> SourceFacts:
+def as_seen_by(source: SourceFacts, *, chat_id: int | None, needs: str | None = None) -> SourceFacts:
     """A source as a contact sees it: a contact from the API can be worked on through the API, at a bot's source too.
 
     So operators without a Telegram account are eligible for it. Those who have one get its card from the bot.
     Whoever is the client of a contact is never eligible for it.
+
+    Args:
+        needs: the skills that the contact requires, as its row has it.
     """
-    return replace(source, client_chat=chat_id) if chat_id is not None else replace(source, bot_id=None)
+    if chat_id is None:
+        return replace(source, bot_id=None, needs=tags(needs))
+    return replace(source, client_chat=chat_id, needs=tags(needs))
 
 
 def assign(
@@ -249,21 +264,17 @@ def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
 
 
 _FIRST_IN_LINE = Prepared(
-    select(_contact.c.id, _contact.c.chat_id, _contact.c.is_asked)
+    select(_contact.c.id, _contact.c.chat_id, _contact.c.needs, _contact.c.is_asked)
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"))
     .order_by(_contact.c.id)
     .limit(1)
 )
-_FIRST_UNASKED = (
-    select(_contact.c.id, _contact.c.chat_id)
+# Contacts that may find another operator than the first one does; without those that somebody had before, each of whom
+# may find others still.
+_KINDS = (
+    select(func.max(_contact.c.chat_id).label("chat_id"), _contact.c.needs)
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.is_asked.is_(False))
-    .order_by(_contact.c.id)
-    .limit(1)
-)
-_FIRST_WITHOUT_CHAT = (
-    select(_contact.c.id)
-    .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.chat_id.is_(None))
-    .limit(1)
+    .group_by(_contact.c.needs, _contact.c.chat_id.is_(None))
 )
 
 
@@ -283,19 +294,20 @@ def is_behind_others(s: Session, source: SourceFacts) -> bool:
     first = execute(s, _FIRST_IN_LINE, {"source_id": source.id}).one_or_none()
     if first is None:
         return False
-    if first.is_asked:  # those who had it before may be free for the one after it
-        first = execute(s, _FIRST_UNASKED, {"source_id": source.id}).one_or_none()
-        if first is None:
-            return False
-    if has_room(s, source if first.chat_id is None else _in_chat(source, first.chat_id)):
+    waiting = _as_waiting(source, first)
+    if has_room(s, offers.with_asked(s, waiting, first.id) if first.is_asked else waiting):
         return True
-    if first.chat_id is None or source.bot_id is not None:
+    if first.needs is None and (first.chat_id is None or source.bot_id is not None):
         return False  # what has no place for the first has none for the new one
-    return execute(s, _FIRST_WITHOUT_CHAT, {"source_id": source.id}).first() is not None and has_room(s, source)
+    return any(has_room(s, _as_waiting(source, kind)) for kind in execute(s, _KINDS, {"source_id": source.id}))
 
 
-def _in_chat(source: SourceFacts, chat_id: int) -> SourceFacts:
-    return replace(source, bot_id=source.card_bot_id, client_chat=chat_id)
+def _as_waiting(source: SourceFacts, waiting: Any) -> SourceFacts:
+    """A source, given as a new contact sees it, as one in the queue does (its `chat_id` and `needs`)."""
+    needs = tags(waiting.needs)
+    if waiting.chat_id is None:
+        return replace(source, needs=needs)
+    return replace(source, bot_id=source.card_bot_id, client_chat=waiting.chat_id, needs=needs)
 
 
 _AHEAD = (
@@ -398,9 +410,11 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     source = source_facts(s, source_id)
     if source.why_nobody is not None:
         return source.why_nobody.value
-    contact = execute(s, select(_contact.c.chat_id, _contact.c.is_asked).where(_contact.c.id == contact_id)).one()
-    asked = offers.asked_of(s, contact_id) if contact.is_asked else {}
-    choice = choose(candidates(s, replace(source, client_chat=contact.chat_id, asked=asked)), 0.0)
+    columns = (_contact.c.chat_id, _contact.c.needs, _contact.c.is_asked)
+    waits = execute(s, select(*columns).where(_contact.c.id == contact_id)).one()
+    asked = offers.asked_of(s, contact_id) if waits.is_asked else {}
+    seen = replace(source, client_chat=waits.chat_id, needs=tags(waits.needs), asked=asked)
+    choice = choose(candidates(s, seen), 0.0)
     return choice.reason if choice.operator is None else None
 
 

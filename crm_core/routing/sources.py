@@ -11,22 +11,25 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
+from crm_core.errors import NoWeight, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import coverage, duty, offer_settings, queue, reach
+from crm_core.routing import coverage, duty, offer_settings, queue, reach, requirements, skills
 from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.coverage import Uncovered
-from crm_core.routing.operator_locks import lock_team
+from crm_core.routing.operator_locks import change_reach, lock_team
 from crm_core.routing.queue import Assigned
+from crm_core.routing.skills import Required
+from crm_core.routing.weights import KEPT, Kept
 from crm_core.storage.execute import change_one
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Operator, Source, Weight
 
 WEIGHT_LARGEST = 1_000
+LIMIT_LARGEST = 1_000
 
 _source, _weight = Source.__table__, Weight.__table__
 
@@ -52,6 +55,7 @@ class SourceListed:
     hours: dict[str, Any] | None = None
     is_open: bool = True
     sla: dict[str, Any] | None = None
+    skills: str | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -79,6 +83,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.hours,
             _source.c.is_open,
             _source.c.sla,
+            _source.c.skills,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -202,8 +207,8 @@ def change(
     """Changes what is given, all or nothing. Returns the source after the change.
 
     Args:
-        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`, and
-            of those of `offer_settings.set_offers`.
+        values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
+            `skills`, and of those of `offer_settings.set_offers`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, NameTaken.
     """
@@ -225,6 +230,8 @@ def change(
     offers = {name: values[name] for name in offer_settings.NAMES if name in values}
     if any(value != getattr(before, name) for name, value in offers.items()):
         offer_settings.set_offers(s, values=offers, **who)
+    if "skills" in values and skills.write(skills.check(values["skills"])) != before.skills:
+        set_skills(s, required=values["skills"], rng=rng, **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -301,22 +308,83 @@ def set_sticky(
     _record(s, source_id, "sticky", actor, now, data=values)
 
 
+def set_skills(s: Session, *, source_id: int, required: Required, actor: Actor, now: datetime, rng: Rng) -> Assigned:
+    """Sets what the contacts of a source require of operators, those that wait included.
+
+    Args:
+        required: tags, each with the minutes of waiting after which it is dropped, or None; empty: nothing.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, BadSkills.
+    """
+    access_admin(s, actor)
+    stored = skills.write(skills.check(required))
+    lock_team(s, [source_id])
+    before = one(s, source_id=source_id).skills
+    with duty.watching(s, now=now):
+        _change(s, source_id, skills=stored)
+    requirements.source_changed(s, source_id=source_id, before=before, after=stored)
+    _record(s, source_id, "skills", actor, now, data={"skills": dict(skills.read(stored))})
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
 def set_weight(
-    s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime, rng: Rng
+    s: Session,
+    *,
+    source_id: int,
+    operator_id: int,
+    weight: int,
+    actor: Actor,
+    now: datetime,
+    rng: Rng,
+    limit: int | Kept | None = KEPT,
 ) -> Assigned:
     """Sets how much of a source an operator should get, 0 for nothing, and assigns waiting contacts.
+
+    Args:
+        limit: the most open contacts from there that they hold, at least 1; None for no limit but their own.
 
     Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue.
     """
     access_admin(s, actor)
     checked = check_number(weight, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
+    most = limit if limit is None or limit is KEPT else _check_limit(limit)
     one(s, source_id=source_id)
     lock_team(s, [source_id], operator_ids=[operator_id])
     check_there(s, operator_id)
     with duty.watching(s, now=now):
-        _change_weight(s, source_id, operator_id, checked, actor=actor, now=now)
+        _change_weight(s, source_id, operator_id, checked, actor=actor, now=now, limit=most)
+    if most is not KEPT:
+        change_reach(s, operator_id)  # whoever chose them by what they had before chooses again
     reach.reach_known_chats(s, operator_id=operator_id, now=now)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+def set_limit(
+    s: Session, *, source_id: int, operator_id: int, limit: int | None, actor: Actor, now: datetime, rng: Rng
+) -> Assigned:
+    """Sets how many open contacts from a source an operator holds at most; what they hold stays with them.
+
+    Args:
+        limit: at least 1; None for no limit but their own.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, OperatorNotFound, BadValue,
+    and NoWeight where they get nothing from there.
+    """
+    access_admin(s, actor)
+    source = one(s, source_id=source_id)
+    lock_team(s, [source_id], operator_ids=[operator_id])
+    check_there(s, operator_id)
+    weight = weights_module.of_source(s, source_id).get(operator_id)
+    if weight is None:
+        name = s.execute(select(Operator.name).where(Operator.id == operator_id)).scalar_one()
+        raise NoWeight(operator=name, source=source.name)
+    return set_weight(
+        s, source_id=source_id, operator_id=operator_id, weight=weight, limit=limit, actor=actor, now=now, rng=rng
+    )
+
+
+def _check_limit(limit: int) -> int:
+    return check_number(limit, field="limit_here", minimum=1, maximum=LIMIT_LARGEST)
 
 
 def give_usual_weights(
@@ -343,9 +411,20 @@ def check_there(s: Session, operator_id: int) -> None:
         raise OperatorNotFound(name=str(operator_id), close=[])
 
 
-def _change_weight(s: Session, source_id: int, operator_id: int, weight: int, *, actor: Actor, now: datetime) -> None:
+def _change_weight(
+    s: Session,
+    source_id: int,
+    operator_id: int,
+    weight: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    limit: int | Kept | None = KEPT,
+) -> None:
     """Stores a weight; the operator is told of their first one at a source, and of losing it."""
-    had = weights_module.store(s, source_id=source_id, operator_id=operator_id, weight=weight, actor=actor, now=now)
+    had = weights_module.store(
+        s, source_id=source_id, operator_id=operator_id, weight=weight, limit=limit, actor=actor, now=now
+    )
     if had is not bool(weight):
         _notify_assigned(s, source_id, operator_id, is_assigned=not had, now=now)
 
@@ -380,7 +459,11 @@ def weights(s: Session, *, source_id: int) -> list[Row[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What an operator should get of a source: their weight, and `part`, that weight / the sum of all there."""
+    """What an operator should get of a source: their weight, and `part`, that weight / the sum of all there.
+
+    Attributes:
+        limit: the most open contacts from there that they hold; None for no limit but their own.
+    """
 
     source_id: int
     source: str
@@ -388,6 +471,7 @@ class Share:
     operator: str
     weight: int
     part: float
+    limit: int | None = None
 
 
 def shares(s: Session) -> list[Share]:
@@ -402,6 +486,7 @@ def shares(s: Session) -> list[Share]:
             _weight.c.operator_id,
             Operator.name.label("operator"),
             _weight.c.weight,
+            _weight.c.limit,
         )
         .join(Operator, Operator.id == _weight.c.operator_id)
         .join(_source, _source.c.id == _weight.c.source_id)
@@ -412,7 +497,15 @@ def shares(s: Session) -> list[Share]:
     for row in rows:
         sums[row.source_id] += row.weight
     return [
-        Share(row.source_id, row.source, row.operator_id, row.operator, row.weight, row.weight / sums[row.source_id])
+        Share(
+            row.source_id,
+            row.source,
+            row.operator_id,
+            row.operator,
+            row.weight,
+            row.weight / sums[row.source_id],
+            row.limit,
+        )
         for row in rows
     ]
 

@@ -18,6 +18,7 @@ class Standing:
 
     Attributes:
         part: weight / sum of the weights there, from 0 to 1, whoever is absent.
+        limit: the most open contacts from there that they hold; None for no limit but their own.
         credit: where shares are exact, what the contacts so far owe to the operator, in millionths of a contact; less
             than 0 for whoever is ahead. Over the source it adds up to 0.
         why_not: what excludes them from the next contact; None if nothing does.
@@ -29,6 +30,7 @@ class Standing:
     part: float
     credit: int
     why_not: Exclusion | SourceExclusion | None
+    limit: int | None = None
 
     @property
     def eligible(self) -> bool:
@@ -54,7 +56,8 @@ def of_source(s: Session, *, source_id: int) -> list[Standing]:
         if why_not is None:
             why_not = exclusion(candidate) if candidate is not None else Exclusion.NO_WEIGHT
         part = weight / total if weight else 0.0
-        found.append(Standing(operator_id, name, weight, part, credits.get(operator_id, 0), why_not))
+        limit = candidate.limit_here if candidate is not None else None
+        found.append(Standing(operator_id, name, weight, part, credits.get(operator_id, 0), why_not, limit))
     return sorted(found, key=lambda one: (-one.weight, one.operator_id))
 
 

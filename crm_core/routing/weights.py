@@ -1,6 +1,7 @@
 """Storing weights, and which weight somebody has at a source where nobody has chosen one yet."""
 
 from datetime import datetime
+from enum import Enum
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -17,18 +18,41 @@ FIRST_WEIGHT = 10
 _weight = Weight.__table__
 
 
-def store(s: Session, *, source_id: int, operator_id: int, weight: int, actor: Actor, now: datetime) -> bool:
+class Kept(Enum):
+    """The limit at a source stays as it is, which is something else than none."""
+
+    KEPT = "kept"
+
+
+KEPT = Kept.KEPT
+
+
+def store(
+    s: Session,
+    *,
+    source_id: int,
+    operator_id: int,
+    weight: int,
+    actor: Actor,
+    now: datetime,
+    limit: int | Kept | None = KEPT,
+) -> bool:
     """Stores a weight, none for 0, and records it. Returns whether the operator had one there before.
 
     Credits stay as they are: what was owed under other weights is still owed.
+
+    Args:
+        limit: the most open contacts from there, None for no limit but the operator's own; it goes with the weight.
     """
+    limits = {} if limit is KEPT else {"limit": limit}
     mine = (_weight.c.source_id == source_id, _weight.c.operator_id == operator_id)
     if weight == 0:
         had = execute_count(s, delete(_weight).where(*mine)) == 1
     else:
-        had = execute_count(s, update(_weight).where(*mine).values(weight=weight)) == 1
+        had = execute_count(s, update(_weight).where(*mine).values(weight=weight, **limits)) == 1
         if not had:
-            s.execute(insert(_weight), {"source_id": source_id, "operator_id": operator_id, "weight": weight})
+            row = {"source_id": source_id, "operator_id": operator_id, "weight": weight, **limits}
+            s.execute(insert(_weight), row)
             ledger.join(s, source_id=source_id, operator_id=operator_id)
     events.record_one(
         s,
@@ -37,7 +61,7 @@ def store(s: Session, *, source_id: int, operator_id: int, weight: int, actor: A
         now=now,
         source_id=source_id,
         operator_id=operator_id,
-        data={"weight": weight},
+        data={"weight": weight, **(limits if weight else {})},
     )
     return had
 

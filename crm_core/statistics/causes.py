@@ -6,7 +6,7 @@ part of the gap (`crm_core.statistics.gaps`) and its texts.
 """
 
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import Literal, assert_never, get_args
 
 from crm_core.routing.choose import Exclusion
 from crm_core.routing.returns import ReturnReason
@@ -16,21 +16,29 @@ class Cause(StrEnum):
     """What made most of a gap; where the gap is positive, what happened to the other operators."""
 
     OFF = "off"
+    OFF_SHIFT = "off_shift"
     FULL = "full"
+    FULL_HERE = "full_here"
+    RATE = "rate"
+    NO_SKILL = "no_skill"
     BY_HAND = "by_hand"
     WEIGHT = "weight"
     CHANCE = "chance"
     UNEXPLAINED = "unexplained"
 
 
-def cause_of_exclusion(why: Exclusion) -> Literal[Cause.OFF, Cause.FULL, Cause.WEIGHT]:
+Absence = Literal[Cause.OFF, Cause.OFF_SHIFT, Cause.FULL, Cause.FULL_HERE, Cause.RATE, Cause.NO_SKILL]
+ABSENCES: tuple[Absence, ...] = get_args(Absence)
+"""Why somebody could not get a contact at its draw: each has two sums, what they missed and what others gained."""
+
+
+def cause_of_exclusion(why: Exclusion) -> Absence | Literal[Cause.WEIGHT]:
     """The cause under which it counts that an operator could not get a contact."""
     match why:
         case (
             Exclusion.INACTIVE
             | Exclusion.UNREACHABLE
             | Exclusion.OFFLINE
-            | Exclusion.OFF_SHIFT
             | Exclusion.OWN_REQUEST
             | Exclusion.DECLINED
             | Exclusion.MISSED
@@ -38,8 +46,16 @@ def cause_of_exclusion(why: Exclusion) -> Literal[Cause.OFF, Cause.FULL, Cause.W
             | Exclusion.RETURNED
         ):
             return Cause.OFF
+        case Exclusion.OFF_SHIFT:
+            return Cause.OFF_SHIFT
         case Exclusion.FULL:
             return Cause.FULL
+        case Exclusion.FULL_HERE:
+            return Cause.FULL_HERE
+        case Exclusion.RATE:
+            return Cause.RATE
+        case Exclusion.NO_SKILL:
+            return Cause.NO_SKILL
         case Exclusion.NO_WEIGHT:
             return Cause.WEIGHT
         case _:

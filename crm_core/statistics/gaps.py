@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-from crm_core.statistics.causes import Cause
-from crm_core.statistics.sums import WHOLE, Sums
+from crm_core.statistics.causes import ABSENCES, Cause
+from crm_core.statistics.sums import GAINED, MISSED, WHOLE, Sums
 
 DEVIATIONS = 3
 """How many standard deviations chance may explain: one operator of twenty would exceed two of them by chance alone."""
@@ -41,11 +41,14 @@ def gap(mine: Sums, everybody: Sums, *, planned: float | None) -> Gap:
     """
     if planned is None or not everybody.held:
         return NO_GAP
-    fair = (mine.due - mine.missed_off - mine.missed_full + mine.gained_off + mine.gained_full) / WHOLE
-    parts = {
-        # `returned` counts only contacts that were returned because of an absence (`causes.cause_of_return`).
-        Cause.OFF: (mine.gained_off - mine.missed_off) / WHOLE - mine.returned + planned * everybody.returned,
-        Cause.FULL: (mine.gained_full - mine.missed_full) / WHOLE,
+    absent: dict[Cause, int] = {
+        cause: getattr(mine, GAINED[cause]) - getattr(mine, MISSED[cause]) for cause in ABSENCES
+    }
+    fair = (mine.due + sum(absent.values())) / WHOLE
+    parts: dict[Cause, float] = {cause: amount / WHOLE for cause, amount in absent.items()}
+    # `returned` counts only contacts that were returned because of an absence (`causes.cause_of_return`).
+    parts[Cause.OFF] += planned * everybody.returned - mine.returned
+    parts |= {
         Cause.BY_HAND: mine.given - mine.lost - planned * (everybody.given - everybody.lost),
         Cause.WEIGHT: mine.due / WHOLE - planned * everybody.drawn,
         Cause.CHANCE: mine.drawn - fair,

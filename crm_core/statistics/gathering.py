@@ -18,7 +18,7 @@ from crm_core import events
 from crm_core.routing.choose import Exclusion
 from crm_core.routing.returns import ReturnReason
 from crm_core.statistics.buckets import QUARTER_MS
-from crm_core.statistics.causes import Cause, cause_of_exclusion, cause_of_return
+from crm_core.statistics.causes import Absence, Cause, cause_of_exclusion, cause_of_return
 from crm_core.statistics.durations import Histogram
 from crm_core.statistics.sums import Sums, owed
 from crm_core.storage.execute import execute
@@ -203,27 +203,20 @@ def _count_returned(sums: Sums, why: ReturnReason, times: int) -> None:
 def _settle(facts: Facts, draws: Counter[Draw]) -> None:
     """Adds what draws owed by the weights at that time, and clears the draws."""
     for (quarter, source_id, data), times in draws.items():
-        off, full = kept_out(json.loads(data) if data else None)
-        for operator_id, sums in owed(facts.weights.get(source_id, {}), off=off, full=full).items():
+        out = kept_out(json.loads(data) if data else None)
+        for operator_id, sums in owed(facts.weights.get(source_id, {}), out=out).items():
             facts.sums[quarter, source_id, operator_id].add(sums, times)
     draws.clear()
 
 
-def kept_out(data: Mapping[str, list[int]] | None) -> tuple[set[int], set[int]]:
-    """Who could not get a contact at its draw, as the event says: who was absent, and who was at their limit.
+def kept_out(data: Mapping[str, list[int]] | None) -> dict[int, Absence]:
+    """Who could not get a contact at its draw, and under which cause that counts, as the event says.
 
     Raises ValueError for a reason that is no `Exclusion`: whoever it excluded would be counted as eligible.
     """
-    off, full = set[int](), set[int]()
+    out = dict[int, Absence]()
     for why, operators in (data or {}).items():
         cause = cause_of_exclusion(Exclusion(why))
-        match cause:
-            case Cause.OFF:
-                off.update(operators)
-            case Cause.FULL:
-                full.update(operators)
-            case Cause.WEIGHT:
-                pass  # a draw owes nothing to an operator without a weight, so nothing was missed
-            case _:
-                assert_never(cause)
-    return off, full
+        if cause is not Cause.WEIGHT:  # a draw owes nothing to an operator without a weight, so nothing was missed
+            out |= dict.fromkeys(operators, cause)
+    return out

@@ -1,14 +1,16 @@
 """What is summed per operator and source, and what one draw adds to it: arithmetic alone.
 
 A draw owes each operator with a weight at the source a part of a contact: their weight / the sum of weights (`due`). An
-operator who could not get it, being absent or at the limit, misses that part, and the others gain it, in proportion to
+operator who could not get it, being absent or at a limit, misses that part, and the others gain it, in proportion to
 their weights. So what each was owed, and how far chance may deviate from it, is known for each draw, whatever changes
 between draws.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
+
+from crm_core.statistics.causes import ABSENCES, Absence
 
 WHOLE = 1_000_000
 """Parts of a contact are counted in millionths: integers give the same sum in any order."""
@@ -25,8 +27,9 @@ class Sums:
         returned: how often one went back to the queue because of the operator's absence. A return for another cause
             needs a sum of its own, which `held` subtracts as well.
         due: weight / sum of weights, summed over the draws.
-        missed_off, missed_full: what the operator missed of that while absent, and while at the limit.
-        gained_off, gained_full: what the operator was owed in addition while others were.
+        missed_…: what the operator missed of that while absent (`off`), at the limit (`full`) and so on, by the causes
+            of absence (`crm_core.statistics.causes`).
+        gained_…: what the operator was owed in addition while others were.
         spread: the variance of the draws, if each is by chance.
     """
 
@@ -41,6 +44,14 @@ class Sums:
     gained_off: int = 0
     gained_full: int = 0
     spread: int = 0
+    missed_off_shift: int = 0
+    missed_full_here: int = 0
+    missed_rate: int = 0
+    missed_no_skill: int = 0
+    gained_off_shift: int = 0
+    gained_full_here: int = 0
+    gained_rate: int = 0
+    gained_no_skill: int = 0
 
     @property
     def held(self) -> int:
@@ -61,37 +72,52 @@ class Sums:
         self.gained_off += other.gained_off * times
         self.gained_full += other.gained_full * times
         self.spread += other.spread * times
+        self.missed_off_shift += other.missed_off_shift * times
+        self.missed_full_here += other.missed_full_here * times
+        self.missed_rate += other.missed_rate * times
+        self.missed_no_skill += other.missed_no_skill * times
+        self.gained_off_shift += other.gained_off_shift * times
+        self.gained_full_here += other.gained_full_here * times
+        self.gained_rate += other.gained_rate * times
+        self.gained_no_skill += other.gained_no_skill * times
 
 
 NAMES = tuple(one.name for one in fields(Sums))
 values_of = attrgetter(*NAMES)
 """A `Sums` as a tuple, in the order of `NAMES`."""
 
+MISSED: Mapping[Absence, str] = {cause: f"missed_{cause}" for cause in ABSENCES}
+GAINED: Mapping[Absence, str] = {cause: f"gained_{cause}" for cause in ABSENCES}
+"""The names of the sums of each absence."""
 
-def owed(weights: Mapping[int, int], *, off: Collection[int], full: Collection[int]) -> dict[int, Sums]:
+
+def owed(weights: Mapping[int, int], *, out: Mapping[int, Absence]) -> dict[int, Sums]:
     """What one draw owes each operator.
 
     Args:
         weights: of the source at that moment, per operator.
-        off, full: who could not get it, being absent or at the limit.
+        out: who could not get it, and why.
     """
     all_weights = sum(weights.values())
-    there = sum(weight for one, weight in weights.items() if one not in off and one not in full)
-    away = sum(weight for one, weight in weights.items() if one in off)
+    away = {cause: sum(weights[one] for one in weights if out.get(one) is cause) for cause in ABSENCES if out}
+    there = all_weights - sum(away.values())
     found = {}
     for one, weight in weights.items():
         due = weight * WHOLE // all_weights
-        if one in off:
-            found[one] = Sums(due=due, missed_off=due)
-        elif one in full:
-            found[one] = Sums(due=due, missed_full=due)
+        if one in out:
+            found[one] = Sums(due=due)
+            setattr(found[one], MISSED[out[one]], due)
         else:
             chance = weight * WHOLE // there
-            because_off = (chance - due) * away // (all_weights - there) if all_weights > there else 0
-            found[one] = Sums(
-                due=due,
-                gained_off=because_off,
-                gained_full=chance - due - because_off,
-                spread=chance * (WHOLE - chance) // WHOLE,
-            )
+            found[one] = Sums(due=due, spread=chance * (WHOLE - chance) // WHOLE)
+            _gain(found[one], chance - due, away)
     return found
+
+
+def _gain(sums: Sums, gained: int, away: Mapping[Absence, int]) -> None:
+    """Splits what an operator gained by the weights of those who were away; the running total is rounded."""
+    total, before = sum(away.values()), 0
+    for cause, weight in away.items() if total else ():
+        so_far = before + weight
+        setattr(sums, GAINED[cause], gained * so_far // total - gained * before // total)
+        before = so_far

@@ -113,6 +113,7 @@ class Source(Base):
         comment="targets in minutes (`crm_core.service.targets`); none: none"
     )
     terms: Mapped[int] = technical(default=0, comment="grows with every change of hours or targets")
+    skills: Mapped[str | None] = technical(Text, comment="required of operators (`crm_core.routing.skills`)")
 
 
 class Operator(Base):
@@ -141,6 +142,11 @@ class Operator(Base):
     on_shift: Mapped[bool] = technical(default=True, comment="whether these hours let new contacts come now")
     shift_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
     missed_offers: Mapped[int] = technical(server_default="0", comment="in a row, where somebody else could take them")
+    rate: Mapped[int | None] = technical(comment="the most contacts that they are given in an hour; none: any number")
+    given_lately: Mapped[int] = technical(
+        default=0, comment="contacts given in the last hour, counted while they have a rate: the rows of `given`"
+    )
+    skills: Mapped[str | None] = personal(Text, comment="their tags (`crm_core.routing.skills`)")
 
 
 class Staff(Base):
@@ -211,6 +217,18 @@ class Weight(Base):
     source_id: Mapped[int] = technical(ForeignKey("sources.id"), primary_key=True)
     operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
     weight: Mapped[int] = technical()
+    limit: Mapped[int | None] = technical(comment="the most open contacts from there; none: only the operator's own")
+
+
+class Given(Base):
+    """A contact that an operator with a rate was given. The row goes an hour later, and makes room for another one."""
+
+    __tablename__ = "given"
+
+    id: Mapped[int] = technical(RowId, primary_key=True)
+    operator_id: Mapped[int] = technical(ForeignKey("operators.id"))
+    contact_id: Mapped[int] = technical()
+    at: Mapped[datetime] = technical(index=True)
 
 
 class Credit(Base):
@@ -324,6 +342,7 @@ class Contact(Base):
         Index("ix_contacts_queue", "source_id", "id", **_where("operator_id IS NULL AND status = 'new'")),
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
         Index("ix_contacts_offered", "offer_ends_at", **_where("offered_at IS NOT NULL")),
+        Index("ix_contacts_drops", "drops_at", **_where("drops_at IS NOT NULL")),
         Index("ix_contacts_open_of_operator", "operator_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
         # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
@@ -367,6 +386,9 @@ class Contact(Base):
     is_asked: Mapped[bool] = technical(server_default=false(), comment="whether it has rows in `asked`")
     note: Mapped[str | None] = content(Text, comment="for whoever gets it next")
     note_operator_id: Mapped[int | None] = technical(comment="who wrote it")
+    skills: Mapped[str | None] = technical(Text, comment="required of operators, beside what its source requires")
+    needs: Mapped[str | None] = technical(Text, comment="while it waits: the skills that it requires now")
+    drops_at: Mapped[datetime | None] = technical(comment="while it waits: when the next of them is dropped")
 
 
 class AskedOperator(Base):
@@ -570,6 +592,14 @@ class Tally(Base):
     gained_off: Mapped[int] = technical(comment="owed in addition while others were away")
     gained_full: Mapped[int] = technical(comment="owed in addition while others were at their limits")
     spread: Mapped[int] = technical(comment="variance of the draws")
+    missed_off_shift: Mapped[int] = technical(comment="missed outside their working hours")
+    missed_full_here: Mapped[int] = technical(comment="missed at their limit for the source")
+    missed_rate: Mapped[int] = technical(comment="missed at their hourly limit")
+    missed_no_skill: Mapped[int] = technical(comment="missed for want of a skill")
+    gained_off_shift: Mapped[int] = technical(comment="owed in addition while others were outside theirs, and so on")
+    gained_full_here: Mapped[int] = technical()
+    gained_rate: Mapped[int] = technical()
+    gained_no_skill: Mapped[int] = technical()
 
 
 class ArrivalTally(Base):

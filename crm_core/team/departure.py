@@ -13,7 +13,7 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import transfer
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.alerts import notify_admins
-from crm_core.routing import duty, ledger, queue
+from crm_core.routing import duty, given, ledger, queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
@@ -46,7 +46,10 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     access_admin(s, actor)
     source_ids = hold_operators(s, [operator_id], gives_back=True, also=ledger.sources_of(s, operator_id))
     with duty.watching(s, now=now):
-        operators.set_columns(s, operator_id, removed_at=now, is_active=False, hours=None, shift_changes_at=None)
+        operators.set_columns(
+            s, operator_id, removed_at=now, is_active=False, hours=None, shift_changes_at=None, rate=None, skills=None
+        )
+    given.stop(s, operator_id=operator_id)
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))

@@ -1,6 +1,6 @@
 """Operators and their settings: name, limit, active or not, online or not. How they leave is in `departure`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -17,9 +17,9 @@ from crm_core.errors import OperatorNotFound
 from crm_core.graphemes import beginning
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
-from crm_core.routing import duty, queue, sources
+from crm_core.routing import duty, queue, skills, sources
 from crm_core.routing.assignment import Rng
-from crm_core.routing.operator_locks import hold_operators
+from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.storage.execute import change_one
@@ -43,6 +43,9 @@ class OperatorFacts:
             blocked.
         hours: when new contacts come, as `crm_core.hours.stored` has it; None for always.
         on_shift: whether these hours let them come now.
+        rate: the most contacts that they are given in an hour; None for any number.
+        given_lately: contacts that they were given in the last hour, if they have a rate.
+        skills: their tags, as they are stored (`crm_core.routing.skills`).
     """
 
     id: int
@@ -55,11 +58,19 @@ class OperatorFacts:
     missing_bots: tuple[str, ...] = ()
     hours: dict[str, Any] | None = None
     on_shift: bool = True
+    rate: int | None = None
+    given_lately: int = 0
+    skills: str | None = None
 
     @property
     def free(self) -> int:
         """How many more contacts they may hold."""
         return max(0, self.max_leads - self.current_leads)
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether they were given as many contacts in the last hour as they may be."""
+        return self.rate is not None and self.given_lately >= self.rate
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -82,6 +93,9 @@ def listing(s: Session) -> list[OperatorFacts]:
             _operator.c.current_leads,
             _operator.c.hours,
             _operator.c.on_shift,
+            _operator.c.rate,
+            _operator.c.given_lately,
+            _operator.c.skills,
             Staff.telegram_id,
         )
         .outerjoin(Staff, Staff.operator_id == _operator.c.id)
@@ -101,6 +115,9 @@ def listing(s: Session) -> list[OperatorFacts]:
             missing_bots=tuple(missing.get(row.id, ())),
             hours=row.hours,
             on_shift=row.on_shift,
+            rate=row.rate,
+            given_lately=row.given_lately,
+            skills=row.skills,
         )
         for row in rows
     ]
@@ -307,6 +324,21 @@ def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now
 def _set_limit(s: Session, operator_id: int, limit: int, actor: Actor, now: datetime) -> None:
     set_columns(s, operator_id, max_leads=limit)
     record_change(s, operator_id, "limit", actor, now, data={"limit": limit})
+
+
+def set_skills(s: Session, *, operator_id: int, tags: Iterable[str], actor: Actor, now: datetime, rng: Rng) -> Assigned:
+    """Sets what an operator can do, as tags that contacts may require; none for an empty list.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound, BadSkills.
+    """
+    access_admin(s, actor)
+    stored = skills.write(skills.check(tags))
+    source_ids = hold_operators(s, [operator_id])
+    with duty.watching(s, now=now):
+        set_columns(s, operator_id, skills=stored)
+    change_reach(s, operator_id)  # whoever chose them for what they had before chooses again
+    record_change(s, operator_id, "skills", actor, now, data={"skills": sorted(skills.tags(stored))})
+    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:

@@ -346,18 +346,19 @@ async def test_decisions_of_a_contact_have_every_number_that_decided(api: httpx2
     roll = made.pop("roll")
     assert 0 <= roll < 1
     assert made.pop("at").endswith("Z")
+    no_more: dict[str, Any] = {"load_here": None, "limit_here": None, "last_hour": None, "rate": None, "lacking": []}
     anna = {"operator_id": 1, "operator": "Anna", "weight": 30, "load": 0, "limit": 5, "part": 0.75, "why_not": None}
     boris = {"operator_id": 2, "operator": "Boris", "weight": 10, "load": 0, "limit": 5, "part": 0.25, "why_not": None}
     clara = {
         "operator_id": 3, "operator": "Clara", "weight": 60, "load": 0, "limit": 0, "part": None, "why_not": "full",
     }  # fmt: skip
     assert made == {
-        "rule": "exact", "assigned": True, "operator_id": 1, "operator": "Anna", "actor": "system",
+        "rule": "exact", "assigned": True, "dropped": [], "operator_id": 1, "operator": "Anna", "actor": "system",
         "strategy": "exact",
         "candidates": [
-            {**anna, "credit": 0, "credit_after": -250_000},
-            {**boris, "credit": 0, "credit_after": 250_000},
-            {**clara, "credit": 0, "credit_after": 0},
+            {**anna, **no_more, "credit": 0, "credit_after": -250_000},
+            {**boris, **no_more, "credit": 0, "credit_after": 250_000},
+            {**clara, **no_more, "credit": 0, "credit_after": 0},
         ],
     }  # fmt: skip
     await api.post("/api/v1/contacts/1/assign", json={"operator_id": 2})

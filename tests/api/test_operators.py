@@ -76,7 +76,15 @@ async def test_operator_details_show_weights(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/1/assign_operator", json={"operator_id": 2, "weight": 70})
     shown = (await api.get("/api/v1/operators/2")).json()
     assert shown["sources"] == [
-        {"source_id": 1, "source": "Site", "operator_id": 2, "operator": "Boris", "weight": 70, "part": 0.7}
+        {
+            "source_id": 1,
+            "source": "Site",
+            "operator_id": 2,
+            "operator": "Boris",
+            "weight": 70,
+            "part": 0.7,
+            "limit": None,
+        }
     ]
     assert (shown["telegram_id"], shown["is_online"], shown["missing_bots"]) == (None, True, [])
 
@@ -157,3 +165,51 @@ async def test_time_zone_without_hours_is_refused(api: httpx2.AsyncClient) -> No
     for body in ({"timezone": "Nonsense/Zone"}, {"timezone": "Europe/Berlin"}, {"hours": None, "timezone": "Nonsense"}):
         refused = await api.patch("/api/v1/operators/1", json=body)
         assert (refused.status_code, refused.json()["code"]) == (422, "bad_hours")
+
+
+async def test_rate_is_set_shown_and_taken_away(api: httpx2.AsyncClient) -> None:
+    await api.post("/api/v1/operators/", json={"name": "Anna"})
+    assert (await api.get("/api/v1/operators/1")).json()["rate"] is None
+    assert (await api.patch("/api/v1/operators/1", json={"rate": 6, "max_leads": 7})).status_code == 200
+    shown = (await api.get("/api/v1/operators/1")).json()
+    assert (shown["rate"], shown["given_lately"], shown["max_leads"]) == (6, 0, 7)
+    assert (await api.patch("/api/v1/operators/1", json={"rate": 0})).status_code == 422
+    await api.patch("/api/v1/operators/1", json={"rate": None})
+    assert (await api.get("/api/v1/operators/1")).json()["rate"] is None
+
+
+async def test_change_of_rate_and_limit_gives_out_nothing_beyond_either(api: httpx2.AsyncClient) -> None:
+    await api.post("/api/v1/operators/", json={"name": "Anna", "max_leads": 2})
+    await api.patch("/api/v1/operators/1", json={"rate": 1})
+    await api.post("/api/v1/sources/", json={"name": "Site"})
+    await api.put("/api/v1/sources/1/operators/1", json={"weight": 1})
+    for number in range(3):
+        await api.post("/api/v1/contacts/", json={"lead_external_id": f"crm-{number}", "source_id": 1})
+    await api.patch("/api/v1/operators/1", json={"rate": None, "max_leads": 1})
+    assert (await api.get("/api/v1/operators/1")).json()["current_leads"] == 1
+    await api.patch("/api/v1/operators/1", json={"rate": 2, "max_leads": 5})
+    assert (await api.get("/api/v1/operators/1")).json()["current_leads"] == 2
+
+
+async def test_skills_of_operators_sources_and_contacts_decide_who_gets_a_contact(api: httpx2.AsyncClient) -> None:
+    await api.post("/api/v1/sources/", json={"name": "Site"})
+    for number, tags in ((1, []), (2, ["German"])):
+        await api.post("/api/v1/operators/", json={"name": f"Operator {number}"})
+        await api.patch(f"/api/v1/operators/{number}", json={"skills": tags})
+        await api.put(f"/api/v1/sources/1/operators/{number}", json={"weight": 1})
+    assert (await api.get("/api/v1/operators/2")).json()["skills"] == ["german"]
+    lead = {"lead_external_id": "crm-1", "source_id": 1}
+    made = [(await api.post("/api/v1/contacts/", json={**lead, "skills": ["german"]})).json() for _ in range(5)]
+    assert {one["operator_id"] for one in made} == {2}
+    changed = await api.patch("/api/v1/sources/1", json={"skills": {"german": 30, "vip": None}})
+    assert changed.json()["skills"] == {"german": 30, "vip": None}
+    waits = (await api.post("/api/v1/contacts/", json={**lead, "skills": {"vip": 5}})).json()
+    assert waits["operator_id"] is None
+    (decision,) = (await api.get(f"/api/v1/contacts/{waits['id']}/decisions")).json()
+    assert decision["rule"] == "no_skill"
+    assert [one["lacking"] for one in decision["candidates"]] == [["german", "vip"], ["vip"]]
+    for wrong in ({"skills": ["two words"]}, {"skills": {"german": -1}}, {"skills": "german"}):
+        assert (await api.patch("/api/v1/sources/1", json=wrong)).status_code == 422
+    assert (await api.patch("/api/v1/sources/1", json={"skills": {}})).json()["waiting"] == 1
+    await api.patch("/api/v1/operators/1", json={"skills": ["VIP"]})
+    assert (await api.get(f"/api/v1/contacts/{waits['id']}")).json()["operator_id"] == 1

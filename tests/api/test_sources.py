@@ -89,6 +89,7 @@ async def test_operators_of_a_source_are_listed_with_credits_and_eligibility(api
         "operator": "Anna",
         "weight": 30,
         "part": 0.6,
+        "limit": None,
         "credit": -400_000,
         "eligible": False,
         "why_not": "full",
@@ -138,3 +139,21 @@ async def test_hours_of_a_source_are_set_shown_and_taken_away(api: httpx2.AsyncC
     again = await api.patch("/api/v1/sources/1", json={"hours": None, "late_hours": 5})
     assert (again.json()["hours"], again.json()["is_open"], again.json()["late_hours"]) == (None, True, 5)
     assert again.headers["ETag"] != changed.headers["ETag"]
+
+
+async def test_limit_of_an_operator_at_a_source_is_set_kept_and_taken_away(api: httpx2.AsyncClient) -> None:
+    await api.post("/api/v1/sources/", json={"name": "Site"})
+    await api.post("/api/v1/operators/", json={"name": "Anna"})
+    at = "/api/v1/sources/1/operators"
+    (stands,) = (await api.put(f"{at}/1", json={"weight": 30, "limit": 1})).json()
+    assert (stands["weight"], stands["limit"], stands["eligible"]) == (30, 1, True)
+    await api.post("/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})
+    (stands,) = (await api.put(f"{at}/1", json={"weight": 40})).json()
+    assert (stands["weight"], stands["limit"], stands["why_not"]) == (40, 1, "full_here")
+    (decision,) = (await api.get("/api/v1/contacts/1/decisions")).json()
+    (candidate,) = decision["candidates"]
+    assert (candidate["load_here"], candidate["limit_here"], candidate["rate"]) == (0, 1, None)
+    assert (await api.get("/api/v1/sources/1")).json()["operators"][0]["limit"] == 1
+    assert (await api.put(f"{at}/1", json={"weight": 40, "limit": 0})).status_code == 422
+    (stands,) = (await api.put(f"{at}/1", json={"weight": 40, "limit": None})).json()
+    assert (stands["limit"], stands["why_not"]) == (None, None)

@@ -12,7 +12,7 @@ from crm_core.replay.changes import Changes
 from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
-from crm_core.routing import offers, queue
+from crm_core.routing import offers, queue, skills
 from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import eligible
 from crm_core.storage.tables import OutboxRow
@@ -21,6 +21,8 @@ from crm_core.storage.tables import OutboxRow
 def check_all(s: Session) -> None:
     """Every check below."""
     check_loads(s)
+    check_given(s)
+    check_needs(s)
     check_one_open_contact_each(s)
     check_states(s)
     check_nobody_waits_in_vain(s)
@@ -43,6 +45,30 @@ def check_loads(s: Session) -> None:
         "HAVING o.current_leads <> count(c.id) OR (o.removed_at IS NOT NULL AND count(c.id) > 0)",
     )
     assert wrong == [], f"(operator, load, open contacts): {wrong}"
+
+
+def check_given(s: Session) -> None:
+    """What an operator with a rate was given in the last hour is the number of its rows; others have none."""
+    wrong = _rows(
+        s,
+        "SELECT o.id, o.rate, o.given_lately, count(g.id) FROM operators o LEFT JOIN given g ON g.operator_id = o.id "
+        "GROUP BY o.id, o.rate, o.given_lately "
+        "HAVING o.given_lately <> count(g.id) OR (o.rate IS NULL AND count(g.id) > 0)",
+    )
+    assert wrong == [], f"(operator, rate, given, rows): {wrong}"
+
+
+def check_needs(s: Session) -> None:
+    """Only who waits needs skills, and only such as its source or itself requires; moments are of those left."""
+    for row in _rows(
+        s,
+        "SELECT c.id, c.operator_id, c.skills, c.needs, c.drops_at, s.skills AS of_source FROM contacts c "
+        "JOIN sources s ON s.id = c.source_id WHERE c.needs IS NOT NULL OR c.drops_at IS NOT NULL",
+    ):
+        required = skills.only(skills.required_by(row.of_source, row.skills), skills.tags(row.needs))
+        assert row.operator_id is None, f"#{row.id} has an operator and needs {row.needs}"
+        assert required.keys() == skills.tags(row.needs), f"#{row.id} needs {row.needs} beside {dict(required)}"
+        assert (row.drops_at is None) is all(one is None for one in required.values()), f"#{row.id}: {dict(required)}"
 
 
 def check_one_open_contact_each(s: Session) -> None:
@@ -97,13 +123,14 @@ def check_words(s: Session) -> None:
 
 def check_nobody_waits_in_vain(s: Session) -> None:
     """Where a contact waits at a source that is on and open, nobody who is eligible there has room."""
-    for source_id, chat_id, asked in _rows(
+    for source_id, chat_id, needs, asked in _rows(
         s,
-        "SELECT source_id, max(chat_id), 0 FROM contacts WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
-        "GROUP BY source_id, chat_id IS NULL UNION ALL "
-        "SELECT source_id, chat_id, id FROM contacts WHERE operator_id IS NULL AND status = 'new' AND is_asked",
+        "SELECT source_id, max(chat_id), needs, 0 FROM contacts "
+        "WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
+        "GROUP BY source_id, chat_id IS NULL, needs UNION ALL SELECT source_id, chat_id, needs, id FROM contacts "
+        "WHERE operator_id IS NULL AND status = 'new' AND is_asked",
     ):
-        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id)
+        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id, needs=needs)
         source = offers.with_asked(s, source, asked) if asked else source
         free = eligible(candidates(s, source))[0] if source.why_nobody is None else []
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"

@@ -5,7 +5,7 @@ People act on what stands before them: an operator presses a button of a card th
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from crm_core.routing.sources import StickyMode
 from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
-from crm_core.team import operators, shifts
+from crm_core.team import operators, rates, shifts
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -294,6 +294,27 @@ class Actions:
         self._administer(
             operators.set_limit, operator_id=operator + 1, max_leads=limit, actor=SYSTEM, **self._moment_and_chance()
         )
+
+    def limit_here(self, operator: int, bot: int, limit: int | None) -> None:
+        """An admin sets a limit at a source, or takes it away."""
+        self._administer(
+            sources.set_limit,
+            source_id=self._source(bot),
+            operator_id=operator + 1,
+            limit=limit,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
+
+    def skills(self, operator: int, bot: int, tags: Sequence[str], required: Mapping[str, int | None]) -> None:
+        """An admin says what an operator can do, and what a source requires."""
+        who = {"actor": SYSTEM, **self._moment_and_chance()}
+        self._administer(operators.set_skills, operator_id=operator + 1, tags=tags, **who)
+        self._administer(sources.set_skills, source_id=self._source(bot), required=required, **who)
+
+    def rate(self, operator: int, rate: int | None) -> None:
+        """An admin sets an hourly limit, or takes it away."""
+        self._administer(rates.set_rate, operator_id=operator + 1, rate=rate, actor=SYSTEM, **self._moment_and_chance())
 
     def activity(self, operator: int, is_active: bool) -> None:
         """An admin switches an operator on or off."""

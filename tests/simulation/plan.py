@@ -22,6 +22,9 @@ _ADMIN = {
     "opening": 1,
     "targets": 1,
     "limit": 3,
+    "limit_here": 1,
+    "rate": 1,
+    "skills": 1,
     "activity": 2,
     "source": 1,
     "give": 2,
@@ -169,6 +172,14 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "first": rolls.choice((1, 5, 60, None))}
         case "limit":
             arguments = {"operator": operator, "limit": rolls.choice((0, 1, 2, 3))}
+        case "limit_here":
+            arguments = {"operator": operator, "bot": bot, "limit": rolls.choice((1, 2, None))}
+        case "skills":
+            required = rolls.choice(({}, {}, {"german": None}, {"german": 1, "vip": None}, {"german": 1}))
+            tags = rolls.choice(((), ("german",), ("german", "vip")))
+            arguments = {"operator": operator, "bot": bot, "tags": tags, "required": required}
+        case "rate":
+            arguments = {"operator": operator, "rate": rolls.choice((1, 2, 4, None))}
         case "activity":
             arguments = {"operator": operator, "is_active": rolls.random() < 0.6}
         case "source":

@@ -18,8 +18,13 @@ _LOADS = """
     SELECT id, max_leads, current_leads,
            (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed')
     FROM operators"""
+_LOADS_HERE = """
+    SELECT w.operator_id, w.source_id, w."limit", (SELECT count(*) FROM contacts c
+        WHERE c.operator_id = w.operator_id AND c.source_id = w.source_id AND c.status <> 'closed')
+    FROM weights w WHERE w."limit" IS NOT NULL"""
+_RATES = "SELECT id, rate, given_lately FROM operators WHERE rate IS NOT NULL"
 _WAITS = """
-    SELECT id, source_id, chat_id IS NULL FROM contacts
+    SELECT id, source_id, chat_id IS NULL, needs FROM contacts
     WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked ORDER BY id"""
 _GIVEN = """
     SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL FROM events e
@@ -69,6 +74,7 @@ class Safety:
         self.may_be_disordered = False
         """Whether moments do not tell what came first: somebody has set the clock."""
         self._loads: dict[int, tuple[int, int]] = {}
+        self._narrower: dict[tuple[int, int | None], tuple[int, int]] = {}
         self._eligible: set[tuple[int, int]] = set()
         self._holders: dict[int, int | None] = {}
         self._closed: set[int] = set()
@@ -88,6 +94,7 @@ class Safety:
     def end_life(self, *, power_cut: bool) -> None:
         """What only the process knew is forgotten: it is not told off for a gate that it had no time to note."""
         if power_cut:
+            self._narrower = {}
             self._loads, self._holders, self._closed, self._event, self._reopened = {}, {}, set(), 0, 0
             self._said = 0
             self._eligible, self._given = self._who_is_eligible(), self._newest_event()
@@ -129,6 +136,8 @@ class Safety:
         waits = [tuple(row) for row in ask(_WAITS)]  # without those whom operators had before, and may not get again
         if ask("SELECT 1 FROM contacts WHERE operator_id IS NULL AND status = 'new' LIMIT 1"):
             self._look_at_queue()
+        # Who requires less may go past who requires more.
+        waits = [tuple(where) for *where, needs in waits if needs is None]
         eligible = self._who_is_eligible()
         for contact, operator, source, has_no_chat in ask(_GIVEN, self._given):
             # One commit may hold both: what went to them, and after it that they get nothing more.
@@ -147,6 +156,7 @@ class Safety:
             if load > load_before and load > max(most, most_before) and operator not in self.may_exceed:
                 raise Violation("over the limit", f"operator {operator}: {load} of {most}")
             self._loads[operator] = (load, most)
+        self._look_at_narrower_limits()
         holders = dict(ask("SELECT id, operator_id FROM contacts"))
         changed = {one for one, holder in holders.items() if holder != self._holders.get(one)}
         if changed:
@@ -183,6 +193,23 @@ class Safety:
             waits = others.pop(contact, None)
             if any(others.values()) or (others and waits is not None and not waits):
                 raise Violation("words went by guess", f"to #{contact} of operator {operator}, beside {others}")
+
+    def _look_at_narrower_limits(self) -> None:
+        """A limit at a source and a rate hold; what was more than a new one says only becomes less."""
+        found = {(operator, source): (most, held) for operator, source, most, held in self.history.ask(_LOADS_HERE)}
+        found |= {(operator, None): (most, given) for operator, most, given in self.history.ask(_RATES)}
+        for where, (most, number) in found.items():
+            # One that was set in this commit may be below what was there.
+            most_before, number_before = self._narrower.get(where, (number, number))
+            if number > max(most, most_before, number_before) and where[0] not in self.may_exceed:
+                raise Violation("over a narrower limit", f"operator, source {where}: {number} of {most}")
+        self._narrower = found
+        with self.history.file.readers.connect() as connection, Session(connection) as s:
+            try:
+                invariants.check_given(s)
+                invariants.check_needs(s)
+            except AssertionError as error:
+                raise Violation("given is not the count, or needs are not required", error) from None
 
     def _who_is_eligible(self) -> set[tuple[int, int]]:
         return {tuple(row) for row in self.history.ask(_ELIGIBLE)}

@@ -56,9 +56,10 @@ def test_metric_reasons_are_documented() -> None:
 
 
 def test_absent_and_full_operators_of_a_draw_are_kept_apart() -> None:
-    excluded = {"inactive": [1], "unreachable": [2], "offline": [3], "off_shift": [4], "full": [5], "no_weight": [6]}
-    assert kept_out(excluded) == ({1, 2, 3, 4}, {5})
-    assert kept_out(None) == (set(), set())
+    excluded = {"inactive": [1], "unreachable": [2], "off_shift": [4], "full": [5], "no_weight": [6], "rate": [7]}
+    off, shift, full, rate = Cause.OFF, Cause.OFF_SHIFT, Cause.FULL, Cause.RATE
+    assert kept_out(excluded) == {1: off, 2: off, 4: shift, 5: full, 7: rate}
+    assert kept_out(None) == {}
 
 
 def test_unknown_exclusion_in_an_event_is_an_error() -> None:

@@ -19,6 +19,18 @@ CANDIDATES = st.lists(
         is_reachable=st.booleans(),
         is_own=st.booleans(),
         is_on_shift=st.booleans(),
+    )
+    | st.builds(
+        Candidate,
+        operator_id=st.integers(1, 9),
+        weight=st.integers(1, 1000),
+        load=st.integers(0, 5),
+        limit=st.integers(4, 5),
+        load_here=st.integers(0, 5),
+        limit_here=st.integers(1, 5),
+        last_hour=st.integers(0, 5),
+        rate=st.integers(1, 5),
+        lacking=st.frozensets(st.sampled_from(["german", "vip", "жильё"])),
     ),
     max_size=9,
     unique_by=lambda one: one.operator_id,

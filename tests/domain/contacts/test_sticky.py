@@ -2,19 +2,23 @@
 
 import random
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
+from crm_core.conversation import client_messages
 from crm_core.routing import explanations, ledger, sources
 from crm_core.routing.credits import FLOOR, UNIT
 from crm_core.storage.database import Database
+from crm_core.storage.tables import Contact
 from crm_core.team import operators
-from tests.domain.arranging import NOW, Office, open_office
+from tests.domain.arranging import NOW, Office, open_office, saying
 from tests.domain.invariants import check_all
 
 DAY = timedelta(days=1)
@@ -85,3 +89,20 @@ async def test_operator_pays_for_returning_clients_or_not_as_the_source_says(db:
     # Strangers make up for what was charged.
     strangers = [await db.write(visit, office, f"stranger{number}", day=2, roll=0.0) for number in range(6)]
     assert strangers.count(first) in ([0] if mode == "charged" else [2, 3])
+
+
+async def test_client_in_telegram_goes_back_to_their_operator(db: Database) -> None:
+    def story(s: Session) -> list[int]:
+        office = arrange(s, days=14)
+        found = []
+        for day, roll in ((0, 0.0), (3, 0.9)):
+            made = client_messages.receive(s, **saying(1, day + 1, rng=partial(float, roll), now=NOW + day * DAY))
+            holder = s.execute(select(Contact.operator_id).where(Contact.id == made.contact_id)).scalar_one()
+            assert holder is not None
+            found.append(office.operator_ids.index(holder))
+            who, at = telegram(office.account(holder)), NOW + day * DAY
+            lifecycle.take(s, contact_id=made.contact_id, version=None, actor=who, now=at)
+            lifecycle.close(s, contact_id=made.contact_id, version=None, actor=who, now=at, rng=random.random)
+        return found
+
+    assert await db.write(story) == [0, 0]

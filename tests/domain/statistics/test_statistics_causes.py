@@ -8,7 +8,7 @@ from itertools import cycle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from crm_core import statistics
@@ -17,8 +17,9 @@ from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.routing import sources
 from crm_core.statistics import Cause, ShareNumbers
+from crm_core.statistics.causes import ABSENCES, Absence
 from crm_core.statistics.gaps import gap
-from crm_core.statistics.sums import WHOLE, Sums, owed
+from crm_core.statistics.sums import GAINED, MISSED, WHOLE, Sums, owed
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from crm_core.team import departure, operators
@@ -125,6 +126,31 @@ async def test_share_gap_of_full_operator_has_cause_full(db: Database) -> None:
     shares = await db.write(story)
     assert {name: one.contacts for name, one in shares.items()} == {"Anna": 38, "Boris": 2}
     assert causes(shares) == {"Anna": (True, Cause.FULL), "Boris": (False, Cause.FULL)}
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        (Cause.OFF_SHIFT, "UPDATE operators SET on_shift = :out WHERE id = :id"),
+        (Cause.FULL_HERE, 'UPDATE weights SET "limit" = 0 WHERE operator_id = :id'),
+        (Cause.NO_SKILL, "UPDATE operators SET skills = CASE WHEN id = :id THEN NULL ELSE 'german' END"),
+        (Cause.RATE, "UPDATE operators SET rate = 2, given_lately = 2 WHERE id = :id"),
+    ],
+)
+async def test_each_absence_has_a_cause_of_its_own(db: Database, cause: Cause, change: str) -> None:
+    def story(s: Session) -> Shares:
+        shop = Shop(s, [50, 50])
+        values = {"id": shop.staff["Boris"]} | ({"out": False} if ":out" in change else {})
+        s.execute(text(change), values)
+        if cause is Cause.NO_SKILL:
+            s.execute(text("UPDATE sources SET skills = 'german'"))
+        shop.come(20)
+        return shop.shares()
+
+    shares = await db.write(story)
+    assert causes(shares) == {"Anna": (True, cause), "Boris": (False, cause)}
+    assert shares["Boris"].gap.parts[cause] == pytest.approx(-10)
+    assert shares["Boris"].gap.parts[Cause.OFF] == 0
 
 
 async def test_share_gap_names_the_greater_of_two_causes(db: Database) -> None:
@@ -254,29 +280,29 @@ def _holder(s: Session, contact_id: int) -> int | None:
 # --- arithmetic ------------------------------------------------------------------------------------------------------
 
 WEIGHTS = st.dictionaries(st.integers(1, 9), st.integers(1, 1000), min_size=1)
-SOME = st.sets(st.integers(1, 9))
+OUT: st.SearchStrategy[dict[int, Absence]] = st.dictionaries(st.integers(1, 9), st.sampled_from(ABSENCES))
 
 
-@given(WEIGHTS, SOME, SOME)
-def test_draw_owes_one_contact_and_balances_gains_with_losses(
-    weights: dict[int, int], off: set[int], full: set[int]
-) -> None:
-    found = owed(weights, off=off, full=full - off)
-    missed = sum(one.missed_off + one.missed_full for one in found.values())
-    gained = sum(one.gained_off + one.gained_full for one in found.values())
+@given(WEIGHTS, OUT)
+def test_draw_owes_one_contact_and_balances_gains_with_losses(weights: dict[int, int], out: dict[int, Absence]) -> None:
+    found = owed(weights, out=out)
+    there = weights.keys() - out.keys()
     assert WHOLE - len(weights) <= sum(one.due for one in found.values()) <= WHOLE
-    if weights.keys() - off - full:  # somebody could get it: what one misses, others gain
-        assert abs(gained - missed) <= 2 * len(weights)
-    assert all(one.gained_off >= 0 and one.gained_full >= 0 for one in found.values())
+    for cause in ABSENCES:
+        missed = sum(getattr(one, MISSED[cause]) for one in found.values())
+        gained = [getattr(one, GAINED[cause]) for one in found.values()]
+        assert min(gained) >= 0
+        if there:  # somebody could get it: what one misses, others gain
+            assert abs(sum(gained) - missed) <= 3 * len(weights)
+    for one in there:
+        chance = weights[one] * WHOLE // sum(weights[each] for each in there)
+        assert found[one].due + sum(getattr(found[one], GAINED[cause]) for cause in ABSENCES) == chance
 
 
 SUMS = st.builds(
     Sums,
     **{name: st.integers(0, 50) for name in ("drawn", "given", "lost", "returned")},
-    **{
-        name: st.integers(0, 50 * WHOLE)
-        for name in ("missed_off", "missed_full", "gained_off", "gained_full", "spread")
-    },
+    **{name: st.integers(0, 50 * WHOLE) for name in (*MISSED.values(), *GAINED.values(), "spread")},
 )
 
 

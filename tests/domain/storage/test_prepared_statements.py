@@ -184,6 +184,8 @@ def both_ways(s: Session, name: str) -> tuple[Any, Any]:
     prepared._plan = prepared._postgres_plan = None
     connection: Connection = s.info.get(CONNECTION) or s.connection()
     is_postgresql = connection.dialect.name == "postgresql"
+    if is_postgresql:  # whose driver, once it has prepared statements of its own, drops all at a ROLLBACK TO
+        connection.connection.driver_connection.prepare_threshold = None  # type: ignore[union-attr]
     plain = prepared.on_postgresql if prepared._gives_id or is_postgresql else prepared.statement
     has_names = not prepared._gives_id  # a new row's id comes from the driver alone
     # PostgreSQL gives no id twice, not even that of a row that was undone.

@@ -6,7 +6,7 @@ from alembic import op
 from crm_core.storage.types import Instant
 
 revision = "0035"
-down_revision = "0032"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 

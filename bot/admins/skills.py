@@ -1,0 +1,161 @@
+"""Skills of operators, and what sources require of them: `/operators skills Anna german, vip`, and by button."""
+
+from functools import partial
+
+from aiogram import Router
+from aiogram.types import CallbackQuery, Message
+
+from bot.admins.operator_screens import operator_screen
+from bot.admins.source_screens import needed, source_screen
+from bot.admins.verbs import Typed, show_usage
+from bot.handling.act import Act
+from bot.handling.prompts import AnswersPrompt, offer
+from bot.handling.queries import read_as_admin
+from bot.handling.typed_names import which_operator, which_source
+from bot.screens.buttons import AskNeeded, AskSkills, ShowOperator, ShowSource
+from bot.screens.keyboards import back, keyboard, sentences
+from bot.screens.message import OutgoingMessage, text_message
+from bot.texts import Translator
+from bot.texts.phrases import assigned_note
+from crm_core.access.actors import Actor
+from crm_core.conversation.prompts import OpenPrompt
+from crm_core.routing import skills, sources
+from crm_core.routing.queue import Assigned
+from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.storage.database import Database
+from crm_core.team import operators
+from crm_core.team.operators import OperatorDetails, OperatorFacts
+
+router = Router(name="admins.skills")
+
+
+# --- of operators ----------------------------------------------------------------------------------------------------
+
+
+def skills_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
+    """The skills of an operator, and how to change them."""
+    lines = [
+        _("🎓 What can {operator} do? Now: {skills}").format(
+            operator=facts.name, skills=", ".join(sorted(skills.tags(facts.skills))) or "–"
+        ),
+        _("Send words with commas between them, for example: german, vip. A dash (-) removes them."),
+        _("Requests that require a skill come only to those who have it."),
+    ]
+    return text_message("\n".join(lines), keyboard=keyboard(back(facts.name, ShowOperator(operator_id=facts.id))))
+
+
+@router.callback_query(AskSkills.filter())
+async def on_skills(
+    query: CallbackQuery, callback_data: AskSkills, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Shows the skills; what is typed next replaces them."""
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
+    await offer(act, actor, "operator_skills", skills_screen(facts, _), operator_id=facts.id)
+
+
+@router.message(AnswersPrompt("operator_skills"))
+async def on_typed_skills(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed skills."""
+    await set_skills(act, actor, asked.data["operator_id"], message.text or "", _)
+
+
+async def type_skills(typed: Typed) -> None:
+    """`skills Anna` shows them, `skills Anna german, vip` sets them."""
+    known = await read_as_admin(typed.db, typed.actor, operators.listing)
+    whole = operators.pick(known, typed.line)
+    if whole is not None:
+        await offer(typed.act, typed.actor, "operator_skills", skills_screen(whole, typed._), operator_id=whole.id)
+        return
+    for name, rest in typed.line.splits():
+        found = operators.pick(known, name)
+        if found is not None:
+            await set_skills(typed.act, typed.actor, found.id, rest.raw, typed._)
+            return
+    await which_operator(typed.db, typed.actor, typed.line.from_word(0, 1))  # refused with names that come close
+    await show_usage(typed.act, typed._("Specify the operator and the skills"), typed.example)
+
+
+async def set_skills(act: Act, actor: Actor, operator_id: int, text: str, _: Translator) -> None:
+    """Sets the skills of an operator. Raises BadSkills."""
+    tags = list(skills.typed(text, with_minutes=False))
+
+    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+        note = _("{operator}'s skills are set.").format(operator=seen.facts.name)
+        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+
+    await act(
+        operators.set_skills,
+        operator_id=operator_id,
+        tags=tags,
+        actor=actor,
+        then_read=partial(operators.details, operator_id=operator_id),
+        screen=done,
+    )
+
+
+# --- of sources ------------------------------------------------------------------------------------------------------
+
+
+def needed_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
+    """What a source requires, and how to change that."""
+    lines = [
+        _("🎓 What do requests from {source} require? Now: {skills}").format(
+            source=source.name, skills=needed(source, _) or "–"
+        ),
+        _("Send words with commas between them, for example: german, vip. A dash (-) removes them."),
+        _("A number behind one drops it after so many minutes of waiting: german 30"),
+    ]
+    return text_message("\n".join(lines), keyboard=keyboard(back(source.name, ShowSource(source_id=source.id))))
+
+
+@router.callback_query(AskNeeded.filter())
+async def on_needed(
+    query: CallbackQuery, callback_data: AskNeeded, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Shows what is required; what is typed next replaces it."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    await offer(act, actor, "source_skills", needed_screen(source, _), source_id=source.id)
+
+
+@router.message(AnswersPrompt("source_skills"))
+async def on_typed_needed(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets what is required."""
+    await set_needed(act, actor, asked.data["source_id"], message.text or "", _)
+
+
+async def type_needed(typed: Typed) -> None:
+    """`skills shop_bot` shows what is required, `skills shop_bot german 30, vip` sets it."""
+    known = await read_as_admin(typed.db, typed.actor, sources.listing)
+    whole = sources.pick(known, typed.line)
+    if whole is not None:
+        await offer(typed.act, typed.actor, "source_skills", needed_screen(whole, typed._), source_id=whole.id)
+        return
+    for name, rest in typed.line.splits():
+        found = sources.pick(known, name)
+        if found is not None:
+            await set_needed(typed.act, typed.actor, found.id, rest.raw, typed._)
+            return
+    await which_source(typed.db, typed.actor, typed.line.from_word(0, 1))  # refused with names that come close
+    await show_usage(typed.act, typed._("Specify the source and the skills"), typed.example)
+
+
+async def set_needed(act: Act, actor: Actor, source_id: int, text: str, _: Translator) -> None:
+    """Sets what a source requires. Raises BadSkills."""
+    required = skills.typed(text, with_minutes=True)
+
+    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
+        if required:
+            text = _("Requests from {source} now require: {skills}")
+        else:
+            text = _("Requests from {source} require no skills any more.")
+        note = text.format(source=seen.source.name, skills=needed(seen.source, _))
+        return source_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+
+    await act(
+        sources.set_skills,
+        source_id=source_id,
+        required=required,
+        actor=actor,
+        then_read=partial(sources.details, source_id=source_id),
+        screen=done,
+    )

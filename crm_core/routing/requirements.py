@@ -1,0 +1,106 @@
+"""What a waiting contact requires of operators, as its row has it, and how that is dropped when it has waited so long.
+
+A contact in the queue has `needs`, the tags that count now, and `drops_at`, when the next one is dropped. A choice, and
+the order in which the queue is given out, read these; a periodic job looks for moments that have come. A contact that
+an operator holds has neither: what it requires is worked out again if it goes back to the queue, as for a new wait.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import SYSTEM
+from crm_core.routing import queue, skills
+from crm_core.routing.assignment import Rng
+from crm_core.routing.candidates import WAITS
+from crm_core.routing.operator_locks import lock_team
+from crm_core.routing.skills import Required
+from crm_core.storage.execute import execute
+from crm_core.storage.tables import Contact, Source
+
+_contact = Contact.__table__
+_DUE = (
+    select(_contact.c.id, _contact.c.source_id)
+    .where(
+        *WAITS,
+        _contact.c.drops_at.is_not(None),
+        _contact.c.drops_at <= bindparam("now", type_=_contact.c.drops_at.type),
+    )
+    .order_by(_contact.c.id)
+)
+_STATE = select(
+    _contact.c.id, _contact.c.source_id, _contact.c.needs, _contact.c.skills, _contact.c.queued_at, _contact.c.version
+)
+_SOURCE_SKILLS = select(Source.skills).where(Source.id == bindparam("source_id"))
+
+
+def waiting_values(required: Required, *, queued: datetime | None, dropped: Collection[str] = ()) -> dict[str, Any]:
+    """The columns of a contact that waits: what it needs, and when that changes.
+
+    Args:
+        required: by its source and by itself.
+        queued: since when it waits; None where it has an operator, and needs nothing.
+        dropped: what was dropped already.
+    """
+    left = {} if queued is None else {tag: after for tag, after in required.items() if tag not in dropped}
+    moments = [queued + timedelta(minutes=after) for after in left.values() if after is not None and queued is not None]
+    return {"needs": skills.write(dict.fromkeys(left)), "drops_at": min(moments, default=None)}
+
+
+def queue_again(s: Session, *, contact_id: int, source_id: int, now: datetime) -> None:
+    """A contact goes back to the queue from its operator: all that it requires counts again."""
+    own = execute(s, select(_contact.c.skills).where(_contact.c.id == contact_id)).scalar_one()
+    source = execute(s, _SOURCE_SKILLS, {"source_id": source_id}).scalar_one()
+    if own or source:
+        values = waiting_values(skills.required_by(source, own), queued=now)
+        execute(s, update(_contact).where(_contact.c.id == contact_id).values(values))
+
+
+def source_changed(s: Session, *, source_id: int, before: str | None, after: str | None) -> None:
+    """What waits at a source requires what that says now; what was dropped stays dropped.
+
+    The caller has locked the source.
+
+    Args:
+        before, after: stored texts of the source.
+    """
+    for row in execute(s, _STATE.where(*WAITS, _contact.c.source_id == source_id)).all():
+        dropped = skills.required_by(before, row.skills).keys() - skills.tags(row.needs)
+        values = waiting_values(skills.required_by(after, row.skills), queued=row.queued_at, dropped=dropped)
+        execute(s, update(_contact).where(_contact.c.id == row.id).values(values))
+
+
+def due(s: Session, *, now: datetime) -> list[tuple[int, int]]:
+    """The waiting contacts that have waited long enough for less to be required, with their sources."""
+    return [(row.id, row.source_id) for row in execute(s, _DUE, {"now": now})]
+
+
+def drop(s: Session, *, contact_ids: Iterable[int], source_ids: Iterable[int], now: datetime, rng: Rng) -> int:
+    """Drops what these contacts have waited for long enough, and gives out what can be given out now.
+
+    Returns how many contacts were assigned.
+    """
+    wanted = sorted(set(source_ids))
+    lock_team(s, wanted)
+    texts: dict[int, str | None] = {}
+    for row in execute(s, _STATE.where(*WAITS, _contact.c.id.in_(sorted(contact_ids)))).all():
+        if row.source_id not in texts:
+            texts[row.source_id] = execute(s, _SOURCE_SKILLS, {"source_id": row.source_id}).scalar_one()
+        required = skills.required_by(texts[row.source_id], row.skills)
+        left = skills.only(required, skills.tags(row.needs))
+        over = {tag for tag, after in left.items() if after is not None and row.queued_at + _minutes(after) <= now}
+        values = waiting_values(left, queued=row.queued_at, dropped=over)
+        execute(s, update(_contact).where(_contact.c.id == row.id).values(values))
+        if over:
+            data = {"skills": sorted(over)}
+            dropped = events.of_contact(events.SKILLS_DROPPED, row, actor=SYSTEM.label, now=now, data=data)
+            events.record(s, [dropped])
+    return queue.assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng).count
+
+
+def _minutes(number: int) -> timedelta:
+    return timedelta(minutes=number)
