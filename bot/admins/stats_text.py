@@ -135,6 +135,12 @@ def cause(gap: Gap, _: Translator) -> str:
             return _("others were at their hourly limits") if has_more else _("was at the hourly limit")
         case Cause.NO_SKILL:
             return _("others lacked a skill") if has_more else _("lacked a skill")
+        case Cause.DECLINED:
+            return _("others declined") if has_more else _("declined")
+        case Cause.MISSED:
+            return _("others missed offers") if has_more else _("missed offers")
+        case Cause.STICKY:
+            return _("clients came back") if has_more else _("clients came back to others")
         case Cause.BY_HAND:
             return _("assigned manually") if has_more else _("assigned to others manually")
         case Cause.WEIGHT:

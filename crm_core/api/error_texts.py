@@ -57,7 +57,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     ),
     "no_longer_operator": "This account was on the staff until some days ago",
     "bad_skills": lambda f: (
-        f"{f['part']!r} is no skill: a word of at most 32 characters, with 0 to 10080 minutes if any"
+        f"“{f['part']}” is no skill: a word of at most 32 characters, with 0 to 10080 minutes if any"
         if f["part"]
         else "Between 1 and 20 skills are required"
     ),

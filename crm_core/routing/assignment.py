@@ -103,7 +103,8 @@ class Reservation:
     Attributes:
         chat_id: the operator's private chat, None where they work through the API alone.
         load, limit: of the operator, this contact counted.
-        reason: `random`, `exact`, `by_hand`, or `duty` for what nobody else has taken.
+        reason: `random`, `exact`, `sticky` where the client had them before, `by_hand`, or `duty` for what nobody else
+            has taken.
         excluded: who could not have got the contact instead, and why.
         decision: what the choice was made from (`crm_core.routing.decisions`).
         has_rate: whether it counts for an hour in what the operator is given (`crm_core.routing.given`).
@@ -217,7 +218,7 @@ def reserve_preferred(
         return None
     credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
     decision = record(pool, strategy=source.strategy, credits=credits, preferred=operator_id)
-    choice = replace(choose(pool, 0.0), operator=preferred, reason=source.strategy)
+    choice = replace(choose(pool, 0.0), operator=preferred, reason="sticky")
     if credits is not None and may_pay(credits, choice.weights, operator_id):
         _enter(s, source, choice, credits)
     return _reservation(preferred, claimed, choice, decision)

@@ -21,13 +21,25 @@ class Cause(StrEnum):
     FULL_HERE = "full_here"
     RATE = "rate"
     NO_SKILL = "no_skill"
+    DECLINED = "declined"
+    MISSED = "missed"
+    STICKY = "sticky"
     BY_HAND = "by_hand"
     WEIGHT = "weight"
     CHANCE = "chance"
     UNEXPLAINED = "unexplained"
 
 
-Absence = Literal[Cause.OFF, Cause.OFF_SHIFT, Cause.FULL, Cause.FULL_HERE, Cause.RATE, Cause.NO_SKILL]
+Absence = Literal[
+    Cause.OFF,
+    Cause.OFF_SHIFT,
+    Cause.FULL,
+    Cause.FULL_HERE,
+    Cause.RATE,
+    Cause.NO_SKILL,
+    Cause.DECLINED,
+    Cause.MISSED,
+]
 ABSENCES: tuple[Absence, ...] = get_args(Absence)
 """Why somebody could not get a contact at its draw: each has two sums, what they missed and what others gained."""
 
@@ -35,17 +47,12 @@ ABSENCES: tuple[Absence, ...] = get_args(Absence)
 def cause_of_exclusion(why: Exclusion) -> Absence | Literal[Cause.WEIGHT]:
     """The cause under which it counts that an operator could not get a contact."""
     match why:
-        case (
-            Exclusion.INACTIVE
-            | Exclusion.UNREACHABLE
-            | Exclusion.OFFLINE
-            | Exclusion.OWN_REQUEST
-            | Exclusion.DECLINED
-            | Exclusion.MISSED
-            | Exclusion.REFUSED
-            | Exclusion.RETURNED
-        ):
+        case Exclusion.INACTIVE | Exclusion.UNREACHABLE | Exclusion.OFFLINE | Exclusion.OWN_REQUEST:
             return Cause.OFF
+        case Exclusion.DECLINED | Exclusion.REFUSED | Exclusion.RETURNED:
+            return Cause.DECLINED
+        case Exclusion.MISSED:
+            return Cause.MISSED
         case Exclusion.OFF_SHIFT:
             return Cause.OFF_SHIFT
         case Exclusion.FULL:
@@ -62,18 +69,19 @@ def cause_of_exclusion(why: Exclusion) -> Absence | Literal[Cause.WEIGHT]:
             assert_never(why)
 
 
-def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF]:
+def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF, Cause.DECLINED, Cause.MISSED]:
     """The cause under which a contact counts that went back from its operator to the queue."""
     match why:
         case (
             ReturnReason.OPERATOR_REMOVED
             | ReturnReason.OPERATOR_REPLACED
             | ReturnReason.OPERATOR_UNREACHABLE
-            | ReturnReason.DECLINED
-            | ReturnReason.MISSED
             | ReturnReason.OFFER_WITHDRAWN
-            | ReturnReason.RETURNED
         ):
             return Cause.OFF
+        case ReturnReason.DECLINED | ReturnReason.RETURNED:
+            return Cause.DECLINED
+        case ReturnReason.MISSED:
+            return Cause.MISSED
         case _:
             assert_never(why)

@@ -46,9 +46,11 @@ def gap(mine: Sums, everybody: Sums, *, planned: float | None) -> Gap:
     }
     fair = (mine.due + sum(absent.values())) / WHOLE
     parts: dict[Cause, float] = {cause: amount / WHOLE for cause, amount in absent.items()}
-    # `returned` counts only contacts that were returned because of an absence (`causes.cause_of_return`).
     parts[Cause.OFF] += planned * everybody.returned - mine.returned
+    parts[Cause.DECLINED] += planned * everybody.returned_declined - mine.returned_declined
+    parts[Cause.MISSED] += planned * everybody.returned_missed - mine.returned_missed
     parts |= {
+        Cause.STICKY: mine.sticky - planned * everybody.sticky,
         Cause.BY_HAND: mine.given - mine.lost - planned * (everybody.given - everybody.lost),
         Cause.WEIGHT: mine.due / WHOLE - planned * everybody.drawn,
         Cause.CHANCE: mine.drawn - fair,

@@ -184,6 +184,8 @@ def _count(facts: Facts, draws: Counter[Draw], row: Any) -> None:
         return  # it began to wait, and no operator lost it
     elif row.kind == events.CONTACT_QUEUED:
         _count_returned(facts.sums[*place, row.operator_id], ReturnReason(row.reason), row.times)
+    elif row.reason == "sticky":
+        facts.sums[*place, row.operator_id].sticky += row.times
     elif row.reason in GIVEN:
         facts.sums[*place, row.operator_id].given += row.times
     else:
@@ -196,6 +198,10 @@ def _count_returned(sums: Sums, why: ReturnReason, times: int) -> None:
     match cause:
         case Cause.OFF:
             sums.returned += times
+        case Cause.DECLINED:
+            sums.returned_declined += times
+        case Cause.MISSED:
+            sums.returned_missed += times
         case _:
             assert_never(cause)
 

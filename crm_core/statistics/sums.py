@@ -24,8 +24,10 @@ class Sums:
         opened: contacts that were opened.
         drawn, given: how often the operator got one by a draw, and by hand.
         lost: how often one was given to somebody else by hand.
-        returned: how often one went back to the queue because of the operator's absence. A return for another cause
-            needs a sum of its own, which `held` subtracts as well.
+        returned: how often one went back to the queue because of the operator's absence.
+        returned_declined, returned_missed: how often one went back since they declined it, or gave it back, and since
+            they did not answer its offer.
+        sticky: how often the operator got one because its client had them before.
         due: weight / sum of weights, summed over the draws.
         missed_…: what the operator missed of that while absent (`off`), at the limit (`full`) and so on, by the causes
             of absence (`crm_core.statistics.causes`).
@@ -52,11 +54,19 @@ class Sums:
     gained_full_here: int = 0
     gained_rate: int = 0
     gained_no_skill: int = 0
+    returned_declined: int = 0
+    returned_missed: int = 0
+    sticky: int = 0
+    missed_declined: int = 0
+    missed_missed: int = 0
+    gained_declined: int = 0
+    gained_missed: int = 0
 
     @property
     def held(self) -> int:
         """Contacts that the operator holds, or held when they were closed."""
-        return self.drawn + self.given - self.lost - self.returned
+        got = self.drawn + self.given + self.sticky
+        return got - self.lost - self.returned - self.returned_declined - self.returned_missed
 
     def add(self, other: "Sums", times: int = 1) -> None:
         """Adds other sums, several times."""
@@ -80,6 +90,13 @@ class Sums:
         self.gained_full_here += other.gained_full_here * times
         self.gained_rate += other.gained_rate * times
         self.gained_no_skill += other.gained_no_skill * times
+        self.returned_declined += other.returned_declined * times
+        self.returned_missed += other.returned_missed * times
+        self.sticky += other.sticky * times
+        self.missed_declined += other.missed_declined * times
+        self.missed_missed += other.missed_missed * times
+        self.gained_declined += other.gained_declined * times
+        self.gained_missed += other.gained_missed * times
 
 
 NAMES = tuple(one.name for one in fields(Sums))

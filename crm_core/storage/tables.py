@@ -600,6 +600,13 @@ class Tally(Base):
     gained_full_here: Mapped[int] = technical()
     gained_rate: Mapped[int] = technical()
     gained_no_skill: Mapped[int] = technical()
+    returned_declined: Mapped[int] = technical(comment="went back since they declined it, or gave it back")
+    returned_missed: Mapped[int] = technical(comment="went back since they did not answer its offer")
+    sticky: Mapped[int] = technical(comment="received since its client had them before")
+    missed_declined: Mapped[int] = technical(comment="missed since they had declined it before")
+    missed_missed: Mapped[int] = technical(comment="missed since they had not answered its offer before")
+    gained_declined: Mapped[int] = technical()
+    gained_missed: Mapped[int] = technical()
 
 
 class ArrivalTally(Base):

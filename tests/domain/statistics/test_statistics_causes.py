@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import statistics
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import lifecycle, transfer
+from crm_core.contacts import lifecycle, offering, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.routing import sources
 from crm_core.statistics import Cause, ShareNumbers
@@ -22,7 +22,7 @@ from crm_core.statistics.gaps import gap
 from crm_core.statistics.sums import GAINED, MISSED, WHOLE, Sums, owed
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
-from crm_core.team import departure, operators
+from crm_core.team import departure, missed_offers, operators
 from tests.domain.arranging import NOW, Office, open_office
 
 Shares = dict[str, ShareNumbers]
@@ -314,3 +314,40 @@ def test_parts_of_a_share_gap_sum_to_the_gap(everybody: list[Sums], planned: flo
         all_of_them.add(one)
     found = gap(everybody[0], all_of_them, planned=planned)
     assert sum(found.parts.values()) == pytest.approx(found.contacts, abs=1e-6)
+
+
+@pytest.mark.parametrize("cause", [Cause.DECLINED, Cause.MISSED])
+async def test_offers_in_vain_have_a_cause_of_their_own(db: Database, cause: Cause) -> None:
+    def story(s: Session) -> Shares:
+        shop = Shop(s, [50, 50])
+        values = {"offer_seconds": 60, "miss_limit": 0, "offer_rounds": 20}
+        sources.change(s, source_id=shop.place.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random)
+        for contact_id in [one for one in shop.come(20) if _holder(s, one) == shop.staff["Boris"]]:
+            if cause is Cause.MISSED:
+                missed_offers.end(s, contact_id=contact_id, now=NOW + timedelta(minutes=2), rng=random.random)
+            else:
+                who, rng = shop.actor("Boris"), random.random
+                offering.decline(s, contact_id=contact_id, version=None, reason="busy", actor=who, now=NOW, rng=rng)
+        return shop.shares()
+
+    shares = await db.write(story)
+    assert {name: one.contacts for name, one in shares.items()} == {"Anna": 20, "Boris": 0}
+    assert causes(shares) == {"Anna": (True, cause), "Boris": (False, cause)}
+    assert sum(shares["Boris"].gap.parts.values()) == pytest.approx(-10)
+
+
+async def test_clients_who_come_back_have_a_cause_of_their_own(db: Database) -> None:
+    def story(s: Session) -> Shares:
+        shop = Shop(s, [50, 50])
+        (first,) = shop.come(1)
+        values = {"sticky_days": 7}
+        sources.change(s, source_id=shop.place.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random)
+        name = next(name for name, number in shop.staff.items() if number == _holder(s, first))
+        lifecycle.close(s, contact_id=first, version=None, actor=shop.actor(name), now=NOW, rng=random.random)
+        shop.come(19)
+        shares = shop.shares()
+        assert shares[name].contacts == 20
+        return shares
+
+    shares = await db.write(story)
+    assert {cause for _, cause in causes(shares).values()} == {Cause.STICKY}

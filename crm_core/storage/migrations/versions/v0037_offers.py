@@ -10,6 +10,16 @@ down_revision = "0036"
 branch_labels = None
 depends_on = None
 
+SUMS = (
+    "returned_declined",
+    "returned_missed",
+    "sticky",
+    "missed_declined",
+    "missed_missed",
+    "gained_declined",
+    "gained_missed",
+)
+
 
 def upgrade() -> None:
     op.add_column("sources", sa.Column("offer_seconds", RowId, server_default="0", nullable=False))
@@ -26,6 +36,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_contacts_offered", "contacts", ["offer_ends_at"], sqlite_where=offered, postgresql_where=offered
     )
+    for sums in SUMS:
+        op.add_column("tallies", sa.Column(sums, RowId, server_default="0", nullable=False))
     op.create_table(
         "asked",
         sa.Column("contact_id", RowId, nullable=False),
