@@ -197,4 +197,4 @@ async def test_late_client_costs_their_operator_unless_too_far_ahead(db: Databas
 def reopened_by(s: Session, office: Office, operator_id: int) -> None:
     place = reserve_preferred(s, source_facts(s, office.source_id), operator_id=operator_id)
     assert isinstance(place, Reservation)
-    assert (place.operator_id, place.reason) == (operator_id, "exact")
+    assert (place.operator_id, place.reason) == (operator_id, "sticky")
