@@ -202,7 +202,7 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.last_hour,
         row.rate,
         source.needs - tags(row.skills) if source.needs else NOTHING,
-        source.asked.get(row.operator_id),
+        source.asked.get(row.operator_id) if source.asked else None,
     )
 
 

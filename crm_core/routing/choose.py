@@ -153,10 +153,20 @@ RULES = tuple((why, _rule(why)) for why in Exclusion)
 """Every rule of eligibility, in the order in which they are applied (both founding documents, step 2)."""
 
 
+NARROWER = frozenset({Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.NO_SKILL}) | {
+    Exclusion(asked.value) for asked in Asked
+}
+"""Rules about facts that most candidates do not have: to ask them of everybody costs as much again as all others."""
+
+_COMMON_RULES = tuple((why, excludes) for why, excludes in RULES if why not in NARROWER)
+
+
 def exclusion(candidate: Candidate) -> Exclusion | None:
     """Why this operator is not eligible, or None if they are."""
-    for why, excludes in RULES:
-        if excludes(candidate):
+    one = candidate
+    is_plain = one.limit_here is None and one.rate is None and one.asked is None and not one.lacking
+    for why, excludes in _COMMON_RULES if is_plain else RULES:
+        if excludes(one):
             return why
     return None
 

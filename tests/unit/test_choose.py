@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.routing.choose import Candidate, Exclusion, choose, exclusion
+from crm_core.routing.choose import RULES, Asked, Candidate, Exclusion, choose, exclusion
 from crm_core.routing.credits import UNIT
 
 ROOM = 1_000_000
@@ -117,3 +117,28 @@ def test_choice_is_eligible_and_made_whenever_any_operator_is_eligible(
         assert choice.operator in eligible
     assert choice.eligible == tuple(eligible)
     assert len(choice.excluded) == len(candidates) - len(eligible)
+
+
+ANYBODY = st.builds(
+    Candidate,
+    operator_id=st.just(1),
+    weight=st.integers(0, 2),
+    load=st.integers(0, 2),
+    limit=st.integers(0, 2),
+    is_active=st.booleans(),
+    is_online=st.booleans(),
+    is_reachable=st.booleans(),
+    is_own=st.booleans(),
+    is_on_shift=st.booleans(),
+    load_here=st.integers(0, 2),
+    limit_here=st.none() | st.integers(1, 2),
+    last_hour=st.integers(0, 2),
+    rate=st.none() | st.integers(1, 2),
+    lacking=st.sampled_from([frozenset(), frozenset({"german"})]),
+    asked=st.none() | st.sampled_from(Asked),
+)
+
+
+@given(candidate=ANYBODY)
+def test_exclusion_is_that_of_the_first_rule_that_excludes(candidate: Candidate) -> None:
+    assert exclusion(candidate) == next((why for why, excludes in RULES if excludes(candidate)), None)
