@@ -12,9 +12,9 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.contacts import cards, offer_rounds
 from crm_core.messaging import outbox
-from crm_core.routing import assignment, given, ledger, offers, queue
+from crm_core.routing import assignment, given, ledger, offers, queue, requirements
 from crm_core.routing.assignment import Reservation
-from crm_core.routing.candidates import candidates, source_facts
+from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import Asked, Candidate, eligible
 from crm_core.routing.decisions import record
 from crm_core.routing.returns import ReturnReason
@@ -34,13 +34,13 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
         source_ids: as `hold_offered` returned them.
     """
     rules = offer_rounds.rules_of(s, contact.source_id)
-    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    source = requirements.seen_by(s, contact, now=now)
     if not source.offer_seconds or (offer_rounds.is_enough(contact, rules) and rules.duty_operator_id is not None):
         return False
     if queue.older_waits(s, source_ids=source_ids, than=contact.id):
         return False
     operator_id: int = contact.operator_id
-    asked = {**offers.asked_of(s, contact.id), operator_id: Asked.MISSED}
+    asked = {**source.asked, operator_id: Asked.MISSED}
     pool = [
         _without_this(one) if one.operator_id == operator_id else one
         for one in candidates(s, replace(source, asked=asked))

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM
+from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.messaging import alerts, messages
-from crm_core.routing import assignment, offers, queue
+from crm_core.routing import assignment, offers, queue, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.choose import NOTHING, exclusion
@@ -76,8 +76,7 @@ _GIVE = (
 
 def give_to_duty(s: Session, contact: Row[Any], operator_id: int, *, now: datetime) -> bool:
     """Gives it to the operator on duty, over their limit too: they are there for this. False if they cannot get it."""
-    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
-    source = offers.with_asked(s, source, contact.id)
+    source = requirements.seen_by(s, access_contact(s, contact.id), now=now)
     chosen = one_candidate(s, source, operator_id=operator_id).candidate
     # Neither limits nor skills count: they are there for this.
     there = replace(chosen, load=0, limit=1, limit_here=None, rate=None, lacking=NOTHING, asked=None)

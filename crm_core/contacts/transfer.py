@@ -22,7 +22,7 @@ from crm_core.errors import (
 from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, offers, queue, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
-from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
+from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
 from crm_core.routing.choose import Exclusion, exclusion_by_hand
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import handed_on
@@ -56,9 +56,7 @@ def assign_by_hand(
     """
     access_assigning(s, actor)
     contact, source_ids = _lock_open(s, contact_id, operator_id)
-    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
-    if contact.is_asked:
-        source = offers.with_asked(s, source, contact_id)
+    source = requirements.seen_by(s, contact, now=now)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
     _let_go(s, contact)
     reservation = _reserve(s, contact, source, chosen, confirmed=confirmed)
@@ -124,7 +122,12 @@ def _reserve(
     reservation = None
     if why is None or confirmed:
         reservation = assignment.reserve_by_hand(
-            s, source, chosen=candidate, beyond_limit=confirmed, is_charged=source.sticky_mode == "charged"
+            s,
+            source,
+            chosen=candidate,
+            beyond_limit=confirmed,
+            is_charged=source.sticky_mode == "charged",
+            former=contact.operator_id,
         )
     if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
         raise NeedsConfirmation(
@@ -198,6 +201,11 @@ _RETURN = (
         previous_operator_id=_PREVIOUS,
         offers=case((_contact.c.offered_at.is_(None), 0), else_=_contact.c.offers + bindparam("in_vain")),
         escalated_at=case((_contact.c.offered_at.is_not(None), _contact.c.escalated_at)),
+        # What was only offered goes on waiting; from who had it for good, a new wait begins.
+        waits_since=case(
+            (_contact.c.offered_at.is_not(None), _contact.c.waits_since),
+            else_=bindparam("at", type_=_contact.c.waits_since.type),
+        ),
         **offers.NOT_OFFERED,
     )
     .returning(_contact.c.id, _contact.c.source_id)
@@ -235,7 +243,7 @@ def return_contact(
     if returned is None:
         return False
     assignment.release(s, operator_id)
-    requirements.queue_again(s, contact_id=contact_id, source_id=returned.source_id, now=now)
+    requirements.queue_again(s, contact_id=contact_id, source_id=returned.source_id, actor=actor, now=now)
     outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     queued = events.of_contact(
         events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data

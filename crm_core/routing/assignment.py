@@ -232,7 +232,13 @@ def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int
 
 
 def reserve_by_hand(
-    s: Session, source: SourceFacts, *, chosen: Candidate, beyond_limit: bool, is_charged: bool = False
+    s: Session,
+    source: SourceFacts,
+    *,
+    chosen: Candidate,
+    beyond_limit: bool,
+    is_charged: bool = False,
+    former: int | None = None,
 ) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
@@ -242,13 +248,13 @@ def reserve_by_hand(
         source: of the contact.
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
         is_charged: whether they pay for it where shares are exact; the caller has then locked the source.
+        former: the operator whom the contact leaves, whose row says so already.
     """
     claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _WITHIN_LIMIT, _seen(chosen)).one_or_none()
     if claimed is None:
         return None
-    everybody = [
-        chosen if one.operator_id == chosen.operator_id else one for one in candidates(s, source)
-    ]  # as they were before this contact
+    pool = [_without_one_here(one) if one.operator_id == former else one for one in candidates(s, source)]
+    everybody = [chosen if one.operator_id == chosen.operator_id else one for one in pool]  # as before this contact
     if chosen not in everybody:
         everybody.append(replace(chosen, weight=0))  # who has no weight there can be chosen by hand alone
     credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
@@ -259,6 +265,10 @@ def reserve_by_hand(
     if credits is not None and may_pay(credits, choice.weights, chosen.operator_id):
         _enter(s, source, choice, credits)
     return _reservation(chosen, claimed, choice, decision)
+
+
+def _without_one_here(one: Candidate) -> Candidate:
+    return one if one.limit_here is None else replace(one, load_here=one.load_here - 1)
 
 
 def reserve_again(s: Session, *, chosen: Candidate) -> Reservation | None:

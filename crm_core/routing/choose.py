@@ -172,8 +172,8 @@ def exclusion(candidate: Candidate) -> Exclusion | None:
 
 
 def exclusion_by_hand(candidate: Candidate) -> Exclusion | None:
-    """The same for an operator whom a person has chosen: they need no skill, and what they are given knows no rate."""
-    return exclusion(replace(candidate, rate=None, lacking=NOTHING))
+    """The same for an operator whom a person has chosen, whatever their skills and rate, and what came of it before."""
+    return exclusion(replace(candidate, rate=None, lacking=NOTHING, asked=None))
 
 
 @dataclass(frozen=True, slots=True)

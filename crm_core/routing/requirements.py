@@ -6,17 +6,18 @@ an operator holds has neither: what it requires is worked out again if it goes b
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.access.actors import SYSTEM
-from crm_core.routing import queue, skills
+from crm_core.access.actors import SYSTEM, Actor
+from crm_core.routing import offers, queue, skills
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import WAITS
+from crm_core.routing.candidates import WAITS, SourceFacts, source_facts
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.skills import Required
 from crm_core.storage.execute import execute
@@ -32,9 +33,10 @@ _DUE = (
     )
     .order_by(_contact.c.id)
 )
-_STATE = select(
-    _contact.c.id, _contact.c.source_id, _contact.c.needs, _contact.c.skills, _contact.c.queued_at, _contact.c.version
-)
+_SINCE = func.coalesce(_contact.c.waits_since, _contact.c.created_at, type_=_contact.c.created_at.type)
+"""Since when a contact has waited, offers that came to nothing included."""
+
+_STATE = select(_contact.c.id, _contact.c.source_id, _contact.c.needs, _contact.c.skills, _SINCE.label("since"))
 _SOURCE_SKILLS = select(Source.skills).where(Source.id == bindparam("source_id"))
 
 
@@ -51,13 +53,47 @@ def waiting_values(required: Required, *, queued: datetime | None, dropped: Coll
     return {"needs": skills.write(dict.fromkeys(left)), "drops_at": min(moments, default=None)}
 
 
-def queue_again(s: Session, *, contact_id: int, source_id: int, now: datetime) -> None:
-    """A contact goes back to the queue from its operator: all that it requires counts again."""
-    own = execute(s, select(_contact.c.skills).where(_contact.c.id == contact_id)).scalar_one()
+def queue_again(s: Session, *, contact_id: int, source_id: int, actor: Actor, now: datetime) -> None:
+    """A contact goes back to the queue from its operator.
+
+    From one who had it for good, all that it requires counts again; after an offer, what it has waited for long enough
+    is dropped.
+    """
+    row = execute(s, _STATE.where(_contact.c.id == contact_id)).one()
     source = execute(s, _SOURCE_SKILLS, {"source_id": source_id}).scalar_one()
-    if own or source:
-        values = waiting_values(skills.required_by(source, own), queued=now)
+    if row.skills or source:
+        required = skills.required_by(source, row.skills)
+        over = _over(required, since=row.since, now=now)
+        values = waiting_values(required, queued=row.since, dropped=over)
         execute(s, update(_contact).where(_contact.c.id == contact_id).values(values))
+        _record(s, row, over, actor=actor, now=now)
+
+
+def _over(required: Required, *, since: datetime, now: datetime) -> set[str]:
+    """What is dropped by now of what a contact requires."""
+    return {tag for tag, after in required.items() if after is not None and since + _minutes(after) <= now}
+
+
+def _record(s: Session, contact: Row[Any], over: Collection[str], *, actor: Actor, now: datetime) -> None:
+    if over:
+        data = {"skills": sorted(over)}
+        events.record(s, [events.of_contact(events.SKILLS_DROPPED, contact, actor=actor.label, now=now, data=data)])
+
+
+def seen_by(s: Session, contact: Row[Any], *, now: datetime) -> SourceFacts:
+    """The source of a contact as that sees it now: with the skills that it requires, and who had it before.
+
+    Args:
+        contact: its row; of one with an operator, what it required when it came to them, or requires now that it is
+            only offered.
+    """
+    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id, needs=contact.needs)
+    if contact.operator_id is not None and (contact.skills or source.skills):
+        required = skills.required_by(source.skills, contact.skills)
+        until = now if contact.offered_at is not None else contact.current_assigned_at or now
+        over = _over(required, since=contact.waits_since or contact.created_at, now=until)
+        source = replace(source, needs=frozenset(required) - over)
+    return offers.with_asked(s, source, contact.id) if contact.is_asked else source
 
 
 def source_changed(s: Session, *, source_id: int, before: str | None, after: str | None) -> None:
@@ -70,7 +106,7 @@ def source_changed(s: Session, *, source_id: int, before: str | None, after: str
     """
     for row in execute(s, _STATE.where(*WAITS, _contact.c.source_id == source_id)).all():
         dropped = skills.required_by(before, row.skills).keys() - skills.tags(row.needs)
-        values = waiting_values(skills.required_by(after, row.skills), queued=row.queued_at, dropped=dropped)
+        values = waiting_values(skills.required_by(after, row.skills), queued=row.since, dropped=dropped)
         execute(s, update(_contact).where(_contact.c.id == row.id).values(values))
 
 
@@ -92,13 +128,10 @@ def drop(s: Session, *, contact_ids: Iterable[int], source_ids: Iterable[int], n
             texts[row.source_id] = execute(s, _SOURCE_SKILLS, {"source_id": row.source_id}).scalar_one()
         required = skills.required_by(texts[row.source_id], row.skills)
         left = skills.only(required, skills.tags(row.needs))
-        over = {tag for tag, after in left.items() if after is not None and row.queued_at + _minutes(after) <= now}
-        values = waiting_values(left, queued=row.queued_at, dropped=over)
+        over = _over(left, since=row.since, now=now)
+        values = waiting_values(left, queued=row.since, dropped=over)
         execute(s, update(_contact).where(_contact.c.id == row.id).values(values))
-        if over:
-            data = {"skills": sorted(over)}
-            dropped = events.of_contact(events.SKILLS_DROPPED, row, actor=SYSTEM.label, now=now, data=data)
-            events.record(s, [dropped])
+        _record(s, row, over, actor=SYSTEM, now=now)
     return queue.assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng).count
 
 

@@ -382,6 +382,9 @@ class Contact(Base):
         comment="when that offer is missed; NULL: it stays until somebody comes who was not asked yet"
     )
     offers: Mapped[int] = technical(server_default="0", comment="offers that came to nothing in this wait")
+    waits_since: Mapped[datetime | None] = technical(
+        comment="when it came back from an operator who had it for good; NULL: it waits, or waited, since it was opened"
+    )
     escalated_at: Mapped[datetime | None] = technical(comment="when admins were told that nobody takes it")
     is_asked: Mapped[bool] = technical(server_default=false(), comment="whether it has rows in `asked`")
     note: Mapped[str | None] = content(Text, comment="for whoever gets it next")

@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM
+from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.contacts import kept_offers, offer_rounds, offering, transfer
 from crm_core.messaging import alerts
-from crm_core.routing import duty, offers, queue
+from crm_core.routing import duty, requirements
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import candidates, source_facts
+from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
@@ -39,20 +39,19 @@ _ENDLESS = (
 def due(s: Session, *, now: datetime) -> list[int]:
     """The contacts whose offer is to be passed on: missed, or without an end while somebody else is free for them."""
     missed = list(execute(s, _DUE, {"now": now}).scalars())
-    return missed + [one for one in execute(s, _ENDLESS).scalars().all() if _is_held_up(s, one)]
+    return missed + [one for one in execute(s, _ENDLESS).scalars().all() if _is_held_up(s, one, now)]
 
 
-def _is_held_up(s: Session, contact_id: int) -> bool:
+def _is_held_up(s: Session, contact_id: int, now: datetime) -> bool:
     """Whether an offer without an end keeps a contact from somebody who was not asked yet."""
-    return any(one.asked is None for one in _others(s, contact_id))
+    return any(one.asked is None for one in _others(s, contact_id, now))
 
 
-def _others(s: Session, contact_id: int) -> list[Candidate]:
+def _others(s: Session, contact_id: int, now: datetime) -> list[Candidate]:
     """Who else could get an offered contact now, those who were asked before included."""
-    row = execute(s, _ROW, {"contact_id": contact_id}).one()
-    source = queue.as_seen_by(source_facts(s, row.source_id), chat_id=row.chat_id)
-    pool = candidates(s, offers.with_asked(s, source, contact_id))
-    return [one for one in pool if one.operator_id != row.operator_id and exclusion(one) in (None, *SOFT)]
+    contact = access_contact(s, contact_id)
+    pool = candidates(s, requirements.seen_by(s, contact, now=now))
+    return [one for one in pool if one.operator_id != contact.operator_id and exclusion(one) in (None, *SOFT)]
 
 
 _ROW = select(_contact.c.source_id, _contact.c.chat_id, _contact.c.operator_id).where(
@@ -74,7 +73,7 @@ def end(s: Session, *, contact_id: int, now: datetime, rng: Rng) -> bool:
         return False
     operator_id: int = contact.operator_id
     if contact.offer_ends_at is None:
-        if not _is_held_up(s, contact_id):
+        if not _is_held_up(s, contact_id, now):
             return False
         transfer.return_contact(
             s,
@@ -85,7 +84,7 @@ def end(s: Session, *, contact_id: int, now: datetime, rng: Rng) -> bool:
             now=now,
         )
     elif contact.offer_ends_at <= now:
-        could_others = bool(_others(s, contact_id))
+        could_others = bool(_others(s, contact_id, now))
         if could_others or not kept_offers.keep(s, contact, source_ids=source_ids, now=now):
             offering.pass_on(s, contact, outcome=Asked.MISSED, actor=SYSTEM, now=now)
         if could_others:

@@ -146,7 +146,7 @@ def drops(world: World, contact: Contact) -> dict[str, int]:
 
 
 def _drop_skills(world: World) -> None:
-    for contact in world.in_state(State.QUEUED):
+    for contact in world.in_state(State.QUEUED, State.OFFERED):
         for skill, moment in drops(world, contact).items():
             if moment <= world.now:
                 contact.dropped.add(skill)
@@ -214,7 +214,7 @@ def _moments_of(world: World, contact: Contact) -> Iterator[int | None]:
     yield offer_ends(world, contact)
     if contact.state in (State.HELD, State.OFFERED):
         yield handed_over_at(world, contact)
-    if contact.state == State.QUEUED:
+    if contact.state in (State.QUEUED, State.OFFERED):
         yield from drops(world, contact).values()
     shifts = world.sources[contact.source].shifts
     for _, _, left in late(world, contact):

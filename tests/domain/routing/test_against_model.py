@@ -13,10 +13,10 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, offering, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
-from crm_core.routing import ledger, sources
+from crm_core.routing import given, ledger, requirements, sources
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Operator
-from crm_core.team import departure, missed_offers, operators
+from crm_core.team import departure, missed_offers, operators, rates
 from tests.domain.arranging import NOW, Office, open_office
 from tests.domain.invariants import check_ledgers, check_loads
 from tests.model.conservation import check_world
@@ -26,6 +26,7 @@ from tests.model.moves import Close, Configure, Decline, Employ, Event, Give, Op
 from tests.model.settling import next_moment, settle
 from tests.model.world import World
 
+SKILLS = ("german", "vip")
 LEADS = ("ivan", "kira", "pavel", "nina", "oleg")
 START = int(NOW.timestamp())
 
@@ -47,6 +48,11 @@ class Pair:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.shop.world.now, UTC)
 
+    @property
+    def who(self) -> dict[str, Any]:
+        """Arguments of nearly all actions."""
+        return {"actor": SYSTEM, "now": self.now, "rng": lambda: self.roll}
+
 
 def open_pair(s: Session, rng: Random) -> Pair:
     """Two to four operators at one source, as the model and as the product have them."""
@@ -54,9 +60,19 @@ def open_pair(s: Session, rng: Random) -> Pair:
     office = open_office(s, weights=weights, limit=3)
     pair = Pair(office, Distributor(lambda: pair.roll, now=START))
     source = pair.shop.connect(strategy="random")
-    for weight in weights:
-        operator = pair.shop.hire(limit=3, max_held=1_000)
-        pair.shop.step(Employ(source, operator, weight=weight))
+    # Not changed later: of a contact that somebody holds, the product does not keep what was dropped of it before.
+    needed = {rng.choice(SKILLS): rng.choice([None, 5])} if rng.random() < 0.3 else {}
+    pair.shop.step(Configure(source, {"skills": needed}))
+    sources.set_skills(s, source_id=office.source_id, required=needed, **pair.who)
+    for weight, operator_id in zip(weights, office.operator_ids, strict=True):
+        tags = frozenset(tag for tag in SKILLS if rng.random() < 0.7)
+        rate, limit_here = rng.choice([None, None, 3]), rng.choice([None, None, 2])
+        operator = pair.shop.hire(limit=3, max_held=1_000, rate=rate, skills=tags)
+        pair.shop.step(Employ(source, operator, weight=weight, limit=limit_here))
+        rates.set_rate(s, operator_id=operator_id, rate=rate, **pair.who)
+        operators.set_skills(s, operator_id=operator_id, tags=sorted(tags), **pair.who)
+        here: dict[str, Any] = {"source_id": office.source_id, "operator_id": operator_id}
+        sources.set_weight(s, **here, weight=weight, limit=limit_here, **pair.who)
     return pair
 
 
@@ -66,7 +82,9 @@ def random_step(world: World, rng: Random) -> Step:
     operator = rng.choice(list(world.operators))
     kind = rng.random()
     if kind < 0.3 or not opened:
-        return Open(1, rng.choice(LEADS))
+        return Open(
+            1, rng.choice(LEADS), skills={rng.choice(SKILLS): rng.choice([None, 5])} if rng.random() < 0.2 else {}
+        )
     if kind < 0.65:
         one = rng.choice(opened)
         is_offered = world.contacts[one].state == State.OFFERED
@@ -76,12 +94,12 @@ def random_step(world: World, rng: Random) -> Step:
         is_theirs = world.contacts[one].operator is not None
         return (Close(one), Take(one), give)[rng.randrange(3)] if is_theirs else give
     if kind < 0.8:
-        return Wait(rng.choice([1, 10, 39, 40, 41, 200]))
+        return Wait(rng.choice([1, 10, 39, 40, 41, 200, 200, 1_700]))
     if kind < 0.9:
         values = rng.choice(({"is_online": rng.random() < 0.6}, {"is_active": True}, {"limit": rng.randint(0, 5)}))
         return Set(operator, {**values})
     if kind < 0.93:
-        return Employ(1, operator, weight=rng.choice([0, 1, 2, 7]))
+        return Employ(1, operator, weight=rng.choice([0, 1, 2, 7]), limit=rng.choice([None, 1, 3]))
     if kind < 0.94 and len(world.operators) > 2:
         return Remove(operator)
     settings: dict[str, Any] = {
@@ -98,12 +116,13 @@ def random_step(world: World, rng: Random) -> Step:
 
 def play(s: Session, pair: Pair, move: Step) -> None:
     """Does the same as the model; what it rejects, the product refuses."""
-    who: dict[str, Any] = {"actor": SYSTEM, "now": pair.now, "rng": lambda: pair.roll}
+    who = pair.who
     world = pair.shop.world
     match move:
         case Open():
             lead = LeadFacts(external_id=move.lead)
-            made = lifecycle.register(s, source_id=pair.office.source_id, lead=lead, now=pair.now, rng=who["rng"])
+            where: dict[str, Any] = {"source_id": pair.office.source_id, "lead": lead, "required": dict(move.skills)}
+            made = lifecycle.register(s, **where, now=pair.now, rng=who["rng"])
             pair.contacts[max(world.contacts)] = made.id
         case Take() | Decline() | Close():
             act(s, pair, move, who)
@@ -115,7 +134,9 @@ def play(s: Session, pair: Pair, move: Step) -> None:
             change(s, pair, pair.office.operator_ids[move.operator - 1], dict(move.values), who)
         case Employ():
             operator_id = pair.office.operator_ids[move.operator - 1]
-            sources.set_weight(s, source_id=pair.office.source_id, operator_id=operator_id, weight=move.weight, **who)
+            sources.set_weight(
+                s, source_id=pair.office.source_id, operator_id=operator_id, weight=move.weight, limit=move.limit, **who
+            )
         case Remove():
             departure.remove(s, operator_id=pair.office.operator_ids[move.operator - 1], **who)
         case Configure():
@@ -167,6 +188,15 @@ def pass_time(s: Session, pair: Pair) -> None:
         endless = select(Contact.id).where(Contact.id.in_(found), Contact.offer_ends_at.is_(None)).order_by(Contact.id)
         first = s.execute(endless).scalars().first() or found[0]
         missed_offers.end(s, contact_id=first, now=pair.now, rng=lambda: pair.roll)
+
+
+def turn(s: Session, pair: Pair) -> None:
+    """What was given an hour ago counts no more, and what has waited long enough requires less."""
+    if late := given.due(s, now=pair.now):
+        rates.turn(s, operator_ids=late, now=pair.now, rng=lambda: pair.roll)
+    if dropped := requirements.due(s, now=pair.now):
+        ids, at = zip(*dropped, strict=True)
+        requirements.drop(s, contact_ids=ids, source_ids=at, now=pair.now, rng=lambda: pair.roll)
 
 
 def of_model(pair: Pair) -> dict[str, Any]:
@@ -242,6 +272,7 @@ async def both(db: Database, pair: Pair, move: Step) -> None:
         refused,
         refused and refused.fields,
     )
+    await db.write(turn, pair)
     await db.write(pass_time, pair)
 
 
@@ -251,6 +282,7 @@ async def wait(db: Database, pair: Pair, seconds: int) -> None:
     while (moment := next_moment(world, last)) is not None:
         world.now = moment
         settle(world)
+        await db.write(turn, pair)
         await db.write(pass_time, pair)
     world.now = last
 

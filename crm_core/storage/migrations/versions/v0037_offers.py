@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.add_column("contacts", sa.Column("offered_at", Instant(), nullable=True))
     op.add_column("contacts", sa.Column("offer_ends_at", Instant(), nullable=True))
     op.add_column("contacts", sa.Column("offers", RowId, server_default="0", nullable=False))
+    op.add_column("contacts", sa.Column("waits_since", Instant(), nullable=True))
     op.add_column("contacts", sa.Column("escalated_at", Instant(), nullable=True))
     op.add_column("contacts", sa.Column("is_asked", sa.Boolean(), server_default=sa.false(), nullable=False))
     offered = sa.text("offered_at IS NOT NULL")
