@@ -97,8 +97,9 @@ async def test_declined_offer_goes_to_the_next_operator(crm: RunningApp, clock: 
 async def test_missed_offers_go_round_and_set_offline(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris = await crm.operator("Anna", weight=30), await crm.operator("Boris", weight=10)
     await offers(crm, **{"🌙 2": ""})
-    for name in ("Ivan", "Kira"):
+    for number, name in enumerate(("Ivan", "Kira"), start=1):
         await asks(crm, name)
+        await anna.sees(f"#{number} {name}", bot=crm.shop)
     await passes(crm, clock, 110)
     assert card(anna, crm, 1).labels == ["✋ Take", "🙅 Decline", "⋯"]
     await passes(crm, clock, 10)
