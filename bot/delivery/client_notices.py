@@ -54,7 +54,9 @@ def _registered(contact: CardData | None, payload: dict[str, Any], _: Translator
         return None
     if "opens" in payload and not contact.operator:
         return _opens(contact, payload, _)
-    if contact.operator:
+    if contact.offered_at is not None:
+        text = _("Your request is #{id}. We'll answer you here.")
+    elif contact.operator:
         text = _("Your request is #{id}. {operator} will answer you here.")
     elif payload.get("away"):
         text = _("Your request is #{id}. Nobody is available right now; we'll reply here as soon as we're back.")

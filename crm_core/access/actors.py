@@ -44,7 +44,7 @@ SYSTEM = Actor("system")
 CLIENT = Actor("client")
 
 _OPERATOR = Prepared(
-    select(Operator.id, Operator.name, Operator.is_active, Operator.is_online)
+    select(Operator.id, Operator.name, Operator.is_active, Operator.is_online, Operator.missed_offers)
     .join(Staff, Staff.operator_id == Operator.id)
     .where(Staff.telegram_id == bindparam("telegram_id"), Operator.removed_at.is_(None))
 )
@@ -61,9 +61,12 @@ _contact = Contact.__table__
 _CONTACT = Prepared(select(_contact).where(_contact.c.id == bindparam("contact_id")))
 
 
-def access_operator(s: Session, actor: Actor) -> Row[int, str, bool, bool]:
-    """The operator of the actor's account: (id, name, is_active, is_online). Raises NotAllowed for other accounts."""
-    row: Row[int, str, bool, bool] | None = execute(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
+def access_operator(s: Session, actor: Actor) -> Row[int, str, bool, bool, int]:
+    """The operator of the actor's account: (id, name, is_active, is_online, missed_offers).
+
+    Raises NotAllowed for other accounts.
+    """
+    row: Row[int, str, bool, bool, int] | None = execute(s, _OPERATOR, {"telegram_id": actor.telegram_id}).one_or_none()
     if row is None:
         raise NotAllowed(role="operator")
     return row

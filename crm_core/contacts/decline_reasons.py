@@ -84,11 +84,17 @@ def add(s: Session, *, text: str, may_ask_again: bool, actor: Actor, now: dateti
     stored = preferences.current(s, REASONS)
     if len(stored.value) >= MOST:
         raise TooManyReasons(most=MOST)
-    number = 1 + max((one["number"] for one in stored.value), default=0)
+    number = 1 + _largest_number(s, actor)
     new = DeclineReason(str(number), check_name(text), may_ask_again)
     value = [*stored.value, {"number": number, "text": new.text, "may_ask_again": may_ask_again}]
     preferences.set(s, REASONS, value, version=stored.version, actor=actor, now=now)
     return new
+
+
+def _largest_number(s: Session, actor: Actor) -> int:
+    """The largest number that any reason ever had: cards and events go on naming those that were removed."""
+    every = (change.value or [] for change in preferences.history(s, REASONS, actor=actor, limit=10_000))
+    return max((one["number"] for value in every if _is_well_formed(value) for one in value), default=0)
 
 
 def remove(s: Session, *, code: str, actor: Actor, now: datetime) -> DeclineReason:

@@ -15,7 +15,7 @@ from crm_core.messaging import outbox
 from crm_core.routing import assignment, given, ledger, offers, queue, requirements
 from crm_core.routing.assignment import Reservation
 from crm_core.routing.candidates import candidates
-from crm_core.routing.choose import Asked, Candidate, eligible
+from crm_core.routing.choose import SOFT, Asked, Candidate, eligible, exclusion
 from crm_core.routing.decisions import record
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
@@ -37,12 +37,12 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     source = requirements.seen_by(s, contact, now=now)
     if not source.offer_seconds or (offer_rounds.is_enough(contact, rules) and rules.duty_operator_id is not None):
         return False
-    if queue.older_waits(s, source_ids=source_ids, than=contact.id):
-        return False
     operator_id: int = contact.operator_id
+    if _is_wanted(s, contact, source_ids=source_ids):
+        return False
     asked = {**source.asked, operator_id: Asked.MISSED}
     pool = [
-        _without_this(one) if one.operator_id == operator_id else one
+        _without_this(s, one, contact) if one.operator_id == operator_id else one
         for one in candidates(s, replace(source, asked=asked))
     ]
     able, excluded = eligible(pool)
@@ -87,14 +87,23 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     return True
 
 
-def _without_this(one: Candidate) -> Candidate:
+def _without_this(s: Session, one: Candidate, contact: Row[Any]) -> Candidate:
     """An operator as if a contact of theirs were not."""
-    return replace(
-        one,
-        load=one.load - 1,
-        load_here=one.load_here - (one.limit_here is not None),
-        last_hour=one.last_hour - (one.rate is not None),
-    )
+    is_counted = one.rate is not None and given.is_counted(s, contact_id=contact.id, operator_id=one.operator_id)
+    is_here = one.limit_here is not None
+    return replace(one, load=one.load - 1, load_here=one.load_here - is_here, last_hour=one.last_hour - is_counted)
+
+
+def _is_wanted(s: Session, contact: Row[Any], *, source_ids: Collection[int]) -> bool:
+    """Whether an older contact waits that the operator of an offer could have in its place."""
+    for seen in queue.older_kinds(s, source_ids=source_ids, than=contact.id):
+        for one in candidates(s, seen):
+            if one.operator_id == contact.operator_id:
+                here = contact.source_id == seen.id and one.limit_here is not None
+                with_room = replace(one, load=one.load - 1, load_here=one.load_here - here)
+                if exclusion(with_room) in (None, *SOFT):
+                    return True
+    return False
 
 
 _KEPT = (

@@ -297,6 +297,7 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
     CardOutdated.
     """
     operator_id = access_holder(s, actor, contact_id)
+    offers.answered(s, operator_id=operator_id)  # before the contact is locked, like every change of an operator
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
@@ -316,10 +317,8 @@ def mark_taken(
         by_answer: whether an answer takes it, which says to the client all that a notice would.
     """
     _set_state(s, contact, "in_progress", taken=now)
-    if contact.offered_at is not None:
-        offers.answered(s, operator_id=operator_id)
     _announce(s, contact, events.CONTACT_TAKEN, operator_id=operator_id, actor=actor, now=now)
-    if not by_answer and not _is_announced(contact, operator_id):
+    if not by_answer and (contact.offered_at is not None or not _is_announced(contact, operator_id)):
         _notify_client(s, contact, "taken", now=now)
 
 
@@ -345,6 +344,8 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
     check_own_step(s, contact, version, actor)
+    if contact.offered_at is not None:
+        offers.answered(s, operator_id=operator_id)
     _set_state(s, contact, "closed", closed=now)
     _drop_waiting(s, contact, operator_id=operator_id, now=now)
     assignment.release(s, operator_id)

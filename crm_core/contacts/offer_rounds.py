@@ -78,8 +78,8 @@ def give_to_duty(s: Session, contact: Row[Any], operator_id: int, *, now: dateti
     """Gives it to the operator on duty, over their limit too: they are there for this. False if they cannot get it."""
     source = requirements.seen_by(s, access_contact(s, contact.id), now=now)
     chosen = one_candidate(s, source, operator_id=operator_id).candidate
-    # Neither limits nor skills count: they are there for this.
-    there = replace(chosen, load=0, limit=1, limit_here=None, rate=None, lacking=NOTHING, asked=None)
+    # Neither limits nor skills count: they are there for this. Whoever was asked already has said no, or nothing.
+    there = replace(chosen, load=0, limit=1, limit_here=None, rate=None, lacking=NOTHING)
     if exclusion(there) is not None:
         return False
     place = assignment.reserve_by_hand(

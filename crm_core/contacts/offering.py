@@ -117,17 +117,9 @@ def withdraw(s: Session, *, operator_id: int, actor: Actor, now: datetime) -> li
     The caller has called `hold_operators` with `gives_back`, and calls `give_out` afterwards. Returns the ids of these
     contacts.
     """
-    found = list(execute(s, _OFFERED_TO, {"operator_id": operator_id}).scalars())
-    for contact_id in found:
-        transfer.return_contact(
-            s,
-            contact_id=contact_id,
-            operator_id=operator_id,
-            reason=ReturnReason.OFFER_WITHDRAWN,
-            actor=actor,
-            now=now,
-        )
-    return found
+    found = execute(s, _OFFERED_TO, {"operator_id": operator_id}).scalars().all()
+    what: dict[str, Any] = {"operator_id": operator_id, "reason": ReturnReason.OFFER_WITHDRAWN, "of_offer": True}
+    return [one for one in found if transfer.return_contact(s, contact_id=one, actor=actor, now=now, **what)]
 
 
 _OFFERED_TO = (

@@ -222,6 +222,7 @@ def return_contact(
     now: datetime,
     data: dict[str, Any] | None = None,
     is_in_vain: bool = False,
+    of_offer: bool = False,
 ) -> bool:
     """Takes an open contact from its operator and frees the place; it waits again, in its old position by age.
 
@@ -231,11 +232,13 @@ def return_contact(
     Args:
         reason: why it was returned; `data` of the event says more.
         is_in_vain: whether it is an offer that was declined or missed, which counts for the rounds of its source.
+        of_offer: whether only an offer is meant, which may have been taken in this moment.
 
     Returns False if this operator did not hold it.
     """
+    lock_contact(s, contact_id)  # who takes an offer in this moment is faster, or finds that it is gone
     before = execute(s, _BEFORE, {"contact_id": contact_id, "of_operator": operator_id}).one_or_none()
-    if before is None:
+    if before is None or (of_offer and before.offered_at is None):
         return False
     offers.undo_draw(s, before)
     values = {"contact_id": contact_id, "of_operator": operator_id, "at": now, "in_vain": int(is_in_vain)}

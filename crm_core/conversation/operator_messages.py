@@ -29,7 +29,7 @@ from crm_core.errors import (
 )
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
-from crm_core.routing import queue
+from crm_core.routing import offers, queue
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Chat, Contact, Lead, Staff, StaffChat
@@ -291,6 +291,7 @@ def _send(
     s: Session, contact_id: int, content: MessageContent, writer: _Writer, *, now: datetime, reply_to: int | None = None
 ) -> int:
     """`send_to_client` for an operator who is already authorised. Returns the stored message's id."""
+    offers.answered(s, operator_id=writer.operator_id)  # before the contact is locked; an answer takes what is offered
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     checks.check_holder(s, contact, writer.operator_id)

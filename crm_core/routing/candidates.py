@@ -248,7 +248,8 @@ def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candid
     """Who gave a contact back gets it again where nobody else is there for it, now or as soon as they have room."""
     if candidate.asked is not Asked.RETURNED:
         return candidate
-    others = (one for one in everybody if one.operator_id != candidate.operator_id)
+    gone = (Asked.REFUSED, Asked.RETURNED)  # who will not get it either
+    others = (one for one in everybody if one.operator_id != candidate.operator_id and one.asked not in gone)
     with_room = (replace(one, load=0, limit=1, limit_here=None, rate=None, asked=None) for one in others)
     is_somebody_there = any(exclusion(one) is None for one in with_room)
     return candidate if is_somebody_there else replace(candidate, asked=None)

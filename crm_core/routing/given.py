@@ -5,6 +5,7 @@ any other fact, and the UPDATE that takes a place compares and counts in one ste
 a rate. `crm_core.team.rates` removes rows when their hour is over, and gives out what waited for that.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
+from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Event, Given, Operator
@@ -20,6 +22,7 @@ from crm_core.storage.tables import Event, Given, Operator
 HOUR = timedelta(hours=1)
 CLOCKS_DIFFER = timedelta(minutes=1)
 """A row that lies further ahead than this is from before the clock was set back."""
+OFFERS_IN_VAIN = frozenset({ReturnReason.DECLINED, ReturnReason.MISSED, ReturnReason.OFFER_WITHDRAWN})
 BLOCK = 5_000  # event ids that are read at once, in a millisecond or two
 
 _given, _operator, _event = Given.__table__, Operator.__table__, Event.__table__
@@ -54,11 +57,16 @@ def expire(s: Session, *, operator_ids: Collection[int], now: datetime) -> None:
 
 def start(s: Session, *, operator_id: int, now: datetime) -> None:
     """Begins to count for an operator who had no rate: what they were given in the last hour counts already."""
-    rows = [
-        {"operator_id": operator_id, "contact_id": row.contact_id, "at": row.at}
-        for row in _assigned_since(s, now - HOUR)
-        if row.operator_id == operator_id
-    ]
+    in_vain, rows = Counter[int](), []
+    for row in _events_since(s, now - HOUR):  # the newest first: an offer in vain takes back the one before it
+        if row.operator_id != operator_id:
+            continue
+        if row.kind == events.CONTACT_QUEUED:
+            in_vain[row.contact_id] += row.reason in OFFERS_IN_VAIN
+        elif in_vain[row.contact_id]:
+            in_vain[row.contact_id] -= 1
+        else:
+            rows.append({"operator_id": operator_id, "contact_id": row.contact_id, "at": row.at})
     if rows:
         execute(s, insert(_given), rows)
     _recount(s, [operator_id])
@@ -78,6 +86,12 @@ def take_back(s: Session, *, contact_id: int, operator_id: int) -> None:
         _recount(s, [operator_id])
 
 
+def is_counted(s: Session, *, contact_id: int, operator_id: int) -> bool:
+    """Whether a contact counts in what its operator was given in the last hour."""
+    theirs = (_given.c.contact_id == contact_id, _given.c.operator_id == operator_id)
+    return execute(s, select(_given.c.id).where(*theirs).limit(1)).first() is not None
+
+
 def give_again(s: Session, *, contact_id: int, operator_id: int, now: datetime) -> None:
     """The same contact is offered to the same operator anew, who did not lose its place."""
     count(s, contact_id=contact_id, operator_id=operator_id, now=now)
@@ -89,14 +103,14 @@ def _recount(s: Session, operator_ids: Collection[int]) -> None:
     execute(s, update(_operator).where(_operator.c.id.in_(operator_ids)).values(given_lately=number))
 
 
-def _assigned_since(s: Session, since: datetime) -> Iterator[Row[Any]]:
-    """Every assignment since a moment, read backwards from the newest event: there is no index of their moments."""
+def _events_since(s: Session, since: datetime) -> Iterator[Row[Any]]:
+    """Every assignment and return since a moment, backwards from the newest event: no index has their moments."""
     newest: int | None = execute(s, select(func.max(_event.c.id))).scalar_one()
     while newest:
         block = (_event.c.id <= newest, _event.c.id > newest - BLOCK)
-        found = select(_event.c.at, _event.c.operator_id, _event.c.contact_id).where(
-            *block, _event.c.kind == events.CONTACT_ASSIGNED, _event.c.at > since
-        )
-        yield from execute(s, found)
+        columns = (_event.c.at, _event.c.kind, _event.c.reason, _event.c.operator_id, _event.c.contact_id)
+        kinds = (events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)
+        found = select(*columns).where(*block, _event.c.kind.in_(kinds), _event.c.at > since)
+        yield from execute(s, found.order_by(_event.c.id.desc()))
         oldest = execute(s, select(func.min(_event.c.at)).where(*block)).scalar_one()
         newest = None if oldest is None or oldest <= since else newest - BLOCK

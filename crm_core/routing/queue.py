@@ -8,12 +8,12 @@ so to listeners when it is committed (`MoreToAssign`), and `bot.runtime.queue_sl
 then whoever is new waits behind the others (`is_behind_others`). If the process ends in between, `sweep` goes on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, bindparam, cast, func, or_, select, text, update
+from sqlalchemy import Row, Select, Text, bindparam, case, cast, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
@@ -70,6 +70,7 @@ _OLDEST = (
         _contact.c.operator_id,
         _contact.c.previous_operator_id,
         _contact.c.is_asked,
+        _contact.c.offered_at,
         _contact.c.escalated_at,
         _contact.c.needs,
     )
@@ -161,6 +162,14 @@ class _Slice:
                 if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
                     not_in_telegram.add(source.id)
                 continue
+            offer = offers.make(
+                s,
+                operator_id=place.operator_id,
+                seconds=source.offer_seconds,
+                now=self.now,
+                before=source.asked.get(place.operator_id),
+                is_escalated=oldest.escalated_at is not None,
+            )
             assign(
                 s,
                 contact_id=oldest.id,
@@ -169,15 +178,9 @@ class _Slice:
                 place=place,
                 actor=self.actor,
                 now=self.now,
-                offer=offers.make(
-                    s,
-                    operator_id=place.operator_id,
-                    seconds=source.offer_seconds,
-                    now=self.now,
-                    before=source.asked.get(place.operator_id),
-                    is_escalated=oldest.escalated_at is not None,
-                ),
-                also=handed_on(oldest, to=place.operator_id),
+                offer=offer,
+                # Of an offer the client hears once it is taken.
+                also=handed_on(oldest, to=place.operator_id) if offer is None else (),
             )
             self.given += 1
         return not_in_telegram
@@ -256,7 +259,8 @@ def assign(
 
 def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
     """The notice to a client whom somebody else was to answer, that this operator will; none if nobody was."""
-    before = contact.operator_id or contact.previous_operator_id
+    had = contact.operator_id if contact.offered_at is None else None  # who is only offered it is nobody yet
+    before = had or contact.previous_operator_id
     if before in (None, to) or contact.chat_id is None:
         return []
     payload = {"code": "handed_on"}
@@ -297,7 +301,7 @@ def is_behind_others(s: Session, source: SourceFacts) -> bool:
     waiting = _as_waiting(source, first)
     if has_room(s, offers.with_asked(s, waiting, first.id) if first.is_asked else waiting):
         return True
-    if first.needs is None and (first.chat_id is None or source.bot_id is not None):
+    if not first.is_asked and first.needs is None and (first.chat_id is None or source.bot_id is not None):
         return False  # what has no place for the first has none for the new one
     return any(has_room(s, _as_waiting(source, kind)) for kind in execute(s, _KINDS, {"source_id": source.id}))
 
@@ -418,16 +422,32 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     return choice.reason if choice.operator is None else None
 
 
-_OLDER = (
-    select(_contact.c.id)
-    .where(*WAITS, _contact.c.source_id.in_(bindparam("source_ids", expanding=True)), _contact.c.id < bindparam("than"))
-    .limit(1)
+# Those that nobody had before, alike ones once; each of the others may find somebody else.
+_OLDER_KINDS = (
+    select(
+        _contact.c.source_id,
+        func.max(_contact.c.chat_id).label("chat_id"),
+        _contact.c.needs,
+        case((_contact.c.is_asked, _contact.c.id)).label("asked_id"),
+    )
+    .where(
+        *WAITS,
+        _contact.c.source_id.in_(bindparam("source_ids", expanding=True)),
+        _contact.c.id < bindparam("than"),
+    )
+    .group_by(_contact.c.source_id, _contact.c.needs, _contact.c.chat_id.is_(None), "asked_id")
 )
 
 
-def older_waits(s: Session, *, source_ids: Iterable[int], than: int) -> bool:
-    """Whether a contact waits at one of these sources that comes before this one."""
-    return execute(s, _OLDER, {"source_ids": sorted(source_ids), "than": than}).first() is not None
+def older_kinds(s: Session, *, source_ids: Iterable[int], than: int) -> Iterator[SourceFacts]:
+    """Sources as contacts see them that wait there and come before this one.
+
+    Without sources where nobody can get anything now.
+    """
+    for row in execute(s, _OLDER_KINDS, {"source_ids": sorted(source_ids), "than": than}).all():
+        source = as_seen_by(source_facts(s, row.source_id), chat_id=row.chat_id, needs=row.needs)
+        if source.why_nobody is None:
+            yield source if row.asked_id is None else offers.with_asked(s, source, row.asked_id)
 
 
 def first_in_line(s: Session, source_id: int) -> int | None:

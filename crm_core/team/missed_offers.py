@@ -5,8 +5,9 @@ on what is overdue. An offer without an end stays with its operator until somebo
 """
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, access_contact
@@ -14,7 +15,7 @@ from crm_core.contacts import kept_offers, offer_rounds, offering, transfer
 from crm_core.messaging import alerts
 from crm_core.routing import duty, requirements
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import candidates
+from crm_core.routing.candidates import SourceFacts, candidates, source_facts
 from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
@@ -23,34 +24,52 @@ from crm_core.team import operators
 
 _contact, _operator = Contact.__table__, Operator.__table__
 _NOW = bindparam("now", type_=_contact.c.offer_ends_at.type)
+AT_ONCE = 100
 _DUE = (
     select(_contact.c.id)
     .where(_contact.c.offered_at.is_not(None), _contact.c.offer_ends_at <= _NOW)
     .order_by(_contact.c.offer_ends_at, _contact.c.id)
-    .limit(100)
+    .limit(AT_ONCE)
 )
-_ENDLESS = (
+# Offers that may keep a contact from somebody who is there: without an end, or of operators who are off shift.
+_LASTING = (
     select(_contact.c.id)
-    .where(_contact.c.offered_at.is_not(None), _contact.c.offer_ends_at.is_(None))
+    .join(_operator, _operator.c.id == _contact.c.operator_id)
+    .where(_contact.c.offered_at.is_not(None), or_(_contact.c.offer_ends_at.is_(None), _operator.c.on_shift.is_(False)))
     .order_by(_contact.c.id)
+    .limit(AT_ONCE)
 )
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
-    """The contacts whose offer is to be passed on: missed, or without an end while somebody else is free for them."""
+    """The contacts whose offer is to be passed on: missed, or lasting while somebody else is free for them."""
     missed = list(execute(s, _DUE, {"now": now}).scalars())
-    return missed + [one for one in execute(s, _ENDLESS).scalars().all() if _is_held_up(s, one, now)]
+    lasting = [one for one in execute(s, _LASTING).scalars() if one not in missed]
+    return missed + [one for one in lasting if _is_held_up(s, access_contact(s, one), now)]
 
 
-def _is_held_up(s: Session, contact_id: int, now: datetime) -> bool:
-    """Whether an offer without an end keeps a contact from somebody who was not asked yet."""
-    return any(one.asked is None for one in _others(s, contact_id, now))
+def _is_held_up(s: Session, contact: Row[Any], now: datetime) -> bool:
+    """Whether an offer without an end, or to somebody off shift, keeps a contact from who was not asked yet."""
+    if contact.offer_ends_at is not None and _is_on_shift(s, contact.operator_id):
+        return False
+    seen = requirements.seen_by(s, contact, now=now)
+    return seen.why_nobody is None and any(one.asked is None for one in _able(s, contact, seen))
 
 
-def _others(s: Session, contact_id: int, now: datetime) -> list[Candidate]:
+_ON_SHIFT = select(_operator.c.on_shift).where(_operator.c.id == bindparam("operator_id"))
+
+
+def _is_on_shift(s: Session, operator_id: int) -> bool:
+    return bool(execute(s, _ON_SHIFT, {"operator_id": operator_id}).scalar_one())
+
+
+def _others(s: Session, contact: Row[Any], now: datetime) -> list[Candidate]:
     """Who else could get an offered contact now, those who were asked before included."""
-    contact = access_contact(s, contact_id)
-    pool = candidates(s, requirements.seen_by(s, contact, now=now))
+    return _able(s, contact, requirements.seen_by(s, contact, now=now))
+
+
+def _able(s: Session, contact: Row[Any], seen: SourceFacts) -> list[Candidate]:
+    pool = candidates(s, seen)
     return [one for one in pool if one.operator_id != contact.operator_id and exclusion(one) in (None, *SOFT)]
 
 
@@ -72,41 +91,46 @@ def end(s: Session, *, contact_id: int, now: datetime, rng: Rng) -> bool:
     if contact.operator_id != seen.operator_id or contact.offered_at is None:
         return False
     operator_id: int = contact.operator_id
-    if contact.offer_ends_at is None:
-        if not _is_held_up(s, contact_id, now):
-            return False
-        transfer.return_contact(
-            s,
-            contact_id=contact_id,
-            operator_id=operator_id,
-            reason=ReturnReason.OFFER_WITHDRAWN,
-            actor=SYSTEM,
-            now=now,
-        )
-    elif contact.offer_ends_at <= now:
-        could_others = bool(_others(s, contact_id, now))
+    returned, is_over = [contact_id], contact.offer_ends_at is not None and contact.offer_ends_at <= now
+    if is_over and source_facts(s, contact.source_id).why_nobody is not None:
+        _withdraw(s, contact_id, operator_id, now)  # nobody can get it now, and nobody is to blame
+    elif not is_over and _is_held_up(s, contact, now):
+        _withdraw(s, contact_id, operator_id, now)
+    elif is_over:
+        could_others = bool(_others(s, contact, now))
         if could_others or not kept_offers.keep(s, contact, source_ids=source_ids, now=now):
             offering.pass_on(s, contact, outcome=Asked.MISSED, actor=SYSTEM, now=now)
         if could_others:
-            _count(s, operator_id, limit=offer_rounds.rules_of(s, contact.source_id).miss_limit, now=now)
+            limit = offer_rounds.rules_of(s, contact.source_id).miss_limit
+            returned += _count(s, operator_id, limit=limit, now=now)
     else:
         return False
-    offering.give_out(s, source_ids=source_ids, contact_ids=[contact_id], actor=SYSTEM, now=now, rng=rng)
+    offering.give_out(s, source_ids=source_ids, contact_ids=returned, actor=SYSTEM, now=now, rng=rng)
     return True
+
+
+def _withdraw(s: Session, contact_id: int, operator_id: int, now: datetime) -> None:
+    reason = ReturnReason.OFFER_WITHDRAWN
+    transfer.return_contact(
+        s, contact_id=contact_id, operator_id=operator_id, reason=reason, actor=SYSTEM, now=now, of_offer=True
+    )
 
 
 _MISSED = select(_operator.c.missed_offers, _operator.c.is_online).where(_operator.c.id == bindparam("operator_id"))
 
 
-def _count(s: Session, operator_id: int, *, limit: int, now: datetime) -> None:
-    """Counts a missed offer; with the last one that the source allows, the operator is set offline."""
+def _count(s: Session, operator_id: int, *, limit: int, now: datetime) -> list[int]:
+    """Counts a missed offer; with the last one that the source allows, the operator is set offline.
+
+    Returns the contacts that were offered to them besides, and wait again.
+    """
     row = execute(s, _MISSED, {"operator_id": operator_id}).one()
     missed = row.missed_offers + 1
     if not limit or missed < limit or not row.is_online:
         operators.set_columns(s, operator_id, missed_offers=missed)
-        return
+        return []
     with duty.watching(s, now=now):
         operators.set_columns(s, operator_id, missed_offers=0, is_online=False)
     operators.record_change(s, operator_id, "missed_too_often", SYSTEM, now, data={"missed": missed})
-    offering.withdraw(s, operator_id=operator_id, actor=SYSTEM, now=now)
     alerts.notify_operator(s, operator_id, code="missed_too_often", now=now, missed=missed)
+    return offering.withdraw(s, operator_id=operator_id, actor=SYSTEM, now=now)

@@ -153,7 +153,12 @@ def _escalate(world: World, contact: Contact, source: Source) -> None:
 
 
 def exclusion_on_duty(world: World, contact: Contact, duty: Operator) -> str | None:
-    """Why whoever is on duty cannot get a contact. Their limit does not count: they are there for this."""
+    """Why whoever is on duty cannot get a contact. Their limit does not count: they are there for this.
+
+    Whoever was asked already has said no, or nothing.
+    """
+    if (asked := contact.asked.get(duty.id)) is not None:
+        return asked
     without_limit = replace(world.candidate(contact, duty, unknown_weight=1), load=0, limit=1, limit_here=None)
     return exclusion_by_hand(without_limit, is_confirmed=False)
 

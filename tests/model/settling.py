@@ -56,6 +56,9 @@ def _miss(world: World) -> None:
         ends = offer_ends(world, contact)
         if contact.state != State.OFFERED or ends is None or ends > world.now:
             continue
+        if not world.sources[contact.source].is_open:
+            queue(world, contact, why="closed")  # nobody can get it now, and nobody is to blame
+            continue
         operator = world.operators[contact.operator or 0]
         limit = world.sources[contact.source].miss_limit
         counts = bool(others(world, contact))
@@ -68,9 +71,11 @@ def _miss(world: World) -> None:
 
 
 def is_held_up(world: World, contact: Contact) -> bool:
-    """Whether an offer without an end keeps a contact from somebody who was not asked yet."""
-    has_end = contact.offer is None or contact.offer.seconds is not None
-    return not has_end and any(one.asked is None for one in others(world, contact))
+    """Whether an offer without an end, or to somebody off shift, keeps a contact from who was not asked yet."""
+    if contact.offer is None or not world.sources[contact.source].is_open:
+        return False
+    lasts = contact.offer.seconds is None or not world.operators[contact.operator or 0].shifts.takes(world.now)
+    return lasts and any(one.asked is None for one in others(world, contact))
 
 
 def go_offline(world: World, operator: Operator) -> None:

@@ -415,12 +415,26 @@ def test_offer_counts_working_time_over_a_night_in_which_clocks_change(evening: 
     shop = Shop(9, 1, now=start, offer_seconds=30)
     shop.sets(ANNA, hours=Hours(BERLIN, (NIGHT,) * 7))
     contact = shop.opens()
+    shop.sets(BORIS, limit=0)
     tomorrow = shop.model.world.operators[ANNA].shifts.next_change(start + 10, start + DAY)
     assert tomorrow is not None
     shop.waits(tomorrow + 19 - start)
+    shop.sets(BORIS, limit=5)
     assert contact.operator == ANNA
     shop.waits(1)
     assert contact.operator == BORIS
+
+
+def test_offer_does_not_wait_for_the_morning_while_somebody_else_is_free() -> None:
+    start = at("2026-11-25T22:00") + 8 * HOUR - 10
+    shop = Shop(9, 1, now=start, offer_seconds=30)
+    shop.sets(ANNA, hours=Hours(BERLIN, (NIGHT,) * 7))
+    contact = shop.opens()
+    shop.waits(9)
+    assert contact.operator == ANNA
+    shop.waits(1)
+    assert contact.operator == BORIS
+    assert contact.asked == {}
 
 
 # --- absence ---------------------------------------------------------------------------------------------------------

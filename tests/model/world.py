@@ -109,7 +109,12 @@ class World:
     def _asked(self, contact: Contact, operator: Operator) -> str | None:
         asked = contact.asked.get(operator.id)
         members, required = self.sources[contact.source].members, self.required(contact).keys()
-        others = (self.operators[one] for one, member in members.items() if member.weight and one != operator.id)
+        gone = {one for one, before in contact.asked.items() if before in ("refused", "returned")}
+        others = (
+            self.operators[one]
+            for one, member in members.items()
+            if member.weight and one != operator.id and one not in gone
+        )
         is_somebody_there = any(
             one.receives and one.is_active and one.is_reachable and required <= one.skills and one.lead != contact.lead
             for one in others

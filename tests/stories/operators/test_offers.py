@@ -85,7 +85,7 @@ async def test_declined_offer_goes_to_the_next_operator(crm: RunningApp, clock: 
     await presses(crm, boris, card(boris, crm), "✋ Take")
     said = [one.text for one in ivan.chat(crm.shop) if one.sender != ivan.id]
     assert said == [
-        "Your request is #1. Anna will answer you here.",
+        "Your request is #1. We'll answer you here.",
         "Boris is now taking care of your request #1.",
     ]
     why = (await types(crm, crm.olga, "/why 1")).text
@@ -95,7 +95,7 @@ async def test_declined_offer_goes_to_the_next_operator(crm: RunningApp, clock: 
 
 @pytest.mark.fault("F193")
 async def test_missed_offers_go_round_and_set_offline(crm: RunningApp, clock: MovableClock) -> None:
-    anna, boris = await crm.operator("Anna", weight=30), await crm.operator("Boris", weight=10)
+    anna, boris = await crm.operator("Anna", weight=30), await crm.operator("Boris", weight=1)
     await offers(crm, **{"🌙 2": ""})
     for number, name in enumerate(("Ivan", "Kira"), start=1):
         await asks(crm, name)
@@ -186,11 +186,28 @@ async def test_time_off_shift_does_not_count_for_an_offer(crm: RunningApp, clock
     await passes(crm, clock, 61)
     await passes(crm, clock, 14 * 3600)
     assert card(anna, crm).labels == ["✋ Take", "🙅 Decline", "⋯"]
+    await passes(crm, clock, 3600 + 50)
+    await crm.app.schedule.run("turn_shifts")
     await types(crm, crm.olga, "/operators limit Boris 5")
-    await passes(crm, clock, 3600 + 58)
     assert card(anna, crm).labels == ["✋ Take", "🙅 Decline", "⋯"]
-    await passes(crm, clock, 2)
+    await passes(crm, clock, 10)
     assert card(anna, crm).text == "#1 · shop_bot\n↪️ Now with Boris"
+
+
+async def test_offer_of_who_goes_off_shift_goes_to_who_is_there(crm: RunningApp, clock: MovableClock) -> None:
+    anna, boris = await crm.operator("Anna", weight=30), await crm.operator("Boris", weight=10)
+    await offers(crm)
+    now = clock()
+    ahead = timedelta(days=7 - now.weekday())
+    monday = (now + ahead).replace(hour=17, minute=59, second=0, microsecond=0)
+    clock.forward(seconds=(monday - now).total_seconds())
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    await asks(crm)
+    await anna.sees("Do you have bicycles?", bot=crm.shop)
+    clock.forward(seconds=61)
+    await crm.app.schedule.run("turn_shifts")
+    await passes(crm, clock, 1)
+    assert card(boris, crm).labels == ["✋ Take", "🙅 Decline", "⋯"]
 
 
 async def test_admins_word_the_reasons_to_decline(crm: RunningApp, clock: MovableClock) -> None:
