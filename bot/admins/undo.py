@@ -16,7 +16,7 @@ from crm_core.access.actors import Actor
 from crm_core.hours.stored import readable
 from crm_core.storage.database import Database
 from crm_core.team import undoing
-from crm_core.team.undoing import SettingChange
+from crm_core.team.undoing import SettingChange, WeightHere
 
 router = Router(name="admins.undo")
 
@@ -65,6 +65,9 @@ def _named(found: SettingChange, _: Translator) -> str:
 
 
 def _value(found: SettingChange, value: object, _: Translator) -> str:
+    if isinstance(value, WeightHere):
+        limit = "" if value.limit is None else ", " + _("at most {n}").format(n=value.limit)
+        return f"{value.weight}{limit}"
     if found.what == "strategy":
         return _("exact") if value == "exact" else _("at random, by weight")
     if found.what == "hours":

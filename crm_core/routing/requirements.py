@@ -49,7 +49,7 @@ def waiting_values(required: Required, *, queued: datetime | None, dropped: Coll
         dropped: what was dropped already.
     """
     left = {} if queued is None else {tag: after for tag, after in required.items() if tag not in dropped}
-    moments = [queued + timedelta(minutes=after) for after in left.values() if after is not None and queued is not None]
+    moments = [queued + _minutes(after) for after in left.values() if after is not None and queued is not None]
     return {"needs": skills.write(dict.fromkeys(left)), "drops_at": min(moments, default=None)}
 
 

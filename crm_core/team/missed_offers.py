@@ -36,7 +36,7 @@ _LASTING = (
     select(_contact.c.id)
     .join(_operator, _operator.c.id == _contact.c.operator_id)
     .where(_contact.c.offered_at.is_not(None), or_(_contact.c.offer_ends_at.is_(None), _operator.c.on_shift.is_(False)))
-    .order_by(_contact.c.id)
+    .order_by(_contact.c.offer_ends_at, _contact.c.id)
     .limit(AT_ONCE)
 )
 

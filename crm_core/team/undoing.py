@@ -31,12 +31,21 @@ _OF_SETTINGS = or_(
 
 
 @dataclass(frozen=True, slots=True)
+class WeightHere:
+    """What an operator gets of a source, and how many open contacts from there at most: None for no limit there."""
+
+    weight: int = 0
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SettingChange:
     """A change of a setting, and what was before it.
 
     Attributes:
         what: `weight`, `limit`, `hours`, `strategy` or `sticky`.
-        before, after: weights, limits, strategies and days as they are; hours as they are stored, None for always.
+        before, after: limits, strategies and days as they are; a weight as `WeightHere`; hours as they are stored, None
+            for always.
     """
 
     event_id: int
@@ -82,7 +91,8 @@ def put_back(s: Session, *, event_id: int, actor: Actor, now: datetime, rng: Rng
             s,
             source_id=found.source_id or 0,
             operator_id=found.operator_id or 0,
-            weight=found.before,
+            weight=found.before.weight,
+            limit=found.before.limit,
             rng=rng,
             **who,
         ),
@@ -109,13 +119,12 @@ def _lock(s: Session, found: SettingChange) -> None:
 
 def _change(s: Session, event: Row[Any]) -> SettingChange:
     """What an event changed. Raises ChangedSince."""
-    history = execute(s, _same_setting(event)).all()
-    if history[-1].id != event.id:
-        raise ChangedSince(setting=_what(event))
-    before = next((value for one in reversed(history[:-1]) if (value := _value(one)) is not _NOTHING), None)
     what = _what(event)
-    if before is None:
-        before = {"weight": 0, "limit": operators.DEFAULT_LIMIT, "strategy": "random", "sticky": 0}.get(what)
+    values = [_BEFORE_ANY[what]]
+    for one in execute(s, _same_setting(event)):
+        values.append(_value(one, before=values[-1]))
+    if one.id != event.id:
+        raise ChangedSince(setting=what)
     source = None if event.source_id is None else sources.one(s, source_id=event.source_id)
     operator = None if event.operator_id is None else operators.one(s, operator_id=event.operator_id)
     return SettingChange(
@@ -126,8 +135,8 @@ def _change(s: Session, event: Row[Any]) -> SettingChange:
         "" if source is None else source.name,
         event.operator_id,
         "" if operator is None else operator.name,
-        before,
-        _value(event),
+        values[-2],
+        values[-1],
     )
 
 
@@ -156,20 +165,28 @@ def _what(event: Row[Any]) -> str:
     return "strategy" if reason.startswith("strategy_") else reason
 
 
-_NOTHING = object()
+_BEFORE_ANY: dict[str, Any] = {
+    "weight": WeightHere(),
+    "limit": operators.DEFAULT_LIMIT,
+    "hours": None,
+    "strategy": "random",
+    "sticky": 0,
+}
+"""What each setting is before its first event."""
 
 
-def _value(event: Row[Any]) -> Any:
-    """What an event set; `_NOTHING` where it says nothing of this setting."""
+def _value(event: Row[Any], *, before: Any) -> Any:
+    """What a setting is after an event; an event that says nothing of it leaves it as it was."""
     data = event.data or {}
     match _what(event):
         case "weight":
-            return data.get("weight", 0)
+            weight = data.get("weight", 0)
+            return WeightHere(weight, data.get("limit", before.limit) if weight else None)
         case "limit" | "added":
-            return data.get("limit", _NOTHING)
+            return data.get("limit", before)
         case "hours":
             return data.get("hours")
         case "strategy":
             return (event.reason or "").removeprefix("strategy_")
         case _:
-            return data.get("sticky_days", _NOTHING)
+            return data.get("sticky_days", before)

@@ -61,3 +61,22 @@ async def test_old_button_puts_nothing_back_after_another_change(crm: RunningApp
 async def test_nothing_to_put_back_is_said(crm: RunningApp) -> None:
     said = "You have changed no weight, limit, shares or hours that could be put back."
     assert (await types(crm, crm.olga, "/undo")).text == said
+
+
+async def test_limit_at_a_source_is_put_back_with_its_weight(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await types(crm, crm.olga, "/sources limit shop_bot Anna 3")
+    screen = await types(crm, crm.olga, "/undo")
+    assert "Weight of Anna at shop_bot: 10 → 10, at most 3" in screen.text
+    await presses(crm, crm.olga, screen, "↩️ Put it back")
+    assert "at most" not in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+async def test_limit_at_a_source_comes_back_with_a_weight_that_was_taken(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await types(crm, crm.olga, "/sources limit shop_bot Anna 3")
+    await types(crm, crm.olga, "/weights shop_bot Anna 0")
+    screen = await types(crm, crm.olga, "/undo")
+    assert "Weight of Anna at shop_bot: 10, at most 3 → 0" in screen.text
+    await presses(crm, crm.olga, screen, "↩️ Put it back")
+    assert "10 (100%), at most 3" in (await types(crm, crm.olga, "/operators Anna")).text
