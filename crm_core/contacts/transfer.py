@@ -20,7 +20,7 @@ from crm_core.errors import (
     OwnRequest,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, offers, queue, requirements
+from crm_core.routing import assignment, offers, priority, queue, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion_by_hand
@@ -194,6 +194,7 @@ _RETURN = (
         status="new",
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
+        order_at=priority.ORDER_AT,
         current_assigned_at=None,
         previous_operator_id=_PREVIOUS,
         offers=case((_contact.c.offered_at.is_(None), 0), else_=_contact.c.offers + bindparam("in_vain")),
@@ -215,7 +216,7 @@ def return_contact(
     data: dict[str, Any] | None = None,
     is_in_vain: bool = False,
 ) -> bool:
-    """Takes an open contact from its operator and frees the place; it waits again, in its old position by age.
+    """Takes an open contact from its operator and frees the place; it waits again, where its age and head start put it.
 
     An offer that comes to nothing so costs and earns nobody any credit. The caller holds the locks of the operator's
     sources, and calls `queue.assign_waiting` after the last one.
