@@ -372,6 +372,13 @@ class SetPriority(CallbackData, prefix="src_ahead"):
     value: Number
 
 
+class SetVip(CallbackData, prefix="vip"):
+    """A head start for the client of a request, in minutes."""
+
+    contact_id: Number
+    value: Number
+
+
 class AskOffers(CallbackData, prefix="src_offer"):
     """What a source says of offers."""
 
