@@ -43,8 +43,11 @@ ORDER_AT: ColumnElement[Any] = type_coerce(
 """What `order_at` of a contact is while it waits, in SQL."""
 
 _OF_NEW = Prepared(
-    select((Lead.head_start + Source.priority_minutes).label("minutes")).where(
-        Lead.id == bindparam("lead_id"), Source.id == bindparam("source_id")
+    select(
+        (
+            select(Lead.head_start).where(Lead.id == bindparam("lead_id")).scalar_subquery()
+            + select(Source.priority_minutes).where(Source.id == bindparam("source_id")).scalar_subquery()
+        ).label("minutes")
     )
 )
 

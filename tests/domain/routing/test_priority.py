@@ -1,5 +1,6 @@
 """The order of the queue: minutes waited plus head start, of a contact, its lead and its source."""
 
+import asyncio
 import random
 from datetime import datetime, timedelta
 from random import Random
@@ -19,6 +20,7 @@ from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from crm_core.team import operators
 from tests.domain.arranging import NOW, Office, open_office
+from tests.domain.invariants import check_all
 from tests.model import contacts as model
 
 MINUTES = (0, 0, 5, 30, 31)
@@ -125,3 +127,16 @@ async def test_head_start_beyond_a_week_is_refused(db: Database, minutes: int) -
         await db.write(vip.mark, contact_id=made, minutes=minutes, actor=SYSTEM, now=NOW)
     with pytest.raises(BadValue):
         await db.write(register, office.source_id, "second", head_start=minutes)
+
+
+@pytest.mark.fault("F194")
+async def test_head_starts_changed_while_contacts_are_queued_hold_for_them(db: Database) -> None:
+    office = await db.write(open_office, weights=[1], limit=0)
+    first = [await db.write(register, office.source_id, f"lead {number}") for number in range(4)]
+    changes: list[Any] = []
+    for round_ in range(1, 9):
+        marked = {"contact_id": first[round_ % 4], "minutes": round_, "actor": SYSTEM, "now": NOW}
+        changes += [db.write(register, office.source_id, f"lead {number}") for number in range(4)]
+        changes += [db.write(vip.mark, **marked), db.write(set_priority, office.source_id, round_)]
+    await asyncio.gather(*changes)
+    await db.read(check_all)
