@@ -140,7 +140,7 @@ def _title(contact: CardData, _: Translator) -> Styled:
     taken = (contact.email or contact.phone) if contact.status != "new" else None
     name = client_name(contact.lead_name, _, username=contact.lead_username, instead=taken)
     star = "⭐ " if contact.is_vip else ""
-    return _joined([Styled(star), _styled("bold", f"#{contact.id}"), Styled(f" {name}")])
+    return _joined([_styled("bold", f"#{contact.id}"), Styled(f" {star}{name}")])
 
 
 def _folded(contact: CardData, _: Translator, clock: _Clock) -> Styled:

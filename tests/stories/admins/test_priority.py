@@ -36,7 +36,7 @@ async def test_marked_client_overtakes_whoever_came_up_to_an_hour_earlier(crm: R
     assert await line(crm) == ["#1 Ivan", "⭐ #3 Nina", "#2 Kira"]
     assert "⭐ #3 Nina · shop_bot · 5 min + 60 min" in (await types(crm, crm.olga, "/queue")).text
     await types(crm, crm.olga, "/operators limit Anna 2")
-    await anna.sees("⭐ #3")
+    await anna.sees("#3 ⭐ Nina")
     assert await line(crm) == ["#2 Kira"]
     await crm.settled()
 
