@@ -99,8 +99,8 @@ async def test_contact_that_is_returned_has_the_head_start_of_now(db: Database) 
     assert await db.read(order_at, with_operator) is None
     await db.write(vip.mark, contact_id=with_operator, minutes=30, actor=SYSTEM, now=NOW)
     reason = ReturnReason.OPERATOR_REMOVED
-    returning = {"contact_id": with_operator, "operator_id": one, "reason": reason, "actor": SYSTEM, "now": NOW}
-    await db.write(transfer.return_contact, **returning)
+    returning: dict[str, Any] = {"contact_id": with_operator, "operator_id": one, "reason": reason}
+    await db.write(transfer.return_contact, actor=SYSTEM, now=NOW, **returning)
     assert await db.read(order_at, with_operator) == NOW - timedelta(minutes=10)
     assert await db.read(line) == [with_operator, waiting]
 
@@ -135,7 +135,7 @@ async def test_head_starts_changed_while_contacts_are_queued_hold_for_them(db: D
     first = [await db.write(register, office.source_id, f"lead {number}") for number in range(4)]
     changes: list[Any] = []
     for round_ in range(1, 9):
-        marked = {"contact_id": first[round_ % 4], "minutes": round_, "actor": SYSTEM, "now": NOW}
+        marked: dict[str, Any] = {"contact_id": first[round_ % 4], "minutes": round_, "actor": SYSTEM, "now": NOW}
         changes += [db.write(register, office.source_id, f"lead {number}") for number in range(4)]
         changes += [db.write(vip.mark, **marked), db.write(set_priority, office.source_id, round_)]
     await asyncio.gather(*changes)
